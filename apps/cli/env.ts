@@ -1,0 +1,23 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { readInstance } from "@gantry/control-plane";
+import { UserError } from "./run.ts";
+
+/** Prints shell lines that point AWS's own tools at this instance. */
+export function printEnvironment(folder: string): number {
+  const settings = readInstance(folder);
+  if (settings === undefined) throw new UserError(`There is no Gantry in ${folder} yet: run "gantry up" first.`);
+  const credentials = readFileSync(join(folder, "credentials"), "utf8");
+  const value = (name: string) => new RegExp(`^${name} = (.+)$`, "m").exec(credentials)?.[1] ?? "";
+  const lines = {
+    AWS_ENDPOINT_URL: `http://127.0.0.1:${settings.port}`,
+    AWS_ACCESS_KEY_ID: value("aws_access_key_id"),
+    AWS_SECRET_ACCESS_KEY: value("aws_secret_access_key"),
+    AWS_REGION: process.env["AWS_REGION"] ?? "us-east-1",
+    AWS_DEFAULT_REGION: process.env["AWS_REGION"] ?? "us-east-1",
+    AWS_PAGER: "",
+  };
+  for (const [name, text] of Object.entries(lines)) process.stdout.write(`export ${name}='${text}'\n`);
+  process.stdout.write("unset AWS_SESSION_TOKEN AWS_PROFILE\n");
+  return 0;
+}

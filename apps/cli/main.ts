@@ -1,0 +1,86 @@
+import { messageOf, SystemClock } from "@gantry/kernel";
+import { stateFolder } from "@gantry/control-plane";
+import { printEnvironment } from "./env.ts";
+import { bringUp, takeDown } from "./platform.ts";
+import { Progress } from "./progress.ts";
+import { UserError } from "./run.ts";
+import { printStatus } from "./status.ts";
+
+const USAGE = `gantry: a managed container platform that you own
+
+  gantry demo              set up everything and run the example website
+  gantry up                start the platform            [--port N]
+  gantry down              stop it and keep its data     [--purge: and remove all of it]
+  gantry status            what runs, and where          [--json]
+  gantry test              all checks and all tests
+  gantry env               how to point the AWS CLI at it: eval "$(gantry env)"
+
+  Everywhere: --state-dir DIR (else $GANTRY_HOME, else ~/.gantry)
+`;
+
+// The command line: reads the arguments, runs one command, turns what was thrown into one sentence.
+const clock = new SystemClock();
+const progress = new Progress(clock, (text) => process.stderr.write(text));
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (thrown) {
+  process.stderr.write(`gantry: ${messageOf(thrown)}\n`);
+  if (!(thrown instanceof UserError) && process.env["GANTRY_DEBUG"] !== undefined)
+    process.stderr.write(`${String(thrown instanceof Error ? thrown.stack : "")}\n`);
+  process.exitCode = 1;
+}
+
+async function main(parameters: readonly string[]): Promise<number> {
+  const { command, options } = parse(parameters);
+  const folder = stateFolder(options.get("state-dir"));
+  const json = options.has("json");
+  switch (command) {
+    case "up": {
+      const settings = await bringUp({ clock, progress }, folder, portOf(options));
+      process.stdout.write(`Gantry is up at http://127.0.0.1:${settings.port}. Point the AWS CLI at it: eval "$(./gantry env)"\n`);
+      return 0;
+    }
+    case "down":
+      await takeDown({ clock, progress }, folder, options.has("purge"));
+      process.stdout.write(
+        options.has("purge") ? "Gantry is down and all it made is gone.\n" : 'Gantry is down; its data is kept. "gantry up" brings it back.\n',
+      );
+      return 0;
+    case "demo":
+      await (await import("./demo/demo.ts")).runDemo({ clock, progress }, folder, { port: portOf(options), json });
+      return 0;
+    case "test":
+      return (await import("./test-command.ts")).runTests({ clock, progress });
+    case "status":
+      return printStatus(folder, json);
+    case "env":
+      return printEnvironment(folder);
+    case "help":
+      process.stdout.write(USAGE);
+      return 0;
+    default:
+      throw new UserError(`There is no command "${command}": see "gantry help".`);
+  }
+}
+
+function parse(parameters: readonly string[]): { command: string; options: ReadonlyMap<string, string> } {
+  const options = new Map<string, string>();
+  const words: string[] = [];
+  const withValue = new Set(["port", "state-dir"]);
+  for (let index = 0; index < parameters.length; index += 1) {
+    const parameter = parameters[index] ?? "";
+    const match = /^--([a-z-]+)(?:=(.*))?$/.exec(parameter);
+    if (match === null) words.push(parameter);
+    else if (withValue.has(match[1] ?? "") && match[2] === undefined) options.set(match[1] ?? "", parameters[(index += 1)] ?? "");
+    else options.set(match[1] ?? "", match[2] ?? "");
+  }
+  return { command: words[0] ?? "help", options };
+}
+
+function portOf(options: ReadonlyMap<string, string>): number | undefined {
+  const text = options.get("port");
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1_100 || port > 65_500) throw new UserError(`--port must be a number from 1100 to 65500, not "${text}".`);
+  return port;
+}

@@ -1,0 +1,294 @@
+import { createHash } from "node:crypto";
+import { spawn } from "node:child_process";
+import { existsSync, openSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { namingOf, PAUSE_IMAGE, type Naming } from "@gantry/agent";
+import { ensureInstance, readInstance, type InstanceSettings } from "@gantry/control-plane";
+import { agentRecipe, databaseRecipe, pauseRecipe, provideImage } from "@gantry/images";
+import { sleep, type Clock } from "@gantry/kernel";
+import { ensureDocker } from "./docker.ts";
+import type { Progress } from "./progress.ts";
+import { run, succeeds, UserError } from "./run.ts";
+
+export const PROJECT = resolve(import.meta.dirname, "../..");
+const ANSWER_WAIT_MS = 30_000;
+const IMAGE_LABEL = "gantry.image=true";
+
+export interface PlatformDeps {
+  readonly clock: Clock;
+  readonly progress: Progress;
+}
+
+interface Health {
+  readonly pid: number;
+  readonly agents: readonly { readonly nodeId: string; readonly pid: number }[];
+}
+
+/** Brings the platform of a state folder up; what runs already is left as it is. */
+export async function bringUp(deps: PlatformDeps, folder: string, port: number | undefined): Promise<InstanceSettings> {
+  await ensureDocker(deps);
+  const settings = ensureInstance(folder, port);
+  const image = await ensureImages(deps, settings);
+  if ((await healthOf(settings)) === undefined) await deps.progress.step("Starting the control plane", () => startControlPlane(deps, settings));
+  await startAgent(deps, settings, image);
+  return settings;
+}
+
+/** Stops the platform and keeps its data: containers, networks and rules go, volumes and the state folder stay. */
+export async function takeDown(deps: PlatformDeps, folder: string, purge: boolean): Promise<void> {
+  const settings = readInstance(folder);
+  if (settings === undefined) throw new UserError(`There is no Gantry in ${folder}: nothing to take down.`);
+  const naming = namingOf(settings.instance);
+  await stopControlPlane(deps, settings);
+  if (await succeeds("docker", ["version"])) {
+    await deps.progress.step("Stopping containers", () => stopContainers(deps, naming));
+    await removeHostTraces(settings, naming);
+    if (purge) await purgeEngine(naming);
+  }
+  if (purge) rmSync(folder, { recursive: true, force: true });
+}
+
+export async function healthOf(settings: InstanceSettings): Promise<Health | undefined> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${settings.port}/gantry/health`, { signal: AbortSignal.timeout(2_000) });
+    return (await response.json()) as Health; // Our own control plane's answer.
+  } catch {
+    return undefined;
+  }
+}
+
+/** The running agent's image is named by the sources it was made from: other sources, other image. */
+export function agentImageTag(): string {
+  const hash = createHash("sha256");
+  const walk = (path: string): void => {
+    for (const entry of readdirSync(path, { withFileTypes: true }).toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+      if (entry.name === "node_modules" || entry.name.endsWith(".test.ts")) continue;
+      const full = join(path, entry.name);
+      if (entry.isDirectory()) walk(full);
+      else hash.update(entry.name).update(readFileSync(full));
+    }
+  };
+  for (const part of ["packages/agent", "packages/agent-protocol", "packages/kernel", "apps/agent", "packages/images"]) walk(join(PROJECT, part));
+  return `gantry/agent:${hash.digest("hex").slice(0, 12)}`;
+}
+
+async function ensureImages(deps: PlatformDeps, settings: InstanceSettings): Promise<string> {
+  const cacheFolder = join(settings.folder, "cache");
+  const tag = agentImageTag();
+  const options = { cacheFolder, label: IMAGE_LABEL };
+  const missing = async (image: string) => !(await succeeds("docker", ["image", "inspect", image]));
+  if (await missing(PAUSE_IMAGE)) await deps.progress.step("Building the pause image", () => provideImage(pauseRecipe, options));
+  if (await missing(tag))
+    await deps.progress.step("Building the node agent's image", () =>
+      provideImage(agentRecipe({ tag, node: process.execPath, sources: PROJECT }), options),
+    );
+  return tag;
+}
+
+/** The database image, with an empty database laid out in it, so that a server is ready in half a second. */
+export async function ensureDatabaseImage(deps: PlatformDeps, settings: InstanceSettings): Promise<void> {
+  if (await succeeds("docker", ["image", "inspect", databaseRecipe.tag])) return;
+  await deps.progress.step("Building the database image", async () => {
+    const base = { ...databaseRecipe, tag: "gantry/mariadb-base:2" };
+    const options = { cacheFolder: join(settings.folder, "cache"), label: IMAGE_LABEL };
+    await provideImage(base, options);
+    const name = `gantry-${settings.instance}-template`;
+    await run("docker", ["rm", "-f", name]).catch(() => {});
+    await run("docker", [
+      "run",
+      "--name",
+      name,
+      "--network",
+      "none",
+      "--entrypoint",
+      "/usr/bin/busybox",
+      base.tag,
+      "sh",
+      "-c",
+      "mkdir -p /usr/share/gantry/mysql-template /run/mysqld && mariadb-install-db --no-defaults --user=mysql --auth-root-authentication-method=socket --skip-test-db --basedir=/usr --datadir=/usr/share/gantry/mysql-template --innodb-log-file-size=32M --skip-name-resolve >/dev/null",
+    ]);
+    await run("docker", [
+      "commit",
+      "--change",
+      'ENTRYPOINT ["/usr/bin/busybox","sh","/usr/local/bin/gantry-database"]',
+      "--change",
+      "CMD []",
+      "--change",
+      `LABEL ${IMAGE_LABEL}`,
+      name,
+      databaseRecipe.tag,
+    ]);
+    await run("docker", ["rm", "-f", name]);
+  });
+}
+
+async function startControlPlane(deps: PlatformDeps, settings: InstanceSettings): Promise<void> {
+  const log = openSync(join(settings.folder, "control-plane.log"), "a", 0o600);
+  const child = spawn(process.execPath, [join(PROJECT, "apps/control-plane/main.ts"), settings.folder], {
+    detached: true,
+    stdio: ["ignore", log, log],
+    cwd: PROJECT,
+  });
+  child.unref();
+  const deadline = deps.clock.now() + ANSWER_WAIT_MS;
+  while ((await healthOf(settings)) === undefined) {
+    if (child.exitCode !== null || deps.clock.now() > deadline)
+      throw new UserError(`The control plane did not start (see ${join(settings.folder, "control-plane.log")}): ${lastProblem(settings)}`);
+    await sleep(deps.clock, 25);
+  }
+}
+
+function lastProblem(settings: InstanceSettings): string {
+  const lines = readFileSync(join(settings.folder, "control-plane.log"), "utf8").trim().split("\n");
+  return lines.at(-1)?.slice(0, 400) ?? "it said nothing";
+}
+
+async function startAgent(deps: PlatformDeps, settings: InstanceSettings, image: string): Promise<void> {
+  const naming = namingOf(settings.instance);
+  const name = `gantry-${settings.instance}-agent`;
+  const there = await run("docker", ["inspect", "-f", "{{.State.Running}} {{.Config.Image}}", name]).catch(() => "");
+  if (there.trim() !== `true ${image}`) {
+    await deps.progress.step("Starting the node agent", async () => {
+      await run("docker", ["rm", "-f", name]).catch(() => {});
+      await run("docker", ["volume", "create", "--label", naming.label, naming.volume]);
+      const mountpoint = (await run("docker", ["volume", "inspect", "-f", "{{.Mountpoint}}", naming.volume])).trim();
+      await run("docker", agentParameters(settings, { naming, name, image, mountpoint }));
+    });
+  }
+  const deadline = deps.clock.now() + ANSWER_WAIT_MS;
+  while (((await healthOf(settings))?.agents.length ?? 0) === 0) {
+    if (deps.clock.now() > deadline)
+      throw new UserError(`The node agent did not connect within ${ANSWER_WAIT_MS / 1000} s: see "docker logs ${name}".`);
+    await sleep(deps.clock, 25);
+  }
+}
+
+function agentParameters(
+  settings: InstanceSettings,
+  options: { naming: Naming; name: string; image: string; mountpoint: string },
+): readonly string[] {
+  const { naming, name, image, mountpoint } = options;
+  const environment = {
+    GANTRY_INSTANCE: settings.instance,
+    GANTRY_NODE: `node-${settings.instance}`,
+    GANTRY_DATA_PATH: mountpoint,
+    GANTRY_AGENT_IMAGE: image,
+    GANTRY_CONTROL_PLANE: `http://127.0.0.1:${settings.port}`,
+    GANTRY_AGENT_TOKEN: settings.agentToken,
+  };
+  return [
+    "run",
+    "-d",
+    "--name",
+    name,
+    "--label",
+    naming.label,
+    "--label",
+    "gantry.role=agent",
+    "--restart",
+    "always",
+    "--network",
+    "host",
+    "--pid",
+    "host",
+    "--init",
+    ...["NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE"].flatMap((capability) => ["--cap-add", capability]),
+    "--security-opt",
+    "seccomp=unconfined",
+    "--security-opt",
+    "apparmor=unconfined",
+    "-v",
+    "/var/run/docker.sock:/var/run/docker.sock",
+    "-v",
+    "/sys/fs/cgroup:/sys/fs/cgroup:rw",
+    "-v",
+    `${naming.volume}:/data`,
+    "-v",
+    `${mountpoint}/netns:/run/netns`,
+    "--log-opt",
+    "max-size=16m",
+    "--log-opt",
+    "max-file=3",
+    ...Object.entries(environment).flatMap(([variable, value]) => ["-e", `${variable}=${value}`]),
+    image,
+  ];
+}
+
+async function stopControlPlane(deps: PlatformDeps, settings: InstanceSettings): Promise<void> {
+  const health = await healthOf(settings);
+  if (health === undefined) return;
+  process.kill(health.pid, "SIGTERM");
+  const deadline = deps.clock.now() + ANSWER_WAIT_MS;
+  while (isAlive(health.pid)) {
+    if (deps.clock.now() > deadline) process.kill(health.pid, "SIGKILL");
+    await sleep(deps.clock, 25);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The agent first, so that nothing is started again; databases get the time they need to close their files. */
+async function stopContainers(_deps: PlatformDeps, naming: Naming): Promise<void> {
+  const list = async (...filters: string[]) =>
+    (await run("docker", ["ps", "-aq", "--filter", `label=${naming.label}`, ...filters.flatMap((filter) => ["--filter", filter])]))
+      .split("\n")
+      .filter(Boolean);
+  const remove = async (containers: readonly string[]) => {
+    if (containers.length > 0) await run("docker", ["rm", "-f", "-v", ...containers]).catch(() => {});
+  };
+  await remove(await list("label=gantry.role=agent"));
+  const databases = await list("label=gantry.role=database", "status=running");
+  if (databases.length > 0) await run("docker", ["stop", "-t", "60", ...databases]);
+  const tasks = await list("label=gantry.role=task", "status=running");
+  if (tasks.length > 0) await run("docker", ["stop", "-t", "5", ...tasks]);
+  await remove(await list());
+}
+
+/** Links, tables and rules on the host, by the tools in the agent's own image. */
+async function removeHostTraces(settings: InstanceSettings, naming: Naming): Promise<void> {
+  const image = (await run("docker", ["images", "-q", "--filter", `label=${IMAGE_LABEL}`, "gantry/agent"])).split("\n")[0] ?? "";
+  if (image === "") return;
+  await run("docker", [
+    "run",
+    "--rm",
+    "--network",
+    "host",
+    "--pid",
+    "host",
+    "--cap-add",
+    "NET_ADMIN",
+    "--cap-add",
+    "SYS_ADMIN",
+    "--security-opt",
+    "seccomp=unconfined",
+    "--label",
+    naming.label,
+    "-v",
+    "/sys/fs/cgroup:/sys/fs/cgroup:rw",
+    "-e",
+    `GANTRY_INSTANCE=${settings.instance}`,
+    image,
+    "remove-host-rules",
+  ]).catch(() => {});
+}
+
+/** What keeps data, and images that no other instance uses. */
+async function purgeEngine(naming: Naming): Promise<void> {
+  await run("docker", ["volume", "rm", "-f", naming.volume]);
+  const others = (await run("docker", ["ps", "-aq", "--filter", "label=gantry.instance"])).split("\n").filter(Boolean);
+  const volumes = (await run("docker", ["volume", "ls", "-q", "--filter", "label=gantry.instance"])).split("\n").filter(Boolean);
+  if (others.length > 0 || volumes.length > 0) return;
+  const images = (await run("docker", ["images", "-q", "--filter", `label=${IMAGE_LABEL}`])).split("\n").filter(Boolean);
+  if (images.length > 0) await run("docker", ["rmi", "-f", ...new Set(images)]).catch(() => {});
+}
+
+export function isStarted(folder: string): boolean {
+  return existsSync(join(folder, "instance.json"));
+}

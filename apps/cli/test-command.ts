@@ -1,0 +1,76 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ensureDocker } from "./docker.ts";
+import { PROJECT, type PlatformDeps } from "./platform.ts";
+import { run, runVisibly, succeeds } from "./run.ts";
+
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+const CHECKS: readonly { readonly name: string; readonly script: string }[] = [
+  { name: "types", script: "types" },
+  { name: "lint", script: "lint" },
+  { name: "format", script: "format" },
+  { name: "dead code", script: "dead-code" },
+];
+
+/** Does the set-up that the tests need, then all checks and all tests, the fast ones first; ends with one plain line of counts. */
+export async function runTests(deps: PlatformDeps): Promise<number> {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const check of CHECKS) {
+    const ok = await deps.progress.step(
+      `Checking ${check.name}`,
+      async () => (await runVisibly("npm", ["run", "--silent", check.script], { cwd: PROJECT })) === 0,
+    );
+    if (ok) counts.passed += 1;
+    else counts.failed += 1;
+  }
+  add(counts, await runProject("unit"));
+  await ensureDocker(deps);
+  await ensureBrowser(deps);
+  add(counts, await runProject("docker"));
+  add(counts, await runProject("e2e"));
+  process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ""}\n`);
+  return counts.failed === 0 ? 0 : 1;
+}
+
+function add(sum: { passed: number; failed: number; skipped: number }, counts: Counts): void {
+  sum.passed += counts.passed;
+  sum.failed += counts.failed;
+  sum.skipped += counts.skipped;
+}
+
+/** A run that dies before it counts is one failure. */
+async function runProject(project: string): Promise<Counts> {
+  const folder = mkdtempSync(join(tmpdir(), "gantry-test-"));
+  const file = join(folder, "counts.json");
+  try {
+    const status = await runVisibly("npx", ["vitest", "run", "--project", project], {
+      cwd: PROJECT,
+      env: { ...process.env, GANTRY_TEST_COUNTS: file },
+    });
+    const counts = JSON.parse(readFileSync(file, "utf8")) as Counts; // Our reporter wrote it.
+    return status !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0 };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Chromium and the load generator from Debian's packages, where this may install them; tests that miss them say so. */
+async function ensureBrowser(deps: PlatformDeps): Promise<void> {
+  const missing: string[] = [];
+  if (!(await succeeds("sh", ["-c", "command -v chromium"]))) missing.push("chromium");
+  if (!(await succeeds("sh", ["-c", "command -v curl"]))) missing.push("curl");
+  if (missing.length === 0 || process.getuid?.() !== 0 || !(await succeeds("sh", ["-c", "command -v apt-get"]))) return;
+  await deps.progress.step(`Installing ${missing.join(" and ")} for the tests`, async () => {
+    const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+    await run("apt-get", ["-q", "update"], { env: environment }).catch(() => {});
+    await run("apt-get", ["-q", "-y", "--no-install-recommends", "install", ...missing, "fonts-dejavu-core"], { env: environment }).catch(() => {});
+  });
+}

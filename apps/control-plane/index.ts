@@ -1,0 +1,2 @@
+/** The control plane as one process: `main.ts` puts it together, `settings.ts` says what an instance is. */
+export * from "./settings.ts";

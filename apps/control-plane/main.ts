@@ -1,0 +1,145 @@
+import { createHmac } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { createServer as createTlsServer } from "node:https";
+import { join } from "node:path";
+import { registerServices } from "@gantry/api";
+import { credentialSource, policyDecider } from "@gantry/api/iam/principals";
+import { BlobStore, LogStore, ObjectStore } from "@gantry/content";
+import { NodeGateway, schedulerController, serviceController, targetController, taskController, warmPoolController } from "@gantry/controllers";
+import { buildDebianImage, databaseRecipe, wellKnownRecipes } from "@gantry/images";
+import { Controller, jsonLogger, messageOf, newVault, randomIds, SystemClock } from "@gantry/kernel";
+import { Registry } from "@gantry/registry";
+import { SqliteStore } from "@gantry/state";
+import { Dispatcher, importSdkSchemasOnly, newHttpServer } from "@gantry/wire";
+import { acceptAgents } from "./agent-stream.ts";
+import { imageResolver } from "./image-resolver.ts";
+import { loadBalancerStatus } from "./load-balancer-status.ts";
+import { ensureAuthority, secureContexts } from "./certificates.ts";
+import { CONSOLE_PAGE } from "./console-page.ts";
+import { ensureRootCredentials } from "./root-credentials.ts";
+import { ensureInstance, ensureSecretFile, stateFolder } from "./settings.ts";
+
+// The control plane, put together top to bottom. Everything it is given comes from the state folder.
+const folder = stateFolder(process.argv[2]);
+const settings = ensureInstance(folder, undefined);
+const clock = new SystemClock();
+const ids = randomIds();
+const log = jsonLogger({ clock, write: (line) => process.stdout.write(line), level: process.env["GANTRY_LOG_LEVEL"] === "debug" ? "debug" : "info" });
+importSdkSchemasOnly(join(import.meta.dirname, "../../packages/api/index.ts"));
+
+const key = ensureSecretFile(join(folder, "key"), 32);
+const vault = newVault(key);
+const store = new SqliteStore(join(folder, "state.db"));
+const logs = new LogStore(join(folder, "logs.db"));
+const blobs = new BlobStore(join(folder, "registry"));
+const objects = new ObjectStore(join(folder, "objects"));
+await objects.clean();
+ensureRootCredentials({ store, vault, ids, clock, folder, account: settings.account });
+const authority = await ensureAuthority(folder, clock);
+
+// The API: bytes in, records out.
+const policy = policyDecider({ store, now: () => clock.now() });
+const registryAddress = `127.0.0.1:${settings.registryPort}`;
+const dispatcher = new Dispatcher({ clock, ids, log, credentials: credentialSource({ store, vault }), policy });
+registerServices(dispatcher, {
+  store,
+  clock,
+  ids,
+  vault,
+  log,
+  logs,
+  authority,
+  blobs,
+  objects,
+  registry: registryAddress,
+  publicPool: settings.publicPool,
+});
+const registry = new Registry({ store, blobs, clock, ids, vault, log, policy });
+
+// The loops: records in, records out.
+const deps = { store, clock, ids, log };
+const controllers = [
+  schedulerController({ ...deps, publicPool: settings.publicPool }),
+  warmPoolController(deps),
+  taskController({ ...deps, vault }),
+  serviceController(deps),
+  targetController(deps),
+].map((reconciler) => new Controller(reconciler, { clock, log }));
+
+// The node: records out as assignments, observations in as records.
+const imageOptions = { cacheFolder: join(folder, "cache"), label: "gantry.image=true" };
+const gateway = new NodeGateway({
+  ...deps,
+  assignments: {
+    vault,
+    secretId: (text) => createHmac("sha256", key).update(text).digest("hex").slice(0, 32),
+    resolveImage: imageResolver({ registry: registryAddress, vault, clock, account: settings.account }),
+    databaseImage: databaseRecipe.tag,
+  },
+  settings: { tlsHost: "127.0.0.1", tlsPort: settings.tlsPort, caPem: authority.caPem, account: settings.account },
+  takeLogs: ({ containerId, destination, lines }) => {
+    const group = `arn:aws:logs:${destination.region}:${settings.account}:log-group:${destination.group}`;
+    return logs.take(containerId, { group, stream: destination.stream }, lines, clock.now());
+  },
+  provideImage: async (image) => {
+    const recipe = wellKnownRecipes.find((each) => each.tag === image || each.tag === `${image}:latest`);
+    if (recipe === undefined) throw new Error(`No registry answers, and there is no recipe for ${image}.`);
+    await buildDebianImage(recipe, imageOptions);
+  },
+});
+
+// The ports.
+const server = newHttpServer(async (request, response, continueWith) => {
+  if (request.url === "/gantry/health") {
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify({ status: "ok", pid: process.pid, agents: gateway.agent === undefined ? [] : [gateway.agent] }));
+    return;
+  }
+  if (request.url === "/gantry/status") {
+    const allowed = request.headers.authorization === `Bearer ${settings.agentToken}`;
+    response.writeHead(allowed ? 200 : 403, { "content-type": "application/json" });
+    response.end(JSON.stringify(allowed ? { loadBalancers: loadBalancerStatus(store) } : {}));
+    return;
+  }
+  await dispatcher.handle(request, response, continueWith);
+});
+const registryServer = newHttpServer((request, response) => registry.handle(request, response));
+const consoleServer = newHttpServer(async (_request, response) => {
+  response.writeHead(200, { "content-type": "text/html; charset=utf-8" });
+  response.end(CONSOLE_PAGE);
+});
+acceptAgents(server, { gateway, token: settings.agentToken, log });
+// Inside VPCs the AWS service names are here; ACCOUNT.dkr.ecr.REGION.amazonaws.com is the registry.
+const tlsServer = createTlsServer({ SNICallback: secureContexts(authority, clock) }, (request, response) => {
+  if (/\.dkr\.ecr\./.test(request.headers.host ?? "")) void registry.handle(request, response);
+  else void dispatcher.handle(request, response, () => {});
+});
+tlsServer.on("checkContinue", (request, response) => void dispatcher.handle(request, response, () => response.writeContinue()));
+server.listen(settings.port, "127.0.0.1");
+tlsServer.listen(settings.tlsPort, "127.0.0.1");
+registryServer.listen(settings.registryPort, "127.0.0.1");
+consoleServer.listen(settings.consolePort, "127.0.0.1");
+for (const each of [server, tlsServer, registryServer, consoleServer]) {
+  each.on("error", (thrown) => {
+    log.error("A port cannot be had: stop what listens there, or choose another with --port", { reason: messageOf(thrown) });
+    process.exit(1);
+  });
+}
+gateway.start();
+for (const controller of controllers) controller.start();
+writeFileSync(join(folder, "control-plane.pid"), `${process.pid}\n`);
+log.info("Control plane started", { port: settings.port, instance: settings.instance, startMs: Math.round(process.uptime() * 1000) });
+
+process.on("SIGTERM", () => void stop()); // stop never rejects.
+async function stop(): Promise<void> {
+  server.close();
+  server.closeAllConnections();
+  for (const each of [tlsServer, registryServer, consoleServer]) each.close();
+  await Promise.all([gateway.stop(), ...controllers.map((controller) => controller.stop())]);
+  store.close();
+  logs.close();
+  objects.close();
+  process.exit(0);
+}
+// What the first requests need is loaded once the port answers.
+await dispatcher.warm();

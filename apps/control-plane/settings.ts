@@ -1,0 +1,61 @@
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+
+/** What one instance of Gantry is: where its state lies, on which ports it listens, how its things are labelled. */
+export interface InstanceSettings {
+  readonly folder: string;
+  readonly instance: string;
+  readonly port: number;
+  readonly registryPort: number;
+  readonly consolePort: number;
+  readonly tlsPort: number;
+  readonly account: string;
+  readonly agentToken: string;
+  /** The /24 that public addresses come from. */
+  readonly publicPool: string;
+}
+
+const PORT_DEFAULT = 4566;
+const ACCOUNT = "000000000000";
+
+/** The state folder of an instance: `--state-dir`, else $GANTRY_HOME, else ~/.gantry. */
+export function stateFolder(given: string | undefined): string {
+  return resolve(given ?? process.env["GANTRY_HOME"] ?? join(homedir(), ".gantry"));
+}
+
+/** The instance of a state folder, or undefined where none was ever started there. */
+export function readInstance(folder: string): InstanceSettings | undefined {
+  const path = join(folder, "instance.json");
+  if (!existsSync(path)) return undefined;
+  return { ...(JSON.parse(readFileSync(path, "utf8")) as InstanceSettings), folder }; // We wrote it.
+}
+
+/** Reads the instance, or makes it: names and ports are chosen once and kept. A given port replaces the kept ones. */
+export function ensureInstance(folder: string, port: number | undefined): InstanceSettings {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const known = readInstance(folder);
+  if (known !== undefined && (port === undefined || port === known.port)) return known;
+  const hash = createHash("sha256").update(folder).digest();
+  const main = port ?? PORT_DEFAULT;
+  const settings: InstanceSettings = {
+    folder,
+    instance: known?.instance ?? (folder === join(homedir(), ".gantry") ? "default" : hash.toString("hex").slice(0, 8)),
+    port: main,
+    registryPort: main - 56,
+    consolePort: main + 14,
+    tlsPort: main + 1,
+    account: ACCOUNT,
+    agentToken: known?.agentToken ?? randomBytes(32).toString("hex"),
+    publicPool: known?.publicPool ?? `198.18.${folder === join(homedir(), ".gantry") ? 1 : 2 + ((hash[0] ?? 0) % 250)}.0/24`,
+  };
+  writeFileSync(join(folder, "instance.json"), `${JSON.stringify({ ...settings, folder: undefined }, null, 2)}\n`, { mode: 0o600 });
+  return settings;
+}
+
+/** A file of random bytes that is made once: keys that must not lie in the database. */
+export function ensureSecretFile(path: string, bytes: number): Buffer {
+  if (!existsSync(path)) writeFileSync(path, randomBytes(bytes), { mode: 0o600, flag: "wx" });
+  return readFileSync(path);
+}

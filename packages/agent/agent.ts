@@ -1,0 +1,394 @@
+import { mkdirSync, writeFileSync, existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Assignment, PodAssignment, ToAgent, ToControlPlane, VpcAssignment, InterfaceAssignment } from "@gantry/agent-protocol";
+import { WorkQueue, messageOf, sleep, type Clock, type Logger } from "@gantry/kernel";
+import { AssignmentCache } from "./assignment-cache.ts";
+import { DnsServer } from "./dns/dns-server.ts";
+import { lookUp } from "./dns/zone.ts";
+import type { Engine } from "./engine/engine.ts";
+import { Proxy } from "./haproxy/proxy.ts";
+import { LogShipper } from "./logs/log-shipper.ts";
+import type { Naming } from "./naming.ts";
+import { ensureHostRules } from "./network/host-rules.ts";
+import { NetworkInterfaces, RouterMissingError } from "./network/interfaces.ts";
+import type { Shell } from "./network/shell.ts";
+import { VpcRouters, type Router } from "./network/vpc-router.ts";
+import { PodController } from "./pods/pod-controller.ts";
+import { TaskLimits } from "./pods/task-limits.ts";
+import { ServiceRelay } from "./task-endpoints/service-relay.ts";
+import { TaskEndpoints } from "./task-endpoints/task-endpoints.ts";
+
+export interface AgentDeps {
+  readonly engine: Engine;
+  readonly shell: Shell;
+  readonly naming: Naming;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The data volume: as this process sees it, and as the engine does. */
+  readonly dataFolder: string;
+  readonly dataPath: string;
+  readonly image: string;
+  /** The public roots that the platform's CA is put beside. */
+  readonly rootsFile: string;
+}
+
+const CONCURRENCY_MAX = 24;
+const BALANCER_POLL_MS = 250;
+const VPC_RETRY_MS = 1_000;
+const IMAGE_WAIT_MS = 120_000;
+const WARM_DELAY_MS = 400;
+const HANDOVER_MS = 3_000;
+
+/**
+ * Everything a node does, keyed: VPCs, interfaces, pods and the proxy each have a key in one work queue, and each is
+ * brought from what is there to what the control plane last asked for. Nothing is known that is not read again.
+ */
+export class Agent {
+  readonly #deps: AgentDeps;
+  readonly #cache: AssignmentCache;
+  readonly #queue: WorkQueue;
+  readonly #routers: VpcRouters;
+  readonly #interfaces: NetworkInterfaces;
+  readonly #pods: PodController;
+  readonly #logs: LogShipper;
+  readonly #proxy: Proxy;
+  readonly #endpoints = new Map<string, { pid: number; close: () => void }>();
+  readonly #imageWaits = new Map<string, ((problem: string | undefined) => void)[]>();
+  readonly #abort = new AbortController();
+  readonly #reportedInterfaces = new Map<string, boolean>();
+  #send: ((message: ToControlPlane) => void) | undefined;
+  #balancersReported = "";
+
+  constructor(deps: AgentDeps) {
+    this.#deps = deps;
+    const { engine, shell, naming, clock, log, dataFolder, dataPath } = deps;
+    this.#cache = new AssignmentCache(join(dataFolder, "agent/assignments.json"), clock);
+    this.#routers = new VpcRouters({ engine, shell, naming, log });
+    this.#interfaces = new NetworkInterfaces({ engine, shell, naming, routers: this.#routers });
+    this.#logs = new LogShipper({
+      engine,
+      clock,
+      log,
+      cursors: this.#cache.cursorAccess(),
+      send: (containerId, destination, lines) => this.#tell({ type: "logs", containerId, destination, lines }),
+    });
+    this.#pods = new PodController({
+      engine,
+      interfaces: this.#interfaces,
+      limits: new TaskLimits({ log, instance: naming.instance }),
+      naming,
+      clock,
+      log,
+      logs: this.#logs,
+      dataFolder,
+      dataPath,
+      requestImage: (image) => this.#requestImage(image),
+      report: (observation) => void this.#tell({ type: "pod", observation }),
+    });
+    this.#proxy = new Proxy({
+      engine,
+      naming,
+      clock,
+      log,
+      image: deps.image,
+      folder: join(dataFolder, "haproxy"),
+      dataFolder,
+      dataPath,
+      ports: this.#cache.portAccess(),
+    });
+    this.#queue = new WorkQueue({
+      clock,
+      concurrencyMax: CONCURRENCY_MAX,
+      work: (key) => this.#reconcile(key),
+      onFailure: (key, thrown, retryInMs) => log.warn("Reconcile failed", { key, reason: messageOf(thrown), retryInMs }),
+    });
+  }
+
+  /** Takes up what was left: host rules, cached assignments, containers of ours; then watches the engine. */
+  async start(): Promise<void> {
+    const { shell, naming, engine, log } = this.#deps;
+    await ensureHostRules(shell, naming);
+    if (this.#cache.settings !== undefined) this.#writeTrust(this.#cache.settings.caPem);
+    engine.watch(naming.label, (labels) => this.#onEngineEvent(labels), this.#abort.signal);
+    this.#enqueueAll();
+    this.#queue.addAfter("observe-balancers", BALANCER_POLL_MS);
+    log.info("Agent started", { assignments: this.#cache.wanted.size });
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#queue.stop();
+    for (const endpoints of this.#endpoints.values()) endpoints.close();
+  }
+
+  /** The control plane is there: everything is said again, for it may have forgotten or be new. */
+  connected(send: (message: ToControlPlane) => void): void {
+    this.#send = send;
+    this.#pods.forgetReports();
+    this.#reportedInterfaces.clear();
+    this.#balancersReported = "";
+    this.#logs.resend();
+    this.#enqueueAll();
+  }
+
+  disconnected(): void {
+    this.#send = undefined;
+    for (const waits of this.#imageWaits.values()) for (const wait of waits) wait("The control plane is away.");
+    this.#imageWaits.clear();
+  }
+
+  /** One message of the control plane. */
+  receive(message: ToAgent): void {
+    switch (message.type) {
+      case "sync": {
+        this.#cache.settings = message.settings;
+        this.#writeTrust(message.settings.caPem);
+        const wanted = new Set(message.assignments.map((assignment) => assignment.key));
+        for (const key of this.#cache.wanted.keys()) if (!wanted.has(key)) this.#unassign(key);
+        for (const assignment of message.assignments) this.#assign(assignment);
+        void this.#removeStrays(); // Never rejects.
+        return;
+      }
+      case "assign":
+        this.#assign(message.assignment);
+        return;
+      case "unassign":
+        this.#unassign(message.key);
+        return;
+      case "logsTaken":
+        this.#logs.taken(message.containerId, message.cursor);
+        return;
+      case "imageReady": {
+        const waits = this.#imageWaits.get(message.image) ?? [];
+        this.#imageWaits.delete(message.image);
+        for (const wait of waits) wait(message.problem);
+        return;
+      }
+    }
+  }
+
+  #assign(assignment: Assignment): void {
+    this.#cache.leaving.delete(assignment.key);
+    this.#cache.wanted.set(assignment.key, assignment);
+    this.#cache.changed();
+    // Warm interfaces are made when nothing else is to be done.
+    if (assignment.kind === "interface") this.#queue.addAfter(assignment.key, WARM_DELAY_MS);
+    else this.#queue.add(assignment.key);
+    if (assignment.kind === "vpc") this.#queue.add("balancers");
+  }
+
+  #unassign(key: string): void {
+    const assignment = this.#cache.wanted.get(key);
+    this.#cache.wanted.delete(key);
+    if (assignment !== undefined) this.#cache.leaving.set(key, assignment);
+    this.#cache.changed();
+    if (assignment === undefined) this.#tell({ type: "removed", key });
+    // A warm interface is given to a pod by two messages: the pod's may be the later one.
+    if (assignment?.kind === "interface") this.#queue.addAfter(key, HANDOVER_MS);
+    else this.#queue.add(key);
+  }
+
+  #enqueueAll(): void {
+    for (const key of [...this.#cache.wanted.keys(), ...this.#cache.leaving.keys()]) this.#queue.add(key);
+  }
+
+  async #reconcile(key: string): Promise<number | undefined> {
+    if (key === "observe-balancers") return this.#observeBalancers();
+    const wanted = this.#cache.wanted.get(key);
+    if (wanted === undefined) {
+      const leaving = this.#cache.leaving.get(key);
+      if (leaving !== undefined) await this.#remove(leaving);
+      return undefined;
+    }
+    switch (wanted.kind) {
+      case "vpc":
+        return this.#reconcileVpc(wanted);
+      case "interface":
+        return this.#reconcileInterface(wanted.interface);
+      case "pod":
+        return this.#pods.reconcile(wanted);
+      case "balancers":
+        await this.#proxy.apply(wanted, this.#routers.all);
+        return undefined;
+    }
+  }
+
+  async #reconcileVpc(vpc: VpcAssignment): Promise<number | undefined> {
+    const before = this.#routers.find(vpc.vpcId)?.pid;
+    const router = await this.#routers.ensure(vpc);
+    this.#serve(vpc, router);
+    if (before !== router.pid) {
+      // A new namespace has no cables: whoever is in this VPC is looked at again.
+      for (const assignment of this.#cache.wanted.values()) if (assignment.kind !== "vpc") this.#queue.add(assignment.key);
+    }
+    return undefined;
+  }
+
+  async #reconcileInterface(wanted: InterfaceAssignment): Promise<number | undefined> {
+    try {
+      const pause = await this.#interfaces.ensure(wanted, true);
+      this.#reportInterface(wanted.id, pause.state === "running");
+    } catch (thrown) {
+      if (!(thrown instanceof RouterMissingError)) throw thrown;
+      return VPC_RETRY_MS;
+    }
+    return undefined;
+  }
+
+  async #remove(leaving: Assignment): Promise<void> {
+    switch (leaving.kind) {
+      case "pod":
+        await this.#pods.remove(leaving);
+        // While the interface stands, whoever still knows the address is refused at once and does not wait.
+        await sleep(this.#deps.clock, HANDOVER_MS);
+        if (!this.#isInterfaceWanted(leaving.interface.id)) await this.#interfaces.remove(leaving.interface.id);
+        break;
+      case "interface":
+        if (!this.#isInterfaceWanted(leaving.interface.id)) await this.#interfaces.remove(leaving.interface.id);
+        break;
+      case "vpc": {
+        if (this.#vpcInUse(leaving.vpcId)) throw new Error(`The VPC ${leaving.vpcId} still has interfaces on this node.`);
+        this.#endpoints.get(leaving.vpcId)?.close();
+        this.#endpoints.delete(leaving.vpcId);
+        await this.#routers.remove(leaving.vpcId);
+        break;
+      }
+      case "balancers":
+        break;
+    }
+    if (this.#cache.wanted.has(leaving.key)) return;
+    this.#cache.leaving.delete(leaving.key);
+    this.#cache.changed();
+    this.#tell({ type: "removed", key: leaving.key });
+  }
+
+  #isInterfaceWanted(id: string): boolean {
+    return this.#interfaceUsers().some((eni) => eni.id === id);
+  }
+
+  #interfaceUsers(): readonly InterfaceAssignment[] {
+    return [...this.#cache.wanted.values()].flatMap((assignment) =>
+      assignment.kind === "pod" || assignment.kind === "interface" ? [assignment.interface] : [],
+    );
+  }
+
+  #vpcInUse(vpcId: string): boolean {
+    const leaving = [...this.#cache.leaving.values()].flatMap((assignment) =>
+      assignment.kind === "pod" || assignment.kind === "interface" ? [assignment.interface] : [],
+    );
+    return [...this.#interfaceUsers(), ...leaving].some((eni) => eni.vpcId === vpcId);
+  }
+
+  /** The resolver, the task endpoints and the way to the AWS services, at the VPC's own address of the host. */
+  #serve(vpc: VpcAssignment, router: Router): void {
+    const known = this.#endpoints.get(vpc.vpcId);
+    if (known?.pid === router.pid) return;
+    known?.close();
+    const { clock, log, engine, naming } = this.#deps;
+    const address = router.transit.hostAddress;
+    const { settings } = this.#cache;
+    const zoneOf = (): VpcAssignment => {
+      const current = this.#cache.wanted.get(`vpc/${vpc.vpcId}`);
+      return current?.kind === "vpc" ? current : vpc;
+    };
+    const dns = new DnsServer({ clock, address, lookUp: (name) => lookUp(zoneOf(), name), log });
+    const tasks = new TaskEndpoints({ address, pods: () => this.#podAssignments(), engine, naming, log });
+    const relay = settings === undefined ? undefined : new ServiceRelay({ address, tls: { host: settings.tlsHost, port: settings.tlsPort }, log });
+    this.#endpoints.set(vpc.vpcId, {
+      pid: router.pid,
+      close: () => {
+        dns.close();
+        tasks.close();
+        relay?.close();
+      },
+    });
+  }
+
+  #podAssignments(): readonly PodAssignment[] {
+    return [...this.#cache.wanted.values()].filter((assignment) => assignment.kind === "pod");
+  }
+
+  async #observeBalancers(): Promise<number> {
+    const wanted = this.#cache.wanted.get("balancers");
+    if (wanted?.kind === "balancers" && wanted.balancers.length > 0) await this.#reportBalancers();
+    return BALANCER_POLL_MS;
+  }
+
+  async #reportBalancers(): Promise<void> {
+    const observation = await this.#proxy.observe();
+    const text = JSON.stringify(observation);
+    if (observation === undefined || text === this.#balancersReported) return;
+    if (this.#tell({ type: "balancers", observation })) this.#balancersReported = text;
+  }
+
+  #onEngineEvent(labels: Readonly<Record<string, string>>): void {
+    const pod = labels["gantry.pod"];
+    if (pod !== undefined) this.#queue.add(pod);
+    const eni = labels["gantry.interface"];
+    if (eni !== undefined) {
+      for (const assignment of this.#cache.wanted.values())
+        if ((assignment.kind === "pod" || assignment.kind === "interface") && assignment.interface.id === eni) this.#queue.add(assignment.key);
+    }
+    const vpc = labels["gantry.vpc"];
+    if (vpc !== undefined) this.#queue.add(`vpc/${vpc}`);
+    if (labels["gantry.role"] === "proxy") this.#queue.add("balancers");
+    if (Object.keys(labels).length === 0) this.#enqueueAll();
+  }
+
+  /** Containers that carry our label and belong to nothing that is wanted or leaving: left by a crash. */
+  async #removeStrays(): Promise<void> {
+    const { engine, naming, log } = this.#deps;
+    try {
+      for (const container of await engine.list(naming.label)) {
+        const { "gantry.pod": pod, "gantry.interface": eni, "gantry.vpc": vpc } = container.labels;
+        const stray =
+          (pod !== undefined && !this.#cache.wanted.has(pod) && !this.#cache.leaving.has(pod)) ||
+          (eni !== undefined &&
+            !this.#isInterfaceWanted(eni) &&
+            ![...this.#cache.leaving.values()].some(
+              (assignment) => (assignment.kind === "pod" || assignment.kind === "interface") && assignment.interface.id === eni,
+            )) ||
+          (vpc !== undefined && !this.#cache.wanted.has(`vpc/${vpc}`) && !this.#cache.leaving.has(`vpc/${vpc}`));
+        if (!stray) continue;
+        log.warn("Container belongs to nothing that is wanted and is removed", { container: container.name });
+        await engine.removeContainer(container.id);
+      }
+    } catch (thrown) {
+      log.warn("Strays could not be looked for", { reason: messageOf(thrown) });
+    }
+  }
+
+  async #requestImage(image: string): Promise<void> {
+    if (!this.#tell({ type: "imageWanted", image })) throw new Error("The control plane is away.");
+    const problem = await new Promise<string | undefined>((resolve) => {
+      const timer = this.#deps.clock.after(IMAGE_WAIT_MS, () => resolve("The image was not made in time."));
+      const waits = this.#imageWaits.get(image) ?? [];
+      waits.push((answer) => {
+        timer.cancel();
+        resolve(answer);
+      });
+      this.#imageWaits.set(image, waits);
+    });
+    if (problem !== undefined) throw new Error(problem);
+  }
+
+  #reportInterface(id: string, ready: boolean): void {
+    if (this.#reportedInterfaces.get(id) === ready) return;
+    if (this.#tell({ type: "interface", id, ready })) this.#reportedInterfaces.set(id, ready);
+  }
+
+  #tell(message: ToControlPlane): boolean {
+    if (this.#send === undefined) return false;
+    this.#send(message);
+    return true;
+  }
+
+  /** The CA, and the public roots with it, where containers are mounted them. */
+  #writeTrust(caPem: string): void {
+    const folder = join(this.#deps.dataFolder, "trust");
+    mkdirSync(folder, { recursive: true });
+    const roots = existsSync(this.#deps.rootsFile) ? readFileSync(this.#deps.rootsFile, "utf8") : "";
+    writeFileSync(join(folder, "ca.pem"), caPem);
+    writeFileSync(join(folder, "bundle.pem"), `${roots}\n${caPem}`);
+  }
+}

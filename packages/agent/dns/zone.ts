@@ -1,0 +1,39 @@
+import type { VpcAssignment } from "@gantry/agent-protocol";
+import { SERVICES_ADDRESS } from "../network/ruleset.ts";
+
+/** What a VPC's resolver knows itself; `undefined` is for others to answer. */
+export type ZoneAnswer =
+  | { readonly type: "addresses"; readonly addresses: readonly string[]; readonly ttlSeconds: number }
+  | { readonly type: "none" }
+  | undefined;
+
+/** Host labels of the AWS services that Gantry is; `X.REGION.amazonaws.com` and deeper names of these are ours. */
+const SERVICE_LABELS = new Set(
+  "ecs ecr elasticloadbalancing ec2 iam sts s3 elasticfilesystem rds logs monitoring acm ssm secretsmanager kms codedeploy route53 application-autoscaling autoscaling servicediscovery events cloudformation sns sqs dynamodb lambda".split(
+    " ",
+  ),
+);
+const NAME_TTL_SECONDS = 10;
+const SERVICE_TTL_SECONDS = 60;
+
+/** Answers a name inside a VPC: its own names first, then host names of addresses, then the AWS services. */
+export function lookUp(vpc: VpcAssignment, queried: string): ZoneAnswer {
+  const name = queried.toLowerCase().replace(/\.$/, "");
+  const own = vpc.names[name];
+  if (own !== undefined) return { type: "addresses", addresses: own, ttlSeconds: NAME_TTL_SECONDS };
+  const byAddress = /^ip-(\d+)-(\d+)-(\d+)-(\d+)\.(?:[a-z0-9-]+\.compute|ec2)\.internal$/.exec(name);
+  if (byAddress !== null) {
+    const address = byAddress.slice(1, 5).join(".");
+    return vpc.interfaces.some((eni) => eni.ip === address)
+      ? { type: "addresses", addresses: [address], ttlSeconds: SERVICE_TTL_SECONDS }
+      : { type: "none" };
+  }
+  if (isServiceName(name)) return { type: "addresses", addresses: [SERVICES_ADDRESS], ttlSeconds: SERVICE_TTL_SECONDS };
+  return name.endsWith(".internal") || name.endsWith(".elb.localhost") || name.endsWith(".rds.amazonaws.com") ? { type: "none" } : undefined;
+}
+
+/** `s3.amazonaws.com`, `ecs.eu-south-1.amazonaws.com`, `BUCKET.s3.REGION.amazonaws.com`, `ACCOUNT.dkr.ecr.REGION.amazonaws.com`, `api.ecr.…`. */
+function isServiceName(name: string): boolean {
+  if (!name.endsWith(".amazonaws.com") && !name.endsWith(".api.aws")) return false;
+  return name.split(".").some((label) => SERVICE_LABELS.has(label.replace(/^(s3)-.*$/, "$1")));
+}

@@ -1,0 +1,74 @@
+import { Agent, request, type IncomingMessage } from "node:http";
+
+/** The engine's answer was an error; `status` is its HTTP status, the message its own words. */
+export class DockerApiError extends Error {
+  override readonly name = "DockerApiError";
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const CALL_TIMEOUT_MS = 120_000;
+
+/** Docker Engine's HTTP API over its socket. Source: https://docs.docker.com/engine/api/v1.41/ */
+export class DockerApi {
+  readonly #socketPath: string;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+
+  constructor(socketPath: string) {
+    this.#socketPath = socketPath;
+  }
+
+  /** One call; the body parsed, or undefined where there is none. */
+  async call(method: string, path: string, options: { body?: unknown; headers?: Record<string, string>; timeoutMs?: number } = {}): Promise<unknown> {
+    const response = await this.open(method, path, { ...options, signal: AbortSignal.timeout(options.timeoutMs ?? CALL_TIMEOUT_MS) });
+    const text = await textOf(response);
+    return text === "" ? undefined : (JSON.parse(text) as unknown);
+  }
+
+  /** One call whose answer is read as it comes. Errors: DockerApiError for a status of 400 and more. */
+  async open(
+    method: string,
+    path: string,
+    options: { body?: unknown; headers?: Record<string, string>; signal?: AbortSignal } = {},
+  ): Promise<IncomingMessage> {
+    const body = options.body === undefined ? undefined : JSON.stringify(options.body);
+    const headers = {
+      ...options.headers,
+      ...(body === undefined ? {} : { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) }),
+    };
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const call = request({
+        socketPath: this.#socketPath,
+        agent: this.#agent,
+        method,
+        path: `/v1.41${path}`,
+        headers: { host: "docker", ...headers },
+        signal: options.signal,
+      });
+      call.once("response", resolve);
+      call.once("error", reject);
+      call.end(body);
+    });
+    if ((response.statusCode ?? 500) < 400) return response;
+    const text = await textOf(response);
+    throw new DockerApiError(response.statusCode ?? 500, messageIn(text));
+  }
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  response.setEncoding("utf8");
+  let text = "";
+  for await (const chunk of response) text += String(chunk);
+  return text;
+}
+
+function messageIn(text: string): string {
+  try {
+    return (JSON.parse(text) as { message?: string }).message ?? text; // Docker's error body.
+  } catch {
+    return text;
+  }
+}

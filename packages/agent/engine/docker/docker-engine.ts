@@ -1,0 +1,281 @@
+import { messageOf, type Clock, type Logger } from "@gantry/kernel";
+import { sleep } from "@gantry/kernel";
+import { EngineError, type ContainerSpec, type Engine, type EngineContainer, type EngineLogLine } from "../engine.ts";
+import { DockerApi, DockerApiError } from "./docker-api.ts";
+import { readLogFrames } from "./log-frames.ts";
+
+interface InspectAnswer {
+  readonly Id: string;
+  readonly Name: string;
+  readonly Image: string;
+  readonly Config: { readonly Labels: Record<string, string> | null };
+  readonly State: {
+    readonly Status: string;
+    readonly Pid: number;
+    readonly ExitCode: number;
+    readonly OOMKilled: boolean;
+    readonly Error: string;
+    readonly StartedAt: string;
+    readonly FinishedAt: string;
+    readonly Health?: { readonly Status: string };
+  };
+}
+
+const RECONNECT_MS = 500;
+
+/** Docker Engine behind the agent's interface. */
+export class DockerEngine implements Engine {
+  readonly #api: DockerApi;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #digests = new Map<string, string>();
+
+  constructor(deps: { socketPath: string; clock: Clock; log: Logger }) {
+    this.#api = new DockerApi(deps.socketPath);
+    this.#clock = deps.clock;
+    this.#log = deps.log;
+  }
+
+  async hasImage(image: string): Promise<boolean> {
+    return this.#api.call("GET", `/images/${encodeURIComponent(image)}/json`).then(
+      () => true,
+      (thrown: unknown) => {
+        if (thrown instanceof DockerApiError && thrown.status === 404) return false;
+        throw thrown;
+      },
+    );
+  }
+
+  async pullImage(image: string, registryAuth: string | undefined): Promise<void> {
+    const [name, tag] = splitReference(image);
+    const headers: Record<string, string> = registryAuth === undefined ? {} : { "X-Registry-Auth": registryAuth };
+    try {
+      const response = await this.#api.open("POST", `/images/create?fromImage=${encodeURIComponent(name)}&tag=${encodeURIComponent(tag)}`, {
+        headers,
+      });
+      response.setEncoding("utf8");
+      let rest = "";
+      for await (const chunk of response) {
+        const lines = (rest + String(chunk)).split("\n");
+        rest = lines.pop() ?? "";
+        for (const line of lines) if (line.includes('"error"')) throw new Error((JSON.parse(line) as { error: string }).error); // Docker's progress line.
+      }
+    } catch (thrown) {
+      const words = messageOf(thrown);
+      const unreachable =
+        /no such host|connection refused|i\/o timeout|network is unreachable|TLS handshake|server misbehaving|request canceled/i.test(words);
+      throw new EngineError("CannotPullContainerError", `pull image manifest has been retried 1 time(s): failed to resolve ref ${image}: ${words}`, {
+        cause: thrown,
+        unreachable,
+      });
+    }
+  }
+
+  async createContainer(spec: ContainerSpec): Promise<string> {
+    try {
+      const answer = await this.#api.call("POST", `/containers/create?name=${encodeURIComponent(spec.name)}`, { body: createBody(spec) });
+      return (answer as { Id: string }).Id; // Docker's answer to create.
+    } catch (thrown) {
+      if (thrown instanceof DockerApiError && thrown.status === 409) {
+        const there = await this.inspect(spec.name);
+        if (there !== undefined) return there.id;
+      }
+      throw new EngineError("CannotCreateContainerError", messageOf(thrown), { cause: thrown });
+    }
+  }
+
+  async startContainer(id: string): Promise<void> {
+    try {
+      await this.#api.call("POST", `/containers/${id}/start`);
+    } catch (thrown) {
+      throw new EngineError("CannotStartContainerError", messageOf(thrown), { cause: thrown });
+    }
+  }
+
+  async stopContainer(id: string, timeoutSeconds: number): Promise<void> {
+    try {
+      await this.#api.call("POST", `/containers/${id}/stop?t=${timeoutSeconds}`, { timeoutMs: (timeoutSeconds + 60) * 1000 });
+    } catch (thrown) {
+      if (thrown instanceof DockerApiError && thrown.status === 404) return;
+      throw new EngineError("CannotStopContainerError", messageOf(thrown), { cause: thrown });
+    }
+  }
+
+  async removeContainer(id: string): Promise<void> {
+    try {
+      await this.#api.call("DELETE", `/containers/${id}?force=true&v=true`);
+    } catch (thrown) {
+      // 404: gone; 409: somebody is removing it already.
+      if (thrown instanceof DockerApiError && (thrown.status === 404 || thrown.status === 409)) return;
+      throw new EngineError("CannotRemoveContainerError", messageOf(thrown), { cause: thrown });
+    }
+  }
+
+  async inspect(idOrName: string): Promise<EngineContainer | undefined> {
+    try {
+      const answer = (await this.#api.call("GET", `/containers/${encodeURIComponent(idOrName)}/json`)) as InspectAnswer; // Docker's answer to inspect.
+      return present(answer, await this.#digestOf(answer.Image));
+    } catch (thrown) {
+      if (thrown instanceof DockerApiError && thrown.status === 404) return undefined;
+      throw new EngineError("CannotInspectContainerError", messageOf(thrown), { cause: thrown });
+    }
+  }
+
+  async list(label: string): Promise<readonly EngineContainer[]> {
+    const filters = encodeURIComponent(JSON.stringify({ label: [label] }));
+    const found = (await this.#api.call("GET", `/containers/json?all=true&filters=${filters}`)) as { Id: string }[]; // Docker's answer to list.
+    const inspected = await Promise.all(found.map((container) => this.inspect(container.Id)));
+    return inspected.filter((container) => container !== undefined);
+  }
+
+  async *logs(id: string, after: string | undefined, signal: AbortSignal): AsyncIterable<EngineLogLine> {
+    const since = after === undefined ? "" : `&since=${sinceParameter(after)}`;
+    let response;
+    try {
+      response = await this.#api.open("GET", `/containers/${id}/logs?follow=true&stdout=true&stderr=true&timestamps=true${since}`, { signal });
+    } catch (thrown) {
+      if (signal.aborted || (thrown instanceof DockerApiError && thrown.status === 404)) return;
+      throw thrown;
+    }
+    const framed = response.headers["content-type"] !== "application/vnd.docker.raw-stream" || !(await this.#hasTerminal(id));
+    for await (const line of readLogFrames(response, framed, signal)) {
+      const space = line.indexOf(" ");
+      const at = line.slice(0, space);
+      if (after === undefined || at > after) yield { at, text: line.slice(space + 1) };
+    }
+  }
+
+  watch(label: string, onChange: (labels: Readonly<Record<string, string>>) => void, signal: AbortSignal): void {
+    void this.#watchForever(label, onChange, signal); // Never rejects: it reconnects until aborted.
+  }
+
+  async #watchForever(label: string, onChange: (labels: Readonly<Record<string, string>>) => void, signal: AbortSignal): Promise<void> {
+    const filters = encodeURIComponent(JSON.stringify({ type: ["container"], label: [label] }));
+    while (!signal.aborted) {
+      try {
+        const response = await this.#api.open("GET", `/events?filters=${filters}`, { signal });
+        response.setEncoding("utf8");
+        onChange({}); // What happened while nobody watched: look at everything.
+        let rest = "";
+        for await (const chunk of response) {
+          const lines = (rest + String(chunk)).split("\n");
+          rest = lines.pop() ?? "";
+          for (const line of lines)
+            if (line !== "") onChange((JSON.parse(line) as { Actor: { Attributes: Record<string, string> } }).Actor.Attributes); // Docker's event.
+        }
+      } catch (thrown) {
+        if (!signal.aborted) this.#log.warn("Engine's event stream ended", { reason: messageOf(thrown) });
+      }
+      if (!signal.aborted) await sleep(this.#clock, RECONNECT_MS);
+    }
+  }
+
+  async #hasTerminal(id: string): Promise<boolean> {
+    const answer = (await this.#api.call("GET", `/containers/${id}/json`)) as { Config: { Tty: boolean } }; // As in inspect.
+    return answer.Config.Tty;
+  }
+
+  /** The repository digest of an image id, else the id itself, as ECS reports it. */
+  async #digestOf(imageId: string): Promise<string | undefined> {
+    const known = this.#digests.get(imageId);
+    if (known !== undefined) return known;
+    try {
+      const answer = (await this.#api.call("GET", `/images/${encodeURIComponent(imageId)}/json`)) as { RepoDigests: string[] | null }; // Docker's answer to image inspect.
+      const digest = answer.RepoDigests?.[0]?.split("@")[1] ?? imageId;
+      this.#digests.set(imageId, digest);
+      return digest;
+    } catch {
+      return imageId;
+    }
+  }
+}
+
+/** Docker takes seconds with a fraction; the filter is inclusive, which `after` makes up for. */
+function sinceParameter(at: string): string {
+  const seconds = Math.floor(Date.parse(`${at.slice(0, 19)}Z`) / 1000);
+  return `${seconds}.${(/\.(\d+)Z$/.exec(at)?.[1] ?? "0").padEnd(9, "0")}`;
+}
+
+function splitReference(image: string): readonly [string, string] {
+  const at = image.indexOf("@");
+  if (at >= 0) return [image.slice(0, at), image.slice(at + 1)];
+  const colon = image.lastIndexOf(":");
+  return colon > image.lastIndexOf("/") ? [image.slice(0, colon), image.slice(colon + 1)] : [image, "latest"];
+}
+
+function present(answer: InspectAnswer, imageDigest: string | undefined): EngineContainer {
+  const { State: state } = answer;
+  const ended = state.Status === "exited" || state.Status === "dead" || state.Status === "removing";
+  // A container that never started and has an error is as good as exited.
+  const failed = state.Status === "created" && state.Error !== "";
+  return {
+    id: answer.Id,
+    name: answer.Name.replace(/^\//, ""),
+    labels: answer.Config.Labels ?? {},
+    state: ended || failed ? "exited" : state.Status === "created" ? "created" : "running",
+    pid: state.Pid,
+    exitCode: ended || failed ? state.ExitCode : undefined,
+    outOfMemory: state.OOMKilled,
+    problem: state.Error === "" ? undefined : state.Error,
+    health: state.Health?.Status === "healthy" ? "HEALTHY" : state.Health?.Status === "unhealthy" ? "UNHEALTHY" : "UNKNOWN",
+    startedAt: timeOf(state.StartedAt),
+    finishedAt: timeOf(state.FinishedAt),
+    imageDigest,
+  };
+}
+
+function timeOf(text: string): number | undefined {
+  return text.startsWith("0001") ? undefined : Date.parse(text);
+}
+
+const SECOND_NS = 1_000_000_000;
+
+function createBody(spec: ContainerSpec): object {
+  const check = spec.healthCheck;
+  return {
+    Image: spec.image,
+    Labels: spec.labels,
+    Cmd: spec.command,
+    Entrypoint: spec.entryPoint,
+    WorkingDir: spec.workingDirectory,
+    User: spec.user,
+    Env: spec.environment,
+    Hostname: spec.hostname,
+    OpenStdin: spec.interactive,
+    Tty: spec.pseudoTerminal,
+    StopSignal: spec.stopSignal,
+    // An image's own HEALTHCHECK is not ECS's: it is switched off where the definition has none.
+    Healthcheck:
+      check === undefined
+        ? { Test: ["NONE"] }
+        : {
+            Test: check.command,
+            Interval: check.intervalSeconds * SECOND_NS,
+            Timeout: check.timeoutSeconds * SECOND_NS,
+            Retries: check.retries,
+            StartPeriod: check.startPeriodSeconds * SECOND_NS,
+          },
+    HostConfig: {
+      NetworkMode: spec.network,
+      PidMode: spec.pidHost ? "host" : "",
+      Dns: spec.dns?.servers,
+      DnsSearch: spec.dns?.search,
+      ExtraHosts: spec.extraHosts,
+      Binds: spec.binds,
+      CpuShares: spec.cpuShares,
+      Memory: (spec.memoryMiB ?? 0) * 1024 * 1024,
+      MemorySwap: spec.memoryMiB === undefined ? 0 : spec.memoryMiB * 1024 * 1024,
+      MemoryReservation: (spec.memoryReservationMiB ?? 0) * 1024 * 1024,
+      CgroupParent: spec.cgroupParent,
+      ReadonlyRootfs: spec.readonlyRootFilesystem,
+      Init: spec.init,
+      CapAdd: spec.capabilitiesAdd,
+      CapDrop: spec.capabilitiesDrop,
+      SecurityOpt: spec.securityOptions,
+      Ulimits: spec.ulimits.map((limit) => ({ Name: limit.name, Soft: limit.soft, Hard: limit.hard })),
+      Sysctls: spec.sysctls,
+      RestartPolicy: { Name: spec.restartAlways ? "always" : "no" },
+      LogConfig: { Type: "json-file", Config: { "max-size": `${spec.logsMaxMiB}m`, "max-file": "3" } },
+    },
+  };
+}

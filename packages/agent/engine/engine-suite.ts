@@ -1,0 +1,69 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { namingOf, pauseSpec } from "../naming.ts";
+import type { ContainerSpec, Engine } from "./engine.ts";
+
+const LABEL = "gantry.engine-suite=true";
+
+/** What every engine must do. The fake and Docker both sit this exam, so that the fake cannot drift from the truth. */
+export function describeEngine(name: string, open: () => Engine): void {
+  describe(name, () => {
+    const engine = open();
+    const spec = (container: string): ContainerSpec => ({
+      ...pauseSpec(namingOf("suite")),
+      name: `gantry-suite-${container}`,
+      labels: { "gantry.engine-suite": "true", part: container },
+    });
+    afterEach(async () => {
+      for (const container of await engine.list(LABEL)) await engine.removeContainer(container.id);
+    });
+
+    it("creates a container once however often it is asked", async () => {
+      const ids = [await engine.createContainer(spec("once")), await engine.createContainer(spec("once"))];
+      expect(ids[0]).toBe(ids[1]);
+      expect(await engine.list(LABEL)).toHaveLength(1);
+    });
+
+    it("moves a container from created over running to exited", async () => {
+      const id = await engine.createContainer(spec("life"));
+      expect((await engine.inspect(id))?.state).toBe("created");
+      await engine.startContainer(id);
+      const running = await engine.inspect("gantry-suite-life");
+      expect(running).toMatchObject({ id, state: "running", labels: { part: "life" } });
+      expect(running?.pid).toBeGreaterThan(0);
+      await engine.stopContainer(id, 1);
+      const ended = await engine.inspect(id);
+      expect(ended?.state).toBe("exited");
+      expect(ended?.exitCode).not.toBe(0);
+    });
+
+    it("takes starting what runs, stopping what stands and removing what is gone as done", async () => {
+      const id = await engine.createContainer(spec("again"));
+      await engine.startContainer(id);
+      await engine.startContainer(id);
+      await engine.stopContainer(id, 1);
+      await engine.stopContainer(id, 1);
+      await engine.removeContainer(id);
+      await engine.removeContainer(id);
+      await engine.stopContainer(id, 1);
+      expect(await engine.inspect(id)).toBeUndefined();
+    });
+
+    it("says in ECS's words that an image is not there", async () => {
+      await expect(engine.createContainer({ ...spec("none"), image: "gantry/missing:1" })).rejects.toMatchObject({
+        name: "CannotCreateContainerError",
+      });
+    });
+
+    it("tells watchers of what happens to containers with the label", async () => {
+      const seen: string[] = [];
+      const abort = new AbortController();
+      engine.watch(LABEL, (labels) => seen.push(labels["part"] ?? ""), abort.signal);
+      const id = await engine.createContainer(spec("watched"));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await engine.startContainer(id);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      abort.abort();
+      expect(seen).toContain("watched");
+    });
+  });
+}

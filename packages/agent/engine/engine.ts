@@ -1,0 +1,101 @@
+/** The engine's answer about one container of ours. */
+export interface EngineContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly state: "created" | "running" | "exited";
+  readonly pid: number;
+  readonly exitCode: number | undefined;
+  readonly outOfMemory: boolean;
+  /** The engine's own words on why it could not start. */
+  readonly problem: string | undefined;
+  readonly health: "HEALTHY" | "UNHEALTHY" | "UNKNOWN";
+  readonly startedAt: number | undefined;
+  readonly finishedAt: number | undefined;
+  readonly imageDigest: string | undefined;
+}
+
+/** What a container is made from. Its name is derived from what it is for, so that making it twice is making it once. */
+export interface ContainerSpec {
+  readonly name: string;
+  readonly image: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly command: readonly string[] | undefined;
+  readonly entryPoint: readonly string[] | undefined;
+  readonly workingDirectory: string | undefined;
+  readonly user: string | undefined;
+  readonly environment: readonly string[];
+  readonly hostname: string | undefined;
+  readonly interactive: boolean;
+  readonly pseudoTerminal: boolean;
+  /** `none`, `host`, or `container:ID`. */
+  readonly network: string;
+  readonly pidHost: boolean;
+  readonly dns: { readonly servers: readonly string[]; readonly search: readonly string[] } | undefined;
+  readonly extraHosts: readonly string[];
+  readonly binds: readonly string[];
+  readonly cpuShares: number;
+  readonly memoryMiB: number | undefined;
+  readonly memoryReservationMiB: number | undefined;
+  readonly cgroupParent: string | undefined;
+  readonly readonlyRootFilesystem: boolean;
+  readonly init: boolean;
+  readonly capabilitiesAdd: readonly string[];
+  readonly capabilitiesDrop: readonly string[];
+  readonly securityOptions: readonly string[];
+  readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  readonly sysctls: Readonly<Record<string, string>>;
+  readonly stopSignal: string | undefined;
+  readonly healthCheck:
+    | {
+        readonly command: readonly string[];
+        readonly intervalSeconds: number;
+        readonly timeoutSeconds: number;
+        readonly retries: number;
+        readonly startPeriodSeconds: number;
+      }
+    | undefined;
+  readonly restartAlways: boolean;
+  readonly logsMaxMiB: number;
+}
+
+export interface EngineLogLine {
+  /** Nanosecond timestamp as the engine writes it. */
+  readonly at: string;
+  readonly text: string;
+}
+
+/** A container engine, as far as the agent needs one. Everything is idempotent: what is already so is success. */
+export interface Engine {
+  hasImage(image: string): Promise<boolean>;
+  /** Errors: CannotPullContainerError; `unreachable` is set where no registry answered at all. */
+  pullImage(image: string, registryAuth: string | undefined): Promise<void>;
+  createContainer(spec: ContainerSpec): Promise<string>;
+  startContainer(id: string): Promise<void>;
+  stopContainer(id: string, timeoutSeconds: number): Promise<void>;
+  removeContainer(id: string): Promise<void>;
+  inspect(idOrName: string): Promise<EngineContainer | undefined>;
+  list(label: string): Promise<readonly EngineContainer[]>;
+  /** Lines from just after the cursor, then live ones, until the container has ended or the signal aborts. */
+  logs(id: string, after: string | undefined, signal: AbortSignal): AsyncIterable<EngineLogLine>;
+  /** Calls back with the labels of a container of ours whenever something happened to it. Reconnects by itself. */
+  watch(label: string, onChange: (labels: Readonly<Record<string, string>>) => void, signal: AbortSignal): void;
+}
+
+/** The engine could not do it; `name` is the word that ECS reports before the colon. Source: amazon-ecs-agent, agent/engine/errors.go. */
+export class EngineError extends Error {
+  override readonly name:
+    | "CannotPullContainerError"
+    | "CannotCreateContainerError"
+    | "CannotStartContainerError"
+    | "CannotStopContainerError"
+    | "CannotInspectContainerError"
+    | "CannotRemoveContainerError";
+  /** No registry answered: whoever can build the image may. */
+  readonly unreachable: boolean;
+  constructor(name: EngineError["name"], message: string, options: { cause?: unknown; unreachable?: boolean } = {}) {
+    super(message, { cause: options.cause });
+    this.name = name;
+    this.unreachable = options.unreachable ?? false;
+  }
+}

@@ -1,0 +1,46 @@
+import { connect } from "node:net";
+
+const ANSWER_TIMEOUT_MS = 5_000;
+
+/** One command to one of HAProxy's sockets; the whole answer. The master's socket closes only once we have half-closed. */
+export function askProxy(socketPath: string, command: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(socketPath);
+    let answer = "";
+    socket.setEncoding("utf8");
+    socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy(new Error("The proxy did not answer in time.")));
+    socket.on("connect", () => socket.end(`${command}\n`));
+    socket.on("data", (chunk: string) => (answer += chunk));
+    socket.on("end", () => resolve(answer));
+    socket.on("error", reject);
+  });
+}
+
+/** What `show stat` says of one server. */
+export interface ServerStat {
+  readonly status: string;
+  readonly checkStatus: string;
+  readonly checkCode: string;
+  readonly lastCheck: string;
+  readonly sessions: number;
+}
+
+/** Rows of `show stat`, by `backend/server`. Source: HAProxy 2.6 management guide §9.1. */
+export function parseStats(text: string): ReadonlyMap<string, ServerStat> {
+  const [head = "", ...rows] = text.split("\n");
+  const names = head.replace(/^# /, "").split(",");
+  const at = (cells: readonly string[], name: string) => cells[names.indexOf(name)] ?? "";
+  const stats = new Map<string, ServerStat>();
+  for (const row of rows) {
+    const cells = row.split(",");
+    if (cells.length < 10) continue;
+    stats.set(`${at(cells, "pxname")}/${at(cells, "svname")}`, {
+      status: at(cells, "status"),
+      checkStatus: at(cells, "check_status").replace(/^\* /, ""),
+      checkCode: at(cells, "check_code"),
+      lastCheck: at(cells, "last_chk").replaceAll('"', ""),
+      sessions: Number(at(cells, "scur")) + Number(at(cells, "qcur") || 0),
+    });
+  }
+  return stats;
+}

@@ -1,0 +1,293 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdir, readdir, rename, rm, symlink, readlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Balancer, BalancerListener, BalancersAssignment, BalancersObservation, TargetObservation } from "@gantry/agent-protocol";
+import { messageOf, sleep, type Clock, type Logger } from "@gantry/kernel";
+import type { ContainerSpec, Engine } from "../engine/engine.ts";
+import { pauseSpec, type Naming } from "../naming.ts";
+import type { Router } from "../network/vpc-router.ts";
+import { askProxy, parseStats, type ServerStat } from "./proxy-socket.ts";
+import { backendName, renderProxy, serverName, type ProxyConfiguration } from "./render.ts";
+
+const run = promisify(execFile);
+const RELOAD_WAIT_MS = 5_000;
+const PORT_FALLBACK = 8_000;
+/** Well below the descriptor limit of 20,000 that small machines give. */
+const CONNECTIONS_MAX = 8_000;
+
+export interface ProxyDeps {
+  readonly engine: Engine;
+  readonly naming: Naming;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly image: string;
+  /** The proxy's folder as this process sees it; the proxy sees it at the same path. */
+  readonly folder: string;
+  readonly dataPath: string;
+  readonly dataFolder: string;
+  readonly ports: { get(key: string): number | undefined; set(key: string, port: number): void };
+}
+
+/**
+ * HAProxy on this node: one process in a container of its own that outlives the agent, its configuration rendered
+ * whole, checked, and swapped without losing a connection; a configuration that does not pass the check never gets in.
+ */
+export class Proxy {
+  readonly #deps: ProxyDeps;
+  #applied = "";
+  /** What is in effect. */
+  #assignment: BalancersAssignment | undefined;
+
+  constructor(deps: ProxyDeps) {
+    this.#deps = deps;
+  }
+
+  /** Brings the proxy to the assignment. Done twice it changes nothing. */
+  async apply(assignment: BalancersAssignment, routers: readonly Router[]): Promise<void> {
+    const container = await this.#deps.engine.inspect(this.#deps.naming.proxy());
+    if (assignment.balancers.length === 0) {
+      if (container !== undefined) await this.#deps.engine.removeContainer(container.id);
+      this.#applied = "";
+      this.#assignment = undefined;
+      return;
+    }
+    await this.#choosePorts(assignment);
+    await this.#linkNamespaces(routers);
+    const configuration = renderProxy(assignment, {
+      folder: this.#deps.folder,
+      hostPortOf: (balancer, listener) => this.#hostPortOf(balancer, listener),
+      namespaces: new Set(routers.map((router) => router.vpcId)),
+      connectionsMax: CONNECTIONS_MAX,
+    });
+    const fingerprint = fingerprintOf(configuration, routers);
+    const running = container?.state === "running";
+    if (running && (this.#applied === fingerprint || (await this.#inEffect(fingerprint)))) {
+      this.#applied = fingerprint;
+      this.#assignment = assignment;
+      return;
+    }
+    await this.#write(configuration, fingerprint, running);
+    if (running) await this.#reload(fingerprint);
+    else await this.#start();
+    this.#applied = fingerprint;
+    this.#assignment = assignment;
+  }
+
+  /** What the proxy's own checks say of every target, and where listeners answer on the host. */
+  async observe(): Promise<BalancersObservation | undefined> {
+    const assignment = this.#assignment;
+    if (assignment === undefined) return { targets: [], hostPorts: {} };
+    let stats: ReadonlyMap<string, ServerStat>;
+    let leaving = false;
+    try {
+      stats = parseStats(await askProxy(join(this.#deps.folder, "run/admin.sock"), "show stat -1 4 -1"));
+      leaving = /# old workers\n\d+/.test(await askProxy(join(this.#deps.folder, "run/master.sock"), "show proc"));
+    } catch (thrown) {
+      this.#deps.log.debug("The proxy does not answer", { reason: messageOf(thrown) });
+      return undefined;
+    }
+    const targets = assignment.targetGroups.flatMap((group) =>
+      group.targets.map((target) => observeTarget(group.arn, target, stats.get(`${backendName(group.arn)}/${serverName(target)}`), leaving)),
+    );
+    const hostPorts = Object.fromEntries(
+      assignment.balancers.map((balancer) => [
+        balancer.arn,
+        Object.fromEntries(
+          balancer.listeners.flatMap((listener) => {
+            const port = this.#hostPortOf(balancer, listener);
+            return port === undefined ? [] : [[String(listener.port), port]];
+          }),
+        ),
+      ]),
+    );
+    return { targets, hostPorts };
+  }
+
+  #hostPortOf(balancer: Balancer, listener: BalancerListener): number | undefined {
+    return balancer.internetFacing ? this.#deps.ports.get(portKey(listener)) : undefined;
+  }
+
+  /** The listener's own port where it is free and permitted, else the next that is; chosen once and kept. */
+  async #choosePorts(assignment: BalancersAssignment): Promise<void> {
+    for (const listener of assignment.balancers.filter((balancer) => balancer.internetFacing).flatMap((balancer) => balancer.listeners)) {
+      if (this.#deps.ports.get(portKey(listener)) !== undefined) continue;
+      let port = listener.port;
+      for (let step = 0; !(await isFree(port)); step += 1)
+        port = ((listener.port + PORT_FALLBACK + step) % 64_000) + 1_000 * Number(listener.port + PORT_FALLBACK + step >= 64_000);
+      this.#deps.ports.set(portKey(listener), port);
+      if (port !== listener.port) this.#deps.log.warn("Host port is taken, another is used", { port: listener.port, used: port });
+    }
+  }
+
+  async #linkNamespaces(routers: readonly Router[]): Promise<void> {
+    const folder = join(this.#deps.dataFolder, "netns");
+    await mkdir(folder, { recursive: true });
+    for (const router of routers) {
+      const path = join(folder, router.vpcId);
+      const target = `/proc/${router.pid}/ns/net`;
+      if ((await readlink(path).catch(() => "")) === target) continue;
+      await rm(path, { force: true });
+      await symlink(target, path);
+    }
+  }
+
+  async #write(configuration: ProxyConfiguration, fingerprint: string, running: boolean): Promise<void> {
+    const { folder } = this.#deps;
+    await mkdir(join(folder, "run"), { recursive: true });
+    for (const [name, content] of Object.entries(configuration.files)) await writeAtomically(join(folder, name), content, 0o600);
+    const next = join(folder, "next.cfg");
+    const text = configuration.text.replace("global\n", `global\n  set-var proc.fingerprint str(${fingerprint})\n`);
+    await writeFile(next, text, { mode: 0o600 });
+    await run("haproxy", ["-c", "-q", "-f", next]).catch((thrown: { stderr?: string }) => {
+      throw new Error(`The proxy refuses its configuration: ${thrown.stderr ?? messageOf(thrown)}`);
+    });
+    await this.#writeServerState(configuration, running);
+    await rename(next, join(folder, "haproxy.cfg"));
+    const kept = new Set(Object.keys(configuration.files));
+    for (const name of await readdir(folder))
+      if (/^(body|cert|crtlist)_/.test(name) && !kept.has(name)) await rm(join(folder, name), { force: true });
+  }
+
+  /** Health survives a reload; a server the proxy has not seen begins DOWN, one passed check from UP, and gets no traffic before. */
+  async #writeServerState(configuration: ProxyConfiguration, running: boolean): Promise<void> {
+    const known = new Map<string, string>();
+    let head =
+      "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port";
+    if (running) {
+      const answer = await askProxy(join(this.#deps.folder, "run/admin.sock"), "show servers state").catch(() => "");
+      const lines = answer.split("\n").filter((line) => line !== "");
+      if (lines[1] !== undefined) head = `${lines[0]}\n${lines[1]}`;
+      for (const line of lines.slice(2)) {
+        const cells = line.split(" ");
+        known.set(`${cells[1]}/${cells[3]}`, line);
+      }
+    }
+    const ids = new Map<string, number>();
+    const lines = configuration.servers.map(({ backend, server, target, rise }) => {
+      const there = known.get(`${backend}/${server}`);
+      const id = (ids.get(backend) ?? 0) + 1;
+      ids.set(backend, id);
+      if (there !== undefined) return there;
+      return `1 ${backend} ${id} ${server} ${target.address} 0 0 100 100 0 1 2 ${Math.max(0, rise - 1)} 6 0 0 0 - ${target.port} - 0 0 - - 0`;
+    });
+    await writeAtomically(join(this.#deps.folder, "servers.state"), `${head}\n${lines.join("\n")}\n`, 0o600);
+  }
+
+  async #start(): Promise<void> {
+    const { engine, naming } = this.#deps;
+    const there = await engine.inspect(naming.proxy());
+    if (there === undefined) await engine.createContainer(this.#spec());
+    await engine.startContainer(naming.proxy());
+    this.#deps.log.info("Proxy started");
+  }
+
+  async #reload(fingerprint: string): Promise<void> {
+    const { clock, folder } = this.#deps;
+    await askProxy(join(folder, "run/master.sock"), "reload").catch(() => "");
+    const deadline = clock.now() + RELOAD_WAIT_MS;
+    for (;;) {
+      if (await this.#inEffect(fingerprint)) return;
+      if (clock.now() > deadline) throw new Error("The proxy did not take its new configuration in time.");
+      await sleep(clock, 20);
+    }
+  }
+
+  async #inEffect(fingerprint: string): Promise<boolean> {
+    const answer = await askProxy(join(this.#deps.folder, "run/admin.sock"), "get var proc.fingerprint").catch(() => "");
+    return answer.includes(fingerprint);
+  }
+
+  #spec(): ContainerSpec {
+    const { naming, folder, dataPath, image } = this.#deps;
+    return {
+      ...pauseSpec(naming),
+      name: naming.proxy(),
+      image,
+      labels: { ...naming.labels, "gantry.role": "proxy" },
+      // The master does not bring a killed worker back: it ends, and this loop starts it again within a tenth of a second.
+      entryPoint: [
+        "/usr/bin/busybox",
+        "sh",
+        "-c",
+        `trap 'kill $p; wait $p; exit 0' TERM; while :; do rm -f ${folder}/run/*.sock; haproxy -W -S ${folder}/run/master.sock -f ${folder}/haproxy.cfg & p=$!; wait $p; sleep 0.05; done`,
+      ],
+      network: "host",
+      pidHost: true,
+      binds: [`${dataPath}:${this.#deps.dataFolder}`, `${dataPath}/netns:/run/netns`],
+      readonlyRootFilesystem: false,
+      capabilitiesDrop: [],
+      capabilitiesAdd: ["NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE", "NET_BIND_SERVICE"],
+      securityOptions: ["seccomp=unconfined", "apparmor=unconfined"],
+      cpuShares: 2048,
+      restartAlways: true,
+      stopSignal: "SIGTERM",
+      logsMaxMiB: 4,
+    };
+  }
+}
+
+function portKey(listener: BalancerListener): string {
+  return `${listener.port}/${listener.tls ? "tls" : "plain"}`;
+}
+
+/** Source of the words: ELBv2 API_TargetHealth. */
+function observeTarget(
+  targetGroupArn: string,
+  target: { address: string; port: number; draining: boolean },
+  stat: ServerStat | undefined,
+  leaving: boolean,
+): TargetObservation {
+  const base = {
+    targetGroupArn,
+    address: target.address,
+    port: target.port,
+    draining: target.draining,
+    inFlight: (stat?.sessions ?? 0) + (leaving ? 1 : 0),
+  };
+  const initial = { ...base, health: "initial" as const, reason: "Elb.RegistrationInProgress", description: "Target registration is in progress" };
+  if (stat === undefined) return initial;
+  if (stat.status.startsWith("UP") || stat.status === "no check" || stat.status === "DRAIN")
+    return { ...base, health: "healthy", reason: undefined, description: undefined };
+  switch (stat.checkStatus) {
+    case "":
+    case "UNK":
+    case "INI":
+      return { ...initial, reason: "Elb.InitialHealthChecking", description: "Initial health checks in progress" };
+    case "L7STS":
+      return {
+        ...base,
+        health: "unhealthy",
+        reason: "Target.ResponseCodeMismatch",
+        description: `Health checks failed with these codes: [${stat.checkCode}]`,
+      };
+    case "L4TOUT":
+    case "L6TOUT":
+    case "L7TOUT":
+      return { ...base, health: "unhealthy", reason: "Target.Timeout", description: "Request timed out" };
+    default:
+      return { ...base, health: "unhealthy", reason: "Target.FailedHealthChecks", description: "Health checks failed" };
+  }
+}
+
+function fingerprintOf(configuration: ProxyConfiguration, routers: readonly Router[]): string {
+  return createHash("sha256")
+    .update(JSON.stringify([configuration.text, configuration.files, routers.map((router) => [router.vpcId, router.pid]).toSorted()]))
+    .digest("hex")
+    .slice(0, 24);
+}
+
+async function writeAtomically(path: string, content: string, mode: number): Promise<void> {
+  await writeFile(`${path}.new`, content, { mode });
+  await rename(`${path}.new`, path);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,338 @@
+import { createHash } from "node:crypto";
+import type {
+  Balancer,
+  BalancerAction,
+  BalancerCondition,
+  BalancerListener,
+  BalancersAssignment,
+  BalancerTarget,
+  BalancerTargetGroup,
+} from "@gantry/agent-protocol";
+
+/** The proxy's whole configuration as values: the main text and the files it names. */
+export interface ProxyConfiguration {
+  readonly text: string;
+  /** File name to content: certificates, lists of them, fixed response bodies. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Every server of every backend, for the state that new ones begin with. */
+  readonly servers: readonly {
+    readonly backend: string;
+    readonly server: string;
+    readonly target: BalancerTarget;
+    readonly targetGroupArn: string;
+    readonly rise: number;
+  }[];
+}
+
+export interface RenderOptions {
+  /** The folder of the files, as the proxy sees it. */
+  readonly folder: string;
+  /** Host port for each listener, by `ARN port`. */
+  readonly hostPortOf: (balancer: Balancer, listener: BalancerListener) => number | undefined;
+  /** Target groups' namespaces must be there when the proxy starts: those whose router is not are left out. */
+  readonly namespaces: ReadonlySet<string>;
+  readonly connectionsMax: number;
+}
+
+/** Renders the whole configuration. Same assignment, same text. Source: docs/decisions/0006 and the HAProxy 2.6 manual. */
+export function renderProxy(assignment: BalancersAssignment, options: RenderOptions): ProxyConfiguration {
+  const files: Record<string, string> = {};
+  const groups = assignment.targetGroups.filter((group) => options.namespaces.has(group.vpcId)).toSorted((a, b) => compare(a.arn, b.arn));
+  const known = new Set(groups.map((group) => group.arn));
+  const balancers = assignment.balancers.filter((balancer) => options.namespaces.has(balancer.vpcId)).toSorted((a, b) => compare(a.arn, b.arn));
+  const context: Context = { options, files, known };
+  const text = [
+    ...renderGlobal(options),
+    ...balancers.flatMap((balancer) => balancer.listeners.flatMap((listener) => renderFrontend(balancer, listener, balancers, context))),
+    ...renderSharedFrontends(balancers, context),
+    ...groups.flatMap((group) => renderBackend(group, context)),
+    "",
+  ].join("\n");
+  const servers = groups.flatMap((group) =>
+    group.targets.map((target) => ({
+      backend: backendName(group.arn),
+      server: serverName(target),
+      target,
+      targetGroupArn: group.arn,
+      rise: group.healthCheck.healthyThreshold,
+    })),
+  );
+  return { text, files, servers };
+}
+
+interface Context {
+  readonly options: RenderOptions;
+  readonly files: Record<string, string>;
+  readonly known: ReadonlySet<string>;
+}
+
+function renderGlobal(options: RenderOptions): readonly string[] {
+  return [
+    "global",
+    `  stats socket ${options.folder}/run/admin.sock mode 600 level admin expose-fd listeners`,
+    `  server-state-file ${options.folder}/servers.state`,
+    "  hard-stop-after 60s",
+    "  max-spread-checks 10",
+    `  maxconn ${options.connectionsMax}`,
+    "  tune.ssl.default-dh-param 2048",
+    "  ssl-default-bind-options ssl-min-ver TLSv1.2",
+    "",
+    "defaults",
+    "  mode http",
+    "  timeout connect 1s",
+    "  timeout client 60s",
+    "  timeout server 60s",
+    "  timeout tunnel 1h",
+    "  timeout http-request 60s",
+    "  timeout http-keep-alive 60s",
+    "  option idle-close-on-response",
+    "  option redispatch 1",
+    "  option http-keep-alive",
+    "  retries 3",
+    "  retry-on conn-failure empty-response",
+    "  load-server-state-from-file global",
+    "",
+  ];
+}
+
+function renderFrontend(balancer: Balancer, listener: BalancerListener, all: readonly Balancer[], context: Context): readonly string[] {
+  const hostPort = context.options.hostPortOf(balancer, listener);
+  const alone = hostPort !== undefined && usersOf(hostPort, all, context).length === 1;
+  const tls = listener.tls ? ` ssl crt-list ${certificateList(balancer, [listener], context)} alpn h2,http/1.1` : "";
+  return [
+    `frontend ${frontendName(balancer, listener)}`,
+    ...balancer.addresses.map((address) => `  bind ${address}:${listener.port} namespace ${balancer.vpcId}${tls}`),
+    ...(alone ? [`  bind 127.0.0.1:${hostPort}${tls}`] : []),
+    `  timeout client ${balancer.idleTimeoutSeconds}s`,
+    ...renderHeaders(listener.tls, listener.port),
+    ...renderRules(listener, `r`, "", context),
+    "",
+  ];
+}
+
+/** One frontend for a host port that several load balancers share: the Host picks whose rules hold. */
+function renderSharedFrontends(balancers: readonly Balancer[], context: Context): readonly string[] {
+  const ports = new Set(
+    balancers.flatMap((balancer) =>
+      balancer.listeners.map((listener) => context.options.hostPortOf(balancer, listener)).filter((port) => port !== undefined),
+    ),
+  );
+  return [...ports]
+    .toSorted((a, b) => a - b)
+    .flatMap((port) => {
+      const users = usersOf(port, balancers, context);
+      const [first] = users;
+      if (users.length < 2 || first === undefined) return [];
+      const tls = first.listener.tls
+        ? ` ssl crt-list ${certificateList(
+            first.balancer,
+            users.map((user) => user.listener),
+            context,
+          )} alpn h2,http/1.1`
+        : "";
+      return [
+        `frontend host_${port}`,
+        `  bind 127.0.0.1:${port}${tls}`,
+        ...renderHeaders(first.listener.tls, first.listener.port),
+        ...users.map(({ balancer }, index) => `  acl is_${index} req.hdr(host),host_only,lower -m str ${balancer.dnsName.toLowerCase()}`),
+        ...users.flatMap(({ listener }, index) =>
+          listener.rules.flatMap((rule) =>
+            rule.conditions.flatMap((condition) =>
+              (condition.field === "host-header" ? condition.values : []).map(
+                (value) => `  acl is_${index} req.hdr(host),host_only,lower ${matcher(value.toLowerCase())}`,
+              ),
+            ),
+          ),
+        ),
+        ...users.map((_, index) => `  http-request set-var(txn.lb) str(${index}) if !{ var(txn.lb) -m found } is_${index}`),
+        "  http-request set-var(txn.lb) str(0) if !{ var(txn.lb) -m found }",
+        ...users.flatMap(({ listener }, index) => renderRules(listener, `r${index}_`, `{ var(txn.lb) -m str ${index} } `, context)),
+        "",
+      ];
+    });
+}
+
+function usersOf(port: number, balancers: readonly Balancer[], context: Context): readonly { balancer: Balancer; listener: BalancerListener }[] {
+  return balancers.flatMap((balancer) =>
+    balancer.listeners.filter((listener) => context.options.hostPortOf(balancer, listener) === port).map((listener) => ({ balancer, listener })),
+  );
+}
+
+/** Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html */
+function renderHeaders(tls: boolean, port: number): readonly string[] {
+  return [
+    '  http-request set-header X-Forwarded-For "%[req.fhdr(x-forwarded-for)], %[src]" if { req.fhdr(x-forwarded-for) -m found }',
+    "  http-request set-header X-Forwarded-For %[src] if !{ req.fhdr(x-forwarded-for) -m found }",
+    `  http-request set-header X-Forwarded-Proto ${tls ? "https" : "http"}`,
+    `  http-request set-header X-Forwarded-Port ${port}`,
+    '  http-request set-header X-Amzn-Trace-Id "Root=1-%[date,hex,bytes(8,8),lower]-%[uuid,bytes(24,12)]%[uuid,bytes(24,12)]" if !{ req.hdr(x-amzn-trace-id) -m found }',
+    // A request that changes something is never sent twice.
+    "  http-request disable-l7-retry if !METH_GET",
+  ];
+}
+
+function renderRules(listener: BalancerListener, prefix: string, guard: string, context: Context): readonly string[] {
+  const lines: string[] = [];
+  const actions: { name: string; action: BalancerAction }[] = [];
+  for (const [index, rule] of listener.rules.entries()) {
+    const name = `${prefix}${index}`;
+    const acls = rule.conditions.map((condition, part) => ({ acl: `${name}_${part}`, tests: renderCondition(condition) }));
+    lines.push(...acls.flatMap(({ acl, tests }) => tests.map((test) => `  acl ${acl} ${test}`)));
+    lines.push(`  http-request set-var(txn.rule) str(${name}) if ${guard}!{ var(txn.rule) -m found } ${acls.map(({ acl }) => acl).join(" ")}`);
+    actions.push({ name, action: rule.action });
+  }
+  lines.push(`  http-request set-var(txn.rule) str(${prefix}d) if ${guard}!{ var(txn.rule) -m found }`);
+  actions.push({ name: `${prefix}d`, action: listener.defaultAction });
+  if (actions.some(({ action }) => action.type === "forward")) lines.push("  http-request set-var(txn.dice) rand(1000000)");
+  return [...lines, ...actions.flatMap(({ name, action }) => renderAction(action, `{ var(txn.rule) -m str ${name} }`, context))];
+}
+
+function renderAction(action: BalancerAction, when: string, context: Context): readonly string[] {
+  switch (action.type) {
+    case "redirect":
+      return [`  http-request redirect code ${action.statusCode} location "${redirectLocation(action)}" if ${when}`];
+    case "fixed-response": {
+      const file = `body_${hash(action.body)}`;
+      context.files[file] = action.body;
+      if (action.body === "") return [`  http-request return status ${action.statusCode} if ${when}`];
+      return [
+        `  http-request return status ${action.statusCode} content-type "${action.contentType}" file ${context.options.folder}/${file} if ${when}`,
+      ];
+    }
+    case "forward": {
+      const live = action.targets.filter((target) => target.weight > 0 && context.known.has(target.targetGroupArn));
+      const total = live.reduce((sum, target) => sum + target.weight, 0);
+      if (total === 0) return [`  http-request return status 503 if ${when}`];
+      let sum = 0;
+      return live.map((target, index) => {
+        sum += target.weight;
+        const share = index === live.length - 1 ? "" : ` { var(txn.dice) -m int lt ${Math.round((sum / total) * 1_000_000)} }`;
+        return `  use_backend ${backendName(target.targetGroupArn)} if ${when}${share}`;
+      });
+    }
+  }
+}
+
+/** The parts that a redirect keeps are the request's own. Source: API_RedirectActionConfig. */
+function redirectLocation(action: Extract<BalancerAction, { type: "redirect" }>): string {
+  const own: Readonly<Record<string, string>> = {
+    "#{host}": "%[req.hdr(host),host_only]",
+    "#{path}": "%[path,regsub(^/,)]",
+    "#{query}": "%[query]",
+    "#{port}": "%[dst_port]",
+    "#{protocol}": "%[req.hdr(x-forwarded-proto)]",
+  };
+  const fill = (text: string) =>
+    text
+      .replace(/#\{(host|path|query|port|protocol)\}/g, (name) => own[name] ?? name)
+      .replaceAll('"', "%22")
+      .replaceAll(" ", "%20");
+  const protocol = fill(action.protocol.startsWith("#") ? action.protocol : action.protocol.toLowerCase());
+  const usual = (action.protocol === "HTTPS" && action.port === "443") || (action.protocol === "HTTP" && action.port === "80");
+  const path = action.path.startsWith("/") ? fill(action.path) : `/${fill(action.path)}`;
+  const query = action.query === "" ? "" : `?${fill(action.query)}`;
+  return `${protocol}://${fill(action.host)}${usual ? "" : `:${fill(action.port)}`}${path}${query}`;
+}
+
+function renderCondition(condition: BalancerCondition): readonly string[] {
+  switch (condition.field) {
+    case "host-header":
+      return condition.values.map((value) => `req.hdr(host),host_only,lower ${matcher(value.toLowerCase())}`);
+    case "path-pattern":
+      return condition.values.map((value) => `path ${matcher(value)}`);
+    case "http-request-method":
+      return condition.values.map((value) => `method ${value}`);
+    case "source-ip":
+      return condition.values.map((value) => `src ${value}`);
+    case "http-header":
+      return condition.values.map((value) => `req.fhdr(${condition.header}),lower ${matcher(value.toLowerCase())}`);
+    case "query-string":
+      return condition.pairs.map(({ key, value }) =>
+        key === undefined
+          ? `query,lower -m reg (^|&)[^=&]*=?${globSource(value.toLowerCase())}(&|$)`
+          : `url_param(${key}),lower ${matcher(value.toLowerCase())}`,
+      );
+  }
+}
+
+/** The cheapest match that means the same as the pattern: `*` any run, `?` any one character. */
+function matcher(pattern: string): string {
+  const wild = /[*?]/.test(pattern);
+  if (!wild) return `-m str -- ${quote(pattern)}`;
+  if (/^[^*?]*\*$/.test(pattern)) return pattern === "*" ? "-m found" : `-m beg -- ${quote(pattern.slice(0, -1))}`;
+  if (/^\*[^*?]*$/.test(pattern)) return `-m end -- ${quote(pattern.slice(1))}`;
+  return `-m reg -- ${quote(`^${globSource(pattern)}$`)}`;
+}
+
+function globSource(pattern: string): string {
+  return pattern
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replaceAll("*", ".*")
+    .replaceAll("?", ".");
+}
+
+/** HAProxy's strong quotes: nothing inside them is special. */
+function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+function renderBackend(group: BalancerTargetGroup, context: Context): readonly string[] {
+  const check = group.healthCheck;
+  const checked = check.enabled
+    ? ` check${check.port === "traffic-port" ? "" : ` port ${check.port}`}${check.protocol === "HTTPS" ? " check-ssl verify none" : ""}`
+    : "";
+  const balance = group.algorithm === "least_outstanding_requests" ? "leastconn" : group.algorithm === "weighted_random" ? "random" : "roundrobin";
+  return [
+    `backend ${backendName(group.arn)}`,
+    `  balance ${balance}`,
+    ...(group.stickySeconds === undefined
+      ? []
+      : [`  dynamic-cookie-key ${hash(group.arn)}`, `  cookie AWSALB insert indirect nocache dynamic maxlife ${group.stickySeconds}`]),
+    "  option httpchk",
+    `  http-check send meth GET uri ${quote(check.path)} ver HTTP/1.1 hdr Host ${hash(group.arn)} hdr User-Agent ELB-HealthChecker/2.0 hdr Connection close`,
+    `  http-check expect status ${check.matcher.replaceAll(" ", "")}`,
+    `  timeout check ${check.timeoutSeconds}s`,
+    `  default-server inter ${check.intervalSeconds}s downinter ${Math.min(1, check.intervalSeconds)}s rise ${check.healthyThreshold} fall ${check.unhealthyThreshold} weight 100${group.slowStartSeconds > 0 ? ` slowstart ${group.slowStartSeconds}s` : ""}`,
+    ...group.targets
+      .toSorted((a, b) => compare(serverName(a), serverName(b)))
+      .map(
+        (target) =>
+          `  server ${serverName(target)} ${target.address}:${target.port} namespace ${group.vpcId} source ${group.sourceAddress}${group.protocol === "HTTPS" ? " ssl verify none" : ""}${checked}${target.draining ? " weight 0" : ""}`,
+      ),
+    "",
+  ].filter((line) => context.options.namespaces.has(group.vpcId) || line === "");
+}
+
+/** Writes certificates and the list that names them; the first is the default. */
+function certificateList(balancer: Balancer, listeners: readonly BalancerListener[], context: Context): string {
+  const lines = listeners.flatMap((listener) =>
+    listener.certificates.map((certificate, index) => {
+      const file = `cert_${hash(certificate.pem)}.pem`;
+      context.files[file] = certificate.pem;
+      return `${context.options.folder}/${file}${index === 0 ? "" : ` ${certificate.names.join(" ")}`}`;
+    }),
+  );
+  const list = `crtlist_${hash(`${balancer.arn}${lines.join()}`)}`;
+  context.files[list] = `${lines.join("\n")}\n`;
+  return `${context.options.folder}/${list}`;
+}
+
+function frontendName(balancer: Balancer, listener: BalancerListener): string {
+  return `lb_${hash(balancer.arn)}_${listener.port}`;
+}
+
+export function backendName(targetGroupArn: string): string {
+  return `tg_${hash(targetGroupArn)}`;
+}
+
+export function serverName(target: { readonly address: string; readonly port: number }): string {
+  return `t_${target.address.replaceAll(".", "_")}_${target.port}`;
+}
+
+function hash(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 16);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,12 @@
+/**
+ * What runs on a node: it makes what the control plane assigns (VPC routers, network interfaces, pods, the proxy) out of
+ * containers, namespaces and rules, and says what it sees. `agent.ts` binds the parts to one work queue; each folder
+ * is a part with its own boundary (only `engine/docker` knows Docker, only `haproxy` knows HAProxy).
+ */
+export * from "./agent.ts";
+export * from "./engine/docker/docker-engine.ts";
+export * from "./engine/engine.ts";
+export * from "./engine/fake-engine.ts";
+export * from "./naming.ts";
+export * from "./network/host-rules.ts";
+export * from "./network/shell.ts";

@@ -1,0 +1,77 @@
+import type { ContainerAssignment, PodAssignment } from "@gantry/agent-protocol";
+import type { ContainerSpec } from "../engine/engine.ts";
+import type { Naming } from "../naming.ts";
+
+/** Where containers find the platform's CA beside the public roots. */
+const TRUST_FOLDER = "/opt/trust";
+const TRUST_VARIABLES: Readonly<Record<string, string>> = {
+  NODE_EXTRA_CA_CERTS: `${TRUST_FOLDER}/ca.pem`,
+  SSL_CERT_FILE: `${TRUST_FOLDER}/bundle.pem`,
+  AWS_CA_BUNDLE: `${TRUST_FOLDER}/bundle.pem`,
+  REQUESTS_CA_BUNDLE: `${TRUST_FOLDER}/bundle.pem`,
+  CURL_CA_BUNDLE: `${TRUST_FOLDER}/bundle.pem`,
+  GIT_SSL_CAINFO: `${TRUST_FOLDER}/bundle.pem`,
+};
+
+/** What the engine is asked to make for a container of a pod. `dataPath` is the data volume as the engine sees it. */
+export function containerSpec(
+  container: ContainerAssignment,
+  options: { pod: PodAssignment; naming: Naming; cgroupParent: string | undefined; dataPath: string },
+): ContainerSpec {
+  const { pod, naming, cgroupParent, dataPath } = options;
+  const trust = pod.trustBundle ? [`${dataPath}/trust:${TRUST_FOLDER}:ro`] : [];
+  return {
+    name: naming.container(pod.key, container.name),
+    image: container.image,
+    labels: { ...container.labels, ...naming.labels, "gantry.role": pod.role, "gantry.pod": pod.key, "gantry.container": container.name },
+    command: container.command,
+    entryPoint: container.entryPoint,
+    workingDirectory: container.workingDirectory,
+    user: container.user,
+    environment: [...container.environment, ...(pod.trustBundle ? trustVariables(container.environment) : []), ...metadataVariables(container, pod)],
+    hostname: undefined,
+    interactive: container.interactive,
+    pseudoTerminal: container.pseudoTerminal,
+    network: `container:${naming.pause(pod.interface.id)}`,
+    pidHost: false,
+    dns: undefined,
+    extraHosts: [],
+    binds: [...container.mounts.map((mount) => `${dataPath}/${mount.path}:${mount.containerPath}${mount.readOnly ? ":ro" : ""}`), ...trust],
+    cpuShares: Math.max(2, container.cpuShares),
+    memoryMiB: container.memoryMiB ?? (cgroupParent === undefined ? pod.memoryMiB : undefined),
+    memoryReservationMiB: container.memoryReservationMiB,
+    cgroupParent,
+    readonlyRootFilesystem: container.readonlyRootFilesystem,
+    init: container.init,
+    capabilitiesAdd: container.capabilitiesAdd,
+    capabilitiesDrop: container.capabilitiesDrop,
+    securityOptions: [],
+    ulimits: container.ulimits,
+    sysctls: container.sysctls,
+    stopSignal: undefined,
+    healthCheck: container.healthCheck,
+    restartAlways: false,
+    logsMaxMiB: 16,
+  };
+}
+
+/** The variables that name the CA bundle, but those that the definition sets itself. */
+function trustVariables(environment: readonly string[]): readonly string[] {
+  const set = new Set(environment.map((entry) => entry.split("=")[0]));
+  return Object.entries(TRUST_VARIABLES).flatMap(([name, value]) => (set.has(name) ? [] : [`${name}=${value}`]));
+}
+
+/** Source: Amazon ECS task metadata endpoint version 4; AWS SDKs' container credential provider. */
+function metadataVariables(container: ContainerAssignment, pod: PodAssignment): readonly string[] {
+  if (pod.metadata === undefined) return [];
+  const base = "http://169.254.170.2";
+  const [credentials] = pod.credentials;
+  const path = `${pod.metadata.endpointId}-${container.name}`;
+  return [
+    `ECS_CONTAINER_METADATA_URI=${base}/v3/${path}`,
+    `ECS_CONTAINER_METADATA_URI_V4=${base}/v4/${path}`,
+    `ECS_AGENT_URI=${base}/api/${path}`,
+    `AWS_EXECUTION_ENV=AWS_ECS_${pod.metadata.launchType}`,
+    ...(credentials === undefined ? [] : [`AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/v2/credentials/${credentials.id}`]),
+  ];
+}

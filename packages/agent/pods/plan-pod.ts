@@ -1,0 +1,164 @@
+import type { ContainerAssignment, ContainerObservation, PodAssignment, PodObservation } from "@gantry/agent-protocol";
+import type { EngineContainer } from "../engine/engine.ts";
+
+/** What went wrong with a container before it ran, in ECS's words. */
+export interface ContainerProblem {
+  readonly container: string;
+  readonly reason: string;
+}
+
+/** A pod as it stands, all of it read fresh. */
+export interface PodView {
+  readonly pause: EngineContainer | undefined;
+  readonly interfaceReady: boolean;
+  readonly containers: ReadonlyMap<string, EngineContainer>;
+  readonly images: ReadonlySet<string>;
+  readonly problem: ContainerProblem | undefined;
+  readonly now: number;
+}
+
+export type PodStep =
+  | { readonly type: "ensureInterface" }
+  | { readonly type: "pullImage"; readonly container: ContainerAssignment }
+  | { readonly type: "createContainer"; readonly container: ContainerAssignment }
+  | { readonly type: "startContainer"; readonly container: ContainerAssignment; readonly id: string }
+  | { readonly type: "stopContainer"; readonly container: ContainerAssignment; readonly id: string };
+
+/** Why a pod ends although it is wanted; undefined while it may go on. */
+export function stopCauseOf(pod: PodAssignment, view: PodView): PodObservation["stop"] {
+  if (view.problem !== undefined) return { code: "TaskFailedToStart", reason: view.problem.reason };
+  if (pod.restart) return undefined;
+  const ended = pod.containers.find((container) => container.essential && view.containers.get(container.name)?.state === "exited");
+  if (ended !== undefined) {
+    const { startedAt, problem } = view.containers.get(ended.name) ?? {};
+    if (startedAt === undefined)
+      return { code: "TaskFailedToStart", reason: `CannotStartContainerError: ${problem ?? "the container did not start"}` };
+    return { code: "EssentialContainerExited", reason: "Essential container in task exited" };
+  }
+  if (view.pause?.state === "exited")
+    return { code: "EssentialContainerExited", reason: "Essential container in task exited: the task's network interface was lost" };
+  const never = pod.containers.find((container) => neverStarts(container, pod, view));
+  if (never !== undefined)
+    return {
+      code: "TaskFailedToStart",
+      reason: `TaskFailedToStart: container ${never.name} can not start: a container it depends on did not reach the wanted condition`,
+    };
+  return undefined;
+}
+
+/** The steps that can be made now, in parallel; none where the pod is as it should be or waits for the world. */
+export function planPod(pod: PodAssignment, view: PodView): readonly PodStep[] {
+  if (pod.desired === "STOPPED" || stopCauseOf(pod, view) !== undefined) return planStop(pod, view);
+  if (view.pause?.state !== "running" || !view.interfaceReady) return [...planPulls(pod, view), { type: "ensureInterface" }];
+  return [...planPulls(pod, view), ...pod.containers.flatMap((container) => planContainer(container, pod, view))];
+}
+
+function planPulls(pod: PodAssignment, view: PodView): readonly PodStep[] {
+  const missing = pod.containers.filter((container) => !view.images.has(container.image) && !view.containers.has(container.name));
+  const once = missing.filter((container, index) => missing.findIndex((other) => other.image === container.image) === index);
+  return once.map((container) => ({ type: "pullImage", container }));
+}
+
+function planContainer(container: ContainerAssignment, pod: PodAssignment, view: PodView): readonly PodStep[] {
+  const there = view.containers.get(container.name);
+  if (there === undefined) return view.images.has(container.image) ? [{ type: "createContainer", container }] : [];
+  if (there.state === "created" && dependenciesHold(container, view)) return [{ type: "startContainer", container, id: there.id }];
+  if (there.state === "exited" && pod.restart) return [{ type: "startContainer", container, id: there.id }];
+  return [];
+}
+
+/** Shutdown is the reverse of start-up: a container is stopped once those that depend on it have stopped. */
+function planStop(pod: PodAssignment, view: PodView): readonly PodStep[] {
+  const isRunning = (name: string) => view.containers.get(name)?.state === "running";
+  return pod.containers.flatMap((container): readonly PodStep[] => {
+    const there = view.containers.get(container.name);
+    if (there?.state !== "running") return [];
+    const needed = pod.containers.some(
+      (other) => isRunning(other.name) && other.dependsOn.some((dependency) => dependency.containerName === container.name),
+    );
+    return needed ? [] : [{ type: "stopContainer", container, id: there.id }];
+  });
+}
+
+/** Source: amazon-ecs-agent, dependency graph: START holds once it ran, COMPLETE once it ended, SUCCESS with 0, HEALTHY once healthy. */
+function dependenciesHold(container: ContainerAssignment, view: PodView): boolean {
+  return container.dependsOn.every(({ containerName, condition }) => {
+    const other = view.containers.get(containerName);
+    if (other === undefined || other.state === "created") return false;
+    switch (condition) {
+      case "START":
+        return true;
+      case "COMPLETE":
+        return other.state === "exited";
+      case "SUCCESS":
+        return other.state === "exited" && other.exitCode === 0;
+      case "HEALTHY":
+        return other.state === "running" && other.health === "HEALTHY";
+    }
+  });
+}
+
+function neverStarts(container: ContainerAssignment, pod: PodAssignment, view: PodView): boolean {
+  const there = view.containers.get(container.name);
+  if (there !== undefined && there.state !== "created") return false;
+  return container.dependsOn.some(({ containerName, condition }) => {
+    const other = view.containers.get(containerName);
+    if (other === undefined || other.state === "created") return false;
+    if (condition === "SUCCESS" && other.state === "exited" && other.exitCode !== 0) return true;
+    if (condition === "HEALTHY" && other.state === "exited") return true;
+    const limit = pod.containers.find((each) => each.name === containerName)?.startTimeoutSeconds;
+    return limit !== undefined && other.startedAt !== undefined && view.now - other.startedAt > limit * 1000 && !dependenciesHold(container, view);
+  });
+}
+
+/** What there is to say of a pod. `times` are what only the one who acted knows. */
+export function observePod(
+  pod: PodAssignment,
+  view: PodView,
+  times: { connectivityAt: number | undefined; pullStartedAt: number | undefined; pullStoppedAt: number | undefined },
+): PodObservation {
+  const stop = stopCauseOf(pod, view);
+  const running = [...view.containers.values()].filter((container) => container.state === "running");
+  const ending = pod.desired === "STOPPED" || stop !== undefined;
+  const up = pod.containers.every((container) => {
+    const state = view.containers.get(container.name)?.state;
+    return state === "running" || (state === "exited" && !container.essential);
+  });
+  const started = pod.containers.map((container) => view.containers.get(container.name)?.startedAt ?? 0);
+  const finished = [...view.containers.values()].map((container) => container.finishedAt ?? 0);
+  return {
+    key: pod.key,
+    phase: ending ? (running.length > 0 ? "stopping" : "stopped") : up && view.interfaceReady ? "running" : "pending",
+    containers: pod.containers.map((container) => observeContainer(container, view)),
+    stop: pod.desired === "STOPPED" ? undefined : stop,
+    ...times,
+    startedAt: up ? Math.max(...started) : undefined,
+    executionStoppedAt: ending && finished.some((at) => at > 0) ? Math.max(...finished) : undefined,
+  };
+}
+
+function observeContainer(container: ContainerAssignment, view: PodView): ContainerObservation {
+  const there = view.containers.get(container.name);
+  const problem = view.problem?.container === container.name ? view.problem.reason : undefined;
+  const ownReason = there?.outOfMemory
+    ? "OutOfMemoryError: Container killed due to memory usage"
+    : there?.problem === undefined
+      ? undefined
+      : `CannotStartContainerError: ${there.problem}`;
+  return {
+    name: container.name,
+    runtimeId: there?.id,
+    imageDigest: there?.imageDigest,
+    status:
+      there === undefined || there.state === "created"
+        ? problem === undefined
+          ? "PENDING"
+          : "STOPPED"
+        : there.state === "running"
+          ? "RUNNING"
+          : "STOPPED",
+    exitCode: there?.exitCode,
+    reason: problem ?? ownReason,
+    health: container.healthCheck === undefined ? "UNKNOWN" : (there?.health ?? "UNKNOWN"),
+  };
+}

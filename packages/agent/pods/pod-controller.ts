@@ -1,0 +1,213 @@
+import { chmod, chown, mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { ContainerAssignment, PodAssignment, PodObservation } from "@gantry/agent-protocol";
+import type { Clock, Logger } from "@gantry/kernel";
+import { EngineError, type Engine, type EngineContainer } from "../engine/engine.ts";
+import type { LogShipper } from "../logs/log-shipper.ts";
+import type { Naming } from "../naming.ts";
+import { RouterMissingError, type NetworkInterfaces } from "../network/interfaces.ts";
+import { containerSpec } from "./container-spec.ts";
+import { observePod, planPod, stopCauseOf, type ContainerProblem, type PodStep, type PodView } from "./plan-pod.ts";
+import type { TaskLimits } from "./task-limits.ts";
+
+/** What only the one who acted knows of a pod; lost with the agent, and not missed. */
+interface PodMemory {
+  problem: ContainerProblem | undefined;
+  connectivityAt: number | undefined;
+  pullStartedAt: number | undefined;
+  pullStoppedAt: number | undefined;
+  interfaceReady: boolean;
+  reported: string;
+}
+
+export interface PodDeps {
+  readonly engine: Engine;
+  readonly interfaces: NetworkInterfaces;
+  readonly limits: TaskLimits;
+  readonly naming: Naming;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly logs: LogShipper;
+  /** The data volume: as this process sees it, and as the engine does. */
+  readonly dataFolder: string;
+  readonly dataPath: string;
+  /** Asks the control plane for an image that no registry has; rejects where it can not be made. */
+  readonly requestImage: (image: string) => Promise<void>;
+  readonly report: (observation: PodObservation) => void;
+}
+
+const PASSES_MAX = 20;
+const HEALTH_LOOK_MS = 1_000;
+const ROUTER_LOOK_MS = 100;
+const CRASH_LOOP_MS = 1_000;
+
+/** Brings each pod of this node to what is wanted of it, one look and one set of steps at a time. */
+export class PodController {
+  readonly #deps: PodDeps;
+  readonly #memory = new Map<string, PodMemory>();
+  /** Images seen on the engine; forgotten when making a container of one fails. */
+  readonly #images = new Set<string>();
+
+  constructor(deps: PodDeps) {
+    this.#deps = deps;
+  }
+
+  /** Reads, plans and acts until nothing is left to do now. The answer says when to look again. */
+  async reconcile(pod: PodAssignment): Promise<number | undefined> {
+    const memory = this.#memoryOf(pod.key);
+    for (let pass = 0; pass < PASSES_MAX; pass += 1) {
+      const view = await this.#look(pod, memory);
+      this.#followLogs(pod, view);
+      const steps = planPod(pod, view);
+      this.#report(pod, view, memory);
+      if (steps.length === 0) return lookAgainIn(pod, view);
+      try {
+        await Promise.all(steps.map((step) => this.#perform(step, pod, memory)));
+      } catch (thrown) {
+        if (thrown instanceof RouterMissingError) return ROUTER_LOOK_MS;
+        if (!(thrown instanceof EngineError) || pod.restart || pod.desired === "STOPPED") throw thrown;
+      }
+    }
+    return CRASH_LOOP_MS;
+  }
+
+  /** Takes the pod off this node: its containers once their logs are shipped, its limits, and what is to be purged. */
+  async remove(pod: PodAssignment): Promise<void> {
+    const { engine, naming, limits, logs, dataFolder } = this.#deps;
+    const there = (await Promise.all(pod.containers.map((container) => engine.inspect(naming.container(pod.key, container.name))))).filter(
+      (container) => container !== undefined,
+    );
+    await Promise.all(there.filter((container) => container.state === "running").map((container) => engine.stopContainer(container.id, 2)));
+    await Promise.all(there.map((container) => logs.finish(container.id)));
+    await Promise.all(there.map((container) => engine.removeContainer(container.id)));
+    await limits.remove(pod.key);
+    for (const path of pod.purge) await rm(join(dataFolder, path), { recursive: true, force: true });
+    this.#memory.delete(pod.key);
+  }
+
+  /** Says again all there is to say: the control plane is new, or was away. */
+  forgetReports(): void {
+    for (const memory of this.#memory.values()) memory.reported = "";
+  }
+
+  #memoryOf(key: string): PodMemory {
+    let memory = this.#memory.get(key);
+    if (memory === undefined)
+      this.#memory.set(
+        key,
+        (memory = {
+          problem: undefined,
+          connectivityAt: undefined,
+          pullStartedAt: undefined,
+          pullStoppedAt: undefined,
+          interfaceReady: false,
+          reported: "",
+        }),
+      );
+    return memory;
+  }
+
+  async #look(pod: PodAssignment, memory: PodMemory): Promise<PodView> {
+    const { engine, naming, clock } = this.#deps;
+    const [pause, ...found] = await Promise.all([
+      engine.inspect(naming.pause(pod.interface.id)),
+      ...pod.containers.map((container) => engine.inspect(naming.container(pod.key, container.name))),
+    ]);
+    const containers = new Map<string, EngineContainer>();
+    for (const [index, container] of pod.containers.entries()) {
+      const there = found[index];
+      if (there !== undefined) containers.set(container.name, there);
+    }
+    for (const container of pod.containers) {
+      if (!containers.has(container.name) && !this.#images.has(container.image) && (await engine.hasImage(container.image)))
+        this.#images.add(container.image);
+    }
+    if (pause?.state !== "running") memory.interfaceReady = false;
+    return { pause, interfaceReady: memory.interfaceReady, containers, images: this.#images, problem: memory.problem, now: clock.now() };
+  }
+
+  #followLogs(pod: PodAssignment, view: PodView): void {
+    for (const container of pod.containers) {
+      const there = view.containers.get(container.name);
+      if (container.logs !== undefined && there !== undefined && there.state !== "created") this.#deps.logs.follow(there.id, container.logs);
+    }
+  }
+
+  #report(pod: PodAssignment, view: PodView, memory: PodMemory): void {
+    const { connectivityAt, pullStartedAt, pullStoppedAt } = memory;
+    const observation = observePod(pod, view, { connectivityAt, pullStartedAt, pullStoppedAt });
+    const text = JSON.stringify(observation);
+    if (text === memory.reported) return;
+    memory.reported = text;
+    this.#deps.report(observation);
+  }
+
+  async #perform(step: PodStep, pod: PodAssignment, memory: PodMemory): Promise<void> {
+    const { engine, clock } = this.#deps;
+    try {
+      switch (step.type) {
+        case "ensureInterface":
+          await this.#deps.interfaces.ensure(pod.interface, pod.restart);
+          memory.connectivityAt ??= clock.now();
+          memory.interfaceReady = true;
+          return;
+        case "pullImage":
+          await this.#pull(step.container, memory);
+          return;
+        case "createContainer":
+          await this.#create(step.container, pod);
+          return;
+        case "startContainer":
+          await engine.startContainer(step.id);
+          return;
+        case "stopContainer":
+          await engine.stopContainer(step.id, step.container.stopTimeoutSeconds);
+          return;
+      }
+    } catch (thrown) {
+      if (!(thrown instanceof EngineError) || step.type === "ensureInterface" || pod.restart) throw thrown;
+      if (step.type === "createContainer") this.#images.delete(step.container.image);
+      memory.problem = { container: step.container.name, reason: `${thrown.name}: ${thrown.message}`.slice(0, 1_024) };
+      this.#deps.log.warn("Container did not start", { pod: pod.key, container: step.container.name, reason: memory.problem.reason });
+      throw thrown;
+    }
+  }
+
+  async #pull(container: ContainerAssignment, memory: PodMemory): Promise<void> {
+    const { engine, clock } = this.#deps;
+    memory.pullStartedAt ??= clock.now();
+    try {
+      await engine.pullImage(container.image, container.registryAuth);
+    } catch (thrown) {
+      if (!(thrown instanceof EngineError) || !thrown.unreachable) throw thrown;
+      try {
+        await this.#deps.requestImage(container.image);
+      } catch {
+        throw thrown;
+      }
+    }
+    memory.pullStoppedAt = clock.now();
+  }
+
+  async #create(container: ContainerAssignment, pod: PodAssignment): Promise<void> {
+    const { engine, limits, naming, dataFolder, dataPath } = this.#deps;
+    for (const folder of pod.folders) await ensureFolder(join(dataFolder, folder.path), folder);
+    const cgroupParent = await limits.ensure(pod);
+    const spec = containerSpec(container, { pod, naming, cgroupParent, dataPath });
+    await engine.createContainer(spec);
+  }
+}
+
+/** A container health check changes state without an event that we could miss; a pod that starts is looked at again soon. */
+function lookAgainIn(pod: PodAssignment, view: PodView): number | undefined {
+  if (pod.desired === "STOPPED" || stopCauseOf(pod, view) !== undefined) return undefined;
+  const waits = pod.containers.some((container) => view.containers.get(container.name)?.state === "created");
+  return waits || pod.containers.some((container) => container.healthCheck !== undefined) ? HEALTH_LOOK_MS : undefined;
+}
+
+async function ensureFolder(path: string, wanted: { uid: number | undefined; gid: number | undefined; mode: string | undefined }): Promise<void> {
+  const made = await mkdir(path, { recursive: true });
+  if (made === undefined) return;
+  if (wanted.mode !== undefined) await chmod(path, Number.parseInt(wanted.mode, 8));
+  if (wanted.uid !== undefined && wanted.gid !== undefined) await chown(path, wanted.uid, wanted.gid);
+}

@@ -1,0 +1,238 @@
+/**
+ * ACM: certificates signed by the platform's own authority, for load balancers to present.
+ * DNS validation is over as soon as it begins: the authority answers for every name. What is refused: SUPPORT.md.
+ */
+import { X509Certificate } from "node:crypto";
+import * as sdk from "@aws-sdk/client-acm";
+import { formatArn } from "@gantry/kernel";
+import type { CertificateRecord, Reader } from "@gantry/state";
+import type { Authority } from "@gantry/tls";
+import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
+import type { ApiDeps, Place } from "../common/api-deps.ts";
+import { refuseMembers } from "../common/refuse.ts";
+import { presentTags, toTags, withoutTags } from "../common/tags.ts";
+
+export interface AcmDeps extends ApiDeps {
+  readonly authority: Authority;
+}
+
+export function acmService(deps: AcmDeps): ServiceModule {
+  const { store, ids, clock, vault, authority } = deps;
+  const operations = {
+    async RequestCertificate(input, context) {
+      refuseMembers(input, ["CertificateAuthorityArn", "ManagedBy"], "ValidationException");
+      const domainName = input.DomainName ?? "";
+      const names = [...new Set([domainName, ...(input.SubjectAlternativeNames ?? [])])];
+      for (const name of names)
+        if (!/^(\*\.)?(([a-z0-9-]{1,63})\.)+[a-z0-9-]{2,63}$/i.test(name))
+          throw new ApiError(
+            "ValidationException",
+            `1 validation error detected: Value '${name}' at 'domainName' failed to satisfy constraint: Member must be a valid domain name`,
+          );
+      const issued = await authority.issue(names, clock.now());
+      const arn = store.transact((tx) => {
+        const token = input.IdempotencyToken;
+        const known =
+          token === undefined
+            ? undefined
+            : tx.list("certificate").find((each) => each.tags["aws:acm:token"] === token && each.domainName === domainName);
+        if (known !== undefined) return known.arn;
+        const record = newRecord(
+          context,
+          { ids, clock },
+          {
+            domainName,
+            names,
+            validationMethod: input.ValidationMethod === "EMAIL" ? "EMAIL" : "DNS",
+            type: "AMAZON_ISSUED",
+            issued,
+            sealedKey: vault.seal(issued.keyPem),
+          },
+        );
+        tx.put("certificate", record.arn, { ...record, tags: { ...toTags(input.Tags), ...(token === undefined ? {} : { "aws:acm:token": token }) } });
+        return record.arn;
+      });
+      return { CertificateArn: arn };
+    },
+    ImportCertificate(input, context) {
+      const certificatePem = Buffer.from(input.Certificate ?? []).toString();
+      const keyPem = Buffer.from(input.PrivateKey ?? []).toString();
+      const chainPem = Buffer.from(input.CertificateChain ?? []).toString();
+      let parsed: X509Certificate;
+      try {
+        parsed = new X509Certificate(certificatePem);
+      } catch {
+        throw new ApiError("ValidationException", "The certificate field contains more than one certificate or is not a valid PEM certificate.");
+      }
+      const names = [...(parsed.subjectAltName ?? "").matchAll(/DNS:([^,\s]+)/g)].map((match) => match[1] ?? "");
+      const domainName = /CN=([^\n,]+)/.exec(parsed.subject)?.[1] ?? names[0] ?? "";
+      const issued = {
+        certificatePem,
+        chainPem,
+        keyPem,
+        serial: parsed.serialNumber,
+        notBefore: Date.parse(parsed.validFrom),
+        notAfter: Date.parse(parsed.validTo),
+      };
+      const arn = store.transact((tx) => {
+        const record = newRecord(
+          context,
+          { ids, clock },
+          { domainName, names, validationMethod: "DNS", type: "IMPORTED", issued, sealedKey: vault.seal(keyPem) },
+        );
+        const next = { ...record, arn: input.CertificateArn ?? record.arn, tags: toTags(input.Tags) };
+        tx.put("certificate", next.arn, next);
+        return next.arn;
+      });
+      return { CertificateArn: arn };
+    },
+    DescribeCertificate: (input) => ({ Certificate: presentDetail(findCertificate(store, input.CertificateArn), store) }),
+    GetCertificate(input) {
+      const record = findCertificate(store, input.CertificateArn);
+      return { Certificate: record.certificatePem, CertificateChain: record.chainPem };
+    },
+    ListCertificates(input, context) {
+      const found = store
+        .list("certificate", formatArn("acm", context, "certificate/"))
+        .filter(() => input.CertificateStatuses === undefined || input.CertificateStatuses.includes("ISSUED"));
+      return {
+        CertificateSummaryList: found.map((record) => ({
+          CertificateArn: record.arn,
+          DomainName: record.domainName,
+          SubjectAlternativeNameSummaries: [...record.subjectAlternativeNames],
+          Status: "ISSUED",
+          Type: record.type,
+          KeyAlgorithm: "EC_prime256v1",
+          InUse: usersOf(store, record.arn).length > 0,
+          CreatedAt: new Date(record.createdAt),
+          NotBefore: new Date(record.notBefore),
+          NotAfter: new Date(record.notAfter),
+        })),
+      };
+    },
+    DeleteCertificate(input) {
+      store.transact((tx) => {
+        const record = findCertificate(tx, input.CertificateArn);
+        if (usersOf(tx, record.arn).length > 0)
+          throw new ApiError("ResourceInUseException", `Certificate ${record.arn} in account ${record.account} is in use.`);
+        tx.delete("certificate", record.arn);
+      });
+      return {};
+    },
+    AddTagsToCertificate(input) {
+      store.transact((tx) => {
+        const record = findCertificate(tx, input.CertificateArn);
+        tx.put("certificate", record.arn, { ...record, tags: { ...record.tags, ...toTags(input.Tags) } });
+      });
+      return {};
+    },
+    RemoveTagsFromCertificate(input) {
+      store.transact((tx) => {
+        const record = findCertificate(tx, input.CertificateArn);
+        tx.put("certificate", record.arn, {
+          ...record,
+          tags: withoutTags(
+            record.tags,
+            (input.Tags ?? []).map((tag) => tag.Key ?? ""),
+          ),
+        });
+      });
+      return {};
+    },
+    ListTagsForCertificate: (input) => ({
+      Tags: presentTags(findCertificate(store, input.CertificateArn).tags).filter((tag) => !tag.Key.startsWith("aws:")),
+    }),
+  } satisfies Implementation<typeof sdk>;
+  return {
+    sdk,
+    operations,
+    permissions: (operation, input) => [
+      { action: `acm:${operation}`, resource: typeof input["CertificateArn"] === "string" ? input["CertificateArn"] : "*" },
+    ],
+  };
+}
+
+function newRecord(
+  place: Place,
+  deps: Pick<ApiDeps, "ids" | "clock">,
+  from: {
+    domainName: string;
+    names: readonly string[];
+    validationMethod: "DNS" | "EMAIL";
+    type: CertificateRecord["type"];
+    issued: { certificatePem: string; chainPem: string; serial: string; notBefore: number; notAfter: number };
+    sealedKey: string;
+  },
+): CertificateRecord {
+  const { issued } = from;
+  return {
+    account: place.account,
+    region: place.region,
+    arn: formatArn("acm", place, `certificate/${deps.ids.uuid()}`),
+    domainName: from.domainName,
+    subjectAlternativeNames: from.names,
+    validationMethod: from.validationMethod,
+    type: from.type,
+    certificatePem: issued.certificatePem,
+    chainPem: issued.chainPem,
+    sealedKey: from.sealedKey,
+    serial: issued.serial,
+    notBefore: issued.notBefore,
+    notAfter: issued.notAfter,
+    createdAt: deps.clock.now(),
+    tags: {},
+  };
+}
+
+function findCertificate(reader: Reader, arn: string | undefined): CertificateRecord {
+  const record = reader.get("certificate", arn ?? "");
+  if (record === undefined) throw new ApiError("ResourceNotFoundException", `Could not find certificate ${arn}.`);
+  return record;
+}
+
+function usersOf(reader: Reader, arn: string): readonly string[] {
+  return [
+    ...new Set(
+      reader
+        .list("listener")
+        .filter((listener) => listener.certificates.includes(arn))
+        .map((listener) => listener.loadBalancerArn),
+    ),
+  ];
+}
+
+function presentDetail(record: CertificateRecord, reader: Reader): sdk.CertificateDetail {
+  const date = (ms: number) => new Date(ms);
+  return {
+    CertificateArn: record.arn,
+    DomainName: record.domainName,
+    SubjectAlternativeNames: [...record.subjectAlternativeNames],
+    DomainValidationOptions: record.subjectAlternativeNames.map((DomainName) => ({
+      DomainName,
+      ValidationDomain: DomainName,
+      ValidationStatus: "SUCCESS",
+      ValidationMethod: record.validationMethod,
+      ResourceRecord: {
+        Name: `_${record.arn.slice(-12)}.${DomainName.replace("*.", "")}.`,
+        Type: "CNAME",
+        Value: `_${record.arn.slice(-12)}.acm-validations.aws.`,
+      },
+    })),
+    Serial: record.serial,
+    Subject: `CN=${record.domainName}`,
+    Issuer: "Gantry",
+    Status: "ISSUED",
+    Type: record.type,
+    KeyAlgorithm: "EC_prime256v1",
+    SignatureAlgorithm: "SHA256WITHECDSA",
+    CreatedAt: date(record.createdAt),
+    IssuedAt: date(record.createdAt),
+    NotBefore: date(record.notBefore),
+    NotAfter: date(record.notAfter),
+    InUseBy: [...usersOf(reader, record.arn)],
+    RenewalEligibility: "ELIGIBLE",
+    Options: { CertificateTransparencyLoggingPreference: "ENABLED" },
+    KeyUsages: [{ Name: "DIGITAL_SIGNATURE" }],
+    ExtendedKeyUsages: [{ Name: "TLS_WEB_SERVER_AUTHENTICATION", OID: "1.3.6.1.5.5.7.3.1" }],
+  };
+}

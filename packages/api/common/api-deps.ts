@@ -1,0 +1,16 @@
+import type { Clock, Ids, Vault } from "@gantry/kernel";
+import type { Store } from "@gantry/state";
+
+/** What every service's operations are given. */
+export interface ApiDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly vault: Vault;
+}
+
+/** Account and region of a call. */
+export interface Place {
+  readonly account: string;
+  readonly region: string;
+}

@@ -1,0 +1,38 @@
+/**
+ * The part of EC2 that a VPC is made of: VPCs, subnets, gateways, routes, security groups, addresses, interfaces.
+ * Records in here are what the node's router, firewall and resolver are rendered from (controllers/node).
+ * What is refused or not there yet: SUPPORT.md.
+ */
+import * as sdk from "@aws-sdk/client-ec2";
+import type { Implementation, ServiceModule } from "@gantry/wire";
+import type { ApiDeps } from "../common/api-deps.ts";
+import { gatewayOperations } from "./gateways.ts";
+import { routeOperations } from "./routes.ts";
+import { isIn } from "./lookups.ts";
+import { interfaceOperations, securityGroupOperations } from "./security-groups.ts";
+import { createDefaultVpc, subnetOperations, vpcOperations } from "./vpcs.ts";
+
+export interface Ec2Deps extends ApiDeps {
+  /** Block that public addresses come from. */
+  readonly publicPool: string;
+}
+
+export function ec2Service(deps: Ec2Deps): ServiceModule {
+  const operations = {
+    ...vpcOperations(deps),
+    ...subnetOperations(deps),
+    ...gatewayOperations(deps),
+    ...routeOperations(deps),
+    ...securityGroupOperations(deps),
+    ...interfaceOperations(deps),
+  } satisfies Implementation<typeof sdk>;
+  return { sdk, operations, permissions: (operation) => [{ action: `ec2:${operation}`, resource: "*" }] };
+}
+
+/** Gives the account its default VPC in a region where it has never had one. */
+export function ensureDefaultVpc(deps: Ec2Deps, place: { account: string; region: string }): void {
+  deps.store.transact((tx) => {
+    if (tx.list("vpc").some((vpc) => isIn(vpc, place) && vpc.isDefault)) return;
+    if (tx.next(`default-vpc/${place.account}/${place.region}`) === 1) createDefaultVpc(tx, deps, place);
+  });
+}

@@ -1,0 +1,192 @@
+import type * as ec2 from "@aws-sdk/client-ec2";
+import { parseCidr } from "@gantry/kernel";
+import type { Reader, RouteTableRecord, Transaction } from "@gantry/state";
+import { ApiError, type Implementation } from "@gantry/wire";
+import type { Place } from "../common/api-deps.ts";
+import { refuseMembers } from "../common/refuse.ts";
+import { presentTags } from "../common/tags.ts";
+import { applyFilters, selectById, tagsFor } from "./filters.ts";
+import { findInternetGateway, missingNatGateway } from "./gateways.ts";
+import type { Ec2Deps } from "./index.ts";
+import { findSubnet, findVpc, isIn } from "./lookups.ts";
+import { isMain } from "./vpcs.ts";
+
+type Ec2 = Implementation<typeof ec2>;
+
+/** Route tables, their routes and associations. */
+export function routeOperations(deps: Ec2Deps) {
+  const { store, ids } = deps;
+  return {
+    CreateRouteTable(input, context) {
+      const table = store.transact((tx) => {
+        const vpc = findVpc(tx, context, input.VpcId);
+        const record: RouteTableRecord = {
+          account: context.account,
+          region: context.region,
+          id: `rtb-${ids.hex(17)}`,
+          vpcId: vpc.id,
+          routes: [{ destination: vpc.cidr, target: { type: "local", id: "local" } }],
+          associations: [],
+          tags: tagsFor(input.TagSpecifications, "route-table"),
+        };
+        tx.put("routeTable", record.id, record);
+        return record;
+      });
+      return { RouteTable: presentRouteTable(table) };
+    },
+    DeleteRouteTable(input, context) {
+      store.transact((tx) => {
+        const table = findRouteTable(tx, context, input.RouteTableId);
+        if (table.associations.length > 0)
+          throw new ApiError("DependencyViolation", `The routeTable '${table.id}' has dependencies and cannot be deleted.`);
+        tx.delete("routeTable", table.id);
+      });
+      return {};
+    },
+    DescribeRouteTables(input, context) {
+      const all = store.list("routeTable").filter((table) => isIn(table, context));
+      const chosen = selectById(all, input.RouteTableIds, (table) => table.id, missingRouteTable);
+      const fields = {
+        "route-table-id": (table: RouteTableRecord) => table.id,
+        "vpc-id": (table: RouteTableRecord) => table.vpcId,
+        "association.main": (table: RouteTableRecord) => table.associations.map((each) => String(each.subnetId === undefined)),
+        "association.subnet-id": (table: RouteTableRecord) =>
+          table.associations.flatMap((each) => (each.subnetId === undefined ? [] : [each.subnetId])),
+        "association.route-table-association-id": (table: RouteTableRecord) => table.associations.map((each) => each.id),
+        "route.nat-gateway-id": (table: RouteTableRecord) =>
+          table.routes.filter((route) => route.target.type === "nat-gateway").map((route) => route.target.id),
+        "route.gateway-id": (table: RouteTableRecord) =>
+          table.routes.filter((route) => route.target.type === "internet-gateway").map((route) => route.target.id),
+      };
+      return { RouteTables: applyFilters(chosen, input.Filters, fields).map(presentRouteTable) };
+    },
+    CreateRoute(input, context) {
+      store.transact((tx) => {
+        const table = findRouteTable(tx, context, input.RouteTableId);
+        const route = toRoute(tx, context, input);
+        if (table.routes.some((each) => each.destination === route.destination))
+          throw new ApiError("RouteAlreadyExists", `The route identified by ${route.destination} already exists.`);
+        tx.put("routeTable", table.id, { ...table, routes: [...table.routes, route] });
+      });
+      return { Return: true };
+    },
+    ReplaceRoute(input, context) {
+      store.transact((tx) => {
+        const table = findRouteTable(tx, context, input.RouteTableId);
+        const route = toRoute(tx, context, input);
+        if (!table.routes.some((each) => each.destination === route.destination))
+          throw new ApiError(
+            "InvalidParameterValue",
+            `There is no route defined for '${route.destination}' in the route table. Use CreateRoute instead.`,
+          );
+        tx.put("routeTable", table.id, { ...table, routes: table.routes.map((each) => (each.destination === route.destination ? route : each)) });
+      });
+      return {};
+    },
+    DeleteRoute(input, context) {
+      store.transact((tx) => {
+        const table = findRouteTable(tx, context, input.RouteTableId);
+        const there = table.routes.some((route) => route.destination === input.DestinationCidrBlock && route.target.type !== "local");
+        if (!there)
+          throw new ApiError(
+            "InvalidRoute.NotFound",
+            `no route with destination-cidr-block ${input.DestinationCidrBlock} in route table ${table.id}`,
+          );
+        tx.put("routeTable", table.id, { ...table, routes: table.routes.filter((route) => route.destination !== input.DestinationCidrBlock) });
+      });
+      return {};
+    },
+    AssociateRouteTable(input, context) {
+      const associationId = store.transact((tx) => {
+        const table = findRouteTable(tx, context, input.RouteTableId);
+        const subnet = findSubnet(tx, context, input.SubnetId);
+        const other = tx.list("routeTable").find((each) => each.associations.some((association) => association.subnetId === subnet.id));
+        if (other !== undefined)
+          throw new ApiError(
+            "Resource.AlreadyAssociated",
+            `the specified association for route table ${other.id} conflicts with an existing association`,
+          );
+        const id = `rtbassoc-${ids.hex(17)}`;
+        tx.put("routeTable", table.id, { ...table, associations: [...table.associations, { id, subnetId: subnet.id }] });
+        return id;
+      });
+      return { AssociationId: associationId, AssociationState: { State: "associated" } };
+    },
+    DisassociateRouteTable(input, context) {
+      store.transact((tx) => {
+        const table = tx
+          .list("routeTable")
+          .find((each) => isIn(each, context) && each.associations.some((association) => association.id === input.AssociationId));
+        if (table === undefined) throw new ApiError("InvalidAssociationID.NotFound", `The association ID '${input.AssociationId}' does not exist`);
+        if (isMain({ associations: table.associations.filter((each) => each.id === input.AssociationId) }))
+          throw new ApiError("InvalidParameterValue", "cannot disassociate the main route table association");
+        tx.put("routeTable", table.id, { ...table, associations: table.associations.filter((each) => each.id !== input.AssociationId) });
+      });
+      return {};
+    },
+  } satisfies Ec2;
+}
+
+function toRoute(reader: Reader, place: Place, input: ec2.CreateRouteRequest): RouteTableRecord["routes"][number] {
+  refuseMembers(
+    input,
+    [
+      "DestinationIpv6CidrBlock",
+      "DestinationPrefixListId",
+      "VpcEndpointId",
+      "EgressOnlyInternetGatewayId",
+      "InstanceId",
+      "NetworkInterfaceId",
+      "VpcPeeringConnectionId",
+      "TransitGatewayId",
+      "LocalGatewayId",
+      "CarrierGatewayId",
+      "CoreNetworkArn",
+    ],
+    "InvalidParameterValue",
+  );
+  const destination = input.DestinationCidrBlock ?? "";
+  if (parseCidr(destination) === undefined)
+    throw new ApiError(
+      "InvalidParameterValue",
+      `Value (${destination}) for parameter destinationCidrBlock is invalid. This is not a valid CIDR block.`,
+    );
+  if (input.NatGatewayId !== undefined) {
+    const gateway = reader.get("natGateway", input.NatGatewayId);
+    if (gateway === undefined || gateway.state === "deleted") throw missingNatGateway(input.NatGatewayId);
+    return { destination, target: { type: "nat-gateway", id: gateway.id } };
+  }
+  const gateway = findInternetGateway(reader, place, input.GatewayId);
+  return { destination, target: { type: "internet-gateway", id: gateway.id } };
+}
+
+function findRouteTable(tx: Transaction, place: Place, id: string | undefined): RouteTableRecord {
+  const table = tx.get("routeTable", id ?? "");
+  if (table === undefined || !isIn(table, place)) throw missingRouteTable(id ?? "");
+  return table;
+}
+
+const missingRouteTable = (id: string): ApiError => new ApiError("InvalidRouteTableID.NotFound", `The routeTable ID '${id}' does not exist`);
+
+function presentRouteTable(table: RouteTableRecord): ec2.RouteTable {
+  return {
+    RouteTableId: table.id,
+    VpcId: table.vpcId,
+    OwnerId: table.account,
+    PropagatingVgws: [],
+    Routes: table.routes.map((route) => ({
+      DestinationCidrBlock: route.destination,
+      ...(route.target.type === "nat-gateway" ? { NatGatewayId: route.target.id } : { GatewayId: route.target.id }),
+      Origin: route.target.type === "local" ? "CreateRouteTable" : "CreateRoute",
+      State: "active",
+    })),
+    Associations: table.associations.map((each) => ({
+      RouteTableAssociationId: each.id,
+      RouteTableId: table.id,
+      SubnetId: each.subnetId,
+      Main: each.subnetId === undefined,
+      AssociationState: { State: "associated" },
+    })),
+    Tags: presentTags(table.tags),
+  };
+}

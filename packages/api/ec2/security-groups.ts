@@ -1,0 +1,386 @@
+import type * as ec2 from "@aws-sdk/client-ec2";
+import { parseCidr, type Ids } from "@gantry/kernel";
+import type { NetworkInterfaceRecord, SecurityGroupRecord, SecurityGroupRuleRecord, Tags, Transaction } from "@gantry/state";
+import { ApiError, type Implementation } from "@gantry/wire";
+import { refuseMembers } from "../common/refuse.ts";
+import { presentTags, toTags, withoutTags } from "../common/tags.ts";
+import { applyFilters, selectById, tagsFor } from "./filters.ts";
+import type { Ec2Deps } from "./index.ts";
+import { defaultSecurityGroup, findSecurityGroup, findVpc, isIn } from "./lookups.ts";
+import type { Place } from "../common/api-deps.ts";
+
+type Ec2 = Implementation<typeof ec2>;
+type Direction = SecurityGroupRuleRecord["direction"];
+
+/** Security groups and their rules. Source: API_CreateSecurityGroup and following. */
+export function securityGroupOperations(deps: Ec2Deps) {
+  const { store, ids } = deps;
+  const authorize = (input: ec2.AuthorizeSecurityGroupIngressRequest, place: Place, direction: Direction) =>
+    store.transact((tx) => {
+      const group = findGroup(tx, place, input);
+      const rules = toRules(input, direction, ids);
+      for (const rule of rules) {
+        const same = group.rules.find((each) => isSame(each, rule));
+        if (same !== undefined)
+          throw new ApiError(
+            "InvalidPermission.Duplicate",
+            `the specified rule "peer: ${rule.cidr ?? rule.groupId}, ${rule.protocol === "-1" ? "ALL" : rule.protocol.toUpperCase()}, from port: ${rule.fromPort}, to port: ${rule.toPort}, ALLOW" already exists`,
+          );
+        if (rule.groupId !== undefined) findSecurityGroup(tx, place, rule.groupId);
+      }
+      tx.put("securityGroup", group.id, { ...group, rules: [...group.rules, ...rules] });
+      return { Return: true, SecurityGroupRules: rules.map((rule) => presentRule(group, rule)) };
+    });
+  const revoke = (input: ec2.RevokeSecurityGroupIngressRequest, place: Place, direction: Direction) =>
+    store.transact((tx) => {
+      const group = findGroup(tx, place, input);
+      const byId = new Set(input.SecurityGroupRuleIds ?? []);
+      const wanted = byId.size > 0 ? [] : toRules(input, direction, ids);
+      const gone = group.rules.filter((rule) => byId.has(rule.id) || wanted.some((each) => isSame(each, rule)));
+      if (gone.length === 0)
+        throw new ApiError(
+          byId.size > 0 ? "InvalidSecurityGroupRuleId.NotFound" : "InvalidPermission.NotFound",
+          "The specified rule does not exist in this security group.",
+        );
+      tx.put("securityGroup", group.id, { ...group, rules: group.rules.filter((rule) => !gone.includes(rule)) });
+      return { Return: true };
+    });
+  return {
+    CreateSecurityGroup(input, context) {
+      const group = store.transact((tx) => {
+        const vpc =
+          input.VpcId === undefined ? tx.list("vpc").find((each) => isIn(each, context) && each.isDefault) : findVpc(tx, context, input.VpcId);
+        if (vpc === undefined) throw new ApiError("VPCIdNotSpecified", "No default VPC for this user");
+        const name = input.GroupName ?? "";
+        if (name.startsWith("sg-") || name === "default" || name.length > 255 || name === "")
+          throw new ApiError("InvalidParameterValue", `Value (${name}) for parameter GroupName is invalid.`);
+        if (tx.list("securityGroup").some((each) => each.vpcId === vpc.id && each.name === name))
+          throw new ApiError("InvalidGroup.Duplicate", `The security group '${name}' already exists for VPC '${vpc.id}'`);
+        const everywhere: SecurityGroupRuleRecord = {
+          id: `sgr-${ids.hex(17)}`,
+          direction: "egress",
+          protocol: "-1",
+          fromPort: -1,
+          toPort: -1,
+          cidr: "0.0.0.0/0",
+          groupId: undefined,
+          description: undefined,
+        };
+        const record: SecurityGroupRecord = {
+          account: context.account,
+          region: context.region,
+          id: `sg-${ids.hex(17)}`,
+          vpcId: vpc.id,
+          name,
+          description: input.Description ?? "",
+          rules: [everywhere],
+          tags: tagsFor(input.TagSpecifications, "security-group"),
+        };
+        tx.put("securityGroup", record.id, record);
+        return record;
+      });
+      return {
+        GroupId: group.id,
+        SecurityGroupArn: `arn:aws:ec2:${group.region}:${group.account}:security-group/${group.id}`,
+        Tags: presentTags(group.tags),
+      };
+    },
+    DeleteSecurityGroup(input, context) {
+      store.transact((tx) => {
+        const group = findGroup(tx, context, input);
+        if (group.name === "default")
+          throw new ApiError("CannotDelete", `the specified group: "${group.id}" name: "default" cannot be deleted by a user`);
+        const used = tx.listBy("networkInterface", "vpc", group.vpcId).some((eni) => eni.securityGroups.includes(group.id));
+        const named = tx.list("securityGroup").some((other) => other.id !== group.id && other.rules.some((rule) => rule.groupId === group.id));
+        if (used || named) throw new ApiError("DependencyViolation", `resource ${group.id} has a dependent object`);
+        tx.delete("securityGroup", group.id);
+      });
+      return { Return: true, GroupId: input.GroupId };
+    },
+    DescribeSecurityGroups(input, context) {
+      const all = store.list("securityGroup").filter((group) => isIn(group, context));
+      const named =
+        input.GroupNames === undefined || input.GroupNames.length === 0 ? all : all.filter((group) => input.GroupNames?.includes(group.name));
+      const chosen = selectById(
+        named,
+        input.GroupIds,
+        (group) => group.id,
+        (id) => new ApiError("InvalidGroup.NotFound", `The security group '${id}' does not exist`),
+      );
+      const fields = {
+        "group-id": (group: SecurityGroupRecord) => group.id,
+        "group-name": (group: SecurityGroupRecord) => group.name,
+        "vpc-id": (group: SecurityGroupRecord) => group.vpcId,
+        description: (group: SecurityGroupRecord) => group.description,
+        "owner-id": (group: SecurityGroupRecord) => group.account,
+      };
+      return { SecurityGroups: applyFilters(chosen, input.Filters, fields).map(presentGroup) };
+    },
+    DescribeSecurityGroupRules(input, context) {
+      const all = store
+        .list("securityGroup")
+        .filter((group) => isIn(group, context))
+        .flatMap((group) => group.rules.map((rule) => ({ group, rule, tags: {} as Tags })));
+      const chosen = selectById(
+        all,
+        input.SecurityGroupRuleIds,
+        ({ rule }) => rule.id,
+        (id) => new ApiError("InvalidSecurityGroupRuleId.NotFound", `The security group rule ID '${id}' does not exist`),
+      );
+      const fields = {
+        "group-id": (each: (typeof all)[number]) => each.group.id,
+        "security-group-rule-id": (each: (typeof all)[number]) => each.rule.id,
+      };
+      return { SecurityGroupRules: applyFilters(chosen, input.Filters, fields).map(({ group, rule }) => presentRule(group, rule)) };
+    },
+    AuthorizeSecurityGroupIngress: (input, context) => authorize(input, context, "ingress"),
+    AuthorizeSecurityGroupEgress: (input, context) => authorize(input, context, "egress"),
+    RevokeSecurityGroupIngress: (input, context) => revoke(input, context, "ingress"),
+    RevokeSecurityGroupEgress: (input, context) => revoke(input, context, "egress"),
+  } satisfies Ec2;
+}
+
+/** Network interfaces as the caller may see them, and tags on everything. */
+export function interfaceOperations(deps: Ec2Deps) {
+  const { store } = deps;
+  return {
+    DescribeNetworkInterfaces(input, context) {
+      const all = store.list("networkInterface").filter((eni) => isIn(eni, context) && eni.type !== "warm");
+      const chosen = selectById(
+        all,
+        input.NetworkInterfaceIds,
+        (eni) => eni.id,
+        (id) => new ApiError("InvalidNetworkInterfaceID.NotFound", `The networkInterface ID '${id}' does not exist`),
+      );
+      const fields = {
+        "network-interface-id": (eni: NetworkInterfaceRecord) => eni.id,
+        "vpc-id": (eni: NetworkInterfaceRecord) => eni.vpcId,
+        "subnet-id": (eni: NetworkInterfaceRecord) => eni.subnetId,
+        "group-id": (eni: NetworkInterfaceRecord) => eni.securityGroups,
+        "private-ip-address": (eni: NetworkInterfaceRecord) => eni.privateIp,
+        "addresses.private-ip-address": (eni: NetworkInterfaceRecord) => eni.privateIp,
+        "association.public-ip": (eni: NetworkInterfaceRecord) => eni.publicIp,
+        description: (eni: NetworkInterfaceRecord) => eni.description,
+        status: () => "in-use",
+        "interface-type": (eni: NetworkInterfaceRecord) => eni.type,
+        "attachment.instance-id": () => undefined,
+        "attachment.instance-owner-id": () => undefined,
+        "requester-id": () => undefined,
+        "owner-id": (eni: NetworkInterfaceRecord) => eni.account,
+      };
+      const names = new Map(store.list("securityGroup").map((group) => [group.id, group.name]));
+      return {
+        NetworkInterfaces: applyFilters(chosen, input.Filters, fields).map((eni) =>
+          presentInterface(eni, store.get("subnet", eni.subnetId)?.availabilityZone, names),
+        ),
+      };
+    },
+    CreateTags(input, context) {
+      store.transact((tx) => {
+        for (const id of input.Resources ?? []) retag(tx, id, (tags) => ({ ...tags, ...toTags(input.Tags) }), context);
+      });
+      return {};
+    },
+    DeleteTags(input, context) {
+      store.transact((tx) => {
+        for (const id of input.Resources ?? [])
+          retag(
+            tx,
+            id,
+            (tags) =>
+              input.Tags === undefined
+                ? {}
+                : withoutTags(
+                    tags,
+                    input.Tags.map((tag) => tag.Key ?? ""),
+                  ),
+            context,
+          );
+      });
+      return {};
+    },
+    DescribeAccountAttributes() {
+      return {
+        AccountAttributes: [
+          { AttributeName: "supported-platforms", AttributeValues: [{ AttributeValue: "VPC" }] },
+          { AttributeName: "default-vpc", AttributeValues: [{ AttributeValue: "none" }] },
+        ],
+      };
+    },
+  } satisfies Ec2;
+}
+
+const TAGGED = {
+  vpc: "vpc",
+  subnet: "subnet",
+  igw: "internetGateway",
+  nat: "natGateway",
+  rtb: "routeTable",
+  sg: "securityGroup",
+  eipalloc: "elasticAddress",
+  eni: "networkInterface",
+} as const;
+
+function retag(tx: Transaction, id: string, change: (tags: Tags) => Tags, place: Place): void {
+  const kind = TAGGED[(id.split("-")[0] ?? "") as keyof typeof TAGGED]; // Looked up by prefix; undefined is handled.
+  const record = kind === undefined ? undefined : tx.get(kind, id);
+  if (kind === undefined || record === undefined || !isIn(record, place)) throw new ApiError("InvalidID", `The ID '${id}' is not valid`);
+  tx.put(kind, id, { ...record, tags: change(record.tags) }); // The record of the kind just read, with other tags.
+}
+
+function findGroup(tx: Transaction, place: Place, input: { GroupId?: string | undefined; GroupName?: string | undefined }): SecurityGroupRecord {
+  if (input.GroupId !== undefined) return findSecurityGroup(tx, place, input.GroupId);
+  const vpc = tx.list("vpc").find((each) => isIn(each, place) && each.isDefault);
+  const group =
+    input.GroupName === "default"
+      ? defaultSecurityGroup(tx, vpc?.id ?? "")
+      : tx.list("securityGroup").find((each) => each.vpcId === vpc?.id && each.name === input.GroupName);
+  if (group === undefined)
+    throw new ApiError("InvalidGroup.NotFound", `The security group '${input.GroupName}' does not exist in default VPC '${vpc?.id ?? "none"}'`);
+  return group;
+}
+
+function toRules(
+  input: {
+    IpPermissions?: readonly ec2.IpPermission[] | undefined;
+    IpProtocol?: string | undefined;
+    FromPort?: number | undefined;
+    ToPort?: number | undefined;
+    CidrIp?: string | undefined;
+    SourceSecurityGroupName?: string | undefined;
+  },
+  direction: Direction,
+  ids: Ids,
+): readonly SecurityGroupRuleRecord[] {
+  const flat: readonly ec2.IpPermission[] =
+    input.CidrIp === undefined
+      ? []
+      : [{ IpProtocol: input.IpProtocol, FromPort: input.FromPort, ToPort: input.ToPort, IpRanges: [{ CidrIp: input.CidrIp }] }];
+  const permissions = input.IpPermissions ?? flat;
+  if (permissions.length === 0) throw new ApiError("MissingParameter", "Either 'ipPermissions' or 'securityGroupRuleIds' should be provided.");
+  return permissions.flatMap((permission) => {
+    refuseMembers(permission, ["PrefixListIds"], "InvalidParameterValue");
+    // ::/0 next to 0.0.0.0/0 is everybody's habit; there is no IPv6 here for it to let in.
+    const narrow = (permission.Ipv6Ranges ?? []).filter((range) => range.CidrIpv6 !== "::/0");
+    if (narrow.length > 0) throw new ApiError("InvalidParameterValue", "Gantry does not support the parameter Ipv6Ranges yet: leave it out.");
+    const protocol = protocolName(permission.IpProtocol ?? "");
+    const base = {
+      direction,
+      protocol,
+      fromPort: protocol === "-1" ? -1 : (permission.FromPort ?? -1),
+      toPort: protocol === "-1" ? -1 : (permission.ToPort ?? -1),
+    };
+    const byBlock = (permission.IpRanges ?? []).map((range) => {
+      if (parseCidr(range.CidrIp ?? "") === undefined) throw new ApiError("InvalidParameterValue", `CIDR block ${range.CidrIp} is malformed`);
+      return { ...base, id: `sgr-${ids.hex(17)}`, cidr: range.CidrIp, groupId: undefined, description: range.Description };
+    });
+    const byGroup = (permission.UserIdGroupPairs ?? []).map((pair) => ({
+      ...base,
+      id: `sgr-${ids.hex(17)}`,
+      cidr: undefined,
+      groupId: pair.GroupId,
+      description: pair.Description,
+    }));
+    return [...byBlock, ...byGroup];
+  });
+}
+
+function protocolName(protocol: string): string {
+  const names: Readonly<Record<string, string>> = {
+    "6": "tcp",
+    "17": "udp",
+    "1": "icmp",
+    "-1": "-1",
+    all: "-1",
+    tcp: "tcp",
+    udp: "udp",
+    icmp: "icmp",
+  };
+  const name = names[protocol.toLowerCase()];
+  if (name === undefined)
+    throw new ApiError("InvalidParameterValue", `Invalid value '${protocol}' for IP protocol. Gantry knows tcp, udp, icmp and -1.`);
+  return name;
+}
+
+function isSame(a: SecurityGroupRuleRecord, b: SecurityGroupRuleRecord): boolean {
+  return (
+    a.direction === b.direction &&
+    a.protocol === b.protocol &&
+    a.fromPort === b.fromPort &&
+    a.toPort === b.toPort &&
+    a.cidr === b.cidr &&
+    a.groupId === b.groupId
+  );
+}
+
+function presentGroup(group: SecurityGroupRecord): ec2.SecurityGroup {
+  const permissions = (direction: Direction): ec2.IpPermission[] => {
+    const byPorts = new Map<string, SecurityGroupRuleRecord[]>();
+    for (const rule of group.rules.filter((each) => each.direction === direction)) {
+      const key = `${rule.protocol}/${rule.fromPort}/${rule.toPort}`;
+      byPorts.set(key, [...(byPorts.get(key) ?? []), rule]);
+    }
+    return [...byPorts.values()].map((rules) => ({
+      IpProtocol: rules[0]?.protocol,
+      ...(rules[0]?.protocol === "-1" ? {} : { FromPort: rules[0]?.fromPort, ToPort: rules[0]?.toPort }),
+      IpRanges: rules.filter((rule) => rule.cidr !== undefined).map((rule) => ({ CidrIp: rule.cidr, Description: rule.description })),
+      Ipv6Ranges: [],
+      PrefixListIds: [],
+      UserIdGroupPairs: rules
+        .filter((rule) => rule.groupId !== undefined)
+        .map((rule) => ({ GroupId: rule.groupId, UserId: group.account, Description: rule.description })),
+    }));
+  };
+  return {
+    GroupId: group.id,
+    GroupName: group.name,
+    Description: group.description,
+    VpcId: group.vpcId,
+    OwnerId: group.account,
+    SecurityGroupArn: `arn:aws:ec2:${group.region}:${group.account}:security-group/${group.id}`,
+    IpPermissions: permissions("ingress"),
+    IpPermissionsEgress: permissions("egress"),
+    Tags: presentTags(group.tags),
+  };
+}
+
+function presentRule(group: SecurityGroupRecord, rule: SecurityGroupRuleRecord): ec2.SecurityGroupRule {
+  return {
+    SecurityGroupRuleId: rule.id,
+    SecurityGroupRuleArn: `arn:aws:ec2:${group.region}:${group.account}:security-group-rule/${rule.id}`,
+    GroupId: group.id,
+    GroupOwnerId: group.account,
+    IsEgress: rule.direction === "egress",
+    IpProtocol: rule.protocol,
+    FromPort: rule.fromPort,
+    ToPort: rule.toPort,
+    CidrIpv4: rule.cidr,
+    ReferencedGroupInfo: rule.groupId === undefined ? undefined : { GroupId: rule.groupId, UserId: group.account },
+    Description: rule.description,
+    Tags: [],
+  };
+}
+
+function presentInterface(eni: NetworkInterfaceRecord, zone: string | undefined, names: ReadonlyMap<string, string>): ec2.NetworkInterface {
+  const dns = `ip-${eni.privateIp.replaceAll(".", "-")}.${eni.region}.compute.internal`;
+  const association = eni.publicIp === undefined ? undefined : { PublicIp: eni.publicIp, IpOwnerId: "amazon", PublicDnsName: "" };
+  return {
+    NetworkInterfaceId: eni.id,
+    VpcId: eni.vpcId,
+    SubnetId: eni.subnetId,
+    AvailabilityZone: zone,
+    PrivateIpAddress: eni.privateIp,
+    PrivateDnsName: dns,
+    MacAddress: eni.mac,
+    Status: "in-use",
+    InterfaceType: eni.type === "nat_gateway" ? ("nat_gateway" as ec2.NetworkInterfaceType) : "interface", // EC2 writes it with an underscore; the SDK's enum does not.
+    Description: eni.description,
+    OwnerId: eni.account,
+    RequesterManaged: true,
+    SourceDestCheck: true,
+    Groups: eni.securityGroups.map((GroupId) => ({ GroupId, GroupName: names.get(GroupId) })),
+    PrivateIpAddresses: [{ Primary: true, PrivateIpAddress: eni.privateIp, PrivateDnsName: dns, Association: association }],
+    Association: association,
+    TagSet: presentTags(eni.tags),
+  };
+}

@@ -1,0 +1,327 @@
+import type * as ecs from "@aws-sdk/client-ecs";
+import type { ContainerSpec, TaskDefinitionRecord, VolumeSpec } from "@gantry/state";
+import { ApiError } from "@gantry/wire";
+import { refuseMembers } from "../common/refuse.ts";
+
+type Spec = TaskDefinitionRecord["spec"];
+
+/** CPU units to the memory sizes, in MiB, that Fargate has for them. Source: ECS Developer Guide, "Task CPU and memory". */
+export const FARGATE_SIZES: ReadonlyMap<number, readonly number[]> = new Map([
+  [256, [512, 1024, 2048]],
+  [512, steps(1024, 4096, 1024)],
+  [1024, steps(2048, 8192, 1024)],
+  [2048, steps(4096, 16384, 1024)],
+  [4096, steps(8192, 30720, 1024)],
+  [8192, steps(16384, 61440, 4096)],
+  [16384, steps(32768, 122880, 8192)],
+]);
+const CONTAINERS_MAX = 10;
+const MEMORY_MIN_MIB = 6;
+const STOP_TIMEOUT_SECONDS = 30;
+const FARGATE_LOG_DRIVERS = ["awslogs", "splunk", "awsfirelens"];
+
+/** A registration as a spec with every choice made. Errors: ClientException, in AWS's words where they are known. */
+export function toTaskDefinitionSpec(input: ecs.RegisterTaskDefinitionRequest): Spec {
+  if (!/^[A-Za-z0-9_-]{1,255}$/.test(input.family ?? ""))
+    throw refused("Invalid family name. Up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.");
+  refuseMembers(
+    input,
+    ["placementConstraints", "pidMode", "ipcMode", "proxyConfiguration", "inferenceAccelerators", "enableFaultInjection"],
+    "ClientException",
+  );
+  const compatibilities = (input.requiresCompatibilities ?? []).map(toCompatibility);
+  const isFargate = compatibilities.includes("FARGATE");
+  if (isFargate && input.networkMode !== "awsvpc") throw refused("Fargate only supports network mode ‘awsvpc’.");
+  if (input.networkMode !== "awsvpc")
+    throw refused(
+      `Gantry supports the network mode awsvpc alone so far, not ${input.networkMode ?? "bridge (the default)"}: set networkMode to awsvpc.`,
+    );
+  const definitions = input.containerDefinitions ?? [];
+  if (definitions.length === 0) throw refused("Container definitions should not be null or empty.");
+  if (definitions.length > CONTAINERS_MAX) throw refused(`Too many container definitions: at most ${CONTAINERS_MAX} are allowed.`);
+  const volumes = (input.volumes ?? []).map(toVolumeSpec);
+  const containers = definitions.map((definition) => toContainerSpec(definition, isFargate));
+  const cpu = parseCpu(input.cpu);
+  const memoryMiB = parseMemory(input.memory);
+  checkContainers(containers, volumes);
+  checkSizes(containers, { cpu, memoryMiB, isFargate });
+  const needsExecutionRole = containers.some((container) => container.logConfiguration?.logDriver === "awslogs");
+  if (isFargate && needsExecutionRole && input.executionRoleArn === undefined)
+    throw refused("Fargate requires task definition to have execution role ARN to support log driver awslogs.");
+  return {
+    containers,
+    volumes,
+    networkMode: "awsvpc",
+    requiresCompatibilities: compatibilities,
+    cpu,
+    memoryMiB,
+    taskRoleArn: input.taskRoleArn || undefined,
+    executionRoleArn: input.executionRoleArn || undefined,
+    runtimePlatform: input.runtimePlatform && {
+      cpuArchitecture: input.runtimePlatform.cpuArchitecture,
+      operatingSystemFamily: input.runtimePlatform.operatingSystemFamily,
+    },
+    ephemeralStorageGiB: input.ephemeralStorage?.sizeInGiB,
+  };
+}
+
+function toCompatibility(value: string): "FARGATE" | "EC2" {
+  if (value === "FARGATE" || value === "EC2") return value;
+  throw refused(`Gantry supports the launch types FARGATE and EC2, not ${value}.`);
+}
+
+function toContainerSpec(definition: ecs.ContainerDefinition, isFargate: boolean): ContainerSpec {
+  const { name = "", image = "" } = definition;
+  if (!/^[A-Za-z0-9_-]{1,255}$/.test(name))
+    throw refused("Container name must be specified: up to 255 letters (uppercase and lowercase), numbers, hyphens, and underscores are allowed.");
+  if (image === "") throw refused("Container.image should not be null or empty.");
+  refuseMembers(
+    definition,
+    [
+      "links",
+      "hostname",
+      "dnsServers",
+      "dnsSearchDomains",
+      "extraHosts",
+      "dockerSecurityOptions",
+      "environmentFiles",
+      "secrets",
+      "repositoryCredentials",
+      "resourceRequirements",
+      "firelensConfiguration",
+      "credentialSpecs",
+      "restartPolicy",
+      "disableNetworking",
+      "privileged",
+    ],
+    "ClientException",
+  );
+  const linux = definition.linuxParameters ?? {};
+  refuseMembers(linux, ["devices", "sharedMemorySize", "tmpfs", "maxSwap", "swappiness"], "ClientException");
+  const added = linux.capabilities?.add ?? [];
+  if (isFargate && added.some((capability) => capability !== "SYS_PTRACE"))
+    throw refused(`Fargate does not support adding capabilities other than SYS_PTRACE: ${added.join(", ")}.`);
+  return {
+    name,
+    image,
+    essential: definition.essential ?? true,
+    cpu: definition.cpu ?? 0,
+    memoryMiB: definition.memory,
+    memoryReservationMiB: definition.memoryReservation,
+    command: definition.command,
+    entryPoint: definition.entryPoint,
+    workingDirectory: definition.workingDirectory,
+    user: definition.user,
+    environment: (definition.environment ?? []).map((pair) => ({ name: pair.name ?? "", value: pair.value ?? "" })),
+    portMappings: (definition.portMappings ?? []).map((mapping) => toPortMapping(mapping)),
+    mountPoints: (definition.mountPoints ?? []).map((mount) => ({
+      sourceVolume: mount.sourceVolume ?? "",
+      containerPath: mount.containerPath ?? "",
+      readOnly: mount.readOnly ?? false,
+    })),
+    volumesFrom: (definition.volumesFrom ?? []).map((from) => ({ sourceContainer: from.sourceContainer ?? "", readOnly: from.readOnly ?? false })),
+    dependsOn: (definition.dependsOn ?? []).map((dependency) => ({
+      containerName: dependency.containerName ?? "",
+      condition: dependency.condition ?? "START",
+    })),
+    healthCheck: toHealthCheck(definition.healthCheck),
+    logConfiguration: toLogConfiguration(definition.logConfiguration, isFargate),
+    startTimeoutSeconds: definition.startTimeout,
+    stopTimeoutSeconds: checkRange(definition.stopTimeout ?? STOP_TIMEOUT_SECONDS, "stopTimeout", isFargate ? 0 : 0, 120),
+    readonlyRootFilesystem: definition.readonlyRootFilesystem ?? false,
+    interactive: definition.interactive ?? false,
+    pseudoTerminal: definition.pseudoTerminal ?? false,
+    initProcessEnabled: linux.initProcessEnabled ?? false,
+    capabilitiesAdd: added,
+    capabilitiesDrop: linux.capabilities?.drop ?? [],
+    ulimits: (definition.ulimits ?? []).map((limit) => ({
+      name: limit.name ?? "",
+      softLimit: limit.softLimit ?? 0,
+      hardLimit: limit.hardLimit ?? 0,
+    })),
+    systemControls: (definition.systemControls ?? []).map((control) => ({ namespace: control.namespace ?? "", value: control.value ?? "" })),
+    dockerLabels: definition.dockerLabels ?? {},
+  };
+}
+
+function toPortMapping(mapping: ecs.PortMapping): ContainerSpec["portMappings"][number] {
+  refuseMembers(mapping, ["containerPortRange"], "ClientException");
+  const containerPort = checkRange(mapping.containerPort ?? 0, "containerPort", 1, 65_535);
+  // hostPort 0 means "as the container's" in awsvpc mode.
+  const hostPort = mapping.hostPort === undefined || mapping.hostPort === 0 ? containerPort : mapping.hostPort;
+  if (hostPort !== containerPort) throw refused("When networkMode=awsvpc, the host ports and container ports in port mappings must match.");
+  return { containerPort, hostPort, protocol: mapping.protocol ?? "tcp", name: mapping.name };
+}
+
+/** Source: API_HealthCheck: defaults 30 s, 5 s, 3, off. */
+function toHealthCheck(check: ecs.HealthCheck | undefined): ContainerSpec["healthCheck"] {
+  if (check === undefined) return undefined;
+  const [kind] = check.command ?? [];
+  if (kind !== "CMD" && kind !== "CMD-SHELL" && kind !== "NONE") throw refused("The health check command must begin with CMD or CMD-SHELL.");
+  return {
+    command: check.command ?? [],
+    intervalSeconds: checkRange(check.interval ?? 30, "healthCheck.interval", 5, 300),
+    timeoutSeconds: checkRange(check.timeout ?? 5, "healthCheck.timeout", 2, 60),
+    retries: checkRange(check.retries ?? 3, "healthCheck.retries", 1, 10),
+    startPeriodSeconds: checkRange(check.startPeriod ?? 0, "healthCheck.startPeriod", 0, 300),
+  };
+}
+
+const LOG_OPTIONS = [
+  "awslogs-group",
+  "awslogs-region",
+  "awslogs-stream-prefix",
+  "awslogs-create-group",
+  "awslogs-multiline-pattern",
+  "awslogs-datetime-format",
+  "mode",
+  "max-buffer-size",
+];
+
+function toLogConfiguration(configuration: ecs.LogConfiguration | undefined, isFargate: boolean): ContainerSpec["logConfiguration"] {
+  if (configuration === undefined) return undefined;
+  const driver = configuration.logDriver ?? "";
+  const options = configuration.options ?? {};
+  if (isFargate && !FARGATE_LOG_DRIVERS.includes(driver)) throw refused(`Log driver ${driver} is not supported for Fargate launch type.`);
+  refuseMembers(configuration, ["secretOptions"], "ClientException");
+  if (driver === "json-file") return { logDriver: driver, options: {} };
+  if (driver !== "awslogs") throw refused(`Gantry supports the log drivers awslogs and json-file so far, not ${driver}.`);
+  const unknown = Object.keys(options).filter((name) => !LOG_OPTIONS.includes(name));
+  if (unknown.length > 0) throw refused(`Log driver awslogs has no option ${unknown.join(", ")}.`);
+  for (const required of ["awslogs-group", "awslogs-region", ...(isFargate ? ["awslogs-stream-prefix"] : [])]) {
+    if (options[required] === undefined) throw refused(`Log driver awslogs requires options: ${required}`);
+  }
+  if (options["awslogs-multiline-pattern"] !== undefined) checkPattern(options["awslogs-multiline-pattern"]);
+  return { logDriver: driver, options };
+}
+
+function checkPattern(pattern: string): void {
+  try {
+    new RegExp(pattern);
+  } catch {
+    throw refused(`The option awslogs-multiline-pattern is no regular expression: ${pattern}`);
+  }
+}
+
+function toVolumeSpec(volume: ecs.Volume): VolumeSpec {
+  refuseMembers(
+    volume,
+    ["dockerVolumeConfiguration", "fsxWindowsFileServerVolumeConfiguration", "configuredAtLaunch", "s3filesVolumeConfiguration"],
+    "ClientException",
+  );
+  if (volume.host?.sourcePath !== undefined)
+    throw refused("Gantry does not mount folders of the host into tasks (host.sourcePath): use an EFS volume, or leave sourcePath out.");
+  const efs = volume.efsVolumeConfiguration;
+  if (efs === undefined) return { name: volume.name ?? "", efs: undefined };
+  const accessPointId = efs.authorizationConfig?.accessPointId;
+  const transitEncryption = efs.transitEncryption === "ENABLED";
+  const rootDirectory = efs.rootDirectory || "/";
+  if (accessPointId !== undefined && rootDirectory !== "/")
+    throw refused("EFS volumes with an access point must leave the root directory out or set it to '/'.");
+  if ((accessPointId !== undefined || efs.authorizationConfig?.iam === "ENABLED") && !transitEncryption)
+    throw refused("EFS transit encryption must be enabled when an access point or IAM authorization is used.");
+  return {
+    name: volume.name ?? "",
+    efs: { fileSystemId: efs.fileSystemId ?? "", rootDirectory, accessPointId, transitEncryption, iam: efs.authorizationConfig?.iam === "ENABLED" },
+  };
+}
+
+function checkContainers(containers: readonly ContainerSpec[], volumes: readonly VolumeSpec[]): void {
+  if (!containers.some((container) => container.essential))
+    throw refused("Invalid setting for container. At least one container in a task definition must be marked as essential.");
+  const names = containers.map((container) => container.name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw refused(`Container.name '${twice}' should be unique.`);
+  const ports = containers.flatMap((container) => container.portMappings.map((mapping) => `${mapping.containerPort}/${mapping.protocol}`));
+  const clash = ports.find((port, index) => ports.indexOf(port) !== index);
+  if (clash !== undefined)
+    throw refused(`Port ${clash} is used by more than one container: in awsvpc mode the containers of a task share their ports.`);
+  for (const container of containers) {
+    for (const { containerName, condition } of container.dependsOn) {
+      const other = containers.find((each) => each.name === containerName);
+      if (other === undefined || containerName === container.name)
+        throw refused(
+          `Container '${container.name}' depends on container '${containerName}', which is not another container of the task definition.`,
+        );
+      if ((condition === "COMPLETE" || condition === "SUCCESS") && other.essential)
+        throw refused(`A dependency with condition ${condition} must be on a container that is not essential: ${containerName}.`);
+      if (condition === "HEALTHY" && other.healthCheck === undefined)
+        throw refused(`Container '${container.name}' waits for '${containerName}' to be HEALTHY, but that container has no health check.`);
+    }
+    for (const mount of container.mountPoints)
+      if (!volumes.some((volume) => volume.name === mount.sourceVolume)) throw refused(`Unknown volume '${mount.sourceVolume}'.`);
+  }
+  if (hasCycle(containers)) throw refused("Cycle detected in container dependencies.");
+}
+
+function hasCycle(containers: readonly ContainerSpec[]): boolean {
+  const done = new Set<string>();
+  let before = -1;
+  while (done.size !== before) {
+    before = done.size;
+    for (const container of containers) if (container.dependsOn.every((dependency) => done.has(dependency.containerName))) done.add(container.name);
+  }
+  return done.size < containers.length;
+}
+
+function checkSizes(
+  containers: readonly ContainerSpec[],
+  task: { cpu: number | undefined; memoryMiB: number | undefined; isFargate: boolean },
+): void {
+  for (const container of containers) {
+    if (container.memoryMiB !== undefined && container.memoryMiB < MEMORY_MIN_MIB)
+      throw refused(`Invalid setting for container '${container.name}'. Memory must be at least ${MEMORY_MIN_MIB} MiB.`);
+    if (container.memoryMiB !== undefined && container.memoryReservationMiB !== undefined && container.memoryReservationMiB > container.memoryMiB)
+      throw refused(`Invalid setting for container '${container.name}'. The memory reservation must not be greater than the memory.`);
+    if (task.memoryMiB === undefined && container.memoryMiB === undefined && container.memoryReservationMiB === undefined)
+      throw refused(`Invalid setting for container '${container.name}'. At least one of 'memory' or 'memoryReservation' must be specified.`);
+  }
+  const cpuSum = containers.reduce((sum, container) => sum + container.cpu, 0);
+  const memorySum = containers.reduce((sum, container) => sum + (container.memoryReservationMiB ?? container.memoryMiB ?? 0), 0);
+  if (task.isFargate) {
+    if (task.cpu === undefined) throw refused("Fargate requires that 'cpu' be defined at the task level.");
+    if (task.memoryMiB === undefined) throw refused("Fargate requires that 'memory' be defined at the task level.");
+    if (!FARGATE_SIZES.get(task.cpu)?.includes(task.memoryMiB))
+      throw refused(
+        `No Fargate configuration exists for given values: ${task.cpu} CPU, ${task.memoryMiB} memory. See the Amazon ECS documentation for the valid values.`,
+      );
+  }
+  if (task.cpu !== undefined && cpuSum > task.cpu)
+    throw refused(`The total amount of CPU units reserved by the containers (${cpuSum}) is greater than the task's (${task.cpu}).`);
+  if (task.memoryMiB !== undefined && memorySum > task.memoryMiB)
+    throw refused(`Invalid 'memory' setting for task. The containers' memory (${memorySum} MiB) is greater than the task's (${task.memoryMiB} MiB).`);
+  const greedy = containers.find((container) => task.memoryMiB !== undefined && (container.memoryMiB ?? 0) > task.memoryMiB);
+  if (greedy !== undefined) throw refused(`Invalid setting for container '${greedy.name}'. The container's memory is greater than the task's.`);
+}
+
+/** "256", "1 vCPU", ".5 vcpu" to CPU units. Source: API_RegisterTaskDefinition, cpu. */
+export function parseCpu(text: string | undefined): number | undefined {
+  if (text === undefined || text === "") return undefined;
+  const virtual = /^(\d*\.?\d+)\s*vcpu$/i.exec(text.trim());
+  const units = virtual === null ? Number(text) : Number(virtual[1]) * 1024;
+  if (!Number.isInteger(units) || units < 1) throw refused(`Invalid 'cpu' setting for task: ${text}.`);
+  return units;
+}
+
+/** "512", "1 GB", "1GB" to MiB. Source: API_RegisterTaskDefinition, memory. */
+export function parseMemory(text: string | undefined): number | undefined {
+  if (text === undefined || text === "") return undefined;
+  const gigabytes = /^(\d*\.?\d+)\s*gb$/i.exec(text.trim());
+  const mebibytes = gigabytes === null ? Number(text) : Number(gigabytes[1]) * 1024;
+  if (!Number.isInteger(mebibytes) || mebibytes < 1) throw refused(`Invalid 'memory' setting for task: ${text}.`);
+  return mebibytes;
+}
+
+function checkRange(value: number, name: string, min: number, max: number): number {
+  if (!Number.isInteger(value) || value < min || value > max)
+    throw refused(`Invalid value for ${name}: ${value}. It must be between ${min} and ${max}.`);
+  return value;
+}
+
+function refused(message: string): ApiError {
+  return new ApiError("ClientException", message);
+}
+
+function steps(first: number, last: number, step: number): readonly number[] {
+  return Array.from({ length: (last - first) / step + 1 }, (_, index) => first + index * step);
+}

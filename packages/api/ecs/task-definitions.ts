@@ -1,0 +1,215 @@
+import type * as ecs from "@aws-sdk/client-ecs";
+import { formatArn } from "@gantry/kernel";
+import type { Reader, TaskDefinitionRecord } from "@gantry/state";
+import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { ApiDeps, Place } from "../common/api-deps.ts";
+import { page } from "../common/paging.ts";
+import { presentLowerTags, toTags } from "../common/tags.ts";
+import { toTaskDefinitionSpec } from "./task-definition-spec.ts";
+import { invalidParameter } from "./lookups.ts";
+
+/** Task definitions. Source: API_RegisterTaskDefinition and following. */
+export function taskDefinitionOperations(deps: ApiDeps) {
+  const { store, clock } = deps;
+  return {
+    RegisterTaskDefinition(input, context) {
+      const spec = toTaskDefinitionSpec(input);
+      for (const role of [spec.taskRoleArn, spec.executionRoleArn]) if (role !== undefined) checkPassRole(role, context);
+      const family = input.family ?? "";
+      const record = store.transact((tx) => {
+        const revision = tx.next(`task-definition/${context.account}/${context.region}/${family}`);
+        const definition: TaskDefinitionRecord = {
+          account: context.account,
+          region: context.region,
+          arn: formatArn("ecs", context, `task-definition/${family}:${revision}`),
+          family,
+          revision,
+          status: "ACTIVE",
+          spec,
+          presented: {
+            containerDefinitions: (input.containerDefinitions ?? []).map(presentContainer),
+            volumes: (input.volumes ?? []).map((volume) => presentVolume(volume)),
+          },
+          requiresAttributes: requiredAttributes(spec),
+          registeredBy: context.principal.arn,
+          registeredAt: clock.now(),
+          deregisteredAt: undefined,
+          tags: toTags(input.tags),
+        };
+        tx.put("taskDefinition", definition.arn, definition);
+        return definition;
+      });
+      return { taskDefinition: presentTaskDefinition(record), ...(input.tags === undefined ? {} : { tags: input.tags }) };
+    },
+    DescribeTaskDefinition(input, context) {
+      const record = findTaskDefinition(store, context, input.taskDefinition ?? "");
+      if (record === undefined) throw new ApiError("ClientException", "Unable to describe task definition.");
+      return { taskDefinition: presentTaskDefinition(record), ...(input.include?.includes("TAGS") ? { tags: presentLowerTags(record.tags) } : {}) };
+    },
+    ListTaskDefinitions(input, context) {
+      const status = input.status ?? "ACTIVE";
+      const prefix = input.familyPrefix;
+      const found = store
+        .list("taskDefinition", formatArn("ecs", context, "task-definition/"))
+        .filter((each) => each.status === status && (prefix === undefined || each.family === prefix));
+      const sorted = found.toSorted((a, b) => (a.family < b.family ? -1 : a.family > b.family ? 1 : a.revision - b.revision));
+      const ordered = input.sort === "DESC" ? sorted.toReversed() : sorted;
+      const keyOf = (each: TaskDefinitionRecord) => String(ordered.indexOf(each)).padStart(9, "0");
+      const { items, nextToken } = page(ordered, keyOf, {
+        token: input.nextToken,
+        size: input.maxResults ?? 100,
+        invalidToken: () => invalidParameter("Invalid token."),
+      });
+      return { taskDefinitionArns: items.map((each) => each.arn), nextToken };
+    },
+    ListTaskDefinitionFamilies(input, context) {
+      const status = input.status ?? "ACTIVE";
+      const found = store
+        .list("taskDefinition", formatArn("ecs", context, "task-definition/"))
+        .filter((each) => status === "ALL" || (status === "ACTIVE") === (each.status === "ACTIVE"));
+      const families = [...new Set(found.map((each) => each.family))].filter((family) => family.startsWith(input.familyPrefix ?? "")).toSorted();
+      const { items, nextToken } = page(families, (family) => family, {
+        token: input.nextToken,
+        size: input.maxResults ?? 100,
+        invalidToken: () => invalidParameter("Invalid token."),
+      });
+      return { families: [...items], nextToken };
+    },
+    DeregisterTaskDefinition(input, context) {
+      const record = store.transact((tx) => {
+        const found = findTaskDefinition(tx, context, input.taskDefinition ?? "");
+        if (found === undefined || !/:\d+$/.test(input.taskDefinition ?? ""))
+          throw new ApiError("ClientException", found === undefined ? "Unable to describe task definition." : "Revision is missing.");
+        if (found.status !== "ACTIVE") throw new ApiError("InvalidParameterException", "Task definition is inactive.");
+        const next: TaskDefinitionRecord = { ...found, status: "INACTIVE", deregisteredAt: clock.now() };
+        tx.put("taskDefinition", next.arn, next);
+        return next;
+      });
+      return { taskDefinition: presentTaskDefinition(record) };
+    },
+    DeleteTaskDefinitions(input, context) {
+      const deleted: ecs.TaskDefinition[] = [];
+      const failures: ecs.Failure[] = [];
+      store.transact((tx) => {
+        for (const name of input.taskDefinitions ?? []) {
+          const found = findTaskDefinition(tx, context, name);
+          if (found === undefined) failures.push({ arn: name, reason: "TASK_DEFINITION_NOT_FOUND" });
+          else if (found.status === "ACTIVE")
+            failures.push({
+              arn: found.arn,
+              reason: "The specified task definition is still in ACTIVE status. Please deregister the target and try again.",
+            });
+          else {
+            const used =
+              tx.list("task").some((task) => task.taskDefinitionArn === found.arn && task.lastStatus !== "STOPPED") ||
+              tx
+                .list("service")
+                .some(
+                  (service) => service.status !== "INACTIVE" && service.deployments.some((deployment) => deployment.taskDefinitionArn === found.arn),
+                );
+            const next: TaskDefinitionRecord = { ...found, status: "DELETE_IN_PROGRESS" };
+            if (used) tx.put("taskDefinition", found.arn, next);
+            else tx.delete("taskDefinition", found.arn);
+            deleted.push(presentTaskDefinition(next));
+          }
+        }
+      });
+      return { taskDefinitions: deleted, failures };
+    },
+  } satisfies Implementation<typeof ecs>;
+}
+
+/** Finds by ARN, `family:revision`, or `family` (its latest ACTIVE revision). */
+export function findTaskDefinition(reader: Reader, place: Place, name: string): TaskDefinitionRecord | undefined {
+  if (name.startsWith("arn:")) return reader.get("taskDefinition", name);
+  if (/:\d+$/.test(name)) return reader.get("taskDefinition", formatArn("ecs", place, `task-definition/${name}`));
+  return reader
+    .listBy("taskDefinition", "family", name)
+    .filter((each) => each.account === place.account && each.region === place.region && each.status === "ACTIVE")
+    .toSorted((a, b) => b.revision - a.revision)[0];
+}
+
+/** Whoever hands a role to a task must be allowed to pass it. Source: IAM User Guide, iam:PassRole. */
+export function checkPassRole(roleArn: string, context: RequestContext): void {
+  if (!/^arn:aws:iam::\d{12}:role\/.+$/.test(roleArn)) throw new ApiError("ClientException", "Role is not valid");
+  context.authorize("iam:PassRole", roleArn, { "iam:PassedToService": "ecs-tasks.amazonaws.com" });
+}
+
+/** Defaults as AWS shows them in an answer. */
+function presentContainer(container: ecs.ContainerDefinition): object {
+  const { portMappings, ...rest } = container;
+  return {
+    ...rest,
+    cpu: container.cpu ?? 0,
+    essential: container.essential ?? true,
+    environment: container.environment ?? [],
+    mountPoints: container.mountPoints ?? [],
+    volumesFrom: container.volumesFrom ?? [],
+    systemControls: container.systemControls ?? [],
+    portMappings: (portMappings ?? []).map((mapping) => ({
+      ...mapping,
+      hostPort: mapping.hostPort || mapping.containerPort,
+      protocol: mapping.protocol ?? "tcp",
+    })),
+    ...(container.healthCheck === undefined
+      ? {}
+      : {
+          healthCheck: {
+            ...container.healthCheck,
+            interval: container.healthCheck.interval ?? 30,
+            timeout: container.healthCheck.timeout ?? 5,
+            retries: container.healthCheck.retries ?? 3,
+          },
+        }),
+  };
+}
+
+function presentVolume(volume: ecs.Volume): object {
+  const efs = volume.efsVolumeConfiguration;
+  if (efs === undefined) return { name: volume.name, host: {} };
+  return { name: volume.name, efsVolumeConfiguration: { ...efs, rootDirectory: efs.rootDirectory || "/" } };
+}
+
+export function presentTaskDefinition(record: TaskDefinitionRecord): ecs.TaskDefinition {
+  const { spec } = record;
+  return {
+    taskDefinitionArn: record.arn,
+    family: record.family,
+    revision: record.revision,
+    status: record.status,
+    containerDefinitions: [...record.presented.containerDefinitions],
+    volumes: [...record.presented.volumes],
+    placementConstraints: [],
+    networkMode: spec.networkMode,
+    requiresCompatibilities: [...spec.requiresCompatibilities],
+    compatibilities: ["EC2", "FARGATE"],
+    cpu: spec.cpu === undefined ? undefined : String(spec.cpu),
+    memory: spec.memoryMiB === undefined ? undefined : String(spec.memoryMiB),
+    taskRoleArn: spec.taskRoleArn,
+    executionRoleArn: spec.executionRoleArn,
+    runtimePlatform: spec.runtimePlatform as ecs.RuntimePlatform | undefined, // Stored as it was given.
+    ephemeralStorage: spec.ephemeralStorageGiB === undefined ? undefined : { sizeInGiB: spec.ephemeralStorageGiB },
+    requiresAttributes: record.requiresAttributes.map((name) => ({ name })),
+    registeredAt: new Date(record.registeredAt),
+    registeredBy: record.registeredBy,
+    deregisteredAt: record.deregisteredAt === undefined ? undefined : new Date(record.deregisteredAt),
+  };
+}
+
+/** What a container instance would need. Source: amazon-ecs-agent, agent/app/agent_capability.go. */
+function requiredAttributes(spec: TaskDefinitionRecord["spec"]): readonly string[] {
+  const attributes = ["com.amazonaws.ecs.capability.docker-remote-api.1.18", "ecs.capability.task-eni"];
+  if (spec.containers.some((container) => container.logConfiguration?.logDriver === "awslogs"))
+    attributes.push(
+      "com.amazonaws.ecs.capability.logging-driver.awslogs",
+      "ecs.capability.execution-role-awslogs",
+      "com.amazonaws.ecs.capability.docker-remote-api.1.19",
+    );
+  if (spec.taskRoleArn !== undefined) attributes.push("com.amazonaws.ecs.capability.task-iam-role");
+  if (spec.containers.some((container) => container.healthCheck !== undefined))
+    attributes.push("com.amazonaws.ecs.capability.docker-remote-api.1.24", "ecs.capability.container-health-check");
+  if (spec.containers.some((container) => container.dependsOn.length > 0)) attributes.push("ecs.capability.container-ordering");
+  if (spec.volumes.some((volume) => volume.efs !== undefined))
+    attributes.push("ecs.capability.efs", "com.amazonaws.ecs.capability.docker-remote-api.1.25");
+  return attributes;
+}

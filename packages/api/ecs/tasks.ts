@@ -1,0 +1,284 @@
+import type * as ecs from "@aws-sdk/client-ecs";
+import { newTask, type AwsvpcConfiguration, type Reader, type TaskDefinitionRecord, type TaskRecord } from "@gantry/state";
+import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { ApiDeps, Place } from "../common/api-deps.ts";
+import { page } from "../common/paging.ts";
+import { refuseMembers } from "../common/refuse.ts";
+import { presentLowerTags, toTags } from "../common/tags.ts";
+import { defaultSecurityGroup } from "../ec2/lookups.ts";
+import { findCluster, findTask, invalidParameter, serviceArnOf } from "./lookups.ts";
+import { checkPassRole, findTaskDefinition } from "./task-definitions.ts";
+import { parseCpu, parseMemory } from "./task-definition-spec.ts";
+
+const RUN_COUNT_MAX = 10;
+const DESCRIBE_MAX = 100;
+
+/** Tasks. Source: API_RunTask and following. */
+export function taskOperations(deps: ApiDeps) {
+  const { store, ids, clock } = deps;
+  return {
+    RunTask(input, context) {
+      refuseMembers(
+        input,
+        ["capacityProviderStrategy", "placementConstraints", "placementStrategy", "volumeConfigurations", "referenceId"],
+        "InvalidParameterException",
+      );
+      const count = input.count ?? 1;
+      if (!Number.isInteger(count) || count < 1 || count > RUN_COUNT_MAX) throw invalidParameter(`count should be between 1 and ${RUN_COUNT_MAX}.`);
+      const tasks = store.transact((tx) => {
+        const known =
+          input.clientToken === undefined
+            ? []
+            : tx.list("task").filter((task) => task.tags["aws:ecs:clientToken"] === input.clientToken && task.account === context.account);
+        if (known.length > 0) return known;
+        const cluster = findCluster(tx, context, input.cluster);
+        const definition = findTaskDefinition(tx, context, input.taskDefinition ?? "");
+        if (definition === undefined) throw new ApiError("ClientException", "TaskDefinition not found.");
+        if (definition.status !== "ACTIVE") throw new ApiError("ClientException", "TaskDefinition is inactive");
+        const network = toAwsvpc(tx, context, input.networkConfiguration);
+        const overrides = toOverrides(input.overrides, definition, context);
+        const tags = { ...(input.propagateTags === "TASK_DEFINITION" ? definition.tags : {}), ...toTags(input.tags) };
+        return Array.from({ length: count }, () => {
+          const task = newTask(ids, {
+            cluster,
+            definition,
+            network,
+            overrides,
+            group: input.group ?? `family:${definition.family}`,
+            startedBy: input.startedBy,
+            serviceArn: undefined,
+            deploymentId: undefined,
+            launchType: input.launchType === "EC2" ? "EC2" : "FARGATE",
+            platformVersion: toPlatformVersion(input.platformVersion),
+            enableExecuteCommand: input.enableExecuteCommand ?? false,
+            tags: input.clientToken === undefined ? tags : { ...tags, "aws:ecs:clientToken": input.clientToken },
+            now: clock.now(),
+          });
+          tx.put("task", task.arn, task);
+          return task;
+        });
+      });
+      return { tasks: tasks.map((task) => presentTask(store.get("task", task.arn) ?? task, store, ["TAGS"])), failures: [] };
+    },
+    StopTask(input, context) {
+      const task = store.transact((tx) => {
+        const cluster = findCluster(tx, context, input.cluster);
+        const found = findTask(tx, cluster, input.task ?? "");
+        if (found === undefined) throw invalidParameter("The referenced task was not found.");
+        if (found.desiredStatus === "STOPPED") return found;
+        const next: TaskRecord = {
+          ...found,
+          desiredStatus: "STOPPED",
+          stopCode: "UserInitiated",
+          stoppedReason: input.reason ?? "Task stopped by user",
+          version: found.version + 1,
+        };
+        tx.put("task", found.arn, next);
+        return next;
+      });
+      return { task: presentTask(store.get("task", task.arn) ?? task, store, []) };
+    },
+    DescribeTasks(input, context) {
+      const cluster = findCluster(store, context, input.cluster);
+      const names = input.tasks ?? [];
+      if (names.length === 0) throw invalidParameter("Tasks cannot be empty.");
+      if (names.length > DESCRIBE_MAX) throw invalidParameter(`Tasks cannot have more than ${DESCRIBE_MAX} elements.`);
+      const found = names.map((name) => ({ name, task: findTask(store, cluster, name) }));
+      const arnOf = (name: string) =>
+        name.startsWith("arn:") ? name : `arn:aws:ecs:${cluster.region}:${cluster.account}:task/${cluster.name}/${name}`;
+      return {
+        tasks: found.flatMap(({ task }) => (task === undefined ? [] : [presentTask(task, store, input.include ?? [])])),
+        failures: found.flatMap(({ name, task }) => (task === undefined ? [{ arn: arnOf(name), reason: "MISSING" }] : [])),
+      };
+    },
+    ListTasks(input, context) {
+      refuseMembers(input, ["containerInstance", "daemonName"], "InvalidParameterException");
+      const cluster = findCluster(store, context, input.cluster);
+      const desired = input.desiredStatus ?? "RUNNING";
+      const all =
+        input.serviceName === undefined
+          ? store.listBy("task", "cluster", cluster.arn)
+          : store.listBy("task", "service", serviceArnOf(cluster, input.serviceName));
+      const found = all.filter(
+        (task) =>
+          task.desiredStatus === desired &&
+          (input.family === undefined || task.taskDefinitionArn.split("/")[1]?.split(":")[0] === input.family) &&
+          (input.startedBy === undefined || task.startedBy === input.startedBy) &&
+          (input.launchType === undefined || task.launchType === input.launchType),
+      );
+      const { items, nextToken } = page(found, (task) => task.arn, {
+        token: input.nextToken,
+        size: input.maxResults ?? 100,
+        invalidToken: () => invalidParameter("Invalid token."),
+      });
+      return { taskArns: items.map((task) => task.arn), nextToken };
+    },
+  } satisfies Implementation<typeof ecs>;
+}
+
+/** A task's network as it will be used. Errors: InvalidParameterException. */
+export function toAwsvpc(reader: Reader, place: Place, configuration: ecs.NetworkConfiguration | undefined): AwsvpcConfiguration {
+  const given = configuration?.awsvpcConfiguration;
+  if (given === undefined) throw invalidParameter("Network Configuration must be provided when networkMode 'awsvpc' is specified.");
+  const subnets = (given.subnets ?? []).map((id) => {
+    const subnet = reader.get("subnet", id);
+    if (subnet === undefined || subnet.account !== place.account || subnet.region !== place.region)
+      throw invalidParameter(
+        `Error retrieving subnet information for [${id}]: The subnet ID '${id}' does not exist (ErrorCode: InvalidSubnetID.NotFound)`,
+      );
+    return subnet;
+  });
+  const [first] = subnets;
+  if (first === undefined) throw invalidParameter("subnets can not be empty.");
+  if (subnets.some((subnet) => subnet.vpcId !== first.vpcId)) throw invalidParameter("Subnets must be in the same VPC.");
+  const groups = (given.securityGroups ?? []).map((id) => {
+    const group = reader.get("securityGroup", id);
+    if (group === undefined || group.account !== place.account)
+      throw invalidParameter(
+        `Error retrieving security group information for [${id}]: The security group '${id}' does not exist (ErrorCode: InvalidGroup.NotFound)`,
+      );
+    if (group.vpcId !== first.vpcId) throw invalidParameter(`Security group ${id} and subnet ${first.id} belong to different networks.`);
+    return group.id;
+  });
+  const fallback = defaultSecurityGroup(reader, first.vpcId);
+  return {
+    subnets: subnets.map((subnet) => subnet.id),
+    securityGroups: groups.length > 0 || fallback === undefined ? groups : [fallback.id],
+    assignPublicIp: given.assignPublicIp ?? "DISABLED",
+  };
+}
+
+export function toPlatformVersion(given: string | undefined): string {
+  const version = given === undefined || given === "LATEST" ? "1.4.0" : given;
+  if (!["1.3.0", "1.4.0"].includes(version)) throw new ApiError("PlatformUnknownException", "The specified platform version does not exist.");
+  return version;
+}
+
+function toOverrides(overrides: ecs.TaskOverride | undefined, definition: TaskDefinitionRecord, context: RequestContext): TaskRecord["overrides"] {
+  if (overrides !== undefined) refuseMembers(overrides, ["inferenceAcceleratorOverrides", "ephemeralStorage"], "InvalidParameterException");
+  for (const role of [overrides?.taskRoleArn, overrides?.executionRoleArn]) if (role !== undefined) checkPassRole(role, context);
+  const containers = (overrides?.containerOverrides ?? []).map((override) => {
+    refuseMembers(override, ["environmentFiles", "resourceRequirements"], "InvalidParameterException");
+    const name = override.name ?? "";
+    if (!definition.spec.containers.some((container) => container.name === name))
+      throw invalidParameter(`Override for container named ${name} is not a container in the TaskDefinition.`);
+    return {
+      name,
+      command: override.command,
+      environment: (override.environment ?? []).map((pair) => ({ name: pair.name ?? "", value: pair.value ?? "" })),
+      cpu: override.cpu,
+      memoryMiB: override.memory,
+      memoryReservationMiB: override.memoryReservation,
+    };
+  });
+  return {
+    containers,
+    taskRoleArn: overrides?.taskRoleArn,
+    executionRoleArn: overrides?.executionRoleArn,
+    cpu: parseCpu(overrides?.cpu),
+    memoryMiB: parseMemory(overrides?.memory),
+  };
+}
+
+const date = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms));
+
+/** A task as DescribeTasks shows it. */
+export function presentTask(task: TaskRecord, reader: Reader, include: readonly string[]): ecs.Task {
+  const eni = reader.get("networkInterface", task.placement?.networkInterfaceId ?? "");
+  const definition = reader.get("taskDefinition", task.taskDefinitionArn);
+  const attachmentId = `${task.arn
+    .split("/")
+    .at(-1)
+    ?.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5")}`;
+  const detail = (name: string, value: string | undefined) => (value === undefined ? [] : [{ name, value }]);
+  const tags = Object.fromEntries(Object.entries(task.tags).filter(([key]) => key !== "aws:ecs:clientToken"));
+  return {
+    taskArn: task.arn,
+    clusterArn: task.clusterArn,
+    taskDefinitionArn: task.taskDefinitionArn,
+    group: task.group,
+    startedBy: task.startedBy,
+    launchType: task.launchType,
+    platformVersion: task.launchType === "FARGATE" ? task.platformVersion : undefined,
+    platformFamily: task.launchType === "FARGATE" ? "Linux" : undefined,
+    desiredStatus: task.desiredStatus,
+    lastStatus: task.lastStatus,
+    healthStatus: task.health,
+    version: task.version,
+    cpu: String(task.overrides.cpu ?? definition?.spec.cpu ?? 0),
+    memory: String(task.overrides.memoryMiB ?? definition?.spec.memoryMiB ?? 0),
+    ephemeralStorage: { sizeInGiB: definition?.spec.ephemeralStorageGiB ?? 20 },
+    availabilityZone: reader.get("subnet", eni?.subnetId ?? "")?.availabilityZone,
+    attributes: [{ name: "ecs.cpu-architecture", value: definition?.spec.runtimePlatform?.cpuArchitecture === "ARM64" ? "arm64" : "x86_64" }],
+    connectivity: task.connectivityAt === undefined ? undefined : "CONNECTED",
+    connectivityAt: date(task.connectivityAt),
+    createdAt: date(task.createdAt),
+    pullStartedAt: date(task.pullStartedAt),
+    pullStoppedAt: date(task.pullStoppedAt),
+    startedAt: date(task.startedAt),
+    stoppingAt: date(task.stoppingAt),
+    executionStoppedAt: date(task.executionStoppedAt),
+    stoppedAt: date(task.stoppedAt),
+    stopCode: task.stopCode,
+    stoppedReason: task.stoppedReason,
+    enableExecuteCommand: task.enableExecuteCommand,
+    inferenceAccelerators: [],
+    attachments:
+      task.placement === undefined
+        ? []
+        : [
+            {
+              id: attachmentId,
+              type: "ElasticNetworkInterface",
+              status: task.lastStatus === "STOPPED" ? "DELETED" : task.connectivityAt === undefined ? "PRECREATED" : "ATTACHED",
+              details: [
+                ...detail("subnetId", eni?.subnetId),
+                ...detail("networkInterfaceId", task.placement.networkInterfaceId),
+                ...detail("macAddress", eni?.mac),
+                ...detail("privateDnsName", eni && `ip-${eni.privateIp.replaceAll(".", "-")}.${eni.region}.compute.internal`),
+                ...detail("privateIPv4Address", eni?.privateIp),
+              ],
+            },
+          ],
+    containers: task.containers.map((container) => ({
+      containerArn: container.arn,
+      taskArn: task.arn,
+      name: container.name,
+      image: container.image,
+      imageDigest: container.imageDigest,
+      runtimeId: container.runtimeId,
+      lastStatus: container.lastStatus,
+      exitCode: container.exitCode,
+      reason: container.reason,
+      healthStatus: container.health,
+      networkBindings: [],
+      networkInterfaces: eni === undefined ? [] : [{ attachmentId, privateIpv4Address: eni.privateIp }],
+      cpu: String(definition?.spec.containers.find((each) => each.name === container.name)?.cpu ?? 0),
+      memory: sizeText(definition?.spec.containers.find((each) => each.name === container.name)?.memoryMiB),
+    })),
+    overrides: {
+      containerOverrides: task.containers.map((container) => presentOverride(task, container.name)),
+      inferenceAcceleratorOverrides: [],
+      taskRoleArn: task.overrides.taskRoleArn,
+      executionRoleArn: task.overrides.executionRoleArn,
+    },
+    tags: include.includes("TAGS") ? presentLowerTags(tags) : [],
+  };
+}
+
+function sizeText(value: number | undefined): string | undefined {
+  return value === undefined ? undefined : String(value);
+}
+
+function presentOverride(task: TaskRecord, name: string): ecs.ContainerOverride {
+  const override = task.overrides.containers.find((each) => each.name === name);
+  if (override === undefined) return { name };
+  return {
+    name,
+    command: override.command === undefined ? undefined : [...override.command],
+    environment: override.environment.map((pair) => ({ ...pair })),
+    cpu: override.cpu,
+    memory: override.memoryMiB,
+    memoryReservation: override.memoryReservationMiB,
+  };
+}

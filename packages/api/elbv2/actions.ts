@@ -1,0 +1,157 @@
+import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
+import type { ActionRecord, Reader, RuleConditionRecord } from "@gantry/state";
+import { ApiError } from "@gantry/wire";
+
+const WEIGHT_MAX = 999;
+
+/** Actions as they are kept. Errors: ValidationError, TargetGroupNotFound, InvalidConfigurationRequest. */
+export function toActions(reader: Reader, given: readonly elb.Action[] | undefined): readonly ActionRecord[] {
+  const actions = (given ?? []).toSorted((a, b) => (a.Order ?? 0) - (b.Order ?? 0)).map((action) => toAction(reader, action));
+  if (actions.length === 0) throw validation("An action must be specified");
+  if (actions.length > 1)
+    throw validation("Gantry supports one action per rule: authenticate-cognito, authenticate-oidc and jwt-validation are not there yet.");
+  return actions;
+}
+
+function toAction(reader: Reader, action: elb.Action): ActionRecord {
+  switch (action.Type) {
+    case "forward": {
+      const tuples = action.ForwardConfig?.TargetGroups ?? [{ TargetGroupArn: action.TargetGroupArn, Weight: 1 }];
+      const targets = tuples.map((tuple) => ({ targetGroupArn: tuple.TargetGroupArn ?? "", weight: tuple.Weight ?? 1 }));
+      for (const { targetGroupArn, weight } of targets) {
+        if (reader.get("targetGroup", targetGroupArn) === undefined) throw new ApiError("TargetGroupNotFound", "One or more target groups not found");
+        if (weight < 0 || weight > WEIGHT_MAX) throw validation(`The weight '${weight}' must be between 0 and ${WEIGHT_MAX}`);
+      }
+      const sticky = action.ForwardConfig?.TargetGroupStickinessConfig;
+      if (sticky?.Enabled === true)
+        throw validation("Gantry does not support target group stickiness yet: leave TargetGroupStickinessConfig out, or disable it.");
+      return { type: "forward", targets, stickySeconds: undefined };
+    }
+    case "redirect": {
+      const {
+        Protocol = "#{protocol}",
+        Host = "#{host}",
+        Port = "#{port}",
+        Path = "/#{path}",
+        Query = "#{query}",
+        StatusCode,
+      } = action.RedirectConfig ?? {};
+      if (StatusCode !== "HTTP_301" && StatusCode !== "HTTP_302") throw validation("A redirect action needs the status code HTTP_301 or HTTP_302");
+      return { type: "redirect", statusCode: StatusCode, protocol: Protocol, host: Host, port: Port, path: Path, query: Query };
+    }
+    case "fixed-response": {
+      const { StatusCode = "", ContentType = "text/plain", MessageBody = "" } = action.FixedResponseConfig ?? {};
+      if (!/^[245]\d\d$/.test(StatusCode)) throw validation(`The status code '${StatusCode}' of a fixed-response action must be 2XX, 4XX or 5XX`);
+      if (MessageBody.length > 1024) throw validation("The message body of a fixed-response action may have 1024 characters at most");
+      return { type: "fixed-response", statusCode: StatusCode, contentType: ContentType, body: MessageBody };
+    }
+    default:
+      throw validation(`Gantry supports the actions forward, redirect and fixed-response, not ${action.Type}.`);
+  }
+}
+
+export function presentActions(actions: readonly ActionRecord[]): elb.Action[] {
+  return actions.map((action, index) => {
+    switch (action.type) {
+      case "forward":
+        return {
+          Type: "forward",
+          Order: index + 1,
+          ...(action.targets.length === 1 ? { TargetGroupArn: action.targets[0]?.targetGroupArn } : {}),
+          ForwardConfig: {
+            TargetGroups: action.targets.map((target) => ({ TargetGroupArn: target.targetGroupArn, Weight: target.weight })),
+            TargetGroupStickinessConfig: { Enabled: false },
+          },
+        };
+      case "redirect":
+        return {
+          Type: "redirect",
+          Order: index + 1,
+          RedirectConfig: {
+            Protocol: action.protocol,
+            Host: action.host,
+            Port: action.port,
+            Path: action.path,
+            Query: action.query,
+            StatusCode: action.statusCode,
+          },
+        };
+      case "fixed-response":
+        return {
+          Type: "fixed-response",
+          Order: index + 1,
+          FixedResponseConfig: { StatusCode: action.statusCode, ContentType: action.contentType, MessageBody: action.body },
+        };
+    }
+  });
+}
+
+const VALUES_MAX = 5;
+
+/** Conditions as they are kept. Source: API_RuleCondition. */
+export function toConditions(given: readonly elb.RuleCondition[] | undefined): readonly RuleConditionRecord[] {
+  const conditions = (given ?? []).map(toCondition);
+  if (conditions.length === 0) throw validation("A condition must be specified");
+  const count = conditions.reduce(
+    (sum, condition) => sum + (condition.field === "query-string" ? condition.pairs.length : condition.values.length),
+    0,
+  );
+  if (count > VALUES_MAX) throw new ApiError("TooManyUniqueTargetGroupsPerLoadBalancer", `A rule can have ${VALUES_MAX} condition values at most`);
+  return conditions;
+}
+
+function toCondition(condition: elb.RuleCondition): RuleConditionRecord {
+  if ((condition.RegexValues ?? []).length > 0) throw validation("Gantry does not support RegexValues yet: use Values.");
+  const values = (own: readonly string[] | undefined) => {
+    const all = own ?? condition.Values ?? [];
+    if (all.length === 0) throw validation("A condition value must be specified");
+    return all;
+  };
+  switch (condition.Field) {
+    case "host-header":
+      return { field: "host-header", values: values(condition.HostHeaderConfig?.Values) };
+    case "path-pattern":
+      return { field: "path-pattern", values: values(condition.PathPatternConfig?.Values) };
+    case "http-request-method":
+      return { field: "http-request-method", values: values(condition.HttpRequestMethodConfig?.Values) };
+    case "source-ip":
+      return { field: "source-ip", values: values(condition.SourceIpConfig?.Values) };
+    case "http-header": {
+      const header = condition.HttpHeaderConfig?.HttpHeaderName ?? "";
+      if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}$/.test(header)) throw validation(`'${header}' is not a valid header name`);
+      return { field: "http-header", header, values: values(condition.HttpHeaderConfig?.Values) };
+    }
+    case "query-string":
+      return {
+        field: "query-string",
+        pairs: (condition.QueryStringConfig?.Values ?? []).map((pair) => ({ key: pair.Key, value: pair.Value ?? "" })),
+      };
+    default:
+      throw validation(
+        `Condition field '${condition.Field}' must be one of '[path-pattern, host-header, http-header, http-request-method, query-string, source-ip]'`,
+      );
+  }
+}
+
+export function presentConditions(conditions: readonly RuleConditionRecord[]): elb.RuleCondition[] {
+  return conditions.map((condition) => {
+    switch (condition.field) {
+      case "host-header":
+        return { Field: condition.field, Values: [...condition.values], HostHeaderConfig: { Values: [...condition.values] } };
+      case "path-pattern":
+        return { Field: condition.field, Values: [...condition.values], PathPatternConfig: { Values: [...condition.values] } };
+      case "http-request-method":
+        return { Field: condition.field, HttpRequestMethodConfig: { Values: [...condition.values] } };
+      case "source-ip":
+        return { Field: condition.field, SourceIpConfig: { Values: [...condition.values] } };
+      case "http-header":
+        return { Field: condition.field, HttpHeaderConfig: { HttpHeaderName: condition.header, Values: [...condition.values] } };
+      case "query-string":
+        return { Field: condition.field, QueryStringConfig: { Values: condition.pairs.map((pair) => ({ Key: pair.key, Value: pair.value })) } };
+    }
+  });
+}
+
+export function validation(message: string): ApiError {
+  return new ApiError("ValidationError", message, { status: 400 });
+}

@@ -1,0 +1,31 @@
+/**
+ * Application load balancers as their callers see them: load balancers, listeners, rules, target groups, targets.
+ * The proxy's configuration is rendered from these records (controllers/load-balancer); health is what it reports.
+ * What is refused or not there yet: SUPPORT.md.
+ */
+import * as sdk from "@aws-sdk/client-elastic-load-balancing-v2";
+import type { Implementation, ServiceModule } from "@gantry/wire";
+import type { ApiDeps } from "../common/api-deps.ts";
+import { listenerOperations } from "./listeners.ts";
+import { loadBalancerOperations } from "./load-balancers.ts";
+import { targetGroupOperations } from "./target-groups.ts";
+
+export interface Elbv2Deps extends ApiDeps {
+  readonly publicPool: string;
+}
+
+export function elbv2Service(deps: Elbv2Deps): ServiceModule {
+  const operations = { ...loadBalancerOperations(deps), ...listenerOperations(deps), ...targetGroupOperations(deps) } satisfies Implementation<
+    typeof sdk
+  >;
+  return {
+    sdk,
+    operations,
+    permissions: (operation, input) => {
+      const arn = [input["LoadBalancerArn"], input["ListenerArn"], input["TargetGroupArn"], input["RuleArn"]].find(
+        (each) => typeof each === "string",
+      );
+      return [{ action: `elasticloadbalancing:${operation}`, resource: operation.startsWith("Describe") ? "*" : (arn ?? "*") }];
+    },
+  };
+}

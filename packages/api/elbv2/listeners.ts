@@ -1,0 +1,233 @@
+import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
+import type { ListenerRecord, Reader, RuleRecord, Transaction } from "@gantry/state";
+import { ApiError, type Implementation } from "@gantry/wire";
+import { refuseMembers } from "../common/refuse.ts";
+import { toTags } from "../common/tags.ts";
+import { presentActions, presentConditions, toActions, toConditions, validation } from "./actions.ts";
+import type { Elbv2Deps } from "./index.ts";
+import { findLoadBalancer } from "./lookups.ts";
+
+/** Listeners and their rules. Source: API_CreateListener and following. */
+export function listenerOperations(deps: Elbv2Deps) {
+  const { store, ids } = deps;
+  return {
+    CreateListener(input, context) {
+      refuseMembers(
+        { ...input, MutualAuthentication: input.MutualAuthentication?.Mode === "off" ? undefined : input.MutualAuthentication },
+        ["AlpnPolicy", "MutualAuthentication"],
+        "ValidationError",
+      );
+      const record = store.transact((tx) => {
+        const balancer = findLoadBalancer(tx, input.LoadBalancerArn);
+        const port = input.Port ?? 0;
+        if (port < 1 || port > 65_535) throw validation(`The port '${port}' must be between 1 and 65535`);
+        if (tx.listBy("listener", "loadBalancer", balancer.arn).some((each) => each.port === port))
+          throw new ApiError("DuplicateListener", "A listener already exists on this port for this load balancer");
+        const listener: ListenerRecord = {
+          account: context.account,
+          region: context.region,
+          arn: `${balancer.arn.replace(":loadbalancer/", ":listener/")}/${ids.hex(16)}`,
+          loadBalancerArn: balancer.arn,
+          port,
+          ...toTls(tx, input.Protocol, input.Certificates, input.SslPolicy),
+          defaultActions: toActions(tx, input.DefaultActions),
+          tags: toTags(input.Tags),
+        };
+        tx.put("listener", listener.arn, listener);
+        return listener;
+      });
+      return { Listeners: [presentListener(record)] };
+    },
+    ModifyListener(input) {
+      const record = store.transact((tx) => {
+        const listener = findListener(tx, input.ListenerArn);
+        const port = input.Port ?? listener.port;
+        if (tx.listBy("listener", "loadBalancer", listener.loadBalancerArn).some((each) => each.port === port && each.arn !== listener.arn))
+          throw new ApiError("DuplicateListener", "A listener already exists on this port for this load balancer");
+        const tls =
+          input.Protocol === undefined && input.Certificates === undefined && input.SslPolicy === undefined
+            ? {}
+            : toTls(
+                tx,
+                input.Protocol ?? listener.protocol,
+                input.Certificates ?? listener.certificates.map((CertificateArn) => ({ CertificateArn })),
+                input.SslPolicy ?? listener.sslPolicy,
+              );
+        const next: ListenerRecord = {
+          ...listener,
+          port,
+          ...tls,
+          defaultActions: input.DefaultActions === undefined ? listener.defaultActions : toActions(tx, input.DefaultActions),
+        };
+        tx.put("listener", listener.arn, next);
+        return next;
+      });
+      return { Listeners: [presentListener(record)] };
+    },
+    DescribeListeners(input) {
+      const found =
+        input.ListenerArns === undefined
+          ? store.listBy("listener", "loadBalancer", findLoadBalancer(store, input.LoadBalancerArn).arn)
+          : input.ListenerArns.map((arn) => findListener(store, arn));
+      return { Listeners: found.map(presentListener) };
+    },
+    DeleteListener(input) {
+      store.transact((tx) => deleteListener(tx, findListener(tx, input.ListenerArn)));
+      return {};
+    },
+    DescribeListenerAttributes(input) {
+      findListener(store, input.ListenerArn);
+      return { Attributes: [{ Key: "routing.http.response.server.enabled", Value: "true" }] };
+    },
+    AddListenerCertificates(input) {
+      store.transact((tx) => {
+        const listener = findListener(tx, input.ListenerArn);
+        const added = (input.Certificates ?? []).map((certificate) => findCertificate(tx, certificate.CertificateArn));
+        tx.put("listener", listener.arn, { ...listener, certificates: [...new Set([...listener.certificates, ...added])] });
+      });
+      return { Certificates: input.Certificates };
+    },
+    RemoveListenerCertificates(input) {
+      store.transact((tx) => {
+        const listener = findListener(tx, input.ListenerArn);
+        const gone = new Set((input.Certificates ?? []).map((certificate) => certificate.CertificateArn));
+        tx.put("listener", listener.arn, { ...listener, certificates: listener.certificates.filter((arn, index) => index === 0 || !gone.has(arn)) });
+      });
+      return {};
+    },
+    DescribeListenerCertificates: (input) => ({
+      Certificates: findListener(store, input.ListenerArn).certificates.map((CertificateArn, index) => ({ CertificateArn, IsDefault: index === 0 })),
+    }),
+    CreateRule(input, context) {
+      refuseMembers(input, ["Transforms"], "ValidationError");
+      const record = store.transact((tx) => {
+        const listener = findListener(tx, input.ListenerArn);
+        const priority = input.Priority ?? 0;
+        checkPriority(tx, listener.arn, priority, undefined);
+        const rule: RuleRecord = {
+          account: context.account,
+          region: context.region,
+          arn: `${listener.arn.replace(":listener/", ":listener-rule/")}/${ids.hex(16)}`,
+          listenerArn: listener.arn,
+          priority,
+          conditions: toConditions(input.Conditions),
+          actions: toActions(tx, input.Actions),
+          tags: toTags(input.Tags),
+        };
+        tx.put("rule", rule.arn, rule);
+        return rule;
+      });
+      return { Rules: [presentRule(record)] };
+    },
+    ModifyRule(input) {
+      refuseMembers(input, ["Transforms"], "ValidationError");
+      const record = store.transact((tx) => {
+        const rule = findRule(tx, input.RuleArn);
+        const next: RuleRecord = {
+          ...rule,
+          conditions: input.Conditions === undefined ? rule.conditions : toConditions(input.Conditions),
+          actions: input.Actions === undefined ? rule.actions : toActions(tx, input.Actions),
+        };
+        tx.put("rule", rule.arn, next);
+        return next;
+      });
+      return { Rules: [presentRule(record)] };
+    },
+    SetRulePriorities(input) {
+      const records = store.transact((tx) =>
+        (input.RulePriorities ?? []).map((pair) => {
+          const rule = findRule(tx, pair.RuleArn);
+          checkPriority(tx, rule.listenerArn, pair.Priority ?? 0, rule.arn);
+          const next: RuleRecord = { ...rule, priority: pair.Priority ?? 0 };
+          tx.put("rule", rule.arn, next);
+          return next;
+        }),
+      );
+      return { Rules: records.map(presentRule) };
+    },
+    DescribeRules(input) {
+      if (input.RuleArns !== undefined) return { Rules: input.RuleArns.map((arn) => presentRule(findRule(store, arn))) };
+      const listener = findListener(store, input.ListenerArn);
+      const own = store.listBy("rule", "listener", listener.arn).toSorted((a, b) => a.priority - b.priority);
+      const byDefault: elb.Rule = {
+        RuleArn: `${listener.arn.replace(":listener/", ":listener-rule/")}/default`,
+        Priority: "default",
+        Conditions: [],
+        Actions: presentActions(listener.defaultActions),
+        IsDefault: true,
+      };
+      return { Rules: [...own.map(presentRule), byDefault] };
+    },
+    DeleteRule(input) {
+      store.transact((tx) => tx.delete("rule", findRule(tx, input.RuleArn).arn));
+      return {};
+    },
+  } satisfies Implementation<typeof elb>;
+}
+
+function toTls(
+  reader: Reader,
+  protocol: string | undefined,
+  certificates: readonly elb.Certificate[] | undefined,
+  sslPolicy: string | undefined,
+): Pick<ListenerRecord, "protocol" | "certificates" | "sslPolicy"> {
+  if (protocol !== "HTTP" && protocol !== "HTTPS") throw validation(`Listener protocol '${protocol}' must be one of 'HTTPS, HTTP'`);
+  const arns = (certificates ?? []).map((certificate) => findCertificate(reader, certificate.CertificateArn));
+  if (protocol === "HTTP") {
+    if (arns.length > 0) throw new ApiError("InvalidConfigurationRequest", "You cannot specify certificates for HTTP listeners");
+    return { protocol, certificates: [], sslPolicy: undefined };
+  }
+  if (arns.length === 0) throw new ApiError("CertificateNotFound", "A certificate must be specified for HTTPS listeners");
+  return { protocol, certificates: arns, sslPolicy: sslPolicy ?? "ELBSecurityPolicy-2016-08" };
+}
+
+function findCertificate(reader: Reader, arn: string | undefined): string {
+  if (reader.get("certificate", arn ?? "") === undefined) throw new ApiError("CertificateNotFound", `Certificate ARN '${arn}' is not valid`);
+  return arn ?? "";
+}
+
+export function findListener(reader: Reader, arn: string | undefined): ListenerRecord {
+  const listener = reader.get("listener", arn ?? "");
+  if (listener === undefined) throw new ApiError("ListenerNotFound", "One or more listeners not found");
+  return listener;
+}
+
+function findRule(reader: Reader, arn: string | undefined): RuleRecord {
+  const rule = reader.get("rule", arn ?? "");
+  if (rule === undefined) throw new ApiError("RuleNotFound", "One or more rules not found");
+  return rule;
+}
+
+function checkPriority(reader: Reader, listenerArn: string, priority: number, except: string | undefined): void {
+  if (priority < 1 || priority > 50_000) throw validation(`Rule priority '${priority}' must be between 1 and 50000`);
+  if (reader.listBy("rule", "listener", listenerArn).some((rule) => rule.priority === priority && rule.arn !== except))
+    throw new ApiError("PriorityInUse", `Priority '${priority}' is currently in use`);
+}
+
+export function deleteListener(tx: Transaction, listener: ListenerRecord): void {
+  for (const rule of tx.listBy("rule", "listener", listener.arn)) tx.delete("rule", rule.arn);
+  tx.delete("listener", listener.arn);
+}
+
+function presentListener(listener: ListenerRecord): elb.Listener {
+  return {
+    ListenerArn: listener.arn,
+    LoadBalancerArn: listener.loadBalancerArn,
+    Port: listener.port,
+    Protocol: listener.protocol,
+    Certificates: listener.certificates.slice(0, 1).map((CertificateArn) => ({ CertificateArn })),
+    SslPolicy: listener.sslPolicy,
+    DefaultActions: presentActions(listener.defaultActions),
+    ...(listener.protocol === "HTTPS" ? { MutualAuthentication: { Mode: "off" } } : {}),
+  };
+}
+
+function presentRule(rule: RuleRecord): elb.Rule {
+  return {
+    RuleArn: rule.arn,
+    Priority: String(rule.priority),
+    Conditions: presentConditions(rule.conditions),
+    Actions: presentActions(rule.actions),
+    IsDefault: false,
+  };
+}

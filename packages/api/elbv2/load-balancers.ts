@@ -1,0 +1,280 @@
+import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
+import { formatArn } from "@gantry/kernel";
+import {
+  allocatePublicIp,
+  createInterface,
+  NoFreeAddressError,
+  type LoadBalancerRecord,
+  type Reader,
+  type Tags,
+  type Transaction,
+} from "@gantry/state";
+import { ApiError, type Implementation } from "@gantry/wire";
+import type { Place } from "../common/api-deps.ts";
+import { refuseMembers } from "../common/refuse.ts";
+import { presentTags, toTags, withoutTags } from "../common/tags.ts";
+import { defaultSecurityGroup } from "../ec2/lookups.ts";
+import { validation } from "./actions.ts";
+import type { Elbv2Deps } from "./index.ts";
+import { deleteListener } from "./listeners.ts";
+import { findLoadBalancer } from "./lookups.ts";
+
+type Elb = Implementation<typeof elb>;
+
+const ATTRIBUTES: Readonly<Record<string, string>> = {
+  "idle_timeout.timeout_seconds": "60",
+  "deletion_protection.enabled": "false",
+  "routing.http2.enabled": "true",
+  "access_logs.s3.enabled": "false",
+  "access_logs.s3.bucket": "",
+  "access_logs.s3.prefix": "",
+  "connection_logs.s3.enabled": "false",
+  "connection_logs.s3.bucket": "",
+  "connection_logs.s3.prefix": "",
+  "routing.http.desync_mitigation_mode": "defensive",
+  "routing.http.drop_invalid_header_fields.enabled": "false",
+  "routing.http.preserve_host_header.enabled": "false",
+  "routing.http.xff_client_port.enabled": "false",
+  "routing.http.xff_header_processing.mode": "append",
+  "routing.http.x_amzn_tls_version_and_cipher_suite.enabled": "false",
+  "waf.fail_open.enabled": "false",
+  "load_balancing.cross_zone.enabled": "true",
+  "zonal_shift.config.enabled": "false",
+  "client_keep_alive.seconds": "3600",
+};
+/** Attributes that are acted on; any other may only be set to what it is. */
+const ACTED_ON = ["idle_timeout.timeout_seconds", "deletion_protection.enabled"];
+
+/** Load balancers. Source: API_CreateLoadBalancer and following. */
+export function loadBalancerOperations(deps: Elbv2Deps) {
+  const { store } = deps;
+  return {
+    CreateLoadBalancer(input, context) {
+      if (input.Type !== undefined && input.Type !== "application")
+        throw validation(`Gantry supports load balancers of type application, not ${input.Type}.`);
+      refuseMembers(
+        { ...input, IpAddressType: input.IpAddressType === "ipv4" ? undefined : input.IpAddressType },
+        ["IpAddressType", "CustomerOwnedIpv4Pool", "EnablePrefixForIpv6SourceNat", "IpamPools"],
+        "ValidationError",
+      );
+      const name = input.Name ?? "";
+      if (!/^[A-Za-z0-9](?:[A-Za-z0-9-]{0,30}[A-Za-z0-9])?$/.test(name) || name.startsWith("internal-"))
+        throw validation(
+          `The load balancer name '${name}' can have 32 characters at most, must contain only alphanumeric characters or hyphens, must not begin or end with a hyphen, and must not begin with "internal-"`,
+        );
+      try {
+        const record = store.transact((tx) => createLoadBalancer(tx, deps, context, input));
+        return { LoadBalancers: [presentLoadBalancer(record, store)] };
+      } catch (thrown) {
+        if (thrown instanceof NoFreeAddressError) throw new ApiError("InvalidSubnet", "Not enough IP space available in the subnets.");
+        throw thrown;
+      }
+    },
+    DescribeLoadBalancers(input, context) {
+      const all = store.list("loadBalancer", formatArn("elasticloadbalancing", context, "loadbalancer/"));
+      const byArn = (input.LoadBalancerArns ?? []).map((arn) => findLoadBalancer(store, arn));
+      const byName = (input.Names ?? []).map((name) => {
+        const found = all.find((balancer) => balancer.name === name);
+        if (found === undefined) throw new ApiError("LoadBalancerNotFound", `Load balancers '[${name}]' not found`);
+        return found;
+      });
+      const chosen = input.LoadBalancerArns === undefined && input.Names === undefined ? all : [...byArn, ...byName];
+      return { LoadBalancers: chosen.map((record) => presentLoadBalancer(record, store)) };
+    },
+    DeleteLoadBalancer(input) {
+      store.transact((tx) => {
+        const balancer = tx.get("loadBalancer", input.LoadBalancerArn ?? "");
+        if (balancer === undefined) return;
+        if (balancer.attributes["deletion_protection.enabled"] === "true")
+          throw new ApiError("OperationNotPermitted", `Load balancer '${balancer.arn}' cannot be deleted because deletion protection is enabled`);
+        for (const listener of tx.listBy("listener", "loadBalancer", balancer.arn)) deleteListener(tx, listener);
+        for (const id of balancer.networkInterfaceIds) tx.delete("networkInterface", id);
+        tx.delete("loadBalancer", balancer.arn);
+      });
+      return {};
+    },
+    DescribeLoadBalancerAttributes: (input) => ({
+      Attributes: presentAttributes(ATTRIBUTES, findLoadBalancer(store, input.LoadBalancerArn).attributes),
+    }),
+    ModifyLoadBalancerAttributes(input) {
+      const record = store.transact((tx) => {
+        const balancer = findLoadBalancer(tx, input.LoadBalancerArn);
+        const next = { ...balancer, attributes: withAttributes(balancer.attributes, input.Attributes, ATTRIBUTES, ACTED_ON) };
+        tx.put("loadBalancer", balancer.arn, next);
+        return next;
+      });
+      return { Attributes: presentAttributes(ATTRIBUTES, record.attributes) };
+    },
+    SetSecurityGroups(input) {
+      store.transact((tx) => {
+        const balancer = findLoadBalancer(tx, input.LoadBalancerArn);
+        const groups = input.SecurityGroups ?? [];
+        for (const id of groups)
+          if (tx.get("securityGroup", id)?.vpcId !== balancer.vpcId)
+            throw new ApiError("InvalidSecurityGroup", `One or more security groups are invalid: ${id}`);
+        tx.put("loadBalancer", balancer.arn, { ...balancer, securityGroups: groups });
+        for (const id of balancer.networkInterfaceIds) {
+          const eni = tx.get("networkInterface", id);
+          if (eni !== undefined) tx.put("networkInterface", id, { ...eni, securityGroups: groups });
+        }
+      });
+      return { SecurityGroupIds: input.SecurityGroups };
+    },
+    DescribeAccountLimits: () => ({
+      Limits: [
+        { Name: "application-load-balancers", Max: "50" },
+        { Name: "target-groups", Max: "3000" },
+        { Name: "listeners-per-application-load-balancer", Max: "50" },
+        { Name: "rules-per-application-load-balancer", Max: "100" },
+      ],
+    }),
+    DescribeTags: (input) => ({
+      TagDescriptions: (input.ResourceArns ?? []).map((ResourceArn) => ({ ResourceArn, Tags: presentTags(tagged(store, ResourceArn).record.tags) })),
+    }),
+    AddTags(input) {
+      store.transact((tx) => {
+        for (const arn of input.ResourceArns ?? []) retag(tx, arn, (tags) => ({ ...tags, ...toTags(input.Tags) }));
+      });
+      return {};
+    },
+    RemoveTags(input) {
+      store.transact((tx) => {
+        for (const arn of input.ResourceArns ?? []) retag(tx, arn, (tags) => withoutTags(tags, input.TagKeys ?? []));
+      });
+      return {};
+    },
+  } satisfies Elb;
+}
+
+function createLoadBalancer(tx: Transaction, deps: Elbv2Deps, place: Place, input: elb.CreateLoadBalancerInput): LoadBalancerRecord {
+  const { ids, clock } = deps;
+  const name = input.Name ?? "";
+  const there = tx.list("loadBalancer", formatArn("elasticloadbalancing", place, "loadbalancer/")).find((each) => each.name === name);
+  if (there !== undefined)
+    throw new ApiError("DuplicateLoadBalancerName", `A load balancer with the same name '${name}' exists, but with different settings`);
+  const subnets = [...(input.Subnets ?? []), ...(input.SubnetMappings ?? []).map((mapping) => mapping.SubnetId ?? "")].map((id) => {
+    const subnet = tx.get("subnet", id);
+    if (subnet === undefined || subnet.account !== place.account) throw new ApiError("SubnetNotFound", `The subnet ID '${id}' does not exist`);
+    return subnet;
+  });
+  const [first] = subnets;
+  if (first === undefined || new Set(subnets.map((subnet) => subnet.availabilityZone)).size < 2)
+    throw validation("At least two subnets in two different Availability Zones must be specified");
+  if (new Set(subnets.map((subnet) => subnet.availabilityZone)).size < subnets.length)
+    throw new ApiError("InvalidConfigurationRequest", "A load balancer cannot be attached to multiple subnets in the same Availability Zone");
+  if (subnets.some((subnet) => subnet.vpcId !== first.vpcId)) throw new ApiError("InvalidSubnet", "All subnets must belong to the same VPC");
+  const fallback = defaultSecurityGroup(tx, first.vpcId);
+  const groups = input.SecurityGroups ?? (fallback === undefined ? [] : [fallback.id]);
+  for (const id of groups)
+    if (tx.get("securityGroup", id)?.vpcId !== first.vpcId)
+      throw new ApiError("InvalidSecurityGroup", `One or more security groups are invalid: ${id}`);
+  const scheme = input.Scheme ?? "internet-facing";
+  const open = tx.list("internetGateway").some((gateway) => gateway.vpcId === first.vpcId);
+  if (scheme === "internet-facing" && !open) throw new ApiError("InvalidSubnet", `VPC ${first.vpcId} has no internet gateway`);
+  const id = ids.hex(16);
+  const arn = formatArn("elasticloadbalancing", place, `loadbalancer/app/${name}/${id}`);
+  const now = clock.now();
+  const enis = subnets.map((subnet) =>
+    createInterface(tx, ids, {
+      subnet,
+      securityGroups: groups,
+      type: "interface",
+      description: `ELB app/${name}/${id}`,
+      ownerKey: arn,
+      nodeId: undefined,
+      publicIp: scheme === "internet-facing" ? allocatePublicIp(tx, deps.publicPool) : undefined,
+      now,
+    }),
+  );
+  const record: LoadBalancerRecord = {
+    account: place.account,
+    region: place.region,
+    arn,
+    name,
+    dnsName: `${scheme === "internal" ? "internal-" : ""}${name}-${ids.digits(10)}.${place.region}.elb.localhost`,
+    scheme,
+    vpcId: first.vpcId,
+    subnetIds: subnets.map((subnet) => subnet.id),
+    securityGroups: groups,
+    networkInterfaceIds: enis.map((eni) => eni.id),
+    attributes: {},
+    state: "provisioning",
+    hostPorts: {},
+    createdAt: now,
+    tags: toTags(input.Tags),
+  };
+  tx.put("loadBalancer", arn, record);
+  return record;
+}
+
+/** Attributes with their defaults; the caller's over them. */
+export function presentAttributes(
+  defaults: Readonly<Record<string, string>>,
+  own: Readonly<Record<string, string>>,
+): { Key: string; Value: string }[] {
+  return Object.entries({ ...defaults, ...own }).map(([Key, Value]) => ({ Key, Value }));
+}
+
+/** Sets attributes that are acted on; one that is not may be given its default, and nothing else. */
+export function withAttributes(
+  current: Readonly<Record<string, string>>,
+  given: readonly { Key?: string | undefined; Value?: string | undefined }[] | undefined,
+  defaults: Readonly<Record<string, string>>,
+  actedOn: readonly string[],
+): Readonly<Record<string, string>> {
+  const next = { ...current };
+  for (const { Key = "", Value = "" } of given ?? []) {
+    if (defaults[Key] === undefined) throw validation(`Attribute key '${Key}' is not recognized`);
+    if (!actedOn.includes(Key) && Value !== defaults[Key])
+      throw validation(`Gantry does not act on the attribute '${Key}' yet: it stays '${defaults[Key]}'.`);
+    next[Key] = Value;
+  }
+  return next;
+}
+
+type TaggedKind = "loadBalancer" | "listener" | "rule" | "targetGroup";
+
+function tagged(reader: Reader, arn: string): { kind: TaggedKind; record: { tags: Tags } } {
+  const kind: TaggedKind = arn.includes(":loadbalancer/")
+    ? "loadBalancer"
+    : arn.includes(":listener/")
+      ? "listener"
+      : arn.includes(":listener-rule/")
+        ? "rule"
+        : "targetGroup";
+  const record = reader.get(kind, arn);
+  if (record !== undefined) return { kind, record };
+  const missing = {
+    loadBalancer: "LoadBalancerNotFound",
+    listener: "ListenerNotFound",
+    rule: "RuleNotFound",
+    targetGroup: "TargetGroupNotFound",
+  } as const;
+  throw new ApiError(missing[kind], "One or more resources not found");
+}
+
+function retag(tx: Transaction, arn: string, change: (tags: Tags) => Tags): void {
+  const { kind, record } = tagged(tx, arn);
+  tx.put(kind, arn, { ...record, tags: change(record.tags) } as never); // The record of the kind just read, with other tags.
+}
+
+function presentLoadBalancer(balancer: LoadBalancerRecord, reader: Reader): elb.LoadBalancer {
+  return {
+    LoadBalancerArn: balancer.arn,
+    LoadBalancerName: balancer.name,
+    DNSName: balancer.dnsName,
+    CanonicalHostedZoneId: "Z35SXDOTRQ7X7K",
+    CreatedTime: new Date(balancer.createdAt),
+    Scheme: balancer.scheme,
+    VpcId: balancer.vpcId,
+    State: { Code: balancer.state },
+    Type: "application",
+    AvailabilityZones: balancer.subnetIds.map((id) => ({
+      SubnetId: id,
+      ZoneName: reader.get("subnet", id)?.availabilityZone,
+      LoadBalancerAddresses: [],
+    })),
+    SecurityGroups: [...balancer.securityGroups],
+    IpAddressType: "ipv4",
+  };
+}

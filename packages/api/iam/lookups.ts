@@ -1,0 +1,64 @@
+import { MalformedPolicyError, parsePolicyDocument } from "@gantry/iam";
+import type { PolicyRecord, Reader, RoleRecord, UserRecord } from "@gantry/state";
+import { ApiError } from "@gantry/wire";
+import { managedPolicyDocument } from "./managed-policies.ts";
+
+export function findRole(reader: Reader, account: string, name: string | undefined): RoleRecord {
+  const role = reader.list("role", `arn:aws:iam::${account}:role/`).find((each) => each.name === name);
+  if (role === undefined) throw noSuchEntity(`The role with name ${name} cannot be found.`);
+  return role;
+}
+
+export function findUser(reader: Reader, account: string, name: string | undefined): UserRecord {
+  const user = reader.list("user", `arn:aws:iam::${account}:user/`).find((each) => each.name === name);
+  if (user === undefined) throw noSuchEntity(`The user with name ${name} cannot be found.`);
+  return user;
+}
+
+export function findPolicy(reader: Reader, arn: string | undefined): PolicyRecord {
+  const policy = reader.get("policy", arn ?? "");
+  if (policy === undefined) throw noSuchEntity(`Policy ${arn} was not found.`);
+  return policy;
+}
+
+/** Refuses to attach what is neither a customer's policy nor one of AWS's that are known here. */
+export function checkAttachable(reader: Reader, arn: string): void {
+  if (reader.get("policy", arn) === undefined && managedPolicyDocument(arn) === undefined)
+    throw noSuchEntity(`Policy ${arn} does not exist or is not attachable.`);
+}
+
+export function checkDocument(text: string): void {
+  try {
+    parsePolicyDocument(text);
+  } catch (thrown) {
+    if (thrown instanceof MalformedPolicyError) throw new ApiError("MalformedPolicyDocument", thrown.message, { status: 400 });
+    throw thrown;
+  }
+}
+
+export function noSuchEntity(message: string): ApiError {
+  return new ApiError("NoSuchEntity", message, { status: 404 });
+}
+
+export function alreadyExists(message: string): ApiError {
+  return new ApiError("EntityAlreadyExists", message, { status: 409 });
+}
+
+export function deleteConflict(message: string): ApiError {
+  return new ApiError("DeleteConflict", message, { status: 409 });
+}
+
+/** IAM answers documents URL-encoded. Source: API_GetRole, AssumeRolePolicyDocument. */
+export function encodeDocument(text: string): string {
+  return encodeURIComponent(text);
+}
+
+export function checkName(name: string | undefined, what: string): string {
+  if (name === undefined || !/^[\w+=,.@-]{1,128}$/.test(name))
+    throw new ApiError(
+      "ValidationError",
+      `The specified value for ${what} is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-`,
+      { status: 400 },
+    );
+  return name;
+}

@@ -1,0 +1,169 @@
+import type * as iam from "@aws-sdk/client-iam";
+import type { PolicyRecord, Reader } from "@gantry/state";
+import { ApiError, type Implementation } from "@gantry/wire";
+import type { ApiDeps } from "../common/api-deps.ts";
+import { presentTags, toTags, withoutTags } from "../common/tags.ts";
+import { alreadyExists, checkDocument, checkName, deleteConflict, encodeDocument, findPolicy, noSuchEntity } from "./lookups.ts";
+import { managedPolicyArns, managedPolicyDocument } from "./managed-policies.ts";
+
+const VERSIONS_MAX = 5;
+
+/** Managed policies. Source: API_CreatePolicy and following. */
+export function policyOperations(deps: ApiDeps) {
+  const { store, ids, clock } = deps;
+  return {
+    CreatePolicy(input, context) {
+      const name = checkName(input.PolicyName, "policyName");
+      checkDocument(input.PolicyDocument ?? "");
+      const path = input.Path ?? "/";
+      const policy = store.transact((tx) => {
+        const arn = `arn:aws:iam::${context.account}:policy${path}${name}`;
+        if (tx.get("policy", arn) !== undefined) throw alreadyExists(`A policy called ${name} already exists. Duplicate names are not allowed.`);
+        const now = clock.now();
+        const record: PolicyRecord = {
+          arn,
+          account: context.account,
+          id: `ANPA${ids.upper(17)}`,
+          name,
+          path,
+          description: input.Description,
+          versions: [{ id: "v1", document: input.PolicyDocument ?? "", createdAt: now }],
+          defaultVersionId: "v1",
+          createdAt: now,
+          updatedAt: now,
+          tags: toTags(input.Tags),
+        };
+        tx.put("policy", arn, record);
+        return record;
+      });
+      return { Policy: presentPolicy(policy, store) };
+    },
+    GetPolicy(input) {
+      const document = managedPolicyDocument(input.PolicyArn ?? "");
+      if (document !== undefined)
+        return {
+          Policy: {
+            PolicyName: input.PolicyArn?.split("/").at(-1),
+            PolicyId: "ANPAAWSMANAGED",
+            Arn: input.PolicyArn,
+            Path: "/",
+            DefaultVersionId: "v1",
+            IsAttachable: true,
+            AttachmentCount: attachments(store, input.PolicyArn ?? ""),
+          },
+        };
+      return { Policy: presentPolicy(findPolicy(store, input.PolicyArn), store) };
+    },
+    GetPolicyVersion(input) {
+      const managed = managedPolicyDocument(input.PolicyArn ?? "");
+      if (managed !== undefined) return { PolicyVersion: { Document: encodeDocument(managed), VersionId: "v1", IsDefaultVersion: true } };
+      const policy = findPolicy(store, input.PolicyArn);
+      const version = policy.versions.find((each) => each.id === input.VersionId);
+      if (version === undefined) throw noSuchEntity(`Policy ${policy.arn} version ${input.VersionId} does not exist or is not attachable.`);
+      return {
+        PolicyVersion: {
+          Document: encodeDocument(version.document),
+          VersionId: version.id,
+          IsDefaultVersion: version.id === policy.defaultVersionId,
+          CreateDate: new Date(version.createdAt),
+        },
+      };
+    },
+    ListPolicyVersions(input) {
+      const policy = findPolicy(store, input.PolicyArn);
+      return {
+        Versions: policy.versions.map((version) => ({
+          VersionId: version.id,
+          IsDefaultVersion: version.id === policy.defaultVersionId,
+          CreateDate: new Date(version.createdAt),
+        })),
+        IsTruncated: false,
+      };
+    },
+    CreatePolicyVersion(input) {
+      checkDocument(input.PolicyDocument ?? "");
+      const version = store.transact((tx) => {
+        const policy = findPolicy(tx, input.PolicyArn);
+        if (policy.versions.length >= VERSIONS_MAX)
+          throw new ApiError(
+            "LimitExceeded",
+            "A managed policy can have up to 5 versions. Before you create a new version, you must delete an existing version.",
+            { status: 409 },
+          );
+        const next = { id: `v${tx.next(`policy-version/${policy.arn}`) + 1}`, document: input.PolicyDocument ?? "", createdAt: clock.now() };
+        tx.put("policy", policy.arn, {
+          ...policy,
+          versions: [...policy.versions, next],
+          defaultVersionId: input.SetAsDefault ? next.id : policy.defaultVersionId,
+          updatedAt: clock.now(),
+        });
+        return next;
+      });
+      return { PolicyVersion: { VersionId: version.id, IsDefaultVersion: input.SetAsDefault ?? false, CreateDate: new Date(version.createdAt) } };
+    },
+    DeletePolicyVersion(input) {
+      store.transact((tx) => {
+        const policy = findPolicy(tx, input.PolicyArn);
+        if (input.VersionId === policy.defaultVersionId) throw deleteConflict("Cannot delete the default version of a policy.");
+        tx.put("policy", policy.arn, { ...policy, versions: policy.versions.filter((version) => version.id !== input.VersionId) });
+      });
+      return {};
+    },
+    DeletePolicy(input) {
+      store.transact((tx) => {
+        const policy = findPolicy(tx, input.PolicyArn);
+        if (attachments(tx, policy.arn) > 0) throw deleteConflict("Cannot delete a policy attached to entities.");
+        if (policy.versions.length > 1)
+          throw deleteConflict(
+            "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.",
+          );
+        tx.delete("policy", policy.arn);
+      });
+      return {};
+    },
+    ListPolicies(input, context) {
+      const own =
+        input.Scope === "AWS" ? [] : store.list("policy", `arn:aws:iam::${context.account}:policy/`).map((policy) => presentPolicy(policy, store));
+      const managed =
+        input.Scope === "Local"
+          ? []
+          : managedPolicyArns().map((Arn) => ({ Arn, PolicyName: Arn.split("/").at(-1), Path: "/", DefaultVersionId: "v1", IsAttachable: true }));
+      return { Policies: [...own, ...managed], IsTruncated: false };
+    },
+    TagPolicy(input) {
+      store.transact((tx) => {
+        const policy = findPolicy(tx, input.PolicyArn);
+        tx.put("policy", policy.arn, { ...policy, tags: { ...policy.tags, ...toTags(input.Tags) } });
+      });
+      return {};
+    },
+    UntagPolicy(input) {
+      store.transact((tx) => {
+        const policy = findPolicy(tx, input.PolicyArn);
+        tx.put("policy", policy.arn, { ...policy, tags: withoutTags(policy.tags, input.TagKeys ?? []) });
+      });
+      return {};
+    },
+  } satisfies Implementation<typeof iam>;
+}
+
+function attachments(reader: Reader, arn: string): number {
+  return [...reader.list("role"), ...reader.list("user")].filter((identity) => identity.attachedPolicies.includes(arn)).length;
+}
+
+function presentPolicy(policy: PolicyRecord, reader: Reader): iam.Policy {
+  return {
+    PolicyName: policy.name,
+    PolicyId: policy.id,
+    Arn: policy.arn,
+    Path: policy.path,
+    DefaultVersionId: policy.defaultVersionId,
+    AttachmentCount: attachments(reader, policy.arn),
+    PermissionsBoundaryUsageCount: 0,
+    IsAttachable: true,
+    Description: policy.description,
+    CreateDate: new Date(policy.createdAt),
+    UpdateDate: new Date(policy.updatedAt),
+    Tags: presentTags(policy.tags),
+  };
+}

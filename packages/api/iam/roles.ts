@@ -1,0 +1,146 @@
+import type * as iam from "@aws-sdk/client-iam";
+import type { Reader, RoleRecord } from "@gantry/state";
+import { ApiError, type Implementation } from "@gantry/wire";
+import type { ApiDeps } from "../common/api-deps.ts";
+import { presentTags, toTags, withoutTags } from "../common/tags.ts";
+import { alreadyExists, checkAttachable, checkDocument, checkName, deleteConflict, encodeDocument, findRole, noSuchEntity } from "./lookups.ts";
+
+const SESSION_SECONDS = 3_600;
+const SESSION_SECONDS_MAX = 43_200;
+
+/** Roles and their policies. Source: API_CreateRole and following. */
+export function roleOperations(deps: ApiDeps) {
+  const { store, ids, clock } = deps;
+  const change = (account: string, name: string | undefined, apply: (role: RoleRecord, tx: Reader) => RoleRecord) =>
+    store.transact((tx) => {
+      const role = findRole(tx, account, name);
+      tx.put("role", role.arn, apply(role, tx));
+      return {};
+    });
+  return {
+    CreateRole(input, context) {
+      const name = checkName(input.RoleName, "roleName");
+      checkDocument(input.AssumeRolePolicyDocument ?? "");
+      const path = input.Path ?? "/";
+      const role = store.transact((tx) => {
+        if (tx.list("role", `arn:aws:iam::${context.account}:role/`).some((each) => each.name === name))
+          throw alreadyExists(`Role with name ${name} already exists.`);
+        const record: RoleRecord = {
+          type: "role",
+          arn: `arn:aws:iam::${context.account}:role${path}${name}`,
+          account: context.account,
+          id: `AROA${ids.upper(17)}`,
+          name,
+          path,
+          description: input.Description,
+          trustPolicy: input.AssumeRolePolicyDocument ?? "",
+          maxSessionSeconds: sessionSeconds(input.MaxSessionDuration),
+          inlinePolicies: {},
+          attachedPolicies: [],
+          permissionsBoundary: input.PermissionsBoundary,
+          createdAt: clock.now(),
+          tags: toTags(input.Tags),
+        };
+        tx.put("role", record.arn, record);
+        return record;
+      });
+      return { Role: presentRole(role) };
+    },
+    GetRole: (input, context) => ({ Role: presentRole(findRole(store, context.account, input.RoleName)) }),
+    ListRoles(input, context) {
+      const found = store.list("role", `arn:aws:iam::${context.account}:role/`).filter((role) => role.path.startsWith(input.PathPrefix ?? "/"));
+      return { Roles: found.map(presentRole), IsTruncated: false };
+    },
+    UpdateRole: (input, context) =>
+      change(context.account, input.RoleName, (role) => ({
+        ...role,
+        description: input.Description ?? role.description,
+        maxSessionSeconds: sessionSeconds(input.MaxSessionDuration ?? role.maxSessionSeconds),
+      })),
+    UpdateAssumeRolePolicy(input, context) {
+      checkDocument(input.PolicyDocument ?? "");
+      return change(context.account, input.RoleName, (role) => ({ ...role, trustPolicy: input.PolicyDocument ?? "" }));
+    },
+    DeleteRole(input, context) {
+      store.transact((tx) => {
+        const role = findRole(tx, context.account, input.RoleName);
+        if (role.attachedPolicies.length > 0) throw deleteConflict("Cannot delete entity, must detach all policies first.");
+        if (Object.keys(role.inlinePolicies).length > 0) throw deleteConflict("Cannot delete entity, must delete policies first.");
+        tx.delete("role", role.arn);
+      });
+      return {};
+    },
+    PutRolePolicy(input, context) {
+      checkDocument(input.PolicyDocument ?? "");
+      return change(context.account, input.RoleName, (role) => ({
+        ...role,
+        inlinePolicies: { ...role.inlinePolicies, [input.PolicyName ?? ""]: input.PolicyDocument ?? "" },
+      }));
+    },
+    GetRolePolicy(input, context) {
+      const document = findRole(store, context.account, input.RoleName).inlinePolicies[input.PolicyName ?? ""];
+      if (document === undefined) throw noSuchEntity(`The role policy with name ${input.PolicyName} cannot be found.`);
+      return { RoleName: input.RoleName, PolicyName: input.PolicyName, PolicyDocument: encodeDocument(document) };
+    },
+    ListRolePolicies: (input, context) => ({
+      PolicyNames: Object.keys(findRole(store, context.account, input.RoleName).inlinePolicies),
+      IsTruncated: false,
+    }),
+    DeleteRolePolicy: (input, context) =>
+      change(context.account, input.RoleName, (role) => ({
+        ...role,
+        inlinePolicies: Object.fromEntries(Object.entries(role.inlinePolicies).filter(([name]) => name !== input.PolicyName)),
+      })),
+    AttachRolePolicy: (input, context) =>
+      change(context.account, input.RoleName, (role, tx) => {
+        checkAttachable(tx, input.PolicyArn ?? "");
+        return { ...role, attachedPolicies: [...new Set([...role.attachedPolicies, input.PolicyArn ?? ""])] };
+      }),
+    DetachRolePolicy: (input, context) =>
+      change(context.account, input.RoleName, (role) => {
+        if (!role.attachedPolicies.includes(input.PolicyArn ?? "")) throw noSuchEntity(`Policy ${input.PolicyArn} was not found.`);
+        return { ...role, attachedPolicies: role.attachedPolicies.filter((arn) => arn !== input.PolicyArn) };
+      }),
+    ListAttachedRolePolicies: (input, context) => ({
+      AttachedPolicies: findRole(store, context.account, input.RoleName).attachedPolicies.map((PolicyArn) => ({
+        PolicyArn,
+        PolicyName: PolicyArn.split("/").at(-1),
+      })),
+      IsTruncated: false,
+    }),
+    ListInstanceProfilesForRole(input, context) {
+      findRole(store, context.account, input.RoleName);
+      return { InstanceProfiles: [], IsTruncated: false };
+    },
+    TagRole: (input, context) => change(context.account, input.RoleName, (role) => ({ ...role, tags: { ...role.tags, ...toTags(input.Tags) } })),
+    UntagRole: (input, context) =>
+      change(context.account, input.RoleName, (role) => ({ ...role, tags: withoutTags(role.tags, input.TagKeys ?? []) })),
+    ListRoleTags: (input, context) => ({ Tags: presentTags(findRole(store, context.account, input.RoleName).tags), IsTruncated: false }),
+  } satisfies Implementation<typeof iam>;
+}
+
+function sessionSeconds(given: number | undefined): number {
+  const seconds = given ?? SESSION_SECONDS;
+  if (seconds < SESSION_SECONDS || seconds > SESSION_SECONDS_MAX)
+    throw new ApiError(
+      "ValidationError",
+      `1 validation error detected: Value '${seconds}' at 'maxSessionDuration' failed to satisfy constraint: Member must have value between ${SESSION_SECONDS} and ${SESSION_SECONDS_MAX}`,
+      { status: 400 },
+    );
+  return seconds;
+}
+
+function presentRole(role: RoleRecord): iam.Role {
+  return {
+    RoleName: role.name,
+    RoleId: role.id,
+    Arn: role.arn,
+    Path: role.path,
+    CreateDate: new Date(role.createdAt),
+    AssumeRolePolicyDocument: encodeDocument(role.trustPolicy),
+    Description: role.description,
+    MaxSessionDuration: role.maxSessionSeconds,
+    Tags: presentTags(role.tags),
+    RoleLastUsed: {},
+  };
+}

@@ -1,0 +1,169 @@
+import type * as s3 from "@aws-sdk/client-s3";
+import type { BucketRecord, Reader } from "@gantry/state";
+import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import { presentTags, toTags } from "../common/tags.ts";
+import type { S3Deps } from "./index.ts";
+
+type S3 = Implementation<typeof s3>;
+
+/** Buckets and their settings. Source: API_CreateBucket and following. */
+export function bucketOperations(deps: S3Deps) {
+  const { store, clock, objects } = deps;
+  const change = (context: RequestContext, name: string | undefined, apply: (bucket: BucketRecord) => BucketRecord) =>
+    store.transact((tx) => {
+      const bucket = findBucket(tx, context, name);
+      tx.put("bucket", bucket.name, apply(bucket));
+      return {};
+    });
+  return {
+    CreateBucket(input, context) {
+      const name = input.Bucket ?? "";
+      if (!/^(?!xn--|\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name) || name.includes(".."))
+        throw new ApiError("InvalidBucketName", "The specified bucket is not valid.", { status: 400, fields: { BucketName: name } });
+      if (input.ObjectLockEnabledForBucket === true)
+        throw new ApiError("NotImplemented", "Gantry does not support object lock yet.", { status: 501 });
+      if (input.ACL !== undefined && input.ACL !== "private")
+        throw new ApiError("InvalidBucketAclWithObjectOwnership", "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting", {
+          status: 400,
+        });
+      const region = input.CreateBucketConfiguration?.LocationConstraint ?? context.region;
+      store.transact((tx) => {
+        const there = tx.get("bucket", name);
+        if (there !== undefined && there.account !== context.account)
+          throw new ApiError(
+            "BucketAlreadyExists",
+            "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.",
+            { status: 409, fields: { BucketName: name } },
+          );
+        // us-east-1 alone forgives making one's own bucket again. Source: API_CreateBucket, BucketAlreadyOwnedByYou.
+        if (there !== undefined && context.region === "us-east-1") return;
+        if (there !== undefined)
+          throw new ApiError("BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.", {
+            status: 409,
+            fields: { BucketName: name },
+          });
+        tx.put("bucket", name, {
+          account: context.account,
+          region,
+          name,
+          createdAt: clock.now(),
+          tags: {},
+          encryption: { algorithm: "AES256", bucketKey: false },
+          publicAccessBlock: { blockPublicAcls: true, ignorePublicAcls: true, blockPublicPolicy: true, restrictPublicBuckets: true },
+          ownership: input.ObjectOwnership ?? "BucketOwnerEnforced",
+        });
+      });
+      return { Location: `/${name}` };
+    },
+    HeadBucket(input, context) {
+      const bucket = findBucket(store, context, input.Bucket);
+      return { BucketRegion: bucket.region };
+    },
+    DeleteBucket(input, context) {
+      store.transact((tx) => {
+        const bucket = findBucket(tx, context, input.Bucket);
+        if (!objects.isEmpty(bucket.name))
+          throw new ApiError("BucketNotEmpty", "The bucket you tried to delete is not empty", { status: 409, fields: { BucketName: bucket.name } });
+        tx.delete("bucket", bucket.name);
+      });
+      return { $metadata: { httpStatusCode: 204 } };
+    },
+    ListBuckets(input, context) {
+      const own = store.list("bucket").filter((bucket) => bucket.account === context.account && bucket.name.startsWith(input.Prefix ?? ""));
+      return {
+        Buckets: own.map((bucket) => ({ Name: bucket.name, CreationDate: new Date(bucket.createdAt), BucketRegion: bucket.region })),
+        Owner: { ID: context.account },
+      };
+    },
+    GetBucketLocation(input, context) {
+      const { region } = findBucket(store, context, input.Bucket);
+      return region === "us-east-1" ? {} : { LocationConstraint: region as s3.BucketLocationConstraint }; // Any region name is one here.
+    },
+    GetBucketTagging(input, context) {
+      const { tags, name } = findBucket(store, context, input.Bucket);
+      if (Object.keys(tags).length === 0)
+        throw new ApiError("NoSuchTagSet", "The TagSet does not exist", { status: 404, fields: { BucketName: name } });
+      return { TagSet: presentTags(tags) };
+    },
+    PutBucketTagging: (input, context) => ({
+      ...change(context, input.Bucket, (bucket) => ({ ...bucket, tags: toTags(input.Tagging?.TagSet) })),
+      $metadata: { httpStatusCode: 204 },
+    }),
+    DeleteBucketTagging: (input, context) => change(context, input.Bucket, (bucket) => ({ ...bucket, tags: {} })),
+    GetBucketEncryption(input, context) {
+      const { encryption } = findBucket(store, context, input.Bucket);
+      return {
+        ServerSideEncryptionConfiguration: {
+          Rules: [
+            {
+              ApplyServerSideEncryptionByDefault: { SSEAlgorithm: encryption.algorithm as s3.ServerSideEncryption },
+              BucketKeyEnabled: encryption.bucketKey,
+            },
+          ],
+        },
+      }; // Checked when it was put.
+    },
+    PutBucketEncryption(input, context) {
+      const rule = input.ServerSideEncryptionConfiguration?.Rules?.[0];
+      const algorithm = rule?.ApplyServerSideEncryptionByDefault?.SSEAlgorithm ?? "AES256";
+      if (algorithm !== "AES256") throw new ApiError("NotImplemented", `Gantry supports the encryption AES256, not ${algorithm}.`, { status: 501 });
+      return change(context, input.Bucket, (bucket) => ({ ...bucket, encryption: { algorithm, bucketKey: rule?.BucketKeyEnabled ?? false } }));
+    },
+    DeleteBucketEncryption: (input, context) =>
+      change(context, input.Bucket, (bucket) => ({ ...bucket, encryption: { algorithm: "AES256", bucketKey: false } })),
+    GetPublicAccessBlock(input, context) {
+      const block = findBucket(store, context, input.Bucket).publicAccessBlock;
+      if (block === undefined)
+        throw new ApiError("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found", { status: 404 });
+      return {
+        PublicAccessBlockConfiguration: {
+          BlockPublicAcls: block.blockPublicAcls,
+          IgnorePublicAcls: block.ignorePublicAcls,
+          BlockPublicPolicy: block.blockPublicPolicy,
+          RestrictPublicBuckets: block.restrictPublicBuckets,
+        },
+      };
+    },
+    PutPublicAccessBlock(input, context) {
+      const given = input.PublicAccessBlockConfiguration ?? {};
+      return change(context, input.Bucket, (bucket) => ({
+        ...bucket,
+        publicAccessBlock: {
+          blockPublicAcls: given.BlockPublicAcls ?? false,
+          ignorePublicAcls: given.IgnorePublicAcls ?? false,
+          blockPublicPolicy: given.BlockPublicPolicy ?? false,
+          restrictPublicBuckets: given.RestrictPublicBuckets ?? false,
+        },
+      }));
+    },
+    DeletePublicAccessBlock: (input, context) => change(context, input.Bucket, (bucket) => ({ ...bucket, publicAccessBlock: undefined })),
+    GetBucketOwnershipControls: (input, context) => ({
+      OwnershipControls: { Rules: [{ ObjectOwnership: findBucket(store, context, input.Bucket).ownership as s3.ObjectOwnership }] },
+    }), // Checked when it was put.
+    PutBucketOwnershipControls(input, context) {
+      const ownership = input.OwnershipControls?.Rules?.[0]?.ObjectOwnership ?? "BucketOwnerEnforced";
+      if (ownership !== "BucketOwnerEnforced")
+        throw new ApiError("NotImplemented", "Gantry supports the object ownership BucketOwnerEnforced alone: there are no ACLs.", { status: 501 });
+      return change(context, input.Bucket, (bucket) => ({ ...bucket, ownership }));
+    },
+    GetBucketVersioning(input, context) {
+      findBucket(store, context, input.Bucket);
+      return {};
+    },
+    GetBucketAcl(input, context) {
+      const { account } = findBucket(store, context, input.Bucket);
+      return { Owner: { ID: account }, Grants: [{ Grantee: { Type: "CanonicalUser", ID: account }, Permission: "FULL_CONTROL" }] };
+    },
+    GetBucketPolicy(input, context) {
+      const { name } = findBucket(store, context, input.Bucket);
+      throw new ApiError("NoSuchBucketPolicy", "The bucket policy does not exist", { status: 404, fields: { BucketName: name } });
+    },
+  } satisfies S3;
+}
+
+export function findBucket(reader: Reader, context: RequestContext, name: string | undefined): BucketRecord {
+  const bucket = reader.get("bucket", name ?? "");
+  if (bucket === undefined) throw new ApiError("NoSuchBucket", "The specified bucket does not exist", { status: 404, fields: { BucketName: name } });
+  if (bucket.account !== context.account) throw new ApiError("AccessDenied", "Access Denied", { status: 403 });
+  return bucket;
+}

@@ -1,0 +1,100 @@
+import type { Authority } from "@gantry/tls";
+import type { Dispatcher, ServiceDescriptor } from "@gantry/wire";
+import type { BlobStore, LogStore, ObjectStore } from "@gantry/content";
+import type { Logger } from "@gantry/kernel";
+import type { ApiDeps } from "./common/api-deps.ts";
+
+export interface ServicesDeps extends ApiDeps {
+  readonly publicPool: string;
+  readonly logs: LogStore;
+  readonly authority: Authority;
+  readonly blobs: BlobStore;
+  readonly objects: ObjectStore;
+  readonly registry: string;
+  readonly log: Logger;
+}
+
+const descriptor = (
+  id: string,
+  signingName: string,
+  protocols: ServiceDescriptor["protocols"],
+  more: { iamPrefix?: string; version: string; targetPrefix: string; xmlNamespace: string },
+): ServiceDescriptor => ({
+  id,
+  signingName,
+  iamPrefix: more.iamPrefix ?? signingName,
+  protocols,
+  version: more.version,
+  targetPrefix: more.targetPrefix,
+  xmlNamespace: more.xmlNamespace,
+});
+
+/** What the SDK's schemas do not say. A test compares each with its client's own configuration. */
+export const DESCRIPTORS = {
+  ecs: descriptor("ecs", "ecs", ["awsJson1_1"], {
+    version: "2014-11-13",
+    targetPrefix: "AmazonEC2ContainerServiceV20141113",
+    xmlNamespace: "http://ecs.amazonaws.com/doc/2014-11-13/",
+  }),
+  ec2: descriptor("ec2", "ec2", ["ec2Query"], {
+    version: "2016-11-15",
+    targetPrefix: "AmazonEC2",
+    xmlNamespace: "http://ec2.amazonaws.com/doc/2016-11-15",
+  }),
+  iam: descriptor("iam", "iam", ["awsQuery"], {
+    version: "2010-05-08",
+    targetPrefix: "AWSIdentityManagementV20100508",
+    xmlNamespace: "https://iam.amazonaws.com/doc/2010-05-08/",
+  }),
+  sts: descriptor("sts", "sts", ["awsQuery"], {
+    version: "2011-06-15",
+    targetPrefix: "AWSSecurityTokenServiceV20110615",
+    xmlNamespace: "https://sts.amazonaws.com/doc/2011-06-15/",
+  }),
+  logs: descriptor("cloudwatch-logs", "logs", ["awsJson1_1"], {
+    version: "2014-03-28",
+    targetPrefix: "Logs_20140328",
+    xmlNamespace: "http://monitoring.amazonaws.com/doc/2014-03-28/",
+  }),
+  elbv2: descriptor("elastic-load-balancing-v2", "elasticloadbalancing", ["awsQuery"], {
+    version: "2015-12-01",
+    targetPrefix: "ElasticLoadBalancing_v10",
+    xmlNamespace: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
+  }),
+  acm: descriptor("acm", "acm", ["awsJson1_1"], { version: "2015-12-08", targetPrefix: "CertificateManager", xmlNamespace: "" }),
+  efs: descriptor("efs", "elasticfilesystem", ["restJson1"], {
+    version: "2015-02-01",
+    targetPrefix: "MagnolioAPIService_v20150201",
+    xmlNamespace: "",
+  }),
+  rds: descriptor("rds", "rds", ["awsQuery"], {
+    version: "2014-10-31",
+    targetPrefix: "AmazonRDSv19",
+    xmlNamespace: "http://rds.amazonaws.com/doc/2014-10-31/",
+  }),
+  ecr: descriptor("ecr", "ecr", ["awsJson1_1"], {
+    version: "2015-09-21",
+    targetPrefix: "AmazonEC2ContainerRegistry_V20150921",
+    xmlNamespace: "http://ecr.amazonaws.com/doc/2015-09-21/",
+  }),
+  s3: descriptor("s3", "s3", ["restXml"], {
+    version: "2006-03-01",
+    targetPrefix: "AmazonS3",
+    xmlNamespace: "http://s3.amazonaws.com/doc/2006-03-01/",
+  }),
+} as const;
+
+/** Registers every service. Its code and its SDK's schemas are loaded with its first request. */
+export function registerServices(dispatcher: Dispatcher, deps: ServicesDeps): void {
+  dispatcher.register(DESCRIPTORS.ecs, async () => (await import("./ecs/index.ts")).ecsService(deps));
+  dispatcher.register(DESCRIPTORS.ec2, async () => (await import("./ec2/index.ts")).ec2Service(deps));
+  dispatcher.register(DESCRIPTORS.iam, async () => (await import("./iam/index.ts")).iamService(deps));
+  dispatcher.register(DESCRIPTORS.sts, async () => (await import("./sts/index.ts")).stsService(deps));
+  dispatcher.register(DESCRIPTORS.logs, async () => (await import("./logs/index.ts")).logsService(deps));
+  dispatcher.register(DESCRIPTORS.elbv2, async () => (await import("./elbv2/index.ts")).elbv2Service(deps));
+  dispatcher.register(DESCRIPTORS.acm, async () => (await import("./acm/index.ts")).acmService(deps));
+  dispatcher.register(DESCRIPTORS.efs, async () => (await import("./efs/index.ts")).efsService(deps));
+  dispatcher.register(DESCRIPTORS.rds, async () => (await import("./rds/index.ts")).rdsService(deps));
+  dispatcher.register(DESCRIPTORS.ecr, async () => (await import("./ecr/index.ts")).ecrService(deps));
+  dispatcher.register(DESCRIPTORS.s3, async () => (await import("./s3/index.ts")).s3Service(deps));
+}

@@ -1,0 +1,123 @@
+import { createHash, type Hash } from "node:crypto";
+import { createReadStream, createWriteStream, existsSync, mkdirSync } from "node:fs";
+import { open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Transform, type Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+
+/** The bytes are not those that the digest names. */
+export class DigestMismatchError extends Error {
+  override readonly name = "DigestMismatchError";
+}
+
+/** Bytes named by their SHA-256 (`sha256:HEX`), and uploads on their way to become such. Written whole or not at all. */
+export class BlobStore {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    mkdirSync(join(folder, "uploads"), { recursive: true });
+    mkdirSync(join(folder, "blobs"), { recursive: true });
+  }
+
+  async sizeOf(digest: string): Promise<number | undefined> {
+    return stat(this.#pathOf(digest)).then(
+      (stats) => stats.size,
+      () => undefined,
+    );
+  }
+
+  /** The bytes, checked as they flow: a stream that is not what its digest says ends with an error. */
+  read(digest: string, range?: { start: number; end: number }): Readable {
+    if (range !== undefined) return createReadStream(this.#pathOf(digest), range);
+    const hash = createHash("sha256");
+    const check = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        hash.update(chunk);
+        done(null, chunk);
+      },
+      flush(done) {
+        done(`sha256:${hash.digest("hex")}` === digest ? null : new DigestMismatchError(`The blob ${digest} is damaged.`));
+      },
+    });
+    return createReadStream(this.#pathOf(digest))
+      .on("error", (thrown) => check.destroy(thrown))
+      .pipe(check);
+  }
+
+  async readAll(digest: string): Promise<Buffer> {
+    const bytes = await readFile(this.#pathOf(digest));
+    if (digestOf(bytes) !== digest) throw new DigestMismatchError(`The blob ${digest} is damaged.`);
+    return bytes;
+  }
+
+  /** Keeps bytes under their digest. */
+  async write(bytes: Uint8Array): Promise<string> {
+    const digest = digestOf(bytes);
+    if (existsSync(this.#pathOf(digest))) return digest;
+    const upload = join(this.#folder, "uploads", `manifest-${digest.slice(7)}`);
+    await writeFile(upload, bytes);
+    await this.#settle(upload, digest);
+    return digest;
+  }
+
+  async startUpload(id: string): Promise<void> {
+    await writeFile(this.#uploadPath(id), "");
+  }
+
+  async uploadSize(id: string): Promise<number | undefined> {
+    return stat(this.#uploadPath(id)).then(
+      (stats) => stats.size,
+      () => undefined,
+    );
+  }
+
+  /** Appends to an upload; answers its size now. */
+  async append(id: string, body: Readable): Promise<number> {
+    await pipeline(body, createWriteStream(this.#uploadPath(id), { flags: "a" }));
+    return (await stat(this.#uploadPath(id))).size;
+  }
+
+  /** Makes an upload a blob. Errors: DigestMismatchError, and the upload is gone. */
+  async finishUpload(id: string, digest: string): Promise<void> {
+    const path = this.#uploadPath(id);
+    const hash: Hash = createHash("sha256");
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer); // No encoding is set, so chunks are buffers.
+    if (`sha256:${hash.digest("hex")}` !== digest) {
+      await rm(path, { force: true });
+      throw new DigestMismatchError(`The uploaded bytes are not ${digest}.`);
+    }
+    await this.#settle(path, digest);
+  }
+
+  async cancelUpload(id: string): Promise<void> {
+    await rm(this.#uploadPath(id), { force: true });
+  }
+
+  async remove(digest: string): Promise<void> {
+    await rm(this.#pathOf(digest), { force: true });
+  }
+
+  async #settle(path: string, digest: string): Promise<void> {
+    const file = await open(path, "r");
+    await file.sync();
+    await file.close();
+    const target = this.#pathOf(digest);
+    mkdirSync(dirname(target), { recursive: true });
+    await rename(path, target);
+  }
+
+  #pathOf(digest: string): string {
+    const hex = /^sha256:([0-9a-f]{64})$/.exec(digest)?.[1];
+    if (hex === undefined) throw new DigestMismatchError(`${digest} is no digest.`);
+    return join(this.#folder, "blobs", hex.slice(0, 2), hex);
+  }
+
+  #uploadPath(id: string): string {
+    return join(this.#folder, "uploads", id.replace(/[^a-f0-9-]/g, ""));
+  }
+}
+
+export function digestOf(bytes: Uint8Array): string {
+  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+}

@@ -1,0 +1,7 @@
+/**
+ * Bytes at rest: log events, objects, registry blobs. Records say what there is; this room keeps what it is made of,
+ * written whole or not at all, checked by digest when read. It knows no AWS service and answers no request.
+ */
+export * from "./log-store.ts";
+export * from "./blob-store.ts";
+export * from "./object-store.ts";

@@ -1,0 +1,22 @@
+import type { PodObservation } from "@gantry/agent-protocol";
+import type { DatabaseInstanceRecord, Transaction } from "@gantry/state";
+
+/** Writes what the server itself answers: available once it lets its master user in. */
+export function recordDatabase(tx: Transaction, resourceId: string, observation: PodObservation): void {
+  const database = tx.list("databaseInstance").find((each) => each.resourceId === resourceId);
+  if (database === undefined) return;
+  const healthy = observation.containers.every((container) => container.status === "RUNNING" && container.health === "HEALTHY");
+  const status: DatabaseInstanceRecord["status"] = database.deleting
+    ? "deleting"
+    : healthy
+      ? "available"
+      : database.status === "available"
+        ? "available"
+        : "creating";
+  if (database.deleting && observation.phase === "stopped") {
+    // Gone from the records once its node has removed the data (NodeGateway, "removed").
+    tx.put("databaseInstance", database.arn, { ...database, status: "deleting", stopped: true });
+    return;
+  }
+  if (status !== database.status) tx.put("databaseInstance", database.arn, { ...database, status });
+}

@@ -1,0 +1,13 @@
+/**
+ * One folder per loop. `plan-*.ts` decides and is pure; `*-controller.ts` reads fresh, plans, writes.
+ * `node/` is where records become assignments for a node's agent and its observations become records again.
+ * A controller keeps nothing for itself: what it knows is in the store.
+ */
+export * from "./controller-deps.ts";
+export * from "./node/node-gateway.ts";
+export * from "./node/pod-assignment.ts";
+export * from "./scheduler/scheduler-controller.ts";
+export * from "./scheduler/warm-pool-controller.ts";
+export * from "./service/service-controller.ts";
+export * from "./target/target-controller.ts";
+export * from "./task/task-controller.ts";

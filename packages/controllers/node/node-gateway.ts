@@ -1,0 +1,281 @@
+import type { Assignment, NodeSettings, PodObservation, ToAgent, ToControlPlane } from "@gantry/agent-protocol";
+import { Controller, messageOf, type Reconciler } from "@gantry/kernel";
+import type { Change, Kind } from "@gantry/state";
+import type { ControllerDeps } from "../controller-deps.ts";
+import { balancersAssignment } from "../load-balancer/balancers-assignment.ts";
+import { recordBalancers } from "../load-balancer/record-balancers.ts";
+import { vpcAssignment } from "../network/vpc-assignment.ts";
+import { recordDatabase } from "../database/record-database.ts";
+import { foldObservation } from "../task/fold-observation.ts";
+import { databaseAssignment, interfaceAssignment, taskAssignment, type AssignmentDeps } from "./pod-assignment.ts";
+
+export interface NodeGatewayDeps extends ControllerDeps {
+  readonly assignments: AssignmentDeps;
+  readonly settings: NodeSettings;
+  /** Takes shipped log lines; answers the cursor up to which they are kept. */
+  readonly takeLogs: (message: Extract<ToControlPlane, { type: "logs" }>) => string | undefined;
+  /** Makes an image that no registry has. */
+  readonly provideImage: (image: string) => Promise<void>;
+}
+
+/** A connected agent, as the gateway talks to it. */
+export interface NodeConnection {
+  readonly send: (message: ToAgent) => void;
+}
+
+const NETWORK_KINDS: ReadonlySet<Kind> = new Set([
+  "vpc",
+  "subnet",
+  "routeTable",
+  "natGateway",
+  "internetGateway",
+  "securityGroup",
+  "elasticAddress",
+  "loadBalancer",
+  "databaseInstance",
+  "mountTarget",
+]);
+const BALANCER_KINDS: ReadonlySet<Kind> = new Set(["loadBalancer", "listener", "rule", "targetGroup", "target", "certificate"]);
+
+/**
+ * Between the store and the nodes: each assignment is computed fresh from records when one of them changes and sent
+ * where it differs from what was sent; each observation is folded into the records it is about. A new connection is
+ * told everything.
+ */
+export class NodeGateway {
+  readonly #deps: NodeGatewayDeps;
+  readonly #controller: Controller;
+  #connection: { readonly peer: NodeConnection; nodeId: string; pid: number; readonly sent: Map<string, string> } | undefined;
+
+  constructor(deps: NodeGatewayDeps) {
+    this.#deps = deps;
+    this.#controller = new Controller(this.#reconciler(), deps);
+  }
+
+  start(): void {
+    this.#controller.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#controller.stop();
+  }
+
+  /** The agent that is connected now. */
+  get agent(): { nodeId: string; pid: number } | undefined {
+    return this.#connection === undefined || this.#connection.nodeId === ""
+      ? undefined
+      : { nodeId: this.#connection.nodeId, pid: this.#connection.pid };
+  }
+
+  connect(peer: NodeConnection): void {
+    this.#connection = { peer, nodeId: "", pid: 0, sent: new Map() };
+  }
+
+  disconnect(peer: NodeConnection): void {
+    if (this.#connection?.peer === peer) this.#connection = undefined;
+  }
+
+  receive(peer: NodeConnection, message: ToControlPlane): void {
+    const connection = this.#connection;
+    if (connection?.peer !== peer) return;
+    const { store, clock, log } = this.#deps;
+    switch (message.type) {
+      case "hello":
+        connection.nodeId = message.nodeId;
+        connection.pid = message.pid;
+        store.transact((tx) =>
+          tx.put("node", message.nodeId, {
+            id: message.nodeId,
+            hostname: message.hostname,
+            cpu: message.cpu,
+            memoryMiB: message.memoryMiB,
+            registeredAt: tx.get("node", message.nodeId)?.registeredAt ?? clock.now(),
+          }),
+        );
+        log.info("Node connected", { nodeId: message.nodeId, hostname: message.hostname });
+        this.#sync();
+        return;
+      case "pod":
+        this.#recordPod(message.observation);
+        return;
+      case "removed":
+        this.#recordRemoved(message.key);
+        return;
+      case "interface":
+        store.transact((tx) => {
+          const eni = tx.get("networkInterface", message.id);
+          if (eni !== undefined && eni.ready !== message.ready) tx.put("networkInterface", eni.id, { ...eni, ready: message.ready });
+        });
+        return;
+      case "balancers":
+        store.transact((tx) => recordBalancers(tx, message.observation, clock.now()));
+        return;
+      case "logs": {
+        const cursor = this.#deps.takeLogs(message);
+        if (cursor !== undefined) peer.send({ type: "logsTaken", containerId: message.containerId, cursor });
+        return;
+      }
+      case "imageWanted":
+        void this.#deps.provideImage(message.image).then(
+          () => peer.send({ type: "imageReady", image: message.image, problem: undefined }),
+          (thrown: unknown) => peer.send({ type: "imageReady", image: message.image, problem: messageOf(thrown) }),
+        );
+        return;
+    }
+  }
+
+  #reconciler(): Reconciler {
+    const { store } = this.#deps;
+    return {
+      name: "node-gateway",
+      keys: () => this.#allKeys(),
+      watch: (changed) =>
+        store.watch((change) => {
+          for (const key of this.#keysOf(change)) changed(key);
+        }),
+      reconcile: async (key) => {
+        this.#say(key);
+        return undefined;
+      },
+    };
+  }
+
+  #allKeys(): readonly string[] {
+    const { store } = this.#deps;
+    return [
+      ...store.keys("vpc").map((id) => `vpc/${id}`),
+      ...store
+        .list("networkInterface")
+        .filter((eni) => eni.type === "warm")
+        .map((eni) => `interface/${eni.id}`),
+      ...store
+        .list("task")
+        .filter((task) => task.lastStatus !== "STOPPED" && task.placement !== undefined)
+        .map((task) => `task/${task.arn}`),
+      ...store.keys("databaseInstance").map((arn) => `database/${arn}`),
+      "balancers",
+    ];
+  }
+
+  #keysOf(change: Change): readonly string[] {
+    const { store } = this.#deps;
+    const keys: string[] = [];
+    if (change.kind === "task") keys.push(`task/${change.key}`);
+    if (change.kind === "databaseInstance") keys.push(`database/${change.key}`);
+    if (change.kind === "networkInterface") {
+      const eni = store.get("networkInterface", change.key);
+      keys.push(`interface/${change.key}`, ...(eni === undefined ? store.keys("vpc").map((id) => `vpc/${id}`) : [`vpc/${eni.vpcId}`]));
+    }
+    if (change.kind === "session")
+      keys.push(
+        ...store
+          .list("task")
+          .filter((task) => task.credentials.task === change.key)
+          .map((task) => `task/${task.arn}`),
+      );
+    if (NETWORK_KINDS.has(change.kind))
+      keys.push(...store.keys("vpc").map((id) => `vpc/${id}`), ...(change.kind === "vpc" ? [`vpc/${change.key}`] : []));
+    if (BALANCER_KINDS.has(change.kind)) keys.push("balancers");
+    return keys;
+  }
+
+  /** The assignment of a key, fresh from the records; undefined where nothing is wanted. */
+  #assignmentOf(key: string): { assignmentKey: string; assignment: Assignment | undefined } {
+    const { store, assignments } = this.#deps;
+    const [kind = "", ...rest] = key.split("/");
+    const name = rest.join("/");
+    switch (kind) {
+      case "vpc": {
+        const vpc = store.get("vpc", name);
+        return { assignmentKey: key, assignment: vpc && vpcAssignment(store, vpc) };
+      }
+      case "interface": {
+        const eni = store.get("networkInterface", name);
+        return {
+          assignmentKey: key,
+          assignment: eni?.type === "warm" ? { kind: "interface", key, interface: interfaceAssignment(store, eni) } : undefined,
+        };
+      }
+      case "task": {
+        const task = store.get("task", name);
+        return { assignmentKey: `pod/${name.split("/").at(-1)}`, assignment: task && taskAssignment(store, assignments, task) };
+      }
+      case "database": {
+        const database = store.get("databaseInstance", name);
+        return {
+          assignmentKey: `pod/${database?.resourceId ?? name.split(":").at(-1)}`,
+          assignment: database && databaseAssignment(store, assignments, database),
+        };
+      }
+      default:
+        return { assignmentKey: "balancers", assignment: balancersAssignment(store, assignments.vault) };
+    }
+  }
+
+  #sync(): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    const all = this.#allKeys().flatMap((key) => this.#assignmentOf(key).assignment ?? []);
+    for (const assignment of all) connection.sent.set(assignment.key, JSON.stringify(assignment));
+    connection.peer.send({ type: "sync", settings: this.#deps.settings, assignments: all });
+    this.#releaseLeftovers();
+  }
+
+  #say(key: string): void {
+    const connection = this.#connection;
+    if (connection === undefined || connection.nodeId === "") return;
+    const { assignmentKey, assignment } = this.#assignmentOf(key);
+    if (assignment === undefined) {
+      const was = connection.sent.delete(assignmentKey);
+      if (was) connection.peer.send({ type: "unassign", key: assignmentKey });
+      return;
+    }
+    const text = JSON.stringify(assignment);
+    if (connection.sent.get(assignmentKey) === text) return;
+    connection.sent.set(assignmentKey, text);
+    connection.peer.send({ type: "assign", assignment });
+  }
+
+  #recordPod(observation: PodObservation): void {
+    const { store, clock, log } = this.#deps;
+    const id = observation.key.slice("pod/".length);
+    store.transact((tx) => {
+      const task = tx.list("task").find((each) => each.arn.endsWith(`/${id}`));
+      if (task === undefined) {
+        recordDatabase(tx, id, observation);
+        return;
+      }
+      const next = foldObservation(task, observation, tx.get("taskDefinition", task.taskDefinitionArn), clock.now());
+      if (next === task) return;
+      tx.put("task", task.arn, next);
+      if (next.lastStatus !== task.lastStatus)
+        log.info("Task moved", { taskArn: task.arn, from: task.lastStatus, to: next.lastStatus, reason: next.stoppedReason });
+    });
+  }
+
+  /** All of a pod's traces are gone from its node: its address is free again. */
+  #recordRemoved(key: string): void {
+    const { store } = this.#deps;
+    const id = key.slice(key.indexOf("/") + 1);
+    store.transact((tx) => {
+      for (const eni of tx.list("networkInterface"))
+        if (eni.ownerKey.endsWith(`/${id}`) && eni.ownerKey.includes(":task/")) tx.delete("networkInterface", eni.id);
+      const database = tx.list("databaseInstance").find((each) => each.resourceId === id && each.stopped);
+      if (database !== undefined) {
+        tx.delete("networkInterface", database.networkInterfaceId);
+        tx.delete("databaseInstance", database.arn);
+      }
+    });
+  }
+
+  /** Interfaces of tasks that have stopped and whose removal nobody confirmed: asked for again. */
+  #releaseLeftovers(): void {
+    const { store } = this.#deps;
+    for (const eni of store.list("networkInterface")) {
+      if (!eni.ownerKey.includes(":task/")) continue;
+      const task = store.get("task", eni.ownerKey);
+      if (task === undefined || task.lastStatus === "STOPPED")
+        this.#connection?.peer.send({ type: "unassign", key: `pod/${eni.ownerKey.split("/").at(-1)}` });
+    }
+  }
+}

@@ -1,0 +1,297 @@
+import { createHash } from "node:crypto";
+import type { ContainerAssignment, FolderAssignment, InterfaceAssignment, LogDestination, PodAssignment } from "@gantry/agent-protocol";
+import { formatIp, parseCidr, present, type Vault } from "@gantry/kernel";
+import type { ContainerSpec, DatabaseInstanceRecord, NetworkInterfaceRecord, Reader, TaskRecord, TaskDefinitionRecord } from "@gantry/state";
+
+/** What assignments need besides records. */
+export interface AssignmentDeps {
+  readonly vault: Vault;
+  /** Ids that nobody can guess and that stay the same: a keyed hash of the text, 32 hexadecimal digits. */
+  readonly secretId: (text: string) => string;
+  /** The image as the engine is to pull it, with the credentials that it needs. */
+  readonly resolveImage: (image: string, region: string) => { image: string; registryAuth: string | undefined };
+  readonly databaseImage: string;
+}
+
+/** A network interface as a node makes it. */
+export function interfaceAssignment(reader: Reader, eni: NetworkInterfaceRecord): InterfaceAssignment {
+  const subnet = present(reader.get("subnet", eni.subnetId), "An interface's subnet is kept.");
+  const vpc = present(reader.get("vpc", eni.vpcId), "An interface's VPC is kept.");
+  const block = present(parseCidr(subnet.cidr), "A stored subnet's block is valid.");
+  const vpcBlock = present(parseCidr(vpc.cidr), "A stored VPC's block is valid.");
+  return {
+    id: eni.id,
+    vpcId: eni.vpcId,
+    ip: eni.privateIp,
+    mac: eni.mac,
+    prefix: block.prefix,
+    gateway: formatIp(block.base + 1),
+    hostname: `ip-${eni.privateIp.replaceAll(".", "-")}`,
+    dnsServer: formatIp(vpcBlock.base + 2),
+    dnsSearch: `${eni.region}.compute.internal`,
+  };
+}
+
+/** What a node is to do about a task; undefined where nothing (any more). */
+export function taskAssignment(reader: Reader, deps: AssignmentDeps, task: TaskRecord): PodAssignment | undefined {
+  const eni = reader.get("networkInterface", task.placement?.networkInterfaceId ?? "");
+  const definition = reader.get("taskDefinition", task.taskDefinitionArn);
+  if (eni === undefined || definition === undefined || task.lastStatus === "STOPPED") return undefined;
+  const { spec } = definition;
+  const roleArn = task.overrides.taskRoleArn ?? spec.taskRoleArn;
+  const session = reader.get("session", task.credentials.task ?? "");
+  // A task with a role starts once it has credentials.
+  if (roleArn !== undefined && session === undefined && task.desiredStatus === "RUNNING") return undefined;
+  const id = task.arn.split("/").at(-1) ?? "";
+  const cpuUnits = task.overrides.cpu ?? spec.cpu;
+  const secret = deps.secretId(`credentials/${task.arn}`);
+  return {
+    kind: "pod",
+    key: `pod/${id}`,
+    role: "task",
+    desired: task.desiredStatus === "STOPPED" && task.lastStatus !== "DEACTIVATING" && !isBeforeStopping(task) ? "STOPPED" : "RUNNING",
+    interface: interfaceAssignment(reader, eni),
+    cpuUnits,
+    memoryMiB: task.overrides.memoryMiB ?? spec.memoryMiB,
+    containers: spec.containers.map((container) => containerAssignment(reader, deps, { task, definition, container })),
+    folders: folderAssignments(reader, definition, id),
+    purge: definition.spec.volumes.some((volume) => volume.efs === undefined) ? [`scratch/${id}`] : [],
+    restart: false,
+    metadata: {
+      endpointId: deps.secretId(`metadata/${task.arn}`),
+      cluster: task.clusterArn,
+      taskArn: task.arn,
+      family: definition.family,
+      revision: String(definition.revision),
+      availabilityZone: reader.get("subnet", eni.subnetId)?.availabilityZone ?? "",
+      launchType: task.launchType,
+      serviceName: task.serviceArn?.split("/").at(-1),
+      vpcId: eni.vpcId,
+      subnetCidr: reader.get("subnet", eni.subnetId)?.cidr ?? "",
+    },
+    credentials:
+      session === undefined
+        ? []
+        : [
+            {
+              id: secret.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5"),
+              roleArn: session.roleArn,
+              accessKeyId: session.accessKeyId,
+              secretAccessKey: deps.vault.open(session.sealedSecret),
+              token: session.token,
+              expiresAt: session.expiresAt,
+            },
+          ],
+    trustBundle: true,
+  };
+}
+
+/** Wanted STOPPED, but the task controller has not yet taken it out of its target groups. */
+function isBeforeStopping(task: TaskRecord): boolean {
+  return task.lastStatus === "RUNNING" && task.stopCode !== "EssentialContainerExited" && task.stopCode !== "TaskFailedToStart";
+}
+
+function containerAssignment(
+  reader: Reader,
+  deps: AssignmentDeps,
+  parts: { task: TaskRecord; definition: TaskDefinitionRecord; container: ContainerSpec },
+): ContainerAssignment {
+  const { task, definition, container } = parts;
+  const override = task.overrides.containers.find((each) => each.name === container.name);
+  const id = task.arn.split("/").at(-1) ?? "";
+  const overridden = new Set(override?.environment.map((pair) => pair.name));
+  const environment = [...container.environment.filter((pair) => !overridden.has(pair.name)), ...(override?.environment ?? [])];
+  const { image, registryAuth } = deps.resolveImage(container.image, task.region);
+  return {
+    name: container.name,
+    image,
+    registryAuth,
+    essential: container.essential,
+    command: override?.command ?? container.command,
+    entryPoint: container.entryPoint,
+    workingDirectory: container.workingDirectory,
+    user: container.user,
+    environment: [
+      ...environment.map((pair) => `${pair.name}=${pair.value}`),
+      ...(environment.some((pair) => pair.name === "AWS_REGION") ? [] : [`AWS_REGION=${task.region}`]),
+      ...(environment.some((pair) => pair.name === "AWS_DEFAULT_REGION") ? [] : [`AWS_DEFAULT_REGION=${task.region}`]),
+    ],
+    cpuShares: override?.cpu ?? container.cpu,
+    memoryMiB: override?.memoryMiB ?? container.memoryMiB,
+    memoryReservationMiB: override?.memoryReservationMiB ?? container.memoryReservationMiB,
+    mounts: mountsOf(reader, definition, container, id),
+    dependsOn: container.dependsOn,
+    healthCheck: container.healthCheck,
+    startTimeoutSeconds: container.startTimeoutSeconds,
+    stopTimeoutSeconds: container.stopTimeoutSeconds,
+    readonlyRootFilesystem: container.readonlyRootFilesystem,
+    interactive: container.interactive,
+    pseudoTerminal: container.pseudoTerminal,
+    init: container.initProcessEnabled,
+    capabilitiesAdd: container.capabilitiesAdd,
+    capabilitiesDrop: container.capabilitiesDrop,
+    ulimits: container.ulimits.map((limit) => ({ name: limit.name, soft: limit.softLimit, hard: limit.hardLimit })),
+    sysctls: {},
+    labels: container.dockerLabels,
+    logs: logDestination(container, id),
+    arn: task.containers.find((each) => each.name === container.name)?.arn ?? "",
+  };
+}
+
+/** Source: "Using the awslogs log driver", stream naming `prefix/container/task-id`; its multi-line and mode options. */
+function logDestination(container: ContainerSpec, taskId: string): LogDestination | undefined {
+  const configuration = container.logConfiguration;
+  if (configuration?.logDriver !== "awslogs") return undefined;
+  const { options } = configuration;
+  const prefix = options["awslogs-stream-prefix"];
+  const datetime = options["awslogs-datetime-format"];
+  return {
+    region: options["awslogs-region"] ?? "",
+    group: options["awslogs-group"] ?? "",
+    stream: prefix === undefined ? taskId : `${prefix}/${container.name}/${taskId}`,
+    multilinePattern: options["awslogs-multiline-pattern"] ?? (datetime === undefined ? undefined : datetimePattern(datetime)),
+    // Non-blocking has been the default since 25 June 2025.
+    nonBlocking: options["mode"] !== "blocking",
+    bufferMaxBytes: parseBytes(options["max-buffer-size"] ?? "10m"),
+  };
+}
+
+const DATETIME_PARTS: Readonly<Record<string, string>> = {
+  Y: "\\d{4}",
+  m: "\\d{2}",
+  d: "\\d{2}",
+  H: "\\d{2}",
+  I: "\\d{2}",
+  M: "\\d{2}",
+  S: "\\d{2}",
+  L: "\\.\\d{3}",
+  f: "\\d{6}",
+  z: "[+-]\\d{4}",
+  b: "[A-Z][a-z]{2}",
+  B: "[A-Z][a-z]+",
+  a: "[A-Z][a-z]{2}",
+  A: "[A-Z][a-z]+",
+  y: "\\d{2}",
+  p: "[AP]M",
+  j: "\\d{3}",
+  Z: "[A-Z]{3,4}",
+};
+
+function datetimePattern(format: string): string {
+  return format.replace(/%(.)|([.*+?^${}()|[\]\\])/g, (_, letter: string | undefined, special: string | undefined) =>
+    letter === undefined ? `\\${special}` : (DATETIME_PARTS[letter] ?? letter),
+  );
+}
+
+function parseBytes(text: string): number {
+  const match = /^(\d+)([kmg]?)b?$/i.exec(text.trim());
+  const factor = { "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[(match?.[2] ?? "").toLowerCase()] ?? 1;
+  return match === null ? 10 * 1024 ** 2 : Number(match[1]) * factor;
+}
+
+function mountsOf(reader: Reader, definition: TaskDefinitionRecord, container: ContainerSpec, taskId: string): ContainerAssignment["mounts"] {
+  const inherited = container.volumesFrom.flatMap((from) =>
+    (definition.spec.containers.find((each) => each.name === from.sourceContainer)?.mountPoints ?? []).map((mount) => ({
+      ...mount,
+      readOnly: mount.readOnly || from.readOnly,
+    })),
+  );
+  return [...container.mountPoints, ...inherited].map((mount) => ({
+    path: volumePath(reader, definition, mount.sourceVolume, taskId),
+    containerPath: mount.containerPath,
+    readOnly: mount.readOnly,
+  }));
+}
+
+/** Folder of the node's data volume behind a task's volume: of the file system, its access point, or the task's own. */
+function volumePath(reader: Reader, definition: TaskDefinitionRecord, name: string, taskId: string): string {
+  const efs = definition.spec.volumes.find((volume) => volume.name === name)?.efs;
+  if (efs === undefined) return `scratch/${taskId}/${createHash("sha256").update(name).digest("hex").slice(0, 12)}`;
+  const root = efs.accessPointId === undefined ? efs.rootDirectory : (reader.get("accessPoint", efs.accessPointId)?.rootDirectory.path ?? "/");
+  return `efs/${efs.fileSystemId}${safePath(root)}`;
+}
+
+function safePath(path: string): string {
+  const parts = path.split("/").filter((part) => part !== "" && part !== "." && part !== "..");
+  return parts.length === 0 ? "" : `/${parts.join("/")}`;
+}
+
+function folderAssignments(reader: Reader, definition: TaskDefinitionRecord, taskId: string): readonly FolderAssignment[] {
+  return definition.spec.volumes.map((volume) => {
+    const creation = reader.get("accessPoint", volume.efs?.accessPointId ?? "")?.rootDirectory.creation;
+    return {
+      path: volumePath(reader, definition, volume.name, taskId),
+      uid: creation?.ownerUid,
+      gid: creation?.ownerGid,
+      mode: creation?.permissions,
+    };
+  });
+}
+
+/** A database server as a pod: restarted whatever happens, its data in a folder of its own. */
+export function databaseAssignment(reader: Reader, deps: AssignmentDeps, database: DatabaseInstanceRecord): PodAssignment | undefined {
+  const eni = reader.get("networkInterface", database.networkInterfaceId);
+  if (eni === undefined || database.stopped) return undefined;
+  const path = `rds/${database.resourceId}`;
+  return {
+    kind: "pod",
+    key: `pod/${database.resourceId}`,
+    role: "database",
+    desired: database.deleting ? "STOPPED" : "RUNNING",
+    interface: interfaceAssignment(reader, eni),
+    cpuUnits: undefined,
+    memoryMiB: undefined,
+    containers: [
+      {
+        name: "database",
+        image: deps.databaseImage,
+        registryAuth: undefined,
+        essential: true,
+        command: undefined,
+        entryPoint: undefined,
+        workingDirectory: undefined,
+        user: undefined,
+        environment: [
+          `MASTER_USER=${database.masterUsername}`,
+          `MASTER_PASSWORD=${deps.vault.open(database.sealedPassword)}`,
+          `DATABASE_NAME=${database.databaseName ?? ""}`,
+          `PORT=${database.port}`,
+        ],
+        cpuShares: 1024,
+        memoryMiB: undefined,
+        memoryReservationMiB: undefined,
+        mounts: [{ path, containerPath: "/var/lib/mysql", readOnly: false }],
+        dependsOn: [],
+        healthCheck: {
+          command: [
+            "CMD-SHELL",
+            `/usr/bin/mariadb --protocol=tcp --skip-ssl -h 127.0.0.1 -P ${database.port} -u"$MASTER_USER" -p"$MASTER_PASSWORD" -e 'select 1'`,
+          ],
+          intervalSeconds: 1,
+          timeoutSeconds: 5,
+          retries: 10,
+          startPeriodSeconds: 30,
+        },
+        startTimeoutSeconds: undefined,
+        stopTimeoutSeconds: 60,
+        readonlyRootFilesystem: false,
+        interactive: false,
+        pseudoTerminal: false,
+        init: false,
+        capabilitiesAdd: [],
+        capabilitiesDrop: [],
+        ulimits: [],
+        sysctls: {},
+        labels: {},
+        logs: undefined,
+        arn: database.arn,
+      },
+    ],
+    folders: [{ path, uid: undefined, gid: undefined, mode: undefined }],
+    purge: database.deleting ? [path] : [],
+    restart: true,
+    metadata: undefined,
+    credentials: [],
+    trustBundle: false,
+  };
+}

@@ -1,0 +1,122 @@
+import type { Reconciler } from "@gantry/kernel";
+import { allocatePublicIp, createInterface, freeAddressCount, type NetworkInterfaceRecord, type TaskRecord, type Transaction } from "@gantry/state";
+import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
+import { chooseSubnet } from "./choose-subnet.ts";
+
+const NO_NODE_RETRY_MS = 1_000;
+
+/** Gives each wanted task a node and a network interface, or says why it cannot. Writes `task.placement`. */
+export function schedulerController(deps: ControllerDeps & { publicPool: string }): Reconciler {
+  const { store, clock, log } = deps;
+  const unplaced = (key: string) => {
+    const task = store.get("task", key);
+    return task !== undefined && task.placement === undefined && task.desiredStatus === "RUNNING" ? [key] : [];
+  };
+  return {
+    name: "scheduler",
+    keys: () => store.keys("task").flatMap(unplaced),
+    watch: watchKinds(store, { task: unplaced, node: () => store.keys("task").flatMap(unplaced) }),
+    async reconcile(key) {
+      if (unplaced(key).length === 0) return undefined;
+      const [node] = store.list("node");
+      if (node === undefined) return NO_NODE_RETRY_MS;
+      store.transact((tx) => {
+        const task = tx.get("task", key);
+        if (task === undefined || task.placement !== undefined || task.desiredStatus !== "RUNNING") return;
+        const problem = startProblem(tx, task);
+        const eni = problem === undefined ? takeInterface(tx, deps, task, node.id) : undefined;
+        if (eni === undefined) {
+          const reason = problem ?? "Unexpected EC2 error while attempting to Create Network Interface: InsufficientFreeAddressesInSubnet";
+          tx.put("task", key, {
+            ...task,
+            desiredStatus: "STOPPED",
+            lastStatus: "STOPPED",
+            stopCode: "TaskFailedToStart",
+            stoppedReason: reason,
+            stoppedAt: clock.now(),
+            version: task.version + 1,
+            containers: task.containers.map((container) => ({ ...container, lastStatus: "STOPPED" })),
+          });
+          log.warn("Task could not be placed", { taskArn: key, reason });
+          return;
+        }
+        tx.put("task", key, {
+          ...task,
+          placement: { nodeId: node.id, networkInterfaceId: eni.id },
+          lastStatus: "PENDING",
+          version: task.version + 1,
+        });
+      });
+      return undefined;
+    },
+  };
+}
+
+/** What makes a task's start pointless, in ECS's words. */
+function startProblem(tx: Transaction, task: TaskRecord): string | undefined {
+  const definition = tx.get("taskDefinition", task.taskDefinitionArn);
+  for (const container of definition?.spec.containers ?? []) {
+    const options = container.logConfiguration?.logDriver === "awslogs" ? container.logConfiguration.options : undefined;
+    if (options === undefined || options["awslogs-create-group"] === "true") continue;
+    const arn = `arn:aws:logs:${options["awslogs-region"]}:${task.account}:log-group:${options["awslogs-group"]}`;
+    if (tx.get("logGroup", arn) === undefined)
+      return `ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1`;
+  }
+  for (const volume of definition?.spec.volumes ?? []) {
+    if (volume.efs === undefined) continue;
+    if (tx.get("fileSystem", volume.efs.fileSystemId) === undefined)
+      return `ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: Failed to resolve "${volume.efs.fileSystemId}.efs.${task.region}.amazonaws.com": the file system does not exist`;
+    if (volume.efs.accessPointId !== undefined && tx.get("accessPoint", volume.efs.accessPointId) === undefined)
+      return `ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: the access point ${volume.efs.accessPointId} does not exist`;
+  }
+  return undefined;
+}
+
+/** A ready interface of the pool where there is one, else a new one; the address belongs to the task from here on. */
+function takeInterface(
+  tx: Transaction,
+  deps: ControllerDeps & { publicPool: string },
+  task: TaskRecord,
+  nodeId: string,
+): NetworkInterfaceRecord | undefined {
+  const live = tx
+    .list("task", task.arn.slice(0, task.arn.lastIndexOf("/")))
+    .filter((other) => other.group === task.group && other.desiredStatus === "RUNNING" && other.placement !== undefined);
+  const zones = new Map<string, number>();
+  for (const other of live) {
+    const subnetId = tx.get("networkInterface", other.placement?.networkInterfaceId ?? "")?.subnetId ?? "";
+    zones.set(subnetId, (zones.get(subnetId) ?? 0) + 1);
+  }
+  const candidates = task.network.subnets.flatMap((id) => {
+    const subnet = tx.get("subnet", id);
+    if (subnet === undefined) return [];
+    const warm = tx.listBy("networkInterface", "subnet", id).filter((eni) => eni.type === "warm" && eni.ready && eni.nodeId === nodeId);
+    return [{ subnet, peers: zones.get(id) ?? 0, freeAddresses: freeAddressCount(tx, subnet), warm }];
+  });
+  const chosen = chooseSubnet(candidates);
+  if (chosen === undefined) return undefined;
+  const publicIp = task.network.assignPublicIp === "ENABLED" ? allocatePublicIp(tx, deps.publicPool) : undefined;
+  const [warm] = chosen.warm;
+  const description = `Interface for task ${task.arn}`;
+  if (warm === undefined)
+    return createInterface(tx, deps.ids, {
+      subnet: chosen.subnet,
+      securityGroups: task.network.securityGroups,
+      type: "interface",
+      description,
+      ownerKey: task.arn,
+      nodeId,
+      publicIp,
+      now: deps.clock.now(),
+    });
+  const taken: NetworkInterfaceRecord = {
+    ...warm,
+    type: "interface",
+    description,
+    securityGroups: task.network.securityGroups,
+    ownerKey: task.arn,
+    publicIp,
+  };
+  tx.put("networkInterface", warm.id, taken);
+  return taken;
+}

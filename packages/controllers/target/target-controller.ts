@@ -1,0 +1,76 @@
+import type { Reconciler } from "@gantry/kernel";
+import type { TargetObservation } from "@gantry/agent-protocol";
+import { newTarget, targetKeyOf, type ServiceRecord, type TargetRecord, type Transaction } from "@gantry/state";
+import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
+
+/** Puts running service tasks into their target groups. Deregistration is the task's own end (task controller). */
+export function targetController(deps: ControllerDeps): Reconciler {
+  const { store, clock, ids } = deps;
+  return {
+    name: "target",
+    keys: () =>
+      store
+        .list("task")
+        .filter((task) => task.serviceArn !== undefined)
+        .map((task) => task.arn),
+    watch: watchKinds(store, { task: (key) => [key] }),
+    async reconcile(key) {
+      const seen = store.get("task", key);
+      if (seen?.serviceArn === undefined || seen.lastStatus !== "RUNNING" || seen.desiredStatus !== "RUNNING") return undefined;
+      store.transact((tx) => {
+        const task = tx.get("task", key);
+        const service = tx.get("service", task?.serviceArn ?? "");
+        if (task === undefined || service === undefined || task.lastStatus !== "RUNNING" || task.desiredStatus !== "RUNNING") return;
+        const address = tx.get("networkInterface", task.placement?.networkInterfaceId ?? "")?.privateIp;
+        const balancers = service.deployments.find((deployment) => deployment.id === task.deploymentId)?.loadBalancers ?? [];
+        for (const balancer of balancers) {
+          const targetKey = targetKeyOf({ targetGroupArn: balancer.targetGroupArn, address: address ?? "", port: balancer.containerPort });
+          if (address === undefined || tx.get("target", targetKey) !== undefined) continue;
+          tx.put(
+            "target",
+            targetKey,
+            newTarget({ targetGroupArn: balancer.targetGroupArn, address, port: balancer.containerPort }, key, clock.now()),
+          );
+          const event = {
+            id: ids.uuid(),
+            createdAt: clock.now(),
+            message: `(service ${service.name}) registered 1 targets in (target-group ${balancer.targetGroupArn})`,
+          };
+          const current: ServiceRecord = tx.get("service", service.arn) ?? service;
+          tx.put("service", service.arn, { ...current, events: [event, ...current.events].slice(0, 100) });
+        }
+      });
+      return undefined;
+    },
+  };
+}
+
+const DRAIN_SECONDS = 300;
+
+/** Writes what the data plane's checks say; a draining target that has drained, or whose time is up, is gone. */
+export function recordTargetHealth(tx: Transaction, observations: readonly TargetObservation[], now: number): void {
+  for (const seen of observations) {
+    const key = targetKeyOf(seen);
+    const target = tx.get("target", key);
+    if (target === undefined) continue;
+    if (target.drainingSince !== undefined) {
+      const delay = Number(tx.get("targetGroup", target.targetGroupArn)?.attributes["deregistration_delay.timeout_seconds"] ?? DRAIN_SECONDS);
+      if ((seen.draining && seen.inFlight === 0) || now - target.drainingSince >= delay * 1000) tx.delete("target", key);
+      continue;
+    }
+    if (isStillInitial(tx, target, seen, now)) {
+      const checking = { state: "initial" as const, reason: "Elb.InitialHealthChecking", description: "Initial health checks in progress" };
+      if (target.reason !== checking.reason) tx.put("target", key, { ...target, ...checking });
+      continue;
+    }
+    if (target.state === seen.health && target.description === seen.description) continue;
+    tx.put("target", key, { ...target, state: seen.health, reason: seen.reason, description: seen.description });
+  }
+}
+
+/** A new target is unhealthy only once it could have failed as often in a row as its threshold says. */
+function isStillInitial(tx: Transaction, target: TargetRecord, seen: TargetObservation, now: number): boolean {
+  if (target.state !== "initial" || seen.health !== "unhealthy") return false;
+  const check = tx.get("targetGroup", target.targetGroupArn)?.healthCheck;
+  return check !== undefined && now - target.registeredAt < check.unhealthyThreshold * check.intervalSeconds * 1000;
+}

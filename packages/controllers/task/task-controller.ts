@@ -1,0 +1,135 @@
+import type { Reconciler, Vault } from "@gantry/kernel";
+import { issueSession, targetKeyOf, type TaskRecord, type Transaction } from "@gantry/state";
+import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
+
+const SESSION_MS = 6 * 60 * 60_000;
+const REFRESH_BEFORE_MS = 60 * 60_000;
+/** AWS keeps stopped tasks for an hour; people wish for longer. */
+const STOPPED_KEPT_MS = 3 * 60 * 60_000;
+const DRAIN_LOOK_MS = 1_000;
+
+/**
+ * Moves tasks along where no node has a say: credentials before they start and before they expire, draining before
+ * they stop, the end of those that were never placed, and their removal hours later.
+ */
+export function taskController(deps: ControllerDeps & { vault: Vault }): Reconciler {
+  const { store, clock, log } = deps;
+  const ofTarget = (key: string) => {
+    const task = store.get("target", key)?.taskArn;
+    return task === undefined
+      ? store
+          .list("task")
+          .filter((each) => each.lastStatus === "DEACTIVATING")
+          .map((each) => each.arn)
+      : [task];
+  };
+  return {
+    name: "task",
+    keys: () => store.keys("task"),
+    watch: watchKinds(store, { task: (key) => [key], target: ofTarget }),
+    async reconcile(key) {
+      const task = store.get("task", key);
+      if (task === undefined) return undefined;
+      const now = clock.now();
+      if (task.lastStatus === "STOPPED") return reapLater(deps, task, now);
+      if (task.desiredStatus === "STOPPED") {
+        const after = store.transact((tx) => stopStep(tx, key, now));
+        if (after?.lastStatus === "STOPPED") log.info("Task stopped", { taskArn: key, reason: after.stoppedReason });
+        return after?.lastStatus === "DEACTIVATING" ? DRAIN_LOOK_MS : undefined;
+      }
+      return refreshCredentials(deps, task, now);
+    },
+  };
+}
+
+function reapLater(deps: ControllerDeps, task: TaskRecord, now: number): number | undefined {
+  const leftMs = (task.stoppedAt ?? now) + STOPPED_KEPT_MS - now;
+  const sessions = Object.values(task.credentials).filter((id) => id !== undefined && deps.store.get("session", id) !== undefined);
+  const targets = deps.store.listBy("target", "task", task.arn);
+  if (sessions.length > 0 || targets.length > 0 || leftMs <= 0) {
+    deps.store.transact((tx) => {
+      // A task that ended by itself takes its targets along at once: nothing is sent to the dead.
+      for (const target of targets) tx.delete("target", targetKeyOf(target));
+      for (const id of sessions) if (id !== undefined) tx.delete("session", id);
+      if (leftMs <= 0) tx.delete("task", task.arn);
+    });
+  }
+  return leftMs > 0 ? leftMs : undefined;
+}
+
+/** One step towards the end: out of the load balancer first, then told to stop; what has ended waits for nothing. */
+function stopStep(tx: Transaction, key: string, now: number): TaskRecord | undefined {
+  const task = tx.get("task", key);
+  if (task === undefined || task.lastStatus === "STOPPED") return task;
+  if (task.placement === undefined) {
+    const stopped: TaskRecord = {
+      ...task,
+      lastStatus: "STOPPED",
+      stoppedAt: now,
+      version: task.version + 1,
+      containers: task.containers.map((container) => ({ ...container, lastStatus: "STOPPED" })),
+    };
+    tx.put("task", key, stopped);
+    return stopped;
+  }
+  const targets = tx.listBy("target", "task", key);
+  const ended = task.stopCode === "EssentialContainerExited" || task.stopCode === "TaskFailedToStart";
+  if (targets.length > 0 && ended) {
+    for (const target of targets) tx.delete("target", targetKeyOf(target));
+  } else if (targets.length > 0) {
+    for (const target of targets) {
+      if (target.drainingSince === undefined)
+        tx.put("target", targetKeyOf(target), {
+          ...target,
+          drainingSince: now,
+          state: "draining",
+          reason: "Target.DeregistrationInProgress",
+          description: "Target deregistration is in progress",
+        });
+    }
+    if (task.lastStatus === "DEACTIVATING") return task;
+    const draining: TaskRecord = { ...task, lastStatus: "DEACTIVATING", version: task.version + 1 };
+    tx.put("task", key, draining);
+    return draining;
+  }
+  if (["STOPPING", "DEPROVISIONING"].includes(task.lastStatus)) return task;
+  const stopping: TaskRecord = { ...task, lastStatus: "STOPPING", stoppingAt: task.stoppingAt ?? now, version: task.version + 1 };
+  tx.put("task", key, stopping);
+  return stopping;
+}
+
+/** Credentials of the task's role, made before it starts and renewed an hour before they end. */
+function refreshCredentials(deps: ControllerDeps & { vault: Vault }, task: TaskRecord, now: number): number | undefined {
+  const { store } = deps;
+  const definition = store.get("taskDefinition", task.taskDefinitionArn);
+  const roleArn = task.overrides.taskRoleArn ?? definition?.spec.taskRoleArn;
+  if (roleArn === undefined) return undefined;
+  const session = task.credentials.task === undefined ? undefined : store.get("session", task.credentials.task);
+  const leftMs = (session?.expiresAt ?? 0) - now - REFRESH_BEFORE_MS;
+  if (leftMs > 0) return leftMs;
+  return store.transact((tx) => {
+    const current = tx.get("task", task.arn);
+    const role = tx.get("role", roleArn);
+    if (current === undefined || current.desiredStatus === "STOPPED") return undefined;
+    if (role === undefined || !trustsTasks(role.trustPolicy)) {
+      const reason = `ECS was unable to assume the role '${roleArn}' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.`;
+      if (session === undefined)
+        tx.put("task", task.arn, {
+          ...current,
+          desiredStatus: "STOPPED",
+          stopCode: "TaskFailedToStart",
+          stoppedReason: reason,
+          version: current.version + 1,
+        });
+      return undefined;
+    }
+    const issued = issueSession(tx, deps, { role, sessionName: task.arn.split("/").at(-1) ?? "task", expiresAt: now + SESSION_MS });
+    if (session !== undefined) tx.delete("session", session.accessKeyId);
+    tx.put("task", task.arn, { ...current, credentials: { ...current.credentials, task: issued.record.accessKeyId } });
+    return SESSION_MS - REFRESH_BEFORE_MS;
+  });
+}
+
+function trustsTasks(trustPolicy: string): boolean {
+  return trustPolicy.includes("ecs-tasks.amazonaws.com");
+}

@@ -1,0 +1,6 @@
+/**
+ * IAM policy documents and their evaluation, pure: documents and a request go in, a decision and its reason come out.
+ * It knows no store and no service; `api/iam` keeps the documents and asks here.
+ */
+export * from "./evaluate.ts";
+export * from "./policy-document.ts";

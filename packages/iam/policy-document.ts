@@ -1,0 +1,95 @@
+/** A statement as evaluation needs it: everything a list. */
+export interface Statement {
+  readonly sid: string | undefined;
+  readonly effect: "Allow" | "Deny";
+  readonly actions: readonly string[];
+  readonly notActions: readonly string[];
+  readonly resources: readonly string[];
+  readonly notResources: readonly string[];
+  readonly principals: readonly string[] | undefined;
+  readonly notPrincipals: readonly string[] | undefined;
+  readonly conditions: readonly Condition[];
+}
+
+export interface Condition {
+  readonly operator: string;
+  readonly key: string;
+  readonly values: readonly string[];
+}
+
+export interface PolicyDocument {
+  readonly statements: readonly Statement[];
+}
+
+/** Thrown for a document that IAM would refuse, with IAM's sentence. */
+export class MalformedPolicyError extends Error {
+  override readonly name = "MalformedPolicyError";
+}
+
+/** Reads a policy document. Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html */
+export function parsePolicyDocument(text: string): PolicyDocument {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new MalformedPolicyError("Syntax errors in policy.");
+  }
+  if (!isObject(value) || value["Statement"] === undefined) throw new MalformedPolicyError("Syntax errors in policy.");
+  const version = value["Version"] ?? "2008-10-17";
+  if (version !== "2012-10-17" && version !== "2008-10-17") throw new MalformedPolicyError("The policy must contain a valid version string");
+  return { statements: list(value["Statement"]).map(parseStatement) };
+}
+
+function parseStatement(value: unknown): Statement {
+  if (!isObject(value)) throw new MalformedPolicyError("Syntax errors in policy.");
+  const effect = value["Effect"];
+  if (effect !== "Allow" && effect !== "Deny") throw new MalformedPolicyError("Syntax errors in policy.");
+  const statement: Statement = {
+    sid: typeof value["Sid"] === "string" ? value["Sid"] : undefined,
+    effect,
+    actions: strings(value["Action"]),
+    notActions: strings(value["NotAction"]),
+    resources: strings(value["Resource"]),
+    notResources: strings(value["NotResource"]),
+    principals: principals(value["Principal"]),
+    notPrincipals: principals(value["NotPrincipal"]),
+    conditions: conditions(value["Condition"]),
+  };
+  if (statement.actions.length + statement.notActions.length === 0) throw new MalformedPolicyError("Policy statement must contain actions.");
+  for (const action of [...statement.actions, ...statement.notActions]) {
+    if (action !== "*" && !/^[A-Za-z0-9-]+:[A-Za-z0-9*?]+$/.test(action))
+      throw new MalformedPolicyError("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.");
+  }
+  return statement;
+}
+
+function principals(value: unknown): readonly string[] | undefined {
+  if (value === undefined) return undefined;
+  if (value === "*") return ["*"];
+  if (!isObject(value)) throw new MalformedPolicyError("Invalid principal in policy.");
+  return Object.entries(value).flatMap(([type, names]) => strings(names).map((name) => (type === "AWS" ? name : `${type}:${name}`)));
+}
+
+function conditions(value: unknown): readonly Condition[] {
+  if (value === undefined) return [];
+  if (!isObject(value)) throw new MalformedPolicyError("Syntax errors in policy.");
+  return Object.entries(value).flatMap(([operator, keys]) => {
+    if (!isObject(keys)) throw new MalformedPolicyError("Syntax errors in policy.");
+    return Object.entries(keys).map(([key, values]) => ({ operator, key, values: list(values).map(String) }));
+  });
+}
+
+function strings(value: unknown): readonly string[] {
+  if (value === undefined) return [];
+  const values = list(value);
+  if (values.some((each) => typeof each !== "string")) throw new MalformedPolicyError("Syntax errors in policy.");
+  return values.map(String);
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [value];
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

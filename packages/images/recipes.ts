@@ -1,0 +1,195 @@
+/** How an image is made without a registry: Debian packages unpacked, files added, the container's settings. */
+export interface ImageRecipe {
+  /** The name it gets here, and by which it is found again. */
+  readonly tag: string;
+  /** What to pull where a registry answers; undefined for images that are only ours. */
+  readonly upstream: string | undefined;
+  readonly packages: readonly string[];
+  /** Packages of the closure that are left out: maintainer scripts never run, so what only they need is dead weight. */
+  readonly without: readonly string[];
+  /** Files written over the packages' own: path to content. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Files and folders of the host that are copied in: path inside to path on the host. */
+  readonly copies: Readonly<Record<string, string>>;
+  /** Symbolic links: path to target. */
+  readonly links: Readonly<Record<string, string>>;
+  readonly folders: readonly string[];
+  /** Dockerfile instructions (`CMD …`, `ENV …`, `EXPOSE …`). */
+  readonly changes: readonly string[];
+}
+
+const PASSWD = `root:x:0:0:root:/root:/bin/sh
+www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin
+mysql:x:101:101:MySQL Server:/nonexistent:/bin/false
+node:x:1000:1000::/home/node:/bin/sh
+nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+`;
+const GROUP = `root:x:0:
+tty:x:5:
+www-data:x:33:
+mysql:x:101:
+node:x:1000:
+nogroup:x:65534:
+`;
+
+/** What every image of ours has so that names, users and shells work. */
+const BASE_FILES = { "/etc/passwd": PASSWD, "/etc/group": GROUP, "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n" };
+const SHELL_LINKS = Object.fromEntries(
+  "sh ash cat chmod chown cp cut date dd df du echo env expr find free grep gunzip gzip head hostname id kill ln ls mkdir mktemp mv nc nslookup ping ps pwd rm rmdir sed sleep sort stat sync tail tar tee test timeout touch tr true false uname vi wc wget which xargs"
+    .split(" ")
+    .map((name) => [`/usr/bin/${name}`, "/usr/bin/busybox"]),
+);
+
+const NOTHING = { without: [], files: BASE_FILES, copies: {}, links: SHELL_LINKS, folders: ["/tmp", "/root", "/var/tmp"], changes: [] } as const;
+
+export const PAUSE_TAG = "gantry/pause:1";
+export const NODE_BASE_TAG = "gantry/node:1";
+
+/** Holds a task's network namespace and does nothing else. */
+export const pauseRecipe: ImageRecipe = {
+  ...NOTHING,
+  tag: PAUSE_TAG,
+  upstream: undefined,
+  packages: ["busybox-static"],
+  changes: ['ENTRYPOINT ["/usr/bin/busybox","sleep","2147483647"]'],
+};
+
+/** A Node runtime on glibc: the base of Node applications where no registry answers. `node` is a Node binary of the host. */
+export function nodeBaseRecipe(node: string): ImageRecipe {
+  return {
+    ...NOTHING,
+    tag: NODE_BASE_TAG,
+    upstream: undefined,
+    packages: ["libc6", "libstdc++6", "libgcc-s1", "libatomic1", "ca-certificates", "busybox-static"],
+    without: ["openssl", "debconf", "perl-base", "libssl3"],
+    copies: { "/usr/local/bin/node": node },
+    folders: [...NOTHING.folders, "/home/node", "/app"],
+    changes: ["ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "WORKDIR /app"],
+  };
+}
+
+/** dash, for busybox's shell would run its own `ip` before any other. The node agent with all it drives: HAProxy, nftables, iproute2. `sources` is the folder of this project. */
+export function agentRecipe(options: { tag: string; node: string; sources: string }): ImageRecipe {
+  const { tag, node, sources } = options;
+  const copied = [
+    "packages/agent",
+    "packages/agent-protocol",
+    "packages/kernel",
+    "apps/agent",
+    "node_modules/dns-packet",
+    "node_modules/@leichtgewicht/ip-codec",
+  ];
+  return {
+    ...NOTHING,
+    tag,
+    upstream: undefined,
+    packages: [
+      "libc6",
+      "libstdc++6",
+      "libgcc-s1",
+      "libatomic1",
+      "ca-certificates",
+      "busybox-static",
+      "dash",
+      "haproxy",
+      "nftables",
+      "iptables",
+      "iproute2",
+      "util-linux",
+    ],
+    without: [
+      "perl",
+      "perl-base",
+      "libperl5.36",
+      "perl-modules-5.36",
+      "debconf",
+      "adduser",
+      "passwd",
+      "openssl",
+      "init-system-helpers",
+      "dpkg",
+      "debianutils",
+    ],
+    copies: { "/usr/local/bin/node": node, ...Object.fromEntries(copied.map((path) => [`/opt/gantry/${path}`, `${sources}/${path}`])) },
+    links: {
+      ...SHELL_LINKS,
+      "/opt/gantry/node_modules/@gantry/agent": "../../packages/agent",
+      "/opt/gantry/node_modules/@gantry/agent-protocol": "../../packages/agent-protocol",
+      "/opt/gantry/node_modules/@gantry/kernel": "../../packages/kernel",
+      "/var/run": "../run",
+    },
+    folders: [...NOTHING.folders, "/run/netns", "/var/lib/haproxy"],
+    files: { ...BASE_FILES, "/opt/gantry/package.json": '{ "type": "module" }\n' },
+    changes: [
+      "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      'ENTRYPOINT ["/usr/local/bin/node","/opt/gantry/apps/agent/main.ts"]',
+    ],
+  };
+}
+
+const DATABASE_START = `#!/bin/sh
+# Starts the server on /var/lib/mysql; a first start lays out the tables and lets the given user in.
+set -eu
+mkdir -p /run/mysqld /tmp
+chown 101:101 /run/mysqld /var/lib/mysql
+if [ ! -e /var/lib/mysql/.gantry-ready ]; then
+  rm -rf /var/lib/mysql/*
+  cp -a /usr/share/gantry/mysql-template/. /var/lib/mysql/
+  printf '%s\\n' "CREATE USER IF NOT EXISTS '$MASTER_USER'@'%' IDENTIFIED BY '$MASTER_PASSWORD';" "GRANT ALL PRIVILEGES ON *.* TO '$MASTER_USER'@'%' WITH GRANT OPTION;" > /tmp/init.sql
+  if [ -n "$DATABASE_NAME" ]; then printf '%s\\n' "CREATE DATABASE IF NOT EXISTS $DATABASE_NAME;" >> /tmp/init.sql; fi
+  chown 101 /tmp/init.sql
+  chown -R 101:101 /var/lib/mysql
+  touch /var/lib/mysql/.gantry-ready
+fi
+if [ -e /tmp/init.sql ]; then set -- --init-file=/tmp/init.sql; else set --; fi
+exec /usr/sbin/mariadbd --user=mysql --datadir=/var/lib/mysql --socket=/run/mysqld/mysqld.sock --port="$PORT" --bind-address=0.0.0.0 \\
+  --skip-name-resolve --performance-schema=OFF --innodb-buffer-pool-size=64M --innodb-log-file-size=32M --character-set-server=utf8mb4 "$@"
+`;
+
+/** The real server behind RDS's mysql and mariadb. Debian's is MariaDB 10.11. */
+export const databaseRecipe: ImageRecipe = {
+  ...NOTHING,
+  tag: "gantry/mariadb:2",
+  upstream: undefined,
+  packages: ["mariadb-server-core", "mariadb-client-core", "busybox-static", "ca-certificates"],
+  without: ["openssl", "debconf", "perl-base", "perl"],
+  files: { ...BASE_FILES, "/usr/local/bin/gantry-database": DATABASE_START },
+  folders: [...NOTHING.folders, "/run/mysqld", "/var/lib/mysql", "/usr/share/gantry"],
+  changes: ["ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", 'ENTRYPOINT ["/usr/bin/busybox","sh","/usr/local/bin/gantry-database"]'],
+};
+
+const NGINX_CONFIG = `user www-data;
+worker_processes auto;
+error_log /dev/stderr notice;
+pid /run/nginx.pid;
+events { worker_connections 1024; }
+http {
+  include /etc/nginx/mime.types;
+  default_type application/octet-stream;
+  access_log /dev/stdout;
+  sendfile on;
+  keepalive_timeout 65;
+  server { listen 80; root /usr/share/nginx/html; index index.html; }
+}
+`;
+
+/** Images that people name in task definitions, for closed networks: the name as they write it to how it is made. */
+export const wellKnownRecipes: readonly ImageRecipe[] = [
+  {
+    ...NOTHING,
+    tag: "nginx:latest",
+    upstream: "nginx:latest",
+    packages: ["nginx-light", "busybox-static", "ca-certificates"],
+    without: ["perl", "perl-base", "debconf", "openssl", "init-system-helpers", "lsb-base", "sysvinit-utils", "iproute2"],
+    files: { ...BASE_FILES, "/etc/nginx/nginx.conf": NGINX_CONFIG },
+    folders: [...NOTHING.folders, "/run", "/var/log/nginx", "/var/lib/nginx", "/usr/share/nginx/html"],
+    changes: ["ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "EXPOSE 80", 'CMD ["/usr/sbin/nginx","-g","daemon off;"]'],
+  },
+  {
+    ...NOTHING,
+    tag: "busybox:latest",
+    upstream: "busybox:latest",
+    packages: ["busybox-static"],
+    changes: ["ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", 'CMD ["sh"]'],
+  },
+];

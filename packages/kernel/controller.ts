@@ -1,0 +1,58 @@
+import { AssertionError, messageOf } from "./assert.ts";
+import type { Clock, Timer } from "./clock.ts";
+import type { Logger } from "./logger.ts";
+import { WorkQueue } from "./work-queue.ts";
+
+/** What a loop reconciles. Level-triggered: a key says where to look, never what happened. */
+export interface Reconciler {
+  readonly name: string;
+  /** Every key there is; asked at the start and at each resync, so that a lost event makes us late, never wrong. */
+  keys(): Iterable<string>;
+  /** Calls `changed` with the keys a change touches; returns how to stop watching. */
+  watch(changed: (key: string) => void): () => void;
+  /** Reads all it needs fresh, acts, writes status. The answer says in how many ms to look again. */
+  reconcile(key: string): Promise<number | undefined>;
+}
+
+const RESYNC_MS = 120_000;
+const CONCURRENCY_MAX = 32;
+
+/** Binds a reconciler to its queue: subscribe, then list, then resync every two minutes. */
+export class Controller {
+  readonly #reconciler: Reconciler;
+  readonly #clock: Clock;
+  readonly #queue: WorkQueue;
+  #unwatch: (() => void) | undefined;
+  #resync: Timer | undefined;
+
+  constructor(reconciler: Reconciler, deps: { clock: Clock; log: Logger }) {
+    this.#reconciler = reconciler;
+    this.#clock = deps.clock;
+    const log = deps.log.with({ controller: reconciler.name });
+    this.#queue = new WorkQueue({
+      clock: deps.clock,
+      work: (key) => reconciler.reconcile(key),
+      concurrencyMax: CONCURRENCY_MAX,
+      onFailure: (key, thrown, retryInMs) => {
+        if (thrown instanceof AssertionError) log.error("A law of the program does not hold", { key, law: thrown.message, stack: thrown.stack });
+        else log.warn("Reconcile failed", { key, reason: messageOf(thrown), retryInMs });
+      },
+    });
+  }
+
+  start(): void {
+    this.#unwatch = this.#reconciler.watch((key) => this.#queue.add(key));
+    this.#listAll();
+  }
+
+  async stop(): Promise<void> {
+    this.#unwatch?.();
+    this.#resync?.cancel();
+    await this.#queue.stop();
+  }
+
+  #listAll(): void {
+    for (const key of this.#reconciler.keys()) this.#queue.add(key);
+    this.#resync = this.#clock.after(RESYNC_MS, () => this.#listAll());
+  }
+}

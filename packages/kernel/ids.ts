@@ -1,0 +1,50 @@
+import { randomBytes } from "node:crypto";
+
+/** Chance comes in by the door. */
+export interface Ids {
+  /** `length` lower-case hexadecimal digits. */
+  hex(length: number): string;
+  /** `length` decimal digits, the first not zero. */
+  digits(length: number): string;
+  /** `length` characters of A–Z and 0–9. */
+  upper(length: number): string;
+  uuid(): string;
+  /** Base64 of `bytes` random bytes: for secrets. */
+  secret(bytes: number): string;
+}
+
+const UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+function idsFrom(bytes: (count: number) => Uint8Array): Ids {
+  const pick = (alphabet: string, length: number) => Array.from(bytes(length), (byte) => alphabet[byte % alphabet.length]).join("");
+  const hex = (length: number) => pick("0123456789abcdef", length);
+  return {
+    hex,
+    digits: (length) => pick("123456789", 1) + pick("0123456789", length - 1),
+    upper: (length) => pick(UPPER, length),
+    uuid: () => `${hex(8)}-${hex(4)}-4${hex(3)}-${pick("89ab", 1)}${hex(3)}-${hex(12)}`,
+    secret: (count) => Buffer.from(bytes(count)).toString("base64"),
+  };
+}
+
+/** Ids from the system's random source. */
+export function randomIds(): Ids {
+  return idsFrom((count) => randomBytes(count));
+}
+
+/** Ids from a seed (xorshift32): the same seed, the same ids. For simulation. */
+export function seededIds(seed: number): Ids {
+  const next = seededRandom(seed);
+  return idsFrom((count) => Uint8Array.from({ length: count }, () => Math.floor(next() * 256)));
+}
+
+/** Numbers in [0, 1) from a seed. */
+export function seededRandom(seed: number): () => number {
+  let state = seed | 0 || 0x9e3779b9;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,6 @@
+/**
+ * The registry that `docker push` and `pull` talk to: the OCI distribution API over ECR's repositories. Every request
+ * carries an ECR token, every blob and manifest is checked by digest. Records say which images there are, `content` keeps the bytes.
+ */
+export * from "./registry.ts";
+export * from "./registry-token.ts";

@@ -1,0 +1,173 @@
+import { assert } from "@gantry/kernel";
+import { INDEXES, type Kind, type RecordOf } from "./records.ts";
+import type { Change, Reader, Store, Transaction } from "./store.ts";
+
+/** What one transaction wrote: a record, or undefined where it deleted. */
+export type Writes = ReadonlyMap<Kind, ReadonlyMap<string, object | undefined>>;
+
+/** Keeps everything in maps. The simulation's store, and the read side of the SQLite store. */
+export class MemoryStore implements Store {
+  readonly #tables = new Map<Kind, Map<string, object>>();
+  readonly #indexes = new Map<string, Map<string, Set<string>>>();
+  readonly #watchers = new Set<(change: Change) => void>();
+  readonly #pending: Change[] = [];
+  #sequences = new Map<string, number>();
+  #inTransaction = false;
+  #telling = false;
+
+  get<K extends Kind>(kind: K, key: string): RecordOf<K> | undefined {
+    return this.#tables.get(kind)?.get(key) as RecordOf<K> | undefined; // The map of a kind holds that kind alone.
+  }
+
+  list<K extends Kind>(kind: K, keyPrefix = ""): readonly RecordOf<K>[] {
+    const table = this.#tables.get(kind);
+    if (table === undefined) return [];
+    const keys = keyPrefix === "" ? [...table.keys()] : [...table.keys()].filter((key) => key.startsWith(keyPrefix));
+    return keys.sort().map((key) => table.get(key) as RecordOf<K>); // As in get.
+  }
+
+  listBy<K extends Kind>(kind: K, index: string, value: string): readonly RecordOf<K>[] {
+    assert(INDEXES[kind]?.[index] !== undefined, `The kind ${kind} has no index ${index}.`);
+    const keys = this.#indexes.get(`${kind}/${index}`)?.get(value) ?? [];
+    return [...keys].sort().map((key) => this.#tables.get(kind)?.get(key) as RecordOf<K>); // As in get.
+  }
+
+  keys(kind: Kind): readonly string[] {
+    return [...(this.#tables.get(kind)?.keys() ?? [])].sort();
+  }
+
+  transact<T>(work: (tx: Transaction) => T): T {
+    return this.transactWith(work, () => {});
+  }
+
+  /** As `transact`, with `persist` called before anything becomes visible; a throw from it leaves no trace either. */
+  transactWith<T>(work: (tx: Transaction) => T, persist: (writes: Writes, sequences: ReadonlyMap<string, number>) => void): T {
+    assert(!this.#inTransaction, "Transactions do not nest.");
+    this.#inTransaction = true;
+    const overlay = new Overlay(this, this.#sequences);
+    let answer: T;
+    try {
+      answer = work(overlay);
+      if (overlay.writes.size > 0 || overlay.sequences.size > 0) persist(overlay.writes, overlay.sequences);
+    } finally {
+      this.#inTransaction = false;
+    }
+    for (const [name, value] of overlay.sequences) this.#sequences.set(name, value);
+    for (const [kind, records] of overlay.writes) {
+      for (const [key, record] of records) this.#apply(kind, key, record);
+    }
+    this.#tell();
+    return answer;
+  }
+
+  /** Takes over what was stored before, without telling anyone. */
+  load(rows: Iterable<{ kind: Kind; key: string; record: object }>, sequences: Map<string, number>): void {
+    for (const row of rows) this.#apply(row.kind, row.key, row.record);
+    this.#sequences = sequences;
+    this.#pending.length = 0;
+  }
+
+  watch(changed: (change: Change) => void): () => void {
+    this.#watchers.add(changed);
+    return () => void this.#watchers.delete(changed);
+  }
+
+  close(): void {
+    this.#watchers.clear();
+  }
+
+  #apply(kind: Kind, key: string, record: object | undefined): void {
+    let table = this.#tables.get(kind);
+    if (table === undefined) this.#tables.set(kind, (table = new Map()));
+    const before = table.get(key);
+    for (const [index, valueOf] of Object.entries(INDEXES[kind] ?? {})) {
+      const name = `${kind}/${index}`;
+      let values = this.#indexes.get(name);
+      if (values === undefined) this.#indexes.set(name, (values = new Map()));
+      const [was, is] = [before && valueOf(before), record && valueOf(record)];
+      if (was === is) continue;
+      if (was !== undefined) {
+        values.get(was)?.delete(key);
+        if (values.get(was)?.size === 0) values.delete(was);
+      }
+      if (is !== undefined) values.set(is, (values.get(is) ?? new Set()).add(key));
+    }
+    if (record === undefined) table.delete(key);
+    else table.set(key, Object.freeze(record));
+    this.#pending.push({ kind, key });
+  }
+
+  /** A watcher may itself transact: its changes join the queue and are told after those before them. */
+  #tell(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    try {
+      for (let change = this.#pending.shift(); change !== undefined; change = this.#pending.shift()) {
+        for (const watcher of this.#watchers) watcher(change);
+      }
+    } finally {
+      this.#telling = false;
+    }
+  }
+}
+
+class Overlay implements Transaction {
+  readonly writes = new Map<Kind, Map<string, object | undefined>>();
+  readonly sequences = new Map<string, number>();
+  readonly #below: Reader;
+  readonly #sequencesBelow: ReadonlyMap<string, number>;
+
+  constructor(below: Reader, sequencesBelow: ReadonlyMap<string, number>) {
+    this.#below = below;
+    this.#sequencesBelow = sequencesBelow;
+  }
+
+  get<K extends Kind>(kind: K, key: string): RecordOf<K> | undefined {
+    const written = this.writes.get(kind);
+    return written?.has(key) ? (written.get(key) as RecordOf<K> | undefined) : this.#below.get(kind, key); // As in MemoryStore.get.
+  }
+
+  list<K extends Kind>(kind: K, keyPrefix = ""): readonly RecordOf<K>[] {
+    const written = this.writes.get(kind);
+    if (written === undefined) return this.#below.list(kind, keyPrefix);
+    return this.keys(kind)
+      .filter((key) => key.startsWith(keyPrefix))
+      .map((key) => this.get(kind, key) as RecordOf<K>); // keys() names only what is there.
+  }
+
+  listBy<K extends Kind>(kind: K, index: string, value: string): readonly RecordOf<K>[] {
+    const written = this.writes.get(kind);
+    const below = this.#below.listBy(kind, index, value);
+    if (written === undefined) return below;
+    const valueOf = INDEXES[kind]?.[index];
+    return this.list(kind).filter((record) => valueOf?.(record) === value);
+  }
+
+  keys(kind: Kind): readonly string[] {
+    const keys = new Set(this.#below.keys(kind));
+    for (const [key, record] of this.writes.get(kind) ?? []) {
+      if (record === undefined) keys.delete(key);
+      else keys.add(key);
+    }
+    return [...keys].sort();
+  }
+
+  put<K extends Kind>(kind: K, key: string, record: RecordOf<K>): void {
+    this.#write(kind, key, record);
+  }
+
+  delete(kind: Kind, key: string): void {
+    this.#write(kind, key, undefined);
+  }
+
+  next(sequence: string): number {
+    const value = (this.sequences.get(sequence) ?? this.#sequencesBelow.get(sequence) ?? 0) + 1;
+    this.sequences.set(sequence, value);
+    return value;
+  }
+
+  #write(kind: Kind, key: string, record: object | undefined): void {
+    const written = this.writes.get(kind) ?? new Map<string, object | undefined>();
+    this.writes.set(kind, written.set(key, record));
+  }
+}

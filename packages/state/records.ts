@@ -1,0 +1,91 @@
+import type { CertificateRecord } from "./records/acm.ts";
+import type {
+  InternetGatewayRecord,
+  NatGatewayRecord,
+  NetworkInterfaceRecord,
+  RouteTableRecord,
+  SecurityGroupRecord,
+  SubnetRecord,
+  VpcRecord,
+  ElasticAddressRecord,
+} from "./records/ec2.ts";
+import type { ImageRecord, RepositoryRecord } from "./records/ecr.ts";
+import type { ClusterRecord, ServiceRecord, TaskDefinitionRecord, TaskRecord } from "./records/ecs.ts";
+import type { AccessPointRecord, FileSystemRecord, MountTargetRecord } from "./records/efs.ts";
+import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord, TargetRecord } from "./records/elbv2.ts";
+import type { AccessKeyRecord, PolicyRecord, RoleRecord, SessionRecord, UserRecord } from "./records/iam.ts";
+import type { LogGroupRecord } from "./records/logs.ts";
+import type { NodeRecord } from "./records/node.ts";
+import type { DatabaseInstanceRecord, DatabaseSubnetGroupRecord } from "./records/rds.ts";
+import type { BucketRecord } from "./records/s3.ts";
+
+export type * from "./records/acm.ts";
+export type * from "./records/common.ts";
+export type * from "./records/ec2.ts";
+export type * from "./records/ecr.ts";
+export type * from "./records/ecs.ts";
+export type * from "./records/efs.ts";
+export type * from "./records/elbv2.ts";
+export type * from "./records/iam.ts";
+export type * from "./records/logs.ts";
+export type * from "./records/node.ts";
+export type * from "./records/rds.ts";
+export type * from "./records/s3.ts";
+
+/** Every kind of record. Keys are ARNs where AWS has one, else ids; the region and account stand in the record. */
+export interface Records {
+  readonly cluster: ClusterRecord;
+  readonly taskDefinition: TaskDefinitionRecord;
+  readonly service: ServiceRecord;
+  readonly task: TaskRecord;
+  readonly vpc: VpcRecord;
+  readonly subnet: SubnetRecord;
+  readonly internetGateway: InternetGatewayRecord;
+  readonly natGateway: NatGatewayRecord;
+  readonly routeTable: RouteTableRecord;
+  readonly securityGroup: SecurityGroupRecord;
+  readonly elasticAddress: ElasticAddressRecord;
+  readonly networkInterface: NetworkInterfaceRecord;
+  readonly loadBalancer: LoadBalancerRecord;
+  readonly listener: ListenerRecord;
+  readonly rule: RuleRecord;
+  readonly targetGroup: TargetGroupRecord;
+  readonly target: TargetRecord;
+  readonly user: UserRecord;
+  readonly accessKey: AccessKeyRecord;
+  readonly role: RoleRecord;
+  readonly policy: PolicyRecord;
+  readonly session: SessionRecord;
+  readonly repository: RepositoryRecord;
+  readonly image: ImageRecord;
+  readonly bucket: BucketRecord;
+  readonly fileSystem: FileSystemRecord;
+  readonly mountTarget: MountTargetRecord;
+  readonly accessPoint: AccessPointRecord;
+  readonly databaseInstance: DatabaseInstanceRecord;
+  readonly databaseSubnetGroup: DatabaseSubnetGroupRecord;
+  readonly logGroup: LogGroupRecord;
+  readonly certificate: CertificateRecord;
+  readonly node: NodeRecord;
+}
+
+export type Kind = keyof Records;
+export type RecordOf<K extends Kind> = Records[K];
+
+type IndexesOf = { readonly [K in Kind]?: Readonly<Record<string, (record: Records[K]) => string | undefined>> };
+
+const DECLARED: IndexesOf = {
+  task: { service: (task) => task.serviceArn, cluster: (task) => task.clusterArn },
+  service: { cluster: (service) => service.clusterArn },
+  networkInterface: { vpc: (eni) => eni.vpcId, subnet: (eni) => eni.subnetId, owner: (eni) => eni.ownerKey },
+  target: { group: (target) => target.targetGroupArn, task: (target) => target.taskArn },
+  listener: { loadBalancer: (listener) => listener.loadBalancerArn },
+  rule: { listener: (rule) => rule.listenerArn },
+  image: { repository: (image) => image.repositoryArn },
+  taskDefinition: { family: (definition) => definition.family },
+  mountTarget: { fileSystem: (target) => target.fileSystemId },
+  accessKey: { user: (key) => key.userArn },
+};
+
+/** What a kind is found by besides its key. The store keeps these current. */
+export const INDEXES = DECLARED as Readonly<Partial<Record<Kind, Readonly<Record<string, (record: object) => string | undefined>>>>>; // Typed per kind just above.

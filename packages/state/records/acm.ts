@@ -1,0 +1,17 @@
+import type { Placed, Tags } from "./common.ts";
+
+export interface CertificateRecord extends Placed {
+  readonly arn: string;
+  readonly domainName: string;
+  readonly subjectAlternativeNames: readonly string[];
+  readonly validationMethod: "DNS" | "EMAIL";
+  readonly type: "AMAZON_ISSUED" | "IMPORTED";
+  readonly certificatePem: string;
+  readonly chainPem: string;
+  readonly sealedKey: string;
+  readonly serial: string;
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly createdAt: number;
+  readonly tags: Tags;
+}

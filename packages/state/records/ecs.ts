@@ -1,0 +1,235 @@
+import type { Placed, Tags } from "./common.ts";
+
+export interface ClusterRecord extends Placed {
+  readonly arn: string;
+  readonly name: string;
+  readonly status: "ACTIVE" | "INACTIVE";
+  readonly settings: readonly { readonly name: "containerInsights"; readonly value: string }[];
+  readonly capacityProviders: readonly string[];
+  readonly tags: Tags;
+  readonly createdAt: number;
+}
+
+export interface KeyValue {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface PortMapping {
+  readonly containerPort: number;
+  readonly hostPort: number;
+  readonly protocol: "tcp" | "udp";
+  readonly name: string | undefined;
+}
+
+export interface ContainerHealthCheck {
+  readonly command: readonly string[];
+  readonly intervalSeconds: number;
+  readonly timeoutSeconds: number;
+  readonly retries: number;
+  readonly startPeriodSeconds: number;
+}
+
+/** A container definition with every choice made. Optional fields are those whose absence means something. */
+export interface ContainerSpec {
+  readonly name: string;
+  readonly image: string;
+  readonly essential: boolean;
+  readonly cpu: number;
+  readonly memoryMiB: number | undefined;
+  readonly memoryReservationMiB: number | undefined;
+  readonly command: readonly string[] | undefined;
+  readonly entryPoint: readonly string[] | undefined;
+  readonly workingDirectory: string | undefined;
+  readonly user: string | undefined;
+  readonly environment: readonly KeyValue[];
+  readonly portMappings: readonly PortMapping[];
+  readonly mountPoints: readonly { readonly sourceVolume: string; readonly containerPath: string; readonly readOnly: boolean }[];
+  readonly volumesFrom: readonly { readonly sourceContainer: string; readonly readOnly: boolean }[];
+  readonly dependsOn: readonly { readonly containerName: string; readonly condition: "START" | "COMPLETE" | "SUCCESS" | "HEALTHY" }[];
+  readonly healthCheck: ContainerHealthCheck | undefined;
+  readonly logConfiguration: { readonly logDriver: string; readonly options: Readonly<Record<string, string>> } | undefined;
+  readonly startTimeoutSeconds: number | undefined;
+  readonly stopTimeoutSeconds: number;
+  readonly readonlyRootFilesystem: boolean;
+  readonly interactive: boolean;
+  readonly pseudoTerminal: boolean;
+  readonly initProcessEnabled: boolean;
+  readonly capabilitiesAdd: readonly string[];
+  readonly capabilitiesDrop: readonly string[];
+  readonly ulimits: readonly { readonly name: string; readonly softLimit: number; readonly hardLimit: number }[];
+  readonly systemControls: readonly { readonly namespace: string; readonly value: string }[];
+  readonly dockerLabels: Readonly<Record<string, string>>;
+}
+
+export interface VolumeSpec {
+  readonly name: string;
+  readonly efs:
+    | {
+        readonly fileSystemId: string;
+        readonly rootDirectory: string;
+        readonly accessPointId: string | undefined;
+        readonly transitEncryption: boolean;
+        readonly iam: boolean;
+      }
+    | undefined;
+}
+
+export interface TaskDefinitionRecord extends Placed {
+  readonly arn: string;
+  readonly family: string;
+  readonly revision: number;
+  readonly status: "ACTIVE" | "INACTIVE" | "DELETE_IN_PROGRESS";
+  readonly spec: {
+    readonly containers: readonly ContainerSpec[];
+    readonly volumes: readonly VolumeSpec[];
+    readonly networkMode: "awsvpc";
+    readonly requiresCompatibilities: readonly ("FARGATE" | "EC2")[];
+    readonly cpu: number | undefined;
+    readonly memoryMiB: number | undefined;
+    readonly taskRoleArn: string | undefined;
+    readonly executionRoleArn: string | undefined;
+    readonly runtimePlatform: { readonly cpuArchitecture: string | undefined; readonly operatingSystemFamily: string | undefined } | undefined;
+    readonly ephemeralStorageGiB: number | undefined;
+  };
+  /** The container definitions and volumes as the caller gave them, defaults filled in the way AWS answers them. */
+  readonly presented: { readonly containerDefinitions: readonly object[]; readonly volumes: readonly object[] };
+  readonly requiresAttributes: readonly string[];
+  readonly registeredBy: string;
+  readonly registeredAt: number;
+  readonly deregisteredAt: number | undefined;
+  readonly tags: Tags;
+}
+
+export interface AwsvpcConfiguration {
+  readonly subnets: readonly string[];
+  readonly securityGroups: readonly string[];
+  readonly assignPublicIp: "ENABLED" | "DISABLED";
+}
+
+export interface ServiceLoadBalancer {
+  readonly targetGroupArn: string;
+  readonly containerName: string;
+  readonly containerPort: number;
+}
+
+export type RolloutState = "IN_PROGRESS" | "COMPLETED" | "FAILED";
+
+/** One version of a service on its way in, in place, or on its way out. Made by the API, moved by the service controller. */
+export interface DeploymentRecord {
+  readonly id: string;
+  readonly status: "PRIMARY" | "ACTIVE" | "INACTIVE";
+  readonly taskDefinitionArn: string;
+  readonly network: AwsvpcConfiguration;
+  readonly loadBalancers: readonly ServiceLoadBalancer[];
+  readonly platformVersion: string;
+  readonly failedTasks: number;
+  /** When a task of it was last seen healthy: failures before then count no more. */
+  readonly healthyAt: number | undefined;
+  readonly rolloutState: RolloutState;
+  readonly rolloutStateReason: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+export interface ServiceEventRecord {
+  readonly id: string;
+  readonly createdAt: number;
+  readonly message: string;
+}
+
+export interface ServiceRecord extends Placed {
+  readonly arn: string;
+  readonly clusterArn: string;
+  readonly name: string;
+  readonly status: "ACTIVE" | "DRAINING" | "INACTIVE";
+  readonly spec: {
+    readonly desiredCount: number;
+    readonly launchType: "FARGATE" | "EC2";
+    readonly minimumHealthyPercent: number;
+    readonly maximumPercent: number;
+    readonly circuitBreaker: { readonly enable: boolean; readonly rollback: boolean };
+    readonly healthCheckGracePeriodSeconds: number;
+    readonly propagateTags: "NONE" | "TASK_DEFINITION" | "SERVICE";
+    readonly enableEcsManagedTags: boolean;
+    readonly enableExecuteCommand: boolean;
+    readonly roleArn: string | undefined;
+  };
+  readonly deployments: readonly DeploymentRecord[];
+  readonly events: readonly ServiceEventRecord[];
+  /** Whether the steady-state event has been said since the last change. */
+  readonly steady: boolean;
+  readonly createdBy: string;
+  readonly createdAt: number;
+  readonly tags: Tags;
+}
+
+/** In the order a task goes through them; a status never moves left. */
+export type TaskStatus = "PROVISIONING" | "PENDING" | "ACTIVATING" | "RUNNING" | "DEACTIVATING" | "STOPPING" | "DEPROVISIONING" | "STOPPED";
+
+export type StopCode = "TaskFailedToStart" | "EssentialContainerExited" | "UserInitiated" | "ServiceSchedulerInitiated";
+
+export type HealthStatus = "HEALTHY" | "UNHEALTHY" | "UNKNOWN";
+
+export interface TaskContainerRecord {
+  readonly name: string;
+  readonly arn: string;
+  readonly image: string;
+  readonly imageDigest: string | undefined;
+  readonly runtimeId: string | undefined;
+  readonly lastStatus: "PENDING" | "RUNNING" | "STOPPED";
+  readonly exitCode: number | undefined;
+  readonly reason: string | undefined;
+  readonly health: HealthStatus;
+}
+
+export interface ContainerOverrideRecord {
+  readonly name: string;
+  readonly command: readonly string[] | undefined;
+  readonly environment: readonly KeyValue[];
+  readonly cpu: number | undefined;
+  readonly memoryMiB: number | undefined;
+  readonly memoryReservationMiB: number | undefined;
+}
+
+export interface TaskRecord extends Placed {
+  readonly arn: string;
+  readonly clusterArn: string;
+  readonly taskDefinitionArn: string;
+  readonly serviceArn: string | undefined;
+  readonly deploymentId: string | undefined;
+  readonly group: string;
+  readonly startedBy: string | undefined;
+  readonly launchType: "FARGATE" | "EC2";
+  readonly platformVersion: string;
+  readonly network: AwsvpcConfiguration;
+  readonly overrides: {
+    readonly containers: readonly ContainerOverrideRecord[];
+    readonly taskRoleArn: string | undefined;
+    readonly executionRoleArn: string | undefined;
+    readonly cpu: number | undefined;
+    readonly memoryMiB: number | undefined;
+  };
+  readonly enableExecuteCommand: boolean;
+  /** ← api and the service controller. */
+  readonly desiredStatus: "RUNNING" | "STOPPED";
+  /** ← the scheduler: where it runs and by which network interface. */
+  readonly placement: { readonly nodeId: string; readonly networkInterfaceId: string } | undefined;
+  /** ← the task controller, from here on. */
+  readonly lastStatus: TaskStatus;
+  readonly containers: readonly TaskContainerRecord[];
+  readonly health: HealthStatus;
+  readonly connectivityAt: number | undefined;
+  readonly pullStartedAt: number | undefined;
+  readonly pullStoppedAt: number | undefined;
+  readonly startedAt: number | undefined;
+  readonly stoppingAt: number | undefined;
+  readonly executionStoppedAt: number | undefined;
+  readonly stoppedAt: number | undefined;
+  readonly stopCode: StopCode | undefined;
+  readonly stoppedReason: string | undefined;
+  readonly credentials: { readonly task: string | undefined; readonly execution: string | undefined };
+  readonly version: number;
+  readonly createdAt: number;
+  readonly tags: Tags;
+}

@@ -1,0 +1,101 @@
+import type { Placed, Tags } from "./common.ts";
+
+export interface LoadBalancerRecord extends Placed {
+  readonly arn: string;
+  readonly name: string;
+  readonly dnsName: string;
+  readonly scheme: "internet-facing" | "internal";
+  readonly vpcId: string;
+  readonly subnetIds: readonly string[];
+  readonly securityGroups: readonly string[];
+  readonly networkInterfaceIds: readonly string[];
+  readonly attributes: Readonly<Record<string, string>>;
+  /** ← the load balancer controller: provisioning until the data plane answers. */
+  readonly state: "provisioning" | "active";
+  /** ← the node's report: the host port at which each listener port answers. */
+  readonly hostPorts: Readonly<Record<string, number>>;
+  readonly createdAt: number;
+  readonly tags: Tags;
+}
+
+export type ActionRecord =
+  | {
+      readonly type: "forward";
+      readonly targets: readonly { readonly targetGroupArn: string; readonly weight: number }[];
+      readonly stickySeconds: number | undefined;
+    }
+  | {
+      readonly type: "redirect";
+      readonly statusCode: "HTTP_301" | "HTTP_302";
+      readonly protocol: string;
+      readonly host: string;
+      readonly port: string;
+      readonly path: string;
+      readonly query: string;
+    }
+  | { readonly type: "fixed-response"; readonly statusCode: string; readonly contentType: string; readonly body: string };
+
+export type RuleConditionRecord =
+  | { readonly field: "host-header" | "path-pattern" | "http-request-method" | "source-ip"; readonly values: readonly string[] }
+  | { readonly field: "http-header"; readonly header: string; readonly values: readonly string[] }
+  | { readonly field: "query-string"; readonly pairs: readonly { readonly key: string | undefined; readonly value: string }[] };
+
+export interface ListenerRecord extends Placed {
+  readonly arn: string;
+  readonly loadBalancerArn: string;
+  readonly port: number;
+  readonly protocol: "HTTP" | "HTTPS";
+  readonly certificates: readonly string[];
+  readonly sslPolicy: string | undefined;
+  readonly defaultActions: readonly ActionRecord[];
+  readonly tags: Tags;
+}
+
+export interface RuleRecord extends Placed {
+  readonly arn: string;
+  readonly listenerArn: string;
+  readonly priority: number;
+  readonly conditions: readonly RuleConditionRecord[];
+  readonly actions: readonly ActionRecord[];
+  readonly tags: Tags;
+}
+
+export interface TargetGroupRecord extends Placed {
+  readonly arn: string;
+  readonly name: string;
+  readonly protocol: "HTTP" | "HTTPS";
+  readonly port: number;
+  readonly vpcId: string;
+  readonly targetType: "ip";
+  readonly healthCheck: {
+    readonly enabled: boolean;
+    readonly protocol: "HTTP" | "HTTPS";
+    readonly port: string;
+    readonly path: string;
+    readonly intervalSeconds: number;
+    readonly timeoutSeconds: number;
+    readonly healthyThreshold: number;
+    readonly unhealthyThreshold: number;
+    readonly matcher: string;
+  };
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly createdAt: number;
+  readonly tags: Tags;
+}
+
+export type TargetState = "initial" | "healthy" | "unhealthy" | "unused" | "draining";
+
+/** One address and port in a target group. Key: `GROUP-ARN|ADDRESS|PORT`. */
+export interface TargetRecord {
+  readonly targetGroupArn: string;
+  readonly address: string;
+  readonly port: number;
+  readonly taskArn: string | undefined;
+  /** Since when it drains; undefined while it is wanted. ← whoever deregistered it. */
+  readonly drainingSince: number | undefined;
+  /** ← the target controller, from the data plane's checks. */
+  readonly state: TargetState;
+  readonly reason: string | undefined;
+  readonly description: string | undefined;
+  readonly registeredAt: number;
+}

@@ -1,0 +1,64 @@
+import type { Tags } from "./common.ts";
+
+interface Identity {
+  readonly arn: string;
+  readonly account: string;
+  readonly id: string;
+  readonly name: string;
+  readonly path: string;
+  readonly inlinePolicies: Readonly<Record<string, string>>;
+  readonly attachedPolicies: readonly string[];
+  readonly permissionsBoundary: string | undefined;
+  readonly createdAt: number;
+  readonly tags: Tags;
+}
+
+export interface UserRecord extends Identity {
+  readonly type: "user";
+}
+
+export interface RoleRecord extends Identity {
+  readonly type: "role";
+  readonly description: string | undefined;
+  readonly trustPolicy: string;
+  readonly maxSessionSeconds: number;
+}
+
+export interface AccessKeyRecord {
+  readonly accessKeyId: string;
+  /** Sealed by the vault: the key that opens it is not in this database. */
+  readonly sealedSecret: string;
+  readonly account: string;
+  /** Undefined for the account's root. */
+  readonly userArn: string | undefined;
+  readonly status: "Active" | "Inactive";
+  readonly createdAt: number;
+}
+
+/** A customer's managed policy; AWS's own are a table in api/iam. */
+export interface PolicyRecord {
+  readonly arn: string;
+  readonly account: string;
+  readonly id: string;
+  readonly name: string;
+  readonly path: string;
+  readonly description: string | undefined;
+  readonly versions: readonly { readonly id: string; readonly document: string; readonly createdAt: number }[];
+  readonly defaultVersionId: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly tags: Tags;
+}
+
+/** Temporary credentials of an assumed role. Key: the access key id. */
+export interface SessionRecord {
+  readonly accessKeyId: string;
+  readonly sealedSecret: string;
+  readonly token: string;
+  readonly account: string;
+  readonly roleArn: string;
+  readonly roleId: string;
+  readonly sessionName: string;
+  readonly sessionPolicies: readonly string[];
+  readonly expiresAt: number;
+}

@@ -1,0 +1,8 @@
+/** A machine that runs tasks. ← the agent's hello and its heartbeat. */
+export interface NodeRecord {
+  readonly id: string;
+  readonly hostname: string;
+  readonly cpu: number;
+  readonly memoryMiB: number;
+  readonly registeredAt: number;
+}

@@ -1,0 +1,41 @@
+import type { Placed, Tags } from "./common.ts";
+
+export interface DatabaseSubnetGroupRecord extends Placed {
+  readonly arn: string;
+  readonly name: string;
+  readonly description: string;
+  readonly vpcId: string;
+  readonly subnetIds: readonly string[];
+  readonly tags: Tags;
+}
+
+export interface DatabaseInstanceRecord extends Placed {
+  readonly arn: string;
+  readonly identifier: string;
+  readonly resourceId: string;
+  readonly engine: "mysql" | "mariadb";
+  readonly engineVersion: string;
+  readonly instanceClass: string;
+  readonly allocatedStorageGiB: number;
+  readonly databaseName: string | undefined;
+  readonly masterUsername: string;
+  readonly sealedPassword: string;
+  readonly endpointName: string;
+  readonly port: number;
+  readonly subnetGroupName: string;
+  readonly vpcId: string;
+  readonly securityGroups: readonly string[];
+  readonly networkInterfaceId: string;
+  readonly availabilityZone: string;
+  readonly multiAz: boolean;
+  readonly publiclyAccessible: boolean;
+  readonly storageEncrypted: boolean;
+  readonly deletionProtection: boolean;
+  readonly deleting: boolean;
+  /** ← the database controller: the server has ended; what is left is to remove its data. */
+  readonly stopped: boolean;
+  /** ← the database controller: what the server itself answers. */
+  readonly status: "creating" | "available" | "deleting";
+  readonly createdAt: number;
+  readonly tags: Tags;
+}

@@ -1,0 +1,104 @@
+import { describe, expect, it } from "vitest";
+import type { ClusterRecord, TaskRecord } from "./records.ts";
+import type { Change, Store } from "./store.ts";
+
+export function cluster(name: string): ClusterRecord {
+  return { arn: `cluster/${name}`, account: "0", region: "x", name, status: "ACTIVE", settings: [], capacityProviders: [], tags: {}, createdAt: 0 };
+}
+
+/** What every store must do. The memory store and the SQLite store both sit this exam. */
+export function describeStore(name: string, open: () => Store): void {
+  describe(name, () => {
+    it("answers what was put, in key order, within a prefix", () => {
+      const store = open();
+      store.transact((tx) => {
+        for (const key of ["b/2", "a/1", "b/1"]) tx.put("cluster", key, cluster(key));
+      });
+      expect(store.list("cluster").map((each) => each.name)).toEqual(["a/1", "b/1", "b/2"]);
+      expect(store.list("cluster", "b/").map((each) => each.name)).toEqual(["b/1", "b/2"]);
+      expect(store.get("cluster", "a/1")?.name).toBe("a/1");
+      expect(store.get("cluster", "none")).toBeUndefined();
+    });
+
+    it("leaves no trace of a transaction that throws", () => {
+      const store = open();
+      const changes: Change[] = [];
+      store.watch((change) => changes.push(change));
+      expect(() =>
+        store.transact((tx) => {
+          tx.put("cluster", "a", cluster("a"));
+          tx.next("numbers");
+          throw new Error("no");
+        }),
+      ).toThrow("no");
+      expect(store.get("cluster", "a")).toBeUndefined();
+      expect(changes).toEqual([]);
+      expect(store.transact((tx) => tx.next("numbers"))).toBe(1);
+    });
+
+    it("lets a transaction see its own writes", () => {
+      const store = open();
+      store.transact((tx) => tx.put("cluster", "old", cluster("old")));
+      store.transact((tx) => {
+        tx.put("cluster", "new", cluster("new"));
+        tx.delete("cluster", "old");
+        expect(tx.keys("cluster")).toEqual(["new"]);
+        expect(tx.get("cluster", "old")).toBeUndefined();
+      });
+    });
+
+    it("tells of every committed change, once, after it is visible", () => {
+      const store = open();
+      const seen: string[] = [];
+      store.watch((change) => seen.push(`${change.kind}/${change.key}=${store.get("cluster", change.key)?.name}`));
+      store.transact((tx) => {
+        tx.put("cluster", "a", cluster("a"));
+        tx.put("cluster", "b", cluster("b"));
+      });
+      expect(seen).toEqual(["cluster/a=a", "cluster/b=b"]);
+    });
+
+    it("lets a watcher write, and tells of that afterwards", () => {
+      const store = open();
+      const seen: string[] = [];
+      store.watch((change) => {
+        seen.push(change.key);
+        if (change.key === "a") store.transact((tx) => tx.put("cluster", "b", cluster("b")));
+      });
+      store.transact((tx) => tx.put("cluster", "a", cluster("a")));
+      expect(seen).toEqual(["a", "b"]);
+    });
+
+    it("finds by its declared indexes, also inside a transaction", () => {
+      const store = open();
+      const task = (arn: string, serviceArn: string | undefined): TaskRecord => ({ arn, serviceArn, clusterArn: "c" }) as TaskRecord; // Only what the indexes read.
+      store.transact((tx) => {
+        tx.put("task", "1", task("1", "s"));
+        tx.put("task", "2", task("2", "s"));
+        tx.put("task", "3", task("3", undefined));
+      });
+      expect(store.listBy("task", "service", "s").map((each) => each.arn)).toEqual(["1", "2"]);
+      store.transact((tx) => {
+        tx.put("task", "2", task("2", "other"));
+        expect(tx.listBy("task", "service", "s").map((each) => each.arn)).toEqual(["1"]);
+      });
+      expect(store.listBy("task", "service", "s").map((each) => each.arn)).toEqual(["1"]);
+    });
+
+    it("never hands out a number of a sequence twice", () => {
+      const store = open();
+      const numbers = [
+        store.transact((tx) => tx.next("n")),
+        store.transact((tx) => [tx.next("n"), tx.next("n")]),
+        store.transact((tx) => tx.next("m")),
+      ];
+      expect(numbers).toEqual([1, [2, 3], 1]);
+    });
+
+    it("freezes its records", () => {
+      const store = open();
+      store.transact((tx) => tx.put("cluster", "a", cluster("a")));
+      expect(Object.isFrozen(store.get("cluster", "a"))).toBe(true);
+    });
+  });
+}

@@ -1,0 +1,89 @@
+import { cidrSize, formatIp, parseCidr, parseIp, present, type Ids } from "@gantry/kernel";
+import type { NetworkInterfaceRecord, SubnetRecord, Tags } from "../records.ts";
+import type { Transaction } from "../store.ts";
+
+/** Every address of a subnet, or of the pool of public ones, is taken. */
+export class NoFreeAddressError extends Error {
+  override readonly name = "NoFreeAddressError";
+}
+
+/** AWS keeps the first four addresses and the last of each subnet. Source: Amazon VPC User Guide, "Subnet sizing". */
+const RESERVED_FIRST = 4;
+const RESERVED_LAST = 1;
+
+/** How many addresses a subnet has left. */
+export function freeAddressCount(tx: Pick<Transaction, "listBy">, subnet: SubnetRecord): number {
+  const block = present(parseCidr(subnet.cidr), "A stored subnet's block is valid.");
+  return cidrSize(block) - RESERVED_FIRST - RESERVED_LAST - tx.listBy("networkInterface", "subnet", subnet.id).length;
+}
+
+/** Makes an interface with an address of its own in the subnet; within one transaction, so an address belongs to one. */
+export function createInterface(
+  tx: Transaction,
+  ids: Ids,
+  options: {
+    subnet: SubnetRecord;
+    securityGroups: readonly string[];
+    type: NetworkInterfaceRecord["type"];
+    description: string;
+    ownerKey: string;
+    nodeId: string | undefined;
+    publicIp: string | undefined;
+    now: number;
+    tags?: Tags;
+  },
+): NetworkInterfaceRecord {
+  const { subnet } = options;
+  const privateIp = nextFreeAddress(tx, subnet);
+  const id = `eni-${ids.hex(17)}`;
+  const record: NetworkInterfaceRecord = {
+    id,
+    account: subnet.account,
+    region: subnet.region,
+    vpcId: subnet.vpcId,
+    subnetId: subnet.id,
+    privateIp,
+    mac: `02:${ids.hex(10).replace(/(..)(?=.)/g, "$1:")}`,
+    securityGroups: options.securityGroups,
+    publicIp: options.publicIp,
+    type: options.type,
+    description: options.description,
+    ownerKey: options.ownerKey,
+    nodeId: options.nodeId,
+    ready: false,
+    createdAt: options.now,
+    tags: options.tags ?? {},
+  };
+  tx.put("networkInterface", id, record);
+  return record;
+}
+
+function nextFreeAddress(tx: Transaction, subnet: SubnetRecord): string {
+  const block = present(parseCidr(subnet.cidr), "A stored subnet's block is valid.");
+  const used = new Set(tx.listBy("networkInterface", "subnet", subnet.id).map((eni) => parseIp(eni.privateIp)));
+  const size = cidrSize(block);
+  const usable = size - RESERVED_FIRST - RESERVED_LAST;
+  // Round-robin from a counter: an address just given back is not handed out again at once.
+  const start = tx.next(`address/${subnet.id}`);
+  for (let step = 0; step < usable; step += 1) {
+    const ip = block.base + RESERVED_FIRST + ((start + step) % usable);
+    if (!used.has(ip)) return formatIp(ip);
+  }
+  throw new NoFreeAddressError(`The subnet '${subnet.id}' does not have enough free addresses to satisfy the request.`);
+}
+
+/** The pool of public addresses: RFC 2544's benchmark network, which no one routes, one /24 per instance. */
+export function allocatePublicIp(tx: Transaction, pool: string): string {
+  const block = present(parseCidr(pool), "The pool of public addresses is valid.");
+  const used = new Set([
+    ...tx.list("elasticAddress").map((address) => address.publicIp),
+    ...tx.list("networkInterface").flatMap((eni) => (eni.publicIp === undefined ? [] : [eni.publicIp])),
+  ]);
+  const usable = cidrSize(block) - 2;
+  const start = tx.next("public-address");
+  for (let step = 0; step < usable; step += 1) {
+    const ip = formatIp(block.base + 1 + ((start + step) % usable));
+    if (!used.has(ip)) return ip;
+  }
+  throw new NoFreeAddressError("The maximum number of addresses has been reached.");
+}

@@ -1,0 +1,105 @@
+import { formatArn, type Ids } from "@gantry/kernel";
+import type { AwsvpcConfiguration, ClusterRecord, DeploymentRecord, ServiceLoadBalancer, TaskDefinitionRecord, TaskRecord } from "../records.ts";
+
+/** A task as it begins: wanted, not placed, none of its containers there. */
+export function newTask(
+  ids: Ids,
+  options: {
+    cluster: ClusterRecord;
+    definition: TaskDefinitionRecord;
+    network: AwsvpcConfiguration;
+    overrides: TaskRecord["overrides"];
+    group: string;
+    startedBy: string | undefined;
+    serviceArn: string | undefined;
+    deploymentId: string | undefined;
+    launchType: TaskRecord["launchType"];
+    platformVersion: string;
+    enableExecuteCommand: boolean;
+    tags: TaskRecord["tags"];
+    now: number;
+  },
+): TaskRecord {
+  const { cluster, definition } = options;
+  const id = ids.hex(32);
+  const place = { account: cluster.account, region: cluster.region };
+  return {
+    ...place,
+    arn: formatArn("ecs", place, `task/${cluster.name}/${id}`),
+    clusterArn: cluster.arn,
+    taskDefinitionArn: definition.arn,
+    serviceArn: options.serviceArn,
+    deploymentId: options.deploymentId,
+    group: options.group,
+    startedBy: options.startedBy,
+    launchType: options.launchType,
+    platformVersion: options.platformVersion,
+    network: options.network,
+    overrides: options.overrides,
+    enableExecuteCommand: options.enableExecuteCommand,
+    desiredStatus: "RUNNING",
+    placement: undefined,
+    lastStatus: "PROVISIONING",
+    containers: definition.spec.containers.map((container) => ({
+      name: container.name,
+      arn: formatArn("ecs", place, `container/${cluster.name}/${id}/${ids.uuid()}`),
+      image: container.image,
+      imageDigest: undefined,
+      runtimeId: undefined,
+      lastStatus: "PENDING",
+      exitCode: undefined,
+      reason: undefined,
+      health: "UNKNOWN",
+    })),
+    health: "UNKNOWN",
+    connectivityAt: undefined,
+    pullStartedAt: undefined,
+    pullStoppedAt: undefined,
+    startedAt: undefined,
+    stoppingAt: undefined,
+    executionStoppedAt: undefined,
+    stoppedAt: undefined,
+    stopCode: undefined,
+    stoppedReason: undefined,
+    credentials: { task: undefined, execution: undefined },
+    version: 1,
+    createdAt: options.now,
+    tags: options.tags,
+  };
+}
+
+export const NO_OVERRIDES: TaskRecord["overrides"] = {
+  containers: [],
+  taskRoleArn: undefined,
+  executionRoleArn: undefined,
+  cpu: undefined,
+  memoryMiB: undefined,
+};
+
+/** A deployment as it begins. */
+export function newDeployment(
+  ids: Ids,
+  options: {
+    definition: { readonly arn: string };
+    network: DeploymentRecord["network"];
+    loadBalancers: readonly ServiceLoadBalancer[];
+    platformVersion: string;
+    now: number;
+  },
+): DeploymentRecord {
+  const id = `ecs-svc/${ids.digits(19)}`;
+  return {
+    id,
+    status: "PRIMARY",
+    taskDefinitionArn: options.definition.arn,
+    network: options.network,
+    loadBalancers: options.loadBalancers,
+    platformVersion: options.platformVersion,
+    failedTasks: 0,
+    healthyAt: undefined,
+    rolloutState: "IN_PROGRESS",
+    rolloutStateReason: `ECS deployment ${id} in progress.`,
+    createdAt: options.now,
+    updatedAt: options.now,
+  };
+}

@@ -1,0 +1,33 @@
+import type { Ids, Vault } from "@gantry/kernel";
+import type { RoleRecord, SessionRecord } from "../records.ts";
+import type { Transaction } from "../store.ts";
+
+/** Temporary credentials as they are handed out, once. */
+export interface IssuedSession {
+  readonly record: SessionRecord;
+  readonly secretAccessKey: string;
+}
+
+/** Makes temporary credentials of a role. Whether the caller may is the caller's to check. */
+export function issueSession(
+  tx: Transaction,
+  deps: { ids: Ids; vault: Vault },
+  options: { role: RoleRecord; sessionName: string; expiresAt: number },
+): IssuedSession {
+  const { ids, vault } = deps;
+  const { role } = options;
+  const secretAccessKey = ids.secret(30);
+  const record: SessionRecord = {
+    accessKeyId: `ASIA${ids.upper(16)}`,
+    sealedSecret: vault.seal(secretAccessKey),
+    token: ids.secret(120),
+    account: role.account,
+    roleArn: role.arn,
+    roleId: role.id,
+    sessionName: options.sessionName,
+    sessionPolicies: [],
+    expiresAt: options.expiresAt,
+  };
+  tx.put("session", record.accessKeyId, record);
+  return { record, secretAccessKey };
+}

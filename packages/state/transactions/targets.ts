@@ -1,0 +1,19 @@
+import type { TargetRecord } from "../records.ts";
+
+/** The key of a target's record. */
+export function targetKeyOf(target: { targetGroupArn: string; address: string; port: number }): string {
+  return `${target.targetGroupArn}|${target.address}|${target.port}`;
+}
+
+/** A target as it begins: registered, no check passed. */
+export function newTarget(place: { targetGroupArn: string; address: string; port: number }, taskArn: string | undefined, now: number): TargetRecord {
+  return {
+    ...place,
+    taskArn,
+    drainingSince: undefined,
+    state: "initial",
+    reason: "Elb.RegistrationInProgress",
+    description: "Target registration is in progress",
+    registeredAt: now,
+  };
+}

@@ -1,0 +1,90 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { registerServices } from "@gantry/api";
+import { credentialSource, policyDecider } from "@gantry/api/iam/principals";
+import { BlobStore, LogStore, ObjectStore } from "@gantry/content";
+import { newVault, randomIds, silentLogger, SystemClock, type Clock } from "@gantry/kernel";
+import { Registry } from "@gantry/registry";
+import { MemoryStore } from "@gantry/state";
+import { newAuthority, openAuthority } from "@gantry/tls";
+import { Dispatcher, newHttpServer } from "@gantry/wire";
+
+export const ACCOUNT = "000000000000";
+export const ROOT = { accessKeyId: "AKIAROOTROOTROOTROOT", secretAccessKey: "root-secret" };
+
+/** The whole API on a free port of this process, on a memory store: what any AWS client can talk to. */
+export async function startApi(clock: Clock = new SystemClock()) {
+  const folder = mkdtempSync(join(tmpdir(), "gantry-api-"));
+  const store = new MemoryStore();
+  const ids = randomIds();
+  const vault = newVault(Buffer.alloc(32, 7));
+  const [logs, blobs, objects] = [
+    new LogStore(join(folder, "logs.db")),
+    new BlobStore(join(folder, "registry")),
+    new ObjectStore(join(folder, "objects")),
+  ];
+  store.transact((tx) =>
+    tx.put("accessKey", ROOT.accessKeyId, {
+      accessKeyId: ROOT.accessKeyId,
+      sealedSecret: vault.seal(ROOT.secretAccessKey),
+      account: ACCOUNT,
+      userArn: undefined,
+      status: "Active",
+      createdAt: 0,
+    }),
+  );
+  const policy = policyDecider({ store, now: () => clock.now() });
+  const dispatcher = new Dispatcher({ clock, ids, log: silentLogger, credentials: credentialSource({ store, vault }), policy });
+  const registry = new Registry({ store, blobs, clock, ids, vault, log: silentLogger, policy });
+  const authority = await openAuthority(await newAuthority(clock.now()));
+  const registryServer = newHttpServer((request, response) => registry.handle(request, response));
+  const registryPort = await listen(registryServer);
+  registerServices(dispatcher, {
+    store,
+    clock,
+    ids,
+    vault,
+    log: silentLogger,
+    logs,
+    blobs,
+    objects,
+    authority,
+    registry: `127.0.0.1:${registryPort}`,
+    publicPool: "198.18.9.0/24",
+  });
+  const server = newHttpServer((request, response, continueWith) => dispatcher.handle(request, response, continueWith));
+  const port = await listen(server);
+  return {
+    store,
+    vault,
+    port,
+    registryPort,
+    endpoint: `http://127.0.0.1:${port}`,
+    /** What a client of the SDK is given. */
+    client: (credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string } = ROOT, region = "eu-south-1") => ({
+      region,
+      endpoint: `http://127.0.0.1:${port}`,
+      credentials,
+      maxAttempts: 1,
+    }),
+    close(): void {
+      for (const each of [server, registryServer]) {
+        each.close();
+        each.closeAllConnections();
+      }
+      logs.close();
+      objects.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export type Api = Awaited<ReturnType<typeof startApi>>;
+
+function listen(server: ReturnType<typeof newHttpServer>): Promise<number> {
+  return new Promise((resolve) => {
+    server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port)); // A listening TCP server has an address.
+  });
+}

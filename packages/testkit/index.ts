@@ -1,0 +1,6 @@
+/**
+ * What tests stand on: the API served in this process on a free port, records with only what matters, a world of
+ * virtual time with every controller and a node that fakes its containers.
+ */
+export * from "./api-server.ts";
+export * from "./world.ts";

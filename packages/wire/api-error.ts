@@ -1,0 +1,21 @@
+/** What the caller got wrong, or what AWS would refuse: AWS's code and, where it is known, AWS's sentence. */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  readonly code: string;
+  /** Overrides the status that the service's model gives for this code. */
+  readonly status: number | undefined;
+  /** Further members of the error's shape. */
+  readonly fields: Readonly<Record<string, unknown>>;
+
+  constructor(code: string, message: string, options: { status?: number; fields?: Readonly<Record<string, unknown>> } = {}) {
+    super(message);
+    this.code = code;
+    this.status = options.status;
+    this.fields = options.fields ?? {};
+  }
+}
+
+/** The request's bytes do not say what the operation's shape asks for. */
+export function serializationError(message: string): ApiError {
+  return new ApiError("SerializationException", message, { status: 400 });
+}

@@ -1,0 +1,98 @@
+import { Readable } from "node:stream";
+import { ApiError } from "./api-error.ts";
+import { readCbor } from "./protocols/cbor.ts";
+import { bindingOf, readBindings } from "./protocols/http-bindings.ts";
+import { parseJsonObject, readJson } from "./protocols/json.ts";
+import { readQuery } from "./protocols/query.ts";
+import { readXmlDocument } from "./protocols/xml.ts";
+import type { Operation, Protocol } from "./service.ts";
+
+/** What decoding looks at besides the body. */
+export interface DecodedRequest {
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly rawQuery: string;
+}
+
+/** The typed input of an operation, from wherever its protocol puts it. */
+export function decode(
+  operation: Operation,
+  protocol: Protocol,
+  parts: { exchange: DecodedRequest; labels: Record<string, string>; buffered: Buffer | undefined; stream: Readable | undefined },
+): Record<string, unknown> {
+  const { exchange, buffered = Buffer.alloc(0) } = parts;
+  const shape = operation.input;
+  if (shape.type !== "structure") return {};
+  switch (protocol) {
+    case "awsJson1_0":
+    case "awsJson1_1":
+      return readJson(shape, parseJsonObject(buffered.toString())) as Record<string, unknown>; // A structure reads as an object.
+    case "rpcv2Cbor":
+      return readCbor(shape, buffered) as Record<string, unknown>; // As above.
+    case "awsQuery":
+      return readQuery(shape, formParameters(exchange, buffered), "query") as Record<string, unknown>; // As above.
+    case "ec2Query":
+      return readQuery(shape, formParameters(exchange, buffered), "ec2") as Record<string, unknown>; // As above.
+    case "restJson1":
+    case "restXml": {
+      const input = readBindings(shape, { labels: parts.labels, query: new URLSearchParams(exchange.rawQuery), headers: exchange.headers });
+      const payload = shape.members.find((member) => bindingOf(member) === "payload");
+      if (payload !== undefined) {
+        if (payload.shape.type === "streaming") return { ...input, [payload.name]: parts.stream ?? Readable.from([buffered]) };
+        if (payload.shape.type === "blob") return { ...input, [payload.name]: buffered };
+        if (payload.shape.type === "string") return { ...input, [payload.name]: buffered.toString() };
+        if (buffered.length === 0) return input;
+        return {
+          ...input,
+          [payload.name]:
+            protocol === "restXml"
+              ? readXmlDocument(payload.shape, buffered.toString())
+              : readJson(payload.shape, parseJsonObject(buffered.toString())),
+        };
+      }
+      if (buffered.length === 0) return input;
+      const members = shape.members.filter((member) => bindingOf(member) === "body");
+      if (members.length === 0) return input;
+      const rest = { ...shape, members };
+      return {
+        ...input,
+        ...((protocol === "restXml" ? readXmlDocument(rest, buffered.toString()) : readJson(rest, parseJsonObject(buffered.toString()))) as object),
+      }; // As above.
+    }
+  }
+}
+
+/** Refuses an input that lacks what its shape requires. The words are the ones AWS's generic validator uses. */
+export function requireMembers(operation: Operation, input: Record<string, unknown>, protocol: Protocol): void {
+  if (operation.input.type !== "structure") return;
+  const missing = operation.input.members.filter((member) => member.required && input[member.name] === undefined).map((member) => member.name);
+  const [first] = missing;
+  if (first === undefined) return;
+  if (protocol === "ec2Query") throw new ApiError("MissingParameter", `The request must contain the parameter ${first}`);
+  if (protocol === "awsQuery")
+    throw new ApiError(
+      "ValidationError",
+      `${missing.length} validation error${missing.length === 1 ? "" : "s"} detected: ${missing.map(nullValue).join("; ")}`,
+    );
+  if (protocol === "restXml") throw new ApiError("InvalidRequest", `Missing required parameter: ${first}`);
+  const code = operation.name === "" ? "" : "ValidationException";
+  throw new ApiError(code, `${missing.length} validation error${missing.length === 1 ? "" : "s"} detected: ${missing.map(nullValue).join("; ")}`, {
+    status: 400,
+  });
+}
+
+function nullValue(name: string): string {
+  return `Value null at '${name.charAt(0).toLowerCase()}${name.slice(1)}' failed to satisfy constraint: Member must not be null`;
+}
+
+/** Whether the operation takes its body as it comes. */
+export function hasStreamingInput(operation: Operation): boolean {
+  return (
+    operation.input.type === "structure" &&
+    operation.input.members.some((member) => bindingOf(member) === "payload" && member.shape.type === "streaming")
+  );
+}
+
+/** The parameters of a form body, or of the query where there is none. */
+export function formParameters(exchange: DecodedRequest, body: Buffer | Readable): URLSearchParams {
+  return new URLSearchParams(Buffer.isBuffer(body) && body.length > 0 ? body.toString() : exchange.rawQuery);
+}

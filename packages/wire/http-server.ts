@@ -1,0 +1,24 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+
+/** A client must send its headers within this, and keep its body coming. Bounds what a slow client can hold. */
+const HEADERS_TIMEOUT_MS = 30_000;
+const REQUEST_TIMEOUT_MS = 30 * 60_000;
+const HEADERS_MAX_BYTES = 64 * 1024;
+
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse, continueWith: () => void) => Promise<void>;
+
+/**
+ * An HTTP server whose handler decides when a client that asked `Expect: 100-continue` may send its body: a refused
+ * upload never travels. The handler never rejects.
+ */
+export function newHttpServer(handle: RequestHandler): Server {
+  const server = createServer({
+    maxHeaderSize: HEADERS_MAX_BYTES,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: 75_000,
+  });
+  server.on("request", (request, response) => void handle(request, response, () => {}));
+  server.on("checkContinue", (request, response) => void handle(request, response, () => response.writeContinue()));
+  return server;
+}

@@ -1,0 +1,12 @@
+/**
+ * Bytes to typed inputs and typed outputs to bytes, for every AWS protocol, driven by the SDK's own schemas.
+ * A service is registered once (`Dispatcher.register`); signature, decoding, permission and encoding are the same for all.
+ * Only `shape.ts` knows the SDK's schema format, only `protocols/` knows JSON from XML.
+ */
+export * from "./api-error.ts";
+export * from "./checksum.ts";
+export * from "./dispatch.ts";
+export * from "./http-server.ts";
+export * from "./sdk-schemas.ts";
+export * from "./service.ts";
+export * from "./sigv4.ts";

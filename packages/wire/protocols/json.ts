@@ -1,0 +1,111 @@
+import { serializationError } from "../api-error.ts";
+import type { Shape, TimestampFormat } from "../shape.ts";
+import { bytesOf, describe, formatTimestamp, parseBoolean, parseNumber, parseTimestamp } from "../values.ts";
+
+/** Deeper than any modelled input; a bomb ends here and not in the stack. */
+const DEPTH_MAX = 100;
+
+/** A JSON value as the shape's typed value. Unknown members are dropped, null members are absent, wrong types refused. */
+export function readJson(shape: Shape, value: unknown, path = "", depth = 0): unknown {
+  if (depth > DEPTH_MAX) throw serializationError("The input is nested too deeply");
+  switch (shape.type) {
+    case "structure": {
+      const source = objectOf(value, path);
+      const result: Record<string, unknown> = {};
+      for (const member of shape.members) {
+        const name = typeof member.own["jsonName"] === "string" ? member.own["jsonName"] : member.name;
+        const given = source[name];
+        if (given !== undefined && given !== null) result[member.name] = readJson(member.shape, given, `${path}/${member.name}`, depth + 1);
+      }
+      return result;
+    }
+    case "list":
+      if (!Array.isArray(value)) throw serializationError(`Expected list or null (${path})`);
+      return value.map((element, index) => (element === null ? null : readJson(shape.element.shape, element, `${path}/${index}`, depth + 1)));
+    case "map":
+      return Object.fromEntries(
+        Object.entries(objectOf(value, path)).map(([key, element]) => [
+          key,
+          element === null ? null : readJson(shape.value.shape, element, `${path}/${key}`, depth + 1),
+        ]),
+      );
+    case "string":
+      if (typeof value === "string") return value;
+      if (typeof value === "number" || typeof value === "boolean") return String(value);
+      throw serializationError(`${describe(value)} can not be converted to a String (${path})`);
+    case "number":
+      return parseNumber(value, path);
+    case "boolean":
+      return parseBoolean(value, path);
+    case "timestamp":
+      return parseTimestamp(value, path);
+    case "blob":
+    case "streaming":
+      if (typeof value !== "string") throw serializationError(`${describe(value)} can not be converted to a Blob (${path})`);
+      return Buffer.from(value, "base64");
+    case "bigInteger":
+      return BigInt(parseNumber(value, path));
+    case "bigDecimal":
+    case "document":
+      return value;
+    case "unit":
+      return {};
+  }
+}
+
+/** The JSON value of a typed value: modelled members only, epoch seconds unless the shape says otherwise. */
+export function writeJson(shape: Shape, value: unknown, format: TimestampFormat = "epoch-seconds"): unknown {
+  switch (shape.type) {
+    case "structure": {
+      const source = value as Record<string, unknown>; // Handlers' outputs are checked against the SDK's types.
+      const result: Record<string, unknown> = {};
+      for (const member of shape.members) {
+        const given = source[member.name];
+        if (given === undefined || given === null) continue;
+        const name = typeof member.own["jsonName"] === "string" ? member.own["jsonName"] : member.name;
+        result[name] = writeJson(member.shape, given, format);
+      }
+      return result;
+    }
+    case "list":
+      return (value as unknown[]).map((element) => (element === null ? null : writeJson(shape.element.shape, element, format))); // As above.
+    case "map":
+      return Object.fromEntries(Object.entries(value as object).map(([key, element]) => [key, writeJson(shape.value.shape, element, format)])); // As above.
+    case "timestamp": {
+      const text = formatTimestamp(value as Date, shape.format ?? format); // As above.
+      return (shape.format ?? format) === "epoch-seconds" ? Number(text) : text;
+    }
+    case "number":
+      return Number.isFinite(value) ? value : String(value); // As above.
+    case "blob":
+    case "streaming":
+      return Buffer.from(bytesOf(value)).toString("base64");
+    case "bigInteger":
+    case "bigDecimal":
+      return Number(value);
+    case "string":
+    case "boolean":
+    case "document":
+      return value;
+    case "unit":
+      return {};
+  }
+}
+
+/** The object in a JSON text. Errors: SerializationException. */
+export function parseJsonObject(text: string): Record<string, unknown> {
+  if (text.trim() === "") return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw serializationError("The request body is not valid JSON");
+  }
+  return objectOf(value, "");
+}
+
+function objectOf(value: unknown, path: string): Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw serializationError(`Expected null or a structure (${path || "/"}), found ${describe(value)}`);
+  return value as Record<string, unknown>; // Checked above.
+}

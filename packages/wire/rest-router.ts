@@ -1,0 +1,110 @@
+import { bindingOf } from "./protocols/http-bindings.ts";
+import type { Operation } from "./service.ts";
+
+interface Route {
+  readonly operation: Operation;
+  readonly segments: readonly string[];
+  readonly needsBucket: boolean;
+  readonly literals: readonly (readonly [string, string | undefined])[];
+  readonly requiredQuery: readonly string[];
+  readonly requiredHeaders: readonly string[];
+}
+
+export interface RoutedRequest {
+  readonly method: string;
+  /** Path after the bucket, still encoded. */
+  readonly path: string;
+  readonly bucket: string | undefined;
+  readonly query: URLSearchParams;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+}
+
+/** Finds the operation of a REST request: method, path, then whichever asks for most of what is there. */
+export class RestRouter {
+  readonly #routes: readonly Route[];
+
+  constructor(operations: Iterable<Operation>) {
+    this.#routes = [...operations].flatMap((operation) => (operation.http === undefined ? [] : [toRoute(operation)]));
+  }
+
+  find(request: RoutedRequest): { operation: Operation; labels: Record<string, string> } | undefined {
+    let best: { route: Route; labels: Record<string, string>; score: number } | undefined;
+    for (const route of this.#routes) {
+      const labels = match(route, request);
+      if (labels === undefined) continue;
+      const score = specificity(route, request);
+      if (best === undefined || score > best.score) best = { route, labels, score };
+    }
+    if (best === undefined) return undefined;
+    return { operation: best.route.operation, labels: request.bucket === undefined ? best.labels : { ...best.labels, Bucket: request.bucket } };
+  }
+}
+
+function toRoute(operation: Operation): Route {
+  const [path = "/", query = ""] = (operation.http?.uri ?? "/").split("?");
+  const members = operation.input.type === "structure" ? operation.input.members : [];
+  const required = members.filter((member) => member.required);
+  return {
+    operation,
+    segments: path
+      .split("/")
+      .slice(1)
+      .filter((segment) => segment !== ""),
+    // S3's URIs have lost {Bucket}; it stays a label member that no segment names.
+    needsBucket: members.some((member) => member.name === "Bucket" && bindingOf(member) === "label" && !path.includes("{Bucket}")),
+    literals: query
+      .split("&")
+      .filter(Boolean)
+      .map((pair) => [pair.split("=")[0] ?? "", pair.split("=")[1]] as const),
+    requiredQuery: required.filter((member) => bindingOf(member) === "query").map((member) => String(member.traits["httpQuery"])),
+    requiredHeaders: required.filter((member) => bindingOf(member) === "header").map((member) => String(member.traits["httpHeader"]).toLowerCase()),
+  };
+}
+
+function match(route: Route, request: RoutedRequest): Record<string, string> | undefined {
+  if (route.operation.http?.method !== request.method || route.needsBucket !== (request.bucket !== undefined)) return undefined;
+  for (const [name, value] of route.literals) {
+    if (name === "x-id") continue;
+    if (!request.query.has(name) || (value !== undefined && request.query.get(name) !== value)) return undefined;
+  }
+  if (route.requiredQuery.some((name) => !request.query.has(name))) return undefined;
+  if (route.requiredHeaders.some((name) => request.headers[name] === undefined)) return undefined;
+  return matchPath(route.segments, request.path);
+}
+
+function matchPath(segments: readonly string[], path: string): Record<string, string> | undefined {
+  const labels: Record<string, string> = {};
+  let rest = path.startsWith("/") ? path.slice(1) : path;
+  for (const [index, segment] of segments.entries()) {
+    const greedy = /^\{(.+)\+\}$/.exec(segment)?.[1];
+    if (greedy !== undefined) {
+      if (rest === "") return undefined;
+      labels[greedy] = decodeLabel(rest);
+      return labels;
+    }
+    const end = rest.indexOf("/");
+    const part = end < 0 ? rest : rest.slice(0, end);
+    const last = index === segments.length - 1;
+    rest = end < 0 ? "" : rest.slice(end + 1);
+    const label = /^\{(.+)\}$/.exec(segment)?.[1];
+    if (label === undefined ? part !== segment : part === "") return undefined;
+    if (label !== undefined) labels[label] = decodeLabel(part);
+    if (!last && rest === "" && end < 0) return undefined;
+  }
+  return rest === "" ? labels : undefined;
+}
+
+function specificity(route: Route, request: RoutedRequest): number {
+  const id = route.literals.find(([name]) => name === "x-id")?.[1];
+  const asked = route.literals.filter(([name]) => name !== "x-id").length + route.requiredQuery.length + route.requiredHeaders.length;
+  const literalSegments = route.segments.filter((segment) => !segment.startsWith("{")).length;
+  return asked * 100 + literalSegments * 10 + (id !== undefined && request.query.get("x-id") === id ? 5 : 0) + (id === undefined ? 0 : 1);
+}
+
+function decodeLabel(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

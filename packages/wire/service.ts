@@ -1,0 +1,160 @@
+import type { Readable } from "node:stream";
+import { shapeOf, type Shape } from "./shape.ts";
+
+export type Protocol = "awsJson1_0" | "awsJson1_1" | "awsQuery" | "ec2Query" | "restJson1" | "restXml" | "rpcv2Cbor";
+
+/** Who calls, as signature verification found out. */
+export interface Principal {
+  readonly type: "root" | "user" | "assumed-role";
+  readonly arn: string;
+  readonly account: string;
+  /** The unique id that GetCallerIdentity calls UserId. */
+  readonly id: string;
+  /** ARN of the role behind an assumed-role session. */
+  readonly roleArn?: string;
+}
+
+/** What an operation knows of its request besides the input. */
+export interface RequestContext {
+  readonly requestId: string;
+  readonly account: string;
+  readonly region: string;
+  readonly principal: Principal;
+  /** Scheme, host and port by which the caller reached us. */
+  readonly endpoint: string;
+  /** Throws AWS's access-denied error unless the caller may do `action` on `resource`. */
+  readonly authorize: (action: string, resource: string, conditions?: ConditionContext) => void;
+}
+
+/** Values of condition keys, by key. */
+export type ConditionContext = Readonly<Record<string, string | readonly string[]>>;
+
+type OutputOf<O> = Omit<O, "$metadata"> & { $metadata?: { httpStatusCode?: number } };
+type HandlerOf<C> = C extends { readonly input: infer I; resolveMiddleware(...parts: never[]): (...parts: never[]) => Promise<{ output: infer O }> }
+  ? (input: I, context: RequestContext) => OutputOf<O> | Promise<OutputOf<O>>
+  : never;
+
+/** The operations of a service, typed by the SDK's own client module. Each may be missing; an unknown name does not compile. */
+export type Implementation<M> = {
+  [K in keyof M as K extends `${infer Name}Command` ? (Name extends "$" ? never : Name) : never]?: M[K] extends abstract new (
+    ...parts: never[]
+  ) => infer C
+    ? HandlerOf<C>
+    : never;
+};
+
+/** What the schemas do not say about a service. A test compares it with the SDK client's own configuration. */
+export interface ServiceDescriptor {
+  /** The SDK's package name without `@aws-sdk/client-`. */
+  readonly id: string;
+  readonly signingName: string;
+  readonly iamPrefix: string;
+  readonly protocols: readonly Protocol[];
+  readonly version: string;
+  readonly targetPrefix: string;
+  readonly xmlNamespace: string;
+}
+
+/** One resource and action that a call needs leave for. */
+export interface Permission {
+  readonly action: string;
+  readonly resource: string;
+}
+
+/** A service's code, loaded when its first request arrives. */
+export interface ServiceModule {
+  readonly sdk: Readonly<Record<string, unknown>>;
+  readonly operations: Readonly<Record<string, unknown>>;
+  /** The permissions a call needs; a service without it asks for `prefix:Operation` on `*`. */
+  readonly permissions?: (
+    operation: string,
+    input: Readonly<Record<string, unknown>>,
+    place: { account: string; region: string },
+  ) => readonly Permission[];
+}
+
+export type Handler = (input: Record<string, unknown>, context: RequestContext) => unknown;
+
+/** An operation as the wire needs it. */
+export interface Operation {
+  readonly name: string;
+  readonly input: Shape;
+  readonly output: Shape;
+  readonly http: { readonly method: string; readonly uri: string; readonly status: number } | undefined;
+  readonly handler: Handler | undefined;
+}
+
+/** A loaded service: its operations by name and its modelled errors by code. */
+export interface LoadedService {
+  readonly descriptor: ServiceDescriptor;
+  readonly operations: ReadonlyMap<string, Operation>;
+  readonly errors: ReadonlyMap<string, ErrorShape>;
+  readonly permissions: (
+    operation: string,
+    input: Readonly<Record<string, unknown>>,
+    place: { account: string; region: string },
+  ) => readonly Permission[];
+}
+
+export interface ErrorShape {
+  readonly name: string;
+  readonly status: number;
+  readonly queryCode: string;
+  readonly shape: Shape;
+}
+
+/** Operations and errors of an SDK module, joined with the code that answers them. */
+export function loadService(descriptor: ServiceDescriptor, module: ServiceModule): LoadedService {
+  const operations = new Map<string, Operation>();
+  const errors = new Map<string, ErrorShape>();
+  for (const [key, schema] of Object.entries(module.sdk)) {
+    if (!key.endsWith("$") || !Array.isArray(schema)) continue;
+    const name = String(schema[2]);
+    if (schema[0] === 9) operations.set(name, lazyOperation(name, schema, module.operations[name] as Handler | undefined)); // Implementation<M> typed it.
+    if (schema[0] === -3) errors.set(name, errorShape(name, schema));
+  }
+  for (const error of [...errors.values()]) if (!errors.has(error.queryCode)) errors.set(error.queryCode, error);
+  for (const name of Object.keys(module.operations))
+    if (!operations.has(name)) throw new Error(`${descriptor.id} implements ${name}, which the SDK does not know.`);
+  const byDefault = (operation: string) => [{ action: `${descriptor.iamPrefix}:${operation}`, resource: "*" }];
+  return { descriptor, operations, errors, permissions: module.permissions ?? byDefault };
+}
+
+function lazyOperation(name: string, schema: readonly unknown[], handler: Handler | undefined): Operation {
+  const traits = schema[3];
+  const http = typeof traits === "object" && traits !== null && "http" in traits ? (traits.http as [string, string, number]) : undefined; // The SDK's format.
+  const resolve = (index: number) => shapeOf(typeof schema[index] === "function" ? (schema[index] as () => unknown)() : schema[index]); // As above.
+  let input: Shape | undefined;
+  let output: Shape | undefined;
+  return {
+    name,
+    handler,
+    http: http && { method: http[0], uri: http[1], status: http[2] },
+    get input() {
+      return (input ??= resolve(4));
+    },
+    get output() {
+      return (output ??= resolve(5));
+    },
+  };
+}
+
+function errorShape(name: string, schema: readonly unknown[]): ErrorShape {
+  const traits = (typeof schema[3] === "object" && schema[3] !== null ? schema[3] : {}) as {
+    httpError?: number;
+    awsQueryError?: [string, number];
+    error?: string;
+  }; // As above.
+  const status = traits.awsQueryError?.[1] ?? traits.httpError ?? (name === "NotFound" ? 404 : traits.error === "server" ? 500 : 400);
+  let shape: Shape | undefined;
+  return {
+    name,
+    status,
+    queryCode: traits.awsQueryError?.[0] ?? name,
+    get shape() {
+      return (shape ??= shapeOf(schema));
+    },
+  };
+}
+
+export type StreamingBody = Readable;

@@ -1,0 +1,135 @@
+import { newWorld, type World } from "@gantry/testkit";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+describe("a service, on virtual time", () => {
+  it("starts what is wanted and says when it is steady", async () => {
+    const world = newWorld();
+    world.createService({ desiredCount: 3 });
+    await world.clock.advance(30_000);
+    expect(world.runningTasks()).toHaveLength(3);
+    expect(world.service()?.events.map((event) => event.message)).toContain("(service s) has reached a steady state.");
+    expect(world.service()?.deployments[0]?.rolloutState).toBe("COMPLETED");
+  });
+
+  it("replaces a task whose container exits", async () => {
+    const world = newWorld();
+    world.createService({ desiredCount: 2 });
+    await world.clock.advance(30_000);
+    const [victim] = world.runningTasks();
+    world.node.kill(`pod/${victim?.arn.split("/").at(-1)}`);
+    await world.clock.advance(5_000);
+    expect(world.runningTasks()).toHaveLength(2);
+    expect(world.tasks().find((task) => task.arn === victim?.arn)).toMatchObject({ lastStatus: "STOPPED", stopCode: "EssentialContainerExited" });
+  });
+
+  it("rolls to a new version without ever having fewer than the minimum", async () => {
+    const world = newWorld();
+    world.createService({ desiredCount: 4 });
+    await world.clock.advance(30_000);
+    world.deploy("better");
+    let fewest = 4;
+    let most = 0;
+    for (let step = 0; step < 300; step += 1) {
+      await world.clock.advance(100);
+      const active = world.tasks().filter((task) => task.lastStatus === "RUNNING" && task.desiredStatus === "RUNNING");
+      fewest = Math.min(fewest, active.length);
+      most = Math.max(most, world.tasks().filter((task) => task.lastStatus !== "STOPPED" && task.desiredStatus === "RUNNING").length);
+    }
+    expect(fewest).toBeGreaterThanOrEqual(4);
+    expect(most).toBeLessThanOrEqual(8);
+    expect(world.runningTasks().every((task) => task.taskDefinitionArn.includes("better"))).toBe(true);
+    expect(world.service()?.deployments).toHaveLength(1);
+  });
+
+  it("keeps the old version while a new one never starts, slows down, and says why", async () => {
+    const world = newWorld();
+    world.createService({ desiredCount: 2 });
+    await world.clock.advance(30_000);
+    world.node.behaviour = (image) => (image === "bad" ? "fails" : "runs");
+    world.deploy("bad");
+    await world.clock.advance(120_000);
+    expect(world.runningTasks().map((task) => task.taskDefinitionArn)).toEqual([expect.stringContaining("good"), expect.stringContaining("good")]);
+    const messages = world.service()?.events.map((event) => event.message) ?? [];
+    expect(messages.some((message) => message.includes("unable to consistently start tasks successfully"))).toBe(true);
+    expect(messages.some((message) => message.includes("CannotPullContainerError"))).toBe(true);
+    expect(world.tasks().length).toBeLessThan(40);
+  });
+
+  it("rolls back by the circuit breaker, which also sees tasks that crash after they started", async () => {
+    const world = newWorld();
+    world.createService({ desiredCount: 2, circuitBreaker: { enable: true, rollback: true } });
+    await world.clock.advance(30_000);
+    world.node.behaviour = (image) => (image === "bad" ? "crashes" : "runs");
+    world.deploy("bad");
+    await world.clock.advance(120_000);
+    expect(world.runningTasks()).toHaveLength(2);
+    expect(world.runningTasks().every((task) => task.taskDefinitionArn.includes("good"))).toBe(true);
+    expect(world.service()?.events.some((event) => event.message.includes("rolling back to deployment"))).toBe(true);
+  });
+
+  it("scales in and gives the addresses back", async () => {
+    const world = newWorld();
+    world.createService({ desiredCount: 5 });
+    await world.clock.advance(30_000);
+    world.scale(1);
+    await world.clock.advance(60_000);
+    expect(world.runningTasks()).toHaveLength(1);
+    expect(world.store.list("networkInterface").filter((eni) => eni.type === "interface")).toHaveLength(1);
+  });
+
+  it("goes on after a restart at any moment as if there had been none", async () => {
+    const before = newWorld();
+    before.createService({ desiredCount: 3 });
+    await before.clock.advance(250);
+    await before.stop();
+    const after = newWorld({ store: before.store, clock: before.clock, seed: 2 });
+    await after.clock.advance(60_000);
+    expect(after.runningTasks()).toHaveLength(3);
+    expect(after.tasks()).toHaveLength(3);
+  });
+});
+
+/** Laws that hold in every history, at every moment. */
+function checkLaws(world: World): void {
+  const live = world.tasks().filter((task) => task.lastStatus !== "STOPPED");
+  const addresses = world.store.list("networkInterface").map((eni) => eni.privateIp);
+  expect(new Set(addresses).size, "an address belongs to one").toBe(addresses.length);
+  const interfaces = live.flatMap((task) => task.placement?.networkInterfaceId ?? []);
+  expect(new Set(interfaces).size, "an interface belongs to one task").toBe(interfaces.length);
+}
+
+const fault = fc.oneof(
+  fc.record({ type: fc.constant("kill" as const), which: fc.nat(9) }),
+  fc.record({ type: fc.constant("scale" as const), to: fc.integer({ min: 0, max: 6 }) }),
+  fc.record({ type: fc.constant("deploy" as const), image: fc.constantFrom("v1", "v2", "v3") }),
+  fc.record({ type: fc.constant("wait" as const), ms: fc.integer({ min: 1, max: 5_000 }) }),
+);
+
+describe("whatever happens", () => {
+  it(
+    "the laws hold and it converges",
+    () =>
+      fc.assert(
+        fc.asyncProperty(fc.array(fault, { maxLength: 12 }), async (faults) => {
+          const world = newWorld();
+          world.createService({ desiredCount: 3 });
+          let wanted = 3;
+          for (const each of faults) {
+            if (each.type === "kill") world.node.kill([...world.node.pods.keys()][each.which] ?? "");
+            if (each.type === "scale") world.scale((wanted = each.to));
+            if (each.type === "deploy") world.deploy(each.image);
+            await world.clock.advance(each.type === "wait" ? each.ms : 20);
+            checkLaws(world);
+          }
+          await world.clock.advance(10 * 60_000);
+          checkLaws(world);
+          expect(world.runningTasks()).toHaveLength(wanted);
+          expect(world.service()?.deployments).toHaveLength(1);
+          await world.stop();
+        }),
+        { numRuns: 15, seed: 20261124 },
+      ),
+    60_000,
+  );
+});

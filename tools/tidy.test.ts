@@ -1,0 +1,79 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const ROOT = resolve(import.meta.dirname, "..");
+const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "*.ts", "*.tsx"], { cwd: ROOT, encoding: "utf8" })
+  .split("\n")
+  .filter(Boolean);
+const sources = files.filter((file) => /^(packages|apps)\//.test(file) && !file.endsWith(".test.ts"));
+const text = (file: string): string => readFileSync(join(ROOT, file), "utf8");
+const importsOf = (file: string): readonly string[] => [...text(file).matchAll(/from "([^"]+)"/g)].map((match) => match[1] ?? "");
+const LINES_MAX = 400;
+
+/** Files that break a law, each with what breaks it. */
+const offenders = (candidates: readonly string[], breaks: (file: string) => boolean): readonly string[] => candidates.filter(breaks);
+
+describe("the laws of the house", () => {
+  it("keeps every file within the wall", () => expect(offenders(files, (file) => text(file).split("\n").length > LINES_MAX)).toEqual([]));
+
+  it("lets api and controllers meet only in state", () => {
+    expect(
+      offenders(
+        sources.filter((file) => file.startsWith("packages/api/")),
+        (file) => importsOf(file).some((from) => from.startsWith("@gantry/controllers") || from.startsWith("@gantry/agent")),
+      ),
+    ).toEqual([]);
+    expect(
+      offenders(
+        sources.filter((file) => file.startsWith("packages/controllers/")),
+        (file) => importsOf(file).some((from) => from.startsWith("@gantry/api") || from === "@gantry/agent"),
+      ),
+    ).toEqual([]);
+  });
+
+  it("keeps the kernel free of everything of ours", () => {
+    expect(
+      offenders(
+        sources.filter((file) => file.startsWith("packages/kernel/")),
+        (file) => importsOf(file).some((from) => from.startsWith("@gantry/")),
+      ),
+    ).toEqual([]);
+  });
+
+  it("lets time and chance in by the door alone", () => {
+    const banned = /(?<!\.)\b(?:Date\.now\(|setTimeout\(|setInterval\(|Math\.random\(|randomUUID\()/;
+    const doors = ["packages/kernel/clock.ts", "apps/cli/demo/resources.ts", "packages/testkit/world.ts", "packages/agent/engine/engine-suite.ts"];
+    expect(
+      offenders(
+        sources.filter((file) => !doors.includes(file)),
+        (file) => banned.test(text(file)),
+      ),
+    ).toEqual([]);
+  });
+
+  it("lets only the engine's folder know Docker's API, and only the proxy's folder HAProxy", () => {
+    const agent = sources.filter((file) => file.startsWith("packages/agent/"));
+    expect(
+      offenders(
+        agent.filter((file) => !file.includes("/engine/docker/")),
+        (file) => text(file).includes("/containers/"),
+      ),
+    ).toEqual([]);
+    expect(
+      offenders(
+        agent.filter((file) => !file.includes("/haproxy/")),
+        (file) => /\bserver-state-file\b|show stat/.test(text(file)),
+      ),
+    ).toEqual([]);
+  });
+
+  it("opens every room with three sentences", () => {
+    const doors = sources.filter((file) => /^packages\/[^/]+\/index\.ts$/.test(file));
+    expect(offenders(doors, (file) => !text(file).trimStart().startsWith("/**"))).toEqual([]);
+  });
+
+  it("has no default exports but where a tool wants one", () =>
+    expect(offenders(sources, (file) => /^export default/m.test(text(file)))).toEqual([]));
+});

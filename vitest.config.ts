@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config";
+
+/** unit: nothing but this process, in seconds. docker: a real engine. e2e: the shipped commands, real clients, a real browser. */
+export default defineConfig({
+  test: {
+    reporters: ["default", "./tools/closing-line-reporter.ts"],
+    projects: [
+      { test: { name: "unit", include: ["packages/**/*.test.ts", "apps/**/*.test.ts", "examples/**/*.test.ts", "tools/**/*.test.ts", "test/simulation/**/*.test.ts"], testTimeout: 20_000 } },
+      { test: { name: "docker", include: ["test/docker/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 180_000, fileParallelism: false } },
+      { test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], testTimeout: 300_000, hookTimeout: 600_000, fileParallelism: false, sequence: { groupOrder: 1 } } },
+    ],
+  },
+});
