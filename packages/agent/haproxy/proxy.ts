@@ -40,6 +40,8 @@ export class Proxy {
   #applied = "";
   /** What is in effect. */
   #assignment: BalancersAssignment | undefined;
+  /** Odd while health is handed from one worker to the next: what the first says meanwhile, the second may not know. */
+  #handovers = 0;
 
   constructor(deps: ProxyDeps) {
     this.#deps = deps;
@@ -69,9 +71,14 @@ export class Proxy {
       this.#assignment = assignment;
       return;
     }
-    await this.#write(configuration, fingerprint, running);
-    if (running) await this.#reload(fingerprint);
-    else await this.#start();
+    this.#handovers += 1;
+    try {
+      await this.#write(configuration, fingerprint, running);
+      if (running) await this.#reload(fingerprint);
+      else await this.#start();
+    } finally {
+      this.#handovers += 1;
+    }
     this.#applied = fingerprint;
     this.#assignment = assignment;
   }
@@ -80,6 +87,7 @@ export class Proxy {
   async observe(): Promise<BalancersObservation | undefined> {
     const assignment = this.#assignment;
     if (assignment === undefined) return { targets: [], hostPorts: {} };
+    const handovers = this.#handovers;
     let stats: ReadonlyMap<string, ServerStat>;
     let leaving = false;
     try {
@@ -89,6 +97,8 @@ export class Proxy {
       this.#deps.log.debug("The proxy does not answer", { reason: messageOf(thrown) });
       return undefined;
     }
+    // A target that only the old worker saw pass must not make another drain: the new one would have none to send to.
+    if (handovers % 2 === 1 || handovers !== this.#handovers) return undefined;
     const targets = assignment.targetGroups.flatMap((group) =>
       group.targets.map((target) => observeTarget(group.arn, target, stats.get(`${backendName(group.arn)}/${serverName(target)}`), leaving)),
     );

@@ -5,6 +5,9 @@ import { pauseSpec, type Naming } from "../naming.ts";
 import { renderRouterRules, type Transit } from "./ruleset.ts";
 import type { Shell } from "./shell.ts";
 
+/** Set by us: a bridge without one takes the lowest address of its ports, and with every port that comes or goes tasks would lose their gateway until they ask again. */
+const GATEWAY_MAC = "02:67:61:6e:74:01";
+
 /** A VPC's router as it stands on this node. */
 export interface Router {
   readonly vpcId: string;
@@ -103,7 +106,7 @@ export class VpcRouters {
         nsenter -t ${pid} -n sh -ec "
           ip link set lo up
           ip link del br0 2>/dev/null || true
-          ip link add br0 type bridge forward_delay 0
+          ip link add br0 address ${GATEWAY_MAC} type bridge forward_delay 0
           ip link set br0 up
           ip addr add 100.64.$a.$((b + 1))/30 dev up0
           ip link set up0 up
