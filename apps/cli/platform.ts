@@ -20,6 +20,7 @@ export interface PlatformDeps {
 }
 
 interface Health {
+  readonly instance: string;
   readonly pid: number;
   readonly agents: readonly { readonly nodeId: string; readonly pid: number }[];
 }
@@ -48,10 +49,16 @@ export async function takeDown(deps: PlatformDeps, folder: string, purge: boolea
   if (purge) rmSync(folder, { recursive: true, force: true });
 }
 
+/** The instance's own control plane, where it runs; what else listens on its port is not it. */
 export async function healthOf(settings: InstanceSettings): Promise<Health | undefined> {
+  const health = await whoAnswers(settings.port);
+  return health?.instance === settings.instance ? health : undefined;
+}
+
+async function whoAnswers(port: number): Promise<Health | undefined> {
   try {
-    const response = await fetch(`http://127.0.0.1:${settings.port}/gantry/health`, { signal: AbortSignal.timeout(2_000) });
-    return (await response.json()) as Health; // Our own control plane's answer.
+    const response = await fetch(`http://127.0.0.1:${port}/gantry/health`, { signal: AbortSignal.timeout(2_000) });
+    return (await response.json()) as Health; // A control plane's answer; anything else fails to be read.
   } catch {
     return undefined;
   }
@@ -123,6 +130,11 @@ export async function ensureDatabaseImage(deps: PlatformDeps, settings: Instance
 }
 
 async function startControlPlane(deps: PlatformDeps, settings: InstanceSettings): Promise<void> {
+  const other = await whoAnswers(settings.port);
+  if (other !== undefined)
+    throw new UserError(
+      `Port ${settings.port} is another Gantry's (instance ${other.instance}, process ${other.pid}): take that one down, or give this one a port of its own with --port.`,
+    );
   const log = openSync(join(settings.folder, "control-plane.log"), "a", 0o600);
   const child = spawn(process.execPath, [join(PROJECT, "apps/control-plane/main.ts"), settings.folder], {
     detached: true,
@@ -139,8 +151,13 @@ async function startControlPlane(deps: PlatformDeps, settings: InstanceSettings)
 }
 
 function lastProblem(settings: InstanceSettings): string {
-  const lines = readFileSync(join(settings.folder, "control-plane.log"), "utf8").trim().split("\n");
-  return lines.at(-1)?.slice(0, 400) ?? "it said nothing";
+  const last = readFileSync(join(settings.folder, "control-plane.log"), "utf8").trim().split("\n").at(-1) ?? "";
+  try {
+    const { message, reason } = JSON.parse(last) as { message?: string; reason?: string }; // Our own log line.
+    return [message, reason].filter((part) => part !== undefined).join(": ");
+  } catch {
+    return last === "" ? "it said nothing" : last.slice(0, 400);
+  }
 }
 
 async function startAgent(deps: PlatformDeps, settings: InstanceSettings, image: string): Promise<void> {

@@ -92,7 +92,9 @@ const gateway = new NodeGateway({
 const server = newHttpServer(async (request, response, continueWith) => {
   if (request.url === "/gantry/health") {
     response.writeHead(200, { "content-type": "application/json" });
-    response.end(JSON.stringify({ status: "ok", pid: process.pid, agents: gateway.agent === undefined ? [] : [gateway.agent] }));
+    response.end(
+      JSON.stringify({ status: "ok", instance: settings.instance, pid: process.pid, agents: gateway.agent === undefined ? [] : [gateway.agent] }),
+    );
     return;
   }
   if (request.url === "/gantry/status") {

@@ -96,7 +96,7 @@ export function startLoop(url: string, path: string, clients = 4) {
     while (!going.signal.aborted) {
       const answer = await get(url, { path, agent }).catch((thrown: Error) => ({ status: 0, body: thrown.message }));
       count += 1;
-      if (answer.status !== 200) failures.push(`${answer.status} ${answer.body.slice(0, 100)}`);
+      if (answer.status !== 200) failures.push(`${new Date().toISOString()} ${answer.status} ${answer.body.slice(0, 100)}`);
       await new Promise((done) => setTimeout(done, 5));
     }
     agent.destroy();

@@ -71,6 +71,7 @@ function renderGlobal(options: RenderOptions): readonly string[] {
     "global",
     `  stats socket ${options.folder}/run/admin.sock mode 600 level admin expose-fd listeners`,
     `  server-state-file ${options.folder}/servers.state`,
+    "  log stdout format raw daemon",
     "  hard-stop-after 60s",
     "  max-spread-checks 10",
     `  maxconn ${options.connectionsMax}`,
@@ -79,6 +80,10 @@ function renderGlobal(options: RenderOptions): readonly string[] {
     "",
     "defaults",
     "  mode http",
+    // Health changes and what went wrong alone: `docker logs` of the proxy says why a request failed.
+    "  log global",
+    "  option httplog",
+    "  option dontlog-normal",
     "  timeout connect 1s",
     "  timeout client 60s",
     "  timeout server 60s",
@@ -99,11 +104,15 @@ function renderFrontend(balancer: Balancer, listener: BalancerListener, all: rea
   const hostPort = context.options.hostPortOf(balancer, listener);
   const alone = hostPort !== undefined && usersOf(hostPort, all, context).length === 1;
   const tls = listener.tls ? ` ssl crt-list ${certificateList(balancer, [listener], context)} alpn h2,http/1.1` : "";
+  const name = frontendName(balancer, listener);
   return [
-    `frontend ${frontendName(balancer, listener)}`,
+    ...renderHandover(name, context),
+    `frontend ${name}`,
+    `  bind ${handoverSocket(name, context)} accept-proxy`,
     ...balancer.addresses.map((address) => `  bind ${address}:${listener.port} namespace ${balancer.vpcId}${tls}`),
     ...(alone ? [`  bind 127.0.0.1:${hostPort}${tls}`] : []),
     `  timeout client ${balancer.idleTimeoutSeconds}s`,
+    ...renderLeaving(name),
     ...renderHeaders(listener.tls, listener.port),
     ...renderRules(listener, `r`, "", context),
     "",
@@ -130,9 +139,13 @@ function renderSharedFrontends(balancers: readonly Balancer[], context: Context)
             context,
           )} alpn h2,http/1.1`
         : "";
+      const name = `host_${port}`;
       return [
-        `frontend host_${port}`,
+        ...renderHandover(name, context),
+        `frontend ${name}`,
+        `  bind ${handoverSocket(name, context)} accept-proxy`,
         `  bind 127.0.0.1:${port}${tls}`,
+        ...renderLeaving(name),
         ...renderHeaders(first.listener.tls, first.listener.port),
         ...users.map(({ balancer }, index) => `  acl is_${index} req.hdr(host),host_only,lower -m str ${balancer.dnsName.toLowerCase()}`),
         ...users.flatMap(({ listener }, index) =>
@@ -156,6 +169,26 @@ function usersOf(port: number, balancers: readonly Balancer[], context: Context)
   return balancers.flatMap((balancer) =>
     balancer.listeners.filter((listener) => context.options.hostPortOf(balancer, listener) === port).map((listener) => ({ balancer, listener })),
   );
+}
+
+/**
+ * A worker that is told to leave closes its namespaces at once and can open no connection to a target any more: what
+ * still reaches it by a kept connection is passed on, as it came, to the worker that took over (docs/decisions/0006).
+ */
+function renderHandover(name: string, context: Context): readonly string[] {
+  return [`backend handover_${name}`, `  server next ${handoverSocket(name, context)} send-proxy-v2`, ""];
+}
+
+function renderLeaving(name: string): readonly string[] {
+  return [
+    "  http-request set-var(txn.leaving) bool(true) if { stopping }",
+    "  http-request allow if { var(txn.leaving) -m found }",
+    `  use_backend handover_${name} if { var(txn.leaving) -m found }`,
+  ];
+}
+
+function handoverSocket(name: string, context: Context): string {
+  return `unix@${context.options.folder}/run/${name}.sock`;
 }
 
 /** Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html */

@@ -1,6 +1,6 @@
 import type { Assignment, NodeSettings, PodObservation, ToAgent, ToControlPlane } from "@gantry/agent-protocol";
 import { Controller, messageOf, type Reconciler } from "@gantry/kernel";
-import type { Change, Kind } from "@gantry/state";
+import type { Change, Kind, Transaction } from "@gantry/state";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { balancersAssignment } from "../load-balancer/balancers-assignment.ts";
 import { recordBalancers } from "../load-balancer/record-balancers.ts";
@@ -16,6 +16,11 @@ export interface NodeGatewayDeps extends ControllerDeps {
   readonly takeLogs: (message: Extract<ToControlPlane, { type: "logs" }>) => string | undefined;
   /** Makes an image that no registry has. */
   readonly provideImage: (image: string) => Promise<void>;
+}
+
+/** A new agent may have to start everything again: what is not up yet is not unhealthy. */
+function beginGraceAnew(tx: Transaction, now: number): void {
+  for (const task of tx.list("task")) if (task.lastStatus === "RUNNING") tx.put("task", task.arn, { ...task, runningSince: now });
 }
 
 /** A connected agent, as the gateway talks to it. */
@@ -83,15 +88,18 @@ export class NodeGateway {
       case "hello":
         connection.nodeId = message.nodeId;
         connection.pid = message.pid;
-        store.transact((tx) =>
+        store.transact((tx) => {
+          const known = tx.get("node", message.nodeId);
           tx.put("node", message.nodeId, {
             id: message.nodeId,
             hostname: message.hostname,
             cpu: message.cpu,
             memoryMiB: message.memoryMiB,
-            registeredAt: tx.get("node", message.nodeId)?.registeredAt ?? clock.now(),
-          }),
-        );
+            registeredAt: known?.registeredAt ?? clock.now(),
+            agentPid: message.pid,
+          });
+          if (known?.agentPid !== message.pid) beginGraceAnew(tx, clock.now());
+        });
         log.info("Node connected", { nodeId: message.nodeId, hostname: message.hostname });
         this.#sync();
         return;

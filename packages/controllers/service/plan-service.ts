@@ -135,14 +135,19 @@ export function isHealthy(each: ServiceTask, service: ServiceRecord, now: number
   if (each.hasHealthCheck && task.health !== "HEALTHY") return false;
   const hasBalancer = service.deployments.find((deployment) => deployment.id === task.deploymentId)?.loadBalancers.length ?? 0;
   if (hasBalancer > 0) return each.targets.length >= hasBalancer && each.targets.every((state) => state === "healthy");
-  return each.hasHealthCheck || now - (task.startedAt ?? now) >= STABLE_AFTER_MS;
+  return each.hasHealthCheck || now - (runningSince(task) ?? now) >= STABLE_AFTER_MS;
 }
 
 /** To be replaced: a check of it failed and its grace is over. */
 function isUnhealthy(each: ServiceTask, service: ServiceRecord, now: number): boolean {
   const { task } = each;
-  if (task.lastStatus !== "RUNNING" || now - (task.startedAt ?? now) < service.spec.healthCheckGracePeriodSeconds * 1000) return false;
+  if (task.lastStatus !== "RUNNING" || now - (runningSince(task) ?? now) < service.spec.healthCheckGracePeriodSeconds * 1000) return false;
   return task.health === "UNHEALTHY" || each.targets.includes("unhealthy");
+}
+
+/** Its grace begins anew where its containers were started again: after the platform was down, or the machine. */
+function runningSince(task: TaskRecord): number | undefined {
+  return task.runningSince ?? task.startedAt;
 }
 
 function unhealthyReason(each: ServiceTask, primary: DeploymentRecord): string {
@@ -201,9 +206,9 @@ function planDraining(service: ServiceRecord, active: readonly ServiceTask[], al
 function lookAgain(service: ServiceRecord, view: View, now: number, launchInMs: number | undefined): number | undefined {
   const waits = launchInMs === undefined ? [] : [launchInMs];
   for (const each of [...view.own, ...view.old]) {
-    if (each.task.lastStatus !== "RUNNING" || each.task.startedAt === undefined) continue;
-    for (const at of [each.task.startedAt + STABLE_AFTER_MS, each.task.startedAt + service.spec.healthCheckGracePeriodSeconds * 1000])
-      if (at > now) waits.push(at - now);
+    const since = runningSince(each.task);
+    if (each.task.lastStatus !== "RUNNING" || since === undefined) continue;
+    for (const at of [since + STABLE_AFTER_MS, since + service.spec.healthCheckGracePeriodSeconds * 1000]) if (at > now) waits.push(at - now);
   }
   return waits.length === 0 ? undefined : Math.min(...waits);
 }

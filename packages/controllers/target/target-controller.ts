@@ -68,9 +68,10 @@ export function recordTargetHealth(tx: Transaction, observations: readonly Targe
   }
 }
 
-/** A new target is unhealthy only once it could have failed as often in a row as its threshold says. */
+/** A target that is new, or whose task was started again, is unhealthy only once it could have failed as often in a row as its threshold says. */
 function isStillInitial(tx: Transaction, target: TargetRecord, seen: TargetObservation, now: number): boolean {
-  if (target.state !== "initial" || seen.health !== "unhealthy") return false;
+  if (seen.health !== "unhealthy") return false;
   const check = tx.get("targetGroup", target.targetGroupArn)?.healthCheck;
-  return check !== undefined && now - target.registeredAt < check.unhealthyThreshold * check.intervalSeconds * 1000;
+  const since = Math.max(target.registeredAt, tx.get("task", target.taskArn ?? "")?.runningSince ?? 0);
+  return check !== undefined && now - since < check.unhealthyThreshold * check.intervalSeconds * 1000;
 }

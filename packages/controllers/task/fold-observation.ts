@@ -44,6 +44,7 @@ export function foldObservation(
     pullStartedAt: task.pullStartedAt ?? observation.pullStartedAt,
     pullStoppedAt: task.pullStoppedAt ?? observation.pullStoppedAt,
     startedAt: task.startedAt ?? (observation.phase === "running" ? now : observation.startedAt),
+    runningSince: Math.max(observation.startedAt ?? 0, task.runningSince ?? 0) || undefined,
     stoppingAt: task.stoppingAt ?? (observation.phase === "stopping" || stopped ? now : undefined),
     executionStoppedAt: task.executionStoppedAt ?? observation.executionStoppedAt,
     stoppedAt: stopped ? now : undefined,

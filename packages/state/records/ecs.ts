@@ -223,6 +223,8 @@ export interface TaskRecord extends Placed {
   readonly pullStartedAt: number | undefined;
   readonly pullStoppedAt: number | undefined;
   readonly startedAt: number | undefined;
+  /** When its containers were last started; later than `startedAt` after the platform was down. */
+  readonly runningSince: number | undefined;
   readonly stoppingAt: number | undefined;
   readonly executionStoppedAt: number | undefined;
   readonly stoppedAt: number | undefined;

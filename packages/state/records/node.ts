@@ -5,4 +5,6 @@ export interface NodeRecord {
   readonly cpu: number;
   readonly memoryMiB: number;
   readonly registeredAt: number;
+  /** The process that last said hello. */
+  readonly agentPid: number;
 }

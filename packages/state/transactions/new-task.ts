@@ -56,6 +56,7 @@ export function newTask(
     pullStartedAt: undefined,
     pullStoppedAt: undefined,
     startedAt: undefined,
+    runningSince: undefined,
     stoppingAt: undefined,
     executionStoppedAt: undefined,
     stoppedAt: undefined,
