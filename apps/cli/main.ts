@@ -1,9 +1,11 @@
+import { join } from "node:path";
 import { messageOf, SystemClock } from "@gantry/kernel";
 import { stateFolder } from "@gantry/control-plane";
 import { printEnvironment } from "./env.ts";
-import { bringUp, takeDown } from "./platform.ts";
+import { ensureDocker } from "./docker.ts";
+import { bringUp, PROJECT, takeDown } from "./platform.ts";
 import { Progress } from "./progress.ts";
-import { UserError } from "./run.ts";
+import { runVisibly, UserError } from "./run.ts";
 import { printStatus } from "./status.ts";
 
 const USAGE = `gantry: a managed container platform that you own
@@ -13,6 +15,7 @@ const USAGE = `gantry: a managed container platform that you own
   gantry down              stop it and keep its data     [--purge: and remove all of it]
   gantry status            what runs, and where          [--json]
   gantry test              all checks and all tests
+  gantry bench [NAME…]     how fast it is, against a baseline of the same run   [--json]
   gantry env               how to point the AWS CLI at it: eval "$(gantry env)"
 
   Everywhere: --state-dir DIR (else $GANTRY_HOME, else ~/.gantry)
@@ -51,6 +54,9 @@ async function main(parameters: readonly string[]): Promise<number> {
       return 0;
     case "test":
       return (await import("./test-command.ts")).runTests({ clock, progress });
+    case "bench":
+      await ensureDocker({ clock, progress });
+      return runVisibly(process.execPath, [join(PROJECT, "bench/main.ts"), ...parameters.slice(1)]);
     case "status":
       return printStatus(folder, json);
     case "env":

@@ -1,13 +1,14 @@
 import { createHmac } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { createServer as createTlsServer } from "node:https";
+import { flushCompileCache } from "node:module";
 import { join } from "node:path";
 import { registerServices } from "@gantry/api";
 import { credentialSource, policyDecider } from "@gantry/api/iam/principals";
 import { BlobStore, LogStore, ObjectStore } from "@gantry/content";
 import { NodeGateway, schedulerController, serviceController, targetController, taskController, warmPoolController } from "@gantry/controllers";
-import { buildDebianImage, databaseRecipe, wellKnownRecipes } from "@gantry/images";
-import { Controller, jsonLogger, messageOf, newVault, randomIds, SystemClock } from "@gantry/kernel";
+import { databaseRecipe, provideImage, wellKnownRecipes } from "@gantry/images";
+import { Controller, jsonLogger, messageOf, newVault, randomIds, sleep, SystemClock } from "@gantry/kernel";
 import { Registry } from "@gantry/registry";
 import { SqliteStore } from "@gantry/state";
 import { Dispatcher, importSdkSchemasOnly, newHttpServer } from "@gantry/wire";
@@ -18,6 +19,8 @@ import { ensureAuthority, secureContexts } from "./certificates.ts";
 import { CONSOLE_PAGE } from "./console-page.ts";
 import { ensureRootCredentials } from "./root-credentials.ts";
 import { ensureInstance, ensureSecretFile, stateFolder } from "./settings.ts";
+
+const WARM_DELAY_MS = 500;
 
 // The control plane, put together top to bottom. Everything it is given comes from the state folder.
 const folder = stateFolder(process.argv[2]);
@@ -84,7 +87,7 @@ const gateway = new NodeGateway({
   provideImage: async (image) => {
     const recipe = wellKnownRecipes.find((each) => each.tag === image || each.tag === `${image}:latest`);
     if (recipe === undefined) throw new Error(`No registry answers, and there is no recipe for ${image}.`);
-    await buildDebianImage(recipe, imageOptions);
+    await provideImage(recipe, imageOptions);
   },
 });
 
@@ -143,5 +146,7 @@ async function stop(): Promise<void> {
   objects.close();
   process.exit(0);
 }
-// What the first requests need is loaded once the port answers.
+// What no request has asked for yet is loaded once the first have been answered.
+await sleep(clock, WARM_DELAY_MS);
 await dispatcher.warm();
+flushCompileCache();

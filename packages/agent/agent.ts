@@ -359,7 +359,8 @@ export class Agent {
   }
 
   async #requestImage(image: string): Promise<void> {
-    if (!this.#tell({ type: "imageWanted", image })) throw new Error("The control plane is away.");
+    // Whoever wants an image that is being made waits for it with the first who asked.
+    if (!this.#imageWaits.has(image) && !this.#tell({ type: "imageWanted", image })) throw new Error("The control plane is away.");
     const problem = await new Promise<string | undefined>((resolve) => {
       const timer = this.#deps.clock.after(IMAGE_WAIT_MS, () => resolve("The image was not made in time."));
       const waits = this.#imageWaits.get(image) ?? [];

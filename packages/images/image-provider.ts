@@ -5,11 +5,27 @@ import type { ImageRecipe } from "./recipes.ts";
 
 const run = promisify(execFile);
 
-/** Brings an image to the engine: it is there, or it is pulled, or it is built. Says which. */
-export async function provideImage(
+type Provided = "present" | "pulled" | "built";
+
+const underway = new Map<string, Promise<Provided>>();
+
+/** Brings an image to the engine: it is there, or it is pulled, or it is built. Says which. Whoever asks meanwhile waits with the first. */
+export function provideImage(
   recipe: ImageRecipe,
   options: { cacheFolder: string; label: string; prepare?: (root: string) => Promise<void> },
-): Promise<"present" | "pulled" | "built"> {
+): Promise<Provided> {
+  let provided = underway.get(recipe.tag);
+  if (provided === undefined) {
+    provided = provide(recipe, options).finally(() => underway.delete(recipe.tag));
+    underway.set(recipe.tag, provided);
+  }
+  return provided;
+}
+
+async function provide(
+  recipe: ImageRecipe,
+  options: { cacheFolder: string; label: string; prepare?: (root: string) => Promise<void> },
+): Promise<Provided> {
   if (await hasImage(recipe.tag)) return "present";
   if (recipe.upstream !== undefined && (await pulls(recipe.upstream))) return "pulled";
   await buildDebianImage(recipe, options);

@@ -180,11 +180,7 @@ function renderHandover(name: string, context: Context): readonly string[] {
 }
 
 function renderLeaving(name: string): readonly string[] {
-  return [
-    "  http-request set-var(txn.leaving) bool(true) if { stopping }",
-    "  http-request allow if { var(txn.leaving) -m found }",
-    `  use_backend handover_${name} if { var(txn.leaving) -m found }`,
-  ];
+  return ["  http-request allow if { stopping }", `  use_backend handover_${name} if { stopping }`];
 }
 
 function handoverSocket(name: string, context: Context): string {
@@ -198,7 +194,7 @@ function renderHeaders(tls: boolean, port: number): readonly string[] {
     "  http-request set-header X-Forwarded-For %[src] if !{ req.fhdr(x-forwarded-for) -m found }",
     `  http-request set-header X-Forwarded-Proto ${tls ? "https" : "http"}`,
     `  http-request set-header X-Forwarded-Port ${port}`,
-    '  http-request set-header X-Amzn-Trace-Id "Root=1-%[date,hex,bytes(8,8),lower]-%[uuid,bytes(24,12)]%[uuid,bytes(24,12)]" if !{ req.hdr(x-amzn-trace-id) -m found }',
+    '  http-request set-header X-Amzn-Trace-Id "Root=1-%[date,hex,bytes(8,8),lower]-%[rand,hex,bytes(8,8),lower]%[rand,hex,bytes(8,8),lower]%[rand,hex,bytes(8,8),lower]" if !{ req.hdr(x-amzn-trace-id) -m found }',
     // A request that changes something is never sent twice.
     "  http-request disable-l7-retry if !METH_GET",
   ];
@@ -211,36 +207,44 @@ function renderRules(listener: BalancerListener, prefix: string, guard: string, 
     const name = `${prefix}${index}`;
     const acls = rule.conditions.map((condition, part) => ({ acl: `${name}_${part}`, tests: renderCondition(condition) }));
     lines.push(...acls.flatMap(({ acl, tests }) => tests.map((test) => `  acl ${acl} ${test}`)));
-    lines.push(`  http-request set-var(txn.rule) str(${name}) if ${guard}!{ var(txn.rule) -m found } ${acls.map(({ acl }) => acl).join(" ")}`);
+    const unmatched = index === 0 ? "" : "!{ var(txn.rule) -m found } ";
+    lines.push(`  http-request set-var(txn.rule) str(${name}) if ${guard}${unmatched}${acls.map(({ acl }) => acl).join(" ")}`);
     actions.push({ name, action: rule.action });
   }
-  lines.push(`  http-request set-var(txn.rule) str(${prefix}d) if ${guard}!{ var(txn.rule) -m found }`);
-  actions.push({ name: `${prefix}d`, action: listener.defaultAction });
-  if (actions.some(({ action }) => action.type === "forward")) lines.push("  http-request set-var(txn.dice) rand(1000000)");
-  return [...lines, ...actions.flatMap(({ name, action }) => renderAction(action, `{ var(txn.rule) -m str ${name} }`, context))];
+  const dices = [...actions.map(({ action }) => action), listener.defaultAction].some(
+    (action) => action.type === "forward" && action.targets.filter((target) => target.weight > 0).length > 1,
+  );
+  if (dices) lines.push("  http-request set-var(txn.dice) rand(1000000)");
+  const fallback = listener.rules.length === 0 ? guard.trim() : `${guard}!{ var(txn.rule) -m found }`;
+  return [
+    ...lines,
+    ...actions.flatMap(({ name, action }) => renderAction(action, `{ var(txn.rule) -m str ${name} }`, context)),
+    ...renderAction(listener.defaultAction, fallback, context),
+  ];
 }
 
+/** `when` is a condition, or empty where it always holds. */
 function renderAction(action: BalancerAction, when: string, context: Context): readonly string[] {
+  const only = when === "" ? "" : ` if ${when}`;
   switch (action.type) {
     case "redirect":
-      return [`  http-request redirect code ${action.statusCode} location "${redirectLocation(action)}" if ${when}`];
+      return [`  http-request redirect code ${action.statusCode} location "${redirectLocation(action)}"${only}`];
     case "fixed-response": {
       const file = `body_${hash(action.body)}`;
       context.files[file] = action.body;
-      if (action.body === "") return [`  http-request return status ${action.statusCode} if ${when}`];
-      return [
-        `  http-request return status ${action.statusCode} content-type "${action.contentType}" file ${context.options.folder}/${file} if ${when}`,
-      ];
+      if (action.body === "") return [`  http-request return status ${action.statusCode}${only}`];
+      return [`  http-request return status ${action.statusCode} content-type "${action.contentType}" file ${context.options.folder}/${file}${only}`];
     }
     case "forward": {
       const live = action.targets.filter((target) => target.weight > 0 && context.known.has(target.targetGroupArn));
       const total = live.reduce((sum, target) => sum + target.weight, 0);
-      if (total === 0) return [`  http-request return status 503 if ${when}`];
+      if (total === 0) return [`  http-request return status 503${only}`];
       let sum = 0;
       return live.map((target, index) => {
         sum += target.weight;
-        const share = index === live.length - 1 ? "" : ` { var(txn.dice) -m int lt ${Math.round((sum / total) * 1_000_000)} }`;
-        return `  use_backend ${backendName(target.targetGroupArn)} if ${when}${share}`;
+        const share = index === live.length - 1 ? "" : `{ var(txn.dice) -m int lt ${Math.round((sum / total) * 1_000_000)} }`;
+        const condition = [when, share].filter((part) => part !== "").join(" ");
+        return `  use_backend ${backendName(target.targetGroupArn)}${condition === "" ? "" : ` if ${condition}`}`;
       });
     }
   }

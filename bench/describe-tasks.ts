@@ -1,0 +1,80 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { DescribeTasksCommand } from "@aws-sdk/client-ecs";
+import type { HttpRequest } from "@smithy/types";
+import { sleep } from "@gantry/kernel";
+import { ensureLoadGenerator, load } from "./load.ts";
+import type { Bench, Question } from "./question.ts";
+import { prepareTasks } from "./tasks.ts";
+
+const SECONDS = 5;
+const CONNECTIONS = 16;
+const TASKS = 10;
+
+/** Requests a second of a signed DescribeTasks of ten tasks, against a bare Node server that answers as many bytes and does nothing. */
+export const describeTasks: Question = {
+  name: "describe-tasks",
+  async ask(bench) {
+    await ensureLoadGenerator();
+    const signed = await capture(bench);
+    const target = {
+      folder: bench.settings.folder,
+      connections: CONNECTIONS,
+      seconds: SECONDS,
+      method: "POST",
+      headers: signed.headers,
+      body: signed.body,
+    };
+    const floor = createServer((request, response) => {
+      request.resume();
+      request.on("end", () => response.writeHead(200, { "content-type": "application/x-amz-json-1.1" }).end(signed.answer));
+    });
+    await new Promise<void>((done) => floor.listen(0, "127.0.0.1", done));
+    const { port } = floor.address() as AddressInfo; // A listening TCP server has an address.
+    try {
+      const gantry = await load({ ...target, url: `http://127.0.0.1:${bench.settings.port}/` });
+      const bare = await load({ ...target, url: `http://127.0.0.1:${port}/` });
+      if (gantry.failed > 0) throw new Error(`${gantry.failed} requests failed: ${gantry.failures}.`);
+      const against = "a bare Node server";
+      return [
+        {
+          name: "describe-tasks-rate",
+          unit: "requests/s",
+          value: gantry.requestsPerSecond,
+          baseline: bare.requestsPerSecond,
+          against,
+          goal: undefined,
+        },
+        { name: "describe-tasks-p99", unit: "ms", value: gantry.p99Ms, baseline: bare.p99Ms, against, goal: undefined },
+      ];
+    } finally {
+      floor.close();
+      floor.closeAllConnections();
+    }
+  },
+};
+
+/** One DescribeTasks as the SDK signs it, good for five minutes, and its answer. */
+async function capture(bench: Bench): Promise<{ headers: Record<string, string>; body: string; answer: string }> {
+  const { clients, settings, clock } = bench;
+  const start = await prepareTasks(bench);
+  const tasks = [...(await start(TASKS))];
+  const command = new DescribeTasksCommand({ cluster: "bench", tasks });
+  const running = async () =>
+    (await clients.ecs.send(new DescribeTasksCommand({ cluster: "bench", tasks }))).tasks?.every((task) => task.lastStatus === "RUNNING");
+  while (!(await running())) await sleep(clock, 200);
+  let seen: HttpRequest | undefined;
+  command.middlewareStack.add(
+    (next) => async (call) => {
+      seen = call.request as HttpRequest; // What the SDK is about to send.
+      return next(call);
+    },
+    { step: "finalizeRequest", priority: "low", name: "capture" },
+  );
+  await clients.ecs.send(command);
+  if (seen === undefined) throw new Error("The SDK sent nothing.");
+  const { host: _host, "content-length": _length, ...headers } = seen.headers;
+  const body = new TextDecoder().decode(seen.body as Uint8Array); // The SDK's bytes.
+  const answer = await (await fetch(`http://127.0.0.1:${settings.port}/`, { method: "POST", headers, body })).text();
+  return { headers: { ...headers, Host: `127.0.0.1:${settings.port}` }, body, answer };
+}

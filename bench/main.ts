@@ -1,0 +1,75 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openClients } from "@gantry/cli/demo/clients";
+import { bringUp, takeDown } from "@gantry/cli/platform";
+import { Progress } from "@gantry/cli/progress";
+import { UserError } from "@gantry/cli/run";
+import { messageOf, SystemClock } from "@gantry/kernel";
+import { describeTasks } from "./describe-tasks.ts";
+import { loadBalancer } from "./load-balancer.ts";
+import { isMet, ratioOf, type Answer, type Question } from "./question.ts";
+import { runTask } from "./run-task.ts";
+import { start } from "./start.ts";
+
+const QUESTIONS: readonly Question[] = [runTask, describeTasks, start, loadBalancer];
+const REGION = "eu-south-1";
+const PORT = 14_566;
+
+// Asks the questions that were named, or all, of an instance made for it; what each answers is one line.
+const clock = new SystemClock();
+const progress = new Progress(clock, (text) => process.stderr.write(text));
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (thrown) {
+  process.stderr.write(`gantry: ${messageOf(thrown)}\n`);
+  process.exitCode = 1;
+}
+
+async function main(parameters: readonly string[]): Promise<number> {
+  const json = parameters.includes("--json");
+  const names = parameters.filter((parameter) => !parameter.startsWith("--"));
+  const unknown = names.find((name) => !QUESTIONS.some((question) => question.name === name));
+  if (unknown !== undefined)
+    throw new UserError(`There is no benchmark "${unknown}": there are ${QUESTIONS.map((question) => question.name).join(", ")}.`);
+  const folder = mkdtempSync(join(tmpdir(), "gantry-bench-"));
+  const deps = { clock, progress };
+  const settings = await bringUp(deps, folder, PORT);
+  const bench = { settings, clients: openClients(settings, REGION), clock, region: REGION };
+  let missed = 0;
+  try {
+    for (const question of QUESTIONS.filter((each) => names.length === 0 || names.includes(each.name))) {
+      for (const answer of await progress.step(`Measuring ${question.name}`, () => question.ask(bench))) {
+        if (!isMet(answer)) missed += 1;
+        process.stdout.write(`${json ? JSON.stringify(asJson(answer)) : asLine(answer)}\n`);
+      }
+    }
+  } finally {
+    await takeDown(deps, folder, true);
+  }
+  return missed === 0 ? 0 : 1;
+}
+
+function asJson(answer: Answer): object {
+  return { ...answer, goal: goalText(answer), ratio: ratioOf(answer), met: isMet(answer) };
+}
+
+function asLine(answer: Answer): string {
+  const figure = (value: number) => (value >= 100 ? value.toFixed(0) : value.toFixed(2));
+  return [
+    answer.name.padEnd(28),
+    `${figure(answer.value)} ${answer.unit}`.padEnd(20),
+    `${answer.against}: ${figure(answer.baseline)}`.padEnd(40),
+    `ratio ${ratioOf(answer).toFixed(2)}`.padEnd(14),
+    goalText(answer).padEnd(18),
+    answer.goal === undefined ? "" : isMet(answer) ? "met" : "missed",
+  ]
+    .join("  ")
+    .trimEnd();
+}
+
+function goalText({ goal, unit }: Answer): string {
+  if (goal === undefined) return "no goal";
+  if ("least" in goal) return `goal ratio ≥ ${goal.least}`;
+  return goal.of === "ratio" ? `goal ratio ≤ ${goal.most}` : `goal < ${goal.most} ${unit}`;
+}

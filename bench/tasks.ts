@@ -1,0 +1,33 @@
+import { CreateSubnetCommand, CreateVpcCommand } from "@aws-sdk/client-ec2";
+import { CreateClusterCommand, RegisterTaskDefinitionCommand, RunTaskCommand } from "@aws-sdk/client-ecs";
+import type { Bench } from "./question.ts";
+
+export const IMAGE = "busybox:latest";
+/** Ends when it is told to. */
+export const SCRIPT = "trap 'exit 0' TERM; sleep 600 & wait";
+
+export type Start = (count: number) => Promise<readonly string[]>;
+
+/** A cluster, a network and a task definition that does nothing; answers what starts tasks of it. */
+export async function prepareTasks({ clients, region }: Bench): Promise<Start> {
+  const { Vpc } = await clients.ec2.send(new CreateVpcCommand({ CidrBlock: "10.99.0.0/16" }));
+  const { Subnet } = await clients.ec2.send(
+    new CreateSubnetCommand({ VpcId: Vpc?.VpcId, CidrBlock: "10.99.1.0/24", AvailabilityZone: `${region}a` }),
+  );
+  await clients.ecs.send(new CreateClusterCommand({ clusterName: "bench" }));
+  await clients.ecs.send(
+    new RegisterTaskDefinitionCommand({
+      family: "bench",
+      networkMode: "awsvpc",
+      requiresCompatibilities: ["FARGATE"],
+      cpu: "256",
+      memory: "512",
+      containerDefinitions: [{ name: "sleeper", image: IMAGE, command: ["sh", "-c", SCRIPT] }],
+    }),
+  );
+  const networkConfiguration = { awsvpcConfiguration: { subnets: [Subnet?.SubnetId ?? ""] } };
+  return async (count) => {
+    const { tasks = [] } = await clients.ecs.send(new RunTaskCommand({ cluster: "bench", taskDefinition: "bench", count, networkConfiguration }));
+    return tasks.map((task) => task.taskArn ?? "");
+  };
+}
