@@ -1,8 +1,10 @@
 import { join } from "node:path";
 import { messageOf, SystemClock } from "@gantry/kernel";
 import { stateFolder } from "@gantry/control-plane";
+import { printDoctor } from "./doctor.ts";
 import { printEnvironment } from "./env.ts";
 import { ensureDocker } from "./docker.ts";
+import { printLogs } from "./logs.ts";
 import { bringUp, PROJECT, takeDown } from "./platform.ts";
 import { Progress } from "./progress.ts";
 import { runVisibly, UserError } from "./run.ts";
@@ -14,12 +16,16 @@ const USAGE = `gantry: a managed container platform that you own
   gantry up                start the platform            [--port N]
   gantry down              stop it and keep its data     [--purge: and remove all of it]
   gantry status            what runs, and where          [--json]
+  gantry logs [PART]       what control-plane, agent and proxy say   [--follow] [--lines N]
+  gantry doctor            what this machine has and lacks            [--json]
   gantry test              all checks and all tests
   gantry bench [NAME…]     how fast it is, against a baseline of the same run   [--json]
   gantry env               how to point the AWS CLI at it: eval "$(gantry env)"
 
   Everywhere: --state-dir DIR (else $GANTRY_HOME, else ~/.gantry)
 `;
+
+const OPTIONS = new Set(["port", "state-dir", "lines", "json", "purge", "follow"]);
 
 // The command line: reads the arguments, runs one command, turns what was thrown into one sentence.
 const clock = new SystemClock();
@@ -34,7 +40,7 @@ try {
 }
 
 async function main(parameters: readonly string[]): Promise<number> {
-  const { command, options } = parse(parameters);
+  const { command, words, options } = parse(parameters);
   const folder = stateFolder(options.get("state-dir"));
   const json = options.has("json");
   switch (command) {
@@ -59,6 +65,10 @@ async function main(parameters: readonly string[]): Promise<number> {
       return runVisibly(process.execPath, [join(PROJECT, "bench/main.ts"), ...parameters.slice(1)]);
     case "status":
       return printStatus(folder, json);
+    case "logs":
+      return printLogs(folder, { part: words[0], follow: options.has("follow"), lines: options.get("lines") });
+    case "doctor":
+      return printDoctor(folder, json);
     case "env":
       return printEnvironment(folder);
     case "help":
@@ -69,18 +79,20 @@ async function main(parameters: readonly string[]): Promise<number> {
   }
 }
 
-function parse(parameters: readonly string[]): { command: string; options: ReadonlyMap<string, string> } {
+function parse(parameters: readonly string[]): { command: string; words: readonly string[]; options: ReadonlyMap<string, string> } {
   const options = new Map<string, string>();
   const words: string[] = [];
-  const withValue = new Set(["port", "state-dir"]);
+  const withValue = new Set(["port", "state-dir", "lines"]);
   for (let index = 0; index < parameters.length; index += 1) {
     const parameter = parameters[index] ?? "";
     const match = /^--([a-z-]+)(?:=(.*))?$/.exec(parameter);
     if (match === null) words.push(parameter);
+    else if (!OPTIONS.has(match[1] ?? "")) throw new UserError(`There is no option "${parameter}": see "gantry help".`);
     else if (withValue.has(match[1] ?? "") && match[2] === undefined) options.set(match[1] ?? "", parameters[(index += 1)] ?? "");
     else options.set(match[1] ?? "", match[2] ?? "");
   }
-  return { command: words[0] ?? "help", options };
+  const [command = "help", ...rest] = words;
+  return { command, words: rest, options };
 }
 
 function portOf(options: ReadonlyMap<string, string>): number | undefined {

@@ -29,8 +29,13 @@ interface Health {
 export async function bringUp(deps: PlatformDeps, folder: string, port: number | undefined): Promise<InstanceSettings> {
   await ensureDocker(deps);
   const settings = ensureInstance(folder, port);
+  const running = await whoAnswers(settings.port);
+  if (running !== undefined && running.instance !== settings.instance)
+    throw new UserError(
+      `Port ${settings.port} is another Gantry's (instance ${running.instance}, process ${running.pid}): take that one down, or give this one a port of its own with --port.`,
+    );
   const image = await ensureImages(deps, settings);
-  if ((await healthOf(settings)) === undefined) await deps.progress.step("Starting the control plane", () => startControlPlane(deps, settings));
+  if (running === undefined) await deps.progress.step("Starting the control plane", () => startControlPlane(deps, settings));
   await startAgent(deps, settings, image);
   return settings;
 }
@@ -130,11 +135,6 @@ export async function ensureDatabaseImage(deps: PlatformDeps, settings: Instance
 }
 
 async function startControlPlane(deps: PlatformDeps, settings: InstanceSettings): Promise<void> {
-  const other = await whoAnswers(settings.port);
-  if (other !== undefined)
-    throw new UserError(
-      `Port ${settings.port} is another Gantry's (instance ${other.instance}, process ${other.pid}): take that one down, or give this one a port of its own with --port.`,
-    );
   const log = openSync(join(settings.folder, "control-plane.log"), "a", 0o600);
   const child = spawn(process.execPath, [join(PROJECT, "apps/control-plane/main.ts"), settings.folder], {
     detached: true,

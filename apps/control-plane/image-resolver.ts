@@ -1,33 +1,51 @@
 import type { Clock, Vault } from "@gantry/kernel";
 import { issueToken, TOKEN_MS } from "@gantry/registry";
+import type { Reader } from "@gantry/state";
+import type { Principal } from "@gantry/wire";
 
 /** Half of a token's life: one that is handed out is good for as long again. */
 const RENEW_MS = TOKEN_MS / 2;
+const SESSION = "ecs-image-pull";
 
 /**
- * The image as the engine pulls it: names of ECR, which mean this platform, lead to its own registry, with a token.
- * The token stays the same for hours, so that an assignment computed again is the same assignment.
+ * The image as the engine pulls it: names of ECR, which mean this platform, lead to its own registry, with a token of the
+ * task's execution role; where the role may not, or there is none, the registry refuses. The token stays the same for
+ * hours, so that an assignment computed again is the same assignment.
  */
 export function imageResolver(deps: {
   registry: string;
   vault: Vault;
   clock: Clock;
-  account: string;
-}): (image: string) => { image: string; registryAuth: string | undefined } {
-  const { registry, vault, clock, account } = deps;
-  let issued: { auth: string; until: number } | undefined;
-  const registryAuth = (): string => {
+  store: Reader;
+  policy: { deniedBecause(principal: Principal, action: string, resource: string, conditions: Readonly<Record<string, string>>): string | undefined };
+}): (image: string, executionRoleArn: string | undefined) => { image: string; registryAuth: string | undefined } {
+  const { registry, vault, clock, store, policy } = deps;
+  const issued = new Map<string, { auth: string; until: number }>();
+  const authOf = (roleArn: string | undefined): string | undefined => {
+    const role = store.get("role", roleArn ?? "");
+    if (role === undefined) return undefined;
     const now = clock.now();
-    if (issued === undefined || now >= issued.until) {
-      const { token } = issueToken(vault, { type: "root", arn: `arn:aws:iam::${account}:root`, account, id: account }, now);
-      const text = JSON.stringify({ username: "AWS", password: token, serveraddress: registry });
-      issued = { auth: Buffer.from(text).toString("base64url"), until: now + RENEW_MS };
-    }
-    return issued.auth;
+    const known = issued.get(role.arn);
+    if (known !== undefined && now < known.until) return known.auth;
+    const principal: Principal = {
+      type: "assumed-role",
+      arn: `arn:aws:sts::${role.account}:assumed-role/${role.name}/${SESSION}`,
+      account: role.account,
+      id: `${role.id}:${SESSION}`,
+      roleArn: role.arn,
+    };
+    if (policy.deniedBecause(principal, "ecr:GetAuthorizationToken", "*", {}) !== undefined) return undefined;
+    const { token } = issueToken(vault, principal, now);
+    const text = JSON.stringify({ username: "AWS", password: token, serveraddress: registry });
+    // The engine takes base64url with its padding alone, and ignores what it cannot read.
+    const auth = Buffer.from(text).toString("base64").replaceAll("+", "-").replaceAll("/", "_");
+    issued.set(role.arn, { auth, until: now + RENEW_MS });
+    return auth;
   };
-  return (image) => {
-    if (image.startsWith(`${registry}/`)) return { image, registryAuth: registryAuth() };
-    if (/^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com\//.test(image)) return { image: `${registry}/${image}`, registryAuth: registryAuth() };
+  return (image, executionRoleArn) => {
+    if (image.startsWith(`${registry}/`)) return { image, registryAuth: authOf(executionRoleArn) };
+    if (/^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com\//.test(image))
+      return { image: `${registry}/${image}`, registryAuth: authOf(executionRoleArn) };
     return { image, registryAuth: undefined };
   };
 }

@@ -76,7 +76,7 @@ const gateway = new NodeGateway({
   assignments: {
     vault,
     secretId: (text) => createHmac("sha256", key).update(text).digest("hex").slice(0, 32),
-    resolveImage: imageResolver({ registry: registryAddress, vault, clock, account: settings.account }),
+    resolveImage: imageResolver({ registry: registryAddress, vault, clock, store, policy }),
     databaseImage: databaseRecipe.tag,
   },
   settings: { tlsHost: "127.0.0.1", tlsPort: settings.tlsPort, caPem: authority.caPem, account: settings.account },

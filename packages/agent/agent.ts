@@ -7,6 +7,7 @@ import { DnsServer } from "./dns/dns-server.ts";
 import { lookUp } from "./dns/zone.ts";
 import type { Engine } from "./engine/engine.ts";
 import { Proxy } from "./haproxy/proxy.ts";
+import { ImageRequests } from "./image-requests.ts";
 import { LogShipper } from "./logs/log-shipper.ts";
 import type { Naming } from "./naming.ts";
 import { ensureHostRules } from "./network/host-rules.ts";
@@ -35,9 +36,11 @@ export interface AgentDeps {
 const CONCURRENCY_MAX = 24;
 const BALANCER_POLL_MS = 250;
 const VPC_RETRY_MS = 1_000;
-const IMAGE_WAIT_MS = 120_000;
 const WARM_DELAY_MS = 400;
 const HANDOVER_MS = 3_000;
+/** How long a router that cannot be had keeps the proxy of a new agent from its next configuration. */
+const TAKE_UP_MS = 15_000;
+const TAKE_UP_LOOK_MS = 50;
 
 /**
  * Everything a node does, keyed: VPCs, interfaces, pods and the proxy each have a key in one work queue, and each is
@@ -53,14 +56,16 @@ export class Agent {
   readonly #logs: LogShipper;
   readonly #proxy: Proxy;
   readonly #endpoints = new Map<string, { pid: number; close: () => void }>();
-  readonly #imageWaits = new Map<string, ((problem: string | undefined) => void)[]>();
+  readonly #images: ImageRequests;
   readonly #abort = new AbortController();
   readonly #reportedInterfaces = new Map<string, boolean>();
+  readonly #startedAt: number;
   #send: ((message: ToControlPlane) => void) | undefined;
   #balancersReported = "";
 
   constructor(deps: AgentDeps) {
     this.#deps = deps;
+    this.#startedAt = deps.clock.now();
     const { engine, shell, naming, clock, log, dataFolder, dataPath } = deps;
     this.#cache = new AssignmentCache(join(dataFolder, "agent/assignments.json"), clock);
     this.#routers = new VpcRouters({ engine, shell, naming, log });
@@ -72,6 +77,7 @@ export class Agent {
       cursors: this.#cache.cursorAccess(),
       send: (containerId, destination, lines) => this.#tell({ type: "logs", containerId, destination, lines }),
     });
+    this.#images = new ImageRequests({ clock, send: (image) => this.#tell({ type: "imageWanted", image }) });
     this.#pods = new PodController({
       engine,
       interfaces: this.#interfaces,
@@ -82,7 +88,7 @@ export class Agent {
       logs: this.#logs,
       dataFolder,
       dataPath,
-      requestImage: (image) => this.#requestImage(image),
+      requestImage: (image) => this.#images.request(image),
       report: (observation) => void this.#tell({ type: "pod", observation }),
     });
     this.#proxy = new Proxy({
@@ -133,8 +139,7 @@ export class Agent {
 
   disconnected(): void {
     this.#send = undefined;
-    for (const waits of this.#imageWaits.values()) for (const wait of waits) wait("The control plane is away.");
-    this.#imageWaits.clear();
+    this.#images.giveUp();
   }
 
   /** One message of the control plane. */
@@ -158,12 +163,9 @@ export class Agent {
       case "logsTaken":
         this.#logs.taken(message.containerId, message.cursor);
         return;
-      case "imageReady": {
-        const waits = this.#imageWaits.get(message.image) ?? [];
-        this.#imageWaits.delete(message.image);
-        for (const wait of waits) wait(message.problem);
+      case "imageReady":
+        this.#images.answered(message.image, message.problem);
         return;
-      }
     }
   }
 
@@ -208,9 +210,16 @@ export class Agent {
       case "pod":
         return this.#pods.reconcile(wanted);
       case "balancers":
+        if (this.#isTakingUp()) return TAKE_UP_LOOK_MS;
         await this.#proxy.apply(wanted, this.#routers.all);
         return undefined;
     }
+  }
+
+  /** A new agent finds the routers one by one, while the proxy serves by what the last one told it: it must not lose those not found yet. */
+  #isTakingUp(): boolean {
+    if (this.#deps.clock.now() - this.#startedAt > TAKE_UP_MS) return false;
+    return [...this.#cache.wanted.values()].some((assignment) => assignment.kind === "vpc" && this.#routers.find(assignment.vpcId) === undefined);
   }
 
   async #reconcileVpc(vpc: VpcAssignment): Promise<number | undefined> {
@@ -356,21 +365,6 @@ export class Agent {
     } catch (thrown) {
       log.warn("Strays could not be looked for", { reason: messageOf(thrown) });
     }
-  }
-
-  async #requestImage(image: string): Promise<void> {
-    // Whoever wants an image that is being made waits for it with the first who asked.
-    if (!this.#imageWaits.has(image) && !this.#tell({ type: "imageWanted", image })) throw new Error("The control plane is away.");
-    const problem = await new Promise<string | undefined>((resolve) => {
-      const timer = this.#deps.clock.after(IMAGE_WAIT_MS, () => resolve("The image was not made in time."));
-      const waits = this.#imageWaits.get(image) ?? [];
-      waits.push((answer) => {
-        timer.cancel();
-        resolve(answer);
-      });
-      this.#imageWaits.set(image, waits);
-    });
-    if (problem !== undefined) throw new Error(problem);
   }
 
   #reportInterface(id: string, ready: boolean): void {

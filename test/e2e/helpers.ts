@@ -21,7 +21,10 @@ export async function run(program: string, parameters: readonly string[], env: N
 
 /** An instance of its own, beside whatever else runs on the machine. */
 export function newInstance(port: number) {
-  const folder = mkdtempSync(join(tmpdir(), "gantry-e2e-"));
+  return openInstance(mkdtempSync(join(tmpdir(), "gantry-e2e-")), port);
+}
+
+export function openInstance(folder: string, port: number) {
   const gantry = (...parameters: readonly string[]) =>
     run(join(PROJECT, "gantry"), [...parameters, "--state-dir", folder], { AWS_REGION: "eu-south-1" });
   return {

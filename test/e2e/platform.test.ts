@@ -1,16 +1,7 @@
 import { existsSync } from "node:fs";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  DescribeServicesCommand,
-  DescribeTaskDefinitionCommand,
-  DescribeTasksCommand,
-  ECSClient,
-  ListTasksCommand,
-  RegisterTaskDefinitionCommand,
-  RunTaskCommand,
-  UpdateServiceCommand,
-} from "@aws-sdk/client-ecs";
+import { DescribeTaskDefinitionCommand, DescribeTasksCommand, ECSClient, RegisterTaskDefinitionCommand, RunTaskCommand } from "@aws-sdk/client-ecs";
 import {
   CreateSecurityGroupCommand,
   DescribeSecurityGroupsCommand,
@@ -21,48 +12,11 @@ import {
 import { CloudWatchLogsClient, FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { chromium } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { BROWSER_ARGUMENTS, eventually, get, newInstance, routerPid, run, startLoop, type Status } from "./helpers.ts";
+import { describe, expect, inject, it } from "vitest";
+import { openDemo, REGION } from "./demo.ts";
+import { BROWSER_ARGUMENTS, eventually, get, routerPid, run } from "./helpers.ts";
 
-const REGION = "eu-south-1";
-const instance = newInstance(24_566);
-let url = "";
-let environment: Record<string, string> = {};
-
-const client = () => ({
-  region: REGION,
-  endpoint: environment["AWS_ENDPOINT_URL"] ?? "",
-  credentials: { accessKeyId: environment["AWS_ACCESS_KEY_ID"] ?? "", secretAccessKey: environment["AWS_SECRET_ACCESS_KEY"] ?? "" },
-});
-const aws = (...parameters: readonly string[]) => run("aws", [...parameters, "--output", "json"], environment);
-const fileshare = async () =>
-  (await new ECSClient(client()).send(new DescribeServicesCommand({ cluster: "fileshare", services: ["fileshare"] }))).services?.[0];
-const taskContainers = async () =>
-  (
-    await run("docker", [
-      "ps",
-      "-q",
-      "--filter",
-      "label=gantry.role=task",
-      "--filter",
-      `label=gantry.instance=${await instanceName()}`,
-      "--filter",
-      "label=gantry.container=fileshare-app",
-    ])
-  )
-    .split("\n")
-    .filter(Boolean);
-const instanceName = async () => (JSON.parse(await run("cat", [join(instance.folder, "instance.json")])) as { instance: string }).instance; // Our own file.
-
-beforeAll(async () => {
-  const answer = await instance.up("demo", "--json");
-  url = (JSON.parse(answer.trim().split("\n").at(-1) ?? "{}") as { url: string }).url; // Our own output.
-  environment = await instance.environment();
-});
-
-afterAll(async () => {
-  await instance.gantry("down", "--purge").catch(() => {});
-});
+const { instance, url, environment, client, aws, fileshare, taskContainers } = openDemo(inject("demo"));
 
 describe("the demo", () => {
   it("runs the website at the address it prints", async () => {
@@ -260,129 +214,5 @@ describe("isolation", () => {
     expect(
       (await fetch(`http://${registry}/v2/`, { headers: { authorization: `Basic ${Buffer.from("AWS:made-up").toString("base64")}` } })).status,
     ).toBe(401);
-  });
-});
-
-describe("under load", () => {
-  it("replaces a killed container, and clients see no failure beyond those in flight", async () => {
-    const loop = startLoop(url, "/user-api/users");
-    const before = await taskContainers();
-    await run("docker", ["kill", before[0] ?? ""]);
-    await eventually(async () => {
-      const now = await taskContainers();
-      expect(now).toHaveLength(2);
-      expect(now).not.toContain(before[0]);
-      const service = await fileshare();
-      expect(service?.runningCount).toBe(2);
-      expect(service?.events?.[0]?.message).toContain("steady state");
-    });
-    const { count, failures } = await loop.stop();
-    expect(count).toBeGreaterThan(200);
-    expect(failures.length, failures.join("\n")).toBeLessThanOrEqual(4);
-  });
-
-  it("rolls out a new version without a failed request, and keeps the old one where the new never becomes healthy", async () => {
-    const ecs = new ECSClient(client());
-    const service = await fileshare();
-    const { taskDefinition } = await ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition: service?.taskDefinition }));
-    const container = taskDefinition?.containerDefinitions?.[0];
-    const register = async (changes: Record<string, string>) => {
-      const environmentPairs = [
-        ...(container?.environment ?? []).filter((pair) => changes[pair.name ?? ""] === undefined),
-        ...Object.entries(changes).map(([name, value]) => ({ name, value })),
-      ];
-      const { family, requiresCompatibilities, networkMode, cpu, memory, taskRoleArn, executionRoleArn, volumes } = taskDefinition ?? {};
-      const answer = await ecs.send(
-        new RegisterTaskDefinitionCommand({
-          family,
-          requiresCompatibilities,
-          networkMode,
-          cpu,
-          memory,
-          taskRoleArn,
-          executionRoleArn,
-          volumes,
-          containerDefinitions: [{ ...container, environment: environmentPairs }],
-        }),
-      );
-      return answer.taskDefinition?.taskDefinitionArn;
-    };
-    const loop = startLoop(url, "/version");
-    await ecs.send(new UpdateServiceCommand({ cluster: "fileshare", service: "fileshare", taskDefinition: await register({ APP_VERSION: "2" }) }));
-    await eventually(async () => expect((await fileshare())?.deployments).toHaveLength(1), 120_000);
-    expect((await get(url, { path: "/version" })).body).toBe('{"version":"2"}');
-    // A port that nobody checks: the website never answers its health check.
-    await ecs.send(
-      new UpdateServiceCommand({
-        cluster: "fileshare",
-        service: "fileshare",
-        healthCheckGracePeriodSeconds: 0,
-        taskDefinition: await register({ APP_VERSION: "3", PORT: "9999" }),
-      }),
-    );
-    await eventually(
-      async () => expect((await fileshare())?.events?.some((event) => event.message?.includes("is unhealthy in (target-group"))).toBe(true),
-      120_000,
-    );
-    expect((await get(url, { path: "/version" })).body).toBe('{"version":"2"}');
-    await ecs.send(
-      new UpdateServiceCommand({
-        cluster: "fileshare",
-        service: "fileshare",
-        healthCheckGracePeriodSeconds: 30,
-        taskDefinition: await register({ APP_VERSION: "4" }),
-      }),
-    );
-    await eventually(async () => expect((await fileshare())?.deployments).toHaveLength(1), 120_000);
-    const { count, failures } = await loop.stop();
-    expect(count).toBeGreaterThan(500);
-    expect(failures, failures.slice(0, 5).join("\n")).toHaveLength(0);
-    expect((await get(url, { path: "/version" })).body).toBe('{"version":"4"}');
-  });
-
-  it("answers on while the control plane is killed, and takes up where it was", async () => {
-    const { controlPlane } = await instance.status();
-    const before = await taskContainers();
-    const loop = startLoop(url, "/user-api/users");
-    process.kill(controlPlane.pid, "SIGKILL");
-    await new Promise((done) => setTimeout(done, 2_000));
-    await instance.up("up");
-    await new Promise((done) => setTimeout(done, 2_000));
-    const { count, failures } = await loop.stop();
-    expect(count).toBeGreaterThan(200);
-    expect(failures, failures.slice(0, 5).join("\n")).toHaveLength(0);
-    expect(await taskContainers()).toEqual(before);
-  });
-});
-
-describe("down and up", () => {
-  it("brings back users, files, logs and the running service; purge leaves nothing of ours and touches nothing else", async () => {
-    const users = (await get(url, { path: "/user-api/users" })).body;
-    const tasks = (await new ECSClient(client()).send(new ListTasksCommand({ cluster: "fileshare" }))).taskArns?.toSorted();
-    const foreign = (await run("docker", ["run", "-d", "gantry/pause:1"])).trim();
-    const network = (await run("docker", ["network", "create", `foreign-${Date.now()}`])).trim();
-    await instance.gantry("down");
-    const name = await instanceName();
-    expect(await run("docker", ["ps", "-aq", "--filter", `label=gantry.instance=${name}`])).toBe("");
-    await instance.up("up");
-    await eventually(async () => expect((await get(url, { path: "/user-api/users" })).body).toBe(users));
-    await eventually(async () => expect((await fileshare())?.runningCount).toBe(2));
-    const { events = [] } = await new CloudWatchLogsClient(client()).send(
-      new FilterLogEventsCommand({ logGroupName: "/ecs/fileshare-app", limit: 1 }),
-    );
-    expect(events).toHaveLength(1);
-    await eventually(async () => expect((await fileshare())?.events?.[0]?.message).toContain("steady state"));
-    expect((await new ECSClient(client()).send(new ListTasksCommand({ cluster: "fileshare" }))).taskArns?.toSorted()).toEqual(tasks);
-    const status: Status = await instance.status();
-    expect(status.loadBalancers).toHaveLength(1);
-    await instance.gantry("down", "--purge");
-    expect(await run("docker", ["ps", "-aq", "--filter", `label=gantry.instance=${name}`])).toBe("");
-    expect(await run("docker", ["volume", "ls", "-q", "--filter", `label=gantry.instance=${name}`])).toBe("");
-    expect(await run("sh", ["-c", "ip -o link show | grep ': gt' || true"])).toBe("");
-    expect(await run("docker", ["ps", "-q", "--no-trunc", "--filter", `id=${foreign}`])).toContain(foreign);
-    expect(await run("docker", ["network", "ls", "-q", "--no-trunc", "--filter", `id=${network}`])).toContain(network);
-    expect(existsSync(instance.folder)).toBe(false);
-    await run("docker", ["rm", "-f", foreign]);
-    await run("docker", ["network", "rm", network]);
   });
 });

@@ -128,6 +128,8 @@ export class LogShipper {
         return;
       } catch (thrown) {
         if (abort.signal.aborted) return;
+        // What was gathered of an event is not queued yet, and is read again.
+        open = undefined;
         this.#log.warn("Log stream interrupted", { containerId, reason: messageOf(thrown) });
         await sleep(this.#clock, RETRY_MS);
       }

@@ -15,6 +15,7 @@ export const FARGATE_SIZES: ReadonlyMap<number, readonly number[]> = new Map([
   [8192, steps(16384, 61440, 4096)],
   [16384, steps(32768, 122880, 8192)],
 ]);
+const ECR_IMAGE = /(^|\/)\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com\//;
 const CONTAINERS_MAX = 10;
 const MEMORY_MIN_MIB = 6;
 const STOP_TIMEOUT_SECONDS = 30;
@@ -48,6 +49,8 @@ export function toTaskDefinitionSpec(input: ecs.RegisterTaskDefinitionRequest): 
   const needsExecutionRole = containers.some((container) => container.logConfiguration?.logDriver === "awslogs");
   if (isFargate && needsExecutionRole && input.executionRoleArn === undefined)
     throw refused("Fargate requires task definition to have execution role ARN to support log driver awslogs.");
+  if (isFargate && input.executionRoleArn === undefined && containers.some((container) => ECR_IMAGE.test(container.image)))
+    throw refused("Fargate requires task definition to have execution role ARN to support ECR images.");
   return {
     containers,
     volumes,

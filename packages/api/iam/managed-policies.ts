@@ -1,6 +1,21 @@
 /** AWS's managed policies that users of these services attach. Source: AWS Managed Policy Reference Guide. */
 const ALLOW = (Action: readonly string[] | string, Resource: string | readonly string[] = "*") => ({ Effect: "Allow", Action, Resource });
 
+const ECR_READ = [
+  "ecr:GetAuthorizationToken",
+  "ecr:BatchCheckLayerAvailability",
+  "ecr:GetDownloadUrlForLayer",
+  "ecr:GetRepositoryPolicy",
+  "ecr:DescribeRepositories",
+  "ecr:ListImages",
+  "ecr:DescribeImages",
+  "ecr:BatchGetImage",
+  "ecr:GetLifecyclePolicy",
+  "ecr:GetLifecyclePolicyPreview",
+  "ecr:ListTagsForResource",
+  "ecr:DescribeImageScanFindings",
+];
+
 const DOCUMENTS: Readonly<Record<string, readonly object[]>> = {
   AdministratorAccess: [ALLOW("*")],
   AmazonS3FullAccess: [ALLOW(["s3:*", "s3-object-lambda:*"])],
@@ -20,41 +35,9 @@ const DOCUMENTS: Readonly<Record<string, readonly object[]>> = {
     ]),
   ],
   AmazonEC2ContainerRegistryPowerUser: [
-    ALLOW([
-      "ecr:GetAuthorizationToken",
-      "ecr:BatchCheckLayerAvailability",
-      "ecr:GetDownloadUrlForLayer",
-      "ecr:GetRepositoryPolicy",
-      "ecr:DescribeRepositories",
-      "ecr:ListImages",
-      "ecr:DescribeImages",
-      "ecr:BatchGetImage",
-      "ecr:GetLifecyclePolicy",
-      "ecr:GetLifecyclePolicyPreview",
-      "ecr:ListTagsForResource",
-      "ecr:DescribeImageScanFindings",
-      "ecr:InitiateLayerUpload",
-      "ecr:UploadLayerPart",
-      "ecr:CompleteLayerUpload",
-      "ecr:PutImage",
-    ]),
+    ALLOW([...ECR_READ, "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload", "ecr:PutImage"]),
   ],
-  AmazonEC2ContainerRegistryReadOnly: [
-    ALLOW([
-      "ecr:GetAuthorizationToken",
-      "ecr:BatchCheckLayerAvailability",
-      "ecr:GetDownloadUrlForLayer",
-      "ecr:GetRepositoryPolicy",
-      "ecr:DescribeRepositories",
-      "ecr:ListImages",
-      "ecr:DescribeImages",
-      "ecr:BatchGetImage",
-      "ecr:GetLifecyclePolicy",
-      "ecr:GetLifecyclePolicyPreview",
-      "ecr:ListTagsForResource",
-      "ecr:DescribeImageScanFindings",
-    ]),
-  ],
+  AmazonEC2ContainerRegistryReadOnly: [ALLOW([...ECR_READ])],
   AmazonEC2ContainerRegistryFullAccess: [ALLOW(["ecr:*", "cloudtrail:LookupEvents"])],
   CloudWatchLogsFullAccess: [ALLOW(["logs:*"])],
   "service-role/AmazonECSTaskExecutionRolePolicy": [

@@ -9,7 +9,8 @@ export interface AssignmentDeps {
   /** Ids that nobody can guess and that stay the same: a keyed hash of the text, 32 hexadecimal digits. */
   readonly secretId: (text: string) => string;
   /** The image as the engine is to pull it, with the credentials that it needs. */
-  readonly resolveImage: (image: string, region: string) => { image: string; registryAuth: string | undefined };
+  /** The image as the engine pulls it, and with whose right. */
+  readonly resolveImage: (image: string, executionRoleArn: string | undefined) => { image: string; registryAuth: string | undefined };
   readonly databaseImage: string;
 }
 
@@ -101,7 +102,7 @@ function containerAssignment(
   const id = task.arn.split("/").at(-1) ?? "";
   const overridden = new Set(override?.environment.map((pair) => pair.name));
   const environment = [...container.environment.filter((pair) => !overridden.has(pair.name)), ...(override?.environment ?? [])];
-  const { image, registryAuth } = deps.resolveImage(container.image, task.region);
+  const { image, registryAuth } = deps.resolveImage(container.image, task.overrides.executionRoleArn ?? definition.spec.executionRoleArn);
   return {
     name: container.name,
     image,

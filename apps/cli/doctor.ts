@@ -1,0 +1,179 @@
+import { constants, existsSync } from "node:fs";
+import { access, statfs } from "node:fs/promises";
+import { lookup } from "node:dns/promises";
+import { createServer } from "node:net";
+import { totalmem } from "node:os";
+import { dirname } from "node:path";
+import { readInstance } from "@gantry/control-plane";
+import { healthOf } from "./platform.ts";
+import { run, succeeds } from "./run.ts";
+
+/** One precondition: whether it holds, what was seen, and what to do where it does not. */
+interface Finding {
+  readonly name: string;
+  readonly holds: boolean;
+  /** Gantry does without it, and says what is lost. */
+  readonly optional: boolean;
+  readonly seen: string;
+  readonly remedy: string;
+}
+
+const DISK_MIN_GIB = 4;
+const MEMORY_MIN_GIB = 2;
+const ENGINE_MIN = 20;
+const PORTS_DEFAULT = [4566, 4567, 4510, 4580];
+
+/** Names every precondition, whether it holds, and the remedy; exit status 1 where one that is needed does not. */
+export async function printDoctor(folder: string, json: boolean): Promise<number> {
+  const findings = await examine(folder);
+  const sick = findings.some((finding) => !finding.holds && !finding.optional);
+  if (json) process.stdout.write(`${JSON.stringify({ healthy: !sick, findings })}\n`);
+  else
+    for (const { name, holds, optional, seen, remedy } of findings) {
+      process.stdout.write(`${holds ? "ok     " : optional ? "note   " : "missing"}  ${name}: ${seen}\n`);
+      if (!holds) process.stdout.write(`         ${remedy}\n`);
+    }
+  return sick ? 1 : 0;
+}
+
+async function examine(folder: string): Promise<readonly Finding[]> {
+  return [
+    platform(),
+    await engine(),
+    await packages(),
+    await networking(),
+    await stateFolder(folder),
+    await disk(folder),
+    memory(),
+    ...(await ports(folder)),
+    await names(),
+    await client(),
+  ];
+}
+
+function finding(name: string, holds: boolean, seen: string, remedy: string, optional = false): Finding {
+  return { name, holds, optional, seen, remedy };
+}
+
+function platform(): Finding {
+  const seen = `${process.platform} ${process.arch}`;
+  return finding(
+    "operating system",
+    ["linux x64", "linux arm64", "darwin arm64"].includes(seen),
+    seen,
+    "Use Linux on x86-64 or arm64, or macOS on arm64.",
+  );
+}
+
+async function engine(): Promise<Finding> {
+  const version = (await run("docker", ["version", "-f", "{{.Server.Version}}"]).catch(() => "")).trim();
+  if (version !== "")
+    return finding("Docker Engine", Number.parseInt(version, 10) >= ENGINE_MIN, version, `Install Docker Engine ${ENGINE_MIN} or newer.`);
+  const installed = await succeeds("sh", ["-c", "command -v dockerd"]);
+  const asRoot = process.getuid?.() === 0;
+  const remedy = asRoot
+    ? 'Nothing to do: "gantry up" installs and starts it.'
+    : 'Start it and see that you may use it ("docker version"), or run "gantry up" as root, which installs and starts it.';
+  return finding("Docker Engine", false, installed ? "installed, does not answer" : "not installed", remedy, asRoot);
+}
+
+async function packages(): Promise<Finding> {
+  const there = await succeeds("sh", ["-c", "command -v apt-get && command -v dpkg-deb"]);
+  return finding(
+    "Debian's packages",
+    there,
+    there ? "apt-get is there" : "no apt-get",
+    "Gantry's own images are built from Debian's packages: use Debian or a system made from it.",
+  );
+}
+
+async function networking(): Promise<Finding> {
+  if (process.platform !== "linux") return finding("network namespaces", true, "the engine's own machine has them", "");
+  const there = existsSync("/proc/self/ns/net");
+  return finding("network namespaces", there, there ? "the kernel has them" : "none", "Use a kernel with network namespaces, veth and nf_tables.");
+}
+
+async function stateFolder(folder: string): Promise<Finding> {
+  let there = folder;
+  while (!existsSync(there)) there = dirname(there);
+  const writable = await access(there, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  return finding("state folder", writable, folder, `Make ${there} writable, or choose another folder with --state-dir.`);
+}
+
+async function disk(folder: string): Promise<Finding> {
+  let there = folder;
+  while (!existsSync(there)) there = dirname(there);
+  const { bavail, bsize } = await statfs(there);
+  const free = (bavail * bsize) / 2 ** 30;
+  return finding(
+    "disk space",
+    free >= DISK_MIN_GIB,
+    `${free.toFixed(1)} GiB free`,
+    `Free at least ${DISK_MIN_GIB} GiB for images, databases and files.`,
+  );
+}
+
+function memory(): Finding {
+  const gib = totalmem() / 2 ** 30;
+  return finding("memory", gib >= MEMORY_MIN_GIB, `${gib.toFixed(1)} GiB`, `Give the machine at least ${MEMORY_MIN_GIB} GiB.`);
+}
+
+async function ports(folder: string): Promise<readonly Finding[]> {
+  const settings = readInstance(folder);
+  if (settings !== undefined && (await healthOf(settings)) !== undefined)
+    return [finding("ports", true, `this Gantry answers at http://127.0.0.1:${settings.port}`, "")];
+  const wanted = settings === undefined ? PORTS_DEFAULT : [settings.port, settings.tlsPort, settings.registryPort, settings.consolePort];
+  const taken = (await Promise.all(wanted.map(async (port) => ((await isFree(port)) ? [] : [port])))).flat();
+  const busy = (await Promise.all([80, 443].map(async (port) => ((await isFree(port)) ? [] : [port])))).flat();
+  return [
+    finding(
+      "ports",
+      taken.length === 0,
+      taken.length === 0 ? `${wanted.join(", ")} are free` : `${taken.join(", ")} taken`,
+      "Stop what listens there, or choose others with --port.",
+    ),
+    finding(
+      "load balancers' ports",
+      busy.length === 0,
+      busy.length === 0 ? "80 and 443 are free" : `${busy.join(", ")} taken or not permitted`,
+      'Listeners on them answer on other ports of this host; "gantry status" says which.',
+      true,
+    ),
+  ];
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
+
+async function names(): Promise<Finding> {
+  const address = await lookup("name.elb.localhost").then(
+    (found) => found.address,
+    () => "no address",
+  );
+  return finding(
+    "names under .localhost",
+    ["127.0.0.1", "::1"].includes(address),
+    `name.elb.localhost is ${address}`,
+    "Browsers and curl resolve them by themselves; for other programs install libnss-myhostname, or send the name in the Host header.",
+    true,
+  );
+}
+
+async function client(): Promise<Finding> {
+  const version = (await run("aws", ["--version"]).catch(() => "")).trim().split(" ")[0] ?? "";
+  return finding(
+    "AWS CLI",
+    version !== "",
+    version === "" ? "not installed" : version,
+    "Gantry needs none; install awscli to talk to it by hand.",
+    true,
+  );
+}

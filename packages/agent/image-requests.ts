@@ -1,0 +1,46 @@
+import type { Clock } from "@gantry/kernel";
+
+const WAIT_MS = 120_000;
+const AWAY = "The control plane is away.";
+
+/** Images that no registry has, asked of the control plane: once each, however many pods want it. */
+export class ImageRequests {
+  readonly #clock: Clock;
+  readonly #send: (image: string) => boolean;
+  readonly #waits = new Map<string, ((problem: string | undefined) => void)[]>();
+
+  constructor(deps: { clock: Clock; /** Asks for an image; false where nobody is there to ask. */ send: (image: string) => boolean }) {
+    this.#clock = deps.clock;
+    this.#send = deps.send;
+  }
+
+  /** Resolves once the engine has the image. Errors: why it could not be made. */
+  async request(image: string): Promise<void> {
+    // Whoever wants an image that is being made waits for it with the first who asked.
+    if (!this.#waits.has(image) && !this.#send(image)) throw new Error(AWAY);
+    const problem = await new Promise<string | undefined>((resolve) => {
+      const timer = this.#clock.after(WAIT_MS, () => {
+        this.#waits.delete(image);
+        resolve("The image was not made in time.");
+      });
+      const waits = this.#waits.get(image) ?? [];
+      waits.push((answer) => {
+        timer.cancel();
+        resolve(answer);
+      });
+      this.#waits.set(image, waits);
+    });
+    if (problem !== undefined) throw new Error(problem);
+  }
+
+  answered(image: string, problem: string | undefined): void {
+    const waits = this.#waits.get(image) ?? [];
+    this.#waits.delete(image);
+    for (const wait of waits) wait(problem);
+  }
+
+  /** The control plane is away: nobody is going to answer. */
+  giveUp(): void {
+    for (const image of this.#waits.keys()) this.answered(image, AWAY);
+  }
+}

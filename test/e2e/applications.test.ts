@@ -1,0 +1,196 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { CloudWatchLogsClient, CreateLogGroupCommand, GetLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
+import { DescribeSecurityGroupsCommand, DescribeSubnetsCommand, EC2Client } from "@aws-sdk/client-ec2";
+import { CreateRepositoryCommand, DescribeImagesCommand, ECRClient, GetAuthorizationTokenCommand } from "@aws-sdk/client-ecr";
+import {
+  DescribeTasksCommand,
+  ECSClient,
+  RegisterTaskDefinitionCommand,
+  RunTaskCommand,
+  type RegisterTaskDefinitionCommandInput,
+  type Task,
+} from "@aws-sdk/client-ecs";
+import { buildDebianImage, pauseRecipe } from "@gantry/images";
+import { beforeAll, describe, expect, inject, it } from "vitest";
+import { openDemo, REGION } from "./demo.ts";
+import { eventually, run, startLoop } from "./helpers.ts";
+
+const { instance, url, client, name, taskContainers } = openDemo(inject("demo"));
+const ecs = new ECSClient(client());
+const logs = new CloudWatchLogsClient(client());
+let network: { subnets: string[]; securityGroups: string[] };
+
+beforeAll(async () => {
+  const ec2 = new EC2Client(client());
+  const { Subnets = [] } = await ec2.send(new DescribeSubnetsCommand({ Filters: [{ Name: "tag:Name", Values: ["fileshare-private-c"] }] }));
+  const { SecurityGroups = [] } = await ec2.send(new DescribeSecurityGroupsCommand({ Filters: [{ Name: "group-name", Values: ["fileshare-app"] }] }));
+  network = { subnets: [Subnets[0]?.SubnetId ?? ""], securityGroups: [SecurityGroups[0]?.GroupId ?? ""] };
+});
+
+const container = (definition: NonNullable<RegisterTaskDefinitionCommandInput["containerDefinitions"]>[number]) => definition;
+
+/** Runs a task of one container to its end. */
+async function runToEnd(family: string, more: Partial<RegisterTaskDefinitionCommandInput>): Promise<Task | undefined> {
+  await ecs.send(
+    new RegisterTaskDefinitionCommand({
+      family,
+      networkMode: "awsvpc",
+      requiresCompatibilities: ["FARGATE"],
+      cpu: "256",
+      memory: "512",
+      executionRoleArn: "arn:aws:iam::000000000000:role/fileshare-execution",
+      containerDefinitions: [],
+      ...more,
+    }),
+  );
+  const { tasks = [] } = await ecs.send(
+    new RunTaskCommand({ cluster: "fileshare", taskDefinition: family, networkConfiguration: { awsvpcConfiguration: network } }),
+  );
+  return eventually(async () => {
+    const [task] = (await ecs.send(new DescribeTasksCommand({ cluster: "fileshare", tasks: [tasks[0]?.taskArn ?? ""] }))).tasks ?? [];
+    expect(task?.lastStatus).toBe("STOPPED");
+    return task;
+  });
+}
+
+const logged = (group: string, stream: string) => ({
+  logDriver: "awslogs" as const,
+  options: { "awslogs-group": group, "awslogs-region": REGION, "awslogs-stream-prefix": stream },
+});
+
+async function messagesOf(group: string, prefix: string, task: Task | undefined): Promise<readonly string[]> {
+  const id = task?.taskArn?.split("/").at(-1) ?? "";
+  const { events = [] } = await logs.send(
+    new GetLogEventsCommand({ logGroupName: group, logStreamName: `${prefix}/main/${id}`, startFromHead: true }),
+  );
+  return events.map((event) => event.message ?? "");
+}
+
+/** An SDK of 2022, which knows no setting for an endpoint: names, certificates and credentials must be AWS's. */
+const BOTO = `
+import boto3, botocore, os
+print("boto3", boto3.__version__)
+print(boto3.client("sts").get_caller_identity()["Arn"])
+bucket = "fileshare-000000000000"
+for style in ("path", "virtual"):
+    s3 = boto3.client("s3", config=botocore.config.Config(s3={"addressing_style": style}))
+    s3.put_object(Bucket=bucket, Key="from/python-" + style, Body=b"bytes " * 1000)
+    assert s3.get_object(Bucket=bucket, Key="from/python-" + style)["Body"].read() == b"bytes " * 1000
+    print(style, s3.head_object(Bucket=bucket, Key="from/python-" + style)["ContentLength"])
+    s3.delete_object(Bucket=bucket, Key="from/python-" + style)
+try:
+    boto3.client("ecs").list_clusters()
+except botocore.exceptions.ClientError as thrown:
+    print(thrown.response["Error"]["Code"])
+`;
+
+describe("applications written for AWS", () => {
+  it("run unedited with an old SDK of another language", async () => {
+    const { registry } = await instance.status();
+    const { repository } = await new ECRClient(client()).send(new CreateRepositoryCommand({ repositoryName: "python" }));
+    const image = `${repository?.repositoryUri}:1`;
+    await buildDebianImage(
+      {
+        ...pauseRecipe,
+        tag: image,
+        packages: ["python3-boto3", "python3", "libpython3-stdlib", "busybox-static"],
+        without: ["openssl", "debconf", "perl-base", "perl", "media-types", "dpkg"],
+        changes: ["ENV PATH=/usr/bin:/usr/sbin"],
+      },
+      { cacheFolder: join(instance.folder, "cache"), label: "gantry.image=true" },
+    );
+    const digest = await push(registry, image);
+    const { imageDetails = [] } = await new ECRClient(client()).send(new DescribeImagesCommand({ repositoryName: "python" }));
+    expect(imageDetails[0]).toMatchObject({ imageDigest: digest, imageTags: ["1"] });
+    await run("docker", ["rmi", "-f", image]);
+    await logs.send(new CreateLogGroupCommand({ logGroupName: "/e2e/python" }));
+    const task = await runToEnd("python", {
+      taskRoleArn: "arn:aws:iam::000000000000:role/fileshare-task",
+      containerDefinitions: [
+        container({
+          name: "main",
+          // AWS's own form of the name, by digest.
+          image: `000000000000.dkr.ecr.${REGION}.amazonaws.com/python@${digest}`,
+          command: ["python3", "-c", BOTO],
+          environment: [{ name: "AWS_DEFAULT_REGION", value: REGION }],
+          logConfiguration: logged("/e2e/python", "app"),
+        }),
+      ],
+    });
+    expect(task?.stoppedReason).toBe("Essential container in task exited");
+    const said = await messagesOf("/e2e/python", "app", task);
+    expect(said.slice(1), said.join("\n")).toEqual([
+      expect.stringMatching(/^arn:aws:sts::000000000000:assumed-role\/fileshare-task\//),
+      "path 6000",
+      "virtual 6000",
+      "AccessDeniedException",
+    ]);
+    expect(said[0]).toMatch(/^boto3 1\.2[0-7]\./);
+    expect(task?.containers?.[0]).toMatchObject({ exitCode: 0, imageDigest: digest });
+    // What came over the wire is what went: the digest is computed again by the engine.
+    expect(await run("docker", ["image", "inspect", "-f", "{{json .RepoDigests}}", `${repository?.repositoryUri}@${digest}`])).toContain(digest);
+  });
+
+  it("get their lines kept as events: several lines as one where a pattern says so, none lost without blocking", async () => {
+    await logs.send(new CreateLogGroupCommand({ logGroupName: "/e2e/lines" }));
+    const script =
+      'echo "2026 first"; echo "  at one"; echo "  at two"; echo "2026 second"; i=0; while [ $i -lt 2000 ]; do echo "2026 line $i"; i=$((i+1)); done';
+    const options = { ...logged("/e2e/lines", "many").options, "awslogs-multiline-pattern": "^2026", mode: "non-blocking", "max-buffer-size": "4m" };
+    const task = await runToEnd("lines", {
+      containerDefinitions: [
+        container({ name: "main", image: "busybox", command: ["sh", "-c", script], logConfiguration: { logDriver: "awslogs", options } }),
+      ],
+    });
+    const said = await messagesOf("/e2e/lines", "many", task);
+    expect(said.slice(0, 3)).toEqual(["2026 first\n  at one\n  at two", "2026 second", "2026 line 0"]);
+    expect(said).toHaveLength(2002);
+  });
+});
+
+describe("the node agent", () => {
+  it("is killed and takes up what runs: no task ends, no request fails, new tasks start", async () => {
+    const before = await taskContainers();
+    const { agents } = await instance.status();
+    const loop = startLoop(url, "/version");
+    process.kill(agents[0]?.pid ?? 0, "SIGKILL");
+    await eventually(async () => {
+      const now = (await instance.status()).agents[0]?.pid;
+      expect(now).toBeGreaterThan(0);
+      expect(now).not.toBe(agents[0]?.pid);
+    });
+    const task = await runToEnd("after", { containerDefinitions: [container({ name: "main", image: "busybox", command: ["true"] })] });
+    expect(task?.containers?.[0]?.exitCode).toBe(0);
+    const { failures } = await loop.stop();
+    expect(failures).toEqual([]);
+    expect(await taskContainers()).toEqual(before);
+  });
+});
+
+describe("the command line", () => {
+  it("says what the machine has, what the parts say, and whose port it is", async () => {
+    expect(await instance.gantry("doctor")).toMatch(/^ok {7}Docker Engine: /m);
+    expect(await instance.gantry("logs", "agent")).toContain("Agent started");
+    await expect(run("./gantry", ["up", "--port", "24566", "--state-dir", join(instance.folder, "other")])).rejects.toThrow(
+      `Port 24566 is another Gantry's (instance ${name},`,
+    );
+    await expect(instance.gantry("up", "--frobnicate")).rejects.toThrow('gantry: There is no option "--frobnicate": see "gantry help".');
+  });
+});
+
+/** Logs in with a configuration of its own, pushes, and answers the digest that the registry gave. */
+async function push(registry: string, image: string): Promise<string> {
+  const { authorizationData = [] } = await new ECRClient(client()).send(new GetAuthorizationTokenCommand({}));
+  const folder = join(instance.folder, "docker-e2e");
+  const file = join(instance.folder, "password");
+  writeFileSync(
+    file,
+    Buffer.from(authorizationData[0]?.authorizationToken ?? "", "base64")
+      .toString()
+      .slice("AWS:".length),
+    { mode: 0o600 },
+  );
+  await run("sh", ["-c", `docker --config ${folder} login -u AWS --password-stdin ${registry} < ${file}`]);
+  const output = await run("docker", ["--config", folder, "push", image]);
+  return /digest: (sha256:[0-9a-f]{64})/.exec(output)?.[1] ?? "";
+}

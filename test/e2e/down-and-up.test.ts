@@ -1,0 +1,53 @@
+import { existsSync } from "node:fs";
+import { ECSClient, ListTasksCommand } from "@aws-sdk/client-ecs";
+import { CloudWatchLogsClient, FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openDemo } from "./demo.ts";
+import { eventually, get, newInstance, run, type Status } from "./helpers.ts";
+
+const PORT = 23_566;
+const instance = newInstance(PORT);
+let demo: ReturnType<typeof openDemo>;
+
+beforeAll(async () => {
+  const answer = await instance.up("demo", "--json");
+  const { url } = JSON.parse(answer.trim().split("\n").at(-1) ?? "{}") as { url: string }; // Our own output.
+  demo = openDemo({ folder: instance.folder, port: PORT, url, environment: await instance.environment() });
+});
+
+afterAll(async () => {
+  await instance.gantry("down", "--purge").catch(() => {});
+});
+
+describe("down and up", () => {
+  it("brings back users, files, logs and the running service; purge leaves nothing of ours and touches nothing else", async () => {
+    const { url, name, client, fileshare } = demo;
+    const users = (await get(url, { path: "/user-api/users" })).body;
+    const tasks = (await new ECSClient(client()).send(new ListTasksCommand({ cluster: "fileshare" }))).taskArns?.toSorted();
+    const foreign = (await run("docker", ["run", "-d", "gantry/pause:1"])).trim();
+    const network = (await run("docker", ["network", "create", `foreign-${Date.now()}`])).trim();
+    await instance.gantry("down");
+
+    expect(await run("docker", ["ps", "-aq", "--filter", `label=gantry.instance=${name}`])).toBe("");
+    await instance.up("up");
+    await eventually(async () => expect((await get(url, { path: "/user-api/users" })).body).toBe(users));
+    await eventually(async () => expect((await fileshare())?.runningCount).toBe(2));
+    const { events = [] } = await new CloudWatchLogsClient(client()).send(
+      new FilterLogEventsCommand({ logGroupName: "/ecs/fileshare-app", limit: 1 }),
+    );
+    expect(events).toHaveLength(1);
+    await eventually(async () => expect((await fileshare())?.events?.[0]?.message).toContain("steady state"));
+    expect((await new ECSClient(client()).send(new ListTasksCommand({ cluster: "fileshare" }))).taskArns?.toSorted()).toEqual(tasks);
+    const status: Status = await instance.status();
+    expect(status.loadBalancers).toHaveLength(1);
+    await instance.gantry("down", "--purge");
+    expect(await run("docker", ["ps", "-aq", "--filter", `label=gantry.instance=${name}`])).toBe("");
+    expect(await run("docker", ["volume", "ls", "-q", "--filter", `label=gantry.instance=${name}`])).toBe("");
+    expect(await run("sh", ["-c", "ip -o link show | grep ': gt' || true"])).toBe("");
+    expect(await run("docker", ["ps", "-q", "--no-trunc", "--filter", `id=${foreign}`])).toContain(foreign);
+    expect(await run("docker", ["network", "ls", "-q", "--no-trunc", "--filter", `id=${network}`])).toContain(network);
+    expect(existsSync(instance.folder)).toBe(false);
+    await run("docker", ["rm", "-f", foreign]);
+    await run("docker", ["network", "rm", network]);
+  });
+});
