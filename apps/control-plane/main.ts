@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { registerServices } from "@gantry/api";
 import { credentialSource, policyDecider } from "@gantry/api/iam/principals";
 import { BlobStore, LogStore, ObjectStore } from "@gantry/content";
-import { NodeGateway, schedulerController, serviceController, targetController, taskController, warmPoolController } from "@gantry/controllers";
+import { NodeGateway, retentionController, schedulerController, serviceController, targetController, taskController, warmPoolController } from "@gantry/controllers";
 import { databaseRecipe, provideImage, wellKnownRecipes } from "@gantry/images";
 import { Controller, jsonLogger, messageOf, newVault, randomIds, sleep, SystemClock } from "@gantry/kernel";
 import { Registry } from "@gantry/registry";
@@ -67,6 +67,7 @@ const controllers = [
   taskController({ ...deps, vault }),
   serviceController(deps),
   targetController(deps),
+  retentionController({ ...deps, expireLogs: (group, before) => logs.expire(group, before) }),
 ].map((reconciler) => new Controller(reconciler, { clock, log }));
 
 // The node: records out as assignments, observations in as records.

@@ -246,7 +246,14 @@ export interface BalancersAssignment {
   readonly targetGroups: readonly BalancerTargetGroup[];
 }
 
-export type Assignment = PodAssignment | WarmAssignment | VpcAssignment | BalancersAssignment;
+/** A folder of the node's data volume that outlives pods: a file system's. It is removed, with all in it, when it is no longer assigned. */
+export interface FolderKeptAssignment {
+  readonly kind: "folder";
+  readonly key: string;
+  readonly path: string;
+}
+
+export type Assignment = PodAssignment | WarmAssignment | VpcAssignment | BalancersAssignment | FolderKeptAssignment;
 
 /** What the agent needs to know once: where tasks find the platform, whom they trust. */
 export interface NodeSettings {

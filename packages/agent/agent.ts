@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync, existsSync, readFileSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Assignment, PodAssignment, ToAgent, ToControlPlane, VpcAssignment, InterfaceAssignment } from "@gantry/agent-protocol";
 import { WorkQueue, messageOf, sleep, type Clock, type Logger } from "@gantry/kernel";
@@ -18,6 +18,7 @@ import { PodController } from "./pods/pod-controller.ts";
 import { TaskLimits } from "./pods/task-limits.ts";
 import { ServiceRelay } from "./task-endpoints/service-relay.ts";
 import { TaskEndpoints } from "./task-endpoints/task-endpoints.ts";
+import { writeTrust } from "./trust.ts";
 
 export interface AgentDeps {
   readonly engine: Engine;
@@ -37,6 +38,7 @@ const CONCURRENCY_MAX = 24;
 const BALANCER_POLL_MS = 250;
 const VPC_RETRY_MS = 1_000;
 const WARM_DELAY_MS = 400;
+const REPEAT_MS = 1_000;
 const HANDOVER_MS = 3_000;
 /** How long a router that cannot be had keeps the proxy of a new agent from its next configuration. */
 const TAKE_UP_MS = 15_000;
@@ -61,7 +63,7 @@ export class Agent {
   readonly #reportedInterfaces = new Map<string, boolean>();
   readonly #startedAt: number;
   #send: ((message: ToControlPlane) => void) | undefined;
-  #balancersReported = "";
+  #balancersReported = { text: "", at: 0 };
 
   constructor(deps: AgentDeps) {
     this.#deps = deps;
@@ -114,7 +116,7 @@ export class Agent {
   async start(): Promise<void> {
     const { shell, naming, engine, log } = this.#deps;
     await ensureHostRules(shell, naming);
-    if (this.#cache.settings !== undefined) this.#writeTrust(this.#cache.settings.caPem);
+    if (this.#cache.settings !== undefined) writeTrust(this.#deps, this.#cache.settings.caPem);
     engine.watch(naming.label, (labels) => this.#onEngineEvent(labels), this.#abort.signal);
     this.#enqueueAll();
     this.#queue.addAfter("observe-balancers", BALANCER_POLL_MS);
@@ -132,7 +134,7 @@ export class Agent {
     this.#send = send;
     this.#pods.forgetReports();
     this.#reportedInterfaces.clear();
-    this.#balancersReported = "";
+    this.#balancersReported = { text: "", at: 0 };
     this.#logs.resend();
     this.#enqueueAll();
   }
@@ -147,7 +149,7 @@ export class Agent {
     switch (message.type) {
       case "sync": {
         this.#cache.settings = message.settings;
-        this.#writeTrust(message.settings.caPem);
+        writeTrust(this.#deps, message.settings.caPem);
         const wanted = new Set(message.assignments.map((assignment) => assignment.key));
         for (const key of this.#cache.wanted.keys()) if (!wanted.has(key)) this.#unassign(key);
         for (const assignment of message.assignments) this.#assign(assignment);
@@ -209,6 +211,9 @@ export class Agent {
         return this.#reconcileInterface(wanted.interface);
       case "pod":
         return this.#pods.reconcile(wanted);
+      case "folder":
+        await mkdir(join(this.#deps.dataFolder, wanted.path), { recursive: true });
+        return undefined;
       case "balancers":
         if (this.#isTakingUp()) return TAKE_UP_LOOK_MS;
         await this.#proxy.apply(wanted, this.#routers.all);
@@ -262,6 +267,9 @@ export class Agent {
         await this.#routers.remove(leaving.vpcId);
         break;
       }
+      case "folder":
+        await rm(join(this.#deps.dataFolder, leaving.path), { recursive: true, force: true });
+        break;
       case "balancers":
         break;
     }
@@ -326,8 +334,12 @@ export class Agent {
   async #reportBalancers(): Promise<void> {
     const observation = await this.#proxy.observe();
     const text = JSON.stringify(observation);
-    if (observation === undefined || text === this.#balancersReported) return;
-    if (this.#tell({ type: "balancers", observation })) this.#balancersReported = text;
+    const now = this.#deps.clock.now();
+    // Grace and draining end by time alone: what is not healthy is said again.
+    const again =
+      observation?.targets.some((target) => target.health !== "healthy" || target.draining) && now - this.#balancersReported.at >= REPEAT_MS;
+    if (observation === undefined || (text === this.#balancersReported.text && !again)) return;
+    if (this.#tell({ type: "balancers", observation })) this.#balancersReported = { text, at: now };
   }
 
   #onEngineEvent(labels: Readonly<Record<string, string>>): void {
@@ -376,14 +388,5 @@ export class Agent {
     if (this.#send === undefined) return false;
     this.#send(message);
     return true;
-  }
-
-  /** The CA, and the public roots with it, where containers are mounted them. */
-  #writeTrust(caPem: string): void {
-    const folder = join(this.#deps.dataFolder, "trust");
-    mkdirSync(folder, { recursive: true });
-    const roots = existsSync(this.#deps.rootsFile) ? readFileSync(this.#deps.rootsFile, "utf8") : "";
-    writeFileSync(join(folder, "ca.pem"), caPem);
-    writeFileSync(join(folder, "bundle.pem"), `${roots}\n${caPem}`);
   }
 }

@@ -4,6 +4,7 @@
  * A controller keeps nothing for itself: what it knows is in the store.
  */
 export * from "./controller-deps.ts";
+export * from "./logs/retention-controller.ts";
 export * from "./node/node-gateway.ts";
 export * from "./node/pod-assignment.ts";
 export * from "./scheduler/scheduler-controller.ts";

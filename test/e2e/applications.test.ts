@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CloudWatchLogsClient, CreateLogGroupCommand, GetLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { DescribeSecurityGroupsCommand, DescribeSubnetsCommand, EC2Client } from "@aws-sdk/client-ec2";
@@ -11,6 +11,7 @@ import {
   type RegisterTaskDefinitionCommandInput,
   type Task,
 } from "@aws-sdk/client-ecs";
+import { CreateFileSystemCommand, DeleteFileSystemCommand, EFSClient } from "@aws-sdk/client-efs";
 import { buildDebianImage, pauseRecipe } from "@gantry/images";
 import { beforeAll, describe, expect, inject, it } from "vitest";
 import { openDemo, REGION } from "./demo.ts";
@@ -145,6 +146,19 @@ describe("applications written for AWS", () => {
     const said = await messagesOf("/e2e/lines", "many", task);
     expect(said.slice(0, 3)).toEqual(["2026 first\n  at one\n  at two", "2026 second", "2026 line 0"]);
     expect(said).toHaveLength(2002);
+  });
+});
+
+describe("file systems", () => {
+  it("are on the node while they are there, and their files go with them", async () => {
+    const efs = new EFSClient(client());
+    const { FileSystemId } = await efs.send(new CreateFileSystemCommand({ CreationToken: "e2e" }));
+    const mountpoint = (await run("docker", ["volume", "inspect", "-f", "{{.Mountpoint}}", `gantry-${name}`])).trim();
+    const folder = join(mountpoint, "efs", FileSystemId ?? "");
+    await eventually(async () => expect(existsSync(folder)).toBe(true));
+    writeFileSync(join(folder, "file"), "bytes");
+    await efs.send(new DeleteFileSystemCommand({ FileSystemId }));
+    await eventually(async () => expect(existsSync(folder)).toBe(false));
   });
 });
 

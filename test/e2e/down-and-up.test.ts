@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { ECSClient, ListTasksCommand } from "@aws-sdk/client-ecs";
 import { CloudWatchLogsClient, FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { namingOf } from "@gantry/agent";
 import { openDemo } from "./demo.ts";
 import { eventually, get, newInstance, run, type Status } from "./helpers.ts";
 
@@ -22,7 +23,32 @@ afterAll(async () => {
 describe("down and up", () => {
   it("brings back users, files, logs and the running service; purge leaves nothing of ours and touches nothing else", async () => {
     const { url, name, client, fileshare } = demo;
+    const ada = { name: "Ada", lastname: "Lovelace", email: "ada@example.org", username: "ada" };
+    const json = { method: "POST", headers: { "content-type": "application/json" } };
+    expect((await get(url, { ...json, path: "/user-api/user", body: JSON.stringify(ada) })).status).toBe(200);
+    const bytes = "the same bytes ".repeat(10_000);
+    const multipart = [
+      "--part",
+      'Content-Disposition: form-data; name="file"; filename="kept.bin"',
+      "Content-Type: application/octet-stream",
+      "",
+      bytes,
+      "--part--",
+      "",
+    ].join("\r\n");
+    const files: number[] = [];
+    for (const place of ["s3", "FS"]) {
+      const answer = await get(url, {
+        method: "POST",
+        headers: { "content-type": "multipart/form-data; boundary=part" },
+        path: `/user-files/attachment/ada/${place}`,
+        body: multipart,
+      });
+      expect(answer.status, answer.body).toBe(200);
+      files.push((JSON.parse(answer.body) as { id: number }).id); // The website's answer.
+    }
     const users = (await get(url, { path: "/user-api/users" })).body;
+    expect(users).toContain("Lovelace");
     const tasks = (await new ECSClient(client()).send(new ListTasksCommand({ cluster: "fileshare" }))).taskArns?.toSorted();
     const foreign = (await run("docker", ["run", "-d", "gantry/pause:1"])).trim();
     const network = (await run("docker", ["network", "create", `foreign-${Date.now()}`])).trim();
@@ -31,6 +57,8 @@ describe("down and up", () => {
     expect(await run("docker", ["ps", "-aq", "--filter", `label=gantry.instance=${name}`])).toBe("");
     await instance.up("up");
     await eventually(async () => expect((await get(url, { path: "/user-api/users" })).body).toBe(users));
+    for (const id of files)
+      expect((await get(url, { path: `/user-files/attachment/${id}/get` })).body === bytes, `the bytes of file ${id}`).toBe(true);
     await eventually(async () => expect((await fileshare())?.runningCount).toBe(2));
     const { events = [] } = await new CloudWatchLogsClient(client()).send(
       new FilterLogEventsCommand({ logGroupName: "/ecs/fileshare-app", limit: 1 }),
@@ -43,7 +71,7 @@ describe("down and up", () => {
     await instance.gantry("down", "--purge");
     expect(await run("docker", ["ps", "-aq", "--filter", `label=gantry.instance=${name}`])).toBe("");
     expect(await run("docker", ["volume", "ls", "-q", "--filter", `label=gantry.instance=${name}`])).toBe("");
-    expect(await run("sh", ["-c", "ip -o link show | grep ': gt' || true"])).toBe("");
+    expect(await run("sh", ["-c", `ip -o link show | grep ': ${namingOf(name).linkPrefix}' || true`])).toBe("");
     expect(await run("docker", ["ps", "-q", "--no-trunc", "--filter", `id=${foreign}`])).toContain(foreign);
     expect(await run("docker", ["network", "ls", "-q", "--no-trunc", "--filter", `id=${network}`])).toContain(network);
     expect(existsSync(instance.folder)).toBe(false);

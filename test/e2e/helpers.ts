@@ -56,6 +56,7 @@ export interface Status {
 
 export interface Answer {
   readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
   readonly body: string;
 }
 
@@ -79,7 +80,7 @@ export function get(
       (response) => {
         const chunks: Buffer[] = [];
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
-        response.on("end", () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }));
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString() }));
         response.on("error", reject);
       },
     );
@@ -97,7 +98,7 @@ export function startLoop(url: string, path: string, clients = 4) {
   const loops = Array.from({ length: clients }, async (_, index) => {
     const agent = index % 2 === 0 ? new Agent({ keepAlive: true, maxSockets: 1 }) : new Agent({ keepAlive: false });
     while (!going.signal.aborted) {
-      const answer = await get(url, { path, agent }).catch((thrown: Error) => ({ status: 0, body: thrown.message }));
+      const answer = await get(url, { path, agent }).catch((thrown: Error) => ({ status: 0, headers: {}, body: thrown.message }));
       count += 1;
       if (answer.status !== 200) failures.push(`${new Date().toISOString()} ${answer.status} ${answer.body.slice(0, 100)}`);
       await new Promise((done) => setTimeout(done, 5));

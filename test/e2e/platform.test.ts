@@ -21,7 +21,7 @@ const { instance, url, environment, client, aws, fileshare, taskContainers } = o
 describe("the demo", () => {
   it("runs the website at the address it prints", async () => {
     expect(url).toMatch(/^http:\/\/fileshare-\d+\.eu-south-1\.elb\.localhost/);
-    expect(await get(url, { path: "/health" })).toEqual({ status: 200, body: '{"status":"healthy"}' });
+    expect(await get(url, { path: "/health" })).toMatchObject({ status: 200, body: '{"status":"healthy"}' });
     expect((await get(url, { path: "/balancer" })).body).toBe("BALANCER IS HEALTHY");
     expect((await get(url, { path: "/users", headers: { accept: "text/html" } })).body).toContain('<div id="root">');
   });

@@ -112,11 +112,15 @@ function renderFrontend(balancer: Balancer, listener: BalancerListener, all: rea
     ...balancer.addresses.map((address) => `  bind ${address}:${listener.port} namespace ${balancer.vpcId}${tls}`),
     ...(alone ? [`  bind 127.0.0.1:${hostPort}${tls}`] : []),
     `  timeout client ${balancer.idleTimeoutSeconds}s`,
-    ...renderLeaving(name),
-    ...renderHeaders(listener.tls, listener.port),
-    ...renderRules(listener, `r`, "", context),
+    ...picksLast([...renderLeaving(name), ...renderHeaders(listener.tls, listener.port), ...renderRules(listener, `r`, "", context)]),
     "",
   ];
+}
+
+/** What sets and answers stands before what picks a backend: the proxy goes by kind of rule, not by line, and warns otherwise. */
+function picksLast(lines: readonly string[]): readonly string[] {
+  const picks = (line: string) => line.startsWith("  use_backend ");
+  return [...lines.filter((line) => !picks(line)), ...lines.filter(picks)];
 }
 
 /** One frontend for a host port that several load balancers share: the Host picks whose rules hold. */
@@ -145,21 +149,23 @@ function renderSharedFrontends(balancers: readonly Balancer[], context: Context)
         `frontend ${name}`,
         `  bind ${handoverSocket(name, context)} accept-proxy`,
         `  bind 127.0.0.1:${port}${tls}`,
-        ...renderLeaving(name),
-        ...renderHeaders(first.listener.tls, first.listener.port),
-        ...users.map(({ balancer }, index) => `  acl is_${index} req.hdr(host),host_only,lower -m str ${balancer.dnsName.toLowerCase()}`),
-        ...users.flatMap(({ listener }, index) =>
-          listener.rules.flatMap((rule) =>
-            rule.conditions.flatMap((condition) =>
-              (condition.field === "host-header" ? condition.values : []).map(
-                (value) => `  acl is_${index} req.hdr(host),host_only,lower ${matcher(value.toLowerCase())}`,
+        ...picksLast([
+          ...renderLeaving(name),
+          ...renderHeaders(first.listener.tls, first.listener.port),
+          ...users.map(({ balancer }, index) => `  acl is_${index} req.hdr(host),host_only,lower -m str ${balancer.dnsName.toLowerCase()}`),
+          ...users.flatMap(({ listener }, index) =>
+            listener.rules.flatMap((rule) =>
+              rule.conditions.flatMap((condition) =>
+                (condition.field === "host-header" ? condition.values : []).map(
+                  (value) => `  acl is_${index} req.hdr(host),host_only,lower ${matcher(value.toLowerCase())}`,
+                ),
               ),
             ),
           ),
-        ),
-        ...users.map((_, index) => `  http-request set-var(txn.lb) str(${index}) if !{ var(txn.lb) -m found } is_${index}`),
-        "  http-request set-var(txn.lb) str(0) if !{ var(txn.lb) -m found }",
-        ...users.flatMap(({ listener }, index) => renderRules(listener, `r${index}_`, `{ var(txn.lb) -m str ${index} } `, context)),
+          ...users.map((_, index) => `  http-request set-var(txn.lb) str(${index}) if !{ var(txn.lb) -m found } is_${index}`),
+          "  http-request set-var(txn.lb) str(0) if !{ var(txn.lb) -m found }",
+          ...users.flatMap(({ listener }, index) => renderRules(listener, `r${index}_`, `{ var(txn.lb) -m str ${index} } `, context)),
+        ]),
         "",
       ];
     });
@@ -216,11 +222,11 @@ function renderRules(listener: BalancerListener, prefix: string, guard: string, 
   );
   if (dices) lines.push("  http-request set-var(txn.dice) rand(1000000)");
   const fallback = listener.rules.length === 0 ? guard.trim() : `${guard}!{ var(txn.rule) -m found }`;
-  return [
-    ...lines,
+  lines.push(
     ...actions.flatMap(({ name, action }) => renderAction(action, `{ var(txn.rule) -m str ${name} }`, context)),
     ...renderAction(listener.defaultAction, fallback, context),
-  ];
+  );
+  return lines;
 }
 
 /** `when` is a condition, or empty where it always holds. */
@@ -240,12 +246,18 @@ function renderAction(action: BalancerAction, when: string, context: Context): r
       const total = live.reduce((sum, target) => sum + target.weight, 0);
       if (total === 0) return [`  http-request return status 503${only}`];
       let sum = 0;
-      return live.map((target, index) => {
+      const sticky = live.length > 1 ? action.stickySeconds : undefined;
+      const kept = live.map(({ targetGroupArn }) => {
+        const condition = [when, `{ req.cook(AWSALBTG) -m str ${hash(targetGroupArn)} }`].filter((part) => part !== "").join(" ");
+        return `  use_backend ${backendName(targetGroupArn)} if ${condition}`;
+      });
+      const picked = live.map((target, index) => {
         sum += target.weight;
         const share = index === live.length - 1 ? "" : `{ var(txn.dice) -m int lt ${Math.round((sum / total) * 1_000_000)} }`;
         const condition = [when, share].filter((part) => part !== "").join(" ");
         return `  use_backend ${backendName(target.targetGroupArn)}${condition === "" ? "" : ` if ${condition}`}`;
       });
+      return sticky === undefined ? picked : [`  http-request set-var(txn.sticky) int(${sticky})${only}`, ...kept, ...picked];
     }
   }
 }
@@ -325,6 +337,15 @@ function renderBackend(group: BalancerTargetGroup, context: Context): readonly s
     ...(group.stickySeconds === undefined
       ? []
       : [`  dynamic-cookie-key ${hash(group.arn)}`, `  cookie AWSALB insert indirect nocache dynamic maxlife ${group.stickySeconds}`]),
+    // Nobody left to ask who is healthy: all are asked, whatever their health. Source: "Target group health", fail open.
+    "  option allbackups",
+    "  http-response set-var(txn.answered) bool(true)",
+    "  http-after-response set-status 502 if { status 503 } { nbsrv gt 0 } !{ var(txn.answered) -m found }",
+    // Source: "Sticky sessions for your Application Load Balancer", target group stickiness; set anew by each answer.
+    ...["AWSALBTG", "AWSALBTGCORS"].map(
+      (name) =>
+        `  http-response add-header Set-Cookie "${name}=${hash(group.arn)}; Max-Age=%[var(txn.sticky)]; Path=/${name === "AWSALBTG" ? "" : "; SameSite=None; Secure"}" if { var(txn.sticky) -m found }`,
+    ),
     "  option httpchk",
     `  http-check send meth GET uri ${quote(check.path)} ver HTTP/1.1 hdr Host ${hash(group.arn)} hdr User-Agent ELB-HealthChecker/2.0 hdr Connection close`,
     `  http-check expect status ${check.matcher.replaceAll(" ", "")}`,
@@ -332,10 +353,13 @@ function renderBackend(group: BalancerTargetGroup, context: Context): readonly s
     `  default-server inter ${check.intervalSeconds}s downinter ${Math.min(1, check.intervalSeconds)}s rise ${check.healthyThreshold} fall ${check.unhealthyThreshold} weight 100${group.slowStartSeconds > 0 ? ` slowstart ${group.slowStartSeconds}s` : ""}`,
     ...group.targets
       .toSorted((a, b) => compare(serverName(a), serverName(b)))
-      .map(
-        (target) =>
-          `  server ${serverName(target)} ${target.address}:${target.port} namespace ${group.vpcId} source ${group.sourceAddress}${group.protocol === "HTTPS" ? " ssl verify none" : ""}${checked}${target.draining ? " weight 0" : ""}`,
-      ),
+      .flatMap((target) => {
+        const way = `${target.address}:${target.port} namespace ${group.vpcId} source ${group.sourceAddress}${group.protocol === "HTTPS" ? " ssl verify none" : ""}`;
+        return [
+          `  server ${serverName(target)} ${way}${checked}${target.draining ? " weight 0" : ""}`,
+          ...(check.enabled && !target.draining ? [`  server ${serverName(target)}.open ${way} backup`] : []),
+        ];
+      }),
     "",
   ].filter((line) => context.options.namespaces.has(group.vpcId) || line === "");
 }

@@ -2,6 +2,8 @@ import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { ActionRecord, Reader, RuleConditionRecord } from "@gantry/state";
 import { ApiError } from "@gantry/wire";
 
+/** Seven days. */
+const STICKY_SECONDS_MAX = 604_800;
 const WEIGHT_MAX = 999;
 
 /** Actions as they are kept. Errors: ValidationError, TargetGroupNotFound, InvalidConfigurationRequest. */
@@ -23,9 +25,10 @@ function toAction(reader: Reader, action: elb.Action): ActionRecord {
         if (weight < 0 || weight > WEIGHT_MAX) throw validation(`The weight '${weight}' must be between 0 and ${WEIGHT_MAX}`);
       }
       const sticky = action.ForwardConfig?.TargetGroupStickinessConfig;
-      if (sticky?.Enabled === true)
-        throw validation("Gantry does not support target group stickiness yet: leave TargetGroupStickinessConfig out, or disable it.");
-      return { type: "forward", targets, stickySeconds: undefined };
+      const seconds = sticky?.DurationSeconds;
+      if (sticky?.Enabled === true && (seconds === undefined || seconds < 1 || seconds > STICKY_SECONDS_MAX))
+        throw validation(`The target group stickiness duration must be between 1 and ${STICKY_SECONDS_MAX} seconds`);
+      return { type: "forward", targets, stickySeconds: sticky?.Enabled === true ? seconds : undefined };
     }
     case "redirect": {
       const {
@@ -60,7 +63,8 @@ export function presentActions(actions: readonly ActionRecord[]): elb.Action[] {
           ...(action.targets.length === 1 ? { TargetGroupArn: action.targets[0]?.targetGroupArn } : {}),
           ForwardConfig: {
             TargetGroups: action.targets.map((target) => ({ TargetGroupArn: target.targetGroupArn, Weight: target.weight })),
-            TargetGroupStickinessConfig: { Enabled: false },
+            TargetGroupStickinessConfig:
+              action.stickySeconds === undefined ? { Enabled: false } : { Enabled: true, DurationSeconds: action.stickySeconds },
           },
         };
       case "redirect":

@@ -161,6 +161,7 @@ export class NodeGateway {
         .filter((task) => task.lastStatus !== "STOPPED" && task.placement !== undefined)
         .map((task) => `task/${task.arn}`),
       ...store.keys("databaseInstance").map((arn) => `database/${arn}`),
+      ...store.keys("fileSystem").map((id) => `folder/${id}`),
       "balancers",
     ];
   }
@@ -169,6 +170,7 @@ export class NodeGateway {
     const { store } = this.#deps;
     const keys: string[] = [];
     if (change.kind === "task") keys.push(`task/${change.key}`);
+    if (change.kind === "fileSystem") keys.push(`folder/${change.key}`);
     if (change.kind === "databaseInstance") keys.push(`database/${change.key}`);
     if (change.kind === "networkInterface") {
       const eni = store.get("networkInterface", change.key);
@@ -215,6 +217,8 @@ export class NodeGateway {
           assignment: database && databaseAssignment(store, assignments, database),
         };
       }
+      case "folder":
+        return { assignmentKey: key, assignment: store.get("fileSystem", name) && { kind: "folder", key, path: `efs/${name}` } };
       default:
         return { assignmentKey: "balancers", assignment: balancersAssignment(store, assignments.vault) };
     }

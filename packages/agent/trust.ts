@@ -1,0 +1,11 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** The CA, and the public roots with it, where containers are mounted them. */
+export function writeTrust(places: { dataFolder: string; rootsFile: string }, caPem: string): void {
+  const folder = join(places.dataFolder, "trust");
+  mkdirSync(folder, { recursive: true });
+  const roots = existsSync(places.rootsFile) ? readFileSync(places.rootsFile, "utf8") : "";
+  writeFileSync(join(folder, "ca.pem"), caPem);
+  writeFileSync(join(folder, "bundle.pem"), `${roots}\n${caPem}`);
+}
