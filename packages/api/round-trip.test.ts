@@ -1,0 +1,230 @@
+import { Readable } from "node:stream";
+import type { AddressInfo } from "node:net";
+import * as acm from "@aws-sdk/client-acm";
+import * as logs from "@aws-sdk/client-cloudwatch-logs";
+import * as ec2 from "@aws-sdk/client-ec2";
+import * as ecr from "@aws-sdk/client-ecr";
+import * as ecs from "@aws-sdk/client-ecs";
+import * as efs from "@aws-sdk/client-efs";
+import * as elbv2 from "@aws-sdk/client-elastic-load-balancing-v2";
+import * as iam from "@aws-sdk/client-iam";
+import * as rds from "@aws-sdk/client-rds";
+import * as s3 from "@aws-sdk/client-s3";
+import * as sts from "@aws-sdk/client-sts";
+import { randomIds, silentLogger, SystemClock } from "@gantry/kernel";
+import { Dispatcher, loadService, newHttpServer, type LoadedService } from "@gantry/wire";
+import type { Member, Shape } from "@gantry/wire/shape";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { DESCRIPTORS } from "./services.ts";
+
+// Every operation of every service, there or not: what the SDK sends is what a handler gets, and what a handler
+// answers is what the SDK reads. Values are made from the shapes, by a generator with a fixed seed.
+const sdks = { acm, logs, ec2, ecr, ecs, efs, elbv2, iam, rds, s3, sts } as unknown as Record<keyof typeof DESCRIPTORS, Record<string, unknown>>; // Modules are records.
+const clients: Record<keyof typeof DESCRIPTORS, abstract new (configuration: never) => unknown> = {
+  acm: acm.ACMClient,
+  logs: logs.CloudWatchLogsClient,
+  ec2: ec2.EC2Client,
+  ecr: ecr.ECRClient,
+  ecs: ecs.ECSClient,
+  efs: efs.EFSClient,
+  elbv2: elbv2.ElasticLoadBalancingV2Client,
+  iam: iam.IAMClient,
+  rds: rds.RDSClient,
+  s3: s3.S3Client,
+  sts: sts.STSClient,
+};
+const KEY = { accessKeyId: "AKIAROUNDTRIP", secretAccessKey: "secret" };
+
+/** Names whose meaning the SDK or S3 themselves enforce, beyond the shape. */
+const SPECIAL: Readonly<Record<string, unknown>> = { Bucket: "a-bucket", Key: "a/key +with ünicode", DestinationRegion: undefined };
+/** Checked or computed by the SDK on its own. */
+const COMPUTED = /^(Checksum|SSECustomer|CopySourceSSECustomer|ContentMD5|ContentLength|Expires$|ExpiresString)/;
+const SKIPPED: Readonly<Record<string, string>> = {
+  "s3:SelectObjectContent": "answers an event stream",
+  "s3:WriteGetObjectResponse": "goes to a host of its own",
+  "s3:ListDirectoryBuckets": "goes to a host of its own",
+  "logs:StartLiveTail": "answers an event stream",
+  "logs:GetLogObject": "answers an event stream",
+  "sts:AssumeRoleWithSAML": "is not signed",
+  "sts:AssumeRoleWithWebIdentity": "is not signed",
+};
+
+let answers: (operation: string) => Record<string, unknown> = () => ({});
+let seen: { operation: string; input: Record<string, unknown> } | undefined;
+let endpoint = "";
+let server: ReturnType<typeof newHttpServer>;
+const services = new Map<string, LoadedService>();
+
+beforeAll(async () => {
+  const dispatcher = new Dispatcher({
+    clock: new SystemClock(),
+    ids: randomIds(),
+    log: silentLogger,
+    credentials: {
+      find: () => ({
+        secretAccessKey: KEY.secretAccessKey,
+        principal: { type: "root", arn: "arn:aws:iam::000000000000:root", account: "000000000000", id: "0" },
+        token: undefined,
+        expiresAt: undefined,
+      }),
+    },
+    policy: { deniedBecause: () => undefined },
+  });
+  for (const [name, descriptor] of Object.entries(DESCRIPTORS)) {
+    const sdk = sdks[name as keyof typeof DESCRIPTORS]; // A key of it.
+    const names = loadService(descriptor, { sdk, operations: {} }).operations.keys();
+    const operations = Object.fromEntries(
+      [...names].map((operation) => [
+        operation,
+        (input: Record<string, unknown>) => {
+          seen = { operation, input };
+          return answers(operation);
+        },
+      ]),
+    );
+    services.set(name, loadService(descriptor, { sdk, operations }));
+    dispatcher.register(descriptor, async () => ({ sdk, operations }));
+  }
+  server = newHttpServer((request, response, continueWith) => dispatcher.handle(request, response, continueWith));
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // A listening TCP server has an address.
+});
+
+afterAll(() => {
+  server.close();
+  server.closeAllConnections();
+});
+
+describe.each(Object.keys(DESCRIPTORS) as (keyof typeof DESCRIPTORS)[])("%s", (name) => {
+  it("carries every operation there and back", async () => {
+    const random = newRandom(name);
+    const Client = clients[name] as new (configuration: object) => { send(command: unknown): Promise<Record<string, unknown>>; destroy(): void }; // All of a kind.
+    const client = new Client({
+      region: "eu-south-1",
+      endpoint,
+      credentials: KEY,
+      maxAttempts: 1,
+      forcePathStyle: true,
+      requestChecksumCalculation: "WHEN_REQUIRED",
+      responseChecksumValidation: "WHEN_REQUIRED",
+    });
+    const problems: string[] = [];
+    let count = 0;
+    for (const [operation, { input, output }] of services.get(name)?.operations ?? []) {
+      const Command = sdks[name][`${operation}Command`] as (new (input: unknown) => unknown) | undefined; // The SDK's own naming.
+      if (Command === undefined || SKIPPED[`${name}:${operation}`] !== undefined) continue;
+      const given = valueOf(input, { random, depth: 0, name: "", input: true }) as Record<string, unknown>; // A structure, or nothing.
+      const answered = valueOf(output, { random, depth: 0, name: "", input: false }) as Record<string, unknown>; // As above.
+      answers = () => answered;
+      seen = undefined;
+      try {
+        const { $metadata: _, ...read } = await client.send(new Command(given));
+        await same(seen, { operation, input: given ?? {} });
+        await same(read, answered ?? {});
+        count += 1;
+      } catch (thrown) {
+        problems.push(`${operation}: ${thrown instanceof Error ? thrown.message.slice(0, 600) : String(thrown)}`);
+      }
+    }
+    client.destroy();
+    expect(problems, problems.slice(0, 12).join("\n\n")).toEqual([]);
+    expect(count).toBeGreaterThan(5);
+  });
+});
+
+/** Errors: the first place where the two differ. */
+async function same(actual: unknown, wanted: unknown): Promise<void> {
+  const place = difference(await plain(actual), await plain(wanted), "");
+  if (place !== undefined) throw new Error(place);
+}
+
+function difference(actual: unknown, wanted: unknown, path: string): string | undefined {
+  if (Object.is(actual, wanted)) return undefined;
+  if (typeof actual !== "object" || typeof wanted !== "object" || actual === null || wanted === null)
+    return `${path}: ${JSON.stringify(wanted)} became ${JSON.stringify(actual)}`;
+  const [a, b] = [actual as Record<string, unknown>, wanted as Record<string, unknown>]; // Checked above.
+  for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
+    const found = difference(a[key], b[key], `${path}/${key}`);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Streams as their text, bytes as text, moments as numbers; what is absent is left out. */
+async function plain(value: unknown): Promise<unknown> {
+  if (value instanceof Readable) return Buffer.concat(await value.toArray()).toString();
+  if (value instanceof Uint8Array) return Buffer.from(value).toString();
+  if (value instanceof Date) return value.getTime();
+  if (Array.isArray(value)) return Promise.all(value.map(plain));
+  if (typeof value !== "object" || value === null) return value;
+  const entries = await Promise.all(
+    Object.entries(value)
+      .filter(([key]) => key !== "ContentLength")
+      .map(async ([key, each]) => [key, await plain(each)] as const),
+  );
+  return Object.fromEntries(entries.filter(([, each]) => each !== undefined));
+}
+
+const ALWAYS = ["httpLabel", "idempotencyToken", "httpPayload", "httpPrefixHeaders"];
+
+interface Making {
+  readonly random: () => number;
+  readonly depth: number;
+  readonly name: string;
+  readonly input: boolean;
+}
+
+/** A value of a shape: nothing empty, for XML and queries do not tell an empty list from none. */
+function valueOf(shape: Shape, making: Making, member?: Member): unknown {
+  const { random, depth, name } = making;
+  const deeper = { ...making, depth: depth + 1 };
+  if (shape.type === "string" && name in SPECIAL && making.input) return SPECIAL[name];
+  if (COMPUTED.test(name)) return undefined;
+  switch (shape.type) {
+    case "structure": {
+      const wanted = shape.union ? shape.members.slice(Math.floor(random() * shape.members.length)).slice(0, 1) : shape.members;
+      const always = (each: Member) =>
+        shape.union || each.name === "ContentType" || each.required || ALWAYS.some((trait) => each.traits[trait] !== undefined);
+      const some = wanted.filter((each) => always(each) || (depth < 4 && random() < 0.6));
+      const chosen = some.length > 0 ? some : wanted.slice(0, 1);
+      return Object.fromEntries(chosen.map((each) => [each.name, valueOf(each.shape, { ...deeper, name: each.name }, each)]));
+    }
+    case "list":
+      return Array.from({ length: depth > 4 ? 1 : 1 + Math.floor(random() * 2) }, () =>
+        valueOf(shape.element.shape, { ...deeper, name: "" }, isInHeader(member) ? member : shape.element),
+      );
+    case "map":
+      return { [`k${Math.floor(random() * 100)}`]: valueOf(shape.value.shape, { ...deeper, name: "" }, isInHeader(member) ? member : shape.value) };
+    case "timestamp":
+      return new Date(Math.floor(1_600_000_000 + random() * 1e8) * 1000);
+    case "number":
+      return 1 + Math.floor(random() * 500);
+    case "boolean":
+      return random() < 0.5;
+    case "blob":
+      return Buffer.from(`bytes ${random()}`);
+    case "streaming":
+      return Buffer.from(`stream ${random()}`);
+    case "string":
+      return isInHeader(member) ? `h${Math.floor(random() * 1e6)}` : `<s> & "q" 'a' ünï €${Math.floor(random() * 1e6)}`;
+    case "document":
+      return { any: "thing" };
+    default:
+      return undefined;
+  }
+}
+
+function isInHeader(member: Member | undefined): boolean {
+  return ["httpHeader", "httpPrefixHeaders", "httpLabel"].some((trait) => member?.traits[trait] !== undefined);
+}
+
+/** Numbers from 0 to 1 that are the same in every run. */
+function newRandom(seed: string): () => number {
+  let state = [...seed].reduce((sum, letter) => Math.imul(sum ^ letter.charCodeAt(0), 16_777_619), 2_166_136_261);
+  return () => {
+    state = (state + 0x6d_2b_79_f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
