@@ -6,7 +6,15 @@ import { join } from "node:path";
 import { registerServices } from "@gantry/api";
 import { credentialSource, policyDecider } from "@gantry/api/iam/principals";
 import { BlobStore, LogStore, ObjectStore } from "@gantry/content";
-import { NodeGateway, retentionController, schedulerController, serviceController, targetController, taskController, warmPoolController } from "@gantry/controllers";
+import {
+  NodeGateway,
+  retentionController,
+  schedulerController,
+  serviceController,
+  targetController,
+  taskController,
+  warmPoolController,
+} from "@gantry/controllers";
 import { databaseRecipe, provideImage, wellKnownRecipes } from "@gantry/images";
 import { Controller, jsonLogger, messageOf, newVault, randomIds, sleep, SystemClock } from "@gantry/kernel";
 import { Registry } from "@gantry/registry";

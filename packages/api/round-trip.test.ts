@@ -11,6 +11,7 @@ import * as iam from "@aws-sdk/client-iam";
 import * as rds from "@aws-sdk/client-rds";
 import * as s3 from "@aws-sdk/client-s3";
 import * as sts from "@aws-sdk/client-sts";
+import { SmithyRpcV2CborProtocol } from "@smithy/core/cbor";
 import { randomIds, silentLogger, SystemClock } from "@gantry/kernel";
 import { Dispatcher, loadService, newHttpServer, type LoadedService } from "@gantry/wire";
 import type { Member, Shape } from "@gantry/wire/shape";
@@ -83,7 +84,8 @@ beforeAll(async () => {
       ]),
     );
     services.set(name, loadService(descriptor, { sdk, operations }));
-    dispatcher.register(descriptor, async () => ({ sdk, operations }));
+    const spoken = name === "ecs" ? { ...descriptor, protocols: [...descriptor.protocols, "rpcv2Cbor" as const] } : descriptor;
+    dispatcher.register(spoken, async () => ({ sdk, operations }));
   }
   server = newHttpServer((request, response, continueWith) => dispatcher.handle(request, response, continueWith));
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
@@ -95,7 +97,13 @@ afterAll(() => {
   server.closeAllConnections();
 });
 
-describe.each(Object.keys(DESCRIPTORS) as (keyof typeof DESCRIPTORS)[])("%s", (name) => {
+const SUBJECTS = [
+  ...(Object.keys(DESCRIPTORS) as (keyof typeof DESCRIPTORS)[]).map((name) => ({ name, protocol: undefined })),
+  // No service of ours speaks CBOR by default yet; ECS's shapes do as well as any.
+  { name: "ecs" as const, protocol: SmithyRpcV2CborProtocol },
+];
+
+describe.each(SUBJECTS)("$name $protocol.name", ({ name, protocol }) => {
   it("carries every operation there and back", async () => {
     const random = newRandom(name);
     const Client = clients[name] as new (configuration: object) => { send(command: unknown): Promise<Record<string, unknown>>; destroy(): void }; // All of a kind.
@@ -105,6 +113,7 @@ describe.each(Object.keys(DESCRIPTORS) as (keyof typeof DESCRIPTORS)[])("%s", (n
       credentials: KEY,
       maxAttempts: 1,
       forcePathStyle: true,
+      ...(protocol === undefined ? {} : { protocol }),
       requestChecksumCalculation: "WHEN_REQUIRED",
       responseChecksumValidation: "WHEN_REQUIRED",
     });
