@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { RequestError, type AppDeps } from "./app.ts";
 import type { UploadType } from "./database.ts";
@@ -46,11 +47,7 @@ export function fileRoutes(app: FastifyInstance, { database, storages }: AppDeps
     const part = await request.file();
     if (part === undefined) throw new RequestError(400, "Please choose a file.");
     const fileName = checkFileName(part.filename);
-    await storages[type].save(username, fileName, part.file);
-    if (part.file.truncated) {
-      await storages[type].remove(username, fileName);
-      throw new RequestError(413, "The file is larger than 100 MB.");
-    }
+    await storages[type].save(username, fileName, Readable.from(wholeOf(part.file)));
     await database
       .insertInto("attachment")
       .values({ file_name: fileName, date: new Date(), upload_type: type, user_id: user })
@@ -104,4 +101,10 @@ export function checkFileName(given: string): string {
   if (name === "" || name.length > 180 || name.startsWith(".") || /[/\\\u0000-\u001f]/.test(name))
     throw new RequestError(400, "This file name is not allowed: please rename the file.");
   return name;
+}
+
+/** The bytes of an upload; one that was cut off at the limit fails at its end, before it could take a stored file's place. */
+export async function* wholeOf(file: AsyncIterable<Buffer> & { readonly truncated: boolean }): AsyncGenerator<Buffer> {
+  yield* file;
+  if (file.truncated) throw new RequestError(413, "The file is larger than 100 MB.");
 }

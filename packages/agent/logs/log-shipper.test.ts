@@ -1,0 +1,77 @@
+import type { LogDestination, LogLine } from "@gantry/agent-protocol";
+import { silentLogger, sleep, SystemClock } from "@gantry/kernel";
+import { describe, expect, it } from "vitest";
+import type { Engine } from "../engine/engine.ts";
+import { LogShipper } from "./log-shipper.ts";
+
+const at = (index: number) => `2026-01-01T00:00:00.${String(index).padStart(9, "0")}Z`;
+const destination = (more: Partial<LogDestination> = {}): LogDestination => ({
+  region: "eu-south-1",
+  group: "g",
+  stream: "s",
+  multilinePattern: undefined,
+  nonBlocking: true,
+  bufferMaxBytes: 1_000_000,
+  ...more,
+});
+
+/** A shipper over lines of an engine that breaks off after each `breakAfter` lines, once; and what it shipped. */
+function ship(texts: readonly string[], wanted: LogDestination, options: { breakAfter?: number; isAway?: () => boolean } = {}) {
+  const clock = new SystemClock();
+  const cursors = new Map<string, string>();
+  const taken: LogLine[] = [];
+  let broken = false;
+  const engine = {
+    async *logs(_id: string, after: string | undefined) {
+      let count = 0;
+      for (const [index, text] of texts.entries()) {
+        if (after !== undefined && at(index) <= after) continue;
+        if (!broken && count === options.breakAfter) {
+          broken = true;
+          throw new Error("The stream broke off.");
+        }
+        count += 1;
+        yield { at: at(index), text };
+      }
+    },
+  } as unknown as Engine; // Nothing else of it is asked.
+  const shipper: LogShipper = new LogShipper({
+    engine,
+    clock,
+    log: silentLogger,
+    cursors: { get: (id) => cursors.get(id), set: (id, cursor) => void cursors.set(id, cursor), delete: (id) => void cursors.delete(id) },
+    send: (id, _, lines) => {
+      if (options.isAway?.()) return false;
+      taken.push(...lines);
+      queueMicrotask(() => shipper.taken(id, lines.at(-1)?.cursor ?? ""));
+      return true;
+    },
+  });
+  shipper.follow("c", wanted);
+  return { shipper, messages: () => taken.map((line) => line.message), clock };
+}
+
+describe("shipping logs", () => {
+  it("gathers lines into one event, across a stream that breaks off, without saying any twice", async () => {
+    const lines = ["2026 a", " a1", " a2", "2026 b", " b1"];
+    const { shipper, messages } = ship(lines, destination({ multilinePattern: "^2026" }), { breakAfter: 2 });
+    await shipper.finish("c");
+    expect(messages()).toEqual(["2026 a\n a1\n a2", "2026 b\n b1"]);
+  });
+
+  it("drops the oldest beyond its buffer where it must not block, and nothing where it may", async () => {
+    const lines = Array.from({ length: 100 }, (_, index) => `line ${String(index).padStart(5, "0")}`);
+    for (const [nonBlocking, kept] of [
+      [true, 10],
+      [false, 100],
+    ] as const) {
+      let away = true;
+      const { shipper, messages, clock } = ship(lines, destination({ nonBlocking, bufferMaxBytes: 100 }), { isAway: () => away });
+      await sleep(clock, 50);
+      away = false;
+      shipper.resend();
+      await shipper.finish("c");
+      expect(messages()).toEqual(lines.slice(-kept));
+    }
+  });
+});

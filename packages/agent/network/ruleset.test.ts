@@ -1,0 +1,74 @@
+import type { VpcAssignment } from "@gantry/agent-protocol";
+import { expect, it } from "vitest";
+import { renderRouterRules } from "./ruleset.ts";
+
+const TRANSIT = { hostAddress: "100.64.0.1", routerAddress: "100.64.0.2" };
+const vpc = (more: Partial<VpcAssignment> = {}): VpcAssignment => ({
+  kind: "vpc",
+  key: "vpc/vpc-1",
+  vpcId: "vpc-1",
+  index: 0,
+  cidr: "10.0.0.0/16",
+  region: "eu-south-1",
+  subnets: [
+    { id: "subnet-a", cidr: "10.0.1.0/24", egress: "nat", natPublicIp: "198.18.1.9" },
+    { id: "subnet-b", cidr: "10.0.2.0/24", egress: "internet", natPublicIp: undefined },
+    { id: "subnet-c", cidr: "10.0.3.0/24", egress: "none", natPublicIp: undefined },
+  ],
+  interfaces: [
+    { id: "eni-web", ip: "10.0.2.10", mac: "02:00:00:00:00:01", groups: ["sg-web"], publicIp: "198.18.1.1", local: false },
+    { id: "eni-db", ip: "10.0.3.10", mac: "02:00:00:00:00:02", groups: ["sg-db"], publicIp: "198.18.1.2", local: false },
+  ],
+  groups: [
+    {
+      id: "sg-web",
+      rules: [
+        { direction: "ingress", protocol: "tcp", fromPort: 80, toPort: 81, cidr: "0.0.0.0/0", groupId: undefined },
+        { direction: "egress", protocol: "-1", fromPort: -1, toPort: -1, cidr: "0.0.0.0/0", groupId: undefined },
+      ],
+    },
+    {
+      id: "sg-db",
+      rules: [
+        { direction: "ingress", protocol: "tcp", fromPort: 3306, toPort: 3306, cidr: undefined, groupId: "sg-web" },
+        { direction: "ingress", protocol: "udp", fromPort: 0, toPort: 65_535, cidr: "10.0.0.0/8", groupId: undefined },
+        { direction: "ingress", protocol: "tcp", fromPort: 1, toPort: 2, cidr: undefined, groupId: "sg-gone" },
+      ],
+    },
+  ],
+  names: {},
+  ...more,
+});
+const chain = (text: string, name: string) => new RegExp(`chain ${name} \\{\n([^}]*)\\}`).exec(text)?.[1]?.trim() ?? "";
+const render = (assignment: VpcAssignment) => renderRouterRules(assignment, TRANSIT, "10.0.0.2");
+
+it("renders the same text for the same VPC, whatever the order it is told in", () => {
+  const one = vpc();
+  expect(render({ ...one, interfaces: one.interfaces.toReversed(), groups: one.groups.toReversed() })).toBe(render(one));
+});
+
+it("admits by rule, by members of a group, and nothing of a group that is not there", () => {
+  const text = render(vpc());
+  expect(chain(text, "gin_sg_web")).toBe("tcp dport 80-81 accept");
+  expect(
+    chain(text, "gin_sg_db")
+      .split("\n")
+      .map((line) => line.trim()),
+  ).toEqual(["ip saddr @m_sg_web tcp dport 3306 accept", "ip saddr 10.0.0.0/8 meta l4proto udp accept"]);
+  expect(text).toContain("set m_sg_web { type ipv4_addr; elements = { 10.0.2.10 }; }");
+  expect(chain(text, "in_eni_db").split("\n").at(-1)?.trim()).toBe("drop");
+});
+
+it("lets nobody out who sends without an egress rule, and sends who may by what it is sent to", () => {
+  const text = render(vpc());
+  expect(chain(text, "gout_sg_web")).toBe("goto arrive");
+  expect(chain(text, "gout_sg_db")).toBe("");
+  expect(chain(text, "forward")).toContain("policy drop");
+});
+
+it("has a way out for NAT subnets and for public addresses in internet subnets, and for no others", () => {
+  const text = render(vpc());
+  expect(text).toContain("set exits { type ipv4_addr; flags interval; elements = { 10.0.1.0/24, 10.0.2.10 }; }");
+  expect(text).toContain('oifname "up0" ip saddr 10.0.1.0/24 snat to 198.18.1.9');
+  expect(/map private \{[^\n]*/.exec(text)?.[0]).not.toContain("198.18.1.2");
+});

@@ -1,0 +1,82 @@
+import type { ContainerAssignment, PodAssignment } from "@gantry/agent-protocol";
+import { describe, expect, it } from "vitest";
+import type { EngineContainer } from "../engine/engine.ts";
+import { observePod, planPod, stopCauseOf, type PodView } from "./plan-pod.ts";
+
+const container = (name: string, more: Partial<ContainerAssignment> = {}) =>
+  ({
+    name,
+    image: `image-${name}`,
+    essential: true,
+    dependsOn: [],
+    startTimeoutSeconds: undefined,
+    healthCheck: undefined,
+    ...more,
+  }) as unknown as ContainerAssignment; // What a plan looks at.
+const pod = (containers: readonly ContainerAssignment[], more: Partial<PodAssignment> = {}) =>
+  ({ key: "pod/p", desired: "RUNNING", restart: false, containers, ...more }) as unknown as PodAssignment; // As above.
+const there = (state: EngineContainer["state"], more: Partial<EngineContainer> = {}) =>
+  ({ id: "id", state, startedAt: state === "created" ? undefined : 1_000, exitCode: state === "exited" ? 0 : undefined, ...more }) as EngineContainer; // As above.
+const view = (containers: Readonly<Record<string, EngineContainer>>, more: Partial<PodView> = {}): PodView => ({
+  pause: there("running"),
+  interfaceReady: true,
+  containers: new Map(Object.entries(containers)),
+  images: new Set(["image-a", "image-b"]),
+  problem: undefined,
+  now: 10_000,
+  ...more,
+});
+const NO_TIMES = { connectivityAt: undefined, pullStartedAt: undefined, pullStoppedAt: undefined };
+const typesOf = (steps: ReturnType<typeof planPod>) => steps.map((step) => ("container" in step ? `${step.type} ${step.container.name}` : step.type));
+
+describe("starting", () => {
+  it("pulls each image once while the interface is made, and starts nothing before it is", () => {
+    const two = pod([container("a", { image: "same" }), container("b", { image: "same" })]);
+    expect(typesOf(planPod(two, view({}, { pause: undefined, interfaceReady: false })))).toEqual(["pullImage a", "ensureInterface"]);
+  });
+
+  it.each([
+    ["START", there("running"), true],
+    ["START", there("created"), false],
+    ["COMPLETE", there("running"), false],
+    ["COMPLETE", there("exited", { exitCode: 1 }), true],
+    ["SUCCESS", there("exited", { exitCode: 0 }), true],
+    ["HEALTHY", there("running", { health: "UNKNOWN" }), false],
+    ["HEALTHY", there("running", { health: "HEALTHY" }), true],
+  ] as const)("waits for the condition %s", (condition, first, starts) => {
+    const both = pod([container("a", { essential: false }), container("b", { dependsOn: [{ containerName: "a", condition }] })]);
+    expect(typesOf(planPod(both, view({ a: first, b: there("created") }))).includes("startContainer b")).toBe(starts);
+  });
+
+  it("ends where a container that must succeed has failed, and where one is late", () => {
+    const after = (condition: "SUCCESS" | "HEALTHY") =>
+      pod([container("a", { essential: false, startTimeoutSeconds: 5 }), container("b", { dependsOn: [{ containerName: "a", condition }] })]);
+    expect(stopCauseOf(after("SUCCESS"), view({ a: there("exited", { exitCode: 3 }), b: there("created") }))?.code).toBe("TaskFailedToStart");
+    const late = view({ a: there("running", { health: "UNKNOWN" }), b: there("created") });
+    expect(stopCauseOf(after("HEALTHY"), late)?.reason).toContain("container b can not start");
+    expect(stopCauseOf(after("HEALTHY"), { ...late, now: 4_000 })).toBeUndefined();
+  });
+});
+
+describe("ending", () => {
+  it("stops in the reverse of start-up", () => {
+    const both = pod([container("a"), container("b", { dependsOn: [{ containerName: "a", condition: "START" }] })], { desired: "STOPPED" });
+    expect(typesOf(planPod(both, view({ a: there("running"), b: there("running") })))).toEqual(["stopContainer b"]);
+    expect(typesOf(planPod(both, view({ a: there("running"), b: there("exited") })))).toEqual(["stopContainer a"]);
+  });
+
+  it("takes the task along when an essential container ends, and only then", () => {
+    const both = pod([container("a"), container("b", { essential: false })]);
+    const cause = stopCauseOf(both, view({ a: there("exited", { exitCode: 137 }), b: there("running") }));
+    expect(cause).toEqual({ code: "EssentialContainerExited", reason: "Essential container in task exited" });
+    expect(stopCauseOf(both, view({ a: there("running"), b: there("exited") }))).toBeUndefined();
+    expect(observePod(both, view({ a: there("running"), b: there("exited") }), NO_TIMES).phase).toBe("running");
+  });
+
+  it("starts a database again instead, and says why a container was killed", () => {
+    const database = pod([container("a")], { restart: true });
+    expect(typesOf(planPod(database, view({ a: there("exited", { exitCode: 1 }) })))).toEqual(["startContainer a"]);
+    const killed = observePod(pod([container("a")]), view({ a: there("exited", { exitCode: 137, outOfMemory: true }) }), NO_TIMES);
+    expect(killed.containers[0]).toMatchObject({ exitCode: 137, reason: "OutOfMemoryError: Container killed due to memory usage" });
+  });
+});
