@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { createHmac, hkdfSync } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { createServer as createTlsServer } from "node:https";
 import { flushCompileCache } from "node:module";
@@ -43,7 +43,7 @@ const vault = newVault(key);
 const store = new SqliteStore(join(folder, "state.db"));
 const logs = new LogStore(join(folder, "logs.db"));
 const blobs = new BlobStore(join(folder, "registry"));
-const objects = new ObjectStore(join(folder, "objects"));
+const objects = new ObjectStore(join(folder, "objects"), Buffer.from(hkdfSync("sha256", key, "", "objects at rest", 32)));
 await objects.clean();
 ensureRootCredentials({ store, vault, ids, clock, folder, account: settings.account });
 const authority = await ensureAuthority(folder, clock);

@@ -98,12 +98,12 @@ afterAll(() => {
 });
 
 const SUBJECTS = [
-  ...(Object.keys(DESCRIPTORS) as (keyof typeof DESCRIPTORS)[]).map((name) => ({ name, protocol: undefined })),
+  ...(Object.keys(DESCRIPTORS) as (keyof typeof DESCRIPTORS)[]).map((name) => ({ title: name, name, protocol: undefined })),
   // No service of ours speaks CBOR by default yet; ECS's shapes do as well as any.
-  { name: "ecs" as const, protocol: SmithyRpcV2CborProtocol },
+  { title: "ecs by CBOR", name: "ecs" as const, protocol: SmithyRpcV2CborProtocol },
 ];
 
-describe.each(SUBJECTS)("$name $protocol.name", ({ name, protocol }) => {
+describe.each(SUBJECTS)("$title", ({ name, protocol }) => {
   it("carries every operation there and back", async () => {
     const random = newRandom(name);
     const Client = clients[name] as new (configuration: object) => { send(command: unknown): Promise<Record<string, unknown>>; destroy(): void }; // All of a kind.

@@ -1,16 +1,20 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { createReadStream, createWriteStream, mkdirSync } from "node:fs";
 import { readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { decryptorAt, encryptor } from "./cipher.ts";
 
 /** One file of an object's bytes; an object has several where it was uploaded in parts. */
 export interface Segment {
   readonly file: string;
   readonly size: number;
+  /** Of the plain bytes. */
   readonly sha256: string;
+  /** The cipher's first counter, in hex; the bytes on the disk are encrypted with it and the store's key. */
+  readonly iv: string;
 }
 
 export interface ObjectMeta {
@@ -58,10 +62,13 @@ export class DamagedObjectError extends Error {
  */
 export class ObjectStore {
   readonly #folder: string;
+  readonly #key: Buffer;
   readonly #database: DatabaseSync;
 
-  constructor(folder: string) {
+  /** `key`: 32 bytes, kept elsewhere than the folder's backups: without it the bytes are noise. */
+  constructor(folder: string, key: Buffer) {
     this.#folder = folder;
+    this.#key = key;
     mkdirSync(join(folder, "incoming"), { recursive: true });
     this.#database = new DatabaseSync(join(folder, "objects.db"));
     this.#database.exec(`
@@ -81,6 +88,7 @@ export class ObjectStore {
   async writeSegment(name: string, body: Readable, onChunk: (chunk: Buffer) => void = () => {}): Promise<WrittenSegment> {
     const incoming = join(this.#folder, "incoming", name);
     const [md5, sha256] = [createHash("md5"), createHash("sha256")];
+    const iv = randomBytes(16);
     let size = 0;
     const measure = new Transform({
       transform(chunk: Buffer, _encoding, done) {
@@ -92,7 +100,7 @@ export class ObjectStore {
       },
     });
     try {
-      await pipeline(body, measure, createWriteStream(incoming, { flags: "wx", flush: true }));
+      await pipeline(body, measure, encryptor(this.#key, iv), createWriteStream(incoming, { flags: "wx", flush: true }));
     } catch (thrown) {
       await rm(incoming, { force: true });
       throw thrown;
@@ -100,7 +108,7 @@ export class ObjectStore {
     const file = join(name.slice(0, 2), name);
     mkdirSync(dirname(join(this.#folder, file)), { recursive: true });
     await rename(incoming, join(this.#folder, file));
-    return { file, size, md5: md5.digest("hex"), sha256: sha256.digest("hex") };
+    return { file, size, md5: md5.digest("hex"), sha256: sha256.digest("hex"), iv: iv.toString("hex") };
   }
 
   async dropSegments(segments: readonly Segment[]): Promise<void> {
@@ -228,14 +236,16 @@ export class ObjectStore {
   async *#readSegment(segment: Segment, start: number, end: number): AsyncGenerator<Buffer> {
     const whole = start === 0 && end === segment.size - 1;
     const hash = createHash("sha256");
+    const decryptor = decryptorAt(this.#key, Buffer.from(segment.iv, "hex"), start);
     // The last chunk is held back until the hash is known: damaged bytes never make a complete answer.
     let held: Buffer | undefined;
-    for await (const chunk of createReadStream(join(this.#folder, segment.file), {
+    for await (const stored of createReadStream(join(this.#folder, segment.file), {
       start,
       end,
       highWaterMark: 256 * 1024,
     }) as AsyncIterable<Buffer>) {
       // No encoding is set, so chunks are buffers.
+      const chunk = decryptor.update(stored);
       if (whole) hash.update(chunk);
       if (held !== undefined) yield held;
       held = chunk;

@@ -23,7 +23,7 @@ export async function startApi(clock: Clock = new SystemClock()) {
   const [logs, blobs, objects] = [
     new LogStore(join(folder, "logs.db")),
     new BlobStore(join(folder, "registry")),
-    new ObjectStore(join(folder, "objects")),
+    new ObjectStore(join(folder, "objects"), Buffer.alloc(32, 9)),
   ];
   store.transact((tx) =>
     tx.put("accessKey", ROOT.accessKeyId, {

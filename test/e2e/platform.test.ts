@@ -132,7 +132,12 @@ describe("the AWS CLI", () => {
       );
       expect(events.length).toBeGreaterThan(0);
     }, 10_000);
-    expect(await aws("logs", "describe-log-streams", "--log-group-name", "/ecs/fileshare-app")).toContain("app/fileshare-app/");
+    const { logStreams } = JSON.parse(
+      await aws("logs", "describe-log-streams", "--log-group-name", "/ecs/fileshare-app", "--order-by", "LastEventTime"),
+    ) as { logStreams: { logStreamName: string }[] }; // The CLI's output.
+    const stream = logStreams[0]?.logStreamName ?? "";
+    expect(stream).toMatch(/^app\/fileshare-app\/[0-9a-f]{32}$/);
+    expect(await aws("logs", "get-log-events", "--log-group-name", "/ecs/fileshare-app", "--log-stream-name", stream)).toContain("Server listening");
   });
 });
 
