@@ -1,72 +1,20 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { CloudWatchLogsClient, CreateLogGroupCommand, GetLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
-import { DescribeSecurityGroupsCommand, DescribeSubnetsCommand, EC2Client } from "@aws-sdk/client-ec2";
 import { CreateRepositoryCommand, DescribeImagesCommand, ECRClient, GetAuthorizationTokenCommand } from "@aws-sdk/client-ecr";
-import {
-  DescribeTasksCommand,
-  ECSClient,
-  RegisterTaskDefinitionCommand,
-  RunTaskCommand,
-  type RegisterTaskDefinitionCommandInput,
-  type Task,
-} from "@aws-sdk/client-ecs";
 import { CreateFileSystemCommand, DeleteFileSystemCommand, EFSClient } from "@aws-sdk/client-efs";
 import { buildDebianImage, pauseRecipe } from "@gantry/images";
 import { beforeAll, describe, expect, inject, it } from "vitest";
 import { openDemo, REGION } from "./demo.ts";
 import { eventually, run, startLoop } from "./helpers.ts";
+import { openTasks } from "./tasks.ts";
 
-const { instance, url, client, name, taskContainers } = openDemo(inject("demo"));
-const ecs = new ECSClient(client());
-const logs = new CloudWatchLogsClient(client());
-let network: { subnets: string[]; securityGroups: string[] };
+const demo = openDemo(inject("demo"));
+const { instance, url, client, name, taskContainers } = demo;
+let tasks: Awaited<ReturnType<typeof openTasks>>;
 
 beforeAll(async () => {
-  const ec2 = new EC2Client(client());
-  const { Subnets = [] } = await ec2.send(new DescribeSubnetsCommand({ Filters: [{ Name: "tag:Name", Values: ["fileshare-private-c"] }] }));
-  const { SecurityGroups = [] } = await ec2.send(new DescribeSecurityGroupsCommand({ Filters: [{ Name: "group-name", Values: ["fileshare-app"] }] }));
-  network = { subnets: [Subnets[0]?.SubnetId ?? ""], securityGroups: [SecurityGroups[0]?.GroupId ?? ""] };
+  tasks = await openTasks(demo);
 });
-
-const container = (definition: NonNullable<RegisterTaskDefinitionCommandInput["containerDefinitions"]>[number]) => definition;
-
-/** Runs a task of one container to its end. */
-async function runToEnd(family: string, more: Partial<RegisterTaskDefinitionCommandInput>): Promise<Task | undefined> {
-  await ecs.send(
-    new RegisterTaskDefinitionCommand({
-      family,
-      networkMode: "awsvpc",
-      requiresCompatibilities: ["FARGATE"],
-      cpu: "256",
-      memory: "512",
-      executionRoleArn: "arn:aws:iam::000000000000:role/fileshare-execution",
-      containerDefinitions: [],
-      ...more,
-    }),
-  );
-  const { tasks = [] } = await ecs.send(
-    new RunTaskCommand({ cluster: "fileshare", taskDefinition: family, networkConfiguration: { awsvpcConfiguration: network } }),
-  );
-  return eventually(async () => {
-    const [task] = (await ecs.send(new DescribeTasksCommand({ cluster: "fileshare", tasks: [tasks[0]?.taskArn ?? ""] }))).tasks ?? [];
-    expect(task?.lastStatus).toBe("STOPPED");
-    return task;
-  });
-}
-
-const logged = (group: string, stream: string) => ({
-  logDriver: "awslogs" as const,
-  options: { "awslogs-group": group, "awslogs-region": REGION, "awslogs-stream-prefix": stream },
-});
-
-async function messagesOf(group: string, prefix: string, task: Task | undefined): Promise<readonly string[]> {
-  const id = task?.taskArn?.split("/").at(-1) ?? "";
-  const { events = [] } = await logs.send(
-    new GetLogEventsCommand({ logGroupName: group, logStreamName: `${prefix}/main/${id}`, startFromHead: true }),
-  );
-  return events.map((event) => event.message ?? "");
-}
 
 /** An SDK of 2022, which knows no setting for an endpoint: names, certificates and credentials must be AWS's. */
 const BOTO = `
@@ -105,22 +53,15 @@ describe("applications written for AWS", () => {
     const { imageDetails = [] } = await new ECRClient(client()).send(new DescribeImagesCommand({ repositoryName: "python" }));
     expect(imageDetails[0]).toMatchObject({ imageDigest: digest, imageTags: ["1"] });
     await run("docker", ["rmi", "-f", image]);
-    await logs.send(new CreateLogGroupCommand({ logGroupName: "/e2e/python" }));
-    const task = await runToEnd("python", {
-      taskRoleArn: "arn:aws:iam::000000000000:role/fileshare-task",
-      containerDefinitions: [
-        container({
-          name: "main",
-          // AWS's own form of the name, by digest.
-          image: `000000000000.dkr.ecr.${REGION}.amazonaws.com/python@${digest}`,
-          command: ["python3", "-c", BOTO],
-          environment: [{ name: "AWS_DEFAULT_REGION", value: REGION }],
-          logConfiguration: logged("/e2e/python", "app"),
-        }),
-      ],
-    });
+    const main = {
+      // AWS's own form of the name, by digest.
+      image: `000000000000.dkr.ecr.${REGION}.amazonaws.com/python@${digest}`,
+      command: ["python3", "-c", BOTO],
+      environment: [{ name: "AWS_DEFAULT_REGION", value: REGION }],
+    };
+    const task = await tasks.runToEnd("python", main, { definition: { taskRoleArn: "arn:aws:iam::000000000000:role/fileshare-task" } });
     expect(task?.stoppedReason).toBe("Essential container in task exited");
-    const said = await messagesOf("/e2e/python", "app", task);
+    const said = await tasks.messagesOf("python", task);
     expect(said.slice(1), said.join("\n")).toEqual([
       expect.stringMatching(/^arn:aws:sts::000000000000:assumed-role\/fileshare-task\//),
       "path 6000",
@@ -134,16 +75,11 @@ describe("applications written for AWS", () => {
   });
 
   it("get their lines kept as events: several lines as one where a pattern says so, none lost without blocking", async () => {
-    await logs.send(new CreateLogGroupCommand({ logGroupName: "/e2e/lines" }));
     const script =
       'echo "2026 first"; echo "  at one"; echo "  at two"; echo "2026 second"; i=0; while [ $i -lt 2000 ]; do echo "2026 line $i"; i=$((i+1)); done';
-    const options = { ...logged("/e2e/lines", "many").options, "awslogs-multiline-pattern": "^2026", mode: "non-blocking", "max-buffer-size": "4m" };
-    const task = await runToEnd("lines", {
-      containerDefinitions: [
-        container({ name: "main", image: "busybox", command: ["sh", "-c", script], logConfiguration: { logDriver: "awslogs", options } }),
-      ],
-    });
-    const said = await messagesOf("/e2e/lines", "many", task);
+    const options = { "awslogs-multiline-pattern": "^2026", mode: "non-blocking", "max-buffer-size": "4m" };
+    const task = await tasks.runToEnd("lines", { command: ["sh", "-c", script], logConfiguration: { logDriver: "awslogs", options } });
+    const said = await tasks.messagesOf("lines", task);
     expect(said.slice(0, 3)).toEqual(["2026 first\n  at one\n  at two", "2026 second", "2026 line 0"]);
     expect(said).toHaveLength(2002);
   });
@@ -173,7 +109,7 @@ describe("the node agent", () => {
       expect(now).toBeGreaterThan(0);
       expect(now).not.toBe(agents[0]?.pid);
     });
-    const task = await runToEnd("after", { containerDefinitions: [container({ name: "main", image: "busybox", command: ["true"] })] });
+    const task = await tasks.runToEnd("after", { command: ["true"] });
     expect(task?.containers?.[0]?.exitCode).toBe(0);
     const { failures } = await loop.stop();
     expect(failures).toEqual([]);

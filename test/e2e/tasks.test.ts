@@ -1,0 +1,94 @@
+import { CreateSubnetCommand, DescribeSubnetsCommand, EC2Client } from "@aws-sdk/client-ec2";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { openDemo, REGION } from "./demo.ts";
+import { run } from "./helpers.ts";
+import { openTasks } from "./tasks.ts";
+
+const demo = openDemo(inject("demo"));
+let tasks: Awaited<ReturnType<typeof openTasks>>;
+/** What stands for the internet: a server that is none of ours, beyond the host. */
+let outside = { id: "", address: "" };
+
+beforeAll(async () => {
+  tasks = await openTasks(demo);
+  await tasks.runToEnd("image", { command: ["true"] });
+  const id = (await run("docker", ["run", "-d", "busybox:latest", "sh", "-c", "while :; do echo outside | nc -l -p 7777; done"])).trim();
+  outside = { id, address: (await run("docker", ["inspect", "-f", "{{.NetworkSettings.IPAddress}}", id])).trim() };
+});
+afterAll(async () => {
+  await run("docker", ["rm", "-f", outside.id]);
+});
+
+describe("a task", () => {
+  it("finds its metadata at the endpoint of version 4", async () => {
+    const task = await tasks.runToEnd("metadata", {
+      command: ["sh", "-c", 'wget -qO- "$ECS_CONTAINER_METADATA_URI_V4/task"; echo; wget -qO- "$ECS_CONTAINER_METADATA_URI_V4"'],
+    });
+    const [whole = "", own = ""] = await tasks.messagesOf("metadata", task);
+    expect(JSON.parse(whole)).toMatchObject({
+      TaskARN: task?.taskArn,
+      Family: "metadata",
+      Revision: "1",
+      LaunchType: "FARGATE",
+      AvailabilityZone: task?.availabilityZone,
+      Containers: [{ Name: "main", DesiredStatus: "RUNNING" }],
+    });
+    expect(JSON.parse(own)).toMatchObject({
+      Name: "main",
+      Networks: [{ IPv4Addresses: [task?.containers?.[0]?.networkInterfaces?.[0]?.privateIpv4Address] }],
+    });
+  });
+
+  it("gets no more memory than it is allowed, and says so", async () => {
+    const task = await tasks.runToEnd("hungry", { command: ["sh", "-c", "tail /dev/zero"], memory: 32 });
+    expect(task).toMatchObject({
+      stopCode: "EssentialContainerExited",
+      containers: [{ exitCode: 137, reason: expect.stringMatching(/^OutOfMemoryError/) as string }],
+    });
+  });
+
+  it("that cannot start says why in ECS's words", async () => {
+    expect(await tasks.runToEnd("missing", { image: `000000000000.dkr.ecr.${REGION}.amazonaws.com/no-such-repository:1` })).toMatchObject({
+      stopCode: "TaskFailedToStart",
+      stoppedReason: expect.stringMatching(/^CannotPullContainerError: /) as string,
+    });
+    expect(await tasks.runToEnd("wrong", { command: ["/no/such/program"] })).toMatchObject({
+      stopCode: "TaskFailedToStart",
+      stoppedReason: expect.stringMatching(/^CannotStartContainerError: /) as string,
+    });
+  });
+});
+
+describe("the way out", () => {
+  const reach = () => ({ command: ["sh", "-c", `nc -w 3 ${outside.address} 7777 < /dev/null`] });
+
+  it("is there behind a NAT gateway, and with a public address behind an internet gateway", async () => {
+    const behindNat = await tasks.runToEnd("nat", reach());
+    expect(await tasks.messagesOf("nat", behindNat)).toEqual(["outside"]);
+    const open = await tasks.runToEnd("public", reach(), { subnet: await tasks.subnetOf("fileshare-public-a"), publicIp: true });
+    expect(await tasks.messagesOf("public", open)).toEqual(["outside"]);
+  });
+
+  it("is not there without a public address, nor from a subnet without a route", async () => {
+    const closed = await tasks.runToEnd("private", reach(), { subnet: await tasks.subnetOf("fileshare-public-a") });
+    expect(closed?.containers?.[0]?.exitCode).not.toBe(0);
+    const ec2 = new EC2Client(demo.client());
+    const { Subnets = [] } = await ec2.send(new DescribeSubnetsCommand({ Filters: [{ Name: "tag:Name", Values: ["fileshare-public-a"] }] }));
+    const { Subnet } = await ec2.send(
+      new CreateSubnetCommand({ VpcId: Subnets[0]?.VpcId, CidrBlock: "172.16.15.192/28", AvailabilityZone: `${REGION}a` }),
+    );
+    const island = await tasks.runToEnd("island", reach(), { subnet: Subnet?.SubnetId ?? "", publicIp: true });
+    expect(island?.containers?.[0]?.exitCode).not.toBe(0);
+  });
+
+  it("leads not to the host: its own ports are out of reach, but for the names that tasks need", async () => {
+    const task = await tasks.runToEnd("host", {
+      command: [
+        "sh",
+        "-c",
+        `for a in 172.17.0.1 100.64.0.1; do for p in 22 ${demo.instance.port} 2375; do nc -w 2 $a $p </dev/null 2>/dev/null && echo "$a $p"; done; done; echo done`,
+      ],
+    });
+    expect(await tasks.messagesOf("host", task)).toEqual(["done"]);
+  });
+});
