@@ -40,9 +40,9 @@ describe("killed, and back by itself", () => {
   it("the database: with every row that was acknowledged", async () => {
     const [database = ""] = await containersOf("database");
     const written: string[] = [];
-    let going = true;
+    const going = new AbortController();
     const writer = (async () => {
-      for (let index = 0; going; index += 1) {
+      for (let index = 0; !going.signal.aborted; index += 1) {
         const username = `w${index}`;
         const user = { name: "W", lastname: String(index), email: `${username}@example.org`, username };
         const answer = await get(url, { ...json, body: JSON.stringify(user) }).catch(() => undefined);
@@ -53,7 +53,7 @@ describe("killed, and back by itself", () => {
     await run("docker", ["kill", database]);
     const beforeKill = written.length;
     await eventually(async () => expect(written.length).toBeGreaterThan(beforeKill + 20));
-    going = false;
+    going.abort();
     await writer;
     const users = JSON.parse((await get(url, { path: "/user-api/users" })).body) as { id: number; username: string }[]; // The website's answer.
     const there = new Set(users.map((user) => user.username));
@@ -81,9 +81,9 @@ describe("killed, and back by itself", () => {
     const acknowledged = new Map<string, string>();
     const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket: BUCKET, Key: "killed/in-parts" }));
     await s3.send(new UploadPartCommand({ Bucket: BUCKET, Key: "killed/in-parts", UploadId, PartNumber: 1, Body: Buffer.alloc(6_000_000, "p") }));
-    let going = true;
+    const going = new AbortController();
     const writers = Array.from({ length: 4 }, async (_, writer) => {
-      for (let index = 0; going; index += 1) {
+      for (let index = 0; !going.signal.aborted; index += 1) {
         const key = `killed/${writer}-${index}`;
         const body = createHash("sha512")
           .update(key)
@@ -103,7 +103,7 @@ describe("killed, and back by itself", () => {
       await instance.up("up");
     }
     await new Promise((done) => setTimeout(done, 500));
-    going = false;
+    going.abort();
     await Promise.all(writers);
     expect(acknowledged.size).toBeGreaterThan(50);
     for (const [key, hash] of acknowledged) {

@@ -65,10 +65,22 @@ export async function openTasks({ client }: ReturnType<typeof openDemo>) {
         return task;
       });
     },
+    /** What it wrote; lines may come a moment after its end. */
     async messagesOf(family: string, task: Task | undefined): Promise<readonly string[]> {
       const logStreamName = `${family}/main/${task?.taskArn?.split("/").at(-1)}`;
-      const { events = [] } = await logs.send(new GetLogEventsCommand({ logGroupName: "/e2e", logStreamName, startFromHead: true }));
-      return events.map((event) => event.message ?? "");
+      const read = async () => {
+        const { events = [] } = await logs.send(new GetLogEventsCommand({ logGroupName: "/e2e", logStreamName, startFromHead: true }));
+        return events.map((event) => event.message ?? "");
+      };
+      let before = await read();
+      return eventually(async () => {
+        await new Promise((done) => setTimeout(done, 300));
+        const now = await read();
+        const isQuiet = now.length === before.length && now.length > 0;
+        before = now;
+        expect(isQuiet, "the log is quiet").toBe(true);
+        return now;
+      }, 10_000);
     },
   };
 }

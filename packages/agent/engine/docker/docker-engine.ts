@@ -129,10 +129,23 @@ export class DockerEngine implements Engine {
   }
 
   async *logs(id: string, after: string | undefined, signal: AbortSignal): AsyncIterable<EngineLogLine> {
+    let last = after;
+    // Docker ends a followed log with its container, sometimes before the last line: what is left is read once more.
+    for (const follow of [true, false]) {
+      for await (const line of this.#readLogs(id, { after: last, follow, signal })) {
+        last = line.at;
+        yield line;
+      }
+      if (signal.aborted) return;
+    }
+  }
+
+  async *#readLogs(id: string, options: { after: string | undefined; follow: boolean; signal: AbortSignal }): AsyncIterable<EngineLogLine> {
+    const { after, follow, signal } = options;
     const since = after === undefined ? "" : `&since=${sinceParameter(after)}`;
     let response;
     try {
-      response = await this.#api.open("GET", `/containers/${id}/logs?follow=true&stdout=true&stderr=true&timestamps=true${since}`, { signal });
+      response = await this.#api.open("GET", `/containers/${id}/logs?follow=${follow}&stdout=true&stderr=true&timestamps=true${since}`, { signal });
     } catch (thrown) {
       if (signal.aborted || (thrown instanceof DockerApiError && thrown.status === 404)) return;
       throw thrown;
