@@ -1,10 +1,10 @@
 import { constants, existsSync } from "node:fs";
 import { access, statfs } from "node:fs/promises";
 import { lookup } from "node:dns/promises";
-import { createServer } from "node:net";
 import { totalmem } from "node:os";
 import { dirname } from "node:path";
-import { readInstance } from "@gantry/control-plane";
+import { isPortFree } from "@gantry/agent";
+import { portsOf, readInstance } from "@gantry/control-plane";
 import { healthOf } from "./platform.ts";
 import { run, succeeds } from "./run.ts";
 
@@ -21,7 +21,6 @@ interface Finding {
 const DISK_MIN_GIB = 4;
 const MEMORY_MIN_GIB = 2;
 const ENGINE_MIN = 20;
-const PORTS_DEFAULT = [4566, 4567, 4510, 4580];
 
 /** Names every precondition, whether it holds, and the remedy; exit status 1 where one that is needed does not. */
 export async function printDoctor(folder: string, json: boolean): Promise<number> {
@@ -93,9 +92,13 @@ async function networking(): Promise<Finding> {
   return finding("network namespaces", there, there ? "the kernel has them" : "none", "Use a kernel with network namespaces, veth and nf_tables.");
 }
 
+/** The folder, or the first above it that is there. */
+function nearestFolder(folder: string): string {
+  return existsSync(folder) ? folder : nearestFolder(dirname(folder));
+}
+
 async function stateFolder(folder: string): Promise<Finding> {
-  let there = folder;
-  while (!existsSync(there)) there = dirname(there);
+  const there = nearestFolder(folder);
   const writable = await access(there, constants.W_OK).then(
     () => true,
     () => false,
@@ -104,8 +107,7 @@ async function stateFolder(folder: string): Promise<Finding> {
 }
 
 async function disk(folder: string): Promise<Finding> {
-  let there = folder;
-  while (!existsSync(there)) there = dirname(there);
+  const there = nearestFolder(folder);
   const { bavail, bsize } = await statfs(there);
   const free = (bavail * bsize) / 2 ** 30;
   return finding(
@@ -125,9 +127,9 @@ async function ports(folder: string): Promise<readonly Finding[]> {
   const settings = readInstance(folder);
   if (settings !== undefined && (await healthOf(settings)) !== undefined)
     return [finding("ports", true, `this Gantry answers at http://127.0.0.1:${settings.port}`, "")];
-  const wanted = settings === undefined ? PORTS_DEFAULT : [settings.port, settings.tlsPort, settings.registryPort, settings.consolePort];
-  const taken = (await Promise.all(wanted.map(async (port) => ((await isFree(port)) ? [] : [port])))).flat();
-  const busy = (await Promise.all([80, 443].map(async (port) => ((await isFree(port)) ? [] : [port])))).flat();
+  const { port, tlsPort, registryPort, consolePort } = settings ?? portsOf();
+  const wanted = [port, tlsPort, registryPort, consolePort];
+  const [taken, busy] = [await takenOf(wanted), await takenOf([80, 443])];
   return [
     finding(
       "ports",
@@ -145,12 +147,9 @@ async function ports(folder: string): Promise<readonly Finding[]> {
   ];
 }
 
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
+async function takenOf(wanted: readonly number[]): Promise<readonly number[]> {
+  const free = await Promise.all(wanted.map(isPortFree));
+  return wanted.filter((_, index) => !free[index]);
 }
 
 async function names(): Promise<Finding> {

@@ -1,12 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { readInstance } from "@gantry/control-plane";
-import { UserError } from "./run.ts";
+import { presentInstance } from "./platform.ts";
 
 /** Prints shell lines that point AWS's own tools at this instance. */
 export function printEnvironment(folder: string): number {
-  const settings = readInstance(folder);
-  if (settings === undefined) throw new UserError(`There is no Gantry in ${folder} yet: run "gantry up" first.`);
+  const settings = presentInstance(folder);
   const credentials = readFileSync(join(folder, "credentials"), "utf8");
   const value = (name: string) => new RegExp(`^${name} = (.+)$`, "m").exec(credentials)?.[1] ?? "";
   const lines = {

@@ -2,22 +2,22 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { namingOf } from "@gantry/agent";
-import { readInstance } from "@gantry/control-plane";
+import { presentInstance } from "./platform.ts";
 import { succeeds, UserError } from "./run.ts";
 
 const LINES_DEFAULT = 100;
 
 /** Prints what the platform's own processes say, each line under its process; `follow` goes on until it is stopped. */
 export async function printLogs(folder: string, options: { part: string | undefined; follow: boolean; lines: string | undefined }): Promise<number> {
-  const settings = readInstance(folder);
-  if (settings === undefined) throw new UserError(`There is no Gantry in ${folder} yet: run "gantry up" first.`);
+  const settings = presentInstance(folder);
   const lines = Number(options.lines ?? LINES_DEFAULT);
   if (!Number.isInteger(lines) || lines < 0) throw new UserError(`--lines must be a number, not "${options.lines}".`);
+  const naming = namingOf(settings.instance);
   const container = (name: string) => ["docker", "logs", "--tail", String(lines), ...(options.follow ? ["-f"] : []), name];
   const parts: Readonly<Record<string, readonly string[]>> = {
     "control-plane": ["tail", "-n", String(lines), ...(options.follow ? ["-F"] : []), join(settings.folder, "control-plane.log")],
-    agent: container(`gantry-${settings.instance}-agent`),
-    proxy: container(namingOf(settings.instance).proxy()),
+    agent: container(naming.agent()),
+    proxy: container(naming.proxy()),
   };
   const chosen = options.part === undefined ? Object.keys(parts) : [options.part];
   for (const part of chosen)

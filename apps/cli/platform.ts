@@ -25,6 +25,13 @@ interface Health {
   readonly agents: readonly { readonly nodeId: string; readonly pid: number }[];
 }
 
+/** The instance of a state folder. Errors: a sentence where none was ever started there. */
+export function presentInstance(folder: string): InstanceSettings {
+  const settings = readInstance(folder);
+  if (settings === undefined) throw new UserError(`There is no Gantry in ${folder} yet: run "gantry up" first.`);
+  return settings;
+}
+
 /** Brings the platform of a state folder up; what runs already is left as it is. */
 export async function bringUp(deps: PlatformDeps, folder: string, port: number | undefined): Promise<InstanceSettings> {
   await ensureDocker(deps);
@@ -162,7 +169,7 @@ function lastProblem(settings: InstanceSettings): string {
 
 async function startAgent(deps: PlatformDeps, settings: InstanceSettings, image: string): Promise<void> {
   const naming = namingOf(settings.instance);
-  const name = `gantry-${settings.instance}-agent`;
+  const name = naming.agent();
   const there = await run("docker", ["inspect", "-f", "{{.State.Running}} {{.Config.Image}}", name]).catch(() => "");
   if (there.trim() !== `true ${image}`) {
     await deps.progress.step("Starting the node agent", async () => {

@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { namingOf } from "@gantry/agent";
-import { readInstance, type InstanceSettings } from "@gantry/control-plane";
-import { healthOf, PROJECT } from "./platform.ts";
-import { UserError } from "./run.ts";
+import type { InstanceSettings } from "@gantry/control-plane";
+import { healthOf, presentInstance, PROJECT } from "./platform.ts";
 
 interface Status {
   readonly version: string;
@@ -25,8 +24,7 @@ interface LoadBalancerStatus {
 
 /** Prints what runs and where. */
 export async function printStatus(folder: string, json: boolean): Promise<number> {
-  const settings = readInstance(folder);
-  if (settings === undefined) throw new UserError(`There is no Gantry in ${folder} yet: run "gantry up" first.`);
+  const settings = presentInstance(folder);
   const status = await statusOf(settings);
   if (json) {
     process.stdout.write(`${JSON.stringify(status)}\n`);
@@ -56,7 +54,7 @@ export async function statusOf(settings: InstanceSettings): Promise<Status> {
     console: `http://127.0.0.1:${settings.consolePort}`,
     credentialsFile: join(settings.folder, "credentials"),
     controlPlane: { pid: health?.pid },
-    agents: (health?.agents ?? []).map((agent) => ({ pid: agent.pid, container: `gantry-${namingOf(settings.instance).instance}-agent` })),
+    agents: (health?.agents ?? []).map((agent) => ({ pid: agent.pid, container: namingOf(settings.instance).agent() })),
     loadBalancers: health === undefined ? [] : await loadBalancersOf(settings),
   };
 }

@@ -20,6 +20,11 @@ export interface InstanceSettings {
 const PORT_DEFAULT = 4566;
 const ACCOUNT = "000000000000";
 
+/** The ports of an instance: the one that is chosen, and those beside it. */
+export function portsOf(port = PORT_DEFAULT): Pick<InstanceSettings, "port" | "registryPort" | "consolePort" | "tlsPort"> {
+  return { port, registryPort: port - 56, consolePort: port + 14, tlsPort: port + 1 };
+}
+
 /** The state folder of an instance: `--state-dir`, else $GANTRY_HOME, else ~/.gantry. */
 export function stateFolder(given: string | undefined): string {
   return resolve(given ?? process.env["GANTRY_HOME"] ?? join(homedir(), ".gantry"));
@@ -38,14 +43,10 @@ export function ensureInstance(folder: string, port: number | undefined): Instan
   const known = readInstance(folder);
   if (known !== undefined && (port === undefined || port === known.port)) return known;
   const hash = createHash("sha256").update(folder).digest();
-  const main = port ?? PORT_DEFAULT;
   const settings: InstanceSettings = {
     folder,
     instance: known?.instance ?? (folder === join(homedir(), ".gantry") ? "default" : hash.toString("hex").slice(0, 8)),
-    port: main,
-    registryPort: main - 56,
-    consolePort: main + 14,
-    tlsPort: main + 1,
+    ...portsOf(port),
     account: ACCOUNT,
     agentToken: known?.agentToken ?? randomBytes(32).toString("hex"),
     publicPool: known?.publicPool ?? `198.18.${folder === join(homedir(), ".gantry") ? 1 : 2 + ((hash[0] ?? 0) % 250)}.0/24`,

@@ -8,5 +8,6 @@ export * from "./engine/docker/docker-engine.ts";
 export * from "./engine/engine.ts";
 export * from "./engine/fake-engine.ts";
 export * from "./naming.ts";
+export * from "./network/free-port.ts";
 export * from "./network/host-rules.ts";
 export * from "./network/shell.ts";

@@ -13,6 +13,7 @@ export interface Naming {
   router(vpcId: string): string;
   pause(interfaceId: string): string;
   container(podKey: string, container: string): string;
+  agent(): string;
   proxy(): string;
   /** A link of the host; at most 15 characters. */
   link(index: number): string;
@@ -32,6 +33,7 @@ export function namingOf(instance: string): Naming {
     router: (vpcId) => `gantry-${instance}-${vpcId}`,
     pause: (interfaceId) => `gantry-${instance}-${interfaceId}`,
     container: (podKey, container) => `gantry-${instance}-${podName(podKey)}-${container}`,
+    agent: () => `gantry-${instance}-agent`,
     proxy: () => `gantry-${instance}-proxy`,
     link: (index) => `gt${short}${index}`,
     linkPrefix: `gt${short}`,

@@ -1,39 +1,16 @@
 import { Readable } from "node:stream";
 import type { AddressInfo } from "node:net";
-import * as acm from "@aws-sdk/client-acm";
-import * as logs from "@aws-sdk/client-cloudwatch-logs";
-import * as ec2 from "@aws-sdk/client-ec2";
-import * as ecr from "@aws-sdk/client-ecr";
-import * as ecs from "@aws-sdk/client-ecs";
-import * as efs from "@aws-sdk/client-efs";
-import * as elbv2 from "@aws-sdk/client-elastic-load-balancing-v2";
-import * as iam from "@aws-sdk/client-iam";
-import * as rds from "@aws-sdk/client-rds";
-import * as s3 from "@aws-sdk/client-s3";
-import * as sts from "@aws-sdk/client-sts";
 import { SmithyRpcV2CborProtocol } from "@smithy/core/cbor";
 import { randomIds, silentLogger, SystemClock } from "@gantry/kernel";
 import { Dispatcher, loadService, newHttpServer, type LoadedService } from "@gantry/wire";
 import type { Member, Shape } from "@gantry/wire/shape";
+import { SDK_CLIENTS, SDK_MODULES } from "@gantry/testkit/sdk-clients";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DESCRIPTORS } from "./services.ts";
 
 // Every operation of every service, there or not: what the SDK sends is what a handler gets, and what a handler
 // answers is what the SDK reads. Values are made from the shapes, by a generator with a fixed seed.
-const sdks = { acm, logs, ec2, ecr, ecs, efs, elbv2, iam, rds, s3, sts } as unknown as Record<keyof typeof DESCRIPTORS, Record<string, unknown>>; // Modules are records.
-const clients: Record<keyof typeof DESCRIPTORS, abstract new (configuration: never) => unknown> = {
-  acm: acm.ACMClient,
-  logs: logs.CloudWatchLogsClient,
-  ec2: ec2.EC2Client,
-  ecr: ecr.ECRClient,
-  ecs: ecs.ECSClient,
-  efs: efs.EFSClient,
-  elbv2: elbv2.ElasticLoadBalancingV2Client,
-  iam: iam.IAMClient,
-  rds: rds.RDSClient,
-  s3: s3.S3Client,
-  sts: sts.STSClient,
-};
+const sdks = SDK_MODULES as unknown as Record<keyof typeof DESCRIPTORS, Record<string, unknown>>; // Modules are records.
 const KEY = { accessKeyId: "AKIAROUNDTRIP", secretAccessKey: "secret" };
 
 /** Names whose meaning the SDK or S3 themselves enforce, beyond the shape. */
@@ -106,7 +83,10 @@ const SUBJECTS = [
 describe.each(SUBJECTS)("$title", ({ name, protocol }) => {
   it("carries every operation there and back", async () => {
     const random = newRandom(name);
-    const Client = clients[name] as new (configuration: object) => { send(command: unknown): Promise<Record<string, unknown>>; destroy(): void }; // All of a kind.
+    const Client = SDK_CLIENTS[name] as unknown as new (configuration: object) => {
+      send(command: unknown): Promise<Record<string, unknown>>;
+      destroy(): void;
+    }; // All of a kind.
     const client = new Client({
       region: "eu-south-1",
       endpoint,

@@ -3,17 +3,14 @@ import { ECSClient, ListTasksCommand } from "@aws-sdk/client-ecs";
 import { CloudWatchLogsClient, FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { namingOf } from "@gantry/agent";
-import { openDemo } from "./demo.ts";
+import { bringUpDemo, openDemo } from "./demo.ts";
 import { eventually, get, newInstance, run, type Status } from "./helpers.ts";
 
-const PORT = 23_566;
-const instance = newInstance(PORT);
+const instance = newInstance(23_566);
 let demo: ReturnType<typeof openDemo>;
 
 beforeAll(async () => {
-  const answer = await instance.up("demo", "--json");
-  const { url } = JSON.parse(answer.trim().split("\n").at(-1) ?? "{}") as { url: string }; // Our own output.
-  demo = openDemo({ folder: instance.folder, port: PORT, url, environment: await instance.environment() });
+  demo = openDemo(await bringUpDemo(instance));
 });
 
 afterAll(async () => {

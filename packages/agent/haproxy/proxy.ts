@@ -1,13 +1,13 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, readdir, rename, rm, symlink, readlink, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Balancer, BalancerListener, BalancersAssignment, BalancersObservation, TargetObservation } from "@gantry/agent-protocol";
 import { messageOf, sleep, type Clock, type Logger } from "@gantry/kernel";
 import type { ContainerSpec, Engine } from "../engine/engine.ts";
 import { pauseSpec, type Naming } from "../naming.ts";
+import { isPortFree } from "../network/free-port.ts";
 import type { Router } from "../network/vpc-router.ts";
 import { askProxy, parseStats, type ServerStat } from "./proxy-socket.ts";
 import { backendName, renderProxy, serverName, type ProxyConfiguration } from "./render.ts";
@@ -125,7 +125,7 @@ export class Proxy {
     for (const listener of assignment.balancers.filter((balancer) => balancer.internetFacing).flatMap((balancer) => balancer.listeners)) {
       if (this.#deps.ports.get(portKey(listener)) !== undefined) continue;
       let port = listener.port;
-      for (let step = 0; !(await isFree(port)); step += 1)
+      for (let step = 0; !(await isPortFree(port)); step += 1)
         port = ((listener.port + PORT_FALLBACK + step) % 64_000) + 1_000 * Number(listener.port + PORT_FALLBACK + step >= 64_000);
       this.#deps.ports.set(portKey(listener), port);
       if (port !== listener.port) this.#deps.log.warn("Host port is taken, another is used", { port: listener.port, used: port });
@@ -292,12 +292,4 @@ function fingerprintOf(configuration: ProxyConfiguration, routers: readonly Rout
 async function writeAtomically(path: string, content: string, mode: number): Promise<void> {
   await writeFile(`${path}.new`, content, { mode });
   await rename(`${path}.new`, path);
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
 }

@@ -19,8 +19,9 @@ export interface NodeGatewayDeps extends ControllerDeps {
 }
 
 /** A new agent may have to start everything again: what is not up yet is not unhealthy. */
-function beginGraceAnew(tx: Transaction, now: number): void {
-  for (const task of tx.list("task")) if (task.lastStatus === "RUNNING") tx.put("task", task.arn, { ...task, runningSince: now });
+function beginGraceAnew(tx: Transaction, nodeId: string, now: number): void {
+  const running = tx.list("task").filter((task) => task.lastStatus === "RUNNING" && task.placement?.nodeId === nodeId);
+  for (const task of running) tx.put("task", task.arn, { ...task, runningSince: now });
 }
 
 /** A connected agent, as the gateway talks to it. */
@@ -98,7 +99,7 @@ export class NodeGateway {
             registeredAt: known?.registeredAt ?? clock.now(),
             agentPid: message.pid,
           });
-          if (known?.agentPid !== message.pid) beginGraceAnew(tx, clock.now());
+          if (known?.agentPid !== message.pid) beginGraceAnew(tx, message.nodeId, clock.now());
         });
         log.info("Node connected", { nodeId: message.nodeId, hostname: message.hostname });
         this.#sync();

@@ -1,0 +1,29 @@
+import * as acm from "@aws-sdk/client-acm";
+import * as logs from "@aws-sdk/client-cloudwatch-logs";
+import * as ec2 from "@aws-sdk/client-ec2";
+import * as ecr from "@aws-sdk/client-ecr";
+import * as ecs from "@aws-sdk/client-ecs";
+import * as efs from "@aws-sdk/client-efs";
+import * as elbv2 from "@aws-sdk/client-elastic-load-balancing-v2";
+import * as iam from "@aws-sdk/client-iam";
+import * as rds from "@aws-sdk/client-rds";
+import * as s3 from "@aws-sdk/client-s3";
+import * as sts from "@aws-sdk/client-sts";
+
+/** The SDK's module of each service, by our name of it. */
+export const SDK_MODULES = { acm, logs, ec2, ecr, ecs, efs, elbv2, iam, rds, s3, sts };
+
+/** The SDK's client of each. */
+export const SDK_CLIENTS = {
+  acm: acm.ACMClient,
+  logs: logs.CloudWatchLogsClient,
+  ec2: ec2.EC2Client,
+  ecr: ecr.ECRClient,
+  ecs: ecs.ECSClient,
+  efs: efs.EFSClient,
+  elbv2: elbv2.ElasticLoadBalancingV2Client,
+  iam: iam.IAMClient,
+  rds: rds.RDSClient,
+  s3: s3.S3Client,
+  sts: sts.STSClient,
+};
