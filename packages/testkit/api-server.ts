@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { registerServices } from "@gantry/api";
 import { credentialSource, policyDecider } from "@gantry/api/iam/principals";
 import { BlobStore, LogStore, ObjectStore } from "@gantry/content";
-import { newVault, randomIds, silentLogger, SystemClock, type Clock } from "@gantry/kernel";
+import { newVault, randomIds, silentLogger, SystemClock, type Clock, type Logger } from "@gantry/kernel";
 import { Registry } from "@gantry/registry";
 import { MemoryStore } from "@gantry/state";
 import { newAuthority, openAuthority } from "@gantry/tls";
@@ -15,7 +15,7 @@ export const ACCOUNT = "000000000000";
 export const ROOT = { accessKeyId: "AKIAROOTROOTROOTROOT", secretAccessKey: "root-secret" };
 
 /** The whole API on a free port of this process, on a memory store: what any AWS client can talk to. */
-export async function startApi(clock: Clock = new SystemClock()) {
+export async function startApi({ clock = new SystemClock(), log = silentLogger }: { clock?: Clock; log?: Logger } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "gantry-api-"));
   const store = new MemoryStore();
   const ids = randomIds();
@@ -36,8 +36,8 @@ export async function startApi(clock: Clock = new SystemClock()) {
     }),
   );
   const policy = policyDecider({ store, now: () => clock.now() });
-  const dispatcher = new Dispatcher({ clock, ids, log: silentLogger, credentials: credentialSource({ store, vault }), policy });
-  const registry = new Registry({ store, blobs, clock, ids, vault, log: silentLogger, policy });
+  const dispatcher = new Dispatcher({ clock, ids, log, credentials: credentialSource({ store, vault }), policy });
+  const registry = new Registry({ store, blobs, clock, ids, vault, log, policy });
   const authority = await openAuthority(await newAuthority(clock.now()));
   const registryServer = newHttpServer((request, response) => registry.handle(request, response));
   const registryPort = await listen(registryServer);
@@ -46,7 +46,7 @@ export async function startApi(clock: Clock = new SystemClock()) {
     clock,
     ids,
     vault,
-    log: silentLogger,
+    log,
     logs,
     blobs,
     objects,

@@ -16,6 +16,8 @@ import {
   DescribeClustersCommand,
   DescribeTasksCommand,
   ECSClient,
+  ListClustersCommand,
+  PutAttributesCommand,
   RegisterTaskDefinitionCommand,
 } from "@aws-sdk/client-ecs";
 import { DescribeFileSystemsCommand, EFSClient, FileSystemNotFound } from "@aws-sdk/client-efs";
@@ -26,6 +28,7 @@ import {
   CreateUserCommand,
   GetRoleCommand,
   IAMClient,
+  ListGroupsCommand,
   NoSuchEntityException,
   PutUserPolicyCommand,
 } from "@aws-sdk/client-iam";
@@ -43,6 +46,7 @@ import {
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import { jsonLogger, SystemClock } from "@gantry/kernel";
 import { startApi, type Api } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -300,8 +304,43 @@ describe("bad bytes", () => {
     expect(await response.json()).toHaveProperty("__type");
   });
 
-  it("says which operation it does not know", async () => {
+  it("says which service it does not know", async () => {
     const response = await fetch(api.endpoint, { method: "POST", body: "{}", headers: { "x-amz-target": "Nobody.Nothing" } });
     expect(response.status).toBeGreaterThanOrEqual(400);
+  });
+
+  it("answers AWS's way to operations that it does not know or has not, and logs each once", async () => {
+    const lines: { message: string; operation?: string }[] = [];
+    const write = (line: string) => lines.push(JSON.parse(line) as { message: string; operation?: string }); // Our own log line.
+    const own = await startApi({ log: jsonLogger({ clock: new SystemClock(), write, level: "warn" }) });
+    try {
+      const ecs = new ECSClient(own.client());
+      ecs.middlewareStack.add(
+        (next) => (call) => {
+          const { headers } = call.request as { headers: Record<string, string> }; // What the SDK is about to sign.
+          if (headers["x-amz-target"]?.endsWith(".ListClusters"))
+            headers["x-amz-target"] = headers["x-amz-target"].replace("ListClusters", "Invented");
+          return next(call);
+        },
+        { step: "build", priority: "low" },
+      );
+      for (let time = 0; time < 3; time += 1) {
+        await expect(ecs.send(new ListClustersCommand({}))).rejects.toMatchObject({
+          name: "UnknownOperationException",
+          $metadata: { httpStatusCode: 404 },
+        });
+        await expect(ecs.send(new PutAttributesCommand({ attributes: [{ name: "a" }] }))).rejects.toThrow(
+          "PutAttributes is not supported by Gantry yet: see SUPPORT.md of ecs.",
+        );
+        await expect(new IAMClient(own.client()).send(new ListGroupsCommand({}))).rejects.toThrow("ListGroups is not supported by Gantry yet");
+      }
+      expect(lines.map(({ message, operation }) => `${message}: ${operation}`)).toEqual([
+        "Operation is not supported: ecs:Invented",
+        "Operation is not supported: ecs:PutAttributes",
+        "Operation is not supported: iam:ListGroups",
+      ]);
+    } finally {
+      own.close();
+    }
   });
 });

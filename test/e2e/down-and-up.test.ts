@@ -49,6 +49,11 @@ describe("down and up", () => {
     const tasks = (await new ECSClient(client()).send(new ListTasksCommand({ cluster: "fileshare" }))).taskArns?.toSorted();
     const foreign = (await run("docker", ["run", "-d", "gantry/pause:1"])).trim();
     const network = (await run("docker", ["network", "create", `foreign-${Date.now()}`])).trim();
+    const rules = [
+      ["FORWARD", "-d", "203.0.113.7", "-j", "DROP"],
+      ["DOCKER-USER", "-d", "203.0.113.8", "-j", "DROP"],
+    ];
+    for (const rule of rules) await run("iptables", ["-I", ...rule]);
     await instance.gantry("down");
 
     expect(await run("docker", ["ps", "-aq", "--filter", `label=gantry.instance=${name}`])).toBe("");
@@ -72,6 +77,8 @@ describe("down and up", () => {
     expect(await run("docker", ["ps", "-q", "--no-trunc", "--filter", `id=${foreign}`])).toContain(foreign);
     expect(await run("docker", ["network", "ls", "-q", "--no-trunc", "--filter", `id=${network}`])).toContain(network);
     expect(existsSync(instance.folder)).toBe(false);
+    for (const rule of rules) await run("iptables", ["-C", ...rule]);
+    for (const rule of rules) await run("iptables", ["-D", ...rule]);
     await run("docker", ["rm", "-f", foreign]);
     await run("docker", ["network", "rm", network]);
   });

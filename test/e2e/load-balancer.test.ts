@@ -3,10 +3,14 @@ import { Agent } from "node:http";
 import { request } from "node:https";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
-import { DescribeSubnetsCommand, EC2Client } from "@aws-sdk/client-ec2";
+import { ACMClient, DeleteCertificateCommand, RequestCertificateCommand } from "@aws-sdk/client-acm";
+import { DescribeNetworkInterfacesCommand, DescribeSubnetsCommand, EC2Client } from "@aws-sdk/client-ec2";
 import {
+  CreateListenerCommand,
+  CreateLoadBalancerCommand,
   CreateRuleCommand,
   CreateTargetGroupCommand,
+  DeleteLoadBalancerCommand,
   DeleteRuleCommand,
   DescribeListenersCommand,
   DescribeLoadBalancersCommand,
@@ -22,8 +26,10 @@ import { DescribeTasksCommand, ECSClient, ListTasksCommand } from "@aws-sdk/clie
 import { afterAll, expect, inject, it } from "vitest";
 import { openDemo } from "./demo.ts";
 import { eventually, get } from "./helpers.ts";
+import { openTasks } from "./tasks.ts";
 
-const { instance, url, client } = openDemo(inject("demo"));
+const demo = openDemo(inject("demo"));
+const { instance, url, client } = demo;
 const elb = new ElasticLoadBalancingV2Client(client());
 const forward = (...groups: readonly { arn: string; weight: number }[]) => ({
   Type: "forward" as ActionTypeEnum,
@@ -74,31 +80,28 @@ async function addRule(priority: number, condition: RuleCondition, action: Actio
   made.push(Rules[0]?.RuleArn ?? "");
 }
 
+/** One request over TLS to this machine, by a name that the certificate must be for. */
+function getSecurely(port: string, name: string, path: string): Promise<{ status: number | undefined; authorized: boolean; body: string }> {
+  const ca = readFileSync(join(instance.folder, "ca.pem"));
+  return new Promise((resolve, reject) => {
+    const call = request({ host: "127.0.0.1", servername: name, port: port || 443, path, headers: { host: name }, ca, agent: false }, (response) => {
+      const chunks: Buffer[] = [];
+      const { authorized } = response.socket as TLSSocket; // An https response's.
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("end", () => resolve({ status: response.statusCode, authorized, body: Buffer.concat(chunks).toString() }));
+    });
+    call.on("error", reject);
+    call.end();
+  });
+}
+
 const path = (pattern: string): RuleCondition => ({ Field: "path-pattern", Values: [pattern] });
 
 it("answers over TLS by a certificate of the platform's authority, redirects, and picks by host", async () => {
   const { hostname } = new URL(url);
   const { loadBalancers } = await instance.status();
   const secure = new URL(loadBalancers[0]?.listeners.find((listener) => listener.port === 443)?.url ?? "");
-  const answer = await new Promise<{ status: number | undefined; authorized: boolean }>((resolve, reject) => {
-    const call = request(
-      {
-        host: "127.0.0.1",
-        servername: hostname,
-        port: secure.port || 443,
-        path: "/health",
-        headers: { host: hostname },
-        ca: readFileSync(join(instance.folder, "ca.pem")),
-      },
-      (response) => {
-        response.resume();
-        resolve({ status: response.statusCode, authorized: (response.socket as TLSSocket).authorized });
-      },
-    );
-    call.on("error", reject);
-    call.end();
-  });
-  expect(answer).toEqual({ status: 200, authorized: true });
+  expect(await getSecurely(secure.port, hostname, "/health")).toMatchObject({ status: 200, authorized: true });
   const redirect = { Protocol: "HTTPS", Port: "443", Path: "/new/#{path}", Query: "q=1&#{query}", StatusCode: "HTTP_301" as const };
   await addRule(31, path("/old/*"), { Type: "redirect", RedirectConfig: redirect });
   const fixed = { StatusCode: "418", ContentType: "text/plain", MessageBody: "by host" };
@@ -146,4 +149,66 @@ it("splits by weight, keeps a client where it was, asks the unhealthy where nobo
   expect((await get(url, { path: "/health" })).status).toBe(200);
   // On a connection that was kept from an earlier request HAProxy closes without a word, so that the client asks again.
   expect((await get(url, { path: "/user-api/users", agent: new Agent({ keepAlive: false }) })).status).toBe(502);
+});
+
+it("shares one host port between load balancers by Host and SNI, and gives each name its own addresses inside the VPC", async () => {
+  const ec2 = new EC2Client(client());
+  const acm = new ACMClient(client());
+  const { LoadBalancers: [first] = [] } = await elb.send(new DescribeLoadBalancersCommand({ Names: ["fileshare"] }));
+  const { CertificateArn } = await acm.send(new RequestCertificateCommand({ DomainName: "second.example.org" }));
+  const { LoadBalancers: [second] = [] } = await elb.send(
+    new CreateLoadBalancerCommand({
+      Name: "second",
+      Subnets: first?.AvailabilityZones?.map((zone) => zone.SubnetId ?? ""),
+      SecurityGroups: first?.SecurityGroups,
+    }),
+  );
+  const says = (MessageBody: string): Action => ({
+    Type: "fixed-response",
+    FixedResponseConfig: { StatusCode: "200", ContentType: "text/plain", MessageBody },
+  });
+  const LoadBalancerArn = second?.LoadBalancerArn;
+  await elb.send(new CreateListenerCommand({ LoadBalancerArn, Protocol: "HTTP", Port: 80, DefaultActions: [says("second, plain")] }));
+  await elb.send(
+    new CreateListenerCommand({
+      LoadBalancerArn,
+      Protocol: "HTTPS",
+      Port: 443,
+      Certificates: [{ CertificateArn }],
+      DefaultActions: [says("second, over TLS")],
+    }),
+  );
+  try {
+    const listenersOf = async (arn: string | undefined) =>
+      (await instance.status()).loadBalancers.find((balancer) => balancer.arn === arn)?.listeners ?? [];
+    await eventually(async () => expect(await listenersOf(LoadBalancerArn)).toHaveLength(2));
+    const ports = (listeners: Awaited<ReturnType<typeof listenersOf>>) => listeners.map(({ port, url }) => [port, new URL(url).port]).toSorted();
+    const [one, two] = [await listenersOf(first?.LoadBalancerArn), await listenersOf(LoadBalancerArn)];
+    expect(ports(two)).toEqual(ports(one));
+    await eventually(async () => expect((await get(two.find(({ port }) => port === 80)?.url ?? "")).body).toBe("second, plain"));
+    expect((await get(url, { path: "/health" })).body).toBe('{"status":"healthy"}');
+    const secure = new URL(one.find(({ port }) => port === 443)?.url ?? "");
+    expect(await getSecurely(secure.port, "second.example.org", "/")).toEqual({ status: 200, authorized: true, body: "second, over TLS" });
+    expect(await getSecurely(secure.port, secure.hostname, "/health")).toEqual({ status: 200, authorized: true, body: '{"status":"healthy"}' });
+
+    const { NetworkInterfaces = [] } = await ec2.send(
+      new DescribeNetworkInterfacesCommand({ Filters: [{ Name: "description", Values: [`ELB app/second/*`] }] }),
+    );
+    const addresses = NetworkInterfaces.map((eni) => eni.PrivateIpAddress ?? "").toSorted();
+    expect(addresses).toHaveLength(3);
+    const tasks = await openTasks(demo);
+    const task = await tasks.runToEnd("names", { command: ["nslookup", second?.DNSName ?? ""] });
+    const said = (await tasks.messagesOf("names", task)).join("\n");
+    const answers = [
+      ...said
+        .split(second?.DNSName ?? "")
+        .slice(1)
+        .join("")
+        .matchAll(/Address(?: \d+)?: (\S+)/g),
+    ].map((match) => match[1]);
+    expect(answers.toSorted(), said).toEqual(addresses);
+  } finally {
+    await elb.send(new DeleteLoadBalancerCommand({ LoadBalancerArn }));
+    await eventually(() => acm.send(new DeleteCertificateCommand({ CertificateArn })));
+  }
 });

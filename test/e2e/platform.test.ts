@@ -41,11 +41,24 @@ describe("the demo", () => {
       });
       try {
         const page = await browser.newPage({ viewport: { width: 390, height: 844 } });
+        const hosts = new Set<string>();
+        page.on("request", (request) => void hosts.add(new URL(request.url()).host));
         await page.goto(`${url}users`);
-        for (const [name, value] of Object.entries({ name: "Ada", lastname: "Lovelace", email: "ada@example.org", username: "ada" }))
-          await page.fill(`input[name=${name}]`, value);
-        await page.click("text=Register");
+        const register = async () => {
+          for (const [name, value] of Object.entries({ name: "Ada", lastname: "Lovelace", email: "ada@example.org", username: "ada" }))
+            await page.fill(`input[name=${name}]`, value);
+          await page.click("text=Register");
+        };
+        await register();
+        await page.waitForSelector("text=Ada Lovelace");
+        await register();
+        expect(await page.textContent("[role=alert]")).toBe("Duplicate username and/or email!");
+        // A phone shows the whole width, and nothing comes from elsewhere.
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
         await page.click("text=Ada Lovelace");
+        await page.setInputFiles("input[type=file]", { name: ".hidden", mimeType: "text/plain", buffer: Buffer.from("x") });
+        await page.click("button:has-text('Upload')");
+        expect(await page.textContent("[role=alert]")).toBe("This file name is not allowed: please rename the file.");
         const bytes = Buffer.from(Array.from({ length: 200_000 }, (_, index) => (index * 7) % 256));
         for (const [place, name] of [
           ["s3", "in-s3.bin"],
@@ -67,11 +80,64 @@ describe("the demo", () => {
         expect(stored.ContentLength).toBe(bytes.length);
         await page.click("button[aria-label='Delete in-s3.bin']");
         await page.waitForSelector("a:has-text('in-s3.bin')", { state: "detached" });
+        expect([...hosts]).toEqual([new URL(url).host]);
       } finally {
         await browser.close();
       }
     },
   );
+});
+
+describe("the website", () => {
+  it("answers as the talk's table says: users, files in both places, and every refusal with its sentence", async () => {
+    const call = async (method: string, path: string, body?: unknown) => {
+      const json = body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+      const answer = await get(url, { method, path, ...json });
+      return { status: answer.status, body: JSON.parse(answer.body) as Record<string, unknown> }; // The website's answers are JSON.
+    };
+    const upload = async (path: string, name: string, text: string) => {
+      const part = `Content-Disposition: form-data; name="file"; filename="${name}"\r\ncontent-type: text/plain`;
+      const answer = await get(url, {
+        method: "POST",
+        path,
+        headers: { "content-type": "multipart/form-data; boundary=part" },
+        body: `--part\r\n${part}\r\n\r\n${text}\r\n--part--`,
+      });
+      return { status: answer.status, body: JSON.parse(answer.body) as Record<string, unknown> }; // As above.
+    };
+    const grace = { name: "Grace", lastname: "Hopper", email: "grace@example.org", username: "grace" };
+    const { status, body: user } = await call("POST", "/user-api/user", grace);
+    expect([status, user]).toEqual([200, { id: user["id"], ...grace }]);
+    expect(await call("POST", "/user-api/user", grace)).toEqual({ status: 400, body: { error: "Duplicate username and/or email!" } });
+    expect((await call("POST", "/user-api/user", { ...grace, username: "../up" })).status).toBe(400);
+    expect(await call("GET", `/user-api/user/${user["id"]}`)).toEqual({ status: 200, body: user });
+    expect(await call("GET", "/user-api/username/grace")).toEqual({ status: 200, body: user });
+    expect(await call("GET", "/user-api/user/999999")).toEqual({ status: 404, body: { error: "User not found!" } });
+    expect(await call("GET", "/user-api/username/nobody")).toEqual({ status: 404, body: { error: "User not found!" } });
+    expect(await call("GET", "/user-files/attachments/nobody")).toEqual({ status: 400, body: { error: "Username not found!" } });
+    const made: unknown[] = [];
+    for (const [place, type] of [
+      ["", "FS"],
+      ["/FS", "FS"],
+      ["/s3", "s3"],
+    ]) {
+      const answer = await upload(`/user-files/attachment/grace${place}`, `${type}.txt`, `in ${type}`);
+      expect([answer.status, answer.body["upload_type"]]).toEqual([200, type]);
+      made.push(answer.body["id"]);
+    }
+    // The same name again is the same file.
+    expect(made[1]).toBe(made[0]);
+    expect((await upload("/user-files/attachment/grace", "../../etc/passwd", "tricks")).body["file_name"]).not.toContain("/");
+    const list = JSON.parse((await get(url, { path: "/user-files/attachments/grace" })).body) as { id: number; file_name: string }[]; // As above.
+    expect(list.map((file) => file.file_name).toSorted()).toEqual(["FS.txt", "passwd", "s3.txt"]);
+    expect((await get(url, { path: `/user-files/attachment/${made[2]}/get` })).body).toBe("in s3");
+    expect((await call("GET", `/user-files/attachment/${made[2]}`)).body).toMatchObject({ file_name: "s3.txt", upload_type: "s3" });
+    expect(await call("DELETE", `/user-api/user/${user["id"]}`)).toEqual({ status: 400, body: { error: "User has dependencies!" } });
+    for (const file of list)
+      expect(await call("DELETE", `/user-files/attachment/${file.id}`)).toEqual({ status: 200, body: { id: file.id, deleted: true } });
+    expect((await call("GET", `/user-files/attachment/${made[2]}/get`)).status).toBe(404);
+    expect(await call("DELETE", `/user-api/user/${user["id"]}`)).toEqual({ status: 200, body: { id: user["id"], deleted: true } });
+  });
 });
 
 describe("the AWS CLI", () => {
@@ -121,6 +187,46 @@ describe("the AWS CLI", () => {
     await aws("ecs", "wait", "tasks-stopped", "--cluster", "talk", "--tasks", arn);
     const [stopped] = (await new ECSClient(client()).send(new DescribeTasksCommand({ cluster: "talk", tasks: [arn] }))).tasks ?? [];
     expect(stopped).toMatchObject({ lastStatus: "STOPPED", stopCode: "UserInitiated", stoppedReason: "done" });
+  });
+
+  it("waits: services stable and inactive, load balancers, targets, databases, network interfaces, buckets, objects and roles", async () => {
+    const service = await fileshare();
+    const group = service?.loadBalancers?.[0]?.targetGroupArn ?? "";
+    await aws("ecs", "wait", "services-stable", "--cluster", "fileshare", "--services", "fileshare");
+    await aws("elbv2", "wait", "load-balancer-available", "--names", "fileshare");
+    await aws("elbv2", "wait", "load-balancer-exists", "--names", "fileshare");
+    await aws("elbv2", "wait", "target-in-service", "--target-group-arn", group);
+    await aws("rds", "wait", "db-instance-available", "--db-instance-identifier", "fileshare");
+    await aws("ec2", "wait", "vpc-available", "--filters", "Name=tag:Name,Values=fileshare");
+    await aws("ec2", "wait", "subnet-available", "--filters", "Name=tag:Name,Values=fileshare-private-a");
+    await aws("ec2", "wait", "nat-gateway-available", "--filter", "Name=state,Values=available");
+    await aws("s3api", "wait", "bucket-exists", "--bucket", "fileshare-000000000000");
+    await aws("s3api", "wait", "object-not-exists", "--bucket", "fileshare-000000000000", "--key", "never/there");
+    await aws("iam", "wait", "role-exists", "--role-name", "fileshare-task");
+    await expect(run("aws", ["elbv2", "wait", "load-balancers-deleted", "--names", "never-there"], environment)).resolves.toBe("");
+
+    const { subnets = [], securityGroups = [] } = service?.networkConfiguration?.awsvpcConfiguration ?? {};
+    const network = `awsvpcConfiguration={subnets=[${subnets[0]}],securityGroups=[${securityGroups[0]}]}`;
+    const create = [
+      "ecs",
+      "create-service",
+      "--cluster",
+      "fileshare",
+      "--service-name",
+      "waited",
+      "--task-definition",
+      "webserver",
+      "--desired-count",
+      "2",
+    ];
+    await aws(...create, "--launch-type", "FARGATE", "--network-configuration", network);
+    await aws("ecs", "wait", "services-stable", "--cluster", "fileshare", "--services", "waited");
+    const { services } = JSON.parse(await aws("ecs", "describe-services", "--cluster", "fileshare", "--services", "waited")) as {
+      services: { runningCount: number }[];
+    }; // The CLI's output.
+    expect(services[0]?.runningCount).toBe(2);
+    await aws("ecs", "delete-service", "--cluster", "fileshare", "--service", "waited", "--force");
+    await aws("ecs", "wait", "services-inactive", "--cluster", "fileshare", "--services", "waited");
   });
 
   it("reads the website's logs while it runs", async () => {

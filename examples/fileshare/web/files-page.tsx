@@ -1,17 +1,11 @@
 import { useCallback, useEffect, useState, type FormEvent, type MouseEvent, type ReactNode } from "react";
 import { call, type Attachment } from "./client.ts";
+import { useAttempt } from "./use-attempt.ts";
 
 /** A user's files: uploads them to S3 or to the filesystem, downloads and deletes them. */
 export function FilesPage({ username, open }: { username: string; open: (path: string) => (event: MouseEvent) => void }): ReactNode {
   const [files, setFiles] = useState<readonly Attachment[]>();
-  const [problem, setProblem] = useState<string>();
-  const [busy, setBusy] = useState(false);
-  const attempt = useCallback(async (work: () => Promise<void>) => {
-    setBusy(true);
-    setProblem(undefined);
-    await work().catch((thrown: Error) => setProblem(thrown.message));
-    setBusy(false);
-  }, []);
+  const { busy, problem, attempt } = useAttempt();
   const load = useCallback(
     async () => setFiles(await call<Attachment[]>("GET", `/user-files/attachments/${encodeURIComponent(username)}`)),
     [username],

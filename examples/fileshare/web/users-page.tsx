@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useState, type FormEvent, type MouseEvent, type ReactNode } from "react";
 import { call, type User } from "./client.ts";
+import { useAttempt } from "./use-attempt.ts";
 
 const FIELDS = [
   { name: "name", label: "First name", type: "text" },
@@ -11,14 +12,7 @@ const FIELDS = [
 /** Lists users, registers and deletes them. */
 export function UsersPage({ open }: { open: (path: string) => (event: MouseEvent) => void }): ReactNode {
   const [users, setUsers] = useState<readonly User[]>();
-  const [problem, setProblem] = useState<string>();
-  const [busy, setBusy] = useState(false);
-  const attempt = useCallback(async (work: () => Promise<void>) => {
-    setBusy(true);
-    setProblem(undefined);
-    await work().catch((thrown: Error) => setProblem(thrown.message));
-    setBusy(false);
-  }, []);
+  const { busy, problem, attempt } = useAttempt();
   const load = useCallback(async () => setUsers(await call<User[]>("GET", "/user-api/users")), []);
   useEffect(() => void attempt(load), [attempt, load]);
   const register = (event: FormEvent<HTMLFormElement>): void => {

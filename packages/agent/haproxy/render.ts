@@ -123,7 +123,7 @@ function picksLast(lines: readonly string[]): readonly string[] {
   return [...lines.filter((line) => !picks(line)), ...lines.filter(picks)];
 }
 
-/** One frontend for a host port that several load balancers share: the Host picks whose rules hold. */
+/** One frontend for a host port that several load balancers share: the Host picks whose rules hold, else the name that TLS asked for. */
 function renderSharedFrontends(balancers: readonly Balancer[], context: Context): readonly string[] {
   const ports = new Set(
     balancers.flatMap((balancer) =>
@@ -163,6 +163,15 @@ function renderSharedFrontends(balancers: readonly Balancer[], context: Context)
             ),
           ),
           ...users.map((_, index) => `  http-request set-var(txn.lb) str(${index}) if !{ var(txn.lb) -m found } is_${index}`),
+          // A name that no Host rule knows is still one load balancer's where its certificate was asked for.
+          ...users.flatMap(({ listener }, index) =>
+            listener.certificates
+              .flatMap((certificate) => certificate.names)
+              .map(
+                (served) =>
+                  `  http-request set-var(txn.lb) str(${index}) if !{ var(txn.lb) -m found } { ssl_fc_sni,lower ${matcher(served.toLowerCase())} }`,
+              ),
+          ),
           "  http-request set-var(txn.lb) str(0) if !{ var(txn.lb) -m found }",
           ...users.flatMap(({ listener }, index) => renderRules(listener, `r${index}_`, `{ var(txn.lb) -m str ${index} } `, context)),
         ]),
