@@ -2,7 +2,7 @@ import { cpus, hostname, totalmem } from "node:os";
 import { request } from "node:http";
 import type { Socket } from "node:net";
 import { StringDecoder } from "node:string_decoder";
-import { Agent, DockerEngine, namingOf, PersistentShells, removeHostRules } from "@gantry/agent";
+import { Agent, AgentSession, DockerEngine, linuxHost, namingOf, PersistentShells, removeHostRules } from "@gantry/agent";
 import { MessageReader, writeMessage, type ToAgent } from "@gantry/agent-protocol";
 import { jsonLogger, messageOf, sleep, SystemClock } from "@gantry/kernel";
 
@@ -26,7 +26,7 @@ if (process.argv[2] === "remove-host-rules") {
 }
 
 const engine = new DockerEngine({ socketPath: "/var/run/docker.sock", clock, log });
-const agent = new Agent({
+const host = linuxHost({
   engine,
   shell,
   naming,
@@ -37,6 +37,7 @@ const agent = new Agent({
   image: setting("GANTRY_AGENT_IMAGE"),
   rootsFile: "/etc/ssl/certs/ca-certificates.crt",
 });
+const agent = new Agent({ engine, shell, naming, clock, log, host });
 await agent.start();
 process.on("SIGTERM", () => process.exit(0));
 await stayConnected();
@@ -52,7 +53,6 @@ async function stayConnected(): Promise<never> {
     } catch (thrown) {
       log.debug("The control plane is away", { reason: messageOf(thrown) });
     }
-    agent.disconnected();
     await sleep(clock, retryMs);
     retryMs = Math.min(RETRY_MAX_MS, retryMs * 2);
   }
@@ -74,22 +74,24 @@ async function converse(socket: Socket): Promise<void> {
   socket.setNoDelay(true);
   socket.setKeepAlive(true, 5_000);
   const decoder = new StringDecoder("utf8");
-  socket.write(
-    writeMessage({
+  const session = new AgentSession({
+    agent,
+    clock,
+    hello: {
       type: "hello",
       nodeId: setting("GANTRY_NODE"),
       hostname: hostname(),
       cpu: cpus().length * 1024,
       memoryMiB: Math.floor(totalmem() / 1024 / 1024),
       pid: process.pid,
-    }),
-  );
-  let greeted = false;
-  const reader = new MessageReader<ToAgent>((message) => {
-    agent.receive(message);
-    if (!greeted) agent.connected((out) => void socket.write(writeMessage(out)));
-    greeted = true;
+    },
+    send: (envelope) => void socket.write(writeMessage(envelope)),
   });
+  const reader = new MessageReader<ToAgent>((envelope) => session.receive(envelope));
   log.info("Connected to the control plane");
-  for await (const chunk of socket as AsyncIterable<Buffer>) reader.push(decoder.write(chunk)); // No encoding is set, so chunks are buffers.
+  try {
+    for await (const chunk of socket as AsyncIterable<Buffer>) reader.push(decoder.write(chunk)); // No encoding is set, so chunks are buffers.
+  } finally {
+    session.close();
+  }
 }

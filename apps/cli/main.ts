@@ -18,14 +18,14 @@ const USAGE = `gantry: a managed container platform that you own
   gantry status            what runs, and where          [--json]
   gantry logs [PART]       what control-plane, agent and proxy say   [--follow] [--lines N]
   gantry doctor            what this machine has and lacks            [--json]
-  gantry test              all checks and all tests
+  gantry test              all checks and all tests          [--soak 10m: histories from new seeds, for so long]
   gantry bench [NAME…]     how fast it is, against a baseline of the same run   [--json]
   gantry env               how to point the AWS CLI at it: eval "$(gantry env)"
 
   Everywhere: --state-dir DIR (else $GANTRY_HOME, else ~/.gantry)
 `;
 
-const OPTIONS = new Set(["port", "state-dir", "lines", "json", "purge", "follow"]);
+const OPTIONS = new Set(["port", "state-dir", "lines", "json", "purge", "follow", "soak"]);
 
 // The command line: reads the arguments, runs one command, turns what was thrown into one sentence.
 const clock = new SystemClock();
@@ -59,7 +59,9 @@ async function main(parameters: readonly string[]): Promise<number> {
       await (await import("./demo/demo.ts")).runDemo({ clock, progress }, folder, { port: portOf(options), json });
       return 0;
     case "test":
-      return (await import("./test-command.ts")).runTests({ clock, progress });
+      return options.has("soak")
+        ? (await import("./test-command.ts")).runSoak(options.get("soak") ?? "")
+        : (await import("./test-command.ts")).runTests({ clock, progress });
     case "bench":
       await ensureDocker({ clock, progress });
       return runVisibly(process.execPath, [join(PROJECT, "bench/main.ts"), ...parameters.slice(1)]);
@@ -82,7 +84,7 @@ async function main(parameters: readonly string[]): Promise<number> {
 function parse(parameters: readonly string[]): { command: string; words: readonly string[]; options: ReadonlyMap<string, string> } {
   const options = new Map<string, string>();
   const words: string[] = [];
-  const withValue = new Set(["port", "state-dir", "lines"]);
+  const withValue = new Set(["port", "state-dir", "lines", "soak"]);
   for (let index = 0; index < parameters.length; index += 1) {
     const parameter = parameters[index] ?? "";
     const match = /^--([a-z-]+)(?:=(.*))?$/.exec(parameter);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureDocker } from "./docker.ts";
 import { PROJECT, type PlatformDeps } from "./platform.ts";
-import { run, runVisibly, succeeds } from "./run.ts";
+import { run, runVisibly, succeeds, UserError } from "./run.ts";
 
 interface Counts {
   readonly passed: number;
@@ -36,6 +36,14 @@ export async function runTests(deps: PlatformDeps): Promise<number> {
   add(counts, await runProject("e2e"));
   process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ""}\n`);
   return counts.failed === 0 ? 0 : 1;
+}
+
+/** Histories from seeds that nobody has tried yet, for so long ("90s", "10m", "2h"); prints its seeds. Errors: a sentence where the duration has another form. */
+export async function runSoak(duration: string): Promise<number> {
+  const match = /^(\d+)(s|m|h)$/.exec(duration);
+  if (match === null) throw new UserError(`--soak takes a duration such as 90s, 10m or 2h, not "${duration}".`);
+  const unit = { s: 1_000, m: 60_000, h: 3_600_000 }[match[2] ?? "s"] ?? 1_000;
+  return runVisibly(process.execPath, ["test/simulation/soak.ts", String(Number(match[1]) * unit)], { cwd: PROJECT });
 }
 
 function add(sum: { passed: number; failed: number; skipped: number }, counts: Counts): void {

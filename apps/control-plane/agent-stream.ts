@@ -16,8 +16,8 @@ export function acceptAgents(server: Server, deps: { gateway: NodeGateway; token
     }
     socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: gantry-agent\r\n\r\n");
     const decoder = new StringDecoder("utf8");
-    const peer: NodeConnection = { send: (message) => void socket.write(writeMessage(message)) };
-    const reader = new MessageReader<ToControlPlane>((message) => gateway.receive(peer, message));
+    const peer: NodeConnection = { send: (envelope) => void socket.write(writeMessage(envelope)) };
+    const reader = new MessageReader<ToControlPlane>((envelope) => gateway.receive(peer, envelope));
     gateway.connect(peer);
     socket.on("data", (chunk: Buffer) => {
       try {

@@ -337,17 +337,44 @@ export type ToControlPlane =
   | { readonly type: "logs"; readonly containerId: string; readonly destination: LogDestination; readonly lines: readonly LogLine[] }
   | { readonly type: "imageWanted"; readonly image: string };
 
+/**
+ * A message with its place in its connection. What is said of a subject counts once, and only where nothing newer was
+ * heard of it: a message that is doubled, or overtaken by another, changes nothing.
+ */
+export interface Envelope<T> {
+  readonly sequence: number;
+  readonly message: T;
+}
+
+/** Numbers the messages of one connection. */
+export function newSequencer<T>(): (message: T) => Envelope<T> {
+  let sequence = 0;
+  return (message) => ({ sequence: (sequence += 1), message });
+}
+
+/** What one side of a connection has heard of each subject. */
+export class Heard {
+  readonly #last = new Map<string, number>();
+
+  /** Whether this is news of the subject; if so, it is the newest from here on. */
+  isNews(subject: string, sequence: number): boolean {
+    if ((this.#last.get(subject) ?? 0) >= sequence) return false;
+    this.#last.set(subject, sequence);
+    return true;
+  }
+}
+
 /** One message as the line that carries it. */
-export function writeMessage(message: ToAgent | ToControlPlane): string {
-  return `${JSON.stringify(message)}\n`;
+export function writeMessage(envelope: Envelope<ToAgent | ToControlPlane>): string {
+  return `${JSON.stringify(envelope)}\n`;
 }
 
 /** Lines out of a byte stream: hand it chunks, it calls back with each message. A line has a bound. */
 export class MessageReader<T> {
   #rest = "";
-  readonly #onMessage: (message: T) => void;
+  readonly #onMessage: (envelope: Envelope<T>) => void;
 
-  constructor(onMessage: (message: T) => void) {
+  constructor(onMessage: (envelope: Envelope<T>) => void) {
     this.#onMessage = onMessage;
   }
 
@@ -356,7 +383,7 @@ export class MessageReader<T> {
     if (this.#rest.length > LINE_MAX) throw new Error("A message is longer than 64 MiB.");
     const lines = this.#rest.split("\n");
     this.#rest = lines.pop() ?? "";
-    for (const line of lines) if (line !== "") this.#onMessage(JSON.parse(line) as T); // Both sides are of one version and one type.
+    for (const line of lines) if (line !== "") this.#onMessage(JSON.parse(line) as Envelope<T>); // Both sides are of one version and one type.
   }
 }
 

@@ -1,24 +1,15 @@
-import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
-import type { Assignment, PodAssignment, ToAgent, ToControlPlane, VpcAssignment, InterfaceAssignment } from "@gantry/agent-protocol";
-import { WorkQueue, messageOf, sleep, type Clock, type Logger } from "@gantry/kernel";
+import type { Assignment, InterfaceAssignment, NodeSettings, PodAssignment, ToAgent, ToControlPlane, VpcAssignment } from "@gantry/agent-protocol";
+import { WorkQueue, elapsedSince, messageOf, sleep, type Clock, type Logger } from "@gantry/kernel";
 import { AssignmentCache } from "./assignment-cache.ts";
-import { DnsServer } from "./dns/dns-server.ts";
-import { lookUp } from "./dns/zone.ts";
 import type { Engine } from "./engine/engine.ts";
-import { Proxy } from "./haproxy/proxy.ts";
+import type { Host } from "./host.ts";
 import { ImageRequests } from "./image-requests.ts";
 import { LogShipper } from "./logs/log-shipper.ts";
 import type { Naming } from "./naming.ts";
-import { ensureHostRules } from "./network/host-rules.ts";
 import { NetworkInterfaces, RouterMissingError } from "./network/interfaces.ts";
 import type { Shell } from "./network/shell.ts";
 import { VpcRouters, type Router } from "./network/vpc-router.ts";
 import { PodController } from "./pods/pod-controller.ts";
-import { TaskLimits } from "./pods/task-limits.ts";
-import { ServiceRelay } from "./task-endpoints/service-relay.ts";
-import { TaskEndpoints } from "./task-endpoints/task-endpoints.ts";
-import { writeTrust } from "./trust.ts";
 
 export interface AgentDeps {
   readonly engine: Engine;
@@ -26,12 +17,7 @@ export interface AgentDeps {
   readonly naming: Naming;
   readonly clock: Clock;
   readonly log: Logger;
-  /** The data volume: as this process sees it, and as the engine does. */
-  readonly dataFolder: string;
-  readonly dataPath: string;
-  readonly image: string;
-  /** The public roots that the platform's CA is put beside. */
-  readonly rootsFile: string;
+  readonly host: Host;
 }
 
 const CONCURRENCY_MAX = 24;
@@ -56,7 +42,7 @@ export class Agent {
   readonly #interfaces: NetworkInterfaces;
   readonly #pods: PodController;
   readonly #logs: LogShipper;
-  readonly #proxy: Proxy;
+  readonly #proxy: ReturnType<Host["proxy"]>;
   readonly #endpoints = new Map<string, { pid: number; close: () => void }>();
   readonly #images: ImageRequests;
   readonly #abort = new AbortController();
@@ -68,8 +54,8 @@ export class Agent {
   constructor(deps: AgentDeps) {
     this.#deps = deps;
     this.#startedAt = deps.clock.now();
-    const { engine, shell, naming, clock, log, dataFolder, dataPath } = deps;
-    this.#cache = new AssignmentCache(join(dataFolder, "agent/assignments.json"), clock);
+    const { engine, shell, naming, clock, log, host } = deps;
+    this.#cache = new AssignmentCache(host.memory, { clock, log });
     this.#routers = new VpcRouters({ engine, shell, naming, log });
     this.#interfaces = new NetworkInterfaces({ engine, shell, naming, routers: this.#routers });
     this.#logs = new LogShipper({
@@ -83,27 +69,16 @@ export class Agent {
     this.#pods = new PodController({
       engine,
       interfaces: this.#interfaces,
-      limits: new TaskLimits({ log, instance: naming.instance }),
+      host,
       naming,
       clock,
       log,
       logs: this.#logs,
-      dataFolder,
-      dataPath,
+      problems: this.#cache.problemAccess(),
       requestImage: (image) => this.#images.request(image),
       report: (observation) => void this.#tell({ type: "pod", observation }),
     });
-    this.#proxy = new Proxy({
-      engine,
-      naming,
-      clock,
-      log,
-      image: deps.image,
-      folder: join(dataFolder, "haproxy"),
-      dataFolder,
-      dataPath,
-      ports: this.#cache.portAccess(),
-    });
+    this.#proxy = host.proxy(this.#cache.portAccess());
     this.#queue = new WorkQueue({
       clock,
       concurrencyMax: CONCURRENCY_MAX,
@@ -114,9 +89,9 @@ export class Agent {
 
   /** Takes up what was left: host rules, cached assignments, containers of ours; then watches the engine. */
   async start(): Promise<void> {
-    const { shell, naming, engine, log } = this.#deps;
-    await ensureHostRules(shell, naming);
-    if (this.#cache.settings !== undefined) writeTrust(this.#deps, this.#cache.settings.caPem);
+    const { host, naming, engine, log } = this.#deps;
+    await host.prepare();
+    if (this.#cache.settings !== undefined) host.trust(this.#cache.settings.caPem);
     engine.watch(naming.label, (labels) => this.#onEngineEvent(labels), this.#abort.signal);
     this.#enqueueAll();
     this.#queue.addAfter("observe-balancers", BALANCER_POLL_MS);
@@ -144,18 +119,23 @@ export class Agent {
     this.#images.giveUp();
   }
 
+  /** Keys of all that it was told to make and not told to let go. */
+  get keys(): readonly string[] {
+    return [...this.#cache.wanted.keys()];
+  }
+
+  /** All that the control plane wants, where that is news. */
+  sync(settings: NodeSettings, news: { assigned: readonly Assignment[]; gone: readonly string[] }): void {
+    this.#cache.settings = settings;
+    this.#deps.host.trust(settings.caPem);
+    for (const key of news.gone) this.#unassign(key);
+    for (const assignment of news.assigned) this.#assign(assignment);
+    void this.#removeStrays(); // Never rejects.
+  }
+
   /** One message of the control plane. */
-  receive(message: ToAgent): void {
+  receive(message: Exclude<ToAgent, { type: "sync" }>): void {
     switch (message.type) {
-      case "sync": {
-        this.#cache.settings = message.settings;
-        writeTrust(this.#deps, message.settings.caPem);
-        const wanted = new Set(message.assignments.map((assignment) => assignment.key));
-        for (const key of this.#cache.wanted.keys()) if (!wanted.has(key)) this.#unassign(key);
-        for (const assignment of message.assignments) this.#assign(assignment);
-        void this.#removeStrays(); // Never rejects.
-        return;
-      }
       case "assign":
         this.#assign(message.assignment);
         return;
@@ -200,8 +180,10 @@ export class Agent {
     if (key === "observe-balancers") return this.#observeBalancers();
     const wanted = this.#cache.wanted.get(key);
     if (wanted === undefined) {
+      // What is taken apart must not be made again by an agent that comes after: it has to know first.
+      await this.#cache.written();
       const leaving = this.#cache.leaving.get(key);
-      if (leaving !== undefined) await this.#remove(leaving);
+      if (leaving !== undefined && !this.#cache.wanted.has(key)) await this.#remove(leaving);
       return undefined;
     }
     switch (wanted.kind) {
@@ -212,7 +194,7 @@ export class Agent {
       case "pod":
         return this.#pods.reconcile(wanted);
       case "folder":
-        await mkdir(join(this.#deps.dataFolder, wanted.path), { recursive: true });
+        await this.#deps.host.folders.ensure({ path: wanted.path, uid: undefined, gid: undefined, mode: undefined });
         return undefined;
       case "balancers":
         if (this.#isTakingUp()) return TAKE_UP_LOOK_MS;
@@ -223,7 +205,7 @@ export class Agent {
 
   /** A new agent finds the routers one by one, while the proxy serves by what the last one told it: it must not lose those not found yet. */
   #isTakingUp(): boolean {
-    if (this.#deps.clock.now() - this.#startedAt > TAKE_UP_MS) return false;
+    if (elapsedSince(this.#startedAt, this.#deps.clock.now()) > TAKE_UP_MS) return false;
     return [...this.#cache.wanted.values()].some((assignment) => assignment.kind === "vpc" && this.#routers.find(assignment.vpcId) === undefined);
   }
 
@@ -268,7 +250,7 @@ export class Agent {
         break;
       }
       case "folder":
-        await rm(join(this.#deps.dataFolder, leaving.path), { recursive: true, force: true });
+        await this.#deps.host.folders.remove(leaving.path);
         break;
       case "balancers":
         break;
@@ -301,24 +283,16 @@ export class Agent {
     const known = this.#endpoints.get(vpc.vpcId);
     if (known?.pid === router.pid) return;
     known?.close();
-    const { clock, log, engine, naming } = this.#deps;
-    const address = router.transit.hostAddress;
-    const { settings } = this.#cache;
-    const zoneOf = (): VpcAssignment => {
-      const current = this.#cache.wanted.get(`vpc/${vpc.vpcId}`);
-      return current?.kind === "vpc" ? current : vpc;
-    };
-    const dns = new DnsServer({ clock, address, lookUp: (name) => lookUp(zoneOf(), name), log });
-    const tasks = new TaskEndpoints({ address, pods: () => this.#podAssignments(), engine, naming, log });
-    const relay = settings === undefined ? undefined : new ServiceRelay({ address, tls: { host: settings.tlsHost, port: settings.tlsPort }, log });
-    this.#endpoints.set(vpc.vpcId, {
-      pid: router.pid,
-      close: () => {
-        dns.close();
-        tasks.close();
-        relay?.close();
+    const served = this.#deps.host.serve({
+      vpc: () => {
+        const current = this.#cache.wanted.get(`vpc/${vpc.vpcId}`);
+        return current?.kind === "vpc" ? current : vpc;
       },
+      pods: () => this.#podAssignments(),
+      router,
+      settings: this.#cache.settings,
     });
+    this.#endpoints.set(vpc.vpcId, { pid: router.pid, close: () => served.close() });
   }
 
   #podAssignments(): readonly PodAssignment[] {
@@ -337,7 +311,8 @@ export class Agent {
     const now = this.#deps.clock.now();
     // Grace and draining end by time alone: what is not healthy is said again.
     const again =
-      observation?.targets.some((target) => target.health !== "healthy" || target.draining) && now - this.#balancersReported.at >= REPEAT_MS;
+      observation?.targets.some((target) => target.health !== "healthy" || target.draining) &&
+      elapsedSince(this.#balancersReported.at, now) >= REPEAT_MS;
     if (observation === undefined || (text === this.#balancersReported.text && !again)) return;
     if (this.#tell({ type: "balancers", observation })) this.#balancersReported = { text, at: now };
   }

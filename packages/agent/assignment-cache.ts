@@ -1,7 +1,9 @@
-import { readFileSync, renameSync, writeFileSync, mkdirSync } from "node:fs";
-import { dirname } from "node:path";
 import type { Assignment, NodeSettings } from "@gantry/agent-protocol";
-import type { Clock } from "@gantry/kernel";
+import { messageOf, type Clock, type Logger } from "@gantry/kernel";
+import type { PortMemory } from "./haproxy/proxy.ts";
+import type { Host } from "./host.ts";
+import type { ContainerProblem } from "./pods/plan-pod.ts";
+import type { ProblemMemory } from "./pods/pod-controller.ts";
 
 interface Content {
   readonly settings: NodeSettings | undefined;
@@ -10,41 +12,53 @@ interface Content {
   readonly leaving: readonly Assignment[];
   readonly ports: Readonly<Record<string, number>>;
   readonly cursors: Readonly<Record<string, string>>;
+  /** Why pods cannot start that left nothing on the engine which would say it. */
+  readonly problems: Readonly<Record<string, ContainerProblem>>;
 }
 
 const WRITE_AFTER_MS = 50;
+const RETRY_MS = 1_000;
 
 /**
  * What the agent was last told, so that an agent that comes up while the control plane is away goes on as before.
  * It is a cache: written behind, whole, by rename; what is lost is said again by the next sync.
  */
 export class AssignmentCache {
-  readonly #path: string;
+  readonly #memory: Host["memory"];
   readonly #clock: Clock;
+  readonly #log: Logger;
   readonly wanted = new Map<string, Assignment>();
   readonly leaving = new Map<string, Assignment>();
   readonly ports = new Map<string, number>();
   readonly cursors = new Map<string, string>();
+  readonly problems = new Map<string, ContainerProblem>();
   settings: NodeSettings | undefined;
-  #scheduled = false;
+  #scheduled: { readonly done: Promise<void>; readonly resolve: () => void } | undefined;
 
-  constructor(path: string, clock: Clock) {
-    this.#path = path;
+  constructor(memory: Host["memory"], { clock, log }: { clock: Clock; log: Logger }) {
+    this.#memory = memory;
+    this.#log = log;
     this.#clock = clock;
-    mkdirSync(dirname(path), { recursive: true });
-    const content = read(path);
+    const content = parse(memory.read());
     this.settings = content?.settings;
     for (const assignment of content?.assignments ?? []) this.wanted.set(assignment.key, assignment);
     for (const assignment of content?.leaving ?? []) this.leaving.set(assignment.key, assignment);
     for (const [key, port] of Object.entries(content?.ports ?? {})) this.ports.set(key, port);
     for (const [key, cursor] of Object.entries(content?.cursors ?? {})) this.cursors.set(key, cursor);
+    for (const [key, problem] of Object.entries(content?.problems ?? {})) this.problems.set(key, problem);
   }
 
   /** Has what changed written soon. */
   changed(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
+    if (this.#scheduled !== undefined) return;
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    this.#scheduled = { done, resolve };
     this.#clock.after(WRITE_AFTER_MS, () => this.#write());
+  }
+
+  /** Resolves once all that changed so far is written. */
+  async written(): Promise<void> {
+    await this.#scheduled?.done;
   }
 
   /** How far each container's log is shipped. */
@@ -63,8 +77,24 @@ export class AssignmentCache {
     };
   }
 
+  /** What keeps a pod from starting is known before it is said: an agent that comes after does not try again what was reported as ended. */
+  problemAccess(): ProblemMemory {
+    const { problems } = this;
+    return {
+      get: (key) => problems.get(key),
+      set: (key, problem) => {
+        problems.set(key, problem);
+        this.changed();
+        return this.written();
+      },
+      delete: (key) => {
+        if (problems.delete(key)) this.changed();
+      },
+    };
+  }
+
   /** Host ports that listeners were given. */
-  portAccess(): { get(key: string): number | undefined; set(key: string, port: number): void } {
+  portAccess(): PortMemory {
     const { ports } = this;
     return {
       get: (key) => ports.get(key),
@@ -76,22 +106,32 @@ export class AssignmentCache {
   }
 
   #write(): void {
-    this.#scheduled = false;
+    const scheduled = this.#scheduled;
+    this.#scheduled = undefined;
     const content: Content = {
       settings: this.settings,
       assignments: [...this.wanted.values()],
       leaving: [...this.leaving.values()],
       ports: Object.fromEntries(this.ports),
       cursors: Object.fromEntries(this.cursors),
+      problems: Object.fromEntries(this.problems),
     };
-    writeFileSync(`${this.#path}.new`, JSON.stringify(content), { mode: 0o600 });
-    renameSync(`${this.#path}.new`, this.#path);
+    try {
+      this.#memory.write(JSON.stringify(content));
+    } catch (thrown) {
+      // No room on the disk: tried again until there is; what waits for it waits.
+      this.#scheduled = scheduled;
+      this.#log.warn("What the agent was told could not be written", { reason: messageOf(thrown) });
+      this.#clock.after(RETRY_MS, () => this.#write());
+      return;
+    }
+    scheduled?.resolve();
   }
 }
 
-function read(path: string): Content | undefined {
+function parse(text: string | undefined): Content | undefined {
   try {
-    return JSON.parse(readFileSync(path, "utf8")) as Content; // We wrote it.
+    return text === undefined ? undefined : (JSON.parse(text) as Content); // We wrote it.
   } catch {
     return undefined;
   }

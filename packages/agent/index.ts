@@ -4,9 +4,11 @@
  * is a part with its own boundary (only `engine/docker` knows Docker, only `haproxy` knows HAProxy).
  */
 export * from "./agent.ts";
+export * from "./agent-session.ts";
 export * from "./engine/docker/docker-engine.ts";
 export * from "./engine/engine.ts";
 export * from "./engine/fake-engine.ts";
+export * from "./host.ts";
 export * from "./naming.ts";
 export * from "./network/free-port.ts";
 export * from "./network/host-rules.ts";

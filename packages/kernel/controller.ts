@@ -1,5 +1,5 @@
 import { AssertionError, messageOf } from "./assert.ts";
-import type { Clock, Timer } from "./clock.ts";
+import { watchForJumps, type Clock, type Timer } from "./clock.ts";
 import type { Logger } from "./logger.ts";
 import { WorkQueue } from "./work-queue.ts";
 
@@ -23,6 +23,7 @@ export class Controller {
   readonly #clock: Clock;
   readonly #queue: WorkQueue;
   #unwatch: (() => void) | undefined;
+  #unwatchClock: (() => void) | undefined;
   #resync: Timer | undefined;
 
   constructor(reconciler: Reconciler, deps: { clock: Clock; log: Logger }) {
@@ -42,17 +43,24 @@ export class Controller {
 
   start(): void {
     this.#unwatch = this.#reconciler.watch((key) => this.#queue.add(key));
+    // What waits for a moment of the clock looks again where the clock is another.
+    this.#unwatchClock = watchForJumps(this.#clock, () => this.#addAll());
     this.#listAll();
   }
 
   async stop(): Promise<void> {
     this.#unwatch?.();
+    this.#unwatchClock?.();
     this.#resync?.cancel();
     await this.#queue.stop();
   }
 
-  #listAll(): void {
+  #addAll(): void {
     for (const key of this.#reconciler.keys()) this.#queue.add(key);
+  }
+
+  #listAll(): void {
+    this.#addAll();
     this.#resync = this.#clock.after(RESYNC_MS, () => this.#listAll());
   }
 }

@@ -3,4 +3,5 @@
  * virtual time with every controller and a node that fakes its containers.
  */
 export * from "./api-server.ts";
+export * from "./simulation/schedule.ts";
 export * from "./world.ts";

@@ -1,10 +1,12 @@
-import type { Clock } from "@gantry/kernel";
+import { sleep, type Clock } from "@gantry/kernel";
 import { EngineError, type ContainerSpec, type Engine, type EngineContainer, type EngineLogLine } from "./engine.ts";
 
 interface FakeContainer {
   readonly spec: ContainerSpec;
   state: EngineContainer;
 }
+
+const CRASH_MS = 500;
 
 /** An engine of maps and virtual time, with faults that tests can order. It passes the suite that Docker passes. */
 export class FakeEngine implements Engine {
@@ -13,8 +15,16 @@ export class FakeEngine implements Engine {
   readonly #watchers = new Set<(labels: Readonly<Record<string, string>>) => void>();
   readonly #images: Set<string>;
   #serial = 0;
+  #pid = 1_000;
+  #powerCuts = 0;
   /** Called before each operation; what it throws is the operation's failure. */
   fault: (operation: string, name: string) => void = () => {};
+  /** How long each operation takes before anything happens. */
+  latencyMs = 0;
+  /** What containers of an image do: run, never be pulled, or end half a second after their start. */
+  behaviour: (image: string) => "runs" | "fails" | "crashes" = () => "runs";
+  /** Told of every start, by the container's name. */
+  onStart: (container: EngineContainer) => void = () => {};
 
   constructor(clock: Clock, images: readonly string[]) {
     this.#clock = clock;
@@ -26,13 +36,13 @@ export class FakeEngine implements Engine {
   }
 
   async pullImage(image: string): Promise<void> {
-    this.fault("pull", image);
-    if (image.includes("missing")) throw new EngineError("CannotPullContainerError", `${image}: not found`);
+    await this.#begin("pull", image);
+    if (image.includes("missing") || this.behaviour(image) === "fails") throw new EngineError("CannotPullContainerError", `${image}: not found`);
     this.#images.add(image);
   }
 
   async createContainer(spec: ContainerSpec): Promise<string> {
-    this.fault("create", spec.name);
+    await this.#begin("create", spec.name);
     const there = this.#find(spec.name);
     if (there !== undefined) return there.state.id;
     if (!this.#images.has(spec.image)) throw new EngineError("CannotCreateContainerError", `No such image: ${spec.image}`);
@@ -58,18 +68,26 @@ export class FakeEngine implements Engine {
   async startContainer(id: string): Promise<void> {
     const container = this.#find(id);
     if (container === undefined) throw new EngineError("CannotStartContainerError", `No such container: ${id}`);
-    this.fault("start", container.spec.name);
+    await this.#begin("start", container.spec.name);
+    if (!this.#containers.has(container.state.id)) throw new EngineError("CannotStartContainerError", `No such container: ${id}`);
     if (container.state.state === "running") return;
-    container.state = { ...container.state, state: "running", pid: 1000 + this.#serial, startedAt: this.#clock.now(), exitCode: undefined };
+    const joined = /^container:(.+)$/.exec(container.spec.network)?.[1];
+    if (joined !== undefined && this.#find(joined)?.state.state !== "running")
+      throw new EngineError("CannotStartContainerError", `cannot join network of a non running container: ${joined}`);
+    container.state = { ...container.state, state: "running", pid: (this.#pid += 1), startedAt: this.#clock.now(), exitCode: undefined };
+    this.onStart(container.state);
+    if (this.behaviour(container.spec.image) === "crashes") this.#clock.after(CRASH_MS, () => this.kill(container.state.id, 1));
     this.#tell(container);
   }
 
   async stopContainer(id: string): Promise<void> {
+    await this.#begin("stop", this.#find(id)?.spec.name ?? id);
     const container = this.#find(id);
     if (container !== undefined && container.state.state === "running") this.#exit(container, 143);
   }
 
   async removeContainer(id: string): Promise<void> {
+    await this.#begin("remove", this.#find(id)?.spec.name ?? id);
     const container = this.#find(id);
     if (container === undefined) return;
     this.#containers.delete(container.state.id);
@@ -98,10 +116,34 @@ export class FakeEngine implements Engine {
     signal.addEventListener("abort", () => this.#watchers.delete(watcher));
   }
 
+  /** Since when something runs at an address; undefined where nothing does. */
+  servingSince(address: string): number | undefined {
+    const all = [...this.#containers.values()];
+    const pause = all.find(({ spec, state }) => state.state === "running" && spec.extraHosts.some((entry) => entry.endsWith(`:${address}`)));
+    if (pause === undefined) return undefined;
+    const inside = all.filter(({ spec, state }) => spec.network === `container:${pause.spec.name}` && state.state === "running");
+    return inside.length === 0 ? undefined : Math.max(...inside.map(({ state }) => state.startedAt ?? 0));
+  }
+
+  /** The machine loses power: whatever runs ends, calls under way come to nothing, and nobody is told. */
+  powerCut(): void {
+    this.#powerCuts += 1;
+    for (const container of this.#containers.values())
+      if (container.state.state === "running")
+        container.state = { ...container.state, state: "exited", pid: 0, exitCode: 137, finishedAt: this.#clock.now() };
+  }
+
   /** Ends a running container from outside, as `docker kill` would. */
   kill(idOrName: string, exitCode = 137): void {
     const container = this.#find(idOrName);
     if (container?.state.state === "running") this.#exit(container, exitCode);
+  }
+
+  async #begin(operation: string, name: string): Promise<void> {
+    const before = this.#powerCuts;
+    if (this.latencyMs > 0) await sleep(this.#clock, this.latencyMs);
+    if (before !== this.#powerCuts) throw new EngineError("CannotInspectContainerError", "The engine went away.");
+    this.fault(operation, name);
   }
 
   #exit(container: FakeContainer, exitCode: number): void {

@@ -18,6 +18,12 @@ const PORT_FALLBACK = 8_000;
 /** Well below the descriptor limit of 20,000 that small machines give. */
 const CONNECTIONS_MAX = 8_000;
 
+/** Host ports that listeners were given, kept where the agent keeps what it knows. */
+export interface PortMemory {
+  get(key: string): number | undefined;
+  set(key: string, port: number): void;
+}
+
 export interface ProxyDeps {
   readonly engine: Engine;
   readonly naming: Naming;
@@ -28,7 +34,7 @@ export interface ProxyDeps {
   readonly folder: string;
   readonly dataPath: string;
   readonly dataFolder: string;
-  readonly ports: { get(key: string): number | undefined; set(key: string, port: number): void };
+  readonly ports: PortMemory;
 }
 
 /**

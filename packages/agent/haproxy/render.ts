@@ -1,13 +1,6 @@
 import { createHash } from "node:crypto";
-import type {
-  Balancer,
-  BalancerAction,
-  BalancerCondition,
-  BalancerListener,
-  BalancersAssignment,
-  BalancerTarget,
-  BalancerTargetGroup,
-} from "@gantry/agent-protocol";
+import type { Balancer, BalancerAction, BalancerListener, BalancersAssignment, BalancerTarget, BalancerTargetGroup } from "@gantry/agent-protocol";
+import { matcher, quote, renderCondition } from "./conditions.ts";
 
 /** The proxy's whole configuration as values: the main text and the files it names. */
 export interface ProxyConfiguration {
@@ -290,48 +283,6 @@ function redirectLocation(action: Extract<BalancerAction, { type: "redirect" }>)
   const path = action.path.startsWith("/") ? fill(action.path) : `/${fill(action.path)}`;
   const query = action.query === "" ? "" : `?${fill(action.query)}`;
   return `${protocol}://${fill(action.host)}${usual ? "" : `:${fill(action.port)}`}${path}${query}`;
-}
-
-function renderCondition(condition: BalancerCondition): readonly string[] {
-  switch (condition.field) {
-    case "host-header":
-      return condition.values.map((value) => `req.hdr(host),host_only,lower ${matcher(value.toLowerCase())}`);
-    case "path-pattern":
-      return condition.values.map((value) => `path ${matcher(value)}`);
-    case "http-request-method":
-      return condition.values.map((value) => `method ${value}`);
-    case "source-ip":
-      return condition.values.map((value) => `src ${value}`);
-    case "http-header":
-      return condition.values.map((value) => `req.fhdr(${condition.header}),lower ${matcher(value.toLowerCase())}`);
-    case "query-string":
-      return condition.pairs.map(({ key, value }) =>
-        key === undefined
-          ? `query,lower -m reg (^|&)[^=&]*=?${globSource(value.toLowerCase())}(&|$)`
-          : `url_param(${key}),lower ${matcher(value.toLowerCase())}`,
-      );
-  }
-}
-
-/** The cheapest match that means the same as the pattern: `*` any run, `?` any one character. */
-function matcher(pattern: string): string {
-  const wild = /[*?]/.test(pattern);
-  if (!wild) return `-m str -- ${quote(pattern)}`;
-  if (/^[^*?]*\*$/.test(pattern)) return pattern === "*" ? "-m found" : `-m beg -- ${quote(pattern.slice(0, -1))}`;
-  if (/^\*[^*?]*$/.test(pattern)) return `-m end -- ${quote(pattern.slice(1))}`;
-  return `-m reg -- ${quote(`^${globSource(pattern)}$`)}`;
-}
-
-function globSource(pattern: string): string {
-  return pattern
-    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replaceAll("*", ".*")
-    .replaceAll("?", ".");
-}
-
-/** HAProxy's strong quotes: nothing inside them is special. */
-function quote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 function renderBackend(group: BalancerTargetGroup, context: Context): readonly string[] {

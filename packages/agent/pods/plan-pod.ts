@@ -1,10 +1,17 @@
 import type { ContainerAssignment, ContainerObservation, PodAssignment, PodObservation } from "@gantry/agent-protocol";
 import type { EngineContainer } from "../engine/engine.ts";
 
-/** What went wrong with a container before it ran, in ECS's words. */
+/** What went wrong with a pod before it ran, or what was lost of it, in ECS's words: nothing on the engine says it later. */
 export interface ContainerProblem {
-  readonly container: string;
+  /** Undefined where it is the pod's. */
+  readonly container: string | undefined;
+  readonly code: "TaskFailedToStart" | "EssentialContainerExited";
   readonly reason: string;
+}
+
+/** Whether the engine itself will go on saying that the pod has ended. */
+export function isSaidByEngine(pod: PodAssignment, view: PodView): boolean {
+  return pod.containers.some((container) => container.essential && view.containers.get(container.name)?.state === "exited");
 }
 
 /** A pod as it stands, all of it read fresh. */
@@ -22,11 +29,12 @@ export type PodStep =
   | { readonly type: "pullImage"; readonly container: ContainerAssignment }
   | { readonly type: "createContainer"; readonly container: ContainerAssignment }
   | { readonly type: "startContainer"; readonly container: ContainerAssignment; readonly id: string }
-  | { readonly type: "stopContainer"; readonly container: ContainerAssignment; readonly id: string };
+  | { readonly type: "stopContainer"; readonly container: ContainerAssignment; readonly id: string }
+  | { readonly type: "removeContainer"; readonly container: ContainerAssignment; readonly id: string };
 
 /** Why a pod ends although it is wanted; undefined while it may go on. */
 export function stopCauseOf(pod: PodAssignment, view: PodView): PodObservation["stop"] {
-  if (view.problem !== undefined) return { code: "TaskFailedToStart", reason: view.problem.reason };
+  if (view.problem !== undefined) return { code: view.problem.code, reason: view.problem.reason };
   if (pod.restart) return undefined;
   const ended = pod.containers.find((container) => container.essential && view.containers.get(container.name)?.state === "exited");
   if (ended !== undefined) {
@@ -35,7 +43,8 @@ export function stopCauseOf(pod: PodAssignment, view: PodView): PodObservation["
       return { code: "TaskFailedToStart", reason: `CannotStartContainerError: ${problem ?? "the container did not start"}` };
     return { code: "EssentialContainerExited", reason: "Essential container in task exited" };
   }
-  if (view.pause?.state === "exited")
+  // Until something was made in it a namespace can be had again; a warm interface may have ended before it was given away.
+  if (view.pause?.state === "exited" && view.containers.size > 0)
     return { code: "EssentialContainerExited", reason: "Essential container in task exited: the task's network interface was lost" };
   const never = pod.containers.find((container) => neverStarts(container, pod, view));
   if (never !== undefined)
@@ -67,11 +76,15 @@ function planContainer(container: ContainerAssignment, pod: PodAssignment, view:
   return [];
 }
 
-/** Shutdown is the reverse of start-up: a container is stopped once those that depend on it have stopped. */
+/**
+ * Shutdown is the reverse of start-up: a container is stopped once those that depend on it have stopped. One that was
+ * never started goes at once: a start may be under way in a slow engine, of an agent that has died since.
+ */
 function planStop(pod: PodAssignment, view: PodView): readonly PodStep[] {
   const isRunning = (name: string) => view.containers.get(name)?.state === "running";
   return pod.containers.flatMap((container): readonly PodStep[] => {
     const there = view.containers.get(container.name);
+    if (there?.state === "created") return [{ type: "removeContainer", container, id: there.id }];
     if (there?.state !== "running") return [];
     const needed = pod.containers.some(
       (other) => isRunning(other.name) && other.dependsOn.some((dependency) => dependency.containerName === container.name),
@@ -118,7 +131,7 @@ export function observePod(
   times: { connectivityAt: number | undefined; pullStartedAt: number | undefined; pullStoppedAt: number | undefined },
 ): PodObservation {
   const stop = stopCauseOf(pod, view);
-  const running = [...view.containers.values()].filter((container) => container.state === "running");
+  const left = [...view.containers.values()].filter((container) => container.state !== "exited");
   const ending = pod.desired === "STOPPED" || stop !== undefined;
   const up = pod.containers.every((container) => {
     const state = view.containers.get(container.name)?.state;
@@ -128,7 +141,7 @@ export function observePod(
   const finished = [...view.containers.values()].map((container) => container.finishedAt ?? 0);
   return {
     key: pod.key,
-    phase: ending ? (running.length > 0 ? "stopping" : "stopped") : up && view.interfaceReady ? "running" : "pending",
+    phase: ending ? (left.length > 0 ? "stopping" : "stopped") : up && view.interfaceReady ? "running" : "pending",
     containers: pod.containers.map((container) => observeContainer(container, view)),
     stop: pod.desired === "STOPPED" ? undefined : stop,
     ...times,

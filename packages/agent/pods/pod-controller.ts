@@ -1,18 +1,15 @@
-import { chmod, chown, mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
 import type { ContainerAssignment, PodAssignment, PodObservation } from "@gantry/agent-protocol";
 import type { Clock, Logger } from "@gantry/kernel";
 import { EngineError, type Engine, type EngineContainer } from "../engine/engine.ts";
 import type { LogShipper } from "../logs/log-shipper.ts";
+import type { Host } from "../host.ts";
 import type { Naming } from "../naming.ts";
 import { RouterMissingError, type NetworkInterfaces } from "../network/interfaces.ts";
 import { containerSpec } from "./container-spec.ts";
-import { observePod, planPod, stopCauseOf, type ContainerProblem, type PodStep, type PodView } from "./plan-pod.ts";
-import type { TaskLimits } from "./task-limits.ts";
+import { isSaidByEngine, observePod, planPod, stopCauseOf, type ContainerProblem, type PodStep, type PodView } from "./plan-pod.ts";
 
 /** What only the one who acted knows of a pod; lost with the agent, and not missed. */
 interface PodMemory {
-  problem: ContainerProblem | undefined;
   connectivityAt: number | undefined;
   pullStartedAt: number | undefined;
   pullStoppedAt: number | undefined;
@@ -20,17 +17,22 @@ interface PodMemory {
   reported: string;
 }
 
+/** Why pods cannot start, kept where the agent keeps what it knows; `set` resolves once it is written. */
+export interface ProblemMemory {
+  get(key: string): ContainerProblem | undefined;
+  set(key: string, problem: ContainerProblem): Promise<void>;
+  delete(key: string): void;
+}
+
 export interface PodDeps {
   readonly engine: Engine;
   readonly interfaces: NetworkInterfaces;
-  readonly limits: TaskLimits;
+  readonly host: Pick<Host, "limits" | "folders" | "dataPath">;
   readonly naming: Naming;
   readonly clock: Clock;
   readonly log: Logger;
   readonly logs: LogShipper;
-  /** The data volume: as this process sees it, and as the engine does. */
-  readonly dataFolder: string;
-  readonly dataPath: string;
+  readonly problems: ProblemMemory;
   /** Asks the control plane for an image that no registry has; rejects where it can not be made. */
   readonly requestImage: (image: string) => Promise<void>;
   readonly report: (observation: PodObservation) => void;
@@ -58,11 +60,17 @@ export class PodController {
     for (let pass = 0; pass < PASSES_MAX; pass += 1) {
       const view = await this.#look(pod, memory);
       this.#followLogs(pod, view);
+      const cause = stopCauseOf(pod, view);
+      // Said once, it stays so: what is reported as ended does not start again when a lost namespace comes back.
+      if (cause !== undefined && view.problem === undefined && pod.desired === "RUNNING" && !isSaidByEngine(pod, view)) {
+        await this.#deps.problems.set(pod.key, { container: undefined, ...cause });
+        continue;
+      }
       const steps = planPod(pod, view);
       this.#report(pod, view, memory);
       if (steps.length === 0) return lookAgainIn(pod, view);
       try {
-        await Promise.all(steps.map((step) => this.#perform(step, pod, memory)));
+        await Promise.all(steps.map((step) => this.#perform(step, pod, { memory, mayStart: view.containers.size === 0 })));
       } catch (thrown) {
         if (thrown instanceof RouterMissingError) return ROUTER_LOOK_MS;
         if (!(thrown instanceof EngineError) || pod.restart || pod.desired === "STOPPED") throw thrown;
@@ -73,16 +81,17 @@ export class PodController {
 
   /** Takes the pod off this node: its containers once their logs are shipped, its limits, and what is to be purged. */
   async remove(pod: PodAssignment): Promise<void> {
-    const { engine, naming, limits, logs, dataFolder } = this.#deps;
+    const { engine, naming, host, logs } = this.#deps;
     const there = (await Promise.all(pod.containers.map((container) => engine.inspect(naming.container(pod.key, container.name))))).filter(
       (container) => container !== undefined,
     );
     await Promise.all(there.filter((container) => container.state === "running").map((container) => engine.stopContainer(container.id, 2)));
     await Promise.all(there.map((container) => logs.finish(container.id)));
     await Promise.all(there.map((container) => engine.removeContainer(container.id)));
-    await limits.remove(pod.key);
-    for (const path of pod.purge) await rm(join(dataFolder, path), { recursive: true, force: true });
+    await host.limits.remove(pod.key);
+    for (const path of pod.purge) await host.folders.remove(path);
     this.#memory.delete(pod.key);
+    this.#deps.problems.delete(pod.key);
   }
 
   /** Says again all there is to say: the control plane is new, or was away. */
@@ -96,7 +105,6 @@ export class PodController {
       this.#memory.set(
         key,
         (memory = {
-          problem: undefined,
           connectivityAt: undefined,
           pullStartedAt: undefined,
           pullStoppedAt: undefined,
@@ -123,7 +131,14 @@ export class PodController {
         this.#images.add(container.image);
     }
     if (pause?.state !== "running") memory.interfaceReady = false;
-    return { pause, interfaceReady: memory.interfaceReady, containers, images: this.#images, problem: memory.problem, now: clock.now() };
+    return {
+      pause,
+      interfaceReady: memory.interfaceReady,
+      containers,
+      images: this.#images,
+      problem: this.#deps.problems.get(pod.key),
+      now: clock.now(),
+    };
   }
 
   #followLogs(pod: PodAssignment, view: PodView): void {
@@ -142,12 +157,12 @@ export class PodController {
     this.#deps.report(observation);
   }
 
-  async #perform(step: PodStep, pod: PodAssignment, memory: PodMemory): Promise<void> {
+  async #perform(step: PodStep, pod: PodAssignment, { memory, mayStart }: { memory: PodMemory; mayStart: boolean }): Promise<void> {
     const { engine, clock } = this.#deps;
     try {
       switch (step.type) {
         case "ensureInterface":
-          await this.#deps.interfaces.ensure(pod.interface, pod.restart);
+          await this.#deps.interfaces.ensure(pod.interface, pod.restart || mayStart);
           memory.connectivityAt ??= clock.now();
           memory.interfaceReady = true;
           return;
@@ -163,12 +178,20 @@ export class PodController {
         case "stopContainer":
           await engine.stopContainer(step.id, step.container.stopTimeoutSeconds);
           return;
+        case "removeContainer":
+          await engine.removeContainer(step.id);
+          return;
       }
     } catch (thrown) {
       if (!(thrown instanceof EngineError) || step.type === "ensureInterface" || pod.restart) throw thrown;
       if (step.type === "createContainer") this.#images.delete(step.container.image);
-      memory.problem = { container: step.container.name, reason: `${thrown.name}: ${thrown.message}`.slice(0, 1_024) };
-      this.#deps.log.warn("Container did not start", { pod: pod.key, container: step.container.name, reason: memory.problem.reason });
+      const problem = {
+        container: step.container.name,
+        code: "TaskFailedToStart" as const,
+        reason: `${thrown.name}: ${thrown.message}`.slice(0, 1_024),
+      };
+      this.#deps.log.warn("Container did not start", { pod: pod.key, ...problem });
+      await this.#deps.problems.set(pod.key, problem);
       throw thrown;
     }
   }
@@ -190,10 +213,10 @@ export class PodController {
   }
 
   async #create(container: ContainerAssignment, pod: PodAssignment): Promise<void> {
-    const { engine, limits, naming, dataFolder, dataPath } = this.#deps;
-    for (const folder of pod.folders) await ensureFolder(join(dataFolder, folder.path), folder);
-    const cgroupParent = await limits.ensure(pod);
-    const spec = containerSpec(container, { pod, naming, cgroupParent, dataPath });
+    const { engine, host, naming } = this.#deps;
+    for (const folder of pod.folders) await host.folders.ensure(folder);
+    const cgroupParent = await host.limits.ensure(pod);
+    const spec = containerSpec(container, { pod, naming, cgroupParent, dataPath: host.dataPath });
     await engine.createContainer(spec);
   }
 }
@@ -203,11 +226,4 @@ function lookAgainIn(pod: PodAssignment, view: PodView): number | undefined {
   if (pod.desired === "STOPPED" || stopCauseOf(pod, view) !== undefined) return undefined;
   const waits = pod.containers.some((container) => view.containers.get(container.name)?.state === "created");
   return waits || pod.containers.some((container) => container.healthCheck !== undefined) ? HEALTH_LOOK_MS : undefined;
-}
-
-async function ensureFolder(path: string, wanted: { uid: number | undefined; gid: number | undefined; mode: string | undefined }): Promise<void> {
-  const made = await mkdir(path, { recursive: true });
-  if (made === undefined) return;
-  if (wanted.mode !== undefined) await chmod(path, Number.parseInt(wanted.mode, 8));
-  if (wanted.uid !== undefined && wanted.gid !== undefined) await chown(path, wanted.uid, wanted.gid);
 }

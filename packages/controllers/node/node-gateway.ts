@@ -1,4 +1,13 @@
-import type { Assignment, NodeSettings, PodObservation, ToAgent, ToControlPlane } from "@gantry/agent-protocol";
+import {
+  Heard,
+  newSequencer,
+  type Assignment,
+  type Envelope,
+  type NodeSettings,
+  type PodObservation,
+  type ToAgent,
+  type ToControlPlane,
+} from "@gantry/agent-protocol";
 import { Controller, messageOf, type Reconciler } from "@gantry/kernel";
 import type { Change, Kind, Transaction } from "@gantry/state";
 import type { ControllerDeps } from "../controller-deps.ts";
@@ -18,6 +27,25 @@ export interface NodeGatewayDeps extends ControllerDeps {
   readonly provideImage: (image: string) => Promise<void>;
 }
 
+/** What a message is about. */
+function subjectOf(message: ToControlPlane): string {
+  switch (message.type) {
+    case "pod":
+      return message.observation.key;
+    case "removed":
+      return message.key;
+    case "interface":
+      return `interface/${message.id}`;
+    case "logs":
+      return `logs/${message.containerId}`;
+    case "imageWanted":
+      return `image/${message.image}`;
+    case "hello":
+    case "balancers":
+      return message.type;
+  }
+}
+
 /** A new agent may have to start everything again: what is not up yet is not unhealthy. */
 function beginGraceAnew(tx: Transaction, nodeId: string, now: number): void {
   const running = tx.list("task").filter((task) => task.lastStatus === "RUNNING" && task.placement?.nodeId === nodeId);
@@ -26,7 +54,16 @@ function beginGraceAnew(tx: Transaction, nodeId: string, now: number): void {
 
 /** A connected agent, as the gateway talks to it. */
 export interface NodeConnection {
-  readonly send: (message: ToAgent) => void;
+  readonly send: (envelope: Envelope<ToAgent>) => void;
+}
+
+interface Connected {
+  readonly peer: NodeConnection;
+  nodeId: string;
+  pid: number;
+  readonly sent: Map<string, string>;
+  readonly heard: Heard;
+  readonly say: (message: ToAgent) => void;
 }
 
 const NETWORK_KINDS: ReadonlySet<Kind> = new Set([
@@ -51,7 +88,7 @@ const BALANCER_KINDS: ReadonlySet<Kind> = new Set(["loadBalancer", "listener", "
 export class NodeGateway {
   readonly #deps: NodeGatewayDeps;
   readonly #controller: Controller;
-  #connection: { readonly peer: NodeConnection; nodeId: string; pid: number; readonly sent: Map<string, string> } | undefined;
+  #connection: Connected | undefined;
 
   constructor(deps: NodeGatewayDeps) {
     this.#deps = deps;
@@ -74,19 +111,22 @@ export class NodeGateway {
   }
 
   connect(peer: NodeConnection): void {
-    this.#connection = { peer, nodeId: "", pid: 0, sent: new Map() };
+    const number = newSequencer<ToAgent>();
+    this.#connection = { peer, nodeId: "", pid: 0, sent: new Map(), heard: new Heard(), say: (message) => peer.send(number(message)) };
   }
 
   disconnect(peer: NodeConnection): void {
     if (this.#connection?.peer === peer) this.#connection = undefined;
   }
 
-  receive(peer: NodeConnection, message: ToControlPlane): void {
+  receive(peer: NodeConnection, { sequence, message }: Envelope<ToControlPlane>): void {
     const connection = this.#connection;
-    if (connection?.peer !== peer) return;
+    if (connection?.peer !== peer || !connection.heard.isNews(subjectOf(message), sequence)) return;
     const { store, clock, log } = this.#deps;
     switch (message.type) {
       case "hello":
+        // An agent says hello again and again: each time it is told everything, for a message may have been lost.
+        if (connection.nodeId === "") log.info("Node connected", { nodeId: message.nodeId, hostname: message.hostname });
         connection.nodeId = message.nodeId;
         connection.pid = message.pid;
         store.transact((tx) => {
@@ -101,7 +141,6 @@ export class NodeGateway {
           });
           if (known?.agentPid !== message.pid) beginGraceAnew(tx, message.nodeId, clock.now());
         });
-        log.info("Node connected", { nodeId: message.nodeId, hostname: message.hostname });
         this.#sync();
         return;
       case "pod":
@@ -121,13 +160,13 @@ export class NodeGateway {
         return;
       case "logs": {
         const cursor = this.#deps.takeLogs(message);
-        if (cursor !== undefined) peer.send({ type: "logsTaken", containerId: message.containerId, cursor });
+        if (cursor !== undefined) connection.say({ type: "logsTaken", containerId: message.containerId, cursor });
         return;
       }
       case "imageWanted":
         void this.#deps.provideImage(message.image).then(
-          () => peer.send({ type: "imageReady", image: message.image, problem: undefined }),
-          (thrown: unknown) => peer.send({ type: "imageReady", image: message.image, problem: messageOf(thrown) }),
+          () => connection.say({ type: "imageReady", image: message.image, problem: undefined }),
+          (thrown: unknown) => connection.say({ type: "imageReady", image: message.image, problem: messageOf(thrown) }),
         );
         return;
     }
@@ -230,7 +269,7 @@ export class NodeGateway {
     if (connection === undefined) return;
     const all = this.#allKeys().flatMap((key) => this.#assignmentOf(key).assignment ?? []);
     for (const assignment of all) connection.sent.set(assignment.key, JSON.stringify(assignment));
-    connection.peer.send({ type: "sync", settings: this.#deps.settings, assignments: all });
+    connection.say({ type: "sync", settings: this.#deps.settings, assignments: all });
     this.#releaseLeftovers();
   }
 
@@ -240,13 +279,13 @@ export class NodeGateway {
     const { assignmentKey, assignment } = this.#assignmentOf(key);
     if (assignment === undefined) {
       const was = connection.sent.delete(assignmentKey);
-      if (was) connection.peer.send({ type: "unassign", key: assignmentKey });
+      if (was) connection.say({ type: "unassign", key: assignmentKey });
       return;
     }
     const text = JSON.stringify(assignment);
     if (connection.sent.get(assignmentKey) === text) return;
     connection.sent.set(assignmentKey, text);
-    connection.peer.send({ type: "assign", assignment });
+    connection.say({ type: "assign", assignment });
   }
 
   #recordPod(observation: PodObservation): void {
@@ -288,7 +327,7 @@ export class NodeGateway {
       if (!eni.ownerKey.includes(":task/")) continue;
       const task = store.get("task", eni.ownerKey);
       if (task === undefined || task.lastStatus === "STOPPED")
-        this.#connection?.peer.send({ type: "unassign", key: `pod/${eni.ownerKey.split("/").at(-1)}` });
+        this.#connection?.say({ type: "unassign", key: `pod/${eni.ownerKey.split("/").at(-1)}` });
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { Reconciler } from "@gantry/kernel";
+import { elapsedSince, type Reconciler } from "@gantry/kernel";
 import { createInterface, freeAddressCount } from "@gantry/state";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 
@@ -31,8 +31,10 @@ export function warmPoolController(deps: ControllerDeps): Reconciler {
       const enis = store.listBy("networkInterface", "subnet", subnetId);
       const ofTasks = enis.filter((eni) => eni.type === "interface" && eni.ownerKey.includes(":task/"));
       const newest = Math.max(0, ...ofTasks.map((eni) => store.get("task", eni.ownerKey)?.createdAt ?? 0));
-      if (now - newest < SETTLE_MS) return SETTLE_MS;
-      const recent = store.list("task").filter((task) => now - task.createdAt < DEMAND_WINDOW_MS && task.network.subnets.includes(subnetId)).length;
+      if (elapsedSince(newest, now) < SETTLE_MS) return SETTLE_MS;
+      const recent = store
+        .list("task")
+        .filter((task) => elapsedSince(task.createdAt, now) < DEMAND_WINDOW_MS && task.network.subnets.includes(subnetId)).length;
       const warm = enis.filter((eni) => eni.type === "warm");
       const used = recent > 0 || ofTasks.length > 0;
       const wanted = used ? Math.min(Math.max(recent, WARM_MIN), WARM_MAX, Math.floor((freeAddressCount(store, subnet) + warm.length) / 4)) : 0;

@@ -1,3 +1,4 @@
+import { elapsedSince } from "@gantry/kernel";
 import type { DeploymentRecord, ServiceRecord, TargetState, TaskRecord } from "@gantry/state";
 
 /** A task with what else decides about it. */
@@ -38,7 +39,7 @@ export function planService(service: ServiceRecord, all: readonly ServiceTask[],
   const primary = service.deployments.find((deployment) => deployment.status === "PRIMARY");
   if (service.status !== "ACTIVE" || primary === undefined) return { actions: [], lookAgainInMs: undefined };
   const view = viewOf(service, primary, active, now);
-  const failures = failedTasksOf(primary, all);
+  const failures = failedTasksOf(primary, all, now);
   const bookkeeping: ServiceAction[] = [];
   const healthyOnes = view.own.filter((each) => isHealthy(each, service, now));
   // A healthy task makes earlier failures count no more. Source: "Deployment circuit breaker", resetOnHealthyTask.
@@ -117,7 +118,9 @@ function planStops(service: ServiceRecord, primary: DeploymentRecord, view: View
   let budget = view.healthyCount - view.minimum;
   for (const each of view.old) {
     const healthy = isHealthy(each, service, now);
-    if (healthy && budget <= 0) continue;
+    // One that runs and is not known to be sick may serve: after a restart of the node's agent nobody is known to be healthy for a while.
+    const mayServe = each.task.lastStatus === "RUNNING" && !isUnhealthy(each, service, now);
+    if (healthy ? budget <= 0 : mayServe && budget < 0) continue;
     if (healthy) budget -= 1;
     actions.push(stop(each, scaling));
   }
@@ -135,13 +138,13 @@ export function isHealthy(each: ServiceTask, service: ServiceRecord, now: number
   if (each.hasHealthCheck && task.health !== "HEALTHY") return false;
   const hasBalancer = service.deployments.find((deployment) => deployment.id === task.deploymentId)?.loadBalancers.length ?? 0;
   if (hasBalancer > 0) return each.targets.length >= hasBalancer && each.targets.every((state) => state === "healthy");
-  return each.hasHealthCheck || now - (runningSince(task) ?? now) >= STABLE_AFTER_MS;
+  return each.hasHealthCheck || elapsedSince(runningSince(task) ?? now, now) >= STABLE_AFTER_MS;
 }
 
 /** To be replaced: a check of it failed and its grace is over. */
 function isUnhealthy(each: ServiceTask, service: ServiceRecord, now: number): boolean {
   const { task } = each;
-  if (task.lastStatus !== "RUNNING" || now - (runningSince(task) ?? now) < service.spec.healthCheckGracePeriodSeconds * 1000) return false;
+  if (task.lastStatus !== "RUNNING" || elapsedSince(runningSince(task) ?? now, now) < service.spec.healthCheckGracePeriodSeconds * 1000) return false;
   return task.health === "UNHEALTHY" || each.targets.includes("unhealthy");
 }
 
@@ -156,10 +159,12 @@ function unhealthyReason(each: ServiceTask, primary: DeploymentRecord): string {
 }
 
 /** Tasks of the deployment that failed since one was last healthy: ended by themselves, or sent to stop for their health. */
-function failedTasksOf(deployment: DeploymentRecord, all: readonly ServiceTask[]): readonly TaskRecord[] {
+function failedTasksOf(deployment: DeploymentRecord, all: readonly ServiceTask[], now: number): readonly TaskRecord[] {
+  // What lies ahead was written before the clock was set back: it neither hides what fails now nor counts as failing again and again.
+  const healthyAt = deployment.healthyAt === undefined || deployment.healthyAt > now ? 0 : deployment.healthyAt;
   return all
     .map(({ task }) => task)
-    .filter((task) => task.deploymentId === deployment.id && task.desiredStatus === "STOPPED" && failedAt(task) > (deployment.healthyAt ?? 0))
+    .filter((task) => task.deploymentId === deployment.id && task.desiredStatus === "STOPPED" && failedAt(task) > healthyAt && failedAt(task) <= now)
     .filter(
       (task) =>
         task.stopCode === "TaskFailedToStart" ||
@@ -208,6 +213,7 @@ function lookAgain(service: ServiceRecord, view: View, now: number, launchInMs: 
   for (const each of [...view.own, ...view.old]) {
     const since = runningSince(each.task);
     if (each.task.lastStatus !== "RUNNING" || since === undefined) continue;
+    if (since > now) continue;
     for (const at of [since + STABLE_AFTER_MS, since + service.spec.healthCheckGracePeriodSeconds * 1000]) if (at > now) waits.push(at - now);
   }
   return waits.length === 0 ? undefined : Math.min(...waits);

@@ -1,4 +1,4 @@
-import type { Reconciler } from "@gantry/kernel";
+import { elapsedSince, type Reconciler } from "@gantry/kernel";
 import type { TargetObservation } from "@gantry/agent-protocol";
 import { newTarget, targetKeyOf, type ServiceRecord, type TargetRecord, type Transaction } from "@gantry/state";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
@@ -55,7 +55,7 @@ export function recordTargetHealth(tx: Transaction, observations: readonly Targe
     if (target === undefined) continue;
     if (target.drainingSince !== undefined) {
       const delay = Number(tx.get("targetGroup", target.targetGroupArn)?.attributes["deregistration_delay.timeout_seconds"] ?? DRAIN_SECONDS);
-      if ((seen.draining && seen.inFlight === 0) || now - target.drainingSince >= delay * 1000) tx.delete("target", key);
+      if ((seen.draining && seen.inFlight === 0) || elapsedSince(target.drainingSince, now) >= delay * 1000) tx.delete("target", key);
       continue;
     }
     if (isStillInitial(tx, target, seen, now)) {
@@ -73,5 +73,5 @@ function isStillInitial(tx: Transaction, target: TargetRecord, seen: TargetObser
   if (seen.health !== "unhealthy") return false;
   const check = tx.get("targetGroup", target.targetGroupArn)?.healthCheck;
   const since = Math.max(target.registeredAt, tx.get("task", target.taskArn ?? "")?.runningSince ?? 0);
-  return check !== undefined && now - since < check.unhealthyThreshold * check.intervalSeconds * 1000;
+  return check !== undefined && elapsedSince(since, now) < check.unhealthyThreshold * check.intervalSeconds * 1000;
 }

@@ -73,7 +73,9 @@ function stopStep(tx: Transaction, key: string, now: number): TaskRecord | undef
     return stopped;
   }
   const targets = tx.listBy("target", "task", key);
-  const ended = task.stopCode === "EssentialContainerExited" || task.stopCode === "TaskFailedToStart";
+  // What has ended by itself, or is ending already, drains nothing.
+  const ending = ["STOPPING", "DEPROVISIONING"].includes(task.lastStatus);
+  const ended = ending || task.stopCode === "EssentialContainerExited" || task.stopCode === "TaskFailedToStart";
   if (targets.length > 0 && ended) {
     for (const target of targets) tx.delete("target", targetKeyOf(target));
   } else if (targets.length > 0) {
@@ -92,7 +94,7 @@ function stopStep(tx: Transaction, key: string, now: number): TaskRecord | undef
     tx.put("task", key, draining);
     return draining;
   }
-  if (["STOPPING", "DEPROVISIONING"].includes(task.lastStatus)) return task;
+  if (ending) return task;
   const stopping: TaskRecord = { ...task, lastStatus: "STOPPING", stoppingAt: task.stoppingAt ?? now, version: task.version + 1 };
   tx.put("task", key, stopping);
   return stopping;

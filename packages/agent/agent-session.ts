@@ -1,0 +1,64 @@
+import { Heard, newSequencer, type Envelope, type ToAgent, type ToControlPlane } from "@gantry/agent-protocol";
+import type { Clock, Timer } from "@gantry/kernel";
+import type { Agent } from "./agent.ts";
+
+/** A message that is lost makes us late by this, never wrong: each hello has both sides say everything again. */
+const HELLO_EVERY_MS = 60_000;
+
+export type Hello = Extract<ToControlPlane, { type: "hello" }>;
+
+/** One connection of an agent to the control plane: hello again and again, news in order, what is old or doubled dropped. */
+export class AgentSession {
+  readonly #agent: Agent;
+  readonly #clock: Clock;
+  readonly #hello: Hello;
+  readonly #say: (message: ToControlPlane) => void;
+  readonly #heard = new Heard();
+  #timer: Timer | undefined;
+
+  constructor(deps: { agent: Agent; clock: Clock; hello: Hello; send: (envelope: Envelope<ToControlPlane>) => void }) {
+    const number = newSequencer<ToControlPlane>();
+    this.#agent = deps.agent;
+    this.#clock = deps.clock;
+    this.#hello = deps.hello;
+    this.#say = (message) => deps.send(number(message));
+    this.#greet();
+  }
+
+  receive({ sequence, message }: Envelope<ToAgent>): void {
+    const heard = this.#heard;
+    switch (message.type) {
+      case "sync": {
+        if (!heard.isNews("sync", sequence)) return;
+        const said = new Set(message.assignments.map((assignment) => assignment.key));
+        this.#agent.sync(message.settings, {
+          assigned: message.assignments.filter((assignment) => heard.isNews(assignment.key, sequence)),
+          // What is not in it is taken back, unless something newer was said of it.
+          gone: this.#agent.keys.filter((key) => !said.has(key) && heard.isNews(key, sequence)),
+        });
+        this.#agent.connected(this.#say);
+        return;
+      }
+      case "assign":
+        if (heard.isNews(message.assignment.key, sequence)) this.#agent.receive(message);
+        return;
+      case "unassign":
+        if (heard.isNews(message.key, sequence)) this.#agent.receive(message);
+        return;
+      case "logsTaken":
+      case "imageReady":
+        this.#agent.receive(message);
+        return;
+    }
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#agent.disconnected();
+  }
+
+  #greet(): void {
+    this.#say(this.#hello);
+    this.#timer = this.#clock.after(HELLO_EVERY_MS, () => this.#greet());
+  }
+}

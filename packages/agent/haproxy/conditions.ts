@@ -1,0 +1,44 @@
+import type { BalancerCondition } from "@gantry/agent-protocol";
+
+/** A rule's condition as the proxy's tests: one of them has to hold. */
+export function renderCondition(condition: BalancerCondition): readonly string[] {
+  switch (condition.field) {
+    case "host-header":
+      return condition.values.map((value) => `req.hdr(host),host_only,lower ${matcher(value.toLowerCase())}`);
+    case "path-pattern":
+      return condition.values.map((value) => `path ${matcher(value)}`);
+    case "http-request-method":
+      return condition.values.map((value) => `method ${value}`);
+    case "source-ip":
+      return condition.values.map((value) => `src ${value}`);
+    case "http-header":
+      return condition.values.map((value) => `req.fhdr(${condition.header}),lower ${matcher(value.toLowerCase())}`);
+    case "query-string":
+      return condition.pairs.map(({ key, value }) =>
+        key === undefined
+          ? `query,lower -m reg (^|&)[^=&]*=?${globSource(value.toLowerCase())}(&|$)`
+          : `url_param(${key}),lower ${matcher(value.toLowerCase())}`,
+      );
+  }
+}
+
+/** The cheapest match that means the same as the pattern: `*` any run, `?` any one character. */
+export function matcher(pattern: string): string {
+  const wild = /[*?]/.test(pattern);
+  if (!wild) return `-m str -- ${quote(pattern)}`;
+  if (/^[^*?]*\*$/.test(pattern)) return pattern === "*" ? "-m found" : `-m beg -- ${quote(pattern.slice(0, -1))}`;
+  if (/^\*[^*?]*$/.test(pattern)) return `-m end -- ${quote(pattern.slice(1))}`;
+  return `-m reg -- ${quote(`^${globSource(pattern)}$`)}`;
+}
+
+function globSource(pattern: string): string {
+  return pattern
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replaceAll("*", ".*")
+    .replaceAll("?", ".");
+}
+
+/** HAProxy's strong quotes: nothing inside them is special. */
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,105 @@
+import { chmod, chown, mkdir, rm } from "node:fs/promises";
+import { readFileSync, renameSync, writeFileSync, mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { FolderAssignment, NodeSettings, PodAssignment, VpcAssignment } from "@gantry/agent-protocol";
+import type { Clock, Logger } from "@gantry/kernel";
+import { DnsServer } from "./dns/dns-server.ts";
+import { lookUp } from "./dns/zone.ts";
+import type { Engine } from "./engine/engine.ts";
+import { Proxy, type PortMemory } from "./haproxy/proxy.ts";
+import type { Naming } from "./naming.ts";
+import { ensureHostRules } from "./network/host-rules.ts";
+import type { Shell } from "./network/shell.ts";
+import type { Router } from "./network/vpc-router.ts";
+import { TaskLimits } from "./pods/task-limits.ts";
+import { ServiceRelay } from "./task-endpoints/service-relay.ts";
+import { TaskEndpoints } from "./task-endpoints/task-endpoints.ts";
+import { writeTrust } from "./trust.ts";
+
+/** What of a VPC is answered at its router: names, task endpoints, the way to the AWS services. */
+export interface VpcService {
+  readonly vpc: () => VpcAssignment;
+  readonly pods: () => readonly PodAssignment[];
+  readonly router: Router;
+  readonly settings: NodeSettings | undefined;
+}
+
+/** A node's machine, but for its engine and its shell: what the agent does there beside containers and cables. */
+export interface Host {
+  /** The data volume as the engine sees it. */
+  readonly dataPath: string;
+  readonly limits: Pick<TaskLimits, "ensure" | "remove">;
+  readonly folders: { ensure(folder: FolderAssignment): Promise<void>; remove(path: string): Promise<void> };
+  /** What the agent was last told, as text; undefined where nothing readable is there. */
+  readonly memory: { read(): string | undefined; write(text: string): void };
+  /** What must hold before anything is made. */
+  prepare(): Promise<void>;
+  trust(caPem: string): void;
+  proxy(ports: PortMemory): Pick<Proxy, "apply" | "observe">;
+  serve(service: VpcService): { close(): void };
+}
+
+export interface LinuxHostDeps {
+  readonly engine: Engine;
+  readonly shell: Shell;
+  readonly naming: Naming;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The data volume: as this process sees it, and as the engine does. */
+  readonly dataFolder: string;
+  readonly dataPath: string;
+  readonly image: string;
+  /** The public roots that the platform's CA is put beside. */
+  readonly rootsFile: string;
+}
+
+/** The machine this process runs on. */
+export function linuxHost(deps: LinuxHostDeps): Host {
+  const { engine, shell, naming, clock, log, dataFolder, dataPath, image } = deps;
+  const memoryPath = join(dataFolder, "agent/assignments.json");
+  mkdirSync(dirname(memoryPath), { recursive: true });
+  return {
+    dataPath,
+    limits: new TaskLimits({ log, instance: naming.instance }),
+    folders: {
+      ensure: (folder) => ensureFolder(join(dataFolder, folder.path), folder),
+      remove: (path) => rm(join(dataFolder, path), { recursive: true, force: true }),
+    },
+    memory: {
+      read() {
+        try {
+          return readFileSync(memoryPath, "utf8");
+        } catch {
+          return undefined;
+        }
+      },
+      write(text) {
+        writeFileSync(`${memoryPath}.new`, text, { mode: 0o600, flush: true });
+        renameSync(`${memoryPath}.new`, memoryPath);
+      },
+    },
+    prepare: () => ensureHostRules(shell, naming),
+    trust: (caPem) => writeTrust(deps, caPem),
+    proxy: (ports) => new Proxy({ engine, naming, clock, log, image, folder: join(dataFolder, "haproxy"), dataFolder, dataPath, ports }),
+    serve({ vpc, pods, router, settings }) {
+      const address = router.transit.hostAddress;
+      const dns = new DnsServer({ clock, address, lookUp: (name) => lookUp(vpc(), name), log });
+      const tasks = new TaskEndpoints({ address, pods, engine, naming, log });
+      const relay = settings === undefined ? undefined : new ServiceRelay({ address, tls: { host: settings.tlsHost, port: settings.tlsPort }, log });
+      return {
+        close() {
+          dns.close();
+          tasks.close();
+          relay?.close();
+        },
+      };
+    },
+  };
+}
+
+async function ensureFolder(path: string, wanted: FolderAssignment): Promise<void> {
+  const made = await mkdir(path, { recursive: true });
+  if (made === undefined) return;
+  if (wanted.mode !== undefined) await chmod(path, Number.parseInt(wanted.mode, 8));
+  if (wanted.uid !== undefined && wanted.gid !== undefined) await chown(path, wanted.uid, wanted.gid);
+}

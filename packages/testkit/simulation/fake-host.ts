@@ -1,0 +1,50 @@
+import type { FakeEngine, Host, Shell } from "@gantry/agent";
+import type { BalancersAssignment, BalancersObservation, TargetObservation } from "@gantry/agent-protocol";
+import { elapsedSince, type Clock } from "@gantry/kernel";
+
+/** How long a container serves before the proxy's checks have passed. */
+const CHECKS_MS = 700;
+
+/** A shell whose scripts succeed; a link that is asked for is there. */
+export const fakeShell: Shell = {
+  run: async (script) => (script.includes("up0") ? "100.64.0.1\n" : ""),
+};
+
+/** A machine of nothing but a memory and a proxy that sees what the engine runs. `remembered` outlives the agent. */
+export function fakeHost(deps: { engine: FakeEngine; clock: Clock; remembered: { text: string | undefined } }): Host {
+  const { engine, clock, remembered } = deps;
+  return {
+    dataPath: "/data",
+    limits: { ensure: async () => undefined, remove: async () => {} },
+    folders: { ensure: async () => {}, remove: async () => {} },
+    memory: {
+      read: () => remembered.text,
+      write(text) {
+        remembered.text = text;
+      },
+    },
+    prepare: async () => {},
+    trust() {},
+    serve: () => ({ close() {} }),
+    proxy() {
+      let inEffect: BalancersAssignment | undefined;
+      return {
+        apply: async (assignment) => {
+          inEffect = assignment;
+        },
+        observe: async (): Promise<BalancersObservation> => ({
+          hostPorts: Object.fromEntries((inEffect?.balancers ?? []).map((balancer) => [balancer.arn, { 80: 80 }])),
+          targets: (inEffect?.targetGroups ?? []).flatMap((group) =>
+            group.targets.map((target): TargetObservation => {
+              const since = engine.servingSince(target.address);
+              const base = { targetGroupArn: group.arn, address: target.address, port: target.port, draining: target.draining, inFlight: 0 };
+              const health = since === undefined ? "unhealthy" : elapsedSince(since, clock.now()) >= CHECKS_MS ? "healthy" : "initial";
+              const description = health === "healthy" ? undefined : "Health checks failed";
+              return { ...base, health, reason: description && "Target.FailedHealthChecks", description };
+            }),
+          ),
+        }),
+      };
+    },
+  };
+}

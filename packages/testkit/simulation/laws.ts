@@ -1,0 +1,153 @@
+import { namingOf, type EngineContainer, type FakeEngine } from "@gantry/agent";
+import type { Clock } from "@gantry/kernel";
+import type { ServiceRecord, Store, TaskRecord } from "@gantry/state";
+
+const STATUSES = ["PROVISIONING", "PENDING", "ACTIVATING", "RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED"];
+const SERVICE_STATUSES = ["ACTIVE", "DRAINING", "INACTIVE"];
+const STABLE_AFTER_MS = 3_000;
+
+/**
+ * The safety laws, checked at every change of a record and every start of a container, whatever happens meanwhile;
+ * `broken` says which did not hold and how. They are written from the promises, not from the code that keeps them.
+ */
+export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeEngine; clock: Clock }) {
+  const broken: string[] = [];
+  const tasks = new Map<string, TaskRecord>();
+  const services = new Map<string, ServiceRecord>();
+  const addresses = new Map<string, string>();
+  const starts = new Map<string, number>();
+  const breaks = (law: string, detail: string): void => {
+    if (broken.length < 20) broken.push(`${law} (${detail}, at ${clock.now()})`);
+  };
+
+  store.watch(({ kind, key }) => {
+    if (kind === "task") checkTask(key);
+    if (kind === "service") checkService(key);
+    if (kind === "networkInterface") checkAddress(key);
+  });
+  engine.onStart = (container) => checkStart(container);
+
+  function checkTask(key: string): void {
+    const before = tasks.get(key);
+    const task = store.get("task", key);
+    if (task === undefined) {
+      if (before !== undefined && before.lastStatus !== "STOPPED") breaks("a task is not lost", `${key} was ${before.lastStatus}`);
+      tasks.delete(key);
+      return;
+    }
+    tasks.set(key, task);
+    if (before !== undefined) {
+      if (STATUSES.indexOf(task.lastStatus) < STATUSES.indexOf(before.lastStatus))
+        breaks("statuses never move left", `${key} from ${before.lastStatus} to ${task.lastStatus}`);
+      if (before.desiredStatus === "STOPPED" && task.desiredStatus === "RUNNING") breaks("what is to stop is never wanted again", key);
+      if (before.lastStatus === "STOPPED" && before.stoppedAt !== task.stoppedAt) breaks("what has stopped is left as it is", key);
+      if (before.placement !== undefined && before.placement.networkInterfaceId !== task.placement?.networkInterfaceId)
+        breaks("a task keeps its address", key);
+      if (before.startedAt !== undefined && before.startedAt !== task.startedAt) breaks("a task starts once", key);
+    }
+    const { networkInterfaceId } = task.placement ?? {};
+    for (const other of networkInterfaceId === undefined || before?.placement !== undefined ? [] : store.list("task")) {
+      if (other.arn !== key && other.lastStatus !== "STOPPED" && other.placement?.networkInterfaceId === networkInterfaceId)
+        breaks("an interface belongs to one task", `${networkInterfaceId} to ${key} and ${other.arn}`);
+    }
+    const service = store.get("service", task.serviceArn ?? "");
+    if (service === undefined) return;
+    const all = store.listBy("task", "service", service.arn);
+    if (before === undefined) checkMaximum(service, all);
+    const scaled = before?.desiredStatus === "RUNNING" && task.desiredStatus === "STOPPED" && task.stoppedReason?.startsWith("Scaling activity");
+    if (scaled === true && isHealthy(before, service)) checkMinimum(service, all);
+  }
+
+  function checkMaximum(service: ServiceRecord, all: readonly TaskRecord[]): void {
+    const active = all.filter((task) => task.desiredStatus === "RUNNING" && task.lastStatus !== "STOPPED").length;
+    const most = Math.floor((service.spec.desiredCount * service.spec.maximumPercent) / 100);
+    if (active > most) breaks("never more tasks than the maximum", `${active} of at most ${most}`);
+  }
+
+  function checkMinimum(service: ServiceRecord, all: readonly TaskRecord[]): void {
+    if (service.status !== "ACTIVE") return;
+    const healthy = all.filter((task) => task.desiredStatus === "RUNNING" && isHealthy(task, service)).length;
+    const least = Math.ceil((service.spec.desiredCount * service.spec.minimumHealthyPercent) / 100);
+    if (healthy < least) breaks("never fewer healthy tasks than the minimum", `${healthy} of at least ${least}`);
+  }
+
+  function isHealthy(task: TaskRecord, service: ServiceRecord): boolean {
+    if (task.lastStatus !== "RUNNING") return false;
+    const balanced = service.deployments.some((deployment) => deployment.loadBalancers.length > 0);
+    const targets = store.listBy("target", "task", task.arn);
+    if (balanced) return targets.length > 0 && targets.every((target) => target.state === "healthy");
+    return Math.abs(clock.now() - (task.runningSince ?? task.startedAt ?? clock.now())) >= STABLE_AFTER_MS;
+  }
+
+  function checkService(key: string): void {
+    const before = services.get(key);
+    const service = store.get("service", key);
+    if (service === undefined) return;
+    services.set(key, service);
+    if (before === undefined) return;
+    if (SERVICE_STATUSES.indexOf(service.status) < SERVICE_STATUSES.indexOf(before.status))
+      breaks("a service's status never moves left", `from ${before.status} to ${service.status}`);
+    for (const deployment of service.deployments) {
+      const was = before.deployments.find((each) => each.id === deployment.id)?.rolloutState;
+      if (was !== undefined && was !== "IN_PROGRESS" && deployment.rolloutState !== was)
+        breaks("a deployment that ended stays as it ended", `from ${was} to ${deployment.rolloutState}`);
+    }
+    if (service.deployments.filter((deployment) => deployment.status === "PRIMARY").length > 1) breaks("one deployment is the primary", key);
+  }
+
+  function checkAddress(key: string): void {
+    const eni = store.get("networkInterface", key);
+    if (eni === undefined) {
+      for (const [address, holder] of addresses) if (holder === key) addresses.delete(address);
+      return;
+    }
+    const holder = addresses.get(eni.privateIp);
+    if (holder !== undefined && holder !== key) breaks("an address belongs to one interface", `${eni.privateIp} to ${holder} and ${key}`);
+    addresses.set(eni.privateIp, key);
+  }
+
+  function checkStart(container: EngineContainer): void {
+    const pod = container.labels["gantry.pod"];
+    if (pod === undefined) return;
+    const count = (starts.get(container.name) ?? 0) + 1;
+    starts.set(container.name, count);
+    if (count > 1) breaks("nothing is started twice", container.name);
+    const task = store.list("task").find((each) => each.arn.endsWith(`/${pod.slice("pod/".length)}`));
+    if (task === undefined || task.lastStatus === "STOPPED") breaks("what has stopped never starts", container.name);
+  }
+
+  /** What keeps this from being a world at rest in which the service is as wanted, and nothing is left of what went. */
+  async function unrest(service: ServiceRecord | undefined): Promise<readonly string[]> {
+    if (service === undefined) return ["there is no service"];
+    const naming = namingOf("w");
+    const live = store.listBy("task", "service", service.arn).filter((task) => task.lastStatus !== "STOPPED");
+    const primary = service.deployments.find((deployment) => deployment.status === "PRIMARY");
+    const containers = await engine.list(naming.label);
+    const enis = store.list("networkInterface").filter((eni) => !eni.ownerKey.includes(":loadbalancer/"));
+    const wantedContainers = [
+      ...live.map((task) => naming.container(`pod/${task.arn.split("/").at(-1)}`, "web")),
+      ...enis.map((eni) => naming.pause(eni.id)),
+      // A VPC without an interface needs no router.
+      ...(store.list("networkInterface").length > 0 ? [naming.router("vpc-1")] : []),
+    ].toSorted();
+    const problems = [
+      live.length === service.spec.desiredCount ? "" : `${live.length} tasks of ${service.spec.desiredCount}`,
+      live.every((task) => task.lastStatus === "RUNNING" && task.desiredStatus === "RUNNING") ? "" : "not all of them run",
+      live.every((task) => task.taskDefinitionArn === primary?.taskDefinitionArn) ? "" : "not all of them are of the newest version",
+      service.deployments.length === 1 && primary?.rolloutState === "COMPLETED" ? "" : "the deployment is not complete",
+      service.steady ? "" : "no steady state",
+      enis.filter((eni) => eni.ownerKey.includes(":task/")).length === live.length ? "" : "interfaces are left of tasks that went",
+      store.list("target").every((target) => live.some((task) => task.arn === target.taskArn)) ? "" : "targets are left of tasks that went",
+      containers
+        .map((container) => container.name)
+        .toSorted()
+        .join() === wantedContainers.join()
+        ? ""
+        : "containers are left, or missing",
+      containers.every((container) => container.state === "running") ? "" : "a container does not run",
+    ];
+    return problems.filter((problem) => problem !== "");
+  }
+
+  return { broken, unrest };
+}

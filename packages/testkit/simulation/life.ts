@@ -1,0 +1,135 @@
+import type { Engine, EngineContainer } from "@gantry/agent";
+import type { Clock, Timer } from "@gantry/kernel";
+import type { Change, Store, Transaction } from "@gantry/state";
+
+/** What the dead throw: nothing they began goes on. */
+export class Killed extends Error {
+  override readonly name = "Killed";
+}
+
+/** Whether a write is made, and whether its maker dies before or after it. */
+export type Fate = "lives" | "dies before" | "dies after";
+
+/** One incarnation of a process: once it has died its timers never fire, its writes never land, its calls never return. */
+export class Life {
+  #alive = true;
+  readonly #endings: (() => void)[] = [];
+
+  get isAlive(): boolean {
+    return this.#alive;
+  }
+
+  end(): void {
+    if (!this.#alive) return;
+    this.#alive = false;
+    for (const ending of this.#endings) ending();
+  }
+
+  atEnd(ending: () => void): void {
+    this.#endings.push(ending);
+  }
+}
+
+export function mortalClock(clock: Clock, life: Life): Clock {
+  return {
+    now: () => clock.now(),
+    after(delayMs: number, run: () => void): Timer {
+      return clock.after(delayMs, () => {
+        if (life.isAlive) run();
+      });
+    },
+  };
+}
+
+/** The store as one incarnation of the control plane has it: it may die before or after any write. */
+export function mortalStore(store: Store, life: Life, fateOfWrite: () => Fate): Store {
+  return {
+    get: (kind, key) => store.get(kind, key),
+    list: (kind, prefix) => store.list(kind, prefix),
+    listBy: (kind, index, value) => store.listBy(kind, index, value),
+    keys: (kind) => store.keys(kind),
+    close() {},
+    watch(changed: (change: Change) => void) {
+      const stop = store.watch((change) => {
+        if (life.isAlive) changed(change);
+      });
+      life.atEnd(stop);
+      return stop;
+    },
+    transact<T>(work: (tx: Transaction) => T): T {
+      if (!life.isAlive) throw new Killed("before a write");
+      let wrote = false;
+      let dies: Fate = "lives";
+      const answer = store.transact((tx) => {
+        const value = work({
+          ...tx,
+          get: (kind, key) => tx.get(kind, key),
+          list: (kind, prefix) => tx.list(kind, prefix),
+          listBy: (kind, index, wanted) => tx.listBy(kind, index, wanted),
+          keys: (kind) => tx.keys(kind),
+          next: (sequence) => tx.next(sequence),
+          put(kind, key, record) {
+            wrote = true;
+            tx.put(kind, key, record);
+          },
+          delete(kind, key) {
+            wrote = true;
+            tx.delete(kind, key);
+          },
+        });
+        if (wrote) dies = fateOfWrite();
+        if (dies !== "lives") life.end();
+        if (dies === "dies before") throw new Killed("before a write");
+        return value;
+      });
+      if ((dies as Fate) === "dies after") throw new Killed("after a write"); // Set inside the transaction, which the compiler does not see.
+      return answer;
+    },
+  };
+}
+
+/** The engine as one incarnation of the agent has it: it may die before or after any call that changes something. */
+export function mortalEngine(engine: Engine, life: Life, fateOfCall: () => Fate): Engine {
+  const never = new Promise<never>(() => {});
+  const read = async <T>(answer: Promise<T>): Promise<T> => {
+    if (!life.isAlive) return never;
+    try {
+      const value = await answer;
+      return life.isAlive ? value : never;
+    } catch (thrown) {
+      if (!life.isAlive) return never;
+      throw thrown;
+    }
+  };
+  const change = async <T>(call: () => Promise<T>): Promise<T> => {
+    if (!life.isAlive) return never;
+    const fate = fateOfCall();
+    if (fate === "dies before") {
+      life.end();
+      return never;
+    }
+    const answer = call();
+    if (fate === "dies after") void answer.catch(() => {}).then(() => life.end());
+    return read(answer);
+  };
+  return {
+    hasImage: (image) => read(engine.hasImage(image)),
+    pullImage: (image, auth) => change(() => engine.pullImage(image, auth)),
+    createContainer: (spec) => change(() => engine.createContainer(spec)),
+    startContainer: (id) => change(() => engine.startContainer(id)),
+    stopContainer: (id, seconds) => change(() => engine.stopContainer(id, seconds)),
+    removeContainer: (id) => change(() => engine.removeContainer(id)),
+    inspect: (id) => read<EngineContainer | undefined>(engine.inspect(id)),
+    list: (label) => read(engine.list(label)),
+    logs: (id, after, signal) => engine.logs(id, after, signal),
+    watch(label, onChange, signal) {
+      engine.watch(
+        label,
+        (labels) => {
+          if (life.isAlive) onChange(labels);
+        },
+        signal,
+      );
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import type { Clock } from "@gantry/kernel";
+import type { Dice } from "./dice.ts";
+
+/** How often, of each message, what befalls it; a delayed one is overtaken by those after it. */
+export interface Weather {
+  readonly lost: number;
+  readonly doubled: number;
+  readonly delayed: number;
+}
+
+export const FAIR: Weather = { lost: 0, doubled: 0, delayed: 0 };
+const USUAL_MS = 2;
+const DELAY_MAX_MS = 4_000;
+
+/** One direction of a connection, worse than any TCP: it loses, doubles and reorders. Cut, it carries nothing more. */
+export class Link<T> {
+  readonly #clock: Clock;
+  readonly #dice: Dice;
+  readonly #weather: () => Weather;
+  readonly #deliver: (message: T) => void;
+  #cut = false;
+
+  constructor(deps: { clock: Clock; dice: Dice; weather: () => Weather; deliver: (message: T) => void }) {
+    this.#clock = deps.clock;
+    this.#dice = deps.dice;
+    this.#weather = deps.weather;
+    this.#deliver = deps.deliver;
+  }
+
+  send(message: T): void {
+    const { lost, doubled, delayed } = this.#weather();
+    if (this.#cut || this.#dice.chance(lost)) return;
+    this.#carry(message, this.#dice.chance(delayed) ? this.#dice.number(USUAL_MS, DELAY_MAX_MS) : USUAL_MS);
+    if (this.#dice.chance(doubled)) this.#carry(message, this.#dice.number(USUAL_MS, DELAY_MAX_MS));
+  }
+
+  cut(): void {
+    this.#cut = true;
+  }
+
+  #carry(message: T, delayMs: number): void {
+    this.#clock.after(delayMs, () => {
+      if (!this.#cut) this.#deliver(message);
+    });
+  }
+}

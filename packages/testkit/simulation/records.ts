@@ -1,0 +1,229 @@
+import { newDeployment, type DeploymentRecord, type ServiceRecord, type TaskDefinitionRecord, type Transaction } from "@gantry/state";
+import type { Ids } from "@gantry/kernel";
+
+const PLACE = { account: "000000000000", region: "eu-south-1" };
+export const ACCOUNT_OF_WORLD = PLACE.account;
+const CLUSTER = "arn:aws:ecs:eu-south-1:000000000000:cluster/c";
+const BALANCER = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:loadbalancer/app/b/1";
+const GROUP = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:targetgroup/g/1";
+
+export function serviceArnOf(name: string): string {
+  return `arn:aws:ecs:eu-south-1:000000000000:service/c/${name}`;
+}
+
+/** The network, the cluster and the load balancer that every service of a world shares. */
+export function putGround(tx: Transaction): void {
+  tx.put("vpc", "vpc-1", {
+    ...PLACE,
+    id: "vpc-1",
+    cidr: "10.0.0.0/16",
+    isDefault: false,
+    enableDnsSupport: true,
+    enableDnsHostnames: true,
+    index: 1,
+    tags: {},
+  });
+  tx.put("subnet", "subnet-1", {
+    ...PLACE,
+    id: "subnet-1",
+    vpcId: "vpc-1",
+    cidr: "10.0.0.0/20",
+    availabilityZone: "eu-south-1a",
+    mapPublicIpOnLaunch: false,
+    defaultForAz: false,
+    tags: {},
+  });
+  tx.put("cluster", CLUSTER, { ...PLACE, arn: CLUSTER, name: "c", status: "ACTIVE", settings: [], capacityProviders: [], tags: {}, createdAt: 0 });
+}
+
+function putBalancer(tx: Transaction): void {
+  const eni = "eni-00000000000000001";
+  tx.put("networkInterface", eni, {
+    ...PLACE,
+    id: eni,
+    vpcId: "vpc-1",
+    subnetId: "subnet-1",
+    privateIp: "10.0.15.250",
+    mac: "02:00:00:00:00:01",
+    securityGroups: [],
+    publicIp: undefined,
+    type: "interface",
+    description: "ELB app/b/1",
+    ownerKey: BALANCER,
+    nodeId: undefined,
+    ready: true,
+    createdAt: 0,
+    tags: {},
+  });
+  tx.put("loadBalancer", BALANCER, {
+    ...PLACE,
+    arn: BALANCER,
+    name: "b",
+    dnsName: "b.elb.localhost",
+    scheme: "internet-facing",
+    vpcId: "vpc-1",
+    subnetIds: ["subnet-1"],
+    securityGroups: [],
+    networkInterfaceIds: [eni],
+    attributes: {},
+    state: "active",
+    hostPorts: {},
+    createdAt: 0,
+    tags: {},
+  });
+  tx.put("listener", `${BALANCER}/l`, {
+    ...PLACE,
+    arn: `${BALANCER}/l`,
+    loadBalancerArn: BALANCER,
+    port: 80,
+    protocol: "HTTP",
+    certificates: [],
+    sslPolicy: undefined,
+    defaultActions: [{ type: "forward", targets: [{ targetGroupArn: GROUP, weight: 1 }], stickySeconds: undefined }],
+    tags: {},
+  });
+  tx.put("targetGroup", GROUP, {
+    ...PLACE,
+    arn: GROUP,
+    name: "g",
+    protocol: "HTTP",
+    port: 80,
+    vpcId: "vpc-1",
+    targetType: "ip",
+    healthCheck: {
+      enabled: true,
+      protocol: "HTTP",
+      port: "traffic-port",
+      path: "/",
+      intervalSeconds: 5,
+      timeoutSeconds: 2,
+      healthyThreshold: 2,
+      unhealthyThreshold: 2,
+      matcher: "200",
+    },
+    attributes: {},
+    createdAt: 0,
+    tags: {},
+  });
+}
+
+/** A service of one container of the image; behind the load balancer where it says so. */
+export function putService(
+  tx: Transaction,
+  ids: Ids,
+  options: { name: string; image: string; balanced: boolean; spec: Partial<ServiceRecord["spec"]>; now: number },
+): void {
+  if (options.balanced) putBalancer(tx);
+  tx.put("taskDefinition", definitionOf(options.image).arn, definitionOf(options.image));
+  const arn = serviceArnOf(options.name);
+  tx.put("service", arn, {
+    ...PLACE,
+    arn,
+    clusterArn: CLUSTER,
+    name: options.name,
+    status: "ACTIVE",
+    spec: {
+      desiredCount: 2,
+      launchType: "FARGATE",
+      minimumHealthyPercent: 100,
+      maximumPercent: 200,
+      circuitBreaker: { enable: false, rollback: false },
+      healthCheckGracePeriodSeconds: 0,
+      propagateTags: "NONE",
+      enableEcsManagedTags: false,
+      enableExecuteCommand: false,
+      roleArn: undefined,
+      ...options.spec,
+    },
+    deployments: [deploymentOf(ids, options)],
+    events: [],
+    steady: false,
+    createdBy: "",
+    createdAt: options.now,
+    tags: {},
+  });
+}
+
+/** What UpdateService writes for a new version. */
+export function putDeployment(tx: Transaction, ids: Ids, options: { service: ServiceRecord; image: string; now: number }): void {
+  tx.put("taskDefinition", definitionOf(options.image).arn, definitionOf(options.image));
+  const { service } = options;
+  const balanced = service.deployments.some((deployment) => deployment.loadBalancers.length > 0);
+  tx.put("service", service.arn, {
+    ...service,
+    steady: false,
+    deployments: [
+      deploymentOf(ids, { ...options, balanced }),
+      ...service.deployments.map((deployment): DeploymentRecord => ({ ...deployment, status: "ACTIVE" })),
+    ],
+  });
+}
+
+function deploymentOf(ids: Ids, options: { image: string; balanced: boolean; now: number }): DeploymentRecord {
+  return newDeployment(ids, {
+    definition: definitionOf(options.image),
+    network: { subnets: ["subnet-1"], securityGroups: [], assignPublicIp: "DISABLED" },
+    loadBalancers: options.balanced ? [{ targetGroupArn: GROUP, containerName: "web", containerPort: 80 }] : [],
+    platformVersion: "1.4.0",
+    now: options.now,
+  });
+}
+
+function definitionOf(image: string): TaskDefinitionRecord {
+  return {
+    ...PLACE,
+    arn: `arn:aws:ecs:eu-south-1:000000000000:task-definition/${image}:1`,
+    family: image,
+    revision: 1,
+    status: "ACTIVE",
+    spec: {
+      containers: [
+        {
+          name: "web",
+          image,
+          essential: true,
+          cpu: 0,
+          memoryMiB: 128,
+          memoryReservationMiB: undefined,
+          command: undefined,
+          entryPoint: undefined,
+          workingDirectory: undefined,
+          user: undefined,
+          environment: [],
+          portMappings: [],
+          mountPoints: [],
+          volumesFrom: [],
+          dependsOn: [],
+          healthCheck: undefined,
+          logConfiguration: undefined,
+          startTimeoutSeconds: undefined,
+          stopTimeoutSeconds: 30,
+          readonlyRootFilesystem: false,
+          interactive: false,
+          pseudoTerminal: false,
+          initProcessEnabled: false,
+          capabilitiesAdd: [],
+          capabilitiesDrop: [],
+          ulimits: [],
+          systemControls: [],
+          dockerLabels: {},
+        },
+      ],
+      volumes: [],
+      networkMode: "awsvpc",
+      requiresCompatibilities: ["FARGATE"],
+      cpu: 256,
+      memoryMiB: 512,
+      taskRoleArn: undefined,
+      executionRoleArn: undefined,
+      runtimePlatform: undefined,
+      ephemeralStorageGiB: undefined,
+    },
+    presented: { containerDefinitions: [], volumes: [] },
+    requiresAttributes: [],
+    registeredBy: "",
+    registeredAt: 0,
+    deregisteredAt: undefined,
+    tags: {},
+  };
+}

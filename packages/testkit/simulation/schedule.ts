@@ -1,0 +1,162 @@
+import { EngineError } from "@gantry/agent";
+import { newWorld, type World } from "../world.ts";
+import { newDice } from "./dice.ts";
+import { FAIR } from "./link.ts";
+
+const DAY_MS = 24 * 60 * 60_000;
+const STEPS_MAX = 14;
+const PAUSE_MAX_MS = 4_000;
+const REST_LOOK_MS = 1_000;
+/** What failed backs off for as much as 15 minutes. */
+const REST_WAIT_MS = 40 * 60_000;
+
+export interface Outcome {
+  readonly seed: number;
+  readonly trace: readonly string[];
+  /** Laws that were broken, and what is not as it should be at the end; empty where all is well. */
+  readonly problems: readonly string[];
+}
+
+/** What can happen. Each says what it did. */
+const EVENTS: readonly ((world: World) => string)[] = [
+  (world) => {
+    const desired = world.dice.number(0, 6);
+    world.scale(desired);
+    return `scale to ${desired}`;
+  },
+  (world) => {
+    const image = world.dice.pick(["v1", "v2", "v3"]);
+    world.deploy(image);
+    return `deploy ${image}`;
+  },
+  (world) => {
+    world.kill(pickTask(world));
+    return "kill a container";
+  },
+  (world) => {
+    world.killPause(pickTask(world));
+    return "kill a pause";
+  },
+  (world) => doom(world, "controlPlane"),
+  (world) => doom(world, "controlPlane"),
+  (world) => doom(world, "agent"),
+  (world) => doom(world, "agent"),
+  (world) => {
+    world.killControlPlane();
+    world.killAgent();
+    return "kill both processes";
+  },
+  (world) => {
+    world.cutConnection();
+    return "cut the connection";
+  },
+  (world) => {
+    const weather = { lost: world.dice.pick([0, 0.1, 0.3]), doubled: world.dice.pick([0, 0.2]), delayed: world.dice.pick([0, 0.2, 0.5]) };
+    world.setWeather(weather);
+    return `messages ${JSON.stringify(weather)}`;
+  },
+  (world) => {
+    world.engine.latencyMs = world.dice.pick([0, 50, 1_000, 3_000]);
+    return `engine takes ${world.engine.latencyMs} ms`;
+  },
+  (world) => {
+    const share = world.dice.pick([0, 0.1, 0.4]);
+    world.engine.fault = (operation, name) => {
+      if (world.dice.chance(share)) throw new EngineError(WORDS[operation] ?? "CannotInspectContainerError", `the engine does not want to (${name})`);
+    };
+    return `engine refuses ${share * 100} % of calls`;
+  },
+  (world) => {
+    world.powerCut();
+    return "the node loses power";
+  },
+  (world) => {
+    const byMs = world.dice.pick([-DAY_MS, DAY_MS]);
+    world.clock.jump(byMs);
+    return `the clock is set by ${byMs} ms`;
+  },
+  (world) => {
+    const behaviour = world.dice.pick(["fails", "crashes"] as const);
+    world.engine.behaviour = (image) => (image === "v3" ? behaviour : "runs");
+    return `v3 ${behaviour}`;
+  },
+];
+
+const WORDS: Readonly<Record<string, EngineError["name"]>> = {
+  pull: "CannotPullContainerError",
+  create: "CannotCreateContainerError",
+  start: "CannotStartContainerError",
+  stop: "CannotStopContainerError",
+  remove: "CannotRemoveContainerError",
+};
+
+function pickTask(world: World) {
+  const tasks = world.runningTasks();
+  return tasks.length === 0 ? undefined : world.dice.pick(tasks);
+}
+
+function doom(world: World, who: "controlPlane" | "agent"): string {
+  const sentence = { left: world.dice.number(1, 12), fate: world.dice.pick(["dies before", "dies after"] as const) };
+  world.doom(who, sentence);
+  return `${who} ${sentence.fate} its write number ${sentence.left}`;
+}
+
+/**
+ * One history, all of it from the seed: a service is made, things happen to it and to everything under it, then the
+ * faults end and the world must come to rest as it would have without them.
+ */
+export async function runSchedule(seed: number): Promise<Outcome> {
+  const dice = newDice(seed);
+  const world = newWorld({ seed });
+  const trace: string[] = [];
+  const begin = world.clock.now();
+  const say = (what: string): void => void trace.push(`${String(world.clock.now() - begin).padStart(8)} ${what}`);
+  const [minimumHealthyPercent, maximumPercent] = dice.pick([
+    [100, 200],
+    [50, 100],
+    [50, 150],
+    [0, 100],
+  ] as const);
+  const balanced = dice.chance(0.5);
+  const circuitBreaker = dice.pick([
+    { enable: false, rollback: false },
+    { enable: true, rollback: true },
+  ]);
+  world.createService({ desiredCount: dice.number(1, 4), minimumHealthyPercent, maximumPercent, circuitBreaker }, { balanced });
+  say(`a service, ${minimumHealthyPercent} to ${maximumPercent} %${balanced ? ", balanced" : ""}${circuitBreaker.enable ? ", with a breaker" : ""}`);
+  await world.clock.advance(dice.number(0, 15_000));
+  const steps = dice.number(1, STEPS_MAX);
+  for (let step = 0; step < steps && world.laws.broken.length === 0; step += 1) {
+    say(dice.pick(EVENTS)(world));
+    await world.clock.advance(dice.number(1, PAUSE_MAX_MS));
+  }
+  world.spare();
+  world.setWeather(FAIR);
+  world.engine.latencyMs = 0;
+  world.engine.fault = () => {};
+  world.engine.behaviour = () => "runs";
+  say("the faults end");
+  // One task of at least one and at most one can not be replaced, here as on AWS.
+  if (desiredOf(world) > 0 && Math.ceil((desiredOf(world) * minimumHealthyPercent) / 100) >= Math.floor((desiredOf(world) * maximumPercent) / 100))
+    world.scale(2);
+  const rest = await comeToRest(world);
+  say(`${rest.length === 0 ? "at rest" : "no rest"}: ${rest.join(", ")}`);
+  world.stop();
+  return { seed, trace, problems: [...world.laws.broken, ...world.bugs, ...rest] };
+}
+
+function desiredOf(world: World): number {
+  return world.service()?.spec.desiredCount ?? 0;
+}
+
+/** Lets time pass until all is as wanted, or too much of it has. A breaker that has given up is told to go on. */
+async function comeToRest(world: World): Promise<readonly string[]> {
+  const deadline = world.clock.now() + REST_WAIT_MS;
+  for (let lookMs = REST_LOOK_MS; ; lookMs = Math.min(60_000, lookMs * 1.5)) {
+    await world.clock.advance(lookMs);
+    if (world.service()?.deployments.some((deployment) => deployment.status === "PRIMARY" && deployment.rolloutState === "FAILED"))
+      world.deploy("last");
+    const problems = await world.laws.unrest(world.service());
+    if (problems.length === 0 || world.laws.broken.length > 0 || world.clock.now() > deadline) return problems;
+  }
+}

@@ -1,0 +1,151 @@
+/** A bug to put in: in this file, this text becomes that. */
+export interface Mutation {
+  readonly bug: string;
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+const SERVICE = "packages/controllers/service/plan-service.ts";
+const AGENT = "packages/agent/agent.ts";
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    bug: "tasks are started without regard to the maximum",
+    file: SERVICE,
+    from: "Math.min(desiredCount - (own.length - unhealthy.length), maximum - active.length)",
+    to: "desiredCount - (own.length - unhealthy.length)",
+  },
+  {
+    bug: "old tasks are stopped without regard to the minimum",
+    file: SERVICE,
+    from: "if (healthy ? budget <= 0 : mayServe && budget < 0) continue;",
+    to: "",
+  },
+  {
+    bug: "old tasks that may serve, but are not known to be healthy yet, are stopped at once",
+    file: SERVICE,
+    from: "if (healthy ? budget <= 0 : mayServe && budget < 0) continue;",
+    to: "if (healthy && budget <= 0) continue;",
+  },
+  {
+    bug: "a deployment is complete while old tasks are still ending",
+    file: SERVICE,
+    from: 'if (settled && !oldEnding && primary.rolloutState === "IN_PROGRESS")',
+    to: 'if (view.own.length > 0 && primary.rolloutState === "IN_PROGRESS")',
+  },
+  {
+    bug: "an observation's status is taken as it is",
+    file: "packages/controllers/task/fold-observation.ts",
+    from: "return ORDER.indexOf(a) >= ORDER.indexOf(b) ? a : b;",
+    to: "return b;",
+  },
+  {
+    bug: "a stopped task is changed by what its node says later",
+    file: "packages/controllers/task/fold-observation.ts",
+    from: '  if (task.lastStatus === "STOPPED") return task;\n',
+    to: "",
+  },
+  {
+    bug: "a task that is stopping begins to drain",
+    file: "packages/controllers/task/task-controller.ts",
+    from: "const ended = ending || ",
+    to: "const ended = ",
+  },
+  {
+    bug: "targets of tasks that ended stay registered",
+    file: "packages/controllers/task/task-controller.ts",
+    from: 'for (const target of targets) tx.delete("target", targetKeyOf(target));\n      for (const id',
+    to: "for (const id",
+  },
+  {
+    bug: "an address is given out without a look at who has it",
+    file: "packages/state/transactions/addresses.ts",
+    from: "const start = tx.next(`address/${subnet.id}`);",
+    to: "const start = tx.next(`address/${subnet.id}`) % 3; used.clear();",
+  },
+  {
+    bug: "a warm interface is given to one task and stays warm for the next",
+    file: "packages/controllers/scheduler/scheduler-controller.ts",
+    from: 'tx.put("networkInterface", warm.id, taken);',
+    to: "",
+  },
+  {
+    bug: "interfaces whose removal nobody confirmed are never asked for again",
+    file: "packages/controllers/node/node-gateway.ts",
+    from: "    this.#releaseLeftovers();\n",
+    to: "",
+  },
+  {
+    bug: "a new connection is told nothing of what was said before",
+    file: "packages/controllers/node/node-gateway.ts",
+    from: "        this.#sync();\n        return;",
+    to: "        return;",
+  },
+  {
+    bug: "messages that were doubled or overtaken count again",
+    file: "packages/agent-protocol/index.ts",
+    from: "if ((this.#last.get(subject) ?? 0) >= sequence) return false;",
+    to: "",
+  },
+  {
+    bug: "an agent says hello once, so that a lost message stays lost",
+    file: "packages/agent/agent-session.ts",
+    from: "this.#timer = this.#clock.after(HELLO_EVERY_MS, () => this.#greet());",
+    to: "",
+  },
+  {
+    bug: "a pod is taken apart before the agent has written down that it goes",
+    file: AGENT,
+    from: "      await this.#cache.written();\n",
+    to: "",
+  },
+  {
+    bug: "containers that a crash left behind are never looked for",
+    file: AGENT,
+    from: "    void this.#removeStrays(); // Never rejects.\n",
+    to: "",
+  },
+  {
+    bug: "a pod goes and its interface stays",
+    file: AGENT,
+    from: '        if (!this.#isInterfaceWanted(leaving.interface.id)) await this.#interfaces.remove(leaving.interface.id);\n        break;\n      case "interface":',
+    to: '        break;\n      case "interface":',
+  },
+  {
+    bug: "why a pod could not start is forgotten with the agent",
+    file: "packages/agent/assignment-cache.ts",
+    from: "      problems: Object.fromEntries(this.problems),",
+    to: "      problems: {},",
+  },
+  {
+    bug: "a lost namespace does not end its pod",
+    file: "packages/agent/pods/plan-pod.ts",
+    from: 'if (view.pause?.state === "exited" && view.containers.size > 0)',
+    to: "if (Number.isNaN(view.now))",
+  },
+  {
+    bug: "the store tells nobody of what is deleted",
+    file: "packages/state/memory-store.ts",
+    from: "    this.#pending.push({ kind, key });",
+    to: "    if (record !== undefined) this.#pending.push({ kind, key });",
+  },
+  {
+    bug: "a store's index keeps what a record was found by before",
+    file: "packages/state/memory-store.ts",
+    from: "        values.get(was)?.delete(key);\n",
+    to: "",
+  },
+  {
+    bug: "a key that is added while it runs is not run again",
+    file: "packages/kernel/work-queue.ts",
+    from: "      this.#again.add(key);\n",
+    to: "",
+  },
+  {
+    bug: "whoever waits for time alone waits a day where the clock is set back",
+    file: "packages/kernel/clock.ts",
+    from: "return then > now ? Number.POSITIVE_INFINITY : now - then;",
+    to: "return now - then;",
+  },
+];
