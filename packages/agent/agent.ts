@@ -49,6 +49,8 @@ export class Agent {
   readonly #reportedInterfaces = new Map<string, boolean>();
   readonly #startedAt: number;
   #send: ((message: ToControlPlane) => void) | undefined;
+  /** Whether this process was ever told all that is wanted. */
+  #synced = false;
   #balancersReported = { text: "", at: 0 };
 
   constructor(deps: AgentDeps) {
@@ -126,11 +128,12 @@ export class Agent {
 
   /** All that the control plane wants, where that is news. */
   sync(settings: NodeSettings, news: { assigned: readonly Assignment[]; gone: readonly string[] }): void {
+    this.#synced = true;
     this.#cache.settings = settings;
     this.#deps.host.trust(settings.caPem);
     for (const key of news.gone) this.#unassign(key);
     for (const assignment of news.assigned) this.#assign(assignment);
-    void this.#removeStrays(); // Never rejects.
+    this.#queue.add("strays");
   }
 
   /** One message of the control plane. */
@@ -152,6 +155,9 @@ export class Agent {
   }
 
   #assign(assignment: Assignment): void {
+    // A warm interface that a pod was given is the pod's, whichever of the two messages comes first.
+    if (assignment.kind === "pod") this.#cache.wanted.delete(`interface/${assignment.interface.id}`);
+    if (assignment.kind === "interface" && this.#podsHold(assignment.interface.id)) return;
     this.#cache.leaving.delete(assignment.key);
     this.#cache.wanted.set(assignment.key, assignment);
     this.#cache.changed();
@@ -166,7 +172,6 @@ export class Agent {
     this.#cache.wanted.delete(key);
     if (assignment !== undefined) this.#cache.leaving.set(key, assignment);
     this.#cache.changed();
-    if (assignment === undefined) this.#tell({ type: "removed", key });
     // A warm interface is given to a pod by two messages: the pod's may be the later one.
     if (assignment?.kind === "interface") this.#queue.addAfter(key, HANDOVER_MS);
     else this.#queue.add(key);
@@ -178,12 +183,15 @@ export class Agent {
 
   async #reconcile(key: string): Promise<number | undefined> {
     if (key === "observe-balancers") return this.#observeBalancers();
+    if (key === "strays") return this.#removeStrays();
     const wanted = this.#cache.wanted.get(key);
     if (wanted === undefined) {
       // What is taken apart must not be made again by an agent that comes after: it has to know first.
       await this.#cache.written();
       const leaving = this.#cache.leaving.get(key);
-      if (leaving !== undefined && !this.#cache.wanted.has(key)) await this.#remove(leaving);
+      if (this.#cache.wanted.has(key)) return undefined;
+      if (leaving !== undefined) await this.#remove(leaving);
+      else await this.#removeUnknown(key);
       return undefined;
     }
     switch (wanted.kind) {
@@ -192,7 +200,7 @@ export class Agent {
       case "interface":
         return this.#reconcileInterface(wanted.interface);
       case "pod":
-        return this.#pods.reconcile(wanted);
+        return this.#pods.reconcile(wanted, () => this.#cache.wanted.get(key) === wanted);
       case "folder":
         await this.#deps.host.folders.ensure({ path: wanted.path, uid: undefined, gid: undefined, mode: undefined });
         return undefined;
@@ -259,6 +267,12 @@ export class Agent {
     this.#cache.leaving.delete(leaving.key);
     this.#cache.changed();
     this.#tell({ type: "removed", key: leaving.key });
+  }
+
+  #podsHold(interfaceId: string): boolean {
+    return [...this.#cache.wanted.values(), ...this.#cache.leaving.values()].some(
+      (assignment) => assignment.kind === "pod" && assignment.interface.id === interfaceId,
+    );
   }
 
   #isInterfaceWanted(id: string): boolean {
@@ -332,26 +346,30 @@ export class Agent {
   }
 
   /** Containers that carry our label and belong to nothing that is wanted or leaving: left by a crash. */
-  async #removeStrays(): Promise<void> {
+  async #removeStrays(): Promise<undefined> {
     const { engine, naming, log } = this.#deps;
-    try {
-      for (const container of await engine.list(naming.label)) {
-        const { "gantry.pod": pod, "gantry.interface": eni, "gantry.vpc": vpc } = container.labels;
-        const stray =
-          (pod !== undefined && !this.#cache.wanted.has(pod) && !this.#cache.leaving.has(pod)) ||
-          (eni !== undefined &&
-            !this.#isInterfaceWanted(eni) &&
-            ![...this.#cache.leaving.values()].some(
-              (assignment) => (assignment.kind === "pod" || assignment.kind === "interface") && assignment.interface.id === eni,
-            )) ||
-          (vpc !== undefined && !this.#cache.wanted.has(`vpc/${vpc}`) && !this.#cache.leaving.has(`vpc/${vpc}`));
-        if (!stray) continue;
-        log.warn("Container belongs to nothing that is wanted and is removed", { container: container.name });
-        await engine.removeContainer(container.id);
-      }
-    } catch (thrown) {
-      log.warn("Strays could not be looked for", { reason: messageOf(thrown) });
+    for (const container of await engine.list(naming.label)) {
+      const { "gantry.pod": pod, "gantry.interface": eni, "gantry.vpc": vpc } = container.labels;
+      const stray =
+        (pod !== undefined && !this.#cache.wanted.has(pod) && !this.#cache.leaving.has(pod)) ||
+        (eni !== undefined &&
+          !this.#isInterfaceWanted(eni) &&
+          ![...this.#cache.leaving.values()].some(
+            (assignment) => (assignment.kind === "pod" || assignment.kind === "interface") && assignment.interface.id === eni,
+          )) ||
+        (vpc !== undefined && !this.#cache.wanted.has(`vpc/${vpc}`) && !this.#cache.leaving.has(`vpc/${vpc}`));
+      if (!stray) continue;
+      log.warn("Container belongs to nothing that is wanted and is removed", { container: container.name });
+      await engine.removeContainer(container.id);
     }
+  }
+
+  /** Asked to let go of what it knows nothing of: nothing of it may be left before its address is another's. */
+  async #removeUnknown(key: string): Promise<void> {
+    // Not told everything yet, it would take what it has forgotten for strays; it is asked again.
+    if (!this.#synced) return;
+    await this.#removeStrays();
+    this.#tell({ type: "removed", key });
   }
 
   #reportInterface(id: string, ready: boolean): void {

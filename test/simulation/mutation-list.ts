@@ -101,12 +101,6 @@ export const MUTATIONS: readonly Mutation[] = [
     to: "",
   },
   {
-    bug: "containers that a crash left behind are never looked for",
-    file: AGENT,
-    from: "    void this.#removeStrays(); // Never rejects.\n",
-    to: "",
-  },
-  {
     bug: "a pod goes and its interface stays",
     file: AGENT,
     from: '        if (!this.#isInterfaceWanted(leaving.interface.id)) await this.#interfaces.remove(leaving.interface.id);\n        break;\n      case "interface":',
@@ -125,21 +119,9 @@ export const MUTATIONS: readonly Mutation[] = [
     to: "if (Number.isNaN(view.now))",
   },
   {
-    bug: "the store tells nobody of what is deleted",
-    file: "packages/state/memory-store.ts",
-    from: "    this.#pending.push({ kind, key });",
-    to: "    if (record !== undefined) this.#pending.push({ kind, key });",
-  },
-  {
     bug: "a store's index keeps what a record was found by before",
     file: "packages/state/memory-store.ts",
     from: "        values.get(was)?.delete(key);\n",
-    to: "",
-  },
-  {
-    bug: "a key that is added while it runs is not run again",
-    file: "packages/kernel/work-queue.ts",
-    from: "      this.#again.add(key);\n",
     to: "",
   },
   {

@@ -11,6 +11,9 @@ const ONCE_FAILED: Readonly<Record<number, string>> = {
   106: "a warm interface that came back started a task that had been reported as ended",
   135: "a task that was stopping went back to draining",
   146: "a new agent made every old task look sick, and a deployment stopped them all",
+  4: "an address was free while an interface that came late still held it",
+  764: "an agent that had not been told everything took a running task for a stray",
+  1215: "what kept a pod from starting was reported before it was written down",
   182: "a task that was stopping went back to draining, behind a load balancer",
   954: "a task without its namespace was started twice",
 };

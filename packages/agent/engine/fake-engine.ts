@@ -125,6 +125,10 @@ export class FakeEngine implements Engine {
     return inside.length === 0 ? undefined : Math.max(...inside.map(({ state }) => state.startedAt ?? 0));
   }
 
+  isRunning(name: string): boolean {
+    return this.#find(name)?.state.state === "running";
+  }
+
   /** The machine loses power: whatever runs ends, calls under way come to nothing, and nobody is told. */
   powerCut(): void {
     this.#powerCuts += 1;

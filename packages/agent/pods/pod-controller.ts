@@ -54,10 +54,11 @@ export class PodController {
     this.#deps = deps;
   }
 
-  /** Reads, plans and acts until nothing is left to do now. The answer says when to look again. */
-  async reconcile(pod: PodAssignment): Promise<number | undefined> {
+  /** Reads, plans and acts until nothing is left to do now, or something else is wanted. The answer says when to look again. */
+  async reconcile(pod: PodAssignment, isCurrent: () => boolean): Promise<number | undefined> {
     const memory = this.#memoryOf(pod.key);
     for (let pass = 0; pass < PASSES_MAX; pass += 1) {
+      if (!isCurrent()) return undefined;
       const view = await this.#look(pod, memory);
       this.#followLogs(pod, view);
       const cause = stopCauseOf(pod, view);
@@ -70,7 +71,7 @@ export class PodController {
       this.#report(pod, view, memory);
       if (steps.length === 0) return lookAgainIn(pod, view);
       try {
-        await Promise.all(steps.map((step) => this.#perform(step, pod, { memory, mayStart: view.containers.size === 0 })));
+        await allOf(steps.map((step) => this.#perform(step, pod, { memory, mayStart: view.containers.size === 0 })));
       } catch (thrown) {
         if (thrown instanceof RouterMissingError) return ROUTER_LOOK_MS;
         if (!(thrown instanceof EngineError) || pod.restart || pod.desired === "STOPPED") throw thrown;
@@ -226,4 +227,9 @@ function lookAgainIn(pod: PodAssignment, view: PodView): number | undefined {
   if (pod.desired === "STOPPED" || stopCauseOf(pod, view) !== undefined) return undefined;
   const waits = pod.containers.some((container) => view.containers.get(container.name)?.state === "created");
   return waits || pod.containers.some((container) => container.healthCheck !== undefined) ? HEALTH_LOOK_MS : undefined;
+}
+
+/** Waits for every step, also where one fails: none goes on behind the back of the next look. */
+async function allOf(steps: readonly Promise<void>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(steps)) if (outcome.status === "rejected") throw outcome.reason;
 }

@@ -15,6 +15,7 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
   const tasks = new Map<string, TaskRecord>();
   const services = new Map<string, ServiceRecord>();
   const addresses = new Map<string, string>();
+  const owners = new Map<string, string>();
   const starts = new Map<string, number>();
   const breaks = (law: string, detail: string): void => {
     if (broken.length < 20) broken.push(`${law} (${detail}, at ${clock.now()})`);
@@ -99,11 +100,14 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
     const eni = store.get("networkInterface", key);
     if (eni === undefined) {
       for (const [address, holder] of addresses) if (holder === key) addresses.delete(address);
+      if (owners.get(key)?.includes(":task/") === true && engine.isRunning(namingOf("w").pause(key)))
+        breaks("an address is free once nothing holds it", key);
       return;
     }
     const holder = addresses.get(eni.privateIp);
     if (holder !== undefined && holder !== key) breaks("an address belongs to one interface", `${eni.privateIp} to ${holder} and ${key}`);
     addresses.set(eni.privateIp, key);
+    owners.set(key, eni.ownerKey);
   }
 
   function checkStart(container: EngineContainer): void {
