@@ -5,6 +5,7 @@ import { totalmem } from "node:os";
 import { dirname } from "node:path";
 import { isPortFree } from "@gantry/agent";
 import { portsOf, readInstance } from "@gantry/control-plane";
+import { damageOf } from "./examine-data.ts";
 import { healthOf } from "./platform.ts";
 import { run, succeeds } from "./run.ts";
 
@@ -43,6 +44,7 @@ async function examine(folder: string): Promise<readonly Finding[]> {
     await networking(),
     await stateFolder(folder),
     await disk(folder),
+    ...(await data(folder)),
     memory(),
     ...(await ports(folder)),
     await names(),
@@ -116,6 +118,15 @@ async function disk(folder: string): Promise<Finding> {
     `${free.toFixed(1)} GiB free`,
     `Free at least ${DISK_MIN_GIB} GiB for images, databases and files.`,
   );
+}
+
+/** Every database, record, object and image of the state folder, read and checked. */
+async function data(folder: string): Promise<readonly Finding[]> {
+  if (readInstance(folder) === undefined) return [];
+  const problems = await damageOf(folder);
+  const remedy = 'Bring back a backup ("gantry down --purge", "gantry restore FILE"); a damaged object or image can be uploaded again instead.';
+  if (problems.length === 0) return [finding("stored data", true, "every byte is as it was written", remedy)];
+  return problems.map((problem) => finding("stored data", false, `damaged: ${problem}`, remedy));
 }
 
 function memory(): Finding {

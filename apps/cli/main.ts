@@ -17,7 +17,10 @@ const USAGE = `gantry: a managed container platform that you own
   gantry down              stop it and keep its data     [--purge: and remove all of it]
   gantry status            what runs, and where          [--json]
   gantry logs [PART]       what control-plane, agent and proxy say   [--follow] [--lines N]
-  gantry doctor            what this machine has and lacks            [--json]
+  gantry doctor            what this machine has and lacks, and whether all that is kept is whole   [--json]
+  gantry backup FILE       a copy of everything, taken while it runs
+  gantry restore FILE      bring such a copy back
+  gantry install           print a systemd unit that brings it up at boot
   gantry test              all checks and all tests          [--soak 10m: histories from new seeds, for so long]
   gantry bench [NAME…]     how fast it is, against a baseline of the same run   [--json]
   gantry env               how to point the AWS CLI at it: eval "$(gantry env)"
@@ -69,6 +72,16 @@ async function main(parameters: readonly string[]): Promise<number> {
       return printStatus(folder, json);
     case "logs":
       return printLogs(folder, { part: words[0], follow: options.has("follow"), lines: options.get("lines") });
+    case "backup":
+      await (await import("./backup.ts")).backUp({ clock, progress }, folder, wordOf(words, "gantry backup FILE"));
+      process.stdout.write(`The backup is in ${words[0]}. It holds the keys: guard it. "gantry restore ${words[0]}" brings it back.\n`);
+      return 0;
+    case "restore":
+      await (await import("./backup.ts")).restore({ clock, progress }, folder, wordOf(words, "gantry restore FILE"));
+      process.stdout.write('All is back: "gantry up" starts it.\n');
+      return 0;
+    case "install":
+      return (await import("./install.ts")).printUnit(folder);
     case "doctor":
       return printDoctor(folder, json);
     case "env":
@@ -95,6 +108,12 @@ function parse(parameters: readonly string[]): { command: string; words: readonl
   }
   const [command = "help", ...rest] = words;
   return { command, words: rest, options };
+}
+
+function wordOf(words: readonly string[], usage: string): string {
+  const [word] = words;
+  if (word === undefined || words.length > 1) throw new UserError(`Say which file: ${usage}.`);
+  return word;
 }
 
 function portOf(options: ReadonlyMap<string, string>): number | undefined {

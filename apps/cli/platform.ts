@@ -92,25 +92,34 @@ export function agentImageTag(): string {
 }
 
 async function ensureImages(deps: PlatformDeps, settings: InstanceSettings): Promise<string> {
-  const cacheFolder = join(settings.folder, "cache");
+  if (await isMissing(PAUSE_IMAGE)) await deps.progress.step("Building the pause image", () => provideImage(pauseRecipe, imageOptions(settings)));
+  return ensureAgentImage(deps, settings);
+}
+
+/** The agent's image of these sources, which also has the tools that other commands need. */
+export async function ensureAgentImage(deps: PlatformDeps, settings: InstanceSettings): Promise<string> {
   const tag = agentImageTag();
-  const options = { cacheFolder, label: IMAGE_LABEL };
-  const missing = async (image: string) => !(await succeeds("docker", ["image", "inspect", image]));
-  if (await missing(PAUSE_IMAGE)) await deps.progress.step("Building the pause image", () => provideImage(pauseRecipe, options));
-  if (await missing(tag))
+  if (await isMissing(tag))
     await deps.progress.step("Building the node agent's image", () =>
-      provideImage(agentRecipe({ tag, node: process.execPath, sources: PROJECT }), options),
+      provideImage(agentRecipe({ tag, node: process.execPath, sources: PROJECT }), imageOptions(settings)),
     );
   return tag;
 }
 
+async function isMissing(image: string): Promise<boolean> {
+  return !(await succeeds("docker", ["image", "inspect", image]));
+}
+
+function imageOptions(settings: InstanceSettings): { cacheFolder: string; label: string } {
+  return { cacheFolder: join(settings.folder, "cache"), label: IMAGE_LABEL };
+}
+
 /** The database image, with an empty database laid out in it, so that a server is ready in half a second. */
 export async function ensureDatabaseImage(deps: PlatformDeps, settings: InstanceSettings): Promise<void> {
-  if (await succeeds("docker", ["image", "inspect", databaseRecipe.tag])) return;
+  if (!(await isMissing(databaseRecipe.tag))) return;
   await deps.progress.step("Building the database image", async () => {
     const base = { ...databaseRecipe, tag: "gantry/mariadb-base:2" };
-    const options = { cacheFolder: join(settings.folder, "cache"), label: IMAGE_LABEL };
-    await provideImage(base, options);
+    await provideImage(base, imageOptions(settings));
     const name = `gantry-${settings.instance}-template`;
     await run("docker", ["rm", "-f", name]).catch(() => {});
     await run("docker", [

@@ -1,5 +1,6 @@
-import { createHmac, hkdfSync } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { createHmac } from "node:crypto";
+import { rmSync, writeFileSync } from "node:fs";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { flushCompileCache } from "node:module";
 import { join } from "node:path";
@@ -19,12 +20,14 @@ import { databaseRecipe, provideImage, wellKnownRecipes } from "@gantry/images";
 import { Controller, jsonLogger, messageOf, newVault, randomIds, sleep, SystemClock } from "@gantry/kernel";
 import { Registry } from "@gantry/registry";
 import { SqliteStore } from "@gantry/state";
-import { Dispatcher, importSdkSchemasOnly, newHttpServer } from "@gantry/wire";
+import { Dispatcher, equalsInConstantTime, importSdkSchemasOnly, newHttpServer } from "@gantry/wire";
 import { acceptAgents } from "./agent-stream.ts";
 import { imageResolver } from "./image-resolver.ts";
 import { loadBalancerStatus } from "./load-balancer-status.ts";
 import { ensureAuthority, secureContexts } from "./certificates.ts";
 import { CONSOLE_PAGE } from "./console-page.ts";
+import { COPY_FOLDER, copyState } from "./copy-state.ts";
+import { objectsKey } from "./objects-key.ts";
 import { ensureRootCredentials } from "./root-credentials.ts";
 import { ensureInstance, ensureSecretFile, stateFolder } from "./settings.ts";
 
@@ -35,15 +38,18 @@ const folder = stateFolder(process.argv[2]);
 const settings = ensureInstance(folder, undefined);
 const clock = new SystemClock();
 const ids = randomIds();
+// Where the disk is full a line is lost, and nothing else.
+process.stdout.on("error", () => {});
 const log = jsonLogger({ clock, write: (line) => process.stdout.write(line), level: process.env["GANTRY_LOG_LEVEL"] === "debug" ? "debug" : "info" });
 importSdkSchemasOnly(join(import.meta.dirname, "../../packages/api/index.ts"));
 
 const key = ensureSecretFile(join(folder, "key"), 32);
 const vault = newVault(key);
-const store = new SqliteStore(join(folder, "state.db"));
+rmSync(join(folder, COPY_FOLDER), { recursive: true, force: true });
+const store = openState();
 const logs = new LogStore(join(folder, "logs.db"));
 const blobs = new BlobStore(join(folder, "registry"));
-const objects = new ObjectStore(join(folder, "objects"), Buffer.from(hkdfSync("sha256", key, "", "objects at rest", 32)));
+const objects = new ObjectStore(join(folder, "objects"), objectsKey(key));
 await objects.clean();
 ensureRootCredentials({ store, vault, ids, clock, folder, account: settings.account });
 const authority = await ensureAuthority(folder, clock);
@@ -109,14 +115,27 @@ const server = newHttpServer(async (request, response, continueWith) => {
     );
     return;
   }
-  if (request.url === "/gantry/status") {
-    const allowed = request.headers.authorization === `Bearer ${settings.agentToken}`;
-    response.writeHead(allowed ? 200 : 403, { "content-type": "application/json" });
-    response.end(JSON.stringify(allowed ? { loadBalancers: loadBalancerStatus(store) } : {}));
+  if (request.url === "/gantry/status" || (request.url === "/gantry/copy" && request.method === "POST")) {
+    await answerOwner(request, response);
     return;
   }
   await dispatcher.handle(request, response, continueWith);
 });
+/** What the command line asks for, with the instance's own token. */
+async function answerOwner(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const answer = (status: number, body: object): void => {
+    response.writeHead(status, { "content-type": "application/json" });
+    response.end(JSON.stringify(body));
+  };
+  if (!equalsInConstantTime(request.headers.authorization ?? "", `Bearer ${settings.agentToken}`)) return answer(403, {});
+  if (request.url === "/gantry/status") return answer(200, { loadBalancers: loadBalancerStatus(store) });
+  try {
+    return answer(200, { folder: await copyState({ folder, store, logs, objects, blobs }) });
+  } catch (thrown) {
+    log.error("The state could not be copied", { reason: messageOf(thrown) });
+    return answer(500, { reason: messageOf(thrown) });
+  }
+}
 const registryServer = newHttpServer((request, response) => registry.handle(request, response));
 const consoleServer = newHttpServer(async (_request, response) => {
   response.writeHead(200, { "content-type": "text/html; charset=utf-8" });
@@ -143,6 +162,16 @@ gateway.start();
 for (const controller of controllers) controller.start();
 writeFileSync(join(folder, "control-plane.pid"), `${process.pid}\n`);
 log.info("Control plane started", { port: settings.port, instance: settings.instance, startMs: Math.round(process.uptime() * 1000) });
+
+/** A state that is damaged, or of a newer version, is told in a sentence and touched no further. */
+function openState(): SqliteStore {
+  try {
+    return new SqliteStore(join(folder, "state.db"));
+  } catch (thrown) {
+    log.error("The state can not be opened", { reason: messageOf(thrown) });
+    process.exit(1);
+  }
+}
 
 process.on("SIGTERM", () => void stop()); // stop never rejects.
 async function stop(): Promise<void> {

@@ -1,18 +1,27 @@
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream, createWriteStream, existsSync, mkdirSync } from "node:fs";
-import { open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Transform, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { DamagedError } from "@gantry/kernel";
+import { linkFiles, Removals } from "./removals.ts";
+import { syncFolder } from "./sync-folder.ts";
 
 /** The bytes are not those that the digest names. */
 export class DigestMismatchError extends Error {
   override readonly name = "DigestMismatchError";
 }
 
+/** A blob's bytes on the disk are not those that were written. */
+export class DamagedBlobError extends DamagedError {
+  override readonly name = "DamagedBlobError";
+}
+
 /** Bytes named by their SHA-256 (`sha256:HEX`), and uploads on their way to become such. Written whole or not at all. */
 export class BlobStore {
   readonly #folder: string;
+  readonly #removals = new Removals();
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -27,17 +36,21 @@ export class BlobStore {
     );
   }
 
-  /** The bytes, checked as they flow: a stream that is not what its digest says ends with an error. */
+  /** The bytes, checked as they flow: a stream that is not what its digest says ends with an error before its last bytes. */
   read(digest: string, range?: { start: number; end: number }): Readable {
     if (range !== undefined) return createReadStream(this.#pathOf(digest), range);
     const hash = createHash("sha256");
+    let held: Buffer | undefined;
     const check = new Transform({
       transform(chunk: Buffer, _encoding, done) {
         hash.update(chunk);
-        done(null, chunk);
+        if (held !== undefined) this.push(held);
+        held = chunk;
+        done();
       },
       flush(done) {
-        done(`sha256:${hash.digest("hex")}` === digest ? null : new DigestMismatchError(`The blob ${digest} is damaged.`));
+        if (`sha256:${hash.digest("hex")}` !== digest) return done(new DamagedBlobError(`The blob ${digest} is damaged.`));
+        return done(null, held);
       },
     });
     return createReadStream(this.#pathOf(digest))
@@ -47,7 +60,7 @@ export class BlobStore {
 
   async readAll(digest: string): Promise<Buffer> {
     const bytes = await readFile(this.#pathOf(digest));
-    if (digestOf(bytes) !== digest) throw new DigestMismatchError(`The blob ${digest} is damaged.`);
+    if (digestOf(bytes) !== digest) throw new DamagedBlobError(`The blob ${digest} is damaged.`);
     return bytes;
   }
 
@@ -95,7 +108,23 @@ export class BlobStore {
   }
 
   async remove(digest: string): Promise<void> {
-    await rm(this.#pathOf(digest), { force: true });
+    await this.#removals.remove([this.#pathOf(digest)]);
+  }
+
+  /** Digests of damaged blobs; reads every byte. */
+  async *damaged(): AsyncGenerator<string> {
+    const blobs = join(this.#folder, "blobs");
+    for (const part of await readdir(blobs))
+      for (const hex of await readdir(join(blobs, part))) {
+        const hash = createHash("sha256");
+        for await (const chunk of createReadStream(join(blobs, part, hex))) hash.update(chunk as Buffer); // No encoding is set, so chunks are buffers.
+        if (hash.digest("hex") !== hex) yield `sha256:${hex}`;
+      }
+  }
+
+  /** A copy of one moment in a folder of its own, of this disk; uploads under way are not in it. */
+  async copyTo(folder: string): Promise<void> {
+    await this.#removals.holdWhile(() => linkFiles(this.#folder, folder, (name) => name === "blobs"));
   }
 
   async #settle(path: string, digest: string): Promise<void> {
@@ -105,6 +134,7 @@ export class BlobStore {
     const target = this.#pathOf(digest);
     mkdirSync(dirname(target), { recursive: true });
     await rename(path, target);
+    await syncFolder(dirname(target));
   }
 
   #pathOf(digest: string): string {

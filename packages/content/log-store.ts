@@ -1,4 +1,5 @@
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { openSqlite, transactSqlite } from "@gantry/kernel";
 
 export interface LogEvent {
   readonly id: number;
@@ -43,9 +44,8 @@ export class LogStore {
   readonly #insert: StatementSync;
 
   constructor(path: string) {
-    this.#database = new DatabaseSync(path);
+    this.#database = openSqlite(path);
     this.#database.exec(`
-      PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
       CREATE TABLE IF NOT EXISTS stream (log_group TEXT NOT NULL, name TEXT NOT NULL, created_at INTEGER NOT NULL, first_event_at INTEGER, last_event_at INTEGER, last_ingested_at INTEGER, PRIMARY KEY (log_group, name)) STRICT;
       CREATE TABLE IF NOT EXISTS event (id INTEGER PRIMARY KEY, log_group TEXT NOT NULL, stream TEXT NOT NULL, timestamp INTEGER NOT NULL, ingested_at INTEGER NOT NULL, message TEXT NOT NULL) STRICT;
       CREATE INDEX IF NOT EXISTS event_by_stream ON event (log_group, stream, timestamp, id);
@@ -153,6 +153,11 @@ export class LogStore {
     this.#database.prepare("DELETE FROM event WHERE log_group = ? AND timestamp < ?").run(group, before);
   }
 
+  /** A copy of one moment in a file of its own. */
+  copyTo(path: string): void {
+    this.#database.prepare("VACUUM INTO ?").run(path);
+  }
+
   close(): void {
     this.#database.close();
   }
@@ -169,13 +174,6 @@ export class LogStore {
   }
 
   #transact(work: () => void): void {
-    this.#database.exec("BEGIN IMMEDIATE");
-    try {
-      work();
-      this.#database.exec("COMMIT");
-    } catch (thrown) {
-      this.#database.exec("ROLLBACK");
-      throw thrown;
-    }
+    transactSqlite(this.#database, work);
   }
 }

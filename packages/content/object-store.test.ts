@@ -1,9 +1,9 @@
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { ObjectStore, type ObjectMeta, type Segment } from "./object-store.ts";
+import { DamagedObjectError, ObjectStore, type ObjectMeta, type Segment } from "./object-store.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "gantry-objects-"));
 const store = new ObjectStore(folder, Buffer.alloc(32, 1));
@@ -19,7 +19,7 @@ const meta = (segments: readonly Segment[]): ObjectMeta => ({
   tags: {},
   segments,
 });
-const bytes = async (stream: Readable) => Buffer.concat((await stream.toArray()) as Buffer[]); // No encoding is set, so chunks are buffers.
+const bytes = async (stream: Readable | Promise<Readable>) => Buffer.concat((await (await stream).toArray()) as Buffer[]); // No encoding is set, so chunks are buffers.
 
 describe("objects at rest", () => {
   it("are encrypted on the disk and plain to the reader, whole and in any range, across segments", async () => {
@@ -61,5 +61,36 @@ describe("objects at rest", () => {
     await expect(store.writeSegment("dd-four", broken)).rejects.toThrow("went away");
     expect(readdirSync(join(folder, "incoming"))).toEqual([]);
     expect(readdirSync(folder)).not.toContain("dd");
+  });
+
+  it("are named by whoever looks for damage: bytes that changed, that are short, that are gone", async () => {
+    const own = new ObjectStore(mkdtempSync(join(tmpdir(), "gantry-objects-")), Buffer.alloc(32, 1));
+    const at = (segment: Segment): string => join(own.folder, segment.file);
+    const put = async (key: string) => {
+      const segment = await own.writeSegment(`${key}-segment-of-it`, Readable.from([plain]));
+      await own.put("b", { ...meta([segment]), key });
+      return segment;
+    };
+    const [whole, changed, short, gone] = [await put("whole"), await put("changed"), await put("short"), await put("gone")];
+    writeFileSync(at(changed), Buffer.alloc(plain.length));
+    truncateSync(at(short), 10);
+    rmSync(at(gone));
+    expect((await Array.fromAsync(own.damaged())).map((each) => each.key).toSorted()).toEqual(["changed", "gone", "short"]);
+    for (const segment of [changed, short, gone]) await expect(own.read(meta([segment]))).rejects.toBeInstanceOf(DamagedObjectError);
+    expect((await bytes(own.read(meta([whole])))).equals(plain)).toBe(true);
+  });
+
+  it("are copied as of one moment, whatever is overwritten and deleted meanwhile", async () => {
+    const own = new ObjectStore(mkdtempSync(join(tmpdir(), "gantry-objects-")), Buffer.alloc(32, 1));
+    for (const key of ["a", "b"]) await own.put("bucket", { ...meta([await own.writeSegment(`${key}${key}-one`, Readable.from([plain]))]), key });
+    const copy = join(own.folder, "copy");
+    const copying = own.copyTo(copy);
+    await own.delete("bucket", "a");
+    await copying;
+    const there = new ObjectStore(copy, Buffer.alloc(32, 1));
+    expect(await Array.fromAsync(there.damaged())).toEqual([]);
+    expect((await bytes(there.read(there.get("bucket", "a") ?? meta([])))).equals(plain)).toBe(true);
+    expect(own.get("bucket", "a")).toBeUndefined();
+    expect(readdirSync(join(own.folder, "aa"))).toEqual([]);
   });
 });

@@ -2,10 +2,13 @@ import { createHash, randomBytes } from "node:crypto";
 import { createReadStream, createWriteStream, mkdirSync } from "node:fs";
 import { readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { DamagedError, messageOf, openSqlite, transactSqlite } from "@gantry/kernel";
 import { decryptorAt, encryptor } from "./cipher.ts";
+import { linkFiles, Removals } from "./removals.ts";
+import { syncFolder } from "./sync-folder.ts";
 
 /** One file of an object's bytes; an object has several where it was uploaded in parts. */
 export interface Segment {
@@ -52,7 +55,7 @@ export interface MultipartPart {
 }
 
 /** The bytes on the disk are not those that were written. */
-export class DamagedObjectError extends Error {
+export class DamagedObjectError extends DamagedError {
   override readonly name = "DamagedObjectError";
 }
 
@@ -61,18 +64,18 @@ export class DamagedObjectError extends Error {
  * before the row that makes them visible; a row never names bytes that are not there. Reads check whole segments by hash.
  */
 export class ObjectStore {
-  readonly #folder: string;
+  readonly folder: string;
   readonly #key: Buffer;
   readonly #database: DatabaseSync;
+  readonly #removals = new Removals();
 
   /** `key`: 32 bytes, kept elsewhere than the folder's backups: without it the bytes are noise. */
   constructor(folder: string, key: Buffer) {
-    this.#folder = folder;
+    this.folder = folder;
     this.#key = key;
     mkdirSync(join(folder, "incoming"), { recursive: true });
-    this.#database = new DatabaseSync(join(folder, "objects.db"));
+    this.#database = openSqlite(join(folder, "objects.db"));
     this.#database.exec(`
-      PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
       CREATE TABLE IF NOT EXISTS object (bucket TEXT NOT NULL, key BLOB NOT NULL, meta TEXT NOT NULL, PRIMARY KEY (bucket, key)) STRICT, WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS upload (id TEXT PRIMARY KEY, bucket TEXT NOT NULL, meta TEXT NOT NULL) STRICT;
       CREATE TABLE IF NOT EXISTS part (upload TEXT NOT NULL, number INTEGER NOT NULL, meta TEXT NOT NULL, PRIMARY KEY (upload, number)) STRICT, WITHOUT ROWID;
@@ -81,12 +84,12 @@ export class ObjectStore {
 
   /** What a crash left half-written goes; nothing refers to it. */
   async clean(): Promise<void> {
-    for (const name of await readdir(join(this.#folder, "incoming"))) await rm(join(this.#folder, "incoming", name), { force: true });
+    for (const name of await readdir(join(this.folder, "incoming"))) await rm(join(this.folder, "incoming", name), { force: true });
   }
 
   /** Takes a body to disk, synced. An error of the body leaves nothing. `name` must be new. */
   async writeSegment(name: string, body: Readable, onChunk: (chunk: Buffer) => void = () => {}): Promise<WrittenSegment> {
-    const incoming = join(this.#folder, "incoming", name);
+    const incoming = join(this.folder, "incoming", name);
     const [md5, sha256] = [createHash("md5"), createHash("sha256")];
     const iv = randomBytes(16);
     let size = 0;
@@ -106,13 +109,24 @@ export class ObjectStore {
       throw thrown;
     }
     const file = join(name.slice(0, 2), name);
-    mkdirSync(dirname(join(this.#folder, file)), { recursive: true });
-    await rename(incoming, join(this.#folder, file));
+    mkdirSync(dirname(join(this.folder, file)), { recursive: true });
+    await rename(incoming, join(this.folder, file));
+    await syncFolder(dirname(join(this.folder, file)));
     return { file, size, md5: md5.digest("hex"), sha256: sha256.digest("hex"), iv: iv.toString("hex") };
   }
 
+  /** Bytes that nothing refers to any more; while they are being copied they stay a little longer. */
   async dropSegments(segments: readonly Segment[]): Promise<void> {
-    for (const segment of segments) await rm(join(this.#folder, segment.file), { force: true });
+    await this.#removals.remove(segments.map((segment) => join(this.folder, segment.file)));
+  }
+
+  /** A copy of one moment in a folder of its own, of this disk: bytes are the same files, not copies. */
+  async copyTo(folder: string): Promise<void> {
+    await this.#removals.holdWhile(async () => {
+      mkdirSync(folder, { recursive: true });
+      this.#database.prepare("VACUUM INTO ?").run(join(folder, "objects.db"));
+      await linkFiles(this.folder, folder, (name) => /^[0-9a-f]{2}$/.test(name));
+    });
   }
 
   /** Makes an object visible in place of what was there, whose bytes go. */
@@ -156,9 +170,34 @@ export class ObjectStore {
     return this.#database.prepare("SELECT 1 FROM object WHERE bucket = ? LIMIT 1").get(bucket) === undefined;
   }
 
-  /** The bytes from `start` to `end`, both included. Whole segments are checked by their hash as they flow. */
-  read(meta: ObjectMeta, start = 0, end = meta.size - 1): Readable {
-    return Readable.from(this.#readSegments(meta, start, end), { objectMode: false });
+  /**
+   * The bytes from `start` to `end`, both included. Whole segments are checked by their hash as they flow; what fits into
+   * one chunk is checked before anything is answered. Errors: DamagedObjectError.
+   */
+  async read(meta: ObjectMeta, start = 0, end = meta.size - 1): Promise<Readable> {
+    const chunks = this.#readSegments(meta, start, end);
+    const first = await chunks.next();
+    const all = async function* (): AsyncGenerator<Buffer> {
+      if (first.done === true) return;
+      yield first.value;
+      yield* chunks;
+    };
+    return Readable.from(all(), { objectMode: false });
+  }
+
+  /** Keys of damaged objects, each with what is wrong; reads every byte of every bucket. */
+  async *damaged(): AsyncGenerator<{ bucket: string; key: string; problem: string }> {
+    const rows = this.#database.prepare("SELECT bucket, meta FROM object").iterate() as Iterable<{ bucket: string; meta: string }>; // The schema's own columns.
+    for (const row of rows) {
+      const meta = JSON.parse(row.meta) as ObjectMeta; // We wrote it.
+      try {
+        for await (const _ of this.#readSegments(meta, 0, meta.size - 1));
+      } catch (thrown) {
+        // One that was replaced or deleted while it was read is not damaged.
+        if (JSON.stringify(this.get(row.bucket, meta.key)) !== row.meta) continue;
+        yield { bucket: row.bucket, key: meta.key, problem: messageOf(thrown) };
+      }
+    }
   }
 
   startUpload(upload: MultipartUpload): void {
@@ -194,23 +233,18 @@ export class ObjectStore {
     const leftOut = this.parts(id)
       .map((part) => part.segment)
       .filter((segment) => !meta.segments.some((kept) => kept.file === segment.file));
-    this.#database.exec("BEGIN IMMEDIATE");
-    try {
+    transactSqlite(this.#database, () => {
       this.#database
         .prepare("INSERT INTO object (bucket, key, meta) VALUES (?, ?, ?) ON CONFLICT (bucket, key) DO UPDATE SET meta = excluded.meta")
         .run(bucket, Buffer.from(meta.key), JSON.stringify(meta));
       this.#dropUpload(id);
-      this.#database.exec("COMMIT");
-    } catch (thrown) {
-      this.#database.exec("ROLLBACK");
-      throw thrown;
-    }
+    });
     await this.dropSegments([...leftOut, ...(before?.segments ?? [])]);
   }
 
   async abortUpload(id: string): Promise<void> {
     const segments = this.parts(id).map((part) => part.segment);
-    this.#dropUpload(id);
+    transactSqlite(this.#database, () => this.#dropUpload(id));
     await this.dropSegments(segments);
   }
 
@@ -239,19 +273,26 @@ export class ObjectStore {
     const decryptor = decryptorAt(this.#key, Buffer.from(segment.iv, "hex"), start);
     // The last chunk is held back until the hash is known: damaged bytes never make a complete answer.
     let held: Buffer | undefined;
-    for await (const stored of createReadStream(join(this.#folder, segment.file), {
-      start,
-      end,
-      highWaterMark: 256 * 1024,
-    }) as AsyncIterable<Buffer>) {
-      // No encoding is set, so chunks are buffers.
+    let size = 0;
+    for await (const stored of this.#openSegment(segment, start, end)) {
       const chunk = decryptor.update(stored);
+      size += chunk.length;
       if (whole) hash.update(chunk);
       if (held !== undefined) yield held;
       held = chunk;
     }
-    if (whole && hash.digest("hex") !== segment.sha256) throw new DamagedObjectError(`The bytes of ${segment.file} are damaged.`);
+    if (size !== end - start + 1 || (whole && hash.digest("hex") !== segment.sha256))
+      throw new DamagedObjectError(`The bytes of ${segment.file} are damaged.`);
     if (held !== undefined) yield held;
+  }
+
+  async *#openSegment(segment: Segment, start: number, end: number): AsyncGenerator<Buffer> {
+    try {
+      yield* createReadStream(join(this.folder, segment.file), { start, end, highWaterMark: 256 * 1024 }) as AsyncIterable<Buffer>; // No encoding is set, so chunks are buffers.
+    } catch (thrown) {
+      if ((thrown as { code?: string }).code !== "ENOENT") throw thrown; // Node's file errors carry a code.
+      throw new DamagedObjectError(`The bytes of ${segment.file} are gone.`, { cause: thrown });
+    }
   }
 }
 

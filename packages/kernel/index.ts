@@ -10,5 +10,6 @@ export * from "./clock.ts";
 export * from "./controller.ts";
 export * from "./ids.ts";
 export * from "./logger.ts";
+export * from "./sqlite.ts";
 export * from "./work-queue.ts";
 export * from "./vault.ts";

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { BlobStore, DigestMismatchError, digestOf } from "@gantry/content";
-import { formatArn, messageOf, type Clock, type Ids, type Logger, type Vault } from "@gantry/kernel";
+import { formatArn, isDamage, isOutOfRoom, messageOf, type Clock, type Ids, type Logger, type Vault } from "@gantry/kernel";
 import type { ImageRecord, RepositoryRecord, Store } from "@gantry/state";
 import type { ConditionContext, Principal } from "@gantry/wire";
 import { parseManifest, type Manifest } from "./manifest.ts";
@@ -53,8 +53,9 @@ export class Registry {
           ? thrown
           : thrown instanceof DigestMismatchError
             ? new RegistryError(400, "DIGEST_INVALID", thrown.message)
-            : undefined;
-      if (error === undefined) this.#deps.log.error("Registry request failed", { path: request.url, reason: messageOf(thrown) });
+            : storageError(thrown);
+      if (error === undefined || error.status >= 500)
+        this.#deps.log.error("Registry request failed", { path: request.url, reason: messageOf(thrown) });
       const headers: Record<string, string> =
         error?.status === 401
           ? { "www-authenticate": `Basic realm="http://${request.headers.host ?? "127.0.0.1"}/",service="ecr.amazonaws.com"` }
@@ -352,6 +353,13 @@ export class Registry {
     if (reference.startsWith("sha256:")) return store.get("image", `${repository.arn}@${reference}`);
     return store.listBy("image", "repository", repository.arn).find((image) => image.imageTags.includes(reference));
   }
+}
+
+/** What the disk did, in words for who pushes or pulls. */
+function storageError(thrown: unknown): RegistryError | undefined {
+  if (isOutOfRoom(thrown)) return new RegistryError(503, "UNAVAILABLE", "The disk that holds the registry is full: make room on it, then try again.");
+  if (isDamage(thrown)) return new RegistryError(500, "UNKNOWN", `${messageOf(thrown)} It is not served: push it again.`);
+  return undefined;
 }
 
 function keyOf(image: { repositoryArn: string; digest: string }): string {

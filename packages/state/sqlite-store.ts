@@ -1,4 +1,6 @@
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { crc32 } from "node:zlib";
+import { DamagedError, openSqlite, transactSqlite } from "@gantry/kernel";
 import { MemoryStore, type Writes } from "./memory-store.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import type { Kind, RecordOf } from "./records.ts";
@@ -11,7 +13,8 @@ export class NewerStateError extends Error {
 
 /**
  * Keeps records in one SQLite file (WAL, synchronous=FULL: what was answered survives a power cut) and serves reads
- * from memory. Throws NewerStateError when the file's schema is newer than this program's.
+ * from memory. Throws NewerStateError when the file's schema is newer than this program's, DamagedError when the file,
+ * or a record in it, is not what was written.
  */
 export class SqliteStore implements Store {
   readonly #database: DatabaseSync;
@@ -21,17 +24,16 @@ export class SqliteStore implements Store {
   readonly #putSequence: StatementSync;
 
   constructor(path: string) {
-    this.#database = new DatabaseSync(path);
-    this.#database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;");
+    this.#database = openSqlite(path);
     migrate(this.#database);
-    const rows = this.#database.prepare("SELECT kind, key, record FROM record").all() as { kind: Kind; key: string; record: string }[]; // The schema's own columns.
+    const rows = readRecords(this.#database, path);
     const sequences = this.#database.prepare("SELECT name, value FROM sequence").all() as { name: string; value: number }[]; // As above.
     this.#memory.load(
       rows.map((row) => ({ kind: row.kind, key: row.key, record: JSON.parse(row.record) as object })), // We wrote it.
       new Map(sequences.map((row) => [row.name, row.value])),
     );
     this.#putRecord = this.#database.prepare(
-      "INSERT INTO record (kind, key, record) VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET record = excluded.record",
+      "INSERT INTO record (kind, key, record, checksum) VALUES (?, ?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET record = excluded.record, checksum = excluded.checksum",
     );
     this.#deleteRecord = this.#database.prepare("DELETE FROM record WHERE kind = ? AND key = ?");
     this.#putSequence = this.#database.prepare(
@@ -69,21 +71,45 @@ export class SqliteStore implements Store {
   }
 
   #persist(writes: Writes, sequences: ReadonlyMap<string, number>): void {
-    this.#database.exec("BEGIN IMMEDIATE");
-    try {
+    transactSqlite(this.#database, () => {
       for (const [kind, records] of writes) {
         for (const [key, record] of records) {
-          if (record === undefined) this.#deleteRecord.run(kind, key);
-          else this.#putRecord.run(kind, key, JSON.stringify(record));
+          if (record === undefined) {
+            this.#deleteRecord.run(kind, key);
+            continue;
+          }
+          const text = JSON.stringify(record);
+          this.#putRecord.run(kind, key, text, crc32(`${kind}${key}${text}`));
         }
       }
       for (const [name, value] of sequences) this.#putSequence.run(name, value);
-      this.#database.exec("COMMIT");
-    } catch (thrown) {
-      this.#database.exec("ROLLBACK");
-      throw thrown;
-    }
+    });
   }
+
+  /** A copy of one moment in a file of its own. */
+  copyTo(path: string): void {
+    this.#database.prepare("VACUUM INTO ?").run(path);
+  }
+}
+
+interface Row {
+  readonly kind: Kind;
+  readonly key: string;
+  readonly record: string;
+  readonly checksum: number;
+}
+
+function readRecords(database: DatabaseSync, path: string): readonly Row[] {
+  const remedy = 'bring back a backup with "gantry restore"';
+  let rows: readonly Row[];
+  try {
+    rows = database.prepare("SELECT kind, key, record, checksum FROM record").all() as unknown as Row[]; // The schema's own columns.
+  } catch (thrown) {
+    throw new DamagedError(`The database ${path} is damaged: ${remedy}.`, { cause: thrown });
+  }
+  const damaged = rows.find((row) => crc32(`${row.kind}${row.key}${row.record}`) !== row.checksum);
+  if (damaged !== undefined) throw new DamagedError(`The record ${damaged.kind} ${damaged.key} in ${path} is damaged: ${remedy}.`);
+  return rows;
 }
 
 function migrate(database: DatabaseSync): void {
@@ -93,8 +119,9 @@ function migrate(database: DatabaseSync): void {
       `The state was written by a newer Gantry (schema ${version}, this one knows ${MIGRATIONS.length}): run that version, or restore a backup.`,
     );
   }
+  database.function("checksum_of", { deterministic: true }, (text) => crc32(String(text)));
   for (const [index, migration] of MIGRATIONS.entries()) {
     if (index < version) continue;
-    database.exec(`BEGIN; ${migration}; PRAGMA user_version = ${index + 1}; COMMIT;`);
+    transactSqlite(database, () => database.exec(`${migration}; PRAGMA user_version = ${index + 1};`));
   }
 }

@@ -1,9 +1,11 @@
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { DamagedError, problemOfSqlite } from "@gantry/kernel";
 import { describe, expect, it } from "vitest";
 import { MemoryStore } from "./memory-store.ts";
+import { MIGRATIONS } from "./migrations.ts";
 import { NewerStateError, SqliteStore } from "./sqlite-store.ts";
 import { cluster, describeStore } from "./store-suite.ts";
 
@@ -33,5 +35,49 @@ describe("SqliteStore on disk", () => {
     database.close();
     expect(() => new SqliteStore(path)).toThrow(NewerStateError);
     expect(() => new SqliteStore(path)).toThrow(/written by a newer Gantry/);
+  });
+
+  it("opens what the schema before this one wrote, and from then on knows its own bytes", () => {
+    const path = newPath();
+    const old = new DatabaseSync(path);
+    old.exec(`${MIGRATIONS[0]}; PRAGMA user_version = 1`);
+    old.prepare("INSERT INTO record VALUES ('cluster', 'a', ?)").run(JSON.stringify(cluster("a")));
+    old.exec("INSERT INTO sequence VALUES ('n', 41)");
+    old.close();
+    const store = new SqliteStore(path);
+    expect(store.get("cluster", "a")).toEqual(cluster("a"));
+    expect(store.transact((tx) => tx.next("n"))).toBe(42);
+    store.close();
+    const database = new DatabaseSync(path);
+    database.exec(`UPDATE record SET record = replace(record, 'ACTIVE', 'INACTIVE')`);
+    database.close();
+    expect(() => new SqliteStore(path)).toThrow(/The record cluster a in .* is damaged: bring back a backup with "gantry restore"/);
+  });
+
+  it("says that a torn file is damaged and believes nothing of it", () => {
+    for (const tear of [
+      (bytes: Buffer) => bytes.subarray(0, 5_000),
+      (bytes: Buffer) => Buffer.concat([Buffer.alloc(4_096, 7), bytes.subarray(4_096)]),
+      (bytes: Buffer) => Buffer.concat([bytes.subarray(0, 4_096), Buffer.alloc(bytes.length - 4_096, 7)]),
+    ]) {
+      const path = newPath();
+      const store = new SqliteStore(path);
+      store.transact((tx) => {
+        for (let index = 0; index < 200; index += 1) tx.put("cluster", `c${index}`, cluster(`c${index}`));
+      });
+      store.close();
+      writeFileSync(path, tear(readFileSync(path)));
+      expect(() => new SqliteStore(path)).toThrow(DamagedError);
+      expect(problemOfSqlite(path)).toEqual(expect.any(String));
+    }
+  });
+
+  it("gives a copy of one moment", () => {
+    const store = new SqliteStore(newPath());
+    store.transact((tx) => tx.put("cluster", "a", cluster("a")));
+    const copy = newPath();
+    store.copyTo(copy);
+    store.transact((tx) => tx.delete("cluster", "a"));
+    expect(new SqliteStore(copy).get("cluster", "a")?.name).toBe("a");
   });
 });

@@ -93,3 +93,15 @@ export function accessDeniedError(protocol: Protocol, message: string): ApiError
       return new ApiError("AccessDenied", message, { status: 403 });
   }
 }
+
+/** We could not, and it is not the caller's doing. */
+export function internalError(protocol: Protocol, message: string): ApiError {
+  const code = protocol === "restXml" ? "InternalError" : protocol.startsWith("awsJson") ? "ServerException" : "InternalFailure";
+  return new ApiError(code, message, { status: 500 });
+}
+
+/** The disk is full. Nothing was written; the same call works once there is room. Source: ServiceUnavailable of the CommonErrors pages and of S3. */
+export function noRoomError(protocol: Protocol): ApiError {
+  const code = protocol.startsWith("awsJson") ? "ServerException" : "ServiceUnavailable";
+  return new ApiError(code, "The disk that holds the platform's state is full: make room on it, then try again.", { status: 503 });
+}

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { AssertionError, messageOf, type Clock, type Ids, type Logger } from "@gantry/kernel";
-import { accessDeniedError, authenticationError } from "./access-errors.ts";
+import { AssertionError, isDamage, isOutOfRoom, messageOf, type Clock, type Ids, type Logger } from "@gantry/kernel";
+import { accessDeniedError, authenticationError, internalError, noRoomError } from "./access-errors.ts";
 import { ApiError } from "./api-error.ts";
 import { decode, formParameters, hasStreamingInput, requireMembers } from "./decode.ts";
 import { encodeError, encodeOutput, type WireResponse } from "./encode.ts";
@@ -253,6 +253,14 @@ export class Dispatcher {
   #toApiError(thrown: unknown, protocol: Protocol, exchange: Exchange): ApiError {
     if (thrown instanceof ApiError) return thrown;
     if (thrown instanceof SignatureError) return authenticationError(protocol, thrown.failure, thrown.message);
+    if (isOutOfRoom(thrown)) {
+      this.#deps.log.error("The disk is full: make room on it", { requestId: exchange.requestId, reason: messageOf(thrown) });
+      return noRoomError(protocol);
+    }
+    if (isDamage(thrown)) {
+      this.#deps.log.error("What is stored is damaged", { requestId: exchange.requestId, path: exchange.rawPath, reason: messageOf(thrown) });
+      return internalError(protocol, "What was asked for is damaged on the disk and is not served: gantry doctor names it.");
+    }
     const fields = {
       requestId: exchange.requestId,
       path: exchange.rawPath,
@@ -260,8 +268,7 @@ export class Dispatcher {
       stack: thrown instanceof Error ? thrown.stack : undefined,
     };
     this.#deps.log.error(thrown instanceof AssertionError ? "A law of the program does not hold" : "Request failed", fields);
-    const code = protocol === "restXml" ? "InternalError" : protocol.startsWith("awsJson") ? "ServerException" : "InternalFailure";
-    return new ApiError(code, "We encountered an internal error. Please try again.", { status: 500 });
+    return internalError(protocol, "We encountered an internal error. Please try again.");
   }
 }
 

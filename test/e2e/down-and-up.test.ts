@@ -1,10 +1,12 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { ECSClient, ListTasksCommand } from "@aws-sdk/client-ecs";
 import { CloudWatchLogsClient, FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { namingOf } from "@gantry/agent";
 import { bringUpDemo, openDemo } from "./demo.ts";
-import { eventually, get, newInstance, run, type Status } from "./helpers.ts";
+import { eventually, get, newInstance, run, startLoop, type Status } from "./helpers.ts";
 
 const instance = newInstance(23_566);
 let demo: ReturnType<typeof openDemo>;
@@ -18,12 +20,31 @@ afterAll(async () => {
 });
 
 describe("down and up", () => {
-  it("brings back users, files, logs and the running service; purge leaves nothing of ours and touches nothing else", async () => {
-    const { url, name, client, fileshare } = demo;
+  const kept: { users: string; files: readonly number[]; tasks: readonly string[] | undefined } = { users: "", files: [], tasks: undefined };
+  const bytes = "the same bytes ".repeat(10_000);
+
+  /** Users, the files of both places byte for byte, and a service at its wanted count. */
+  async function expectAllBack(): Promise<void> {
+    const { url, fileshare } = demo;
+    await eventually(async () => expect((await get(url, { path: "/user-api/users" })).body).toBe(kept.users));
+    for (const id of kept.files)
+      expect((await get(url, { path: `/user-files/attachment/${id}/get` })).body === bytes, `the bytes of file ${id}`).toBe(true);
+    await eventually(async () => expect((await fileshare())?.runningCount).toBe(2));
+    const { events = [] } = await new CloudWatchLogsClient(demo.client()).send(
+      new FilterLogEventsCommand({ logGroupName: "/ecs/fileshare-app", limit: 1 }),
+    );
+    expect(events).toHaveLength(1);
+    await eventually(async () => expect((await fileshare())?.events?.[0]?.message).toContain("steady state"));
+    expect((await new ECSClient(demo.client()).send(new ListTasksCommand({ cluster: "fileshare" }))).taskArns?.toSorted()).toEqual(kept.tasks);
+    const status: Status = await instance.status();
+    expect(status.loadBalancers).toHaveLength(1);
+  }
+
+  it("brings back users, files, logs and the running service", async () => {
+    const { url, name, client } = demo;
     const ada = { name: "Ada", lastname: "Lovelace", email: "ada@example.org", username: "ada" };
     const json = { method: "POST", headers: { "content-type": "application/json" } };
     expect((await get(url, { ...json, path: "/user-api/user", body: JSON.stringify(ada) })).status).toBe(200);
-    const bytes = "the same bytes ".repeat(10_000);
     const multipart = [
       "--part",
       'Content-Disposition: form-data; name="file"; filename="kept.bin"',
@@ -44,9 +65,28 @@ describe("down and up", () => {
       expect(answer.status, answer.body).toBe(200);
       files.push((JSON.parse(answer.body) as { id: number }).id); // The website's answer.
     }
-    const users = (await get(url, { path: "/user-api/users" })).body;
-    expect(users).toContain("Lovelace");
-    const tasks = (await new ECSClient(client()).send(new ListTasksCommand({ cluster: "fileshare" }))).taskArns?.toSorted();
+    kept.files = files;
+    kept.users = (await get(url, { path: "/user-api/users" })).body;
+    expect(kept.users).toContain("Lovelace");
+    kept.tasks = (await new ECSClient(client()).send(new ListTasksCommand({ cluster: "fileshare" }))).taskArns?.toSorted();
+    await instance.gantry("down");
+    expect(await run("docker", ["ps", "-aq", "--filter", `label=gantry.instance=${name}`])).toBe("");
+    await instance.up("up");
+    await expectAllBack();
+  });
+
+  it("backs up under load without a failed request; purge leaves nothing of ours and touches nothing else; restore brings all back", async () => {
+    const { url, name } = demo;
+    const file = join(mkdtempSync(join(tmpdir(), "gantry-backup-")), "all.tar");
+    const loop = startLoop(url, "/user-api/users");
+    await instance.gantry("backup", file);
+    const { count, failures } = await loop.stop();
+    expect(count).toBeGreaterThan(50);
+    expect(failures, failures.slice(0, 5).join("\n")).toHaveLength(0);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    await expect(instance.gantry("backup", file)).rejects.toThrow(`${file} is there already: choose another name, or remove it.`);
+    await expect(instance.gantry("restore", file)).rejects.toThrow("gantry down --purge");
+
     const foreign = (await run("docker", ["run", "-d", "gantry/pause:1"])).trim();
     const network = (await run("docker", ["network", "create", `foreign-${Date.now()}`])).trim();
     const rules = [
@@ -54,22 +94,6 @@ describe("down and up", () => {
       ["DOCKER-USER", "-d", "203.0.113.8", "-j", "DROP"],
     ];
     for (const rule of rules) await run("iptables", ["-I", ...rule]);
-    await instance.gantry("down");
-
-    expect(await run("docker", ["ps", "-aq", "--filter", `label=gantry.instance=${name}`])).toBe("");
-    await instance.up("up");
-    await eventually(async () => expect((await get(url, { path: "/user-api/users" })).body).toBe(users));
-    for (const id of files)
-      expect((await get(url, { path: `/user-files/attachment/${id}/get` })).body === bytes, `the bytes of file ${id}`).toBe(true);
-    await eventually(async () => expect((await fileshare())?.runningCount).toBe(2));
-    const { events = [] } = await new CloudWatchLogsClient(client()).send(
-      new FilterLogEventsCommand({ logGroupName: "/ecs/fileshare-app", limit: 1 }),
-    );
-    expect(events).toHaveLength(1);
-    await eventually(async () => expect((await fileshare())?.events?.[0]?.message).toContain("steady state"));
-    expect((await new ECSClient(client()).send(new ListTasksCommand({ cluster: "fileshare" }))).taskArns?.toSorted()).toEqual(tasks);
-    const status: Status = await instance.status();
-    expect(status.loadBalancers).toHaveLength(1);
     await instance.gantry("down", "--purge");
     expect(await run("docker", ["ps", "-aq", "--filter", `label=gantry.instance=${name}`])).toBe("");
     expect(await run("docker", ["volume", "ls", "-q", "--filter", `label=gantry.instance=${name}`])).toBe("");
@@ -81,5 +105,14 @@ describe("down and up", () => {
     for (const rule of rules) await run("iptables", ["-D", ...rule]);
     await run("docker", ["rm", "-f", foreign]);
     await run("docker", ["network", "rm", network]);
+
+    const torn = `${file}.torn`;
+    writeFileSync(torn, readFileSync(file).fill(7, 200_000, 200_100));
+    await expect(instance.gantry("restore", torn)).rejects.toThrow(/is damaged/);
+    expect(existsSync(instance.folder)).toBe(false);
+    await instance.gantry("restore", file);
+    await instance.up("up");
+    await expectAllBack();
+    expect(await instance.gantry("doctor")).toContain("ok       stored data: every byte is as it was written");
   });
 });

@@ -58,7 +58,7 @@ export function multipartOperations(deps: S3Deps) {
       context.authorize("s3:GetObject", `arn:aws:s3:::${sourceBucket}/${sourceKey}`);
       const source = findObject(objects, findBucket(store, context, sourceBucket).name, sourceKey);
       const range = parseRange(input.CopySourceRange, source.size);
-      const segment = await objects.writeSegment(ids.hex(32), objects.read(source, range?.start, range?.end));
+      const segment = await objects.writeSegment(ids.hex(32), await objects.read(source, range?.start, range?.end));
       await objects.putPart(upload.id, { number: partNumber(input.PartNumber), segment, etag: segment.md5, modifiedAt: clock.now() });
       return { CopyPartResult: { ETag: `"${segment.md5}"`, LastModified: new Date(clock.now()) } };
     },

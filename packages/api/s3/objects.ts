@@ -63,15 +63,20 @@ export function objectOperations(deps: S3Deps) {
         ChecksumType: Object.keys(meta.checksums).length > 0 ? "FULL_OBJECT" : undefined,
       };
     },
-    GetObject(input, context) {
+    async GetObject(input, context) {
       const bucket = findBucket(store, context, input.Bucket);
       const meta = findObject(objects, bucket.name, input.Key);
       checkReadCondition(input, meta);
       const range = parseRange(input.Range, meta.size);
-      const body = objects.read(meta, range?.start, range?.end).on("error", (thrown) => {
+      const isDamaged = (thrown: unknown): void => {
         if (thrown instanceof DamagedObjectError)
           deps.log.error("An object is damaged and is not served", { bucket: bucket.name, key: meta.key, reason: thrown.message });
+      };
+      const body = await objects.read(meta, range?.start, range?.end).catch((thrown: unknown) => {
+        isDamaged(thrown);
+        throw thrown;
       });
+      body.on("error", isDamaged);
       const answer = { ...presentObject(meta, input), Body: body as never }; // The SDK's body type has mixins that only clients have.
       if (range === undefined) return { ...answer, ContentLength: meta.size };
       return {
@@ -134,7 +139,7 @@ export function objectOperations(deps: S3Deps) {
           "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
           { status: 400 },
         );
-      const segment = await objects.writeSegment(ids.hex(32), objects.read(source));
+      const segment = await objects.writeSegment(ids.hex(32), await objects.read(source));
       const meta: ObjectMeta = {
         ...source,
         key,

@@ -1,0 +1,36 @@
+import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { BlobStore, LogStore, ObjectStore } from "@gantry/content";
+import type { SqliteStore } from "@gantry/state";
+
+/** Files of the state folder that are neither databases nor bytes at rest. */
+export const SMALL_FILES = ["instance.json", "key", "ca.pem", "ca-key.pem", "credentials"] as const;
+
+/** Where a copy of the state is put together: on the state's own disk, so that bytes at rest need no second copy. */
+export const COPY_FOLDER = "backup-copy";
+
+export interface CopiedState {
+  readonly folder: string;
+  readonly store: SqliteStore;
+  readonly logs: LogStore;
+  readonly objects: ObjectStore;
+  readonly blobs: BlobStore;
+}
+
+/**
+ * A copy of the state as of one moment, while everything goes on. Records are copied before the bytes that they name,
+ * and no bytes are removed meanwhile: what the copy names is in the copy. Answers its folder.
+ */
+export async function copyState({ folder, store, logs, objects, blobs }: CopiedState): Promise<string> {
+  const copy = join(folder, COPY_FOLDER);
+  rmSync(copy, { recursive: true, force: true });
+  mkdirSync(copy, { mode: 0o700 });
+  // Nothing is awaited between the databases: they are of one moment.
+  const blobsCopied = blobs.copyTo(join(copy, "registry"));
+  const objectsCopied = objects.copyTo(join(copy, "objects"));
+  store.copyTo(join(copy, "state.db"));
+  logs.copyTo(join(copy, "logs.db"));
+  for (const name of SMALL_FILES) if (existsSync(join(folder, name))) copyFileSync(join(folder, name), join(copy, name));
+  await Promise.all([blobsCopied, objectsCopied]);
+  return copy;
+}

@@ -1,0 +1,36 @@
+import { link, mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+/** Removes files, but not while a copy is being made: what a copied row names must still be there to be copied. */
+export class Removals {
+  #holds = 0;
+  #waiting: string[] = [];
+
+  async remove(paths: readonly string[]): Promise<void> {
+    if (this.#holds > 0) {
+      this.#waiting.push(...paths);
+      return;
+    }
+    for (const path of paths) await rm(path, { force: true });
+  }
+
+  async holdWhile(work: () => Promise<void>): Promise<void> {
+    this.#holds += 1;
+    try {
+      await work();
+    } finally {
+      this.#holds -= 1;
+      if (this.#holds === 0) await this.remove(this.#waiting.splice(0));
+    }
+  }
+}
+
+/** The files of some folders of `from` under `to` as well: the same bytes under a second name. Both are on one disk. */
+export async function linkFiles(from: string, to: string, isWanted: (name: string) => boolean): Promise<void> {
+  await mkdir(to, { recursive: true });
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    if (!isWanted(entry.name)) continue;
+    if (entry.isDirectory()) await linkFiles(join(from, entry.name), join(to, entry.name), () => true);
+    else await link(join(from, entry.name), join(to, entry.name));
+  }
+}

@@ -1,0 +1,66 @@
+import { DatabaseSync } from "node:sqlite";
+import { messageOf } from "./assert.ts";
+
+/** The bytes on the disk are not those that were written. */
+export class DamagedError extends Error {
+  override readonly name: string = "DamagedError";
+}
+
+const SQLITE_FULL = 13;
+const SQLITE_DAMAGE: ReadonlySet<number> = new Set([11, 26]);
+
+/** Whether something failed because the disk, or a quota on it, has no room left. */
+export function isOutOfRoom(thrown: unknown): boolean {
+  if (!(thrown instanceof Error)) return false;
+  const { code, errcode } = thrown as { code?: string; errcode?: number }; // Node's file errors and SQLite's carry these.
+  return code === "ENOSPC" || code === "EDQUOT" || (errcode !== undefined && (errcode & 0xff) === SQLITE_FULL) || isOutOfRoom(thrown.cause);
+}
+
+/** Whether something failed because a file is not what was written. */
+export function isDamage(thrown: unknown): boolean {
+  if (thrown instanceof DamagedError) return true;
+  const { errcode } = (thrown instanceof Error ? thrown : {}) as { errcode?: number }; // As above.
+  return errcode !== undefined && SQLITE_DAMAGE.has(errcode & 0xff);
+}
+
+/** Opens a database of ours: WAL, and synced with every commit, so that what was answered survives a power cut. Errors: DamagedError. */
+export function openSqlite(path: string): DatabaseSync {
+  const database = new DatabaseSync(path);
+  try {
+    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;");
+    return database;
+  } catch (thrown) {
+    database.close();
+    if (!isDamage(thrown)) throw thrown;
+    throw new DamagedError(`The database ${path} is damaged (${messageOf(thrown)}): bring back a backup with "gantry restore".`, { cause: thrown });
+  }
+}
+
+/** All or nothing; what a failure leaves open is rolled back. */
+export function transactSqlite<T>(database: DatabaseSync, work: () => T): T {
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    const answer = work();
+    database.exec("COMMIT");
+    return answer;
+  } catch (thrown) {
+    // Where the disk is full SQLite has rolled back by itself.
+    if (database.isTransaction) database.exec("ROLLBACK");
+    throw thrown;
+  }
+}
+
+/** What SQLite finds wrong with a database file, or undefined where it is whole. Reads all of it. */
+export function problemOfSqlite(path: string): string | undefined {
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path, { readOnly: true });
+    const rows = database.prepare("PRAGMA integrity_check(3)").all() as { integrity_check: string }[]; // SQLite's own answer.
+    const problems = rows.map((row) => row.integrity_check).filter((line) => line !== "ok");
+    return problems.length === 0 ? undefined : problems.join("; ");
+  } catch (thrown) {
+    return messageOf(thrown);
+  } finally {
+    database?.close();
+  }
+}
