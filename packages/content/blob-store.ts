@@ -78,7 +78,9 @@ export class BlobStore {
     await writeFile(this.#uploadPath(id), "");
   }
 
+  /** How much of an upload is here; undefined where there is no such upload. */
   async uploadSize(id: string): Promise<number | undefined> {
+    if (!/^[0-9a-f-]{36}$/.test(id)) return undefined;
     return stat(this.#uploadPath(id)).then(
       (stats) => stats.size,
       () => undefined,

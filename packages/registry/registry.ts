@@ -71,10 +71,11 @@ export class Registry {
   }
 
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? "/", "http://registry");
+    const url = URL.parse(request.url ?? "/", "http://registry");
+    if (url === null) throw new RegistryError(400, "NAME_INVALID", "The address has the wrong form.");
     const principal = this.#authenticate(request);
     if (url.pathname === "/v2/" || url.pathname === "/v2") return sendJson(response, 200, {});
-    const match = /^\/v2\/(.+)\/(blobs\/uploads|blobs|manifests|tags|referrers)\/?([^/]*)$/.exec(decodeURIComponent(url.pathname));
+    const match = /^\/v2\/(.+)\/(blobs\/uploads|blobs|manifests|tags|referrers)\/?([^/]*)$/.exec(decoded(url.pathname));
     if (match === null) throw new RegistryError(404, "NAME_UNKNOWN", "There is nothing at this address.");
     const [, name = "", kind = "", reference = ""] = match;
     const call: Call = {
@@ -314,6 +315,7 @@ export class Registry {
     const last = call.query.get("last");
     const rest = last === null ? all : all.filter((tag) => tag > last);
     const count = Number(call.query.get("n") ?? 1_000);
+    if (!Number.isInteger(count) || count < 0) throw new RegistryError(400, "PAGINATION_NUMBER_INVALID", "n is a number of tags.");
     const some = rest.slice(0, count);
     const more = rest.length > count && some.length > 0;
     sendJson(
@@ -352,6 +354,15 @@ export class Registry {
     const { store } = this.#deps;
     if (reference.startsWith("sha256:")) return store.get("image", `${repository.arn}@${reference}`);
     return store.listBy("image", "repository", repository.arn).find((image) => image.imageTags.includes(reference));
+  }
+}
+
+/** The path in plain letters. Errors: NAME_INVALID. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    throw new RegistryError(400, "NAME_INVALID", "The address has a percent sign that stands for nothing.");
   }
 }
 

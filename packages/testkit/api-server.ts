@@ -15,7 +15,7 @@ export const ACCOUNT = "000000000000";
 export const ROOT = { accessKeyId: "AKIAROOTROOTROOTROOT", secretAccessKey: "root-secret" };
 
 /** The whole API on a free port of this process, on a memory store: what any AWS client can talk to. */
-export async function startApi({ clock = new SystemClock(), log = silentLogger }: { clock?: Clock; log?: Logger } = {}) {
+export async function startApi({ clock = new SystemClock(), log = silentLogger, idleMs }: { clock?: Clock; log?: Logger; idleMs?: number } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "gantry-api-"));
   const store = new MemoryStore();
   const ids = randomIds();
@@ -54,7 +54,7 @@ export async function startApi({ clock = new SystemClock(), log = silentLogger }
     registry: `127.0.0.1:${registryPort}`,
     publicPool: "198.18.9.0/24",
   });
-  const server = newHttpServer((request, response, continueWith) => dispatcher.handle(request, response, continueWith));
+  const server = newHttpServer((request, response, continueWith) => dispatcher.handle(request, response, continueWith), idleMs);
   const port = await listen(server);
   return {
     store,
@@ -69,6 +69,11 @@ export async function startApi({ clock = new SystemClock(), log = silentLogger }
       credentials,
       maxAttempts: 1,
     }),
+    /** How many connections the API has open. */
+    connections: (): Promise<number> =>
+      new Promise((resolve, reject) => {
+        server.getConnections((problem, count) => (problem === null ? resolve(count) : reject(problem)));
+      }),
     close(): void {
       for (const each of [server, registryServer]) {
         each.close();

@@ -3,5 +3,6 @@
  * virtual time with every controller and a node that fakes its containers.
  */
 export * from "./api-server.ts";
+export * from "./raw-request.ts";
 export * from "./simulation/schedule.ts";
 export * from "./world.ts";

@@ -57,6 +57,8 @@ interface Exchange {
   readonly continueWith: () => void;
 }
 
+const LINGER_MS = 2_000;
+
 /** All services behind one port: service → operation → signature → input → permission → handler → answer. */
 export class Dispatcher {
   readonly #deps: DispatcherDeps;
@@ -107,7 +109,12 @@ export class Dispatcher {
       this.#deps.log.debug("Connection lost", { requestId, reason: messageOf(thrown) });
       response.destroy();
     }
-    if (!request.complete) request.resume();
+    if (request.complete) return;
+    // What is still on its way is not wanted: taken for a moment, so that the answer arrives, then cut off.
+    request.resume();
+    this.#deps.clock.after(LINGER_MS, () => {
+      if (!request.complete) request.destroy();
+    });
   }
 
   async #answer(exchange: Exchange): Promise<WireResponse> {
@@ -119,7 +126,8 @@ export class Dispatcher {
       if (!(thrown instanceof SignatureError)) throw thrown;
       claimFailure = thrown;
     }
-    const form = await this.#formOf(exchange);
+    const form = await this.#formOf(exchange).catch((thrown: unknown) => (thrown instanceof ApiError ? thrown : Promise.reject(thrown as Error)));
+    if (form instanceof ApiError) return tooLarge(exchange, form);
     const registered = this.#choose(exchange, claim, form);
     if (registered === undefined) return unknownService(exchange);
     const service = await registered.load();
@@ -341,6 +349,12 @@ function notImplementedCode(protocol: Protocol): string {
     default:
       return "UnsupportedOperationException";
   }
+}
+
+/** A form so large that nobody read which service it is for. */
+function tooLarge(exchange: Exchange, { code, message, status }: ApiError): WireResponse {
+  const body = `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error><RequestId>${exchange.requestId}</RequestId></ErrorResponse>`;
+  return { status: status ?? 413, headers: { "content-type": "text/xml", connection: "close" }, body };
 }
 
 function unknownService(exchange: Exchange): WireResponse {

@@ -4,6 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 const HEADERS_TIMEOUT_MS = 30_000;
 const REQUEST_TIMEOUT_MS = 30 * 60_000;
 const HEADERS_MAX_BYTES = 64 * 1024;
+/** Nothing came or went for so long: the client is let go. Long uploads go on as long as they move. */
+const IDLE_TIMEOUT_MS = 120_000;
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse, continueWith: () => void) => Promise<void>;
 
@@ -11,13 +13,14 @@ export type RequestHandler = (request: IncomingMessage, response: ServerResponse
  * An HTTP server whose handler decides when a client that asked `Expect: 100-continue` may send its body: a refused
  * upload never travels. The handler never rejects.
  */
-export function newHttpServer(handle: RequestHandler): Server {
+export function newHttpServer(handle: RequestHandler, idleTimeoutMs = IDLE_TIMEOUT_MS): Server {
   const server = createServer({
     maxHeaderSize: HEADERS_MAX_BYTES,
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: 75_000,
   });
+  server.setTimeout(idleTimeoutMs);
   server.on("request", (request, response) => void handle(request, response, () => {}));
   server.on("checkContinue", (request, response) => void handle(request, response, () => response.writeContinue()));
   return server;

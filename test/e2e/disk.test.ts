@@ -52,14 +52,19 @@ it.skipIf(!canMount)("a full disk: writes are refused clearly, reads go on, noth
 
   await run("sh", ["-c", `dd if=/dev/zero of=${folder}/filler bs=64k 2>/dev/null; dd if=/dev/zero of=${folder}/filler2 bs=512 2>/dev/null; true`]);
   const full = { message: expect.stringContaining("The disk that holds the platform's state is full: make room on it, then try again.") };
-  const created: string[] = [];
-  let refused: unknown;
   // A few small writes may still fit into what a file has left.
-  for (let index = 0; refused === undefined && index < 500; index += 1)
-    await ecs.send(new CreateClusterCommand({ clusterName: `c${index}` })).then(
-      () => created.push(`c${index}`),
-      (thrown: unknown) => (refused = thrown),
-    );
+  const created: string[] = [];
+  const refused = await (async () => {
+    for (let index = 0; index < 500; index += 1) {
+      try {
+        await ecs.send(new CreateClusterCommand({ clusterName: `c${index}` }));
+        created.push(`c${index}`);
+      } catch (thrown) {
+        return thrown;
+      }
+    }
+    return undefined;
+  })();
   expect(refused).toMatchObject(full);
   await expect(s3.send(new PutObjectCommand({ Bucket: "disk", Key: "during", Body: Buffer.alloc(500_000, 1) }))).rejects.toMatchObject({
     name: "ServiceUnavailable",

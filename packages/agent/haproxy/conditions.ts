@@ -8,17 +8,17 @@ export function renderCondition(condition: BalancerCondition): readonly string[]
     case "path-pattern":
       return condition.values.map((value) => `path ${matcher(value)}`);
     case "http-request-method":
-      return condition.values.map((value) => `method ${value}`);
+      return condition.values.map((value) => `method ${quote(value)}`);
     case "source-ip":
-      return condition.values.map((value) => `src ${value}`);
+      return condition.values.map((value) => `src ${quote(value)}`);
     case "http-header":
       return condition.values.map((value) => `req.fhdr(${condition.header}),lower ${matcher(value.toLowerCase())}`);
     case "query-string":
-      return condition.pairs.map(({ key, value }) =>
-        key === undefined
-          ? `query,lower -m reg (^|&)[^=&]*=?${globSource(value.toLowerCase())}(&|$)`
-          : `url_param(${key}),lower ${matcher(value.toLowerCase())}`,
-      );
+      return condition.pairs.map(({ key, value }) => {
+        if (key !== undefined && /^[A-Za-z0-9_.~-]+$/.test(key)) return `url_param(${key}),lower ${matcher(value.toLowerCase())}`;
+        const source = key === undefined ? "[^=&]*=?" : `${globSource(key.toLowerCase())}=`;
+        return `query,lower -m reg -- ${quote(`(^|&)${source}${globSource(value.toLowerCase())}(&|$)`)}`;
+      });
   }
 }
 
@@ -38,7 +38,14 @@ function globSource(pattern: string): string {
     .replaceAll("?", ".");
 }
 
-/** HAProxy's strong quotes: nothing inside them is special. */
+/**
+ * HAProxy's strong quotes: nothing inside them is special but a line's end, which no quotes keep in. Control characters
+ * are in no request that the proxy lets in, so that whatever stands for them matches as little.
+ */
 export function quote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
+  return `'${withoutControls(text).replaceAll("'", `'\\''`)}'`;
+}
+
+export function withoutControls(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f]/g, "\ufffd");
 }

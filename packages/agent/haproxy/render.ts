@@ -241,7 +241,9 @@ function renderAction(action: BalancerAction, when: string, context: Context): r
       const file = `body_${hash(action.body)}`;
       context.files[file] = action.body;
       if (action.body === "") return [`  http-request return status ${action.statusCode}${only}`];
-      return [`  http-request return status ${action.statusCode} content-type "${action.contentType}" file ${context.options.folder}/${file}${only}`];
+      return [
+        `  http-request return status ${action.statusCode} content-type ${quote(action.contentType)} file ${context.options.folder}/${file}${only}`,
+      ];
     }
     case "forward": {
       const live = action.targets.filter((target) => target.weight > 0 && context.known.has(target.targetGroupArn));
@@ -275,14 +277,23 @@ function redirectLocation(action: Extract<BalancerAction, { type: "redirect" }>)
   };
   const fill = (text: string) =>
     text
-      .replace(/#\{(host|path|query|port|protocol)\}/g, (name) => own[name] ?? name)
-      .replaceAll('"', "%22")
-      .replaceAll(" ", "%20");
+      .split(/(#\{(?:host|path|query|port|protocol)\})/)
+      .map((part) => own[part] ?? literal(part))
+      .join("");
   const protocol = fill(action.protocol.startsWith("#") ? action.protocol : action.protocol.toLowerCase());
   const usual = (action.protocol === "HTTPS" && action.port === "443") || (action.protocol === "HTTP" && action.port === "80");
   const path = action.path.startsWith("/") ? fill(action.path) : `/${fill(action.path)}`;
   const query = action.query === "" ? "" : `?${fill(action.query)}`;
   return `${protocol}://${fill(action.host)}${usual ? "" : `:${fill(action.port)}`}${path}${query}`;
+}
+
+/** Text inside double quotes of a format: what would mean something there is escaped, for the format or for the URL. */
+function literal(text: string): string {
+  return text
+    .replaceAll("%", "%%")
+    .replaceAll("\\", "%%5C")
+    .replaceAll("$", "\\$")
+    .replace(/["\u0000-\u0020\u007f]/g, (character) => `%%${character.charCodeAt(0).toString(16).padStart(2, "0").toUpperCase()}`);
 }
 
 function renderBackend(group: BalancerTargetGroup, context: Context): readonly string[] {
@@ -308,7 +319,7 @@ function renderBackend(group: BalancerTargetGroup, context: Context): readonly s
     ),
     "  option httpchk",
     `  http-check send meth GET uri ${quote(check.path)} ver HTTP/1.1 hdr Host ${hash(group.arn)} hdr User-Agent ELB-HealthChecker/2.0 hdr Connection close`,
-    `  http-check expect status ${check.matcher.replaceAll(" ", "")}`,
+    `  http-check expect status ${check.matcher.replace(/[^0-9,-]/g, "")}`,
     `  timeout check ${check.timeoutSeconds}s`,
     `  default-server inter ${check.intervalSeconds}s downinter ${Math.min(1, check.intervalSeconds)}s rise ${check.healthyThreshold} fall ${check.unhealthyThreshold} weight 100${group.slowStartSeconds > 0 ? ` slowstart ${group.slowStartSeconds}s` : ""}`,
     ...group.targets

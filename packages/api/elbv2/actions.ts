@@ -5,6 +5,8 @@ import { ApiError } from "@gantry/wire";
 /** Seven days. */
 const STICKY_SECONDS_MAX = 604_800;
 const WEIGHT_MAX = 999;
+/** Source: API_FixedResponseActionConfig. */
+const CONTENT_TYPES: readonly string[] = ["text/plain", "text/css", "text/html", "application/javascript", "application/json"];
 
 /** Actions as they are kept. Errors: ValidationError, TargetGroupNotFound, InvalidConfigurationRequest. */
 export function toActions(reader: Reader, given: readonly elb.Action[] | undefined): readonly ActionRecord[] {
@@ -40,11 +42,16 @@ function toAction(reader: Reader, action: elb.Action): ActionRecord {
         StatusCode,
       } = action.RedirectConfig ?? {};
       if (StatusCode !== "HTTP_301" && StatusCode !== "HTTP_302") throw validation("A redirect action needs the status code HTTP_301 or HTTP_302");
+      if (!/^(HTTPS?|#\{protocol\})$/.test(Protocol)) throw validation(`Protocol '${Protocol}' must be one of '[HTTP, HTTPS, #{protocol}]'`);
+      if (!/^([1-9]\d{0,4}|#\{port\})$/.test(Port)) throw validation(`Port '${Port}' must be from 1 to 65535, or #{port}`);
+      for (const part of [Host, Path, Query].filter((text) => text !== ""))
+        if (!TEXT_VALUE.test(part)) throw validation(`Redirect value '${part}' contains a character that is not valid`);
       return { type: "redirect", statusCode: StatusCode, protocol: Protocol, host: Host, port: Port, path: Path, query: Query };
     }
     case "fixed-response": {
       const { StatusCode = "", ContentType = "text/plain", MessageBody = "" } = action.FixedResponseConfig ?? {};
       if (!/^[245]\d\d$/.test(StatusCode)) throw validation(`The status code '${StatusCode}' of a fixed-response action must be 2XX, 4XX or 5XX`);
+      if (!CONTENT_TYPES.includes(ContentType)) throw validation(`Content type '${ContentType}' must be one of '[${CONTENT_TYPES.join(", ")}]'`);
       if (MessageBody.length > 1024) throw validation("The message body of a fixed-response action may have 1024 characters at most");
       return { type: "fixed-response", statusCode: StatusCode, contentType: ContentType, body: MessageBody };
     }
@@ -91,6 +98,16 @@ export function presentActions(actions: readonly ActionRecord[]): elb.Action[] {
 }
 
 const VALUES_MAX = 5;
+/** Source: API_RuleCondition, API_HostHeaderConditionConfig and its siblings, API_PathPatternConditionConfig. */
+const HOST_VALUE = /^[A-Za-z0-9.*?_-]{1,128}$/;
+const PATH_VALUE = /^[A-Za-z0-9_\-.$/~"'@:+&*?%,;=()!#]{1,128}$/;
+const METHOD_VALUE = /^[A-Z_-]{1,40}$/;
+const CIDR_VALUE = /^(?:\d{1,3}\.){3}\d{1,3}\/\d{1,2}$|^[0-9A-Fa-f:.]{2,45}\/\d{1,3}$/;
+const TEXT_VALUE = /^[\u0020-\u007e]{1,128}$/;
+
+function checkValue(value: string, allowed: RegExp): void {
+  if (!allowed.test(value)) throw validation(`Condition value '${value}' contains a character that is not valid`);
+}
 
 /** Conditions as they are kept. Source: API_RuleCondition. */
 export function toConditions(given: readonly elb.RuleCondition[] | undefined): readonly RuleConditionRecord[] {
@@ -106,29 +123,33 @@ export function toConditions(given: readonly elb.RuleCondition[] | undefined): r
 
 function toCondition(condition: elb.RuleCondition): RuleConditionRecord {
   if ((condition.RegexValues ?? []).length > 0) throw validation("Gantry does not support RegexValues yet: use Values.");
-  const values = (own: readonly string[] | undefined) => {
+  const values = (own: readonly string[] | undefined, allowed: RegExp) => {
     const all = own ?? condition.Values ?? [];
     if (all.length === 0) throw validation("A condition value must be specified");
+    for (const value of all) checkValue(value, allowed);
     return all;
   };
   switch (condition.Field) {
     case "host-header":
-      return { field: "host-header", values: values(condition.HostHeaderConfig?.Values) };
+      return { field: "host-header", values: values(condition.HostHeaderConfig?.Values, HOST_VALUE) };
     case "path-pattern":
-      return { field: "path-pattern", values: values(condition.PathPatternConfig?.Values) };
+      return { field: "path-pattern", values: values(condition.PathPatternConfig?.Values, PATH_VALUE) };
     case "http-request-method":
-      return { field: "http-request-method", values: values(condition.HttpRequestMethodConfig?.Values) };
+      return { field: "http-request-method", values: values(condition.HttpRequestMethodConfig?.Values, METHOD_VALUE) };
     case "source-ip":
-      return { field: "source-ip", values: values(condition.SourceIpConfig?.Values) };
+      return { field: "source-ip", values: values(condition.SourceIpConfig?.Values, CIDR_VALUE) };
     case "http-header": {
       const header = condition.HttpHeaderConfig?.HttpHeaderName ?? "";
       if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}$/.test(header)) throw validation(`'${header}' is not a valid header name`);
-      return { field: "http-header", header, values: values(condition.HttpHeaderConfig?.Values) };
+      return { field: "http-header", header, values: values(condition.HttpHeaderConfig?.Values, TEXT_VALUE) };
     }
     case "query-string":
       return {
         field: "query-string",
-        pairs: (condition.QueryStringConfig?.Values ?? []).map((pair) => ({ key: pair.Key, value: pair.Value ?? "" })),
+        pairs: (condition.QueryStringConfig?.Values ?? []).map(({ Key: key, Value: value = "" }) => {
+          for (const text of key === undefined ? [value] : [key, value]) checkValue(text, TEXT_VALUE);
+          return { key, value };
+        }),
       };
     default:
       throw validation(

@@ -1,0 +1,82 @@
+import { connect, type Socket } from "node:net";
+import { amzDateOf, hmac, sha256Hex, signingKey } from "@gantry/wire/sigv4";
+import { ROOT } from "./api-server.ts";
+
+/** A request as bytes go, signed for real: what no well-behaved client would send. */
+export interface RawRequest {
+  readonly service: string;
+  readonly method?: string;
+  /** Path and query, as they are to be sent. */
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  /** What the payload is said to be; its hash where it is left out. */
+  readonly payload?: string;
+}
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
+/** Sends it with the root user's signature and reads the whole answer. */
+export async function sendRaw(endpoint: string, request: RawRequest, now: number): Promise<RawAnswer> {
+  const { service, method = "POST", path = "/", body = "" } = request;
+  const url = new URL(endpoint);
+  const payload = request.payload ?? sha256Hex(body);
+  const scope = { date: amzDateOf(now).slice(0, 8), region: "eu-south-1", service };
+  const headers: Record<string, string> = { ...request.headers, host: url.host, "x-amz-date": amzDateOf(now), "x-amz-content-sha256": payload };
+  const names = Object.keys(headers)
+    .map((name) => name.toLowerCase())
+    .toSorted();
+  const [rawPath = "/", rawQuery = ""] = path.split(/\?(.*)/s);
+  // S3 signs the path as it is; the others sign it encoded once more, and none of these has anything to encode.
+  const canonical = [
+    method,
+    rawPath,
+    rawQuery.split("&").toSorted().join("&"),
+    ...names.map((name) => `${name}:${(headers[name] ?? "").trim().replace(/\s+/g, " ")}`),
+    "",
+    names.join(";"),
+    payload,
+  ].join("\n");
+  const credential = `${scope.date}/${scope.region}/${service}/aws4_request`;
+  const toSign = ["AWS4-HMAC-SHA256", amzDateOf(now), credential, sha256Hex(canonical)].join("\n");
+  const signature = hmac(signingKey(ROOT.secretAccessKey, scope), toSign).toString("hex");
+  const authorization = `AWS4-HMAC-SHA256 Credential=${ROOT.accessKeyId}/${credential}, SignedHeaders=${names.join(";")}, Signature=${signature}`;
+  const { host: _, ...sent } = headers;
+  const response = await fetch(`${endpoint}${path}`, {
+    method,
+    headers: { ...sent, authorization },
+    ...(method === "GET" ? {} : { body: Buffer.from(body) }),
+  });
+  return { status: response.status, headers: response.headers, text: await response.text() };
+}
+
+/** Bytes on a connection of their own, and all that comes back until it ends or the deadline passes. */
+export function sendBytes(port: number, bytes: readonly (string | Uint8Array)[], options: { end?: boolean; deadlineMs: number }): Promise<string> {
+  return new Promise((resolve) => {
+    const socket: Socket = connect(port, "127.0.0.1");
+    let answer = "";
+    const finish = (): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(options.deadlineMs, finish);
+    socket.on("data", (chunk: Buffer) => (answer += chunk.toString("latin1")));
+    socket.on("close", finish);
+    socket.on("error", finish);
+    socket.on("connect", () => {
+      const write = (index: number): void => {
+        const part = bytes[index];
+        if (part === undefined) {
+          if (options.end === true) socket.end();
+          return;
+        }
+        socket.write(part, () => write(index + 1));
+      };
+      write(0);
+    });
+  });
+}
