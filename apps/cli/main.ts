@@ -13,7 +13,8 @@ import { printStatus } from "./status.ts";
 const USAGE = `gantry: a managed container platform that you own
 
   gantry demo              set up everything and run the example website
-  gantry up                start the platform            [--port N]
+  gantry up                start the platform            [--port N] [--allow-host-access, --no-host-access: whether
+                           task definitions may ask for privileged containers and the host's folders and processes]
   gantry down              stop it and keep its data     [--purge: and remove all of it]
   gantry status            what runs, and where          [--json]
   gantry logs [PART]       what control-plane, agent and proxy say   [--follow] [--lines N]
@@ -28,7 +29,7 @@ const USAGE = `gantry: a managed container platform that you own
   Everywhere: --state-dir DIR (else $GANTRY_HOME, else ~/.gantry)
 `;
 
-const OPTIONS = new Set(["port", "state-dir", "lines", "json", "purge", "follow", "soak"]);
+const OPTIONS = new Set(["port", "state-dir", "lines", "json", "purge", "follow", "soak", "allow-host-access", "no-host-access"]);
 
 // The command line: reads the arguments, runs one command, turns what was thrown into one sentence.
 const clock = new SystemClock();
@@ -48,7 +49,7 @@ async function main(parameters: readonly string[]): Promise<number> {
   const json = options.has("json");
   switch (command) {
     case "up": {
-      const settings = await bringUp({ clock, progress }, folder, portOf(options));
+      const settings = await bringUp({ clock, progress }, folder, portOf(options), hostAccessOf(options));
       process.stdout.write(`Gantry is up at http://127.0.0.1:${settings.port}. Point the AWS CLI at it: eval "$(./gantry env)"\n`);
       return 0;
     }
@@ -108,6 +109,13 @@ function parse(parameters: readonly string[]): { command: string; words: readonl
   }
   const [command = "help", ...rest] = words;
   return { command, words: rest, options };
+}
+
+function hostAccessOf(options: ReadonlyMap<string, string>): { allowHostAccess?: boolean } {
+  if (options.has("allow-host-access") && options.has("no-host-access"))
+    throw new UserError("Say --allow-host-access or --no-host-access, not both.");
+  if (options.has("allow-host-access")) return { allowHostAccess: true };
+  return options.has("no-host-access") ? { allowHostAccess: false } : {};
 }
 
 function wordOf(words: readonly string[], usage: string): string {

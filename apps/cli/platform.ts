@@ -33,9 +33,22 @@ export function presentInstance(folder: string): InstanceSettings {
 }
 
 /** Brings the platform of a state folder up; what runs already is left as it is. */
-export async function bringUp(deps: PlatformDeps, folder: string, port: number | undefined): Promise<InstanceSettings> {
+export async function bringUp(
+  deps: PlatformDeps,
+  folder: string,
+  port: number | undefined,
+  given: { allowHostAccess?: boolean } = {},
+): Promise<InstanceSettings> {
   await ensureDocker(deps);
-  const settings = ensureInstance(folder, port);
+  const before = readInstance(folder);
+  if (
+    given.allowHostAccess !== undefined &&
+    before?.allowHostAccess !== given.allowHostAccess &&
+    before !== undefined &&
+    (await healthOf(before)) !== undefined
+  )
+    throw new UserError('Gantry runs already and reads this when it starts: "gantry down" first, then "gantry up" with the option.');
+  const settings = ensureInstance(folder, port, given);
   const running = await whoAnswers(settings.port);
   if (running !== undefined && running.instance !== settings.instance)
     throw new UserError(
@@ -231,7 +244,7 @@ function agentParameters(
     "--security-opt",
     "apparmor=unconfined",
     "-v",
-    "/var/run/docker.sock:/var/run/docker.sock",
+    `${engineSocket()}:/var/run/docker.sock`,
     "-v",
     "/sys/fs/cgroup:/sys/fs/cgroup:rw",
     "-v",
@@ -245,6 +258,12 @@ function agentParameters(
     ...Object.entries(environment).flatMap(([variable, value]) => ["-e", `${variable}=${value}`]),
     image,
   ];
+}
+
+/** The engine's socket on its own machine: where DOCKER_HOST says, as for the docker command. */
+function engineSocket(): string {
+  const host = process.env["DOCKER_HOST"] ?? "";
+  return host.startsWith("unix://") ? host.slice("unix://".length) : "/var/run/docker.sock";
 }
 
 async function stopControlPlane(deps: PlatformDeps, settings: InstanceSettings): Promise<void> {

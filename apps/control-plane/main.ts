@@ -70,6 +70,7 @@ registerServices(dispatcher, {
   objects,
   registry: registryAddress,
   publicPool: settings.publicPool,
+  allowHostAccess: settings.allowHostAccess,
 });
 const registry = new Registry({ store, blobs, clock, ids, vault, log, policy });
 

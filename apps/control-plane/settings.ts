@@ -15,6 +15,8 @@ export interface InstanceSettings {
   readonly agentToken: string;
   /** The /24 that public addresses come from. */
   readonly publicPool: string;
+  /** Whether task definitions may ask for the node itself; the operator's to say, and off where nothing was said. */
+  readonly allowHostAccess: boolean;
 }
 
 const PORT_DEFAULT = 4566;
@@ -34,21 +36,26 @@ export function stateFolder(given: string | undefined): string {
 export function readInstance(folder: string): InstanceSettings | undefined {
   const path = join(folder, "instance.json");
   if (!existsSync(path)) return undefined;
-  return { ...(JSON.parse(readFileSync(path, "utf8")) as InstanceSettings), folder }; // We wrote it.
+  return { ...NOT_SAID, ...(JSON.parse(readFileSync(path, "utf8")) as InstanceSettings), folder }; // We wrote it.
 }
 
-/** Reads the instance, or makes it: names and ports are chosen once and kept. A given port replaces the kept ones. */
-export function ensureInstance(folder: string, port: number | undefined): InstanceSettings {
+/** What a folder of an earlier version does not say. */
+const NOT_SAID = { allowHostAccess: false };
+
+/** Reads the instance, or makes it: names and ports are chosen once and kept. What is given replaces what was kept. */
+export function ensureInstance(folder: string, port: number | undefined, given: { allowHostAccess?: boolean } = {}): InstanceSettings {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const known = readInstance(folder);
-  if (known !== undefined && (port === undefined || port === known.port)) return known;
+  const allowHostAccess = given.allowHostAccess ?? known?.allowHostAccess ?? false;
+  if (known !== undefined && (port === undefined || port === known.port) && allowHostAccess === known.allowHostAccess) return known;
   const hash = createHash("sha256").update(folder).digest();
   const settings: InstanceSettings = {
     folder,
     instance: known?.instance ?? (folder === join(homedir(), ".gantry") ? "default" : hash.toString("hex").slice(0, 8)),
-    ...portsOf(port),
+    ...portsOf(port ?? known?.port),
     account: ACCOUNT,
     agentToken: known?.agentToken ?? randomBytes(32).toString("hex"),
+    allowHostAccess,
     publicPool: known?.publicPool ?? `198.18.${folder === join(homedir(), ".gantry") ? 1 : 2 + ((hash[0] ?? 0) % 250)}.0/24`,
   };
   writeFileSync(join(folder, "instance.json"), `${JSON.stringify({ ...settings, folder: undefined }, null, 2)}\n`, { mode: 0o600 });

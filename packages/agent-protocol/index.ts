@@ -34,7 +34,10 @@ export interface ContainerAssignment {
   /** Hard limit of this container, in MiB. */
   readonly memoryMiB: number | undefined;
   readonly memoryReservationMiB: number | undefined;
-  readonly mounts: readonly { readonly path: string; readonly containerPath: string; readonly readOnly: boolean }[];
+  /** Paths are within the data volume, or the node's own where `ofHost` says so. */
+  readonly mounts: readonly { readonly path: string; readonly containerPath: string; readonly readOnly: boolean; readonly ofHost: boolean }[];
+  readonly privileged: boolean;
+  readonly pidHost: boolean;
   readonly dependsOn: readonly { readonly containerName: string; readonly condition: "START" | "COMPLETE" | "SUCCESS" | "HEALTHY" }[];
   readonly healthCheck:
     | {

@@ -302,7 +302,8 @@ export class Agent {
         const current = this.#cache.wanted.get(`vpc/${vpc.vpcId}`);
         return current?.kind === "vpc" ? current : vpc;
       },
-      pods: () => this.#podAssignments(),
+      // Whoever asks in this VPC is told of this VPC's tasks alone.
+      pods: () => this.#podAssignments().filter((pod) => pod.interface.vpcId === vpc.vpcId),
       router,
       settings: this.#cache.settings,
     });

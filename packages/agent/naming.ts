@@ -61,6 +61,7 @@ export function pauseSpec(naming: Naming): ContainerSpec {
     pseudoTerminal: false,
     network: "none",
     pidHost: false,
+    privileged: false,
     dns: undefined,
     extraHosts: [],
     binds: [],

@@ -15,7 +15,12 @@ export const ACCOUNT = "000000000000";
 export const ROOT = { accessKeyId: "AKIAROOTROOTROOTROOT", secretAccessKey: "root-secret" };
 
 /** The whole API on a free port of this process, on a memory store: what any AWS client can talk to. */
-export async function startApi({ clock = new SystemClock(), log = silentLogger, idleMs }: { clock?: Clock; log?: Logger; idleMs?: number } = {}) {
+export async function startApi({
+  clock = new SystemClock(),
+  log = silentLogger,
+  idleMs,
+  allowHostAccess = false,
+}: { clock?: Clock; log?: Logger; idleMs?: number; allowHostAccess?: boolean } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "gantry-api-"));
   const store = new MemoryStore();
   const ids = randomIds();
@@ -53,6 +58,7 @@ export async function startApi({ clock = new SystemClock(), log = silentLogger, 
     authority,
     registry: `127.0.0.1:${registryPort}`,
     publicPool: "198.18.9.0/24",
+    allowHostAccess,
   });
   const server = newHttpServer((request, response, continueWith) => dispatcher.handle(request, response, continueWith), idleMs);
   const port = await listen(server);

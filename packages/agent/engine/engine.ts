@@ -31,6 +31,7 @@ export interface ContainerSpec {
   /** `none`, `host`, or `container:ID`. */
   readonly network: string;
   readonly pidHost: boolean;
+  readonly privileged: boolean;
   readonly dns: { readonly servers: readonly string[]; readonly search: readonly string[] } | undefined;
   readonly extraHosts: readonly string[];
   readonly binds: readonly string[];

@@ -33,10 +33,16 @@ export function containerSpec(
     interactive: container.interactive,
     pseudoTerminal: container.pseudoTerminal,
     network: `container:${naming.pause(pod.interface.id)}`,
-    pidHost: false,
+    pidHost: container.pidHost,
+    privileged: container.privileged,
     dns: undefined,
     extraHosts: [],
-    binds: [...container.mounts.map((mount) => `${dataPath}/${mount.path}:${mount.containerPath}${mount.readOnly ? ":ro" : ""}`), ...trust],
+    binds: [
+      ...container.mounts.map(
+        (mount) => `${mount.ofHost ? mount.path : `${dataPath}/${mount.path}`}:${mount.containerPath}${mount.readOnly ? ":ro" : ""}`,
+      ),
+      ...trust,
+    ],
     cpuShares: Math.max(2, container.cpuShares),
     memoryMiB: container.memoryMiB ?? (cgroupParent === undefined ? pod.memoryMiB : undefined),
     memoryReservationMiB: container.memoryReservationMiB,

@@ -7,6 +7,8 @@ export interface ApiDeps {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly vault: Vault;
+  /** Whether task definitions may ask for the node itself: privileged containers, its folders, its processes. */
+  readonly allowHostAccess: boolean;
 }
 
 /** Account and region of a call. */

@@ -1,6 +1,7 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import type { ContainerSpec, TaskDefinitionRecord, VolumeSpec } from "@gantry/state";
 import { ApiError } from "@gantry/wire";
+import type { ApiDeps } from "../common/api-deps.ts";
 import { refuseMembers } from "../common/refuse.ts";
 
 type Spec = TaskDefinitionRecord["spec"];
@@ -22,14 +23,10 @@ const STOP_TIMEOUT_SECONDS = 30;
 const FARGATE_LOG_DRIVERS = ["awslogs", "splunk", "awsfirelens"];
 
 /** A registration as a spec with every choice made. Errors: ClientException, in AWS's words where they are known. */
-export function toTaskDefinitionSpec(input: ecs.RegisterTaskDefinitionRequest): Spec {
+export function toTaskDefinitionSpec(input: ecs.RegisterTaskDefinitionRequest, { allowHostAccess }: Pick<ApiDeps, "allowHostAccess">): Spec {
   if (!/^[A-Za-z0-9_-]{1,255}$/.test(input.family ?? ""))
     throw refused("Invalid family name. Up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.");
-  refuseMembers(
-    input,
-    ["placementConstraints", "pidMode", "ipcMode", "proxyConfiguration", "inferenceAccelerators", "enableFaultInjection"],
-    "ClientException",
-  );
+  refuseMembers(input, ["placementConstraints", "ipcMode", "proxyConfiguration", "inferenceAccelerators", "enableFaultInjection"], "ClientException");
   const compatibilities = (input.requiresCompatibilities ?? []).map(toCompatibility);
   const isFargate = compatibilities.includes("FARGATE");
   if (isFargate && input.networkMode !== "awsvpc") throw refused("Fargate only supports network mode ‘awsvpc’.");
@@ -40,6 +37,7 @@ export function toTaskDefinitionSpec(input: ecs.RegisterTaskDefinitionRequest): 
   const definitions = input.containerDefinitions ?? [];
   if (definitions.length === 0) throw refused("Container definitions should not be null or empty.");
   if (definitions.length > CONTAINERS_MAX) throw refused(`Too many container definitions: at most ${CONTAINERS_MAX} are allowed.`);
+  checkHostAccess(input, { isFargate, allowHostAccess });
   const volumes = (input.volumes ?? []).map(toVolumeSpec);
   const containers = definitions.map((definition) => toContainerSpec(definition, isFargate));
   const cpu = parseCpu(input.cpu);
@@ -55,6 +53,7 @@ export function toTaskDefinitionSpec(input: ecs.RegisterTaskDefinitionRequest): 
     containers,
     volumes,
     networkMode: "awsvpc",
+    pidMode: input.pidMode === "host" ? "host" : undefined,
     requiresCompatibilities: compatibilities,
     cpu,
     memoryMiB,
@@ -66,6 +65,35 @@ export function toTaskDefinitionSpec(input: ecs.RegisterTaskDefinitionRequest): 
     },
     ephemeralStorageGiB: input.ephemeralStorage?.sizeInGiB,
   };
+}
+
+/** Docker's own set: what every container has. Source: moby, oci/caps/defaults.go. */
+const USUAL_CAPABILITIES = [
+  ...["CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP", "SETPCAP"],
+  ...["NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE", "SYS_PTRACE"],
+];
+
+/** What would let a container out of its walls: never on Fargate, as on AWS; elsewhere where the operator says so. */
+function checkHostAccess(input: ecs.RegisterTaskDefinitionRequest, options: { isFargate: boolean; allowHostAccess: boolean }): void {
+  const { isFargate, allowHostAccess } = options;
+  if (input.pidMode !== undefined && input.pidMode !== "host") throw refused(`Gantry does not support pidMode ${input.pidMode} yet: leave it out.`);
+  const containers = input.containerDefinitions ?? [];
+  const asked = [
+    input.pidMode === "host" ? "pidMode host" : "",
+    (input.volumes ?? []).some((volume) => (volume.host?.sourcePath ?? "") !== "") ? "host.sourcePath" : "",
+    containers.some((container) => container.privileged === true) ? "privileged" : "",
+    containers.some((container) => (container.linuxParameters?.capabilities?.add ?? []).some((name) => !USUAL_CAPABILITIES.includes(name)))
+      ? "linuxParameters.capabilities.add"
+      : "",
+  ].filter((what) => what !== "");
+  const [first] = asked;
+  if (first === undefined) return;
+  if (isFargate && first === "host.sourcePath") throw refused("host.sourcePath should not be set for volumes in Fargate.");
+  if (isFargate && first !== "linuxParameters.capabilities.add") throw refused(`Fargate does not support ${first}.`);
+  if (!isFargate && !allowHostAccess)
+    throw refused(
+      `${asked.join(", ")} would give tasks the host itself, which this Gantry does not allow: start it with "gantry up --allow-host-access".`,
+    );
 }
 
 function toCompatibility(value: string): "FARGATE" | "EC2" {
@@ -95,7 +123,6 @@ function toContainerSpec(definition: ecs.ContainerDefinition, isFargate: boolean
       "credentialSpecs",
       "restartPolicy",
       "disableNetworking",
-      "privileged",
     ],
     "ClientException",
   );
@@ -144,6 +171,7 @@ function toContainerSpec(definition: ecs.ContainerDefinition, isFargate: boolean
     })),
     systemControls: (definition.systemControls ?? []).map((control) => ({ namespace: control.namespace ?? "", value: control.value ?? "" })),
     dockerLabels: definition.dockerLabels ?? {},
+    privileged: definition.privileged ?? false,
   };
 }
 
@@ -212,10 +240,10 @@ function toVolumeSpec(volume: ecs.Volume): VolumeSpec {
     ["dockerVolumeConfiguration", "fsxWindowsFileServerVolumeConfiguration", "configuredAtLaunch", "s3filesVolumeConfiguration"],
     "ClientException",
   );
-  if (volume.host?.sourcePath !== undefined)
-    throw refused("Gantry does not mount folders of the host into tasks (host.sourcePath): use an EFS volume, or leave sourcePath out.");
+  const hostPath = volume.host?.sourcePath || undefined;
   const efs = volume.efsVolumeConfiguration;
-  if (efs === undefined) return { name: volume.name ?? "", efs: undefined };
+  if (efs === undefined) return { name: volume.name ?? "", hostPath, efs: undefined };
+  if (hostPath !== undefined) throw refused("Only one volume type should be specified.");
   const accessPointId = efs.authorizationConfig?.accessPointId;
   const transitEncryption = efs.transitEncryption === "ENABLED";
   const rootDirectory = efs.rootDirectory || "/";
@@ -225,6 +253,7 @@ function toVolumeSpec(volume: ecs.Volume): VolumeSpec {
     throw refused("EFS transit encryption must be enabled when an access point or IAM authorization is used.");
   return {
     name: volume.name ?? "",
+    hostPath,
     efs: { fileSystemId: efs.fileSystemId ?? "", rootDirectory, accessPointId, transitEncryption, iam: efs.authorizationConfig?.iam === "ENABLED" },
   };
 }

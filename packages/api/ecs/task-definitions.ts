@@ -13,7 +13,7 @@ export function taskDefinitionOperations(deps: ApiDeps) {
   const { store, clock } = deps;
   return {
     RegisterTaskDefinition(input, context) {
-      const spec = toTaskDefinitionSpec(input);
+      const spec = toTaskDefinitionSpec(input, deps);
       for (const role of [spec.taskRoleArn, spec.executionRoleArn]) if (role !== undefined) checkPassRole(role, context);
       const family = input.family ?? "";
       const record = store.transact((tx) => {

@@ -121,6 +121,8 @@ function containerAssignment(
     memoryMiB: override?.memoryMiB ?? container.memoryMiB,
     memoryReservationMiB: override?.memoryReservationMiB ?? container.memoryReservationMiB,
     mounts: mountsOf(reader, definition, container, id),
+    privileged: container.privileged,
+    pidHost: definition.spec.pidMode === "host",
     dependsOn: container.dependsOn,
     healthCheck: container.healthCheck,
     startTimeoutSeconds: container.startTimeoutSeconds,
@@ -198,10 +200,15 @@ function mountsOf(reader: Reader, definition: TaskDefinitionRecord, container: C
     })),
   );
   return [...container.mountPoints, ...inherited].map((mount) => ({
-    path: volumePath(reader, definition, mount.sourceVolume, taskId),
+    path: hostPathOf(definition, mount.sourceVolume) ?? volumePath(reader, definition, mount.sourceVolume, taskId),
+    ofHost: hostPathOf(definition, mount.sourceVolume) !== undefined,
     containerPath: mount.containerPath,
     readOnly: mount.readOnly,
   }));
+}
+
+function hostPathOf(definition: TaskDefinitionRecord, name: string): string | undefined {
+  return definition.spec.volumes.find((volume) => volume.name === name)?.hostPath;
 }
 
 /** Folder of the node's data volume behind a task's volume: of the file system, its access point, or the task's own. */
@@ -218,7 +225,8 @@ function safePath(path: string): string {
 }
 
 function folderAssignments(reader: Reader, definition: TaskDefinitionRecord, taskId: string): readonly FolderAssignment[] {
-  return definition.spec.volumes.map((volume) => {
+  const kept = definition.spec.volumes.filter((volume) => volume.hostPath === undefined);
+  return kept.map((volume) => {
     const creation = reader.get("accessPoint", volume.efs?.accessPointId ?? "")?.rootDirectory.creation;
     return {
       path: volumePath(reader, definition, volume.name, taskId),
@@ -261,7 +269,9 @@ export function databaseAssignment(reader: Reader, deps: AssignmentDeps, databas
         cpuShares: 1024,
         memoryMiB: undefined,
         memoryReservationMiB: undefined,
-        mounts: [{ path, containerPath: "/var/lib/mysql", readOnly: false }],
+        mounts: [{ path, ofHost: false, containerPath: "/var/lib/mysql", readOnly: false }],
+        privileged: false,
+        pidHost: false,
         dependsOn: [],
         healthCheck: {
           command: [

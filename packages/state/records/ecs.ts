@@ -60,10 +60,14 @@ export interface ContainerSpec {
   readonly ulimits: readonly { readonly name: string; readonly softLimit: number; readonly hardLimit: number }[];
   readonly systemControls: readonly { readonly namespace: string; readonly value: string }[];
   readonly dockerLabels: Readonly<Record<string, string>>;
+  /** Only where the operator allows access to the host. */
+  readonly privileged: boolean;
 }
 
 export interface VolumeSpec {
   readonly name: string;
+  /** A folder of the node itself; only where the operator allows it. */
+  readonly hostPath: string | undefined;
   readonly efs:
     | {
         readonly fileSystemId: string;
@@ -84,6 +88,8 @@ export interface TaskDefinitionRecord extends Placed {
     readonly containers: readonly ContainerSpec[];
     readonly volumes: readonly VolumeSpec[];
     readonly networkMode: "awsvpc";
+    /** The node's own processes; only where the operator allows it. */
+    readonly pidMode: "host" | undefined;
     readonly requiresCompatibilities: readonly ("FARGATE" | "EC2")[];
     readonly cpu: number | undefined;
     readonly memoryMiB: number | undefined;

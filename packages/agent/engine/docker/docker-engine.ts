@@ -270,6 +270,7 @@ function createBody(spec: ContainerSpec): object {
           },
     HostConfig: {
       NetworkMode: spec.network,
+      Privileged: spec.privileged,
       PidMode: spec.pidHost ? "host" : "",
       Dns: spec.dns?.servers,
       DnsSearch: spec.dns?.search,
