@@ -6,13 +6,16 @@ import { bringUp, takeDown } from "@gantry/cli/platform";
 import { Progress } from "@gantry/cli/progress";
 import { UserError } from "@gantry/cli/run";
 import { messageOf, SystemClock } from "@gantry/kernel";
+import { adopt } from "./adopt.ts";
+import { churn, replacement } from "./churn.ts";
 import { describeTasks } from "./describe-tasks.ts";
 import { loadBalancer } from "./load-balancer.ts";
+import { manyServices } from "./many-services.ts";
 import { isMet, ratioOf, type Answer, type Question } from "./question.ts";
 import { runTask } from "./run-task.ts";
 import { start } from "./start.ts";
 
-const QUESTIONS: readonly Question[] = [runTask, describeTasks, start, loadBalancer];
+const QUESTIONS: readonly Question[] = [runTask, describeTasks, start, loadBalancer, churn, replacement, adopt, manyServices];
 const REGION = "eu-south-1";
 const PORT = 14_566;
 

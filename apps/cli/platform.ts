@@ -11,6 +11,8 @@ import type { Progress } from "./progress.ts";
 import { run, succeeds, UserError } from "./run.ts";
 
 export const PROJECT = resolve(import.meta.dirname, "../..");
+/** A small nursery: a burst leaves a quarter less memory behind, and takes no longer (bench many-services). */
+export const RUNTIME_FLAGS: readonly string[] = ["--max-semi-space-size=4"];
 const ANSWER_WAIT_MS = 30_000;
 const IMAGE_LABEL = "gantry.image=true";
 
@@ -165,7 +167,7 @@ export async function ensureDatabaseImage(deps: PlatformDeps, settings: Instance
 
 async function startControlPlane(deps: PlatformDeps, settings: InstanceSettings): Promise<void> {
   const log = openSync(join(settings.folder, "control-plane.log"), "a", 0o600);
-  const child = spawn(process.execPath, [join(PROJECT, "apps/control-plane/main.ts"), settings.folder], {
+  const child = spawn(process.execPath, [...RUNTIME_FLAGS, join(PROJECT, "apps/control-plane/main.ts"), settings.folder], {
     detached: true,
     stdio: ["ignore", log, log],
     cwd: PROJECT,
@@ -208,6 +210,10 @@ async function startAgent(deps: PlatformDeps, settings: InstanceSettings, image:
     await sleep(deps.clock, 25);
   }
 }
+
+/** Back at once, however often it is killed: the engine waits twice as long with each restart, up to a minute. */
+const AGENT_LOOP =
+  'trap \'kill "$p"; wait "$p"; exit 0\' TERM; while :; do /usr/local/bin/node /opt/gantry/apps/agent/main.ts & p=$!; wait "$p"; sleep 0.1; done';
 
 function agentParameters(
   settings: InstanceSettings,
@@ -256,7 +262,11 @@ function agentParameters(
     "--log-opt",
     "max-file=3",
     ...Object.entries(environment).flatMap(([variable, value]) => ["-e", `${variable}=${value}`]),
+    "--entrypoint",
+    "/bin/sh",
     image,
+    "-c",
+    AGENT_LOOP,
   ];
 }
 

@@ -82,6 +82,7 @@ describe("WorkQueue", () => {
       return 1;
     });
     queue.add("a");
+    await Promise.resolve();
     const stopped = queue.stop();
     queue.add("b");
     await clock.advance(100);

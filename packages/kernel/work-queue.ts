@@ -18,6 +18,7 @@ export class WorkQueue {
   readonly #failures = new Map<string, number>();
   readonly #timers = new Map<string, { timer: Timer; at: number }>();
   #stopped = false;
+  #pumping = false;
   #idle: (() => void)[] = [];
 
   constructor(options: {
@@ -72,7 +73,17 @@ export class WorkQueue {
     if (this.#running.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
+  /** Soon, and not at once: keys that one transaction adds many times are worked on once. */
   #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    queueMicrotask(() => {
+      this.#pumping = false;
+      if (!this.#stopped) this.#startReady();
+    });
+  }
+
+  #startReady(): void {
     while (this.#running.size < this.#concurrencyMax) {
       const [key] = this.#ready;
       if (key === undefined) return;

@@ -1,6 +1,6 @@
 import { assert } from "@gantry/kernel";
 import { INDEXES, type Kind, type RecordOf } from "./records.ts";
-import type { Change, Reader, Store, Transaction } from "./store.ts";
+import type { Change, Store, Transaction } from "./store.ts";
 
 /** What one transaction wrote: a record, or undefined where it deleted. */
 export type Writes = ReadonlyMap<Kind, ReadonlyMap<string, object | undefined>>;
@@ -11,6 +11,8 @@ export class MemoryStore implements Store {
   readonly #indexes = new Map<string, Map<string, Set<string>>>();
   readonly #watchers = new Set<(change: Change) => void>();
   readonly #pending: Change[] = [];
+  /** The keys of a kind in order, until one comes or goes. */
+  readonly #order = new Map<Kind, readonly string[]>();
   #sequences = new Map<string, number>();
   #inTransaction = false;
   #telling = false;
@@ -22,18 +24,32 @@ export class MemoryStore implements Store {
   list<K extends Kind>(kind: K, keyPrefix = ""): readonly RecordOf<K>[] {
     const table = this.#tables.get(kind);
     if (table === undefined) return [];
-    const keys = keyPrefix === "" ? [...table.keys()] : [...table.keys()].filter((key) => key.startsWith(keyPrefix));
-    return keys.sort().map((key) => table.get(key) as RecordOf<K>); // As in get.
+    const keys = keyPrefix === "" ? this.keys(kind) : this.keys(kind).filter((key) => key.startsWith(keyPrefix));
+    return keys.map((key) => table.get(key) as RecordOf<K>); // As in get.
   }
 
   listBy<K extends Kind>(kind: K, index: string, value: string): readonly RecordOf<K>[] {
     assert(INDEXES[kind]?.[index] !== undefined, `The kind ${kind} has no index ${index}.`);
-    const keys = this.#indexes.get(`${kind}/${index}`)?.get(value) ?? [];
-    return [...keys].sort().map((key) => this.#tables.get(kind)?.get(key) as RecordOf<K>); // As in get.
+    const table = this.#tables.get(kind);
+    return this.keysBy(kind, index, value).map((key) => table?.get(key) as RecordOf<K>); // As in get.
+  }
+
+  /** The keys of what `listBy` answers, in the same order. */
+  keysBy(kind: Kind, index: string, value: string): readonly string[] {
+    return [...(this.#indexes.get(`${kind}/${index}`)?.get(value) ?? [])].sort();
   }
 
   keys(kind: Kind): readonly string[] {
-    return [...(this.#tables.get(kind)?.keys() ?? [])].sort();
+    const known = this.#order.get(kind);
+    if (known !== undefined) return known;
+    const keys = [...(this.#tables.get(kind)?.keys() ?? [])].sort();
+    this.#order.set(kind, keys);
+    return keys;
+  }
+
+  countBy(kind: Kind, index: string, value: string): number {
+    assert(INDEXES[kind]?.[index] !== undefined, `The kind ${kind} has no index ${index}.`);
+    return this.#indexes.get(`${kind}/${index}`)?.get(value)?.size ?? 0;
   }
 
   transact<T>(work: (tx: Transaction) => T): T {
@@ -80,6 +96,7 @@ export class MemoryStore implements Store {
     let table = this.#tables.get(kind);
     if (table === undefined) this.#tables.set(kind, (table = new Map()));
     const before = table.get(key);
+    if ((before === undefined) !== (record === undefined)) this.#order.delete(kind);
     for (const [index, valueOf] of Object.entries(INDEXES[kind] ?? {})) {
       const name = `${kind}/${index}`;
       let values = this.#indexes.get(name);
@@ -114,10 +131,10 @@ export class MemoryStore implements Store {
 class Overlay implements Transaction {
   readonly writes = new Map<Kind, Map<string, object | undefined>>();
   readonly sequences = new Map<string, number>();
-  readonly #below: Reader;
+  readonly #below: MemoryStore;
   readonly #sequencesBelow: ReadonlyMap<string, number>;
 
-  constructor(below: Reader, sequencesBelow: ReadonlyMap<string, number>) {
+  constructor(below: MemoryStore, sequencesBelow: ReadonlyMap<string, number>) {
     this.#below = below;
     this.#sequencesBelow = sequencesBelow;
   }
@@ -140,7 +157,24 @@ class Overlay implements Transaction {
     const below = this.#below.listBy(kind, index, value);
     if (written === undefined) return below;
     const valueOf = INDEXES[kind]?.[index];
-    return this.list(kind).filter((record) => valueOf?.(record) === value);
+    const rows = this.#below.keysBy(kind, index, value).map((key, at) => ({ key, record: below[at] as RecordOf<K> })); // Of one index, in one order.
+    const kept = rows.filter((row) => !written.has(row.key));
+    const own = [...written].flatMap(([key, record]) =>
+      record !== undefined && valueOf?.(record) === value ? [{ key, record: record as RecordOf<K> }] : [],
+    ); // As in get.
+    if (own.length === 0) return kept.map((row) => row.record);
+    return [...kept, ...own].sort((a, b) => (a.key < b.key ? -1 : 1)).map((row) => row.record);
+  }
+
+  countBy(kind: Kind, index: string, value: string): number {
+    let count = this.#below.countBy(kind, index, value);
+    const valueOf = INDEXES[kind]?.[index];
+    for (const [key, record] of this.writes.get(kind) ?? []) {
+      const before = this.#below.get(kind, key);
+      if (before !== undefined && valueOf?.(before) === value) count -= 1;
+      if (record !== undefined && valueOf?.(record) === value) count += 1;
+    }
+    return count;
   }
 
   keys(kind: Kind): readonly string[] {

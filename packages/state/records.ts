@@ -74,10 +74,18 @@ export type RecordOf<K extends Kind> = Records[K];
 
 type IndexesOf = { readonly [K in Kind]?: Readonly<Record<string, (record: Records[K]) => string | undefined>> };
 
+const lastPartOf = (arn: string): string => arn.slice(arn.lastIndexOf("/") + 1);
+
 const DECLARED: IndexesOf = {
-  task: { service: (task) => task.serviceArn, cluster: (task) => task.clusterArn },
+  task: { id: (task) => lastPartOf(task.arn), service: (task) => task.serviceArn, cluster: (task) => task.clusterArn },
   service: { cluster: (service) => service.clusterArn },
-  networkInterface: { vpc: (eni) => eni.vpcId, subnet: (eni) => eni.subnetId, owner: (eni) => eni.ownerKey },
+  networkInterface: {
+    vpc: (eni) => eni.vpcId,
+    subnet: (eni) => eni.subnetId,
+    address: (eni) => `${eni.subnetId}/${eni.privateIp}`,
+    warm: (eni) => (eni.type === "warm" ? eni.subnetId : undefined),
+    owner: (eni) => eni.ownerKey,
+  },
   target: { group: (target) => target.targetGroupArn, task: (target) => target.taskArn },
   listener: { loadBalancer: (listener) => listener.loadBalancerArn },
   rule: { listener: (rule) => rule.listenerArn },

@@ -57,6 +57,10 @@ export class SqliteStore implements Store {
     return this.#memory.keys(kind);
   }
 
+  countBy(kind: Kind, index: string, value: string): number {
+    return this.#memory.countBy(kind, index, value);
+  }
+
   transact<T>(work: (tx: Transaction) => T): T {
     return this.#memory.transactWith(work, (writes, sequences) => this.#persist(writes, sequences));
   }

@@ -14,6 +14,8 @@ export interface Reader {
   /** All records of a kind whose declared index has this value. */
   listBy<K extends Kind>(kind: K, index: string, value: string): readonly RecordOf<K>[];
   keys(kind: Kind): readonly string[];
+  /** How many records `listBy` would answer, without a look at them. */
+  countBy(kind: Kind, index: string, value: string): number;
 }
 
 /** Reads see the transaction's own writes. Nothing inside may await. */

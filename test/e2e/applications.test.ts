@@ -2,6 +2,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CreateRepositoryCommand, DescribeImagesCommand, ECRClient, GetAuthorizationTokenCommand } from "@aws-sdk/client-ecr";
 import { CreateFileSystemCommand, DeleteFileSystemCommand, EFSClient } from "@aws-sdk/client-efs";
+import { present } from "@gantry/kernel";
 import { buildDebianImage, pauseRecipe } from "@gantry/images";
 import { beforeAll, describe, expect, inject, it } from "vitest";
 import { openDemo, REGION } from "./demo.ts";
@@ -9,7 +10,7 @@ import { eventually, run, startLoop } from "./helpers.ts";
 import { openTasks } from "./tasks.ts";
 
 const demo = openDemo(inject("demo"));
-const { instance, url, client, name, taskContainers } = demo;
+const { instance, url, client, name, taskContainers, namesAndCredentials } = demo;
 let tasks: Awaited<ReturnType<typeof openTasks>>;
 
 beforeAll(async () => {
@@ -103,7 +104,10 @@ describe("the node agent", () => {
     const before = await taskContainers();
     const { agents } = await instance.status();
     const loop = startLoop(url, "/version");
-    process.kill(agents[0]?.pid ?? 0, "SIGKILL");
+    // Names wait for their next try as resolvers do, credentials as every SDK's provider does.
+    const inside = namesAndCredentials(before[0] ?? "", { seconds: 8, tries: 3 });
+    await new Promise((done) => setTimeout(done, 500));
+    process.kill(present(agents[0], "The agent is there.").pid, "SIGKILL");
     await eventually(async () => {
       const now = (await instance.status()).agents[0]?.pid;
       expect(now).toBeGreaterThan(0);
@@ -111,7 +115,11 @@ describe("the node agent", () => {
     });
     const task = await tasks.runToEnd("after", { command: ["true"] });
     expect(task?.containers?.[0]?.exitCode).toBe(0);
-    const { failures } = await loop.stop();
+    const { good, failures: unanswered } = await inside;
+    expect(unanswered).toEqual([]);
+    expect(good).toBeGreaterThan(20);
+    const { count, failures } = await loop.stop();
+    expect(count).toBeGreaterThan(1_000);
     expect(failures).toEqual([]);
     expect(await taskContainers()).toEqual(before);
   });

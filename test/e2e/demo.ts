@@ -19,6 +19,38 @@ export async function bringUpDemo(instance: ReturnType<typeof openInstance>): Pr
   return { folder: instance.folder, port: instance.port, url, environment: await instance.environment() };
 }
 
+/**
+ * Inside a task, for some seconds: names looked up and credentials asked for again and again, as an SDK would with so
+ * many tries. Prints how often it went well, and what went wrong.
+ */
+const NAMES_AND_CREDENTIALS = `
+const { lookup } = require("node:dns/promises");
+const [seconds, tries] = process.argv.slice(1).map(Number);
+const until = Date.now() + seconds * 1000;
+const failures = [];
+let good = 0;
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+const again = async (work) => {
+  for (let left = tries; ; left -= 1) {
+    try { return await work(); } catch (thrown) { if (left <= 1) throw thrown; await pause(500); }
+  }
+};
+(async () => {
+  while (Date.now() < until) {
+    try {
+      await lookup(process.env.DB_HOST);
+      await again(async () => {
+        const answer = await fetch("http://169.254.170.2" + process.env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, { headers: { connection: "close" } });
+        if (!(await answer.json()).AccessKeyId) throw new Error("no credentials");
+      });
+      good += 1;
+    } catch (thrown) { failures.push(String(thrown.cause || thrown)); }
+    await pause(20);
+  }
+  console.log(JSON.stringify({ good, failures }));
+})();
+`;
+
 /** A demo that is up, with what tests ask of it. */
 export function openDemo(demo: Demo) {
   const { environment, url } = demo;
@@ -38,6 +70,10 @@ export function openDemo(demo: Demo) {
     aws: (...parameters: readonly string[]) => run("aws", [...parameters, "--output", "json"], environment),
     fileshare: async () =>
       (await new ECSClient(client()).send(new DescribeServicesCommand({ cluster: "fileshare", services: ["fileshare"] }))).services?.[0],
+    namesAndCredentials: async (container: string, options: { seconds: number; tries: number }) => {
+      const output = await run("docker", ["exec", container, "node", "-e", NAMES_AND_CREDENTIALS, String(options.seconds), String(options.tries)]);
+      return JSON.parse(output) as { good: number; failures: readonly string[] }; // The script's own line.
+    },
     taskContainers: async () => {
       const filters = ["gantry.role=task", `gantry.instance=${name}`, "gantry.container=fileshare-app"];
       return (await run("docker", ["ps", "-q", ...filters.flatMap((filter) => ["--filter", `label=${filter}`])])).split("\n").filter(Boolean);

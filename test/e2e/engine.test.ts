@@ -45,7 +45,7 @@ async function startEngine(liveRestore: boolean): Promise<void> {
 
 async function endEngine(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
   const ended = new Promise((done) => engine?.on("exit", done));
-  process.kill(engine?.pid ?? 0, signal);
+  engine?.kill(signal);
   await ended;
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, inject, it } from "vitest";
 import { openDemo } from "./demo.ts";
 import { eventually, get, run, startLoop } from "./helpers.ts";
 
-const { instance, url, client, fileshare, taskContainers } = openDemo(inject("demo"));
+const { instance, url, client, fileshare, taskContainers, namesAndCredentials } = openDemo(inject("demo"));
 
 describe("under load", () => {
   it("replaces a killed container, and clients see no failure beyond those in flight", async () => {
@@ -82,16 +82,21 @@ describe("under load", () => {
     expect((await get(url, { path: "/version" })).body).toBe('{"version":"4"}');
   });
 
-  it("answers on while the control plane is killed, and takes up where it was", async () => {
+  it("answers on while the control plane is killed, names and credentials too, and takes up where it was", async () => {
     const { controlPlane } = await instance.status();
     const before = await taskContainers();
-    const loop = startLoop(url, "/user-api/users");
+    const began = performance.now();
+    const loop = startLoop(url, "/version");
+    const inside = namesAndCredentials(before[0] ?? "", { seconds: 6, tries: 1 });
+    await new Promise((done) => setTimeout(done, 500));
     process.kill(controlPlane.pid, "SIGKILL");
-    await new Promise((done) => setTimeout(done, 2_000));
+    await new Promise((done) => setTimeout(done, 2_500));
     await instance.up("up");
-    await new Promise((done) => setTimeout(done, 2_000));
+    const { good, failures: unanswered } = await inside;
     const { count, failures } = await loop.stop();
-    expect(count).toBeGreaterThan(200);
+    expect(count / ((performance.now() - began) / 1_000)).toBeGreaterThan(200);
+    expect(unanswered).toEqual([]);
+    expect(good).toBeGreaterThan(20);
     expect(failures, failures.slice(0, 5).join("\n")).toHaveLength(0);
     expect(await taskContainers()).toEqual(before);
   });

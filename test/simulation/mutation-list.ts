@@ -62,7 +62,7 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: "an address is given out without a look at who has it",
     file: "packages/state/transactions/addresses.ts",
     from: "const start = tx.next(`address/${subnet.id}`);",
-    to: "const start = tx.next(`address/${subnet.id}`) % 3; used.clear();",
+    to: "const start = tx.next(`address/${subnet.id}`); if (start > 1) return formatIp(block.base + RESERVED_FIRST + (start % 3));",
   },
   {
     bug: "a warm interface is given to one task and stays warm for the next",

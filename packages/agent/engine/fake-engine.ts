@@ -12,6 +12,7 @@ const CRASH_MS = 500;
 export class FakeEngine implements Engine {
   readonly #clock: Clock;
   readonly #containers = new Map<string, FakeContainer>();
+  readonly #names = new Map<string, string>();
   readonly #watchers = new Set<(labels: Readonly<Record<string, string>>) => void>();
   readonly #images: Set<string>;
   #serial = 0;
@@ -62,6 +63,7 @@ export class FakeEngine implements Engine {
       imageDigest: `sha256:${spec.image}`,
     };
     this.#containers.set(id, { spec, state });
+    this.#names.set(spec.name, id);
     return id;
   }
 
@@ -91,6 +93,7 @@ export class FakeEngine implements Engine {
     const container = this.#find(id);
     if (container === undefined) return;
     this.#containers.delete(container.state.id);
+    this.#names.delete(container.spec.name);
     this.#tell(container);
   }
 
@@ -156,7 +159,7 @@ export class FakeEngine implements Engine {
   }
 
   #find(idOrName: string): FakeContainer | undefined {
-    return this.#containers.get(idOrName) ?? [...this.#containers.values()].find((container) => container.state.name === idOrName);
+    return this.#containers.get(idOrName) ?? this.#containers.get(this.#names.get(idOrName) ?? "");
   }
 
   #tell(container: FakeContainer): void {

@@ -292,7 +292,7 @@ export class NodeGateway {
     const { store, clock, log } = this.#deps;
     const id = observation.key.slice("pod/".length);
     store.transact((tx) => {
-      const task = tx.list("task").find((each) => each.arn.endsWith(`/${id}`));
+      const [task] = tx.listBy("task", "id", id);
       if (task === undefined) {
         recordDatabase(tx, id, observation);
         return;
@@ -310,8 +310,9 @@ export class NodeGateway {
     const { store } = this.#deps;
     const id = key.slice(key.indexOf("/") + 1);
     store.transact((tx) => {
-      for (const eni of tx.list("networkInterface"))
-        if (eni.ownerKey.endsWith(`/${id}`) && eni.ownerKey.includes(":task/")) tx.delete("networkInterface", eni.id);
+      const [task] = tx.listBy("task", "id", id);
+      const enis = task === undefined ? tx.list("networkInterface") : tx.listBy("networkInterface", "owner", task.arn);
+      for (const eni of enis) if (eni.ownerKey.endsWith(`/${id}`) && eni.ownerKey.includes(":task/")) tx.delete("networkInterface", eni.id);
       const database = tx.list("databaseInstance").find((each) => each.resourceId === id && each.stopped);
       if (database !== undefined) {
         tx.delete("networkInterface", database.networkInterfaceId);

@@ -79,9 +79,8 @@ function takeInterface(
   task: TaskRecord,
   nodeId: string,
 ): NetworkInterfaceRecord | undefined {
-  const live = tx
-    .list("task", task.arn.slice(0, task.arn.lastIndexOf("/")))
-    .filter((other) => other.group === task.group && other.desiredStatus === "RUNNING" && other.placement !== undefined);
+  const near = task.serviceArn === undefined ? tx.listBy("task", "cluster", task.clusterArn) : tx.listBy("task", "service", task.serviceArn);
+  const live = near.filter((other) => other.group === task.group && other.desiredStatus === "RUNNING" && other.placement !== undefined);
   const zones = new Map<string, number>();
   for (const other of live) {
     const subnetId = tx.get("networkInterface", other.placement?.networkInterfaceId ?? "")?.subnetId ?? "";
@@ -90,7 +89,7 @@ function takeInterface(
   const candidates = task.network.subnets.flatMap((id) => {
     const subnet = tx.get("subnet", id);
     if (subnet === undefined) return [];
-    const warm = tx.listBy("networkInterface", "subnet", id).filter((eni) => eni.type === "warm" && eni.ready && eni.nodeId === nodeId);
+    const warm = tx.listBy("networkInterface", "warm", id).filter((eni) => eni.ready && eni.nodeId === nodeId);
     return [{ subnet, peers: zones.get(id) ?? 0, freeAddresses: freeAddressCount(tx, subnet), warm }];
   });
   const chosen = chooseSubnet(candidates);

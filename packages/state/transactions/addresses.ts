@@ -1,4 +1,4 @@
-import { cidrSize, formatIp, parseCidr, parseIp, present, type Ids } from "@gantry/kernel";
+import { cidrSize, formatIp, parseCidr, present, type Ids } from "@gantry/kernel";
 import type { NetworkInterfaceRecord, SubnetRecord, Tags } from "../records.ts";
 import type { Transaction } from "../store.ts";
 
@@ -12,9 +12,9 @@ const RESERVED_FIRST = 4;
 const RESERVED_LAST = 1;
 
 /** How many addresses a subnet has left. */
-export function freeAddressCount(tx: Pick<Transaction, "listBy">, subnet: SubnetRecord): number {
+export function freeAddressCount(tx: Pick<Transaction, "countBy">, subnet: SubnetRecord): number {
   const block = present(parseCidr(subnet.cidr), "A stored subnet's block is valid.");
-  return cidrSize(block) - RESERVED_FIRST - RESERVED_LAST - tx.listBy("networkInterface", "subnet", subnet.id).length;
+  return cidrSize(block) - RESERVED_FIRST - RESERVED_LAST - tx.countBy("networkInterface", "subnet", subnet.id);
 }
 
 /** Makes an interface with an address of its own in the subnet; within one transaction, so an address belongs to one. */
@@ -60,14 +60,13 @@ export function createInterface(
 
 function nextFreeAddress(tx: Transaction, subnet: SubnetRecord): string {
   const block = present(parseCidr(subnet.cidr), "A stored subnet's block is valid.");
-  const used = new Set(tx.listBy("networkInterface", "subnet", subnet.id).map((eni) => parseIp(eni.privateIp)));
   const size = cidrSize(block);
   const usable = size - RESERVED_FIRST - RESERVED_LAST;
   // Round-robin from a counter: an address just given back is not handed out again at once.
   const start = tx.next(`address/${subnet.id}`);
   for (let step = 0; step < usable; step += 1) {
-    const ip = block.base + RESERVED_FIRST + ((start + step) % usable);
-    if (!used.has(ip)) return formatIp(ip);
+    const ip = formatIp(block.base + RESERVED_FIRST + ((start + step) % usable));
+    if (tx.countBy("networkInterface", "address", `${subnet.id}/${ip}`) === 0) return ip;
   }
   throw new NoFreeAddressError(`The subnet '${subnet.id}' does not have enough free addresses to satisfy the request.`);
 }

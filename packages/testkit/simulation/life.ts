@@ -48,6 +48,7 @@ export function mortalStore(store: Store, life: Life, fateOfWrite: () => Fate): 
     list: (kind, prefix) => store.list(kind, prefix),
     listBy: (kind, index, value) => store.listBy(kind, index, value),
     keys: (kind) => store.keys(kind),
+    countBy: (kind, index, value) => store.countBy(kind, index, value),
     close() {},
     watch(changed: (change: Change) => void) {
       const stop = store.watch((change) => {
@@ -67,6 +68,7 @@ export function mortalStore(store: Store, life: Life, fateOfWrite: () => Fate): 
           list: (kind, prefix) => tx.list(kind, prefix),
           listBy: (kind, index, wanted) => tx.listBy(kind, index, wanted),
           keys: (kind) => tx.keys(kind),
+          countBy: (kind, index, wanted) => tx.countBy(kind, index, wanted),
           next: (sequence) => tx.next(sequence),
           put(kind, key, record) {
             wrote = true;
