@@ -144,17 +144,17 @@ async function extraTask({ clients, clock }: Bench, { subnets, securityGroup, ta
 }
 
 function comeAndGo({ clients, clock }: Bench, { targetGroupArn }: Served, address: string): () => Promise<void> {
-  let going = true;
+  const going = new AbortController();
   const target = { TargetGroupArn: targetGroupArn, Targets: [{ Id: address, Port: 80 }] };
   const loop = (async () => {
-    for (let there = false; going; there = !there) {
+    for (let there = false; !going.signal.aborted; there = !there) {
       await clients.elb.send(there ? new DeregisterTargetsCommand(target) : new RegisterTargetsCommand(target));
       await sleep(clock, 1_000);
     }
     await clients.elb.send(new DeregisterTargetsCommand(target));
   })();
   return async () => {
-    going = false;
+    going.abort();
     await loop;
   };
 }

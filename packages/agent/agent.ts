@@ -245,10 +245,10 @@ export class Agent {
         await this.#pods.remove(leaving);
         // While the interface stands, whoever still knows the address is refused at once and does not wait.
         await sleep(this.#deps.clock, HANDOVER_MS);
-        if (!this.#isInterfaceWanted(leaving.interface.id)) await this.#interfaces.remove(leaving.interface.id);
+        if (!this.#isInterfaceWanted(leaving.interface.id)) await this.#interfaces.remove(leaving.interface);
         break;
       case "interface":
-        if (!this.#isInterfaceWanted(leaving.interface.id)) await this.#interfaces.remove(leaving.interface.id);
+        if (!this.#isInterfaceWanted(leaving.interface.id)) await this.#interfaces.remove(leaving.interface);
         break;
       case "vpc": {
         if (this.#vpcInUse(leaving.vpcId)) throw new Error(`The VPC ${leaving.vpcId} still has interfaces on this node.`);

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { CreateRepositoryCommand, DeleteRepositoryCommand, ECRClient, GetAuthorizationTokenCommand } from "@aws-sdk/client-ecr";
 import {
   GetObjectCommand,
   ListMultipartUploadsCommand,
@@ -74,6 +75,33 @@ describe("killed, and back by itself", () => {
     });
     const { failures } = await loop.stop();
     expect(failures.length, failures.slice(0, 5).join("\n")).toBeLessThanOrEqual(4);
+  });
+
+  it("the control plane, which is the registry too: a half-finished push goes on where it was, and shows nothing before", async () => {
+    const ecr = new ECRClient(client());
+    await ecr.send(new CreateRepositoryCommand({ repositoryName: "killed" }));
+    const { authorizationData = [] } = await ecr.send(new GetAuthorizationTokenCommand({}));
+    const { registry } = await instance.status();
+    const base = `http://${registry}/v2/000000000000.dkr.ecr.eu-south-1.amazonaws.com/killed/blobs`;
+    const authorization = `Basic ${authorizationData[0]?.authorizationToken}`;
+    const call = (method: string, url: string, body?: Buffer) =>
+      fetch(new URL(url, base), { method, headers: { authorization }, ...(body === undefined ? {} : { body: new Uint8Array(body) }) });
+    const bytes = Buffer.from("layer ".repeat(500_000));
+    const digestOf = (content: Buffer): string => `sha256:${createHash("sha256").update(content).digest("hex")}`;
+    const whole = Buffer.from("a layer that was acknowledged");
+    const first = (await call("POST", `${base}/uploads/`)).headers.get("location") ?? "";
+    expect((await call("PUT", `${first}?digest=${digestOf(whole)}`, whole)).status).toBe(201);
+    const location = (await call("POST", `${base}/uploads/`)).headers.get("location") ?? "";
+    expect((await call("PATCH", location, bytes.subarray(0, 1_000_000))).status).toBe(202);
+    process.kill((await instance.status()).controlPlane.pid, "SIGKILL");
+    await instance.up("up");
+    expect(await (await call("GET", `${base}/${digestOf(whole)}`)).text()).toBe(whole.toString());
+    expect((await call("HEAD", `${base}/${digestOf(bytes)}`)).status).toBe(404);
+    expect((await call("GET", location)).headers.get("range")).toBe("0-999999");
+    expect((await call("PATCH", location, bytes.subarray(1_000_000))).status).toBe(202);
+    expect((await call("PUT", `${location}?digest=${digestOf(bytes)}`)).status).toBe(201);
+    expect(Buffer.from(await (await call("GET", `${base}/${digestOf(bytes)}`)).arrayBuffer()).equals(bytes)).toBe(true);
+    await ecr.send(new DeleteRepositoryCommand({ repositoryName: "killed", force: true }));
   });
 
   it("the control plane, which is the object store too: every acknowledged object is whole, none is half visible", async () => {

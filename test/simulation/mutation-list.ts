@@ -103,7 +103,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     bug: "a pod goes and its interface stays",
     file: AGENT,
-    from: '        if (!this.#isInterfaceWanted(leaving.interface.id)) await this.#interfaces.remove(leaving.interface.id);\n        break;\n      case "interface":',
+    from: '        if (!this.#isInterfaceWanted(leaving.interface.id)) await this.#interfaces.remove(leaving.interface);\n        break;\n      case "interface":',
     to: '        break;\n      case "interface":',
   },
   {

@@ -59,9 +59,12 @@ export class NetworkInterfaces {
     return there;
   }
 
-  async remove(id: string): Promise<void> {
+  /** Takes it away with all that the router knows of it. */
+  async remove({ id, ip, vpcId }: Pick<InterfaceAssignment, "id" | "ip" | "vpcId">): Promise<void> {
     this.#plumbed.delete(id);
     await this.#engine.removeContainer(this.#naming.pause(id));
+    const router = this.#routers.find(vpcId);
+    if (router !== undefined) await this.#shell.run(`nsenter -t ${router.pid} -n ip neigh del ${ip} dev br0 2>/dev/null || true`);
   }
 }
 

@@ -1,4 +1,5 @@
 import { Agent, request, type IncomingMessage } from "node:http";
+import type { Clock, Logger } from "@gantry/kernel";
 
 /** The engine's answer was an error; `status` is its HTTP status, the message its own words. */
 export class DockerApiError extends Error {
@@ -11,21 +12,34 @@ export class DockerApiError extends Error {
 }
 
 const CALL_TIMEOUT_MS = 120_000;
+/** An engine that takes longer than this for one call is worth a word. */
+const SLOW_MS = 5_000;
 
 /** Docker Engine's HTTP API over its socket. Source: https://docs.docker.com/engine/api/v1.41/ */
 export class DockerApi {
   readonly #socketPath: string;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  readonly #clock: Clock;
+  readonly #log: Logger;
 
-  constructor(socketPath: string) {
-    this.#socketPath = socketPath;
+  constructor(deps: { socketPath: string; clock: Clock; log: Logger }) {
+    this.#socketPath = deps.socketPath;
+    this.#clock = deps.clock;
+    this.#log = deps.log;
   }
 
   /** One call; the body parsed, or undefined where there is none. */
   async call(method: string, path: string, options: { body?: unknown; headers?: Record<string, string>; timeoutMs?: number } = {}): Promise<unknown> {
-    const response = await this.open(method, path, { ...options, signal: AbortSignal.timeout(options.timeoutMs ?? CALL_TIMEOUT_MS) });
-    const text = await textOf(response);
-    return text === "" ? undefined : (JSON.parse(text) as unknown);
+    const patience = this.#clock.after(SLOW_MS, () =>
+      this.#log.warn("Waiting for the engine", { method, path: path.split("?")[0], sinceMs: SLOW_MS }),
+    );
+    try {
+      const response = await this.open(method, path, { ...options, signal: AbortSignal.timeout(options.timeoutMs ?? CALL_TIMEOUT_MS) });
+      const text = await textOf(response);
+      return text === "" ? undefined : (JSON.parse(text) as unknown);
+    } finally {
+      patience.cancel();
+    }
   }
 
   /** One call whose answer is read as it comes. Errors: DockerApiError for a status of 400 and more. */

@@ -31,7 +31,7 @@ export class DockerEngine implements Engine {
   readonly #digests = new Map<string, string>();
 
   constructor(deps: { socketPath: string; clock: Clock; log: Logger }) {
-    this.#api = new DockerApi(deps.socketPath);
+    this.#api = new DockerApi(deps);
     this.#clock = deps.clock;
     this.#log = deps.log;
   }
