@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openClients } from "@gantry/cli/demo/clients";
-import { healthOf, PROJECT } from "@gantry/cli/platform";
+import { healthOf, PROJECT, RUNTIME_FLAGS } from "@gantry/cli/platform";
 import { ListClustersCommand } from "@aws-sdk/client-ecs";
 import { ensureInstance } from "@gantry/control-plane";
 import { sleep } from "@gantry/kernel";
@@ -20,7 +20,8 @@ export const start: Question = {
     const folder = mkdtempSync(join(tmpdir(), "gantry-bench-start-"));
     const port = bench.settings.port + 100;
     const settings = ensureInstance(folder, port);
-    const startControlPlane = () => spawn(process.execPath, [join(PROJECT, "apps/control-plane/main.ts"), folder], { stdio: "ignore", cwd: PROJECT });
+    const startControlPlane = () =>
+      spawn(process.execPath, [...RUNTIME_FLAGS, join(PROJECT, "apps/control-plane/main.ts"), folder], { stdio: "ignore", cwd: PROJECT });
     const startBare = () => spawn(process.execPath, ["-e", BARE, String(port)], { stdio: "ignore" });
     const isUp = () => succeeded(fetch(`http://127.0.0.1:${port}/gantry/health`));
     let weight = 0;

@@ -21,6 +21,8 @@ import { eventually, openInstance, run } from "./helpers.ts";
 /** An engine of the test's own: whatever else uses Docker on this machine does not notice. */
 const engineFolder = mkdtempSync(join(tmpdir(), "gantry-engine-"));
 const socket = join(engineFolder, "docker.sock");
+/** An engine without a bridge, or with the usual one, would take the usual one away from the machine's own engine. */
+const BRIDGE = "gantry-e2e0";
 const canRun = process.getuid?.() === 0;
 const instance = openInstance(mkdtempSync(join(tmpdir(), "gantry-e2e-")), 20_566);
 let engine: ChildProcess | undefined;
@@ -36,10 +38,14 @@ async function startEngine(liveRestore: boolean): Promise<void> {
   rmSync(join(engineFolder, "pid"), { force: true });
   // An engine that was killed leaves the file of its containerd behind, and would wait for what is not there.
   rmSync(join(engineFolder, "exec/containerd/containerd.pid"), { force: true });
-  engine = spawn("dockerd", [...folders, "-H", `unix://${socket}`, "--bridge=none", "--iptables=false", ...(liveRestore ? ["--live-restore"] : [])], {
-    detached: true,
-    stdio: ["ignore", log, log],
-  });
+  engine = spawn(
+    "dockerd",
+    [...folders, "-H", `unix://${socket}`, `--bridge=${BRIDGE}`, "--iptables=false", ...(liveRestore ? ["--live-restore"] : [])],
+    {
+      detached: true,
+      stdio: ["ignore", log, log],
+    },
+  );
   await eventually(() => docker("version"), 30_000);
 }
 
@@ -87,6 +93,8 @@ async function expectSteady(): Promise<readonly string[]> {
 beforeAll(async () => {
   if (!canRun) return;
   mkdirSync(join(engineFolder, "data"));
+  await run("ip", ["link", "add", BRIDGE, "type", "bridge"]);
+  await run("ip", ["addr", "add", "10.63.0.1/24", "dev", BRIDGE]);
   await startEngine(false);
   process.env["DOCKER_HOST"] = `unix://${socket}`;
   await instance.up("up");
@@ -129,6 +137,7 @@ afterAll(async () => {
   await instance.gantry("down", "--purge").catch(() => {});
   delete process.env["DOCKER_HOST"];
   await endEverything();
+  await run("ip", ["link", "del", BRIDGE]);
   await run("sh", [
     "-c",
     `for i in 1 2 3; do awk '{print $2}' /proc/mounts | grep '^${engineFolder}' | sort -r | xargs -r umount -l; done; rm -rf ${engineFolder}`,

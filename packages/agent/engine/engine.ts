@@ -32,7 +32,7 @@ export interface ContainerSpec {
   readonly network: string;
   readonly pidHost: boolean;
   readonly privileged: boolean;
-  readonly dns: { readonly servers: readonly string[]; readonly search: readonly string[] } | undefined;
+  readonly dns: { readonly servers: readonly string[]; readonly search: readonly string[]; readonly options: readonly string[] } | undefined;
   readonly extraHosts: readonly string[];
   readonly binds: readonly string[];
   readonly cpuShares: number;

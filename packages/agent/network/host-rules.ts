@@ -3,7 +3,8 @@ import type { Shell } from "./shell.ts";
 
 /**
  * What the host's own firewall must let through for this instance: traffic of its VPC links (Docker drops what it does
- * not know), masqueraded where it leaves the machine. Everything is in a table and a comment that carry the instance's name.
+ * not know), masqueraded where it leaves the machine. While the agent restarts nobody is told that nobody is there
+ * (a reset in answer to a first packet has the sequence 0): who asks waits for the next try, and is answered. Everything is in a table and a comment that carry the instance's name.
  */
 export async function ensureHostRules(shell: Shell, naming: Naming): Promise<void> {
   const table = hostTable(naming);
@@ -23,6 +24,11 @@ table ip ${table} {
     iifname ${links} ip daddr 100.64.0.0/16 udp dport 53 accept
     iifname ${links} ip daddr 100.64.0.0/16 tcp dport { 53, 80, 443, 8080 } accept
     iifname ${links} drop
+  }
+  chain output {
+    type filter hook output priority -5;
+    oifname ${links} icmp type destination-unreachable drop
+    oifname ${links} tcp flags & (rst | ack) == rst | ack tcp sequence 0 drop
   }
 }
 RULES

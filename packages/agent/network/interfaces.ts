@@ -5,6 +5,9 @@ import { pauseSpec, type Naming } from "../naming.ts";
 import type { Shell } from "./shell.ts";
 import type { VpcRouters } from "./vpc-router.ts";
 
+/** A lost answer is asked for again after a second, not after five. Source: resolv.conf(5). */
+const RESOLVER_OPTIONS = ["timeout:1", "attempts:4"];
+
 /** The VPC's router is not there yet: the interface is tried again once it is. */
 export class RouterMissingError extends Error {
   override readonly name = "RouterMissingError";
@@ -41,7 +44,7 @@ export class NetworkInterfaces {
         name,
         labels: { ...this.#naming.labels, "gantry.role": "pause", "gantry.interface": wanted.id },
         hostname: wanted.hostname,
-        dns: { servers: [wanted.dnsServer], search: [wanted.dnsSearch] },
+        dns: { servers: [wanted.dnsServer], search: [wanted.dnsSearch], options: RESOLVER_OPTIONS },
         extraHosts: [`${wanted.hostname}:${wanted.ip}`],
       });
       pause = await this.#engine.inspect(name);

@@ -274,6 +274,7 @@ function createBody(spec: ContainerSpec): object {
       PidMode: spec.pidHost ? "host" : "",
       Dns: spec.dns?.servers,
       DnsSearch: spec.dns?.search,
+      DnsOptions: spec.dns?.options,
       ExtraHosts: spec.extraHosts,
       Binds: spec.binds,
       CpuShares: spec.cpuShares,
