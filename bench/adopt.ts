@@ -31,13 +31,14 @@ export const adopt: Question = {
       times.push(performance.now() - began);
       if ((await containers(bench)) !== before) throw new Error("Containers were made anew.");
     }
+    const listed = await dockerList(bench);
     for (const task of tasks) await bench.clients.ecs.send(new StopTaskCommand({ cluster: "bench", task }));
     return [
       {
         name: `adopt-${TASKS}-tasks`,
         unit: "ms",
         value: median(times),
-        baseline: await dockerList(bench),
+        baseline: listed,
         against: "docker ps and inspect of the same containers",
         goal: { of: "value", most: 2_000 },
       },

@@ -174,6 +174,8 @@ export interface VpcAssignment {
 export interface BalancerTarget {
   readonly address: string;
   readonly port: number;
+  /** Registered, and neither healthy nor unhealthy so far: one passed check makes it healthy. */
+  readonly isNew: boolean;
   readonly draining: boolean;
 }
 

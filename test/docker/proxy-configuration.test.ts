@@ -116,7 +116,7 @@ const assignment: fc.Arbitrary<BalancersAssignment> = fc
         stickySeconds: undefined,
         slowStartSeconds: 0,
         sourceAddress: "127.0.0.1",
-        targets: [{ address: "127.0.0.1", port: 80, draining: false }],
+        targets: [{ address: "127.0.0.1", port: 80, isNew: false, draining: false }],
       },
     ],
   }));

@@ -13,6 +13,8 @@ import { askProxy, parseStats, type ServerStat } from "./proxy-socket.ts";
 import { backendName, renderProxy, serverName, type ProxyConfiguration } from "./render.ts";
 
 const run = promisify(execFile);
+/** What the proxy says of a check that went well. Source: HAProxy 2.6 management guide §9.1. */
+const PASSED: ReadonlySet<string> = new Set(["L4OK", "L6OK", "L7OK", "L7OKC"]);
 const RELOAD_WAIT_MS = 5_000;
 const PORT_FALLBACK = 8_000;
 /** Well below the descriptor limit of 20,000 that small machines give. */
@@ -103,6 +105,7 @@ export class Proxy {
       this.#deps.log.debug("The proxy does not answer", { reason: messageOf(thrown) });
       return undefined;
     }
+    await this.#raiseNew(assignment, stats);
     // A target that only the old worker saw pass must not make another drain: the new one would have none to send to.
     if (handovers % 2 === 1 || handovers !== this.#handovers) return undefined;
     const targets = assignment.targetGroups.flatMap((group) =>
@@ -120,6 +123,21 @@ export class Proxy {
       ]),
     );
     return { targets, hostPorts };
+  }
+
+  /**
+   * The first passed check makes a new target healthy, also where one failed before because the application was still
+   * starting; the proxy would wait for as many as the threshold says. Source: "Health checks for your target groups".
+   */
+  async #raiseNew(assignment: BalancersAssignment, stats: ReadonlyMap<string, ServerStat>): Promise<void> {
+    for (const group of assignment.targetGroups) {
+      for (const target of group.targets) {
+        const server = `${backendName(group.arn)}/${serverName(target)}`;
+        const stat = stats.get(server);
+        if (!target.isNew || target.draining || stat?.status.startsWith("DOWN") !== true || !PASSED.has(stat.checkStatus)) continue;
+        await askProxy(join(this.#deps.folder, "run/admin.sock"), `set server ${server} health up`);
+      }
+    }
   }
 
   #hostPortOf(balancer: Balancer, listener: BalancerListener): number | undefined {
@@ -250,7 +268,7 @@ function portKey(listener: BalancerListener): string {
 }
 
 /** Source of the words: ELBv2 API_TargetHealth. */
-function observeTarget(
+export function observeTarget(
   targetGroupArn: string,
   target: { address: string; port: number; draining: boolean },
   stat: ServerStat | undefined,
@@ -267,6 +285,8 @@ function observeTarget(
   if (stat === undefined) return initial;
   if (stat.status.startsWith("UP") || stat.status === "no check" || stat.status === "DRAIN")
     return { ...base, health: "healthy", reason: undefined, description: undefined };
+  // Passed, though not often enough in a row yet: no failure to be told of.
+  if (PASSED.has(stat.checkStatus)) return { ...initial, reason: "Elb.InitialHealthChecking", description: "Initial health checks in progress" };
   switch (stat.checkStatus) {
     case "":
     case "UNK":

@@ -35,8 +35,8 @@ const group = (index: number): BalancersAssignment["targetGroups"][number] => ({
   slowStartSeconds: 0,
   sourceAddress: "10.0.0.9",
   targets: [
-    { address: "10.0.0.5", port: 8080, draining: false },
-    { address: "10.0.0.4", port: 8080, draining: true },
+    { address: "10.0.0.5", port: 8080, isNew: false, draining: false },
+    { address: "10.0.0.4", port: 8080, isNew: false, draining: true },
   ],
 });
 const render = (...listeners: readonly BalancerListener[]) =>

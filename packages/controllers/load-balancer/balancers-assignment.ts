@@ -57,9 +57,12 @@ function renderGroup(reader: Reader, group: TargetGroupRecord, sourceAddress: st
     stickySeconds: sticky ? Number(attributes["stickiness.lb_cookie.duration_seconds"] ?? 86_400) : undefined,
     slowStartSeconds: Number(attributes["slow_start.duration_seconds"] ?? 0),
     sourceAddress,
-    targets: reader
-      .listBy("target", "group", group.arn)
-      .map((target) => ({ address: target.address, port: target.port, draining: target.drainingSince !== undefined })),
+    targets: reader.listBy("target", "group", group.arn).map((target) => ({
+      address: target.address,
+      port: target.port,
+      isNew: target.state === "initial",
+      draining: target.drainingSince !== undefined,
+    })),
   };
 }
 

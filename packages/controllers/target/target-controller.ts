@@ -63,6 +63,8 @@ export function recordTargetHealth(tx: Transaction, observations: readonly Targe
       if (target.reason !== checking.reason) tx.put("target", key, { ...target, ...checking });
       continue;
     }
+    // One that failed is unhealthy until it has passed often enough.
+    if (seen.health === "initial" && target.state === "unhealthy") continue;
     if (target.state === seen.health && target.description === seen.description) continue;
     tx.put("target", key, { ...target, state: seen.health, reason: seen.reason, description: seen.description });
   }
