@@ -74,7 +74,8 @@ export function linuxHost(deps: LinuxHostDeps): Host {
         }
       },
       write(text) {
-        writeFileSync(`${memoryPath}.new`, text, { mode: 0o600, flush: true });
+        // Not synced: it has to outlive this process, not the machine, and a sync would hold up every task that starts.
+        writeFileSync(`${memoryPath}.new`, text, { mode: 0o600 });
         renameSync(`${memoryPath}.new`, memoryPath);
       },
     },

@@ -66,6 +66,7 @@ interface Connected {
   readonly say: (message: ToAgent) => void;
 }
 
+const GATHER_MS = 5;
 const NETWORK_KINDS: ReadonlySet<Kind> = new Set([
   "vpc",
   "subnet",
@@ -88,6 +89,8 @@ const BALANCER_KINDS: ReadonlySet<Kind> = new Set(["loadBalancer", "listener", "
 export class NodeGateway {
   readonly #deps: NodeGatewayDeps;
   readonly #controller: Controller;
+  readonly #soon = new Set<string>();
+  #stopped = false;
   #connection: Connected | undefined;
 
   constructor(deps: NodeGatewayDeps) {
@@ -100,6 +103,7 @@ export class NodeGateway {
   }
 
   stop(): Promise<void> {
+    this.#stopped = true;
     return this.#controller.stop();
   }
 
@@ -182,7 +186,8 @@ export class NodeGateway {
           for (const key of this.#keysOf(change)) changed(key);
         }),
       reconcile: async (key) => {
-        this.#say(key);
+        if (key.startsWith("vpc/")) this.#saySoon(key);
+        else this.#say(key);
         return undefined;
       },
     };
@@ -271,6 +276,16 @@ export class NodeGateway {
     for (const assignment of all) connection.sent.set(assignment.key, JSON.stringify(assignment));
     connection.say({ type: "sync", settings: this.#deps.settings, assignments: all });
     this.#releaseLeftovers();
+  }
+
+  /** All interfaces of a VPC are in its assignment: many that come at once are said once. */
+  #saySoon(key: string): void {
+    if (this.#soon.has(key)) return;
+    this.#soon.add(key);
+    this.#deps.clock.after(GATHER_MS, () => {
+      this.#soon.delete(key);
+      if (!this.#stopped) this.#say(key);
+    });
   }
 
   #say(key: string): void {
