@@ -213,7 +213,7 @@ async function startAgent(deps: PlatformDeps, settings: InstanceSettings, image:
 
 /** Back at once, however often it is killed: the engine waits twice as long with each restart, up to a minute. */
 const AGENT_LOOP =
-  'trap \'kill "$p"; wait "$p"; exit 0\' TERM; while :; do /usr/local/bin/node --max-semi-space-size=4 /opt/gantry/apps/agent/main.ts & p=$!; wait "$p"; sleep 0.1; done';
+  'trap \'kill "$p"; wait "$p"; exit 0\' TERM; while :; do /usr/local/bin/node /opt/gantry/apps/agent/main.ts & p=$!; wait "$p"; sleep 0.1; done';
 
 function agentParameters(
   settings: InstanceSettings,

@@ -66,7 +66,7 @@ interface Connected {
   readonly say: (message: ToAgent) => void;
 }
 
-const GATHER_MS = 5;
+const GATHER_MS = 25;
 const NETWORK_KINDS: ReadonlySet<Kind> = new Set([
   "vpc",
   "subnet",
