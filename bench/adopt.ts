@@ -3,6 +3,7 @@ import { healthOf, bringUp } from "@gantry/cli/platform";
 import { Progress } from "@gantry/cli/progress";
 import { run, UserError } from "@gantry/cli/run";
 import { sleep } from "@gantry/kernel";
+import { taskContainers } from "./containers.ts";
 import { median, type Bench, type Question } from "./question.ts";
 import { prepareTasks } from "./tasks.ts";
 
@@ -17,7 +18,7 @@ export const adopt: Question = {
     const tasks: string[] = [];
     for (let left = TASKS; left > 0; left -= 10) tasks.push(...(await start(10)));
     await untilRunning(bench, tasks);
-    const before = await containers(bench);
+    const before = (await taskContainers(bench)).join();
     const times: number[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
       const health = await healthOf(bench.settings);
@@ -29,7 +30,7 @@ export const adopt: Question = {
       await bringUp({ clock: bench.clock, progress: new Progress(bench.clock, () => {}) }, bench.settings.folder, undefined);
       await untilRunning(bench, tasks);
       times.push(performance.now() - began);
-      if ((await containers(bench)) !== before) throw new Error("Containers were made anew.");
+      if ((await taskContainers(bench)).join() !== before) throw new Error("Containers were made anew.");
     }
     const listed = await dockerList(bench);
     for (const task of tasks) await bench.clients.ecs.send(new StopTaskCommand({ cluster: "bench", task }));
@@ -46,14 +47,9 @@ export const adopt: Question = {
   },
 };
 
-async function containers({ settings }: Bench): Promise<string> {
-  const filters = [`gantry.instance=${settings.instance}`, "gantry.role=task"].flatMap((label) => ["--filter", `label=${label}`]);
-  return (await run("docker", ["ps", "-q", "--no-trunc", ...filters])).split("\n").toSorted().join();
-}
-
 async function dockerList(bench: Bench): Promise<number> {
   const began = performance.now();
-  await run("docker", ["inspect", ...(await containers(bench)).split(",").filter(Boolean)]);
+  await run("docker", ["inspect", ...(await taskContainers(bench))]);
   return performance.now() - began;
 }
 

@@ -7,6 +7,7 @@ import {
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { run } from "@gantry/cli/run";
 import { sleep } from "@gantry/kernel";
+import { taskContainers } from "./containers.ts";
 import { ensureLoadGenerator, load, type Load } from "./load.ts";
 import { median, type Bench, type Question } from "./question.ts";
 import { serve, type Served } from "./serve.ts";
@@ -68,7 +69,7 @@ export const replacement: Question = {
     for (let round = 0; round < REPLACEMENTS; round += 1) {
       await sleep(bench.clock, 4_000);
       const before = await healthy(bench, there);
-      const [victim = ""] = await webContainers(bench);
+      const [victim = ""] = await taskContainers(bench, "gantry.container=web");
       const began = performance.now();
       await run("docker", ["kill", victim]);
       await untilHealthy(bench, there, 2, before);
@@ -98,14 +99,6 @@ async function dockerStart({ settings }: Bench): Promise<number> {
     await run("docker", ["rm", "-f", id]);
   }
   return median(times);
-}
-
-async function webContainers({ settings }: Bench): Promise<readonly string[]> {
-  const filters = [`gantry.instance=${settings.instance}`, "gantry.role=task", "gantry.container=web"].flatMap((label) => [
-    "--filter",
-    `label=${label}`,
-  ]);
-  return (await run("docker", ["ps", "-q", ...filters])).split("\n").filter(Boolean);
 }
 
 async function healthy({ clients }: Bench, { targetGroupArn }: Served): Promise<readonly string[]> {

@@ -129,8 +129,9 @@ export class Agent {
   /** All that the control plane wants, where that is news. */
   sync(settings: NodeSettings, news: { assigned: readonly Assignment[]; gone: readonly string[] }): void {
     this.#synced = true;
+    // Said again with every hello: files that containers read are not written anew each minute.
+    if (settings.caPem !== this.#cache.settings?.caPem) this.#deps.host.trust(settings.caPem);
     this.#cache.settings = settings;
-    this.#deps.host.trust(settings.caPem);
     for (const key of news.gone) this.#unassign(key);
     for (const assignment of news.assigned) this.#assign(assignment);
     this.#queue.add("strays");
