@@ -129,40 +129,10 @@ function imageOptions(settings: InstanceSettings): { cacheFolder: string; label:
   return { cacheFolder: join(settings.folder, "cache"), label: IMAGE_LABEL };
 }
 
-/** The database image, with an empty database laid out in it, so that a server is ready in half a second. */
+/** The database image: the agent would ask for it with the first database; whoever knows that one comes asks now. */
 export async function ensureDatabaseImage(deps: PlatformDeps, settings: InstanceSettings): Promise<void> {
-  if (!(await isMissing(databaseRecipe.tag))) return;
-  await deps.progress.step("Building the database image", async () => {
-    const base = { ...databaseRecipe, tag: "gantry/mariadb-base:2" };
-    await provideImage(base, imageOptions(settings));
-    const name = `gantry-${settings.instance}-template`;
-    await run("docker", ["rm", "-f", name]).catch(() => {});
-    await run("docker", [
-      "run",
-      "--name",
-      name,
-      "--network",
-      "none",
-      "--entrypoint",
-      "/usr/bin/busybox",
-      base.tag,
-      "sh",
-      "-c",
-      "mkdir -p /usr/share/gantry/mysql-template /run/mysqld && mariadb-install-db --no-defaults --user=mysql --auth-root-authentication-method=socket --skip-test-db --basedir=/usr --datadir=/usr/share/gantry/mysql-template --innodb-log-file-size=32M --skip-name-resolve >/dev/null",
-    ]);
-    await run("docker", [
-      "commit",
-      "--change",
-      'ENTRYPOINT ["/usr/bin/busybox","sh","/usr/local/bin/gantry-database"]',
-      "--change",
-      "CMD []",
-      "--change",
-      `LABEL ${IMAGE_LABEL}`,
-      name,
-      databaseRecipe.tag,
-    ]);
-    await run("docker", ["rm", "-f", name]);
-  });
+  if (await isMissing(databaseRecipe.tag))
+    await deps.progress.step("Building the database image", () => provideImage(databaseRecipe, imageOptions(settings)));
 }
 
 async function startControlPlane(deps: PlatformDeps, settings: InstanceSettings): Promise<void> {

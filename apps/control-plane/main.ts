@@ -5,10 +5,12 @@ import { createServer as createTlsServer } from "node:https";
 import { flushCompileCache } from "node:module";
 import { join } from "node:path";
 import { registerServices } from "@gantry/api";
-import { credentialSource, policyDecider } from "@gantry/api/iam/principals";
+import { policyDecider } from "@gantry/api/iam/decide";
+import { credentialSource } from "@gantry/api/iam/principals";
 import { BlobStore, LogStore, ObjectStore } from "@gantry/content";
 import {
   NodeGateway,
+  lifecycleController,
   retentionController,
   schedulerController,
   serviceController,
@@ -82,6 +84,7 @@ const controllers = [
   taskController({ ...deps, vault }),
   serviceController(deps),
   targetController(deps),
+  lifecycleController({ ...deps, objects }),
   retentionController({ ...deps, expireLogs: (group, before) => logs.expire(group, before) }),
 ].map((reconciler) => new Controller(reconciler, { clock, log }));
 
@@ -101,7 +104,7 @@ const gateway = new NodeGateway({
     return logs.take(containerId, { group, stream: destination.stream }, lines, clock.now());
   },
   provideImage: async (image) => {
-    const recipe = wellKnownRecipes.find((each) => each.tag === image || each.tag === `${image}:latest`);
+    const recipe = [databaseRecipe, ...wellKnownRecipes].find((each) => each.tag === image || each.tag === `${image}:latest`);
     if (recipe === undefined) throw new Error(`No registry answers, and there is no recipe for ${image}.`);
     await provideImage(recipe, imageOptions);
   },

@@ -10,5 +10,6 @@ export * from "./node/pod-assignment.ts";
 export * from "./scheduler/scheduler-controller.ts";
 export * from "./scheduler/warm-pool-controller.ts";
 export * from "./service/service-controller.ts";
+export * from "./storage/lifecycle-controller.ts";
 export * from "./target/target-controller.ts";
 export * from "./task/task-controller.ts";

@@ -40,7 +40,7 @@ describe("evaluate", () => {
   it("needs the boundary's leave as well", () => {
     const policies = { identity: [document(allow("*"))], boundary: document(allow("s3:*")) };
     expect(evaluate(policies, request("s3:GetObject")).allowed).toBe(true);
-    expect(evaluate(policies, request("ecs:RunTask"))).toEqual({ allowed: false, because: "no-boundary-allow" });
+    expect(evaluate(policies, request("ecs:RunTask"))).toMatchObject({ allowed: false, because: "no-boundary-allow" });
   });
   it("lets a resource policy of the same account allow by itself", () => {
     const resource = parsePolicyDocument(

@@ -5,7 +5,7 @@ import type { Condition, PolicyDocument, Statement } from "./policy-document.ts"
 export interface PolicyRequest {
   readonly action: string;
   readonly resource: string;
-  /** Who calls, as a resource policy's Principal would name it: its ARN, its account, `Service:NAME`. */
+  /** Who calls, as a resource policy's Principal would name it: first its own ARN, then its role's, its account, `Service:NAME`. */
   readonly principals: readonly string[];
   readonly conditions: Readonly<Record<string, string | readonly string[]>>;
 }
@@ -18,62 +18,103 @@ export interface PolicySet {
   readonly session?: readonly PolicyDocument[] | undefined;
 }
 
+/** A statement that had a say: of which document, and the how manieth (from 1). */
+export interface MatchedStatement {
+  readonly policy: string;
+  readonly kind: "identity" | "resource" | "boundary" | "session";
+  readonly number: number;
+  readonly statement: Statement;
+}
+
+export type Denial =
+  | "explicit-deny-identity"
+  | "explicit-deny-resource"
+  | "explicit-deny-boundary"
+  | "explicit-deny-session"
+  | "no-identity-allow"
+  | "no-boundary-allow"
+  | "no-session-allow"
+  | "no-resource-allow";
+
+/** What was decided, why, and by which statements: those that deny, else those that allow. */
 export type Decision =
-  | { readonly allowed: true; readonly by: "identity" | "resource" }
-  | {
-      readonly allowed: false;
-      readonly because: "explicit-deny-identity" | "explicit-deny-resource" | "no-identity-allow" | "no-boundary-allow" | "no-session-allow";
-    };
+  | { readonly allowed: true; readonly by: "identity" | "resource"; readonly statements: readonly MatchedStatement[] }
+  | { readonly allowed: false; readonly because: Denial; readonly statements: readonly MatchedStatement[] };
+
+interface Verdict {
+  readonly effect: "allow" | "deny" | "none";
+  /** Whether an allowing resource policy names the caller itself, not just its account. */
+  readonly direct: boolean;
+  readonly statements: readonly MatchedStatement[];
+}
 
 /**
  * Decides a call: an explicit deny anywhere wins, then boundary and session policies must allow, then identity or
- * (same account) resource policy must. Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+ * (same account) resource policy must. A resource policy that names the account alone leaves it to the identity's policies,
+ * but where `accountGrants` says otherwise (a role's trust). One that names the caller goes around the boundary for users; for a
+ * role's sessions (`isSession`) only one that names the session does.
+ * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
  */
-export function evaluate(policies: PolicySet, request: PolicyRequest): Decision {
-  const identity = verdict(policies.identity, request, false);
-  const resource = policies.resource === undefined ? "none" : verdict([policies.resource], request, true);
-  const boundary = policies.boundary === undefined ? "allow" : verdict([policies.boundary], request, false);
-  const session = policies.session === undefined ? "allow" : verdict(policies.session, request, false);
-  if (resource === "deny") return { allowed: false, because: "explicit-deny-resource" };
-  if (identity === "deny" || boundary === "deny" || session === "deny") return { allowed: false, because: "explicit-deny-identity" };
-  if (resource === "allow") return { allowed: true, by: "resource" };
-  if (identity !== "allow") return { allowed: false, because: "no-identity-allow" };
-  if (boundary !== "allow") return { allowed: false, because: "no-boundary-allow" };
-  if (session !== "allow") return { allowed: false, because: "no-session-allow" };
-  return { allowed: true, by: "identity" };
+export function evaluate(policies: PolicySet, request: PolicyRequest, options: { accountGrants?: boolean; isSession?: boolean } = {}): Decision {
+  const absent: Verdict = { effect: "allow", direct: false, statements: [] };
+  const identity = verdict(policies.identity, request, "identity");
+  const resource: Verdict = policies.resource === undefined ? { ...absent, effect: "none" } : verdict([policies.resource], request, "resource");
+  const boundary = policies.boundary === undefined ? absent : verdict([policies.boundary], request, "boundary");
+  const session = policies.session === undefined ? absent : verdict(policies.session, request, "session");
+  const denials = { resource, identity, boundary, session };
+  for (const [kind, { effect, statements }] of Object.entries(denials))
+    if (effect === "deny") return { allowed: false, because: `explicit-deny-${kind as keyof typeof denials}`, statements }; // The table's own keys.
+  const grants = resource.effect === "allow" && (resource.direct || options.accountGrants === true);
+  if (grants && options.isSession !== true) return { allowed: true, by: "resource", statements: resource.statements };
+  const by = grants ? "resource" : "identity";
+  const refused = (because: Denial): Decision => ({ allowed: false, because, statements: [] });
+  if (!grants && identity.effect !== "allow") return refused("no-identity-allow");
+  if (boundary.effect !== "allow") return refused("no-boundary-allow");
+  if (session.effect !== "allow") return refused("no-session-allow");
+  return { allowed: true, by, statements: grants ? resource.statements : identity.statements };
 }
 
-function verdict(documents: readonly PolicyDocument[], request: PolicyRequest, withPrincipals: boolean): "allow" | "deny" | "none" {
-  let result: "allow" | "none" = "none";
-  for (const statement of documents.flatMap((document) => document.statements)) {
-    if (!applies(statement, request, withPrincipals)) continue;
-    if (statement.effect === "Deny") return "deny";
-    result = "allow";
-  }
-  return result;
+function verdict(documents: readonly PolicyDocument[], request: PolicyRequest, kind: MatchedStatement["kind"]): Verdict {
+  const allows: MatchedStatement[] = [];
+  const denies: MatchedStatement[] = [];
+  let direct = false;
+  for (const document of documents)
+    for (const [index, statement] of document.statements.entries()) {
+      const named = kind === "resource" ? principalMatch(statement, request) : "itself";
+      if (named === "nobody" || !applies(statement, request)) continue;
+      const matched = { policy: document.name ?? "policy", kind, number: index + 1, statement };
+      if (statement.effect === "Deny") denies.push(matched);
+      else allows.push(matched);
+      direct ||= statement.effect === "Allow" && named === "itself";
+    }
+  if (denies.length > 0) return { effect: "deny", direct, statements: denies };
+  return { effect: allows.length > 0 ? "allow" : "none", direct, statements: allows };
 }
 
-function applies(statement: Statement, request: PolicyRequest, withPrincipals: boolean): boolean {
+function applies(statement: Statement, request: PolicyRequest): boolean {
   const lowerAction = request.action.toLowerCase();
   const matchesAction = (pattern: string) => glob(pattern.toLowerCase(), lowerAction);
   if (statement.actions.length > 0 ? !statement.actions.some(matchesAction) : statement.notActions.some(matchesAction)) return false;
   const matchesResource = (pattern: string) => glob(substitute(pattern, request), request.resource);
   if (statement.resources.length > 0 && !statement.resources.some(matchesResource)) return false;
   if (statement.notResources.length > 0 && statement.notResources.some(matchesResource)) return false;
-  if (withPrincipals && !principalMatches(statement, request)) return false;
   return statement.conditions.every((condition) => conditionHolds(condition, request));
 }
 
-function principalMatches(statement: Statement, request: PolicyRequest): boolean {
-  const names = (patterns: readonly string[]) =>
-    patterns.some(
-      (pattern) =>
-        pattern === "*" ||
-        request.principals.includes(pattern) ||
-        request.principals.some((name) => /^\d{12}$/.test(pattern) && name.split(":")[4] === pattern),
-    );
-  if (statement.notPrincipals !== undefined) return !names(statement.notPrincipals);
-  return statement.principals !== undefined && names(statement.principals);
+/** Whether a resource policy's statement is about the caller: by its own name (or everyone's), or by its account's. */
+function principalMatch(statement: Statement, request: PolicyRequest): "itself" | "account" | "nobody" {
+  const match = (patterns: readonly string[]): "itself" | "account" | "nobody" => {
+    const isAccount = (pattern: string) => /^\d{12}$/.test(pattern) || /^arn:aws:iam::\d{12}:root$/.test(pattern);
+    const accountOf = (text: string) => (/^\d{12}$/.test(text) ? text : (text.split(":")[4] ?? ""));
+    const [first = ""] = request.principals;
+    const isRoot = isAccount(first);
+    if (patterns.some((pattern) => pattern === "*" || ((isRoot || !isAccount(pattern)) && request.principals.includes(pattern)))) return "itself";
+    return patterns.some((pattern) => isAccount(pattern) && request.principals.some((name) => accountOf(name) === accountOf(pattern)))
+      ? "account"
+      : "nobody";
+  };
+  if (statement.notPrincipals !== undefined) return match(statement.notPrincipals) === "nobody" ? "itself" : "nobody";
+  return statement.principals === undefined ? "nobody" : match(statement.principals);
 }
 
 /** `*` any run of characters, `?` any one. */
@@ -144,7 +185,7 @@ function compare(operator: string, value: string, wanted: string): boolean {
     case "Bool":
       return value.toLowerCase() === wanted.toLowerCase();
     case "BinaryEquals":
-      return value === wanted;
+      return Buffer.from(value, "base64").equals(Buffer.from(wanted, "base64"));
     case "IpAddress":
       return inBlock(value, wanted);
     case "NumericEquals":

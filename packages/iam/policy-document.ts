@@ -18,6 +18,8 @@ export interface Condition {
 }
 
 export interface PolicyDocument {
+  /** By what name a decision says of it: a policy's ARN or name. */
+  readonly name?: string;
   readonly statements: readonly Statement[];
 }
 
@@ -27,7 +29,7 @@ export class MalformedPolicyError extends Error {
 }
 
 /** Reads a policy document. Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html */
-export function parsePolicyDocument(text: string): PolicyDocument {
+export function parsePolicyDocument(text: string, name?: string): PolicyDocument {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -37,7 +39,25 @@ export function parsePolicyDocument(text: string): PolicyDocument {
   if (!isObject(value) || value["Statement"] === undefined) throw new MalformedPolicyError("Syntax errors in policy.");
   const version = value["Version"] ?? "2008-10-17";
   if (version !== "2012-10-17" && version !== "2008-10-17") throw new MalformedPolicyError("The policy must contain a valid version string");
-  return { statements: list(value["Statement"]).map(parseStatement) };
+  const statements = list(value["Statement"]).map(parseStatement);
+  const sids = statements.flatMap((statement) => (statement.sid === undefined ? [] : [statement.sid]));
+  if (new Set(sids).size < sids.length) throw new MalformedPolicyError("Statement IDs (SID) in a single policy must be unique.");
+  return { statements, ...(name === undefined ? {} : { name }) };
+}
+
+const NARROWING =
+  /^(?:aws:(?:SourceIp|SourceVpc|SourceVpce|SourceArn|SourceAccount|SourceOwner|PrincipalOrgID|PrincipalOrgPaths|PrincipalArn|PrincipalAccount|userid|username)|s3:DataAccessPointAccount|s3:DataAccessPointArn)$/i;
+
+/** Whether a resource policy lets anyone in. Source: "Blocking public access to your Amazon S3 storage", the meaning of public. */
+export function isPublic(document: PolicyDocument): boolean {
+  return document.statements.some((statement) => {
+    if (statement.effect !== "Allow") return false;
+    if (statement.principals?.includes("*") !== true && statement.notPrincipals === undefined) return false;
+    return !statement.conditions.some(
+      (condition) =>
+        NARROWING.test(condition.key) && condition.values.every((value) => !/[*?]/.test(value) && value !== "0.0.0.0/0" && value !== "::/0"),
+    );
+  });
 }
 
 function parseStatement(value: unknown): Statement {
@@ -57,7 +77,7 @@ function parseStatement(value: unknown): Statement {
   };
   if (statement.actions.length + statement.notActions.length === 0) throw new MalformedPolicyError("Policy statement must contain actions.");
   for (const action of [...statement.actions, ...statement.notActions]) {
-    if (action !== "*" && !/^[A-Za-z0-9-]+:[A-Za-z0-9*?]+$/.test(action))
+    if (action !== "*" && !/^[A-Za-z0-9*?-]+:[A-Za-z0-9*?]+$/.test(action))
       throw new MalformedPolicyError("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.");
   }
   return statement;

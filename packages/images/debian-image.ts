@@ -121,7 +121,39 @@ async function addFiles(recipe: ImageRecipe, root: string): Promise<void> {
 }
 
 async function importFolder(root: string, recipe: ImageRecipe, label: string): Promise<void> {
-  const changes = [...recipe.changes, `LABEL ${label}`].flatMap((change) => ["--change", change]);
+  const tag = recipe.finish === undefined ? recipe.tag : `${recipe.tag}-unfinished`;
+  const changes = asChanges(recipe, label);
   const script = 'root="$1"; shift; tar -C "$root" --numeric-owner --owner=0 --group=0 -c . | docker import "$@" >/dev/null';
-  await run("sh", ["-c", script, "sh", root, ...changes, "-", recipe.tag], { maxBuffer: OUTPUT_MAX });
+  await run("sh", ["-c", script, "sh", root, ...changes, "-", tag], { maxBuffer: OUTPUT_MAX });
+  if (recipe.finish !== undefined) await finishImage(tag, recipe.finish, recipe, label);
+}
+
+/** Runs the last step in a container without a network and keeps what it made. */
+async function finishImage(unfinished: string, command: string, recipe: ImageRecipe, label: string): Promise<void> {
+  const { stdout } = await run("docker", [
+    "create",
+    "--network",
+    "none",
+    "--label",
+    label,
+    "--entrypoint",
+    "/usr/bin/busybox",
+    unfinished,
+    "sh",
+    "-c",
+    command,
+  ]);
+  const id = stdout.trim();
+  try {
+    await run("docker", ["start", "-a", id], { maxBuffer: OUTPUT_MAX });
+    const changes = recipe.changes.some((change) => change.startsWith("CMD ")) ? recipe.changes : [...recipe.changes, "CMD []"];
+    await run("docker", ["commit", ...asChanges({ changes }, label), id, recipe.tag]);
+  } finally {
+    await run("docker", ["rm", "-f", id]);
+    await run("docker", ["rmi", unfinished]).catch(() => {}); // Its layers are the finished image's own.
+  }
+}
+
+function asChanges(recipe: Pick<ImageRecipe, "changes">, label: string): string[] {
+  return [...recipe.changes, `LABEL ${label}`].flatMap((change) => ["--change", change]);
 }

@@ -6,12 +6,19 @@ export class ApiError extends Error {
   readonly status: number | undefined;
   /** Further members of the error's shape. */
   readonly fields: Readonly<Record<string, unknown>>;
+  /** Further headers of the answer. */
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(code: string, message: string, options: { status?: number; fields?: Readonly<Record<string, unknown>> } = {}) {
+  constructor(
+    code: string,
+    message: string,
+    options: { status?: number; fields?: Readonly<Record<string, unknown>>; headers?: Readonly<Record<string, string>> } = {},
+  ) {
     super(message);
     this.code = code;
     this.status = options.status;
     this.fields = options.fields ?? {};
+    this.headers = options.headers ?? {};
   }
 }
 

@@ -80,3 +80,37 @@ function base64Of(value: number): string {
   bytes.writeUInt32BE(value >>> 0);
   return bytes.toString("base64");
 }
+
+const POLYNOMIALS = { crc32: [32n, 0xedb88320n], crc32c: [32n, 0x82f63b78n], crc64nvme: [64n, 0x9a6c9329ac4bc9b5n] } as const;
+
+/**
+ * The CRC of pieces put together, from each piece's CRC (base64) and length in bytes, without their bytes: what S3 calls
+ * a full-object checksum of parts. Source: zlib's crc32_combine; multiplication in GF(2) modulo the reflected polynomial.
+ */
+export function combineChecksums(
+  algorithm: keyof typeof POLYNOMIALS,
+  pieces: readonly { readonly checksum: string; readonly size: number }[],
+): string {
+  const [width, polynomial] = POLYNOMIALS[algorithm];
+  const top = 1n << (width - 1n);
+  const multiply = (a: bigint, b: bigint): bigint => {
+    let product = 0n;
+    for (let bit = top, factor = b; bit > 0n; bit >>= 1n) {
+      if (a & bit) product ^= factor;
+      factor = factor & 1n ? (factor >> 1n) ^ polynomial : factor >> 1n;
+    }
+    return product;
+  };
+  const powerOfX = (exponent: bigint): bigint => {
+    let [result, base] = [top, top >> 1n];
+    for (let rest = exponent; rest > 0n; rest >>= 1n) {
+      if (rest & 1n) result = multiply(result, base);
+      base = multiply(base, base);
+    }
+    return result;
+  };
+  let combined = 0n;
+  for (const { checksum, size } of pieces)
+    combined = multiply(powerOfX(8n * BigInt(size)), combined) ^ BigInt(`0x${Buffer.from(checksum, "base64").toString("hex")}`);
+  return Buffer.from(combined.toString(16).padStart(Number(width) / 4, "0"), "hex").toString("base64");
+}

@@ -4,11 +4,13 @@ import { pipeline } from "node:stream/promises";
 import { AssertionError, isDamage, isOutOfRoom, messageOf, type Clock, type Ids, type Logger } from "@gantry/kernel";
 import { accessDeniedError, authenticationError, internalError, noRoomError } from "./access-errors.ts";
 import { ApiError } from "./api-error.ts";
-import { decode, formParameters, hasStreamingInput, requireMembers } from "./decode.ts";
+import { decode, hasStreamingInput, requireMembers } from "./decode.ts";
 import { encodeError, encodeOutput, type WireResponse } from "./encode.ts";
 import { readAll, verifiedStream } from "./request-body.ts";
 import { RestRouter } from "./rest-router.ts";
+import { operationNameOf, protocolOf, resolve, type Exchange } from "./routing.ts";
 import {
+  ANONYMOUS,
   loadService,
   type ConditionContext,
   type LoadedService,
@@ -46,15 +48,12 @@ interface RegisteredService {
   readonly load: () => Promise<LoadedService & { router: RestRouter }>;
 }
 
-interface Exchange {
-  readonly request: IncomingMessage;
-  readonly headers: Readonly<Record<string, string | undefined>>;
-  readonly method: string;
-  readonly rawPath: string;
-  readonly rawQuery: string;
-  readonly requestId: string;
-  readonly endpoint: string;
-  readonly continueWith: () => void;
+interface Call {
+  readonly exchange: Exchange;
+  readonly claim: Claim | undefined;
+  readonly form: Buffer | undefined;
+  readonly service: LoadedService & { router: RestRouter };
+  readonly protocol: Protocol;
 }
 
 const LINGER_MS = 2_000;
@@ -133,24 +132,34 @@ export class Dispatcher {
     const service = await registered.load();
     const protocol = protocolOf(registered.descriptor, exchange);
     const context = { protocol, service, requestId: exchange.requestId, path: exchange.rawPath };
-    try {
-      if (claimFailure !== undefined) throw claimFailure;
-      return await this.#invoke({ exchange, claim, form, service, protocol });
-    } catch (thrown) {
-      return encodeError(this.#toApiError(thrown, protocol, exchange), context);
-    }
+    const answer = await this.#attempt({ exchange, claim, claimFailure, form, service, protocol }).catch((thrown: unknown) =>
+      encodeError(this.#toApiError(thrown, protocol, exchange), context),
+    );
+    const more = service.responseHeaders?.(exchange);
+    return more === undefined ? answer : { ...answer, headers: { ...answer.headers, ...more } };
   }
 
-  async #invoke(call: {
-    exchange: Exchange;
-    claim: Claim | undefined;
-    form: Buffer | undefined;
-    service: LoadedService & { router: RestRouter };
-    protocol: Protocol;
-  }): Promise<WireResponse> {
+  /** What the service answers outside its operations, else the operation's answer. */
+  async #attempt(call: Call & { claimFailure: SignatureError | undefined }): Promise<WireResponse> {
+    const { exchange, service, protocol } = call;
+    const extra = await service.extras?.(exchange, {
+      credentials: this.#deps.credentials,
+      now: this.#deps.clock.now(),
+      invoke: async (name, input, principal) => {
+        const operation = service.operations.get(name);
+        if (operation?.handler === undefined) throw new AssertionError(`${name} is an operation of ${service.descriptor.id}.`);
+        return this.#run(operation, input, { exchange, service, protocol, principal, region: "us-east-1" });
+      },
+    });
+    if (extra !== undefined) return extra;
+    if (call.claimFailure !== undefined) throw call.claimFailure;
+    return this.#invoke(call);
+  }
+
+  async #invoke(call: Call): Promise<WireResponse> {
     const { exchange, claim, service, protocol } = call;
     const isS3 = service.descriptor.id === "s3";
-    const { credential, body } = await this.#authenticate(exchange, claim, { protocol, isS3, form: call.form });
+    const { principal, body } = await this.#authenticate(exchange, claim, { isS3, allowsAnonymous: service.allowsAnonymous, form: call.form });
     const found = resolve(service, protocol, exchange, body);
     if (found === undefined) throw this.#unknownOperation(service, protocol, exchange, body);
     const { operation, labels } = found;
@@ -166,32 +175,39 @@ export class Dispatcher {
     const buffered = stream === undefined ? (body as Buffer) : hasStreamingInput(operation) ? undefined : await readAll(stream); // Not a stream, so a buffer.
     const input = decode(operation, protocol, { exchange, labels, buffered, stream });
     requireMembers(operation, input, protocol);
-    const region = claim?.region ?? "us-east-1";
-    const { principal } = credential;
+    const output = await this.#run(operation, input, { exchange, service, protocol, principal, region: claim?.region ?? "us-east-1" });
+    return encodeOutput(operation, output, { protocol, service, requestId: exchange.requestId });
+  }
+
+  /** Asks for the permissions that the operation needs, then runs it. */
+  async #run(
+    operation: Operation,
+    input: Record<string, unknown>,
+    call: { exchange: Exchange; service: LoadedService; protocol: Protocol; principal: Principal; region: string },
+  ): Promise<Record<string, unknown>> {
+    const { exchange, service, protocol, principal, region } = call;
+    const known = { ...requestKeys(exchange, region), ...tagKeys(input) };
     const authorize = (action: string, resource: string, conditions: ConditionContext = {}): void => {
-      const why = this.#deps.policy.deniedBecause(principal, action, resource, conditions);
+      const why = this.#deps.policy.deniedBecause(principal, action, resource, { ...known, ...conditions });
       if (why !== undefined) throw accessDeniedError(protocol, why);
     };
-    for (const { action, resource } of service.permissions(operation.name, input, { account: principal.account, region }))
-      authorize(action, resource);
-    const context: RequestContext = {
-      requestId: exchange.requestId,
-      account: principal.account,
-      region,
-      principal,
-      endpoint: exchange.endpoint,
-      authorize,
-    };
-    const output = (await operation.handler(input, context)) ?? {};
-    return encodeOutput(operation, output as Record<string, unknown>, { protocol, service, requestId: exchange.requestId }); // Typed by Implementation<M>.
+    for (const { action, resource, conditions } of service.permissions(operation.name, input, { account: principal.account, region }))
+      authorize(action, resource, conditions);
+    const { requestId, endpoint } = exchange;
+    const context: RequestContext = { requestId, account: principal.account, region, principal, endpoint, authorize };
+    return ((await operation.handler?.(input, context)) ?? {}) as Record<string, unknown>; // Typed by Implementation<M>.
   }
 
   /** Verifies the signature, then gives the body: verified bytes, or for S3 a stream that verifies as it flows. */
   async #authenticate(
     exchange: Exchange,
     claim: Claim | undefined,
-    options: { protocol: Protocol; isS3: boolean; form: Buffer | undefined },
-  ): Promise<{ credential: Credential; body: Buffer | Readable }> {
+    options: { isS3: boolean; allowsAnonymous: boolean; form: Buffer | undefined },
+  ): Promise<{ principal: Principal; body: Buffer | Readable }> {
+    if (claim === undefined && options.allowsAnonymous) {
+      exchange.continueWith();
+      return { principal: ANONYMOUS, body: exchange.request };
+    }
     if (claim === undefined) throw new SignatureError("missing", "Request is missing Authentication Token");
     const credential = this.#deps.credentials.find(claim.accessKeyId);
     if (credential === undefined) throw new SignatureError("unknown-key", "Unknown access key");
@@ -202,7 +218,7 @@ export class Dispatcher {
     if (options.isS3) {
       verifySignature({ request: exchange, claim, secretAccessKey, now, bodyHash: undefined });
       exchange.continueWith();
-      return { credential, body: verifiedStream(exchange, claim, secretAccessKey) };
+      return { principal: credential.principal, body: verifiedStream(exchange, claim, secretAccessKey) };
     }
     if (exchange.headers["expect"] !== undefined) exchange.continueWith();
     const body = options.form ?? (await readAll(exchange.request));
@@ -211,7 +227,7 @@ export class Dispatcher {
     if (declared !== undefined && declared !== "UNSIGNED-PAYLOAD" && declared !== bodyHash)
       throw new SignatureError("mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.");
     verifySignature({ request: exchange, claim, secretAccessKey, now, bodyHash });
-    return { credential, body };
+    return { principal: credential.principal, body };
   }
 
   /** The body of an unsigned or form-encoded request, which is needed to know the service. */
@@ -285,58 +301,33 @@ function split(url: string): readonly [string, string] {
   return at < 0 ? [url, ""] : [url.slice(0, at), url.slice(at + 1)];
 }
 
-function protocolOf(descriptor: ServiceDescriptor, exchange: Exchange): Protocol {
-  const has = (protocol: Protocol) => descriptor.protocols.includes(protocol);
-  if (exchange.headers["smithy-protocol"] === "rpc-v2-cbor" && has("rpcv2Cbor")) return "rpcv2Cbor";
-  const contentType = exchange.headers["content-type"] ?? "";
-  if (exchange.headers["x-amz-target"] !== undefined)
-    return contentType.includes("json-1.0") && has("awsJson1_0")
-      ? "awsJson1_0"
-      : has("awsJson1_1")
-        ? "awsJson1_1"
-        : (descriptor.protocols[0] ?? "awsJson1_1");
-  return descriptor.protocols.find((protocol) => protocol !== "rpcv2Cbor") ?? "awsJson1_1";
+/** What conditions can know of a request. Source: IAM User Guide, "AWS global condition context keys". */
+function requestKeys(exchange: Exchange, region: string): ConditionContext {
+  const { headers, request } = exchange;
+  const address = (request.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+  return {
+    "aws:SourceIp": address,
+    "aws:SecureTransport": String(exchange.endpoint.startsWith("https:")),
+    "aws:RequestedRegion": region,
+    ...(headers["user-agent"] === undefined ? {} : { "aws:UserAgent": headers["user-agent"] }),
+    ...(headers["referer"] === undefined ? {} : { "aws:Referer": headers["referer"] }),
+  };
 }
 
-function operationNameOf(protocol: Protocol, exchange: Exchange, body: Buffer | Readable): string | undefined {
-  switch (protocol) {
-    case "awsJson1_0":
-    case "awsJson1_1":
-      return exchange.headers["x-amz-target"]?.split(".")[1];
-    case "rpcv2Cbor":
-      return /\/operation\/([A-Za-z0-9]+)\/?$/.exec(exchange.rawPath)?.[1];
-    case "awsQuery":
-    case "ec2Query":
-      return formParameters(exchange, body).get("Action") ?? undefined;
-    case "restJson1":
-    case "restXml":
-      return undefined;
-  }
-}
-
-function resolve(
-  service: LoadedService & { router: RestRouter },
-  protocol: Protocol,
-  exchange: Exchange,
-  body: Buffer | Readable,
-): { operation: Operation; labels: Record<string, string> } | undefined {
-  if (protocol === "restJson1" || protocol === "restXml") {
-    const { bucket, path } = service.descriptor.id === "s3" ? splitBucket(exchange) : { bucket: undefined, path: exchange.rawPath };
-    return service.router.find({ method: exchange.method, path, bucket, query: new URLSearchParams(exchange.rawQuery), headers: exchange.headers });
-  }
-  const name = operationNameOf(protocol, exchange, body);
-  const operation = name === undefined ? undefined : service.operations.get(name);
-  return operation && { operation, labels: {} };
-}
-
-/** The bucket that the host names (`BUCKET.s3.REGION.amazonaws.com`, `BUCKET.s3.localhost`), else the path's first segment. */
-function splitBucket(exchange: Exchange): { bucket: string | undefined; path: string } {
-  const host = (exchange.headers["host"] ?? "").replace(/:\d+$/, "");
-  const virtual = /^(.+?)\.s3(?:[.-][a-z0-9-]+)*\.(?:amazonaws\.com|localhost)$/.exec(host)?.[1] ?? /^(.+)\.localhost$/.exec(host)?.[1];
-  if (virtual !== undefined && virtual !== "s3") return { bucket: virtual, path: exchange.rawPath };
-  const match = /^\/([^/]+)(\/.*)?$/.exec(exchange.rawPath);
-  if (match === null) return { bucket: undefined, path: exchange.rawPath };
-  return { bucket: decodeURIComponent(match[1] ?? ""), path: match[2] ?? "/" };
+/** The tags that a request gives, in any of AWS's spellings. */
+function tagKeys(input: Readonly<Record<string, unknown>>): ConditionContext {
+  const specifications = Array.isArray(input["TagSpecifications"])
+    ? (input["TagSpecifications"] as { Tags?: unknown }[]).flatMap((each) => each.Tags ?? [])
+    : []; // The shape's own members.
+  const lists = [input["Tags"], input["tags"], specifications].filter(Array.isArray) as {
+    Key?: string;
+    Value?: string;
+    key?: string;
+    value?: string;
+  }[][]; // As above.
+  const pairs = lists.flat().map((tag) => [tag.Key ?? tag.key ?? "", tag.Value ?? tag.value ?? ""] as const);
+  if (pairs.length === 0) return {};
+  return { ...Object.fromEntries(pairs.map(([key, value]) => [`aws:RequestTag/${key}`, value])), "aws:TagKeys": pairs.map(([key]) => key) };
 }
 
 function notImplementedCode(protocol: Protocol): string {

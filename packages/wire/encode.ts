@@ -110,6 +110,11 @@ function payloadBody(
 
 /** The response that carries an error, in the words and with the status of the service's model. */
 export function encodeError(error: ApiError, context: EncodeContext & { path: string }): WireResponse {
+  const answer = encodeErrorBody(error, context);
+  return { ...answer, headers: { ...answer.headers, ...error.headers } };
+}
+
+function encodeErrorBody(error: ApiError, context: EncodeContext & { path: string }): WireResponse {
   const { protocol, service, requestId } = context;
   const known = service.errors.get(error.code);
   const status = error.status ?? known?.status ?? 400;

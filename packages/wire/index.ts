@@ -6,7 +6,9 @@
 export * from "./api-error.ts";
 export * from "./checksum.ts";
 export * from "./dispatch.ts";
+export type { WireResponse } from "./encode.ts";
 export * from "./http-server.ts";
+export { splitBucket, type Exchange } from "./routing.ts";
 export * from "./sdk-schemas.ts";
 export * from "./service.ts";
 export * from "./sigv4.ts";

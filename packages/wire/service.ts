@@ -1,18 +1,25 @@
 import type { Readable } from "node:stream";
+import type { WireResponse } from "./encode.ts";
+import type { Exchange } from "./routing.ts";
 import { shapeOf, type Shape } from "./shape.ts";
 
 export type Protocol = "awsJson1_0" | "awsJson1_1" | "awsQuery" | "ec2Query" | "restJson1" | "restXml" | "rpcv2Cbor";
 
 /** Who calls, as signature verification found out. */
 export interface Principal {
-  readonly type: "root" | "user" | "assumed-role";
+  readonly type: "root" | "user" | "assumed-role" | "anonymous";
   readonly arn: string;
   readonly account: string;
   /** The unique id that GetCallerIdentity calls UserId. */
   readonly id: string;
   /** ARN of the role behind an assumed-role session. */
   readonly roleArn?: string;
+  /** Documents that narrow a session. */
+  readonly sessionPolicies?: readonly string[];
 }
+
+/** Whoever signs nothing. */
+export const ANONYMOUS: Principal = { type: "anonymous", arn: "", account: "", id: "anonymous" };
 
 /** What an operation knows of its request besides the input. */
 export interface RequestContext {
@@ -59,12 +66,36 @@ export interface ServiceDescriptor {
 export interface Permission {
   readonly action: string;
   readonly resource: string;
+  readonly conditions?: ConditionContext;
+}
+
+/** What a service may use to answer outside its operations. */
+export interface Access {
+  readonly credentials: {
+    find(accessKeyId: string):
+      | {
+          readonly secretAccessKey: string;
+          readonly principal: Principal;
+          readonly token: string | undefined;
+          readonly expiresAt: number | undefined;
+        }
+      | undefined;
+  };
+  readonly now: number;
+  /** Runs an operation for a principal, with the permissions it needs. Errors: as the operation's, and AccessDenied. */
+  readonly invoke: (operation: string, input: Record<string, unknown>, principal: Principal) => Promise<Record<string, unknown>>;
 }
 
 /** A service's code, loaded when its first request arrives. */
 export interface ServiceModule {
   readonly sdk: Readonly<Record<string, unknown>>;
   readonly operations: Readonly<Record<string, unknown>>;
+  /** Whether unsigned requests are let in as nobody; a resource's policy decides then. */
+  readonly allowsAnonymous?: boolean;
+  /** Answers what is no operation: a browser's preflight, a form, a page. Undefined: it is one. */
+  readonly extras?: (exchange: Exchange, access: Access) => Promise<WireResponse | undefined>;
+  /** Headers for every answer, an error's too. */
+  readonly responseHeaders?: (exchange: Exchange) => Readonly<Record<string, string>> | undefined;
   /** The permissions a call needs; a service without it asks for `prefix:Operation` on `*`. */
   readonly permissions?: (
     operation: string,
@@ -89,6 +120,9 @@ export interface LoadedService {
   readonly descriptor: ServiceDescriptor;
   readonly operations: ReadonlyMap<string, Operation>;
   readonly errors: ReadonlyMap<string, ErrorShape>;
+  readonly allowsAnonymous: boolean;
+  readonly extras: ServiceModule["extras"];
+  readonly responseHeaders: ServiceModule["responseHeaders"];
   readonly permissions: (
     operation: string,
     input: Readonly<Record<string, unknown>>,
@@ -117,7 +151,8 @@ export function loadService(descriptor: ServiceDescriptor, module: ServiceModule
   for (const name of Object.keys(module.operations))
     if (!operations.has(name)) throw new Error(`${descriptor.id} implements ${name}, which the SDK does not know.`);
   const byDefault = (operation: string) => [{ action: `${descriptor.iamPrefix}:${operation}`, resource: "*" }];
-  return { descriptor, operations, errors, permissions: module.permissions ?? byDefault };
+  const { allowsAnonymous = false, extras, responseHeaders, permissions = byDefault } = module;
+  return { descriptor, operations, errors, allowsAnonymous, extras, responseHeaders, permissions };
 }
 
 function lazyOperation(name: string, schema: readonly unknown[], handler: Handler | undefined): Operation {

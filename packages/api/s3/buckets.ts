@@ -1,10 +1,21 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { BucketRecord, Reader } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
-import { presentTags, toTags } from "../common/tags.ts";
+import { page } from "../common/paging.ts";
+import { presentTags } from "../common/tags.ts";
 import type { S3Deps } from "./index.ts";
+import { tagSetOf } from "./object-input.ts";
 
 type S3 = Implementation<typeof s3>;
+
+const TAGS_MAX = 50;
+const BUCKETS_MAX = 10_000;
+
+/** Whether S3 takes a name for a bucket. Source: "General purpose bucket naming rules". */
+export function isBucketName(name: string): boolean {
+  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name) || name.includes("..") || /^\d+\.\d+\.\d+\.\d+$/.test(name)) return false;
+  return !/^(?:xn--|sthree-|amzn-s3-demo-)/.test(name) && !/(?:-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$/.test(name);
+}
 
 /** Buckets and their settings. Source: API_CreateBucket and following. */
 export function bucketOperations(deps: S3Deps) {
@@ -18,15 +29,27 @@ export function bucketOperations(deps: S3Deps) {
   return {
     CreateBucket(input, context) {
       const name = input.Bucket ?? "";
-      if (!/^(?!xn--|\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name) || name.includes(".."))
+      if (!isBucketName(name))
         throw new ApiError("InvalidBucketName", "The specified bucket is not valid.", { status: 400, fields: { BucketName: name } });
-      if (input.ObjectLockEnabledForBucket === true)
-        throw new ApiError("NotImplemented", "Gantry does not support object lock yet.", { status: 501 });
       if (input.ACL !== undefined && input.ACL !== "private")
         throw new ApiError("InvalidBucketAclWithObjectOwnership", "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting", {
           status: 400,
         });
+      if (input.ObjectOwnership !== undefined && input.ObjectOwnership !== "BucketOwnerEnforced")
+        throw new ApiError("NotImplemented", "Gantry supports the object ownership BucketOwnerEnforced alone: there are no ACLs.", { status: 501 });
       const region = input.CreateBucketConfiguration?.LocationConstraint ?? context.region;
+      if (region === "us-east-1" && input.CreateBucketConfiguration?.LocationConstraint !== undefined)
+        throw new ApiError("InvalidLocationConstraint", "The specified location-constraint is not valid", {
+          status: 400,
+          fields: { LocationConstraint: region },
+        });
+      if (context.region !== "us-east-1" && region !== context.region)
+        throw new ApiError(
+          "IllegalLocationConstraintException",
+          `The ${input.CreateBucketConfiguration?.LocationConstraint ?? "unspecified"} location constraint is incompatible for the region specific endpoint this request was sent to.`,
+          { status: 400 },
+        );
+      const tags = tagSetOf(input.CreateBucketConfiguration?.Tags, TAGS_MAX);
       store.transact((tx) => {
         const there = tx.get("bucket", name);
         if (there !== undefined && there.account !== context.account)
@@ -47,13 +70,14 @@ export function bucketOperations(deps: S3Deps) {
           region,
           name,
           createdAt: clock.now(),
-          tags: {},
+          tags,
           encryption: { algorithm: "AES256", bucketKey: false },
           publicAccessBlock: { blockPublicAcls: true, ignorePublicAcls: true, blockPublicPolicy: true, restrictPublicBuckets: true },
-          ownership: input.ObjectOwnership ?? "BucketOwnerEnforced",
+          ownership: "BucketOwnerEnforced",
+          ...(input.ObjectLockEnabledForBucket === true ? { versioning: "Enabled" as const, objectLock: { defaultRetention: undefined } } : {}),
         });
       });
-      return { Location: `/${name}` };
+      return { Location: `/${name}`, BucketArn: `arn:aws:s3:::${name}` };
     },
     HeadBucket(input, context) {
       const bucket = findBucket(store, context, input.Bucket);
@@ -62,16 +86,26 @@ export function bucketOperations(deps: S3Deps) {
     DeleteBucket(input, context) {
       store.transact((tx) => {
         const bucket = findBucket(tx, context, input.Bucket);
-        if (!objects.isEmpty(bucket.name))
+        if (!objects.index.isEmpty(bucket.name))
           throw new ApiError("BucketNotEmpty", "The bucket you tried to delete is not empty", { status: 409, fields: { BucketName: bucket.name } });
         tx.delete("bucket", bucket.name);
       });
       return { $metadata: { httpStatusCode: 204 } };
     },
     ListBuckets(input, context) {
-      const own = store.list("bucket").filter((bucket) => bucket.account === context.account && bucket.name.startsWith(input.Prefix ?? ""));
+      const own = store
+        .list("bucket")
+        .filter((bucket) => bucket.account === context.account && bucket.name.startsWith(input.Prefix ?? ""))
+        .filter((bucket) => input.BucketRegion === undefined || bucket.region === input.BucketRegion);
+      const { items, nextToken } = page(own, (bucket) => bucket.name, {
+        token: input.ContinuationToken,
+        size: input.MaxBuckets ?? BUCKETS_MAX,
+        invalidToken: () => new ApiError("InvalidArgument", "The continuation token provided is incorrect", { status: 400 }),
+      });
       return {
-        Buckets: own.map((bucket) => ({ Name: bucket.name, CreationDate: new Date(bucket.createdAt), BucketRegion: bucket.region })),
+        Prefix: input.Prefix,
+        ContinuationToken: nextToken,
+        Buckets: items.map((bucket) => ({ Name: bucket.name, CreationDate: new Date(bucket.createdAt), BucketRegion: bucket.region })),
         Owner: { ID: context.account },
       };
     },
@@ -86,7 +120,7 @@ export function bucketOperations(deps: S3Deps) {
       return { TagSet: presentTags(tags) };
     },
     PutBucketTagging: (input, context) => ({
-      ...change(context, input.Bucket, (bucket) => ({ ...bucket, tags: toTags(input.Tagging?.TagSet) })),
+      ...change(context, input.Bucket, (bucket) => ({ ...bucket, tags: tagSetOf(input.Tagging?.TagSet, TAGS_MAX) })),
       $metadata: { httpStatusCode: 204 },
     }),
     DeleteBucketTagging: (input, context) => change(context, input.Bucket, (bucket) => ({ ...bucket, tags: {} })),
@@ -146,17 +180,15 @@ export function bucketOperations(deps: S3Deps) {
         throw new ApiError("NotImplemented", "Gantry supports the object ownership BucketOwnerEnforced alone: there are no ACLs.", { status: 501 });
       return change(context, input.Bucket, (bucket) => ({ ...bucket, ownership }));
     },
-    GetBucketVersioning(input, context) {
-      findBucket(store, context, input.Bucket);
-      return {};
-    },
     GetBucketAcl(input, context) {
       const { account } = findBucket(store, context, input.Bucket);
       return { Owner: { ID: account }, Grants: [{ Grantee: { Type: "CanonicalUser", ID: account }, Permission: "FULL_CONTROL" }] };
     },
-    GetBucketPolicy(input, context) {
-      const { name } = findBucket(store, context, input.Bucket);
-      throw new ApiError("NoSuchBucketPolicy", "The bucket policy does not exist", { status: 404, fields: { BucketName: name } });
+    PutBucketAcl(input, context) {
+      findBucket(store, context, input.Bucket);
+      const isPrivate = input.ACL === "private" && input.AccessControlPolicy === undefined;
+      if (!isPrivate) throw new ApiError("AccessControlListNotSupported", "The bucket does not allow ACLs", { status: 400 });
+      return {};
     },
   } satisfies S3;
 }
@@ -164,6 +196,7 @@ export function bucketOperations(deps: S3Deps) {
 export function findBucket(reader: Reader, context: RequestContext, name: string | undefined): BucketRecord {
   const bucket = reader.get("bucket", name ?? "");
   if (bucket === undefined) throw new ApiError("NoSuchBucket", "The specified bucket does not exist", { status: 404, fields: { BucketName: name } });
-  if (bucket.account !== context.account) throw new ApiError("AccessDenied", "Access Denied", { status: 403 });
+  if (bucket.account !== context.account && context.principal.type !== "anonymous")
+    throw new ApiError("AccessDenied", "Access Denied", { status: 403 });
   return bucket;
 }

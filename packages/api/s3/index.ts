@@ -7,10 +7,14 @@ import type { ObjectStore } from "@gantry/content";
 import type { Logger } from "@gantry/kernel";
 import type { Implementation, Permission, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
+import { bucketSettingOperations } from "./bucket-settings.ts";
 import { bucketOperations } from "./buckets.ts";
+import { answerExtra, crossOriginHeaders } from "./extras.ts";
 import { listingOperations } from "./listing.ts";
 import { multipartOperations } from "./multipart.ts";
+import { objectSettingOperations } from "./object-settings.ts";
 import { objectOperations } from "./objects.ts";
+import { versionOperations } from "./versions.ts";
 
 export interface S3Deps extends ApiDeps {
   readonly objects: ObjectStore;
@@ -23,8 +27,18 @@ export function s3Service(deps: S3Deps): ServiceModule {
     ...objectOperations(deps),
     ...listingOperations(deps),
     ...multipartOperations(deps),
+    ...bucketSettingOperations(deps),
+    ...objectSettingOperations(deps),
+    ...versionOperations(deps),
   } satisfies Implementation<typeof sdk>;
-  return { sdk, operations, permissions };
+  return {
+    sdk,
+    operations,
+    permissions,
+    allowsAnonymous: true,
+    extras: (exchange, access) => answerExtra(deps, exchange, access),
+    responseHeaders: (exchange) => crossOriginHeaders(deps.store, exchange),
+  };
 }
 
 /** Operations whose action has another name. Source: Service Authorization Reference, Amazon S3. */
@@ -49,13 +63,68 @@ const ACTIONS: Readonly<Record<string, string>> = {
   PutPublicAccessBlock: "PutBucketPublicAccessBlock",
   DeletePublicAccessBlock: "PutBucketPublicAccessBlock",
   DeleteBucketTagging: "PutBucketTagging",
+  GetBucketLifecycleConfiguration: "GetLifecycleConfiguration",
+  PutBucketLifecycleConfiguration: "PutLifecycleConfiguration",
+  DeleteBucketLifecycle: "PutLifecycleConfiguration",
+  GetBucketCors: "GetBucketCORS",
+  PutBucketCors: "PutBucketCORS",
+  DeleteBucketCors: "PutBucketCORS",
+  GetBucketNotificationConfiguration: "GetBucketNotification",
+  PutBucketNotificationConfiguration: "PutBucketNotification",
+  GetObjectLockConfiguration: "GetBucketObjectLockConfiguration",
+  PutObjectLockConfiguration: "PutBucketObjectLockConfiguration",
+  GetBucketAccelerateConfiguration: "GetAccelerateConfiguration",
+  GetBucketReplication: "GetReplicationConfiguration",
+  ListObjectVersions: "ListBucketVersions",
 };
 
+/** Operations whose action differs where a version is named. */
+const VERSIONED: ReadonlySet<string> = new Set([
+  "GetObject",
+  "DeleteObject",
+  "GetObjectTagging",
+  "PutObjectTagging",
+  "DeleteObjectTagging",
+  "GetObjectAcl",
+  "PutObjectAcl",
+  "GetObjectAttributes",
+]);
+
 function permissions(operation: string, input: Readonly<Record<string, unknown>>): readonly Permission[] {
-  const bucket = input["Bucket"];
-  const key = input["Key"];
+  const [bucket, key] = [input["Bucket"], input["Key"]];
   // Each key of a batch is asked for by itself, so that one denied does not deny the others.
   if (operation === "DeleteObjects") return [];
   const resource = typeof bucket !== "string" ? "*" : typeof key === "string" ? `arn:aws:s3:::${bucket}/${key}` : `arn:aws:s3:::${bucket}`;
-  return [{ action: `s3:${ACTIONS[operation] ?? operation}`, resource }];
+  const named = ACTIONS[operation] ?? operation;
+  const action = VERSIONED.has(named) && input["VersionId"] !== undefined ? versionAction(named) : named;
+  const isWrite = operation === "PutObject" || operation === "CopyObject" || operation === "CreateMultipartUpload";
+  const also = [
+    isWrite && input["Tagging"] !== undefined ? "PutObjectTagging" : undefined,
+    isWrite && input["ObjectLockMode"] !== undefined ? "PutObjectRetention" : undefined,
+    isWrite && input["ObjectLockLegalHoldStatus"] !== undefined ? "PutObjectLegalHold" : undefined,
+  ].filter((each) => each !== undefined);
+  const conditions = conditionsOf(input);
+  return [action, ...also].map((each) => ({ action: `s3:${each}`, resource, conditions }));
+}
+
+function versionAction(action: string): string {
+  return action.endsWith("Object") ? `${action}Version` : action.replace("Object", "ObjectVersion");
+}
+
+/** Source: Service Authorization Reference, Amazon S3, condition keys. */
+function conditionsOf(input: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+  const keys = {
+    "s3:prefix": input["Prefix"],
+    "s3:delimiter": input["Delimiter"],
+    "s3:max-keys": input["MaxKeys"],
+    "s3:VersionId": input["VersionId"],
+    "s3:x-amz-server-side-encryption": input["ServerSideEncryption"],
+    "s3:x-amz-storage-class": input["StorageClass"],
+    "s3:x-amz-copy-source": input["CopySource"],
+    "s3:x-amz-metadata-directive": input["MetadataDirective"],
+    "s3:object-lock-mode": input["ObjectLockMode"],
+  };
+  return Object.fromEntries(
+    Object.entries(keys).flatMap(([key, value]) => (typeof value === "string" || typeof value === "number" ? [[key, String(value)]] : [])),
+  );
 }

@@ -71,7 +71,7 @@ function listPage(objects: ObjectStore, bucket: string, query: { prefix: string;
   if (query.limit === 0) return { objects: [], prefixes: [], next: undefined };
   let last = "";
   for (;;) {
-    const batch = objects.list(bucket, { prefix: query.prefix, from, inclusive, limit: query.limit - found.length - prefixes.length + 1 });
+    const batch = objects.index.list(bucket, { prefix: query.prefix, from, inclusive, limit: query.limit - found.length - prefixes.length + 1 });
     let skipped = false;
     for (const meta of batch) {
       const cut = query.delimiter === "" ? -1 : meta.key.indexOf(query.delimiter, query.prefix.length);
@@ -92,19 +92,19 @@ function listPage(objects: ObjectStore, bucket: string, query: { prefix: string;
 }
 
 /** A string after every string that begins with the prefix: its last character's code point plus one. */
-function beyond(prefix: string): string {
+export function beyond(prefix: string): string {
   const characters = [...prefix];
   const code = characters.pop()?.codePointAt(0) ?? 0;
   return characters.join("") + String.fromCodePoint(code === 0xd7ff ? 0xe000 : code + 1);
 }
 
-function limitOf(given: number | undefined): number {
+export function limitOf(given: number | undefined): number {
   if (given !== undefined && (given < 0 || !Number.isInteger(given)))
     throw new ApiError("InvalidArgument", "Argument maxKeys must be an integer between 0 and 2147483647", { status: 400 });
   return Math.min(given ?? KEYS_MAX, KEYS_MAX);
 }
 
-function encoder(type: string | undefined): (text: string) => string {
+export function encoder(type: string | undefined): (text: string) => string {
   return type === "url" ? (text) => encodeURIComponent(text).replaceAll("%2F", "/") : (text) => text;
 }
 
@@ -115,8 +115,9 @@ function presentEntry(meta: ObjectMeta, encode: (text: string) => string, owner:
     LastModified: new Date(meta.modifiedAt),
     ETag: `"${meta.etag}"`,
     Size: meta.size,
-    StorageClass: "STANDARD",
+    StorageClass: (meta.headers["StorageClass"] ?? "STANDARD") as s3.ObjectStorageClass,
     ChecksumAlgorithm: algorithm === undefined ? undefined : [algorithm.replace("Checksum", "") as s3.ChecksumAlgorithm],
+    ChecksumType: algorithm === undefined ? undefined : (meta.checksumType ?? "FULL_OBJECT"),
     Owner: owner === undefined ? undefined : { ID: owner },
-  }; // The members' names end in the enum's.
+  }; // The class was checked when it was put; the members' names end in the enum's.
 }

@@ -1,336 +1,302 @@
-import { Readable } from "node:stream";
 import type * as s3 from "@aws-sdk/client-s3";
-import { DamagedObjectError, type ObjectMeta, type ObjectStore, type WrittenSegment } from "@gantry/content";
-import { ApiError, checksumOf, type Checksum, type Implementation } from "@gantry/wire";
+import { DamagedObjectError, type ObjectMeta } from "@gantry/content";
+import type { BucketRecord } from "@gantry/state";
+import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import { findBucket } from "./buckets.ts";
 import type { S3Deps } from "./index.ts";
+import { changing, findObject, newVersion, objectArn, presentVersion } from "./object-access.ts";
+import {
+  checkCondition,
+  checkKey,
+  checkReadCondition,
+  customerKeyOf,
+  headersOf,
+  memberOf,
+  metadataOf,
+  parseCopySource,
+  parseRange,
+  presentEncryption,
+  readingKeyOf,
+  receive,
+  refuseUnsupported,
+  taggingOf,
+} from "./object-input.ts";
+import { checkUnlocked, lockOf, presentLock } from "./object-lock.ts";
 
 type S3 = Implementation<typeof s3>;
 
 const PUT_MAX_BYTES = 5 * 1024 ** 3;
-const KEY_MAX_BYTES = 1_024;
-const METADATA_MAX_BYTES = 2_048;
-const ALGORITHMS = {
-  ChecksumCRC32: "crc32",
-  ChecksumCRC32C: "crc32c",
-  ChecksumCRC64NVME: "crc64nvme",
-  ChecksumSHA1: "sha1",
-  ChecksumSHA256: "sha256",
-} as const;
-const UNSUPPORTED = [
-  "SSECustomerAlgorithm",
-  "ObjectLockMode",
-  "ObjectLockRetainUntilDate",
-  "ObjectLockLegalHoldStatus",
-  "WebsiteRedirectLocation",
-  "WriteOffsetBytes",
-] as const;
+const DELETE_MAX = 1_000;
 
 /** Objects: put, get, copy, delete. Source: API_PutObject and following. */
 export function objectOperations(deps: S3Deps) {
-  const { store, objects, clock, ids } = deps;
+  const { store, objects, clock } = deps;
+  /** Where the answer to a read begins and ends: by a part's number, or by a range of bytes. */
+  const extentOf = (input: { Range?: string | undefined; PartNumber?: number | undefined }, meta: ObjectMeta) => {
+    if (input.PartNumber === undefined) return parseRange(input.Range, meta.size);
+    const segment = meta.segments[input.PartNumber - 1];
+    if (segment === undefined || input.Range !== undefined)
+      throw new ApiError("InvalidPartNumber", "The requested partnumber is not satisfiable", {
+        status: 416,
+        fields: { PartNumberRequested: input.PartNumber, ActualPartCount: meta.segments.length },
+      });
+    const start = meta.segments.slice(0, input.PartNumber - 1).reduce((sum, each) => sum + each.size, 0);
+    return { start, end: start + segment.size - 1 };
+  };
+  const presentExtent = (extent: { start: number; end: number } | undefined, meta: ObjectMeta) =>
+    extent === undefined
+      ? { ContentLength: meta.size }
+      : {
+          ContentLength: extent.end - extent.start + 1,
+          ContentRange: `bytes ${extent.start}-${extent.end}/${meta.size}`,
+          $metadata: { httpStatusCode: 206 },
+        };
+  const deleteOne = async (
+    bucket: BucketRecord,
+    context: RequestContext,
+    what: { key: string; versionId?: string | undefined; bypass?: boolean | undefined; ifMatch?: string | undefined; reason: string },
+  ): Promise<{ marker: ObjectMeta | undefined; versionId: string | undefined }> => {
+    const options = changing(deps, bucket, context, "deleted", what.reason);
+    if (what.ifMatch !== undefined) {
+      const there = objects.index.get(bucket.name, what.key);
+      if (there !== undefined || what.ifMatch !== "*") checkCondition({ IfMatch: what.ifMatch === "*" ? there?.etag : what.ifMatch }, there);
+    }
+    if (what.versionId === undefined) {
+      const marker = await objects.delete(
+        bucket.name,
+        what.key,
+        { at: clock.now(), versionId: newVersion(deps, bucket).versionId ?? "null" },
+        options,
+      );
+      return { marker, versionId: undefined };
+    }
+    const there = objects.index.version(bucket.name, what.key, what.versionId);
+    if (there !== undefined) checkUnlocked(there, { now: clock.now(), bypass: what.bypass, context, arn: objectArn(bucket.name, what.key) });
+    const was = await objects.deleteVersion(bucket.name, what.key, what.versionId, options);
+    return { marker: was?.isDeleteMarker === true ? was : undefined, versionId: what.versionId };
+  };
   return {
     async PutObject(input, context) {
-      refuse(input);
+      refuseUnsupported(input);
       const bucket = findBucket(store, context, input.Bucket);
       const key = checkKey(input.Key);
-      checkCondition(input, objects.get(bucket.name, key));
+      checkCondition(input, objects.index.get(bucket.name, key));
       if ((input.ContentLength ?? 0) > PUT_MAX_BYTES)
-        throw new ApiError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", { status: 400 });
-      const written = await receive(deps, input.Body, input);
+        throw new ApiError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", {
+          status: 400,
+          fields: { ProposedSize: input.ContentLength, MaxSizeAllowed: PUT_MAX_BYTES },
+        });
+      const customer = customerKeyOf(input);
+      const described = {
+        headers: headersOf(input),
+        userMetadata: metadataOf(input.Metadata),
+        tags: taggingOf(input.Tagging),
+        ...lockOf(bucket, input, clock.now()),
+        ...(input.WebsiteRedirectLocation === undefined ? {} : { redirect: input.WebsiteRedirectLocation }),
+        ...(customer === undefined ? {} : { customerKeyMd5: customer.md5 }),
+      };
+      const written = await receive(deps, input.Body, input, customer?.key);
       const meta: ObjectMeta = {
         key,
         size: written.segment.size,
-        etag: written.segment.md5,
+        // The MD5 of what a customer's key seals would say something of it.
+        etag: customer === undefined ? written.segment.md5 : deps.ids.hex(32),
         modifiedAt: clock.now(),
-        headers: headersOf(input),
-        userMetadata: metadataOf(input.Metadata),
+        ...described,
         checksums: written.checksums,
-        tags: taggingOf(input.Tagging),
         segments: [written.segment],
+        ...newVersion(deps, bucket),
       };
       try {
-        checkCondition(input, objects.get(bucket.name, key));
-        await objects.put(bucket.name, meta);
+        await objects.put(bucket.name, meta, {
+          ...changing(deps, bucket, context, "created", "PutObject"),
+          check: (there) => checkCondition(input, there),
+        });
       } catch (thrown) {
-        await objects.dropSegments([written.segment]);
+        if (thrown instanceof ApiError) await objects.dropSegments([written.segment]);
         throw thrown;
       }
       return {
         ETag: `"${meta.etag}"`,
         ...meta.checksums,
-        ServerSideEncryption: "AES256",
+        ...presentEncryption(meta),
         ChecksumType: Object.keys(meta.checksums).length > 0 ? "FULL_OBJECT" : undefined,
+        VersionId: bucket.versioning === "Enabled" ? meta.versionId : undefined,
       };
     },
     async GetObject(input, context) {
       const bucket = findBucket(store, context, input.Bucket);
-      const meta = findObject(objects, bucket.name, input.Key);
+      const meta = findObject(objects, bucket.name, input.Key, input.VersionId);
       checkReadCondition(input, meta);
-      const range = parseRange(input.Range, meta.size);
+      const key = readingKeyOf(input, meta);
+      const extent = extentOf(input, meta);
       const isDamaged = (thrown: unknown): void => {
         if (thrown instanceof DamagedObjectError)
           deps.log.error("An object is damaged and is not served", { bucket: bucket.name, key: meta.key, reason: thrown.message });
       };
-      const body = await objects.read(meta, range?.start, range?.end).catch((thrown: unknown) => {
+      const body = await objects.read(meta, extent?.start, extent?.end, key).catch((thrown: unknown) => {
         isDamaged(thrown);
         throw thrown;
       });
       body.on("error", isDamaged);
-      const answer = { ...presentObject(meta, input), Body: body as never }; // The SDK's body type has mixins that only clients have.
-      if (range === undefined) return { ...answer, ContentLength: meta.size };
-      return {
-        ...answer,
-        ContentLength: range.end - range.start + 1,
-        ContentRange: `bytes ${range.start}-${range.end}/${meta.size}`,
-        $metadata: { httpStatusCode: 206 },
-      };
+      // The SDK's body type has mixins that only clients have.
+      return { ...presentObject(bucket, meta, input), ...presentExtent(extent, meta), Body: body as never };
     },
     HeadObject(input, context) {
       const bucket = findBucket(store, context, input.Bucket);
-      const meta = findObject(objects, bucket.name, input.Key);
+      const meta = findObject(objects, bucket.name, input.Key, input.VersionId);
       checkReadCondition(input, meta);
-      const range = parseRange(input.Range, meta.size);
-      if (range === undefined) return { ...presentObject(meta, input), ContentLength: meta.size };
-      return {
-        ...presentObject(meta, input),
-        ContentLength: range.end - range.start + 1,
-        ContentRange: `bytes ${range.start}-${range.end}/${meta.size}`,
-        $metadata: { httpStatusCode: 206 },
-      };
+      readingKeyOf(input, meta);
+      return { ...presentObject(bucket, meta, input), ...presentExtent(extentOf(input, meta), meta) };
     },
     async DeleteObject(input, context) {
       const bucket = findBucket(store, context, input.Bucket);
-      await objects.delete(bucket.name, input.Key ?? "");
-      return { $metadata: { httpStatusCode: 204 } };
+      const { marker, versionId } = await deleteOne(bucket, context, {
+        key: checkKey(input.Key),
+        versionId: input.VersionId,
+        bypass: input.BypassGovernanceRetention,
+        ifMatch: input.IfMatch,
+        reason: "DeleteObject",
+      });
+      return {
+        DeleteMarker: marker === undefined ? undefined : true,
+        VersionId: versionId ?? (marker === undefined ? undefined : (marker.versionId ?? "null")),
+        $metadata: { httpStatusCode: 204 },
+      };
     },
     async DeleteObjects(input, context) {
       const bucket = findBucket(store, context, input.Bucket);
       const wanted = input.Delete?.Objects ?? [];
-      if (wanted.length === 0 || wanted.length > 1_000)
+      if (wanted.length === 0 || wanted.length > DELETE_MAX)
         throw new ApiError("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema", {
           status: 400,
         });
       const deleted: s3.DeletedObject[] = [];
       const errors: s3._Error[] = [];
-      for (const { Key = "" } of wanted) {
+      for (const { Key = "", VersionId, ETag } of wanted) {
         try {
-          context.authorize("s3:DeleteObject", `arn:aws:s3:::${bucket.name}/${Key}`);
-          await objects.delete(bucket.name, Key);
-          deleted.push({ Key });
+          context.authorize(VersionId === undefined ? "s3:DeleteObject" : "s3:DeleteObjectVersion", objectArn(bucket.name, Key));
+          const { marker } = await deleteOne(bucket, context, {
+            key: checkKey(Key),
+            versionId: VersionId,
+            bypass: input.BypassGovernanceRetention,
+            ifMatch: ETag,
+            reason: "DeleteObject",
+          });
+          deleted.push({
+            Key,
+            VersionId,
+            ...(marker === undefined ? {} : { DeleteMarker: true, DeleteMarkerVersionId: marker.versionId ?? "null" }),
+          });
         } catch (thrown) {
           if (!(thrown instanceof ApiError)) throw thrown;
-          errors.push({ Key, Code: thrown.code, Message: thrown.message });
+          errors.push({ Key, VersionId, Code: thrown.code, Message: thrown.message });
         }
       }
       return { Deleted: input.Delete?.Quiet === true ? [] : deleted, Errors: errors };
     },
     async CopyObject(input, context) {
-      refuse(input);
+      refuseUnsupported(input);
       const bucket = findBucket(store, context, input.Bucket);
       const key = checkKey(input.Key);
-      const [sourceBucket, sourceKey] = parseCopySource(input.CopySource);
-      context.authorize("s3:GetObject", `arn:aws:s3:::${sourceBucket}/${sourceKey}`);
-      const source = findObject(objects, findBucket(store, context, sourceBucket).name, sourceKey);
+      const from = parseCopySource(input.CopySource);
+      context.authorize(from.versionId === undefined ? "s3:GetObject" : "s3:GetObjectVersion", objectArn(from.bucket, from.key));
+      const sourceBucket = findBucket(store, context, from.bucket);
+      const source = findObject(objects, sourceBucket.name, from.key, from.versionId);
+      try {
+        checkReadCondition(
+          {
+            IfMatch: input.CopySourceIfMatch,
+            IfNoneMatch: input.CopySourceIfNoneMatch,
+            IfModifiedSince: input.CopySourceIfModifiedSince,
+            IfUnmodifiedSince: input.CopySourceIfUnmodifiedSince,
+          },
+          source,
+        );
+      } catch (thrown) {
+        // A copy knows no "not modified": the condition did not hold. Source: API_CopyObject.
+        if (!(thrown instanceof ApiError) || thrown.status !== 304) throw thrown;
+        throw new ApiError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", { status: 412 });
+      }
       const replace = input.MetadataDirective === "REPLACE";
-      if (sourceBucket === bucket.name && sourceKey === key && !replace && input.TaggingDirective !== "REPLACE")
+      const customer = customerKeyOf(input);
+      const changes =
+        replace ||
+        input.TaggingDirective === "REPLACE" ||
+        customer !== undefined ||
+        input.StorageClass !== undefined ||
+        input.WebsiteRedirectLocation !== undefined;
+      if (sourceBucket.name === bucket.name && from.key === key && from.versionId === undefined && !changes)
         throw new ApiError(
           "InvalidRequest",
           "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
           { status: 400 },
         );
-      const segment = await objects.writeSegment(ids.hex(32), await objects.read(source));
+      const sourceKey = readingKeyOf(
+        {
+          SSECustomerAlgorithm: input.CopySourceSSECustomerAlgorithm,
+          SSECustomerKey: input.CopySourceSSECustomerKey,
+          SSECustomerKeyMD5: input.CopySourceSSECustomerKeyMD5,
+        },
+        source,
+      );
+      const body = await objects.read(source, 0, source.size - 1, sourceKey);
+      const algorithm = input.ChecksumAlgorithm ?? Object.keys(source.checksums)[0]?.replace("Checksum", "");
+      if (algorithm !== undefined) memberOf(algorithm);
+      const { segment, checksums } = await receive(deps, body, { ChecksumAlgorithm: algorithm }, customer?.key);
+      const given = headersOf(input);
       const meta: ObjectMeta = {
-        ...source,
         key,
-        etag: segment.md5,
+        size: source.size,
+        etag: customer === undefined ? segment.md5 : deps.ids.hex(32),
         modifiedAt: clock.now(),
-        headers: replace ? headersOf(input) : source.headers,
+        headers: replace ? given : { ...source.headers, ...(given["StorageClass"] === undefined ? {} : { StorageClass: given["StorageClass"] }) },
         userMetadata: replace ? metadataOf(input.Metadata) : source.userMetadata,
         tags: input.TaggingDirective === "REPLACE" ? taggingOf(input.Tagging) : source.tags,
+        checksums,
         segments: [segment],
+        ...lockOf(bucket, input, clock.now()),
+        ...(input.WebsiteRedirectLocation === undefined ? {} : { redirect: input.WebsiteRedirectLocation }),
+        ...(customer === undefined ? {} : { customerKeyMd5: customer.md5 }),
+        ...newVersion(deps, bucket),
       };
-      await objects.put(bucket.name, meta);
-      return { CopyObjectResult: { ETag: `"${meta.etag}"`, LastModified: new Date(meta.modifiedAt) }, ServerSideEncryption: "AES256" };
-    },
-    GetObjectTagging(input, context) {
-      const meta = findObject(objects, findBucket(store, context, input.Bucket).name, input.Key);
-      return { TagSet: Object.entries(meta.tags).map(([Key, Value]) => ({ Key, Value })) };
-    },
-    async PutObjectTagging(input, context) {
-      const bucket = findBucket(store, context, input.Bucket);
-      const meta = findObject(objects, bucket.name, input.Key);
-      await objects.put(bucket.name, {
-        ...meta,
-        tags: Object.fromEntries((input.Tagging?.TagSet ?? []).map((tag) => [tag.Key ?? "", tag.Value ?? ""])),
-      });
-      return {};
-    },
-    GetObjectAttributes(input, context) {
-      const meta = findObject(objects, findBucket(store, context, input.Bucket).name, input.Key);
-      return { ETag: meta.etag, ObjectSize: meta.size, StorageClass: "STANDARD", LastModified: new Date(meta.modifiedAt), Checksum: meta.checksums };
+      await objects.put(bucket.name, meta, changing(deps, bucket, context, "created", "CopyObject"));
+      return {
+        CopyObjectResult: { ETag: `"${meta.etag}"`, LastModified: new Date(meta.modifiedAt), ...checksums },
+        ...presentEncryption(meta),
+        VersionId: bucket.versioning === "Enabled" ? meta.versionId : undefined,
+        CopySourceVersionId: presentVersion(sourceBucket, source),
+      };
     },
   } satisfies S3;
 }
 
-/** Takes a body to disk and checks what the request says of it: MD5, checksum, length. */
-export async function receive(
-  deps: S3Deps,
-  body: unknown,
-  claims: Partial<Record<keyof typeof ALGORITHMS, string | undefined>> & { ContentMD5?: string | undefined; ChecksumAlgorithm?: string | undefined },
-): Promise<{ segment: WrittenSegment; checksums: Record<string, string> }> {
-  const { objects, ids } = deps;
-  const named = Object.entries(ALGORITHMS).find(
-    ([member, name]) => claims[member as keyof typeof ALGORITHMS] !== undefined || claims.ChecksumAlgorithm?.toLowerCase() === name,
-  ); // The table's own keys.
-  const stream = body instanceof Readable ? body : Readable.from([]);
-  let trailer: { algorithm: string; value: string } | undefined;
-  stream.on("checksum", (algorithm: string, value: string) => (trailer = { algorithm, value }));
-  const checksum: Checksum | undefined = named === undefined ? undefined : checksumOf(named[1]); // As above.
-  const segment = await objects.writeSegment(ids.hex(32), stream, (chunk) => checksum?.update(chunk));
-  try {
-    if (claims.ContentMD5 !== undefined && claims.ContentMD5 !== Buffer.from(segment.md5, "hex").toString("base64"))
-      throw new ApiError("BadDigest", "The Content-MD5 you specified did not match what we received.", { status: 400 });
-    const computed = checksum?.digest();
-    if (named !== undefined && computed !== undefined) {
-      const claimed = claims[named[0] as keyof typeof ALGORITHMS] ?? trailer?.value; // As above.
-      if (claimed !== undefined && claimed !== computed)
-        throw new ApiError("BadDigest", `The ${named[1].toUpperCase()} you specified did not match the calculated checksum.`, { status: 400 });
-      return { segment, checksums: { [named[0]]: computed } };
-    }
-    const byTrailer = Object.entries(ALGORITHMS).find(([, name]) => name === trailer?.algorithm);
-    return { segment, checksums: byTrailer === undefined || trailer === undefined ? {} : { [byTrailer[0]]: trailer.value } };
-  } catch (thrown) {
-    await objects.dropSegments([segment]);
-    throw thrown;
-  }
-}
-
-export function checkKey(key: string | undefined): string {
-  if (key === undefined || key === "") throw new ApiError("InvalidRequest", "A key is required.", { status: 400 });
-  if (Buffer.byteLength(key) > KEY_MAX_BYTES) throw new ApiError("KeyTooLongError", "Your key is too long", { status: 400 });
-  return key;
-}
-
-export function findObject(objects: ObjectStore, bucket: string, key: string | undefined): ObjectMeta {
-  const meta = objects.get(bucket, key ?? "");
-  if (meta === undefined) throw new ApiError("NoSuchKey", "The specified key does not exist.", { status: 404, fields: { Key: key } });
-  return meta;
-}
-
-/** Conditional writes. Source: "How to prevent object overwrites with conditional writes". */
-export function checkCondition(input: { IfNoneMatch?: string | undefined; IfMatch?: string | undefined }, there: ObjectMeta | undefined): void {
-  const failed = new ApiError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", { status: 412 });
-  if (input.IfNoneMatch === "*" && there !== undefined) throw failed;
-  if (input.IfMatch === undefined) return;
-  if (there === undefined) throw new ApiError("NoSuchKey", "The specified key does not exist.", { status: 404 });
-  if (unquote(input.IfMatch) !== there.etag) throw failed;
-}
-
-function checkReadCondition(
-  input: { IfMatch?: string | undefined; IfNoneMatch?: string | undefined; IfModifiedSince?: Date | undefined; IfUnmodifiedSince?: Date | undefined },
-  meta: ObjectMeta,
-): void {
-  const seconds = Math.floor(meta.modifiedAt / 1000) * 1000;
-  const failed = (): ApiError => new ApiError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", { status: 412 });
-  if (input.IfMatch !== undefined && unquote(input.IfMatch) !== meta.etag && input.IfMatch !== "*") throw failed();
-  if (input.IfMatch === undefined && input.IfUnmodifiedSince !== undefined && seconds > input.IfUnmodifiedSince.getTime()) throw failed();
-  const unchanged =
-    input.IfNoneMatch !== undefined
-      ? unquote(input.IfNoneMatch) === meta.etag || input.IfNoneMatch === "*"
-      : input.IfModifiedSince !== undefined && seconds <= input.IfModifiedSince.getTime();
-  if (unchanged) throw new ApiError("NotModified", "Not Modified", { status: 304 });
-}
-
-/** One range; what is no range is ignored, what lies outside refused. Source: RFC 9110 §14. */
-export function parseRange(range: string | undefined, size: number): { start: number; end: number } | undefined {
-  const match = /^bytes=(\d*)-(\d*)$/.exec(range ?? "");
-  if (match === null || (match[1] === "" && match[2] === "")) return undefined;
-  const start = match[1] === "" ? Math.max(0, size - Number(match[2])) : Number(match[1]);
-  const end = match[1] === "" || match[2] === "" ? size - 1 : Math.min(Number(match[2]), size - 1);
-  if (start > end || start >= size)
-    throw new ApiError("InvalidRange", "The requested range is not satisfiable", {
-      status: 416,
-      fields: { RangeRequested: range, ActualObjectSize: size },
-    });
-  return { start, end };
-}
-
-function refuse(input: Partial<Record<(typeof UNSUPPORTED)[number] | "ServerSideEncryption" | "ACL", unknown>>): void {
-  const given = UNSUPPORTED.filter((name) => input[name] !== undefined);
-  if (given.length > 0) throw new ApiError("NotImplemented", `Gantry does not support ${given.join(", ")} yet.`, { status: 501 });
-  if (input.ServerSideEncryption !== undefined && input.ServerSideEncryption !== "AES256")
-    throw new ApiError("NotImplemented", `Gantry supports the encryption AES256, not ${String(input.ServerSideEncryption)}.`, { status: 501 });
-  if (input.ACL !== undefined && input.ACL !== "private" && input.ACL !== "bucket-owner-full-control")
-    throw new ApiError("AccessControlListNotSupported", "The bucket does not allow ACLs", { status: 400 });
-}
-
-export function headersOf(input: {
-  ContentType?: string | undefined;
-  CacheControl?: string | undefined;
-  ContentDisposition?: string | undefined;
-  ContentEncoding?: string | undefined;
-  ContentLanguage?: string | undefined;
-  Expires?: Date | undefined;
-  StorageClass?: string | undefined;
-}): Record<string, string> {
-  // aws-chunked is how the body travelled, not how it is encoded.
-  const encoding = input.ContentEncoding?.split(",")
-    .map((each) => each.trim())
-    .filter((each) => each !== "aws-chunked" && each !== "")
-    .join(",");
-  const all = {
-    ContentType: input.ContentType ?? "binary/octet-stream",
-    CacheControl: input.CacheControl,
-    ContentDisposition: input.ContentDisposition,
-    ContentEncoding: encoding === "" ? undefined : encoding,
-    ContentLanguage: input.ContentLanguage,
+/** What GetObject and HeadObject say of an object. */
+function presentObject(bucket: BucketRecord, meta: ObjectMeta, input: s3.GetObjectCommandInput | s3.HeadObjectCommandInput) {
+  const overrides = {
+    ContentType: input.ResponseContentType,
+    ContentDisposition: input.ResponseContentDisposition,
+    CacheControl: input.ResponseCacheControl,
+    ContentEncoding: input.ResponseContentEncoding,
+    ContentLanguage: input.ResponseContentLanguage,
+    ExpiresString: input.ResponseExpires?.toUTCString(),
   };
-  return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined));
-}
-
-export function metadataOf(metadata: Record<string, string> | undefined): Record<string, string> {
-  const size = Object.entries(metadata ?? {}).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(value), 0);
-  if (size > METADATA_MAX_BYTES)
-    throw new ApiError("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size", { status: 400 });
-  return metadata ?? {};
-}
-
-export function taggingOf(tagging: string | undefined): Record<string, string> {
-  return Object.fromEntries(new URLSearchParams(tagging ?? ""));
-}
-
-function parseCopySource(source: string | undefined): readonly [string, string] {
-  const match = /^\/?([^/]+)\/(.+?)(?:\?versionId=.*)?$/.exec(decodeURIComponent(source ?? ""));
-  if (match === null) throw new ApiError("InvalidArgument", "Invalid copy source object key", { status: 400 });
-  return [match[1] ?? "", match[2] ?? ""];
-}
-
-function unquote(etag: string): string {
-  return etag.replace(/^(?:W\/)?"|"$/g, "");
-}
-
-function presentObject(
-  meta: ObjectMeta,
-  input: {
-    ChecksumMode?: string | undefined;
-    ResponseContentType?: string | undefined;
-    ResponseContentDisposition?: string | undefined;
-    ResponseCacheControl?: string | undefined;
-    Range?: string | undefined;
-  },
-) {
+  const showsChecksums = input.ChecksumMode === "ENABLED" && input.Range === undefined && input.PartNumber === undefined;
   return {
     AcceptRanges: "bytes",
     ETag: `"${meta.etag}"`,
     LastModified: new Date(meta.modifiedAt),
     ...meta.headers,
-    ...(input.ResponseContentType === undefined ? {} : { ContentType: input.ResponseContentType }),
-    ...(input.ResponseContentDisposition === undefined ? {} : { ContentDisposition: input.ResponseContentDisposition }),
-    ...(input.ResponseCacheControl === undefined ? {} : { CacheControl: input.ResponseCacheControl }),
+    ...Object.fromEntries(Object.entries(overrides).filter((entry) => entry[1] !== undefined)),
     Metadata: { ...meta.userMetadata },
-    ...(input.ChecksumMode === "ENABLED" && input.Range === undefined ? meta.checksums : {}),
-    ServerSideEncryption: "AES256" as const,
+    ...(showsChecksums && Object.keys(meta.checksums).length > 0
+      ? { ...meta.checksums, ChecksumType: meta.checksumType ?? ("FULL_OBJECT" as const) }
+      : {}),
+    ...presentEncryption(meta),
+    ...presentLock(meta),
+    VersionId: presentVersion(bucket, meta),
+    WebsiteRedirectLocation: meta.redirect,
+    PartsCount: input.PartNumber !== undefined && meta.etag.includes("-") ? meta.segments.length : undefined,
     TagCount: Object.keys(meta.tags).length > 0 ? Object.keys(meta.tags).length : undefined,
   };
 }

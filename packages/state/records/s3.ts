@@ -1,5 +1,36 @@
 import type { Placed, Tags } from "./common.ts";
 
+/** Which objects a lifecycle rule is about; every part that is there must fit. */
+export interface LifecycleFilter {
+  readonly prefix: string;
+  readonly tags: Tags;
+  readonly largerThan: number | undefined;
+  readonly smallerThan: number | undefined;
+}
+
+export interface LifecycleRule {
+  readonly id: string;
+  readonly enabled: boolean;
+  readonly filter: LifecycleFilter;
+  /** The filter as it was written: in `Filter`, in its `And`, or as the old `Prefix`. */
+  readonly written: "filter" | "and" | "prefix";
+  readonly expirationDays: number | undefined;
+  readonly expirationAt: number | undefined;
+  readonly expiredMarkers: boolean;
+  readonly noncurrentDays: number | undefined;
+  readonly noncurrentKept: number | undefined;
+  readonly abortDays: number | undefined;
+}
+
+export interface CorsRule {
+  readonly id: string | undefined;
+  readonly origins: readonly string[];
+  readonly methods: readonly string[];
+  readonly headers: readonly string[];
+  readonly exposed: readonly string[];
+  readonly maxAgeSeconds: number | undefined;
+}
+
 export interface BucketRecord extends Placed {
   readonly name: string;
   readonly createdAt: number;
@@ -14,4 +45,16 @@ export interface BucketRecord extends Placed {
       }
     | undefined;
   readonly ownership: string;
+  readonly versioning?: "Enabled" | "Suspended";
+  readonly policy?: string;
+  readonly lifecycle?: readonly LifecycleRule[];
+  readonly lifecycleRanAt?: number;
+  readonly cors?: readonly CorsRule[];
+  /** As it was put: JSON of the SDK's WebsiteConfiguration. */
+  readonly website?: string;
+  /** Whether its changes are told to EventBridge. */
+  readonly tellsEvents?: boolean;
+  readonly objectLock?: {
+    readonly defaultRetention: { readonly mode: "GOVERNANCE" | "COMPLIANCE"; readonly days: number; readonly unit: "Days" | "Years" } | undefined;
+  };
 }

@@ -12,7 +12,7 @@ export interface IssuedSession {
 export function issueSession(
   tx: Transaction,
   deps: { ids: Ids; vault: Vault },
-  options: { role: RoleRecord; sessionName: string; expiresAt: number },
+  options: { role: RoleRecord; sessionName: string; expiresAt: number; sessionPolicies?: readonly string[] },
 ): IssuedSession {
   const { ids, vault } = deps;
   const { role } = options;
@@ -25,7 +25,7 @@ export function issueSession(
     roleArn: role.arn,
     roleId: role.id,
     sessionName: options.sessionName,
-    sessionPolicies: [],
+    sessionPolicies: options.sessionPolicies ?? [],
     expiresAt: options.expiresAt,
   };
   tx.put("session", record.accessKeyId, record);

@@ -1,0 +1,283 @@
+import { createHash } from "node:crypto";
+import { Readable } from "node:stream";
+import type { ObjectMeta, WrittenSegment } from "@gantry/content";
+import { ApiError, checksumOf, type Checksum } from "@gantry/wire";
+import type { S3Deps } from "./index.ts";
+
+const KEY_MAX_BYTES = 1_024;
+const METADATA_MAX_BYTES = 2_048;
+const OBJECT_TAGS_MAX = 10;
+const KEY_BYTES = 32;
+/** The SDK's member of each checksum, and its algorithm. */
+export const ALGORITHMS = {
+  ChecksumCRC32: "crc32",
+  ChecksumCRC32C: "crc32c",
+  ChecksumCRC64NVME: "crc64nvme",
+  ChecksumSHA1: "sha1",
+  ChecksumSHA256: "sha256",
+} as const;
+export type ChecksumMember = keyof typeof ALGORITHMS;
+const STORAGE_CLASSES = ["STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"];
+
+/** The member of an algorithm as S3 names it (`CRC32`, `SHA256`). Errors: InvalidRequest where there is none. */
+export function memberOf(algorithm: string | undefined): ChecksumMember | undefined {
+  if (algorithm === undefined) return undefined;
+  const member = `Checksum${algorithm.toUpperCase()}`;
+  if (member in ALGORITHMS) return member as ChecksumMember; // The table's own key.
+  throw new ApiError(
+    "InvalidRequest",
+    "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
+    {
+      status: 400,
+    },
+  );
+}
+
+/** Takes a body to disk and checks what the request says of it: MD5, checksum, length. */
+export async function receive(
+  deps: S3Deps,
+  body: unknown,
+  claims: Partial<Record<ChecksumMember, string | undefined>> & { ContentMD5?: string | undefined; ChecksumAlgorithm?: string | undefined },
+  customerKey?: Buffer,
+): Promise<{ segment: WrittenSegment; checksums: Record<string, string> }> {
+  const { objects, ids } = deps;
+  const given = Object.keys(ALGORITHMS).filter((member) => claims[member as ChecksumMember] !== undefined) as ChecksumMember[]; // The table's own keys.
+  if (given.length > 1)
+    throw new ApiError("InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.", { status: 400 });
+  const named = given[0] ?? memberOf(claims.ChecksumAlgorithm);
+  const stream = body instanceof Readable ? body : Readable.from([]);
+  let trailer: { algorithm: string; value: string } | undefined;
+  stream.on("checksum", (algorithm: string, value: string) => (trailer = { algorithm, value }));
+  const checksum: Checksum | undefined = named === undefined ? undefined : checksumOf(ALGORITHMS[named]);
+  const segment = await objects.writeSegment(ids.hex(32), stream, (chunk) => checksum?.update(chunk), customerKey);
+  try {
+    if (claims.ContentMD5 !== undefined && claims.ContentMD5 !== Buffer.from(segment.md5, "hex").toString("base64"))
+      throw new ApiError("BadDigest", "The Content-MD5 you specified did not match what we received.", { status: 400 });
+    const computed = checksum?.digest();
+    if (named !== undefined && computed !== undefined) {
+      const claimed = claims[named] ?? trailer?.value;
+      if (claimed !== undefined && claimed !== computed)
+        throw new ApiError("BadDigest", `The ${ALGORITHMS[named].toUpperCase()} you specified did not match the calculated checksum.`, {
+          status: 400,
+        });
+      return { segment, checksums: { [named]: computed } };
+    }
+    const byTrailer = Object.entries(ALGORITHMS).find(([, name]) => name === trailer?.algorithm);
+    return { segment, checksums: byTrailer === undefined || trailer === undefined ? {} : { [byTrailer[0]]: trailer.value } };
+  } catch (thrown) {
+    await objects.dropSegments([segment]);
+    throw thrown;
+  }
+}
+
+/** An object's key. Any UTF-8 of 1 to 1,024 bytes is one. Source: "Naming Amazon S3 objects". */
+export function checkKey(key: string | undefined): string {
+  if (key === undefined || key === "") throw new ApiError("InvalidRequest", "A key is required.", { status: 400 });
+  if (Buffer.byteLength(key) > KEY_MAX_BYTES)
+    throw new ApiError("KeyTooLongError", "Your key is too long", {
+      status: 400,
+      fields: { Size: Buffer.byteLength(key), MaxSizeAllowed: KEY_MAX_BYTES },
+    });
+  return key;
+}
+
+interface CustomerKeyInput {
+  SSECustomerAlgorithm?: string | undefined;
+  SSECustomerKey?: string | undefined;
+  SSECustomerKeyMD5?: string | undefined;
+}
+
+/** The customer's key of a request, checked. Source: "Using server-side encryption with customer-provided keys". */
+export function customerKeyOf(input: CustomerKeyInput): { key: Buffer; md5: string } | undefined {
+  const { SSECustomerAlgorithm: algorithm, SSECustomerKey: text, SSECustomerKeyMD5: claimed } = input;
+  if (algorithm === undefined && text === undefined && claimed === undefined) return undefined;
+  const invalid = (message: string): ApiError => new ApiError("InvalidArgument", message, { status: 400 });
+  if (algorithm === undefined)
+    throw invalid("Requests specifying Server Side Encryption with Customer provided keys must provide a valid encryption algorithm.");
+  if (algorithm !== "AES256")
+    throw new ApiError("InvalidEncryptionAlgorithmError", "The Encryption request you specified is not valid. Supported value: AES256.", {
+      status: 400,
+    });
+  if (text === undefined)
+    throw invalid("Requests specifying Server Side Encryption with Customer provided keys must provide an appropriate secret key.");
+  const key = Buffer.from(text, "base64");
+  if (key.length !== KEY_BYTES) throw invalid("The secret key was invalid for the specified algorithm.");
+  const md5 = createHash("md5").update(key).digest("base64");
+  if (claimed !== undefined && claimed !== md5) throw invalid("The calculated MD5 hash of the key did not match the hash that was provided.");
+  return { key, md5 };
+}
+
+/** The key that a stored object must be read with; wrong, missing and needless keys are refused as S3 does. */
+export function readingKeyOf(input: CustomerKeyInput, meta: Pick<ObjectMeta, "customerKeyMd5">): Buffer | undefined {
+  const given = customerKeyOf(input);
+  if (meta.customerKeyMd5 === undefined) {
+    if (given !== undefined) throw new ApiError("InvalidRequest", "The encryption parameters are not applicable to this object.", { status: 400 });
+    return undefined;
+  }
+  if (given === undefined)
+    throw new ApiError(
+      "InvalidRequest",
+      "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.",
+      {
+        status: 400,
+      },
+    );
+  if (given.md5 !== meta.customerKeyMd5) throw new ApiError("AccessDenied", "Access Denied", { status: 403 });
+  return given.key;
+}
+
+/** What an answer says of the encryption of an object. */
+export function presentEncryption(meta: { readonly customerKeyMd5?: string | undefined }) {
+  return meta.customerKeyMd5 === undefined
+    ? { ServerSideEncryption: "AES256" as const }
+    : { SSECustomerAlgorithm: "AES256", SSECustomerKeyMD5: meta.customerKeyMd5 };
+}
+
+/** Conditional writes. Source: "How to prevent object overwrites with conditional writes". */
+export function checkCondition(input: { IfNoneMatch?: string | undefined; IfMatch?: string | undefined }, there: ObjectMeta | undefined): void {
+  const failed = (Condition: string): ApiError =>
+    new ApiError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", { status: 412, fields: { Condition } });
+  if (input.IfNoneMatch !== undefined && input.IfNoneMatch !== "*")
+    throw new ApiError("NotImplemented", "A header you provided implies functionality that is not implemented", {
+      status: 501,
+      fields: { Header: "If-None-Match" },
+    });
+  if (input.IfNoneMatch === "*" && there !== undefined) throw failed("If-None-Match");
+  if (input.IfMatch === undefined) return;
+  if (there === undefined) throw new ApiError("NoSuchKey", "The specified key does not exist.", { status: 404 });
+  if (unquote(input.IfMatch) !== there.etag) throw failed("If-Match");
+}
+
+/** Conditional reads. Source: API_GetObject, "Overriding response header values" and RFC 9110 §13.2.2. */
+export function checkReadCondition(
+  input: { IfMatch?: string | undefined; IfNoneMatch?: string | undefined; IfModifiedSince?: Date | undefined; IfUnmodifiedSince?: Date | undefined },
+  meta: ObjectMeta,
+): void {
+  const seconds = Math.floor(meta.modifiedAt / 1000) * 1000;
+  const failed = (Condition: string): ApiError =>
+    new ApiError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", { status: 412, fields: { Condition } });
+  if (input.IfMatch !== undefined && unquote(input.IfMatch) !== meta.etag && input.IfMatch !== "*") throw failed("If-Match");
+  if (input.IfMatch === undefined && input.IfUnmodifiedSince !== undefined && seconds > input.IfUnmodifiedSince.getTime())
+    throw failed("If-Unmodified-Since");
+  const unchanged =
+    input.IfNoneMatch !== undefined
+      ? unquote(input.IfNoneMatch) === meta.etag || input.IfNoneMatch === "*"
+      : input.IfModifiedSince !== undefined && seconds <= input.IfModifiedSince.getTime();
+  if (unchanged) throw new ApiError("NotModified", "Not Modified", { status: 304 });
+}
+
+/** One range; what is no range is ignored, what lies outside refused. Source: RFC 9110 §14. */
+export function parseRange(range: string | undefined, size: number): { start: number; end: number } | undefined {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(range ?? "");
+  if (match === null || (match[1] === "" && match[2] === "")) return undefined;
+  const start = match[1] === "" ? Math.max(0, size - Number(match[2])) : Number(match[1]);
+  const end = match[1] === "" || match[2] === "" ? size - 1 : Math.min(Number(match[2]), size - 1);
+  if (start > end || start >= size)
+    throw new ApiError("InvalidRange", "The requested range is not satisfiable", {
+      status: 416,
+      fields: { RangeRequested: range, ActualObjectSize: size },
+    });
+  return { start, end };
+}
+
+/** Headers that come back as they were given. */
+export function headersOf(input: {
+  ContentType?: string | undefined;
+  CacheControl?: string | undefined;
+  ContentDisposition?: string | undefined;
+  ContentEncoding?: string | undefined;
+  ContentLanguage?: string | undefined;
+  Expires?: Date | undefined;
+  StorageClass?: string | undefined;
+}): Record<string, string> {
+  // aws-chunked is how the body travelled, not how it is encoded.
+  const encoding = input.ContentEncoding?.split(",")
+    .map((each) => each.trim())
+    .filter((each) => each !== "aws-chunked" && each !== "")
+    .join(",");
+  if (input.StorageClass !== undefined && !STORAGE_CLASSES.includes(input.StorageClass))
+    throw new ApiError("InvalidStorageClass", "The storage class you specified is not valid", {
+      status: 400,
+      fields: { StorageClassRequested: input.StorageClass },
+    });
+  const all = {
+    ContentType: input.ContentType ?? "binary/octet-stream",
+    CacheControl: input.CacheControl,
+    ContentDisposition: input.ContentDisposition,
+    ContentEncoding: encoding === "" ? undefined : encoding,
+    ContentLanguage: input.ContentLanguage,
+    ExpiresString: input.Expires?.toUTCString(),
+    StorageClass: input.StorageClass === "STANDARD" ? undefined : input.StorageClass,
+  };
+  return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+export function metadataOf(metadata: Record<string, string> | undefined): Record<string, string> {
+  const size = Object.entries(metadata ?? {}).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(value), 0);
+  if (size > METADATA_MAX_BYTES)
+    throw new ApiError("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size", {
+      status: 400,
+      fields: { Size: size, MaxSizeAllowed: METADATA_MAX_BYTES },
+    });
+  return metadata ?? {};
+}
+
+/** Tags in the header's form (`a=1&b=2`). */
+export function taggingOf(tagging: string | undefined): Record<string, string> {
+  const pairs = [...new URLSearchParams(tagging ?? "")];
+  return tagSetOf(pairs.map(([Key, Value]) => ({ Key, Value })));
+}
+
+/** Tags of an object or a bucket, checked. Source: "Categorizing your storage using tags". */
+export function tagSetOf(
+  tags: readonly { Key?: string | undefined; Value?: string | undefined }[] | undefined,
+  most = OBJECT_TAGS_MAX,
+): Record<string, string> {
+  const list = (tags ?? []).map((tag) => [tag.Key ?? "", tag.Value ?? ""] as const);
+  const invalid = (code: string, message: string): ApiError => new ApiError(code, message, { status: 400 });
+  if (list.length > most) throw invalid("BadRequest", `Object tags cannot be greater than ${most}`);
+  if (new Set(list.map(([key]) => key)).size < list.length) throw invalid("InvalidTag", "Cannot provide multiple Tags with the same key");
+  for (const [key, value] of list) {
+    if (key === "" || key.length > 128) throw invalid("InvalidTag", "The TagKey you have provided is invalid");
+    if (value.length > 256) throw invalid("InvalidTag", "The TagValue you have provided is invalid");
+    if (key.startsWith("aws:")) throw invalid("InvalidTag", "System tags cannot be added/updated by requester");
+  }
+  return Object.fromEntries(list);
+}
+
+/** Bucket, key and version that a copy names. */
+export function parseCopySource(source: string | undefined): { bucket: string; key: string; versionId: string | undefined } {
+  const [path = "", query] = (source ?? "").split("?versionId=");
+  const match = /^\/?([^/]+)\/(.+)$/s.exec(decodeURIComponent(path));
+  if (match === null) throw new ApiError("InvalidArgument", "Invalid copy source object key", { status: 400 });
+  return { bucket: match[1] ?? "", key: match[2] ?? "", versionId: query };
+}
+
+export function unquote(etag: string): string {
+  return etag.replace(/^(?:W\/)?"|"$/g, "");
+}
+
+/** Refuses what would be accepted and not acted on. */
+export function refuseUnsupported(input: {
+  ServerSideEncryption?: unknown;
+  SSEKMSKeyId?: unknown;
+  ACL?: unknown;
+  WriteOffsetBytes?: unknown;
+  GrantFullControl?: unknown;
+  GrantRead?: unknown;
+  GrantReadACP?: unknown;
+  GrantWriteACP?: unknown;
+}): void {
+  if (input.WriteOffsetBytes !== undefined) throw new ApiError("NotImplemented", "Gantry does not support appending to objects.", { status: 501 });
+  if (input.ServerSideEncryption !== undefined && input.ServerSideEncryption !== "AES256")
+    throw new ApiError("NotImplemented", `Gantry supports the encryption AES256, not ${String(input.ServerSideEncryption)}.`, { status: 501 });
+  if (input.SSEKMSKeyId !== undefined)
+    throw new ApiError(
+      "InvalidArgument",
+      "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms",
+      { status: 400 },
+    );
+  const grants = [input.GrantFullControl, input.GrantRead, input.GrantReadACP, input.GrantWriteACP].some((grant) => grant !== undefined);
+  if (grants || (input.ACL !== undefined && input.ACL !== "private" && input.ACL !== "bucket-owner-full-control"))
+    throw new ApiError("AccessControlListNotSupported", "The bucket does not allow ACLs", { status: 400 });
+}

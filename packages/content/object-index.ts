@@ -1,0 +1,355 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { transactSqlite } from "@gantry/kernel";
+import type { ChangeNote, MultipartPart, MultipartUpload, ObjectEvent, ObjectMeta, Segment, Versioning } from "./object-meta.ts";
+
+/** Where a listing goes on: after this version of this key; without a sequence after all of them. */
+export interface VersionMarker {
+  readonly key: string;
+  readonly sequence: number | undefined;
+}
+
+/** What a change is given besides the object: how the bucket keeps versions, and what it tells of the change. */
+export interface ChangeOptions {
+  readonly versioning?: Versioning;
+  readonly note?: ChangeNote | undefined;
+}
+
+const NEWEST = Number.MAX_SAFE_INTEGER;
+const EVENTS_MAX = 10_000;
+
+/**
+ * Which objects there are: rows of one SQLite file, every change one transaction. `object` has what a plain read finds, one
+ * row a key; `version` what lies beneath and delete markers. Each change answers the bytes that nothing names any more.
+ */
+export class ObjectIndex {
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+    database.exec(`
+      CREATE TABLE IF NOT EXISTS object (bucket TEXT NOT NULL, key BLOB NOT NULL, meta TEXT NOT NULL, PRIMARY KEY (bucket, key)) STRICT, WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS version (bucket TEXT NOT NULL, key BLOB NOT NULL, sequence INTEGER NOT NULL, id TEXT NOT NULL, meta TEXT NOT NULL, PRIMARY KEY (bucket, key, sequence DESC)) STRICT, WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS upload (id TEXT PRIMARY KEY, bucket TEXT NOT NULL, meta TEXT NOT NULL) STRICT;
+      CREATE TABLE IF NOT EXISTS part (upload TEXT NOT NULL, number INTEGER NOT NULL, meta TEXT NOT NULL, PRIMARY KEY (upload, number)) STRICT, WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS event (number INTEGER PRIMARY KEY AUTOINCREMENT, meta TEXT NOT NULL) STRICT;
+    `);
+  }
+
+  /** What a plain read finds; undefined too where the newest version is a delete marker. */
+  get(bucket: string, key: string): ObjectMeta | undefined {
+    return metaOf(this.#run("SELECT meta FROM object WHERE bucket = ? AND key = ?").get(bucket, Buffer.from(key)));
+  }
+
+  /** The newest version, be it a delete marker. */
+  newest(bucket: string, key: string): ObjectMeta | undefined {
+    return this.get(bucket, key) ?? this.#newestBeneath(bucket, key);
+  }
+
+  /** A version by its id; `null` is the one that was written while the bucket kept none. */
+  version(bucket: string, key: string, id: string): ObjectMeta | undefined {
+    const current = this.get(bucket, key);
+    if (current !== undefined && (current.versionId ?? "null") === id) return current;
+    return metaOf(this.#run("SELECT meta FROM version WHERE bucket = ? AND key = ? AND id = ?").get(bucket, Buffer.from(key), id));
+  }
+
+  /** Makes an object the newest version of its key. `check` sees what was there and may throw: then nothing is changed. */
+  put(bucket: string, meta: ObjectMeta, options: ChangeOptions & { check?: (there: ObjectMeta | undefined) => void } = {}): readonly Segment[] {
+    return this.#transact(() => {
+      options.check?.(this.get(bucket, meta.key));
+      return this.#put(bucket, meta, options);
+    });
+  }
+
+  /** Writes a version anew where it stands: its tags, retention or hold changed. */
+  replace(bucket: string, meta: ObjectMeta): void {
+    this.#transact(() => {
+      const key = Buffer.from(meta.key);
+      const current = this.get(bucket, meta.key);
+      if (current !== undefined && current.versionId === meta.versionId) this.#setCurrent(bucket, meta);
+      else
+        this.#run("UPDATE version SET meta = ? WHERE bucket = ? AND key = ? AND id = ?").run(
+          JSON.stringify(meta),
+          bucket,
+          key,
+          meta.versionId ?? "null",
+        );
+    });
+  }
+
+  /** A plain delete: gone, or a marker over it where the bucket keeps versions. */
+  delete(
+    bucket: string,
+    key: string,
+    marker: { at: number; versionId: string },
+    options: ChangeOptions = {},
+  ): { marker: ObjectMeta | undefined; dropped: readonly Segment[] } {
+    return this.#transact(() => {
+      const before = this.get(bucket, key);
+      if (options.versioning === undefined) {
+        if (before === undefined) return { marker: undefined, dropped: [] };
+        this.#run("DELETE FROM object WHERE bucket = ? AND key = ?").run(bucket, Buffer.from(key));
+        this.#promote(bucket, key);
+        this.#tell(bucket, before, options);
+        return { marker: undefined, dropped: before.segments };
+      }
+      const dropped = this.#makeRoom(bucket, key, marker.at, options.versioning);
+      const meta: ObjectMeta = {
+        key,
+        size: 0,
+        etag: "",
+        modifiedAt: marker.at,
+        headers: {},
+        userMetadata: {},
+        checksums: {},
+        tags: {},
+        segments: [],
+        isDeleteMarker: true,
+        sequence: this.#nextSequence(bucket, key, before),
+        ...(options.versioning === "Enabled" ? { versionId: marker.versionId } : {}),
+      };
+      this.#bury(bucket, meta);
+      this.#run("DELETE FROM object WHERE bucket = ? AND key = ?").run(bucket, Buffer.from(key));
+      this.#tell(bucket, meta, options);
+      return { marker: meta, dropped };
+    });
+  }
+
+  /** Takes one version away for good; where it was the newest the one beneath is uncovered. */
+  deleteVersion(bucket: string, key: string, id: string, options: ChangeOptions = {}): { was: ObjectMeta | undefined; dropped: readonly Segment[] } {
+    return this.#transact(() => {
+      const was = this.version(bucket, key, id);
+      if (was === undefined) return { was, dropped: [] };
+      const current = this.get(bucket, key);
+      if (current !== undefined && (current.versionId ?? "null") === id)
+        this.#run("DELETE FROM object WHERE bucket = ? AND key = ?").run(bucket, Buffer.from(key));
+      else this.#run("DELETE FROM version WHERE bucket = ? AND key = ? AND id = ?").run(bucket, Buffer.from(key), id);
+      this.#promote(bucket, key);
+      this.#tell(bucket, was, options);
+      return { was, dropped: was.segments };
+    });
+  }
+
+  /** Objects in UTF-8 order of their keys, from just after a key (or at it), within a prefix. */
+  list(bucket: string, query: { prefix: string; from: string; inclusive: boolean; limit: number }): readonly ObjectMeta[] {
+    const prefix = Buffer.from(query.prefix);
+    const end = endOfPrefix(prefix);
+    const start = Buffer.from(query.from);
+    const isBefore = Buffer.compare(start, prefix) < 0;
+    const operator = query.inclusive || isBefore ? ">=" : ">";
+    const until = end === undefined ? "" : " AND key < ?";
+    return metasOf(
+      this.#run(`SELECT meta FROM object WHERE bucket = ? AND key ${operator} ?${until} ORDER BY key LIMIT ?`).all(
+        bucket,
+        isBefore ? prefix : start,
+        ...(end === undefined ? [] : [end]),
+        query.limit,
+      ),
+    );
+  }
+
+  /** All versions and delete markers, keys in UTF-8 order, the newest of a key first; with each whether it is the newest. */
+  listVersions(bucket: string, query: { prefix: string; after: VersionMarker; inclusive: boolean; limit: number }): readonly ObjectMeta[] {
+    const prefix = Buffer.from(query.prefix);
+    const end = endOfPrefix(prefix) ?? Buffer.alloc(1_100, 255);
+    const start = Buffer.from(query.after.key);
+    const isBefore = Buffer.compare(start, prefix) < 0;
+    const from = isBefore ? prefix : start;
+    // From the key itself, beneath the given sequence; without one beyond the key.
+    const beneath = isBefore || query.inclusive ? NEWEST : (query.after.sequence ?? -1);
+    const newest = isBefore || query.inclusive ? ">=" : ">";
+    return metasOf(
+      this.#run(
+        `SELECT meta, key, ${NEWEST} AS sequence FROM object WHERE bucket = ? AND key ${newest} ? AND key < ?
+         UNION ALL SELECT meta, key, sequence FROM version WHERE bucket = ? AND key >= ? AND key < ? AND (key > ? OR sequence < ?)
+         ORDER BY key, sequence DESC LIMIT ?`,
+      ).all(bucket, from, end, bucket, from, end, from, beneath, query.limit),
+    );
+  }
+
+  isEmpty(bucket: string): boolean {
+    const has = (table: string) => this.#run(`SELECT 1 FROM ${table} WHERE bucket = ? LIMIT 1`).get(bucket) !== undefined;
+    return !has("object") && !has("version");
+  }
+
+  /** Every row that names bytes. */
+  *all(): Generator<{ bucket: string; meta: ObjectMeta; isCurrent: boolean }> {
+    for (const table of ["object", "version"])
+      for (const row of this.#database.prepare(`SELECT bucket, meta FROM ${table}`).iterate() as Iterable<{ bucket: string; meta: string }>)
+        yield { bucket: row.bucket, meta: JSON.parse(row.meta) as ObjectMeta, isCurrent: table === "object" }; // The schema's own columns; we wrote them.
+  }
+
+  startUpload(upload: MultipartUpload): void {
+    this.#run("INSERT INTO upload (id, bucket, meta) VALUES (?, ?, ?)").run(upload.id, upload.bucket, JSON.stringify(upload));
+  }
+
+  getUpload(id: string): MultipartUpload | undefined {
+    return read(this.#run("SELECT meta FROM upload WHERE id = ?").get(id)) as MultipartUpload | undefined; // We wrote it.
+  }
+
+  uploads(bucket: string): readonly MultipartUpload[] {
+    return this.#run("SELECT meta FROM upload WHERE bucket = ?")
+      .all(bucket)
+      .map((row) => read(row) as MultipartUpload); // As above.
+  }
+
+  putPart(upload: string, part: MultipartPart): readonly Segment[] {
+    const before = read(this.#run("SELECT meta FROM part WHERE upload = ? AND number = ?").get(upload, part.number)) as MultipartPart | undefined; // As above.
+    this.#run("INSERT INTO part (upload, number, meta) VALUES (?, ?, ?) ON CONFLICT (upload, number) DO UPDATE SET meta = excluded.meta").run(
+      upload,
+      part.number,
+      JSON.stringify(part),
+    );
+    return before === undefined ? [] : [before.segment];
+  }
+
+  parts(upload: string): readonly MultipartPart[] {
+    return this.#run("SELECT meta FROM part WHERE upload = ? ORDER BY number")
+      .all(upload)
+      .map((row) => read(row) as MultipartPart); // As above.
+  }
+
+  /** Ends an upload: its object becomes visible and the upload goes, in one transaction; parts left out lose their bytes. */
+  completeUpload(
+    id: string,
+    bucket: string,
+    meta: ObjectMeta,
+    options: ChangeOptions & { check: (there: ObjectMeta | undefined) => void },
+  ): readonly Segment[] {
+    return this.#transact(() => {
+      options.check(this.get(bucket, meta.key));
+      const leftOut = this.parts(id)
+        .map((part) => part.segment)
+        .filter((segment) => !meta.segments.some((kept) => kept.file === segment.file));
+      const dropped = this.#put(bucket, meta, options);
+      this.#dropUpload(id);
+      return [...leftOut, ...dropped];
+    });
+  }
+
+  abortUpload(id: string): readonly Segment[] {
+    return this.#transact(() => {
+      const segments = this.parts(id).map((part) => part.segment);
+      this.#dropUpload(id);
+      return segments;
+    });
+  }
+
+  /** The events of a bucket, or of all, the newest last. */
+  events(bucket?: string): readonly ObjectEvent[] {
+    const all = this.#run("SELECT meta FROM event ORDER BY number")
+      .all()
+      .map((row) => read(row) as ObjectEvent); // As above.
+    return bucket === undefined ? all : all.filter((event) => event.bucket === bucket);
+  }
+
+  #put(bucket: string, meta: ObjectMeta, options: ChangeOptions): readonly Segment[] {
+    const before = this.get(bucket, meta.key);
+    const sequence = this.#nextSequence(bucket, meta.key, before);
+    const dropped = this.#makeRoom(bucket, meta.key, meta.modifiedAt, options.versioning);
+    const placed = { ...meta, sequence };
+    this.#setCurrent(bucket, placed);
+    this.#tell(bucket, placed, options);
+    return dropped.filter((segment) => !meta.segments.some((kept) => kept.file === segment.file));
+  }
+
+  /** What a new version meets: it sinks, or it goes where the null version is replaced. */
+  #makeRoom(bucket: string, key: string, at: number, versioning: Versioning): readonly Segment[] {
+    const before = this.get(bucket, key);
+    const isNull = before?.versionId === undefined;
+    const dropped: Segment[] = [];
+    if (versioning !== "Enabled") {
+      const buried = metaOf(this.#run("SELECT meta FROM version WHERE bucket = ? AND key = ? AND id = 'null'").get(bucket, Buffer.from(key)));
+      if (buried !== undefined) {
+        this.#run("DELETE FROM version WHERE bucket = ? AND key = ? AND id = 'null'").run(bucket, Buffer.from(key));
+        dropped.push(...buried.segments);
+      }
+      if (before !== undefined && isNull) return [...dropped, ...before.segments];
+    }
+    if (before !== undefined) this.#bury(bucket, { ...before, noncurrentSince: at });
+    return dropped;
+  }
+
+  #bury(bucket: string, meta: ObjectMeta): void {
+    this.#run("INSERT INTO version (bucket, key, sequence, id, meta) VALUES (?, ?, ?, ?, ?)").run(
+      bucket,
+      Buffer.from(meta.key),
+      meta.sequence ?? 0,
+      meta.versionId ?? "null",
+      JSON.stringify(meta),
+    );
+  }
+
+  /** Where a key has no current row, its newest version becomes it, unless that is a delete marker. */
+  #promote(bucket: string, key: string): void {
+    if (this.get(bucket, key) !== undefined) return;
+    const next = this.#newestBeneath(bucket, key);
+    if (next === undefined || next.isDeleteMarker === true) return;
+    this.#run("DELETE FROM version WHERE bucket = ? AND key = ? AND sequence = ?").run(bucket, Buffer.from(key), next.sequence ?? 0);
+    const { noncurrentSince: _, ...meta } = next;
+    this.#setCurrent(bucket, meta);
+  }
+
+  #setCurrent(bucket: string, meta: ObjectMeta): void {
+    this.#run("INSERT INTO object (bucket, key, meta) VALUES (?, ?, ?) ON CONFLICT (bucket, key) DO UPDATE SET meta = excluded.meta").run(
+      bucket,
+      Buffer.from(meta.key),
+      JSON.stringify(meta),
+    );
+  }
+
+  #newestBeneath(bucket: string, key: string): ObjectMeta | undefined {
+    return metaOf(this.#run("SELECT meta FROM version WHERE bucket = ? AND key = ? ORDER BY sequence DESC LIMIT 1").get(bucket, Buffer.from(key)));
+  }
+
+  #nextSequence(bucket: string, key: string, current: ObjectMeta | undefined): number {
+    return Math.max(current?.sequence ?? 0, this.#newestBeneath(bucket, key)?.sequence ?? 0) + 1;
+  }
+
+  #tell(bucket: string, meta: ObjectMeta, { note }: ChangeOptions): void {
+    if (note === undefined) return;
+    const { key, size, etag, versionId, sequence = 0, isDeleteMarker = false } = meta;
+    const event: ObjectEvent = { ...note, bucket, key, size, etag, versionId, sequence, isDeleteMarker };
+    const { lastInsertRowid } = this.#run("INSERT INTO event (meta) VALUES (?)").run(JSON.stringify(event));
+    this.#run("DELETE FROM event WHERE number <= ?").run(Number(lastInsertRowid) - EVENTS_MAX);
+  }
+
+  #dropUpload(id: string): void {
+    this.#run("DELETE FROM part WHERE upload = ?").run(id);
+    this.#run("DELETE FROM upload WHERE id = ?").run(id);
+  }
+
+  #transact<T>(work: () => T): T {
+    return transactSqlite(this.#database, work);
+  }
+
+  #run(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) this.#statements.set(sql, (statement = this.#database.prepare(sql)));
+    return statement;
+  }
+}
+
+function metaOf(row: unknown): ObjectMeta | undefined {
+  return read(row) as ObjectMeta | undefined; // We wrote it.
+}
+
+function metasOf(rows: readonly unknown[]): readonly ObjectMeta[] {
+  return rows.map((row) => read(row) as ObjectMeta); // As above.
+}
+
+function read(row: unknown): unknown {
+  return row === undefined ? undefined : JSON.parse((row as { meta: string }).meta); // Every query selects it.
+}
+
+/** The first key beyond all that begin with the prefix. */
+function endOfPrefix(prefix: Buffer): Buffer | undefined {
+  const end = Buffer.from(prefix);
+  for (let index = end.length - 1; index >= 0; index -= 1) {
+    if ((end[index] ?? 255) < 255) {
+      end[index] = (end[index] ?? 0) + 1;
+      return end.subarray(0, index + 1);
+    }
+  }
+  return undefined;
+}

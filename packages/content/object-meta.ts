@@ -1,0 +1,93 @@
+/** One file of an object's bytes; an object has several where it was uploaded in parts. */
+export interface Segment {
+  readonly file: string;
+  readonly size: number;
+  /** Of the plain bytes; of the stored ones where the bytes are sealed with a customer's key. */
+  readonly sha256: string;
+  /** The cipher's first counter, in hex; the bytes on the disk are encrypted with it and a key. */
+  readonly iv: string;
+  /** The key is the customer's, not the store's. */
+  readonly sealed?: true;
+  /** The part's own checksum, where it was uploaded with one. */
+  readonly checksum?: string;
+}
+
+export interface WrittenSegment extends Segment {
+  readonly md5: string;
+}
+
+/** What becomes of the version that a write meets. Undefined: it is replaced. */
+export type Versioning = "Enabled" | "Suspended" | undefined;
+
+/** One version of an object, or the marker that it was deleted. */
+export interface ObjectMeta {
+  readonly key: string;
+  readonly size: number;
+  readonly etag: string;
+  readonly modifiedAt: number;
+  /** Content-Type and the other headers that come back as they were given. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly userMetadata: Readonly<Record<string, string>>;
+  /** By the SDK's member: ChecksumCRC32 and so on, base64. */
+  readonly checksums: Readonly<Record<string, string>>;
+  readonly checksumType?: "FULL_OBJECT" | "COMPOSITE" | undefined;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly segments: readonly Segment[];
+  /** Absent: the null version, written while the bucket kept none. */
+  readonly versionId?: string;
+  /** Rises with each version of a key. */
+  readonly sequence?: number;
+  readonly isDeleteMarker?: true;
+  /** When another version took its place. */
+  readonly noncurrentSince?: number;
+  readonly redirect?: string;
+  readonly retention?: { readonly mode: "GOVERNANCE" | "COMPLIANCE"; readonly until: number };
+  readonly legalHold?: boolean;
+  /** Base64 MD5 of the customer's key that its bytes are sealed with. */
+  readonly customerKeyMd5?: string;
+}
+
+export interface MultipartUpload {
+  readonly id: string;
+  readonly bucket: string;
+  readonly key: string;
+  readonly startedAt: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly userMetadata: Readonly<Record<string, string>>;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly checksumAlgorithm?: string | undefined;
+  readonly checksumType?: "FULL_OBJECT" | "COMPOSITE" | undefined;
+  readonly redirect?: string;
+  readonly retention?: ObjectMeta["retention"];
+  readonly legalHold?: boolean;
+  readonly customerKeyMd5?: string;
+}
+
+export interface MultipartPart {
+  readonly number: number;
+  readonly segment: Segment;
+  readonly etag: string;
+  readonly modifiedAt: number;
+}
+
+/** What is known of a change besides the object: kept with it where the bucket tells of its changes. */
+export interface ChangeNote {
+  readonly id: string;
+  readonly at: number;
+  readonly type: "created" | "deleted";
+  /** The operation, or the rule, that made it. */
+  readonly reason: string;
+  readonly requestId: string | undefined;
+  readonly requester: string;
+}
+
+/** A change of a bucket that was asked to tell of them. */
+export interface ObjectEvent extends ChangeNote {
+  readonly bucket: string;
+  readonly key: string;
+  readonly size: number;
+  readonly etag: string;
+  readonly versionId: string | undefined;
+  readonly sequence: number;
+  readonly isDeleteMarker: boolean;
+}

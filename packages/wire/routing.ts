@@ -1,0 +1,74 @@
+import type { IncomingMessage } from "node:http";
+import type { Readable } from "node:stream";
+import { formParameters } from "./decode.ts";
+import type { RestRouter } from "./rest-router.ts";
+import type { LoadedService, Operation, Protocol, ServiceDescriptor } from "./service.ts";
+
+/** A request as it came, before anything is known of it. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly method: string;
+  readonly rawPath: string;
+  readonly rawQuery: string;
+  readonly requestId: string;
+  readonly endpoint: string;
+  readonly continueWith: () => void;
+}
+
+/** The protocol that a request speaks, of those that its service has. */
+export function protocolOf(descriptor: ServiceDescriptor, exchange: Exchange): Protocol {
+  const has = (protocol: Protocol) => descriptor.protocols.includes(protocol);
+  if (exchange.headers["smithy-protocol"] === "rpc-v2-cbor" && has("rpcv2Cbor")) return "rpcv2Cbor";
+  const contentType = exchange.headers["content-type"] ?? "";
+  if (exchange.headers["x-amz-target"] !== undefined)
+    return contentType.includes("json-1.0") && has("awsJson1_0")
+      ? "awsJson1_0"
+      : has("awsJson1_1")
+        ? "awsJson1_1"
+        : (descriptor.protocols[0] ?? "awsJson1_1");
+  return descriptor.protocols.find((protocol) => protocol !== "rpcv2Cbor") ?? "awsJson1_1";
+}
+
+/** The name of the operation where the request says it outright. */
+export function operationNameOf(protocol: Protocol, exchange: Exchange, body: Buffer | Readable): string | undefined {
+  switch (protocol) {
+    case "awsJson1_0":
+    case "awsJson1_1":
+      return exchange.headers["x-amz-target"]?.split(".")[1];
+    case "rpcv2Cbor":
+      return /\/operation\/([A-Za-z0-9]+)\/?$/.exec(exchange.rawPath)?.[1];
+    case "awsQuery":
+    case "ec2Query":
+      return formParameters(exchange, body).get("Action") ?? undefined;
+    case "restJson1":
+    case "restXml":
+      return undefined;
+  }
+}
+
+/** The operation and what its path names. */
+export function resolve(
+  service: LoadedService & { router: RestRouter },
+  protocol: Protocol,
+  exchange: Exchange,
+  body: Buffer | Readable,
+): { operation: Operation; labels: Record<string, string> } | undefined {
+  if (protocol === "restJson1" || protocol === "restXml") {
+    const { bucket, path } = service.descriptor.id === "s3" ? splitBucket(exchange) : { bucket: undefined, path: exchange.rawPath };
+    return service.router.find({ method: exchange.method, path, bucket, query: new URLSearchParams(exchange.rawQuery), headers: exchange.headers });
+  }
+  const name = operationNameOf(protocol, exchange, body);
+  const operation = name === undefined ? undefined : service.operations.get(name);
+  return operation && { operation, labels: {} };
+}
+
+/** The bucket that the host names (`BUCKET.s3.REGION.amazonaws.com`, `BUCKET.s3.localhost`), else the path's first segment. */
+export function splitBucket(exchange: Pick<Exchange, "headers" | "rawPath">): { bucket: string | undefined; path: string } {
+  const host = (exchange.headers["host"] ?? "").replace(/:\d+$/, "");
+  const virtual = /^(.+?)\.s3(?:[.-][a-z0-9-]+)*\.(?:amazonaws\.com|localhost)$/.exec(host)?.[1] ?? /^(.+)\.localhost$/.exec(host)?.[1];
+  if (virtual !== undefined && virtual !== "s3") return { bucket: virtual, path: exchange.rawPath };
+  const match = /^\/([^/]+)(\/.*)?$/.exec(exchange.rawPath);
+  if (match === null) return { bucket: undefined, path: exchange.rawPath };
+  return { bucket: decodeURIComponent(match[1] ?? ""), path: match[2] ?? "/" };
+}
