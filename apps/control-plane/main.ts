@@ -11,6 +11,7 @@ import { BlobStore, LogStore, ObjectStore } from "@gantry/content";
 import {
   NodeGateway,
   lifecycleController,
+  registryController,
   retentionController,
   schedulerController,
   serviceController,
@@ -20,7 +21,7 @@ import {
 } from "@gantry/controllers";
 import { databaseRecipe, provideImage, wellKnownRecipes } from "@gantry/images";
 import { Controller, jsonLogger, messageOf, newVault, randomIds, sleep, SystemClock } from "@gantry/kernel";
-import { Registry } from "@gantry/registry";
+import { ImageStore, Registry } from "@gantry/registry";
 import { SqliteStore } from "@gantry/state";
 import { Dispatcher, equalsInConstantTime, importSdkSchemasOnly, newHttpServer } from "@gantry/wire";
 import { acceptAgents } from "./agent-stream.ts";
@@ -59,6 +60,7 @@ const authority = await ensureAuthority(folder, clock);
 // The API: bytes in, records out.
 const policy = policyDecider({ store, now: () => clock.now() });
 const registryAddress = `127.0.0.1:${settings.registryPort}`;
+const images = new ImageStore({ store, blobs, clock, ids });
 const dispatcher = new Dispatcher({ clock, ids, log, credentials: credentialSource({ store, vault }), policy });
 registerServices(dispatcher, {
   store,
@@ -69,12 +71,13 @@ registerServices(dispatcher, {
   logs,
   authority,
   blobs,
+  images,
   objects,
   registry: registryAddress,
   publicPool: settings.publicPool,
   allowHostAccess: settings.allowHostAccess,
 });
-const registry = new Registry({ store, blobs, clock, ids, vault, log, policy });
+const registry = new Registry({ store, blobs, images, clock, vault, log, policy });
 
 // The loops: records in, records out.
 const deps = { store, clock, ids, log };
@@ -85,6 +88,7 @@ const controllers = [
   serviceController(deps),
   targetController(deps),
   lifecycleController({ ...deps, objects }),
+  registryController({ ...deps, images }),
   retentionController({ ...deps, expireLogs: (group, before) => logs.expire(group, before) }),
 ].map((reconciler) => new Controller(reconciler, { clock, log }));
 

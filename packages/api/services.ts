@@ -2,6 +2,7 @@ import type { Authority } from "@gantry/tls";
 import type { Dispatcher, ServiceDescriptor } from "@gantry/wire";
 import type { BlobStore, LogStore, ObjectStore } from "@gantry/content";
 import type { Logger } from "@gantry/kernel";
+import type { ImageStore } from "@gantry/registry";
 import type { ApiDeps } from "./common/api-deps.ts";
 
 export interface ServicesDeps extends ApiDeps {
@@ -9,6 +10,7 @@ export interface ServicesDeps extends ApiDeps {
   readonly logs: LogStore;
   readonly authority: Authority;
   readonly blobs: BlobStore;
+  readonly images: ImageStore;
   readonly objects: ObjectStore;
   readonly registry: string;
   readonly log: Logger;

@@ -113,6 +113,17 @@ export class BlobStore {
     await this.#removals.remove([this.#pathOf(digest)]);
   }
 
+  /** Every blob there is. */
+  async *digests(): AsyncGenerator<string> {
+    const blobs = join(this.#folder, "blobs");
+    for (const part of await readdir(blobs)) for (const hex of await readdir(join(blobs, part))) yield `sha256:${hex}`;
+  }
+
+  /** Uploads that are under way. */
+  async uploads(): Promise<readonly string[]> {
+    return (await readdir(join(this.#folder, "uploads"))).filter((name) => /^[0-9a-f-]{36}$/.test(name));
+  }
+
   /** Digests of damaged blobs; reads every byte. */
   async *damaged(): AsyncGenerator<string> {
     const blobs = join(this.#folder, "blobs");

@@ -7,6 +7,7 @@ export * from "./controller-deps.ts";
 export * from "./logs/retention-controller.ts";
 export * from "./node/node-gateway.ts";
 export * from "./node/pod-assignment.ts";
+export * from "./registry/registry-controller.ts";
 export * from "./scheduler/scheduler-controller.ts";
 export * from "./scheduler/warm-pool-controller.ts";
 export * from "./service/service-controller.ts";

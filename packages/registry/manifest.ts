@@ -3,6 +3,7 @@ import { RegistryError } from "./registry-error.ts";
 interface Descriptor {
   readonly digest: string;
   readonly mediaType?: string;
+  readonly size?: number;
   readonly urls?: readonly string[];
 }
 

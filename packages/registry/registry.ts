@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { BlobStore, DigestMismatchError, digestOf } from "@gantry/content";
-import { formatArn, isDamage, isOutOfRoom, messageOf, type Clock, type Ids, type Logger, type Vault } from "@gantry/kernel";
-import type { ImageRecord, RepositoryRecord, Store } from "@gantry/state";
+import { DigestMismatchError, digestOf, type BlobStore } from "@gantry/content";
+import { formatArn, isDamage, isOutOfRoom, messageOf, type Clock, type Logger, type Vault } from "@gantry/kernel";
+import type { RepositoryRecord, Store } from "@gantry/state";
 import type { ConditionContext, Principal } from "@gantry/wire";
-import { parseManifest, type Manifest } from "./manifest.ts";
+import { keyOf, type ImageStore } from "./image-store.ts";
+import { parseManifest } from "./manifest.ts";
 import { RegistryError } from "./registry-error.ts";
 import { readToken } from "./registry-token.ts";
 import { readBounded, send, sendJson, stream } from "./responses.ts";
@@ -14,8 +15,8 @@ const ECR_NAME = /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com$/;
 export interface RegistryDeps {
   readonly store: Store;
   readonly blobs: BlobStore;
+  readonly images: ImageStore;
   readonly clock: Clock;
-  readonly ids: Ids;
   readonly vault: Vault;
   readonly log: Logger;
   readonly policy: { deniedBecause(principal: Principal, action: string, resource: string, conditions: ConditionContext): string | undefined };
@@ -59,7 +60,7 @@ export class Registry {
       const headers: Record<string, string> =
         error?.status === 401
           ? { "www-authenticate": `Basic realm="http://${request.headers.host ?? "127.0.0.1"}/",service="ecr.amazonaws.com"` }
-          : {};
+          : { ...error?.headers };
       sendJson(
         response,
         error?.status ?? 500,
@@ -73,7 +74,7 @@ export class Registry {
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = URL.parse(request.url ?? "/", "http://registry");
     if (url === null) throw new RegistryError(400, "NAME_INVALID", "The address has the wrong form.");
-    const principal = this.#authenticate(request);
+    const principal = this.#authenticate(request, url.searchParams.get("token"));
     if (url.pathname === "/v2/" || url.pathname === "/v2") return sendJson(response, 200, {});
     const match = /^\/v2\/(.+)\/(blobs\/uploads|blobs|manifests|tags|referrers)\/?([^/]*)$/.exec(decoded(url.pathname));
     if (match === null) throw new RegistryError(404, "NAME_UNKNOWN", "There is nothing at this address.");
@@ -100,12 +101,13 @@ export class Registry {
     }
   }
 
-  #authenticate(request: IncomingMessage): Principal {
+  /** A token comes as Docker sends it, or in an address that ECR gave out. */
+  #authenticate(request: IncomingMessage, given: string | null): Principal {
     const header = /^Basic (.+)$/i.exec(request.headers.authorization ?? "")?.[1];
     const [user, token = ""] = Buffer.from(header ?? "", "base64")
       .toString()
       .split(/:(.*)/s);
-    const principal = user === "AWS" ? readToken(this.#deps.vault, token, this.#deps.clock.now()) : undefined;
+    const principal = given !== null || user === "AWS" ? readToken(this.#deps.vault, given ?? token, this.#deps.clock.now()) : undefined;
     if (principal === undefined)
       throw new RegistryError(
         401,
@@ -116,19 +118,15 @@ export class Registry {
   }
 
   #repositoryOf(name: string, host: string, principal: Principal): RepositoryRecord {
-    const [first = "", ...rest] = name.split("/");
-    const own = ECR_NAME.exec(first);
-    const byHost = ECR_NAME.exec(host.replace(/:\d+$/, ""));
-    const [account, region, repository] =
-      own !== null
-        ? [own[1] ?? "", own[2] ?? "", rest.join("/")]
-        : byHost !== null
-          ? [byHost[1] ?? "", byHost[2] ?? "", name]
-          : [principal.account, "us-east-1", name];
-    const record = this.#deps.store.get("repository", formatArn("ecr", { account, region }, `repository/${repository}`));
-    if (record === undefined)
-      throw new RegistryError(404, "NAME_UNKNOWN", `The repository with name '${repository}' does not exist in the registry with id '${account}'`);
-    return record;
+    const record = this.#lookUp(name, host, principal);
+    if (record !== undefined) return record;
+    const { account, repository } = placeOf(name, host, principal);
+    throw new RegistryError(404, "NAME_UNKNOWN", `The repository with name '${repository}' does not exist in the registry with id '${account}'`);
+  }
+
+  #lookUp(name: string, host: string, principal: Principal): RepositoryRecord | undefined {
+    const { account, region, repository } = placeOf(name, host, principal);
+    return this.#deps.store.get("repository", formatArn("ecr", { account, region }, `repository/${repository}`));
   }
 
   #authorize(call: Call, ...actions: readonly string[]): void {
@@ -139,68 +137,103 @@ export class Registry {
   }
 
   async #upload(call: Call, id: string): Promise<void> {
-    const { request, query, response } = call;
-    const { blobs, ids } = this.#deps;
+    const { request, query, response, repository } = call;
+    const { images } = this.#deps;
     this.#authorize(call, "InitiateLayerUpload", "UploadLayerPart");
     const location = (upload: string) => `/v2/${call.name}/blobs/uploads/${upload}`;
+    const progress = (upload: string, size: number) => ({
+      location: location(upload),
+      "docker-upload-uuid": upload,
+      range: `0-${Math.max(0, size - 1)}`,
+    });
     if (request.method === "POST" && id === "") {
       const mounted = query.get("mount");
-      if (mounted !== null && (await blobs.sizeOf(mounted)) !== undefined)
+      if (mounted !== null && (await this.#mount(call, mounted)))
         return send(response, 201, { location: `/v2/${call.name}/blobs/${mounted}`, "docker-content-digest": mounted });
-      const upload = ids.uuid();
-      await blobs.startUpload(upload);
+      const upload = await images.startUpload(repository);
       const digest = query.get("digest");
       if (digest !== null) return this.#finishUpload(call, upload, digest);
-      return send(response, 202, { location: location(upload), "docker-upload-uuid": upload, range: "0-0" });
+      return send(response, 202, progress(upload, 0));
     }
-    const size = await blobs.uploadSize(id);
+    const size = await images.uploadSize(repository, id);
     if (size === undefined) throw new RegistryError(404, "BLOB_UPLOAD_UNKNOWN", "The upload is not known to this registry.");
     switch (request.method) {
       case "GET":
-        return send(response, 204, { location: location(id), "docker-upload-uuid": id, range: `0-${Math.max(0, size - 1)}` });
+        return send(response, 204, progress(id, size));
       case "PATCH": {
-        const start = /^(?:bytes )?(\d+)-(\d+)/.exec(request.headers["content-range"] ?? "")?.[1];
-        if (start !== undefined && Number(start) !== size) throw new RegistryError(416, "BLOB_UPLOAD_INVALID", `The upload goes on at byte ${size}.`);
-        const next = await blobs.append(id, request);
-        return send(response, 202, { location: location(id), "docker-upload-uuid": id, range: `0-${Math.max(0, next - 1)}` });
+        this.#checkOrder(call, id, size);
+        return send(response, 202, progress(id, await images.append(id, request)));
       }
       case "PUT":
+        this.#checkOrder(call, id, size);
         return this.#finishUpload(call, id, query.get("digest") ?? "");
       case "DELETE":
-        await blobs.cancelUpload(id);
+        await images.cancelUpload(id);
         return send(response, 204, {});
       default:
         throw new RegistryError(405, "UNSUPPORTED", "The operation is not supported.");
     }
   }
 
+  /** A blob of another repository that the caller may pull from; false where a push is needed after all. */
+  async #mount(call: Call, digest: string): Promise<boolean> {
+    const from = call.query.get("from");
+    // Without a name any repository will do; its own is the one whose blobs the caller may use without more.
+    const source = from === null ? call.repository : this.#lookUp(from, call.request.headers.host ?? "", call.principal);
+    if (source === undefined) return false;
+    const why = this.#deps.policy.deniedBecause(call.principal, "ecr:GetDownloadUrlForLayer", source.arn, {});
+    return why === undefined && this.#deps.images.mount(source, call.repository, digest);
+  }
+
+  /** A chunk goes on where the last one ended. Source: OCI distribution-spec 1.1, "Pushing a blob in chunks". */
+  #checkOrder(call: Call, id: string, size: number): void {
+    const header = call.request.headers["content-range"];
+    if (header === undefined) return;
+    const start = /^(?:bytes )?(\d+)-(\d+)/.exec(header)?.[1];
+    if (start !== undefined && Number(start) === size) return;
+    const headers = { location: `/v2/${call.name}/blobs/uploads/${id}`, range: `0-${Math.max(0, size - 1)}` };
+    throw new RegistryError(416, "BLOB_UPLOAD_INVALID", `The upload goes on at byte ${size}.`, headers);
+  }
+
   async #finishUpload(call: Call, id: string, digest: string): Promise<void> {
     this.#authorize(call, "CompleteLayerUpload");
-    await this.#deps.blobs.append(id, call.request);
-    await this.#deps.blobs.finishUpload(id, digest);
+    await this.#deps.images.append(id, call.request);
+    await this.#deps.images.finishUpload(call.repository, id, digest);
     send(call.response, 201, { location: `/v2/${call.name}/blobs/${digest}`, "docker-content-digest": digest });
   }
 
   async #blob(call: Call, digest: string): Promise<void> {
-    const { request, response } = call;
-    const { blobs } = this.#deps;
-    this.#authorize(call, request.method === "HEAD" ? "BatchCheckLayerAvailability" : "GetDownloadUrlForLayer");
-    const size = /^sha256:[0-9a-f]{64}$/.test(digest) ? await blobs.sizeOf(digest) : undefined;
+    const { request, response, repository } = call;
+    const { blobs, images } = this.#deps;
+    if (request.method === "DELETE") return this.#deleteBlob(call, digest);
+    const isHead = request.method === "HEAD";
+    this.#authorize(call, isHead ? "BatchCheckLayerAvailability" : "GetDownloadUrlForLayer");
+    const size = await images.layerSize(repository, digest, { touch: isHead });
     if (size === undefined) throw new RegistryError(404, "BLOB_UNKNOWN", "The blob is not known to this registry.");
     const headers = { "content-type": "application/octet-stream", "docker-content-digest": digest, "accept-ranges": "bytes", etag: `"${digest}"` };
-    if (request.method === "HEAD") return send(response, 200, { ...headers, "content-length": String(size) });
+    if (isHead) return send(response, 200, { ...headers, "content-length": String(size) });
     if (request.method !== "GET") throw new RegistryError(405, "UNSUPPORTED", "The operation is not supported.");
-    const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
-    if (range === null) return stream(response, 200, { ...headers, "content-length": String(size) }, blobs.read(digest));
-    const start = Number(range[1]);
-    const end = Math.min(range[2] === "" ? size - 1 : Number(range[2]), size - 1);
-    if (start > end) throw new RegistryError(416, "BLOB_UNKNOWN", "The range lies outside of the blob.");
+    const range = /^bytes=(\d*)-(\d*)$/.exec(request.headers.range ?? "");
+    if (range === null || (range[1] === "" && range[2] === ""))
+      return stream(response, 200, { ...headers, "content-length": String(size) }, blobs.read(digest));
+    const start = range[1] === "" ? Math.max(0, size - Number(range[2])) : Number(range[1]);
+    const end = range[1] === "" || range[2] === "" ? size - 1 : Math.min(Number(range[2]), size - 1);
+    if (start > end) throw new RegistryError(416, "RANGE_INVALID", "The range lies outside of the blob.", { "content-range": `bytes */${size}` });
     return stream(
       response,
       206,
       { ...headers, "content-length": String(end - start + 1), "content-range": `bytes ${start}-${end}/${size}` },
       blobs.read(digest, { start, end }),
     );
+  }
+
+  async #deleteBlob(call: Call, digest: string): Promise<void> {
+    this.#authorize(call, "BatchDeleteImage");
+    if ((await this.#deps.images.layerSize(call.repository, digest, { touch: false })) === undefined)
+      throw new RegistryError(404, "BLOB_UNKNOWN", "The blob is not known to this registry.");
+    if (!this.#deps.images.removeLayer(call.repository, digest))
+      throw new RegistryError(405, "UNSUPPORTED", "An image of this repository needs the blob: delete the image first.");
+    send(call.response, 202, {});
   }
 
   async #manifest(call: Call, reference: string): Promise<void> {
@@ -219,7 +252,7 @@ export class Registry {
 
   async #getManifest(call: Call, reference: string): Promise<void> {
     this.#authorize(call, "BatchGetImage");
-    const image = this.#findImage(call.repository, reference);
+    const image = this.#deps.images.find(call.repository, reference);
     if (image === undefined) throw new RegistryError(404, "MANIFEST_UNKNOWN", "Requested image not found");
     const headers = {
       "content-type": image.mediaType,
@@ -229,6 +262,7 @@ export class Registry {
     };
     if (call.request.method === "HEAD") return send(call.response, 200, headers);
     const bytes = await this.#deps.blobs.readAll(image.digest);
+    this.#deps.images.notePull(image);
     call.response.writeHead(200, headers);
     call.response.end(bytes);
   }
@@ -236,72 +270,28 @@ export class Registry {
   async #putManifest(call: Call, reference: string): Promise<void> {
     this.#authorize(call, "PutImage");
     const bytes = await readBounded(call.request, MANIFEST_MAX_BYTES);
-    const manifest = parseManifest(bytes);
-    const digest = digestOf(bytes);
-    const byDigest = reference.startsWith("sha256:");
-    if (byDigest && reference !== digest) throw new RegistryError(400, "DIGEST_INVALID", `The manifest's digest is ${digest}.`);
-    if (!byDigest && !/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/.test(reference))
-      throw new RegistryError(400, "TAG_INVALID", "The tag has the wrong form.");
-    const references = await this.#checkReferences(call.repository, manifest);
-    await this.#deps.blobs.write(bytes);
-    const { store, clock } = this.#deps;
-    const mediaType = call.request.headers["content-type"] ?? manifest.mediaType ?? "application/vnd.oci.image.manifest.v1+json";
-    store.transact((tx) => {
-      const images = tx.listBy("image", "repository", call.repository.arn);
-      const holder = byDigest ? undefined : images.find((image) => image.imageTags.includes(reference));
-      if (holder !== undefined && holder.digest !== digest) {
-        if (call.repository.tagMutability === "IMMUTABLE")
-          throw new RegistryError(
-            400,
-            "TAG_INVALID",
-            `The image tag '${reference}' already exists in the '${call.repository.name}' repository and cannot be overwritten because the repository is immutable.`,
-          );
-        tx.put("image", keyOf(holder), { ...holder, imageTags: holder.imageTags.filter((tag) => tag !== reference) });
-      }
-      const known = images.find((image) => image.digest === digest);
-      const imageTags = byDigest ? (known?.imageTags ?? []) : [...new Set([...(known?.imageTags ?? []), reference])];
-      const image: ImageRecord = {
-        repositoryArn: call.repository.arn,
-        digest,
-        mediaType,
-        artifactType: manifest.artifactType ?? manifest.config?.mediaType,
-        sizeBytes: bytes.length,
-        imageTags,
-        references,
-        pushedAt: clock.now(),
-      };
-      tx.put("image", keyOf(image), image);
+    const isDigest = reference.includes(":");
+    if (isDigest && reference !== digestOf(bytes)) throw new RegistryError(400, "DIGEST_INVALID", `The manifest's digest is ${digestOf(bytes)}.`);
+    const { image } = await this.#deps.images.putManifest(call.repository, bytes, {
+      mediaType: call.request.headers["content-type"],
+      tag: isDigest ? undefined : reference,
     });
-    const subject = manifest.subject?.digest;
     send(call.response, 201, {
-      location: `/v2/${call.name}/manifests/${digest}`,
-      "docker-content-digest": digest,
-      ...(subject === undefined ? {} : { "oci-subject": subject }),
+      location: `/v2/${call.name}/manifests/${image.digest}`,
+      "docker-content-digest": image.digest,
+      ...(image.subject === undefined ? {} : { "oci-subject": image.subject }),
     });
-  }
-
-  /** Digests that a manifest refers to, all of which must be here (but foreign layers, which lie elsewhere, and the subject). */
-  async #checkReferences(repository: RepositoryRecord, manifest: Manifest): Promise<readonly string[]> {
-    const layers = (manifest.layers ?? []).filter((layer) => (layer.urls ?? []).length === 0);
-    const blobs = [...(manifest.config === undefined ? [] : [manifest.config]), ...layers].map((descriptor) => descriptor.digest);
-    for (const digest of blobs)
-      if ((await this.#deps.blobs.sizeOf(digest)) === undefined)
-        throw new RegistryError(404, "MANIFEST_BLOB_UNKNOWN", `The blob ${digest} is not known to this registry.`);
-    const manifests = (manifest.manifests ?? []).map((descriptor) => descriptor.digest);
-    for (const digest of manifests)
-      if (this.#findImage(repository, digest) === undefined)
-        throw new RegistryError(404, "MANIFEST_UNKNOWN", `The manifest ${digest} is not known to this registry.`);
-    return [...blobs, ...manifests, ...(manifest.subject === undefined ? [] : [manifest.subject.digest])];
   }
 
   #deleteManifest(call: Call, reference: string): void {
     this.#authorize(call, "BatchDeleteImage");
-    const { store } = this.#deps;
+    const { store, images } = this.#deps;
     store.transact((tx) => {
-      const image = this.#findImage(call.repository, reference);
+      const image = images.find(call.repository, reference);
       if (image === undefined) throw new RegistryError(404, "MANIFEST_UNKNOWN", "Requested image not found");
-      if (reference.startsWith("sha256:")) tx.delete("image", keyOf(image));
-      else tx.put("image", keyOf(image), { ...image, imageTags: image.imageTags.filter((tag) => tag !== reference) });
+      const key = keyOf(image.repositoryArn, image.digest);
+      if (reference.startsWith("sha256:")) tx.delete("image", key);
+      else tx.put("image", key, { ...image, imageTags: image.imageTags.filter((tag) => tag !== reference) });
     });
     send(call.response, 202, {});
   }
@@ -328,19 +318,13 @@ export class Registry {
 
   async #referrers(call: Call, digest: string): Promise<void> {
     this.#authorize(call, "BatchGetImage");
+    if (!/^sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})$/.test(digest)) throw new RegistryError(400, "DIGEST_INVALID", `${digest} is no digest.`);
     const filter = call.query.get("artifactType");
     const manifests = [];
     for (const image of this.#deps.store.listBy("image", "repository", call.repository.arn)) {
-      if (!image.references.includes(digest)) continue;
-      const manifest = parseManifest(await this.#deps.blobs.readAll(image.digest));
-      if (manifest.subject?.digest !== digest || (filter !== null && image.artifactType !== filter)) continue;
-      manifests.push({
-        mediaType: image.mediaType,
-        digest: image.digest,
-        size: image.sizeBytes,
-        artifactType: image.artifactType,
-        annotations: manifest.annotations,
-      });
+      if (image.subject !== digest || (filter !== null && image.artifactType !== filter)) continue;
+      const { annotations } = parseManifest(await this.#deps.blobs.readAll(image.digest));
+      manifests.push({ mediaType: image.mediaType, digest: image.digest, size: image.sizeBytes, artifactType: image.artifactType, annotations });
     }
     sendJson(
       call.response,
@@ -349,12 +333,16 @@ export class Registry {
       { "content-type": "application/vnd.oci.image.index.v1+json", ...(filter === null ? {} : { "oci-filters-applied": "artifactType" }) },
     );
   }
+}
 
-  #findImage(repository: RepositoryRecord, reference: string): ImageRecord | undefined {
-    const { store } = this.#deps;
-    if (reference.startsWith("sha256:")) return store.get("image", `${repository.arn}@${reference}`);
-    return store.listBy("image", "repository", repository.arn).find((image) => image.imageTags.includes(reference));
-  }
+/** Account, region and name that a repository is meant by. */
+function placeOf(name: string, host: string, principal: Principal): { account: string; region: string; repository: string } {
+  const [first = "", ...rest] = name.split("/");
+  const own = ECR_NAME.exec(first);
+  if (own !== null) return { account: own[1] ?? "", region: own[2] ?? "", repository: rest.join("/") };
+  const byHost = ECR_NAME.exec(host.replace(/:\d+$/, ""));
+  if (byHost !== null) return { account: byHost[1] ?? "", region: byHost[2] ?? "", repository: name };
+  return { account: principal.account, region: "us-east-1", repository: name };
 }
 
 /** The path in plain letters. Errors: NAME_INVALID. */
@@ -371,8 +359,4 @@ function storageError(thrown: unknown): RegistryError | undefined {
   if (isOutOfRoom(thrown)) return new RegistryError(503, "UNAVAILABLE", "The disk that holds the registry is full: make room on it, then try again.");
   if (isDamage(thrown)) return new RegistryError(500, "UNKNOWN", `${messageOf(thrown)} It is not served: push it again.`);
   return undefined;
-}
-
-function keyOf(image: { repositoryArn: string; digest: string }): string {
-  return `${image.repositoryArn}@${image.digest}`;
 }

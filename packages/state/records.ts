@@ -9,7 +9,7 @@ import type {
   VpcRecord,
   ElasticAddressRecord,
 } from "./records/ec2.ts";
-import type { ImageRecord, RepositoryRecord } from "./records/ecr.ts";
+import type { ImageRecord, LayerRecord, LayerUploadRecord, RepositoryRecord } from "./records/ecr.ts";
 import type { ClusterRecord, ServiceRecord, TaskDefinitionRecord, TaskRecord } from "./records/ecs.ts";
 import type { AccessPointRecord, FileSystemRecord, MountTargetRecord } from "./records/efs.ts";
 import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord, TargetRecord } from "./records/elbv2.ts";
@@ -58,6 +58,8 @@ export interface Records {
   readonly session: SessionRecord;
   readonly repository: RepositoryRecord;
   readonly image: ImageRecord;
+  readonly layer: LayerRecord;
+  readonly layerUpload: LayerUploadRecord;
   readonly bucket: BucketRecord;
   readonly fileSystem: FileSystemRecord;
   readonly mountTarget: MountTargetRecord;
@@ -90,6 +92,7 @@ const DECLARED: IndexesOf = {
   listener: { loadBalancer: (listener) => listener.loadBalancerArn },
   rule: { listener: (rule) => rule.listenerArn },
   image: { repository: (image) => image.repositoryArn },
+  layer: { repository: (layer) => layer.repositoryArn, digest: (layer) => layer.digest },
   taskDefinition: { family: (definition) => definition.family },
   mountTarget: { fileSystem: (target) => target.fileSystemId },
   accessKey: { user: (key) => key.userArn },

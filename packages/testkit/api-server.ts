@@ -7,7 +7,7 @@ import { policyDecider } from "@gantry/api/iam/decide";
 import { credentialSource } from "@gantry/api/iam/principals";
 import { BlobStore, LogStore, ObjectStore } from "@gantry/content";
 import { newVault, randomIds, silentLogger, SystemClock, type Clock, type Logger } from "@gantry/kernel";
-import { Registry } from "@gantry/registry";
+import { ImageStore, Registry } from "@gantry/registry";
 import { MemoryStore } from "@gantry/state";
 import { newAuthority, openAuthority } from "@gantry/tls";
 import { Dispatcher, newHttpServer } from "@gantry/wire";
@@ -42,8 +42,9 @@ export async function startApi({
     }),
   );
   const policy = policyDecider({ store, now: () => clock.now() });
+  const images = new ImageStore({ store, blobs, clock, ids });
   const dispatcher = new Dispatcher({ clock, ids, log, credentials: credentialSource({ store, vault }), policy });
-  const registry = new Registry({ store, blobs, clock, ids, vault, log, policy });
+  const registry = new Registry({ store, blobs, images, clock, vault, log, policy });
   const authority = await openAuthority(await newAuthority(clock.now()));
   const registryServer = newHttpServer((request, response) => registry.handle(request, response));
   const registryPort = await listen(registryServer);
@@ -55,6 +56,7 @@ export async function startApi({
     log,
     logs,
     blobs,
+    images,
     objects,
     authority,
     registry: `127.0.0.1:${registryPort}`,

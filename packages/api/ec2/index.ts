@@ -9,6 +9,7 @@ import type { ApiDeps } from "../common/api-deps.ts";
 import { gatewayOperations } from "./gateways.ts";
 import { routeOperations } from "./routes.ts";
 import { isIn } from "./lookups.ts";
+import { securityGroupRuleOperations } from "./security-group-rules.ts";
 import { interfaceOperations, securityGroupOperations } from "./security-groups.ts";
 import { createDefaultVpc, subnetOperations, vpcOperations } from "./vpcs.ts";
 
@@ -24,6 +25,7 @@ export function ec2Service(deps: Ec2Deps): ServiceModule {
     ...gatewayOperations(deps),
     ...routeOperations(deps),
     ...securityGroupOperations(deps),
+    ...securityGroupRuleOperations(deps),
     ...interfaceOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return { sdk, operations, permissions: (operation) => [{ action: `ec2:${operation}`, resource: "*" }] };

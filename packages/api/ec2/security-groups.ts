@@ -1,11 +1,10 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
-import { parseCidr, type Ids } from "@gantry/kernel";
 import type { NetworkInterfaceRecord, SecurityGroupRecord, SecurityGroupRuleRecord, Tags, Transaction } from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
-import { refuseMembers } from "../common/refuse.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import type { Ec2Deps } from "./index.ts";
+import { changeRule, isSame, presentRule, toRules } from "./security-group-rules.ts";
 import { defaultSecurityGroup, findSecurityGroup, findVpc, isIn } from "./lookups.ts";
 import type { Place } from "../common/api-deps.ts";
 
@@ -116,23 +115,6 @@ export function securityGroupOperations(deps: Ec2Deps) {
       };
       return { SecurityGroups: applyFilters(chosen, input.Filters, fields).map(presentGroup) };
     },
-    DescribeSecurityGroupRules(input, context) {
-      const all = store
-        .list("securityGroup")
-        .filter((group) => isIn(group, context))
-        .flatMap((group) => group.rules.map((rule) => ({ group, rule, tags: {} as Tags })));
-      const chosen = selectById(
-        all,
-        input.SecurityGroupRuleIds,
-        ({ rule }) => rule.id,
-        (id) => new ApiError("InvalidSecurityGroupRuleId.NotFound", `The security group rule ID '${id}' does not exist`),
-      );
-      const fields = {
-        "group-id": (each: (typeof all)[number]) => each.group.id,
-        "security-group-rule-id": (each: (typeof all)[number]) => each.rule.id,
-      };
-      return { SecurityGroupRules: applyFilters(chosen, input.Filters, fields).map(({ group, rule }) => presentRule(group, rule)) };
-    },
     AuthorizeSecurityGroupIngress: (input, context) => authorize(input, context, "ingress"),
     AuthorizeSecurityGroupEgress: (input, context) => authorize(input, context, "egress"),
     RevokeSecurityGroupIngress: (input, context) => revoke(input, context, "ingress"),
@@ -222,6 +204,7 @@ const TAGGED = {
 } as const;
 
 function retag(tx: Transaction, id: string, change: (tags: Tags) => Tags, place: Place): void {
+  if (id.startsWith("sgr-")) return changeRule(tx, place, id, (rule) => ({ ...rule, tags: change(rule.tags ?? {}) }));
   const kind = TAGGED[(id.split("-")[0] ?? "") as keyof typeof TAGGED]; // Looked up by prefix; undefined is handled.
   const record = kind === undefined ? undefined : tx.get(kind, id);
   if (kind === undefined || record === undefined || !isIn(record, place)) throw new ApiError("InvalidID", `The ID '${id}' is not valid`);
@@ -238,79 +221,6 @@ function findGroup(tx: Transaction, place: Place, input: { GroupId?: string | un
   if (group === undefined)
     throw new ApiError("InvalidGroup.NotFound", `The security group '${input.GroupName}' does not exist in default VPC '${vpc?.id ?? "none"}'`);
   return group;
-}
-
-function toRules(
-  input: {
-    IpPermissions?: readonly ec2.IpPermission[] | undefined;
-    IpProtocol?: string | undefined;
-    FromPort?: number | undefined;
-    ToPort?: number | undefined;
-    CidrIp?: string | undefined;
-    SourceSecurityGroupName?: string | undefined;
-  },
-  direction: Direction,
-  ids: Ids,
-): readonly SecurityGroupRuleRecord[] {
-  const flat: readonly ec2.IpPermission[] =
-    input.CidrIp === undefined
-      ? []
-      : [{ IpProtocol: input.IpProtocol, FromPort: input.FromPort, ToPort: input.ToPort, IpRanges: [{ CidrIp: input.CidrIp }] }];
-  const permissions = input.IpPermissions ?? flat;
-  if (permissions.length === 0) throw new ApiError("MissingParameter", "Either 'ipPermissions' or 'securityGroupRuleIds' should be provided.");
-  return permissions.flatMap((permission) => {
-    refuseMembers(permission, ["PrefixListIds"], "InvalidParameterValue");
-    // ::/0 next to 0.0.0.0/0 is everybody's habit; there is no IPv6 here for it to let in.
-    const narrow = (permission.Ipv6Ranges ?? []).filter((range) => range.CidrIpv6 !== "::/0");
-    if (narrow.length > 0) throw new ApiError("InvalidParameterValue", "Gantry does not support the parameter Ipv6Ranges yet: leave it out.");
-    const protocol = protocolName(permission.IpProtocol ?? "");
-    const base = {
-      direction,
-      protocol,
-      fromPort: protocol === "-1" ? -1 : (permission.FromPort ?? -1),
-      toPort: protocol === "-1" ? -1 : (permission.ToPort ?? -1),
-    };
-    const byBlock = (permission.IpRanges ?? []).map((range) => {
-      if (parseCidr(range.CidrIp ?? "") === undefined) throw new ApiError("InvalidParameterValue", `CIDR block ${range.CidrIp} is malformed`);
-      return { ...base, id: `sgr-${ids.hex(17)}`, cidr: range.CidrIp, groupId: undefined, description: range.Description };
-    });
-    const byGroup = (permission.UserIdGroupPairs ?? []).map((pair) => ({
-      ...base,
-      id: `sgr-${ids.hex(17)}`,
-      cidr: undefined,
-      groupId: pair.GroupId,
-      description: pair.Description,
-    }));
-    return [...byBlock, ...byGroup];
-  });
-}
-
-function protocolName(protocol: string): string {
-  const names: Readonly<Record<string, string>> = {
-    "6": "tcp",
-    "17": "udp",
-    "1": "icmp",
-    "-1": "-1",
-    all: "-1",
-    tcp: "tcp",
-    udp: "udp",
-    icmp: "icmp",
-  };
-  const name = names[protocol.toLowerCase()];
-  if (name === undefined)
-    throw new ApiError("InvalidParameterValue", `Invalid value '${protocol}' for IP protocol. Gantry knows tcp, udp, icmp and -1.`);
-  return name;
-}
-
-function isSame(a: SecurityGroupRuleRecord, b: SecurityGroupRuleRecord): boolean {
-  return (
-    a.direction === b.direction &&
-    a.protocol === b.protocol &&
-    a.fromPort === b.fromPort &&
-    a.toPort === b.toPort &&
-    a.cidr === b.cidr &&
-    a.groupId === b.groupId
-  );
 }
 
 function presentGroup(group: SecurityGroupRecord): ec2.SecurityGroup {
@@ -341,23 +251,6 @@ function presentGroup(group: SecurityGroupRecord): ec2.SecurityGroup {
     IpPermissions: permissions("ingress"),
     IpPermissionsEgress: permissions("egress"),
     Tags: presentTags(group.tags),
-  };
-}
-
-function presentRule(group: SecurityGroupRecord, rule: SecurityGroupRuleRecord): ec2.SecurityGroupRule {
-  return {
-    SecurityGroupRuleId: rule.id,
-    SecurityGroupRuleArn: `arn:aws:ec2:${group.region}:${group.account}:security-group-rule/${rule.id}`,
-    GroupId: group.id,
-    GroupOwnerId: group.account,
-    IsEgress: rule.direction === "egress",
-    IpProtocol: rule.protocol,
-    FromPort: rule.fromPort,
-    ToPort: rule.toPort,
-    CidrIpv4: rule.cidr,
-    ReferencedGroupInfo: rule.groupId === undefined ? undefined : { GroupId: rule.groupId, UserId: group.account },
-    Description: rule.description,
-    Tags: [],
   };
 }
 

@@ -40,7 +40,7 @@ export function targetGroupOperations(deps: Elbv2Deps) {
       refuseMembers(
         {
           ...input,
-          ProtocolVersion: input.ProtocolVersion === "HTTP1" ? undefined : input.ProtocolVersion,
+          ProtocolVersion: ["", "HTTP1"].includes(input.ProtocolVersion ?? "") ? undefined : input.ProtocolVersion,
           IpAddressType: input.IpAddressType === "ipv4" ? undefined : input.IpAddressType,
         },
         ["ProtocolVersion", "IpAddressType"],

@@ -62,6 +62,7 @@ export interface SecurityGroupRuleRecord {
   readonly cidr: string | undefined;
   readonly groupId: string | undefined;
   readonly description: string | undefined;
+  readonly tags?: Tags;
 }
 
 export interface SecurityGroupRecord extends Placed {

@@ -1,0 +1,64 @@
+import type * as sdk from "@aws-sdk/client-ecr";
+import { formatArn } from "@gantry/kernel";
+import type { ImageRecord, Reader, RepositoryRecord } from "@gantry/state";
+import { ApiError } from "@gantry/wire";
+import type { Place } from "../common/api-deps.ts";
+
+/** The image of a digest, a tag, or both. */
+export function findImage(images: readonly ImageRecord[], id: sdk.ImageIdentifier): ImageRecord | undefined {
+  return images.find(
+    (image) =>
+      (id.imageDigest === undefined || image.digest === id.imageDigest) && (id.imageTag === undefined || image.imageTags.includes(id.imageTag)),
+  );
+}
+
+/** Errors: RepositoryNotFoundException. */
+export function findRepository(reader: Reader, place: Place, name: string | undefined): RepositoryRecord {
+  const record = reader.get("repository", formatArn("ecr", place, `repository/${name}`));
+  if (record === undefined)
+    throw new ApiError("RepositoryNotFoundException", `The repository with name '${name}' does not exist in the registry with id '${place.account}'`);
+  return record;
+}
+
+export function byArn(reader: Reader, arn: string | undefined): RepositoryRecord {
+  const record = reader.get("repository", arn ?? "");
+  if (record === undefined) throw new ApiError("RepositoryNotFoundException", `The repository '${arn}' does not exist`);
+  return record;
+}
+
+export function invalidToken(): ApiError {
+  return new ApiError("InvalidParameterException", "Invalid parameter at 'nextToken' failed to satisfy constraint: 'Invalid token'");
+}
+
+export function presentRepository(record: RepositoryRecord, registry: string): sdk.Repository {
+  return {
+    repositoryArn: record.arn,
+    registryId: record.account,
+    repositoryName: record.name,
+    repositoryUri: `${registry}/${record.account}.dkr.ecr.${record.region}.amazonaws.com/${record.name}`,
+    createdAt: new Date(record.createdAt),
+    imageTagMutability: record.tagMutability,
+    imageTagMutabilityExclusionFilters: presentExclusions(record),
+    imageScanningConfiguration: { scanOnPush: record.scanOnPush },
+    encryptionConfiguration: { encryptionType: "AES256" },
+  };
+}
+
+export function presentImage(image: ImageRecord, repository: RepositoryRecord): sdk.ImageDetail {
+  return {
+    registryId: repository.account,
+    repositoryName: repository.name,
+    imageDigest: image.digest,
+    imageTags: image.imageTags.length === 0 ? undefined : [...image.imageTags],
+    imageSizeInBytes: image.contentBytes ?? image.sizeBytes,
+    imagePushedAt: new Date(image.pushedAt),
+    imageManifestMediaType: image.mediaType,
+    artifactMediaType: image.artifactType,
+    subjectManifestDigest: image.subject,
+    lastRecordedPullTime: image.pulledAt === undefined ? undefined : new Date(image.pulledAt),
+  };
+}
+
+export function presentExclusions(record: RepositoryRecord): sdk.ImageTagMutabilityExclusionFilter[] | undefined {
+  return record.excludedTags?.map((filter) => ({ filterType: "WILDCARD", filter }));
+}

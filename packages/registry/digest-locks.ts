@@ -1,0 +1,28 @@
+/** One after the other for each digest: whoever holds one is alone with its bytes. */
+export class DigestLocks {
+  readonly #tails = new Map<string, Promise<void>>();
+
+  /** Runs the work alone with all of the digests, taken in order so that two who want the same never wait for each other. */
+  async hold<T>(digests: readonly string[], work: () => Promise<T>): Promise<T> {
+    const releases: (() => void)[] = [];
+    try {
+      for (const digest of [...new Set(digests)].toSorted()) releases.push(await this.#take(digest));
+      return await work();
+    } finally {
+      for (const release of releases) release();
+    }
+  }
+
+  async #take(digest: string): Promise<() => void> {
+    const before = this.#tails.get(digest);
+    let release: () => void = () => {};
+    const mine = new Promise<void>((resolve) => (release = resolve));
+    const tail = (before ?? Promise.resolve()).then(() => mine);
+    this.#tails.set(digest, tail);
+    await before;
+    return () => {
+      if (this.#tails.get(digest) === tail) this.#tails.delete(digest);
+      release();
+    };
+  }
+}
