@@ -19,6 +19,9 @@ export interface InterfaceAssignment {
   readonly dnsSearch: string;
 }
 
+/** Says by which settings a container that is restarted was made. */
+export const REVISION_LABEL = "gantry.revision";
+
 export interface ContainerAssignment {
   readonly name: string;
   readonly image: string;

@@ -130,20 +130,20 @@ export function agentRecipe(options: { tag: string; node: string; sources: strin
 }
 
 const DATABASE_START = `#!/bin/sh
-# Starts the server on /var/lib/mysql; a first start lays out the tables and lets the given user in.
+# Starts the server on /var/lib/mysql; a first start lays out the tables, every start lets the given user in by the given password.
 set -eu
 mkdir -p /run/mysqld /tmp
 chown 101:101 /run/mysqld /var/lib/mysql
 if [ ! -e /var/lib/mysql/.gantry-ready ]; then
   rm -rf /var/lib/mysql/*
   cp -a /usr/share/gantry/mysql-template/. /var/lib/mysql/
-  printf '%s\\n' "CREATE USER IF NOT EXISTS '$MASTER_USER'@'%' IDENTIFIED BY '$MASTER_PASSWORD';" "GRANT ALL PRIVILEGES ON *.* TO '$MASTER_USER'@'%' WITH GRANT OPTION;" > /tmp/init.sql
-  if [ -n "$DATABASE_NAME" ]; then printf '%s\\n' "CREATE DATABASE IF NOT EXISTS $DATABASE_NAME;" >> /tmp/init.sql; fi
-  chown 101 /tmp/init.sql
   chown -R 101:101 /var/lib/mysql
   touch /var/lib/mysql/.gantry-ready
 fi
-if [ -e /tmp/init.sql ]; then set -- --init-file=/tmp/init.sql; else set --; fi
+printf '%s\\n' "CREATE USER IF NOT EXISTS '$MASTER_USER'@'%';" "ALTER USER '$MASTER_USER'@'%' IDENTIFIED BY '$MASTER_PASSWORD';" "GRANT ALL PRIVILEGES ON *.* TO '$MASTER_USER'@'%' WITH GRANT OPTION;" > /tmp/init.sql
+if [ -n "$DATABASE_NAME" ]; then printf '%s\\n' "CREATE DATABASE IF NOT EXISTS $DATABASE_NAME;" >> /tmp/init.sql; fi
+chown 101 /tmp/init.sql
+set -- --init-file=/tmp/init.sql
 exec /usr/sbin/mariadbd --user=mysql --datadir=/var/lib/mysql --socket=/run/mysqld/mysqld.sock --port="$PORT" --bind-address=0.0.0.0 \\
   --skip-name-resolve --performance-schema=OFF --innodb-buffer-pool-size=64M --innodb-log-file-size=32M --character-set-server=utf8mb4 "$@"
 `;
@@ -151,7 +151,7 @@ exec /usr/sbin/mariadbd --user=mysql --datadir=/var/lib/mysql --socket=/run/mysq
 /** The real server behind RDS's mysql and mariadb. Debian's is MariaDB 10.11. */
 export const databaseRecipe: ImageRecipe = {
   ...NOTHING,
-  tag: "gantry/mariadb:2",
+  tag: "gantry/mariadb:3",
   upstream: undefined,
   packages: ["mariadb-server-core", "mariadb-client-core", "busybox-static", "ca-certificates"],
   without: ["openssl", "debconf", "perl-base", "perl"],

@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { CreateRepositoryCommand, DescribeImagesCommand, ECRClient, GetAuthorizationTokenCommand } from "@aws-sdk/client-ecr";
+import { CreateRepositoryCommand, DescribeImagesCommand, ECRClient } from "@aws-sdk/client-ecr";
 import { CreateFileSystemCommand, DeleteFileSystemCommand, EFSClient } from "@aws-sdk/client-efs";
 import { present } from "@gantry/kernel";
 import { buildDebianImage, pauseRecipe } from "@gantry/images";
@@ -37,7 +37,6 @@ except botocore.exceptions.ClientError as thrown:
 
 describe("applications written for AWS", () => {
   it("run unedited with an old SDK of another language", async () => {
-    const { registry } = await instance.status();
     const { repository } = await new ECRClient(client()).send(new CreateRepositoryCommand({ repositoryName: "python" }));
     const image = `${repository?.repositoryUri}:1`;
     await buildDebianImage(
@@ -50,7 +49,7 @@ describe("applications written for AWS", () => {
       },
       { cacheFolder: join(instance.folder, "cache"), label: "gantry.image=true" },
     );
-    const digest = await push(registry, image);
+    const digest = await demo.push(image);
     const { imageDetails = [] } = await new ECRClient(client()).send(new DescribeImagesCommand({ repositoryName: "python" }));
     expect(imageDetails[0]).toMatchObject({ imageDigest: digest, imageTags: ["1"] });
     await run("docker", ["rmi", "-f", image]);
@@ -137,18 +136,3 @@ describe("the command line", () => {
 });
 
 /** Logs in with a configuration of its own, pushes, and answers the digest that the registry gave. */
-async function push(registry: string, image: string): Promise<string> {
-  const { authorizationData = [] } = await new ECRClient(client()).send(new GetAuthorizationTokenCommand({}));
-  const folder = join(instance.folder, "docker-e2e");
-  const file = join(instance.folder, "password");
-  writeFileSync(
-    file,
-    Buffer.from(authorizationData[0]?.authorizationToken ?? "", "base64")
-      .toString()
-      .slice("AWS:".length),
-    { mode: 0o600 },
-  );
-  await run("sh", ["-c", `docker --config ${folder} login -u AWS --password-stdin ${registry} < ${file}`]);
-  const output = await run("docker", ["--config", folder, "push", image]);
-  return /digest: (sha256:[0-9a-f]{64})/.exec(output)?.[1] ?? "";
-}

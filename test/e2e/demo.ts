@@ -1,5 +1,6 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ECRClient, GetAuthorizationTokenCommand } from "@aws-sdk/client-ecr";
 import { DescribeServicesCommand, ECSClient } from "@aws-sdk/client-ecs";
 import { openInstance, run } from "./helpers.ts";
 
@@ -68,6 +69,20 @@ export function openDemo(demo: Demo) {
     environment,
     client,
     aws: (...parameters: readonly string[]) => run("aws", [...parameters, "--output", "json"], environment),
+    /** Pushes an image to this instance's registry; answers its digest. */
+    push: async (image: string): Promise<string> => {
+      const { registry } = await instance.status();
+      const { authorizationData = [] } = await new ECRClient(client()).send(new GetAuthorizationTokenCommand({}));
+      const folder = join(demo.folder, "docker-e2e");
+      const file = join(demo.folder, "password");
+      const password = Buffer.from(authorizationData[0]?.authorizationToken ?? "", "base64")
+        .toString()
+        .slice("AWS:".length);
+      writeFileSync(file, password, { mode: 0o600 });
+      await run("sh", ["-c", `docker --config ${folder} login -u AWS --password-stdin ${registry} < ${file}`]);
+      const output = await run("docker", ["--config", folder, "push", image]);
+      return /digest: (sha256:[0-9a-f]{64})/.exec(output)?.[1] ?? "";
+    },
     fileshare: async () =>
       (await new ECSClient(client()).send(new DescribeServicesCommand({ cluster: "fileshare", services: ["fileshare"] }))).services?.[0],
     namesAndCredentials: async (container: string, options: { seconds: number; tries: number }) => {

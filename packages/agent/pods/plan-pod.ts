@@ -1,4 +1,5 @@
 import type { ContainerAssignment, ContainerObservation, PodAssignment, PodObservation } from "@gantry/agent-protocol";
+import { REVISION_LABEL } from "@gantry/agent-protocol";
 import type { EngineContainer } from "../engine/engine.ts";
 
 /** What went wrong with a pod before it ran, or what was lost of it, in ECS's words: nothing on the engine says it later. */
@@ -71,6 +72,10 @@ function planPulls(pod: PodAssignment, view: PodView): readonly PodStep[] {
 function planContainer(container: ContainerAssignment, pod: PodAssignment, view: PodView): readonly PodStep[] {
   const there = view.containers.get(container.name);
   if (there === undefined) return view.images.has(container.image) ? [{ type: "createContainer", container }] : [];
+  // A server that is to run with other settings is made anew over the data it had.
+  const revision = container.labels[REVISION_LABEL];
+  if (pod.restart && revision !== undefined && there.labels[REVISION_LABEL] !== revision)
+    return [{ type: there.state === "running" ? "stopContainer" : "removeContainer", container, id: there.id }];
   if (there.state === "created" && dependenciesHold(container, view)) return [{ type: "startContainer", container, id: there.id }];
   if (there.state === "exited" && pod.restart) return [{ type: "startContainer", container, id: there.id }];
   return [];

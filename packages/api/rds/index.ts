@@ -4,19 +4,13 @@
  */
 import * as sdk from "@aws-sdk/client-rds";
 import { formatArn } from "@gantry/kernel";
-import {
-  createInterface,
-  type DatabaseInstanceRecord,
-  type DatabaseSubnetGroupRecord,
-  type Reader,
-  type Tags,
-  type Transaction,
-} from "@gantry/state";
+import { createInterface, type DatabaseInstanceRecord, type Reader, type Tags, type Transaction } from "@gantry/state";
 import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
-import { defaultSecurityGroup, isIn } from "../ec2/lookups.ts";
+import { defaultSecurityGroup } from "../ec2/lookups.ts";
+import { defaultSubnetGroup, findSubnetGroup, presentSubnetGroup, subnetGroupOperations } from "./subnet-groups.ts";
 
 const VERSIONS = { mysql: "8.0.40", mariadb: "10.11.11" } as const;
 const UNSUPPORTED = [
@@ -47,7 +41,7 @@ export function rdsService(deps: ApiDeps): ServiceModule {
 }
 
 function instanceOperations(deps: ApiDeps) {
-  const { store } = deps;
+  const { store, vault } = deps;
   return {
     CreateDBInstance(input, context) {
       refuseMembers(input, UNSUPPORTED, "InvalidParameterValue");
@@ -57,20 +51,20 @@ function instanceOperations(deps: ApiDeps) {
     DescribeDBInstances(input, context) {
       const identifier = input.DBInstanceIdentifier?.split(":").at(-1)?.toLowerCase();
       if (identifier !== undefined) return { DBInstances: [presentInstance(findInstance(store, context, identifier), store)] };
-      const wanted = input.Filters?.find((filter) => filter.Name === "db-instance-id")?.Values;
-      return {
-        DBInstances: store
-          .list("databaseInstance", formatArn("rds", context, "db:"))
-          .filter((each) => wanted === undefined || wanted.includes(each.identifier))
-          .map((each) => presentInstance(each, store)),
-      };
+      const all = store.list("databaseInstance", formatArn("rds", context, "db:"));
+      return { DBInstances: all.filter((each) => fitsFilters(each, input.Filters)).map((each) => presentInstance(each, store)) };
     },
     ModifyDBInstance(input, context) {
       refuseMembers(
         input,
-        [...UNSUPPORTED, "NewDBInstanceIdentifier", "DBPortNumber", "DBSubnetGroupName", "EngineVersion", "MasterUserPassword"],
+        [...UNSUPPORTED, "NewDBInstanceIdentifier", "DBPortNumber", "DBSubnetGroupName", "EngineVersion"],
         "InvalidParameterValue",
       );
+      /** Another password starts the server anew with it; the same one changes nothing. */
+      const newPassword = (found: DatabaseInstanceRecord, password: string | undefined): Partial<DatabaseInstanceRecord> =>
+        password === undefined || vault.open(found.sealedPassword) === checkPassword(password)
+          ? {}
+          : { sealedPassword: vault.seal(password), status: "resetting-master-credentials" };
       const record = store.transact((tx) => {
         const found = findInstance(tx, context, input.DBInstanceIdentifier);
         const groups = input.VpcSecurityGroupIds ?? found.securityGroups;
@@ -82,6 +76,7 @@ function instanceOperations(deps: ApiDeps) {
           instanceClass: input.DBInstanceClass ?? found.instanceClass,
           allocatedStorageGiB: input.AllocatedStorage ?? found.allocatedStorageGiB,
           deletionProtection: input.DeletionProtection ?? found.deletionProtection,
+          ...newPassword(found, input.MasterUserPassword),
         };
         tx.put("databaseInstance", next.arn, next);
         return next;
@@ -114,60 +109,23 @@ function instanceOperations(deps: ApiDeps) {
   } satisfies Implementation<typeof sdk>;
 }
 
-function subnetGroupOperations(deps: ApiDeps) {
-  const { store } = deps;
-  return {
-    CreateDBSubnetGroup(input, context) {
-      const record = store.transact((tx) => {
-        const name = (input.DBSubnetGroupName ?? "").toLowerCase();
-        if (!/^[a-z0-9][a-z0-9 ._-]{0,254}$/.test(name) || name === "default")
-          throw new ApiError("InvalidParameterValue", `The parameter DBSubnetGroupName is not a valid identifier: ${name}`);
-        const arn = formatArn("rds", context, `subgrp:${name}`);
-        if (tx.get("databaseSubnetGroup", arn) !== undefined)
-          throw new ApiError("DBSubnetGroupAlreadyExistsFault", `The DB subnet group '${name}' already exists.`);
-        const group: DatabaseSubnetGroupRecord = {
-          account: context.account,
-          region: context.region,
-          arn,
-          name,
-          description: input.DBSubnetGroupDescription ?? "",
-          ...toSubnets(tx, context, input.SubnetIds),
-          tags: toTags(input.Tags),
-        };
-        tx.put("databaseSubnetGroup", arn, group);
-        return group;
-      });
-      return { DBSubnetGroup: presentSubnetGroup(record, store) };
-    },
-    ModifyDBSubnetGroup(input, context) {
-      const record = store.transact((tx) => {
-        const group = findSubnetGroup(tx, context, input.DBSubnetGroupName);
-        const next = { ...group, description: input.DBSubnetGroupDescription ?? group.description, ...toSubnets(tx, context, input.SubnetIds) };
-        tx.put("databaseSubnetGroup", group.arn, next);
-        return next;
-      });
-      return { DBSubnetGroup: presentSubnetGroup(record, store) };
-    },
-    DescribeDBSubnetGroups(input, context) {
-      if (input.DBSubnetGroupName !== undefined)
-        return { DBSubnetGroups: [presentSubnetGroup(findSubnetGroup(store, context, input.DBSubnetGroupName), store)] };
-      return {
-        DBSubnetGroups: store.list("databaseSubnetGroup", formatArn("rds", context, "subgrp:")).map((group) => presentSubnetGroup(group, store)),
-      };
-    },
-    DeleteDBSubnetGroup(input, context) {
-      store.transact((tx) => {
-        const group = findSubnetGroup(tx, context, input.DBSubnetGroupName);
-        if (tx.list("databaseInstance").some((each) => each.subnetGroupName === group.name && isIn(each, context)))
-          throw new ApiError(
-            "InvalidDBSubnetGroupStateFault",
-            `Cannot delete the subnet group '${group.name}' because at least one database instance is still using it.`,
-          );
-        tx.delete("databaseSubnetGroup", group.arn);
-      });
-      return {};
-    },
-  } satisfies Implementation<typeof sdk>;
+/** Source: API_DescribeDBInstances, Filters. Errors: InvalidParameterValue for a filter that there is not. */
+function fitsFilters(record: DatabaseInstanceRecord, filters: readonly sdk.Filter[] | undefined): boolean {
+  return (filters ?? []).every(({ Name: name, Values: values = [] }) => {
+    switch (name) {
+      case "db-instance-id":
+        return values.some((value) => value === record.arn || value.toLowerCase() === record.identifier);
+      case "dbi-resource-id":
+        return values.includes(record.resourceId);
+      case "engine":
+        return values.includes(record.engine);
+      case "db-cluster-id":
+      case "domain":
+        return false;
+      default:
+        throw new ApiError("InvalidParameterValue", `Unrecognized filter name: ${name}`);
+    }
+  });
 }
 
 function tagOperations(deps: ApiDeps) {
@@ -196,6 +154,14 @@ function tagOperations(deps: ApiDeps) {
   } satisfies Implementation<typeof sdk>;
 }
 
+function checkPassword(password = ""): string {
+  if (/^[\x21-\x7e]{8,41}$/.test(password) && !/[/"@']/.test(password)) return password;
+  throw new ApiError(
+    "InvalidParameterValue",
+    "The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides '/', '@', '\"', ''', ' ' may be used, 8 to 41 of them.",
+  );
+}
+
 function createInstance(tx: Transaction, deps: ApiDeps, place: Place, input: sdk.CreateDBInstanceMessage): DatabaseInstanceRecord {
   const { ids, clock, vault } = deps;
   const identifier = (input.DBInstanceIdentifier ?? "").toLowerCase();
@@ -215,12 +181,7 @@ function createInstance(tx: Transaction, deps: ApiDeps, place: Place, input: sdk
       "InvalidParameterValue",
       "The parameter MasterUsername is not a valid identifier: it must have 1 to 16 letters, digits or underscores and begin with a letter.",
     );
-  const password = input.MasterUserPassword ?? "";
-  if (!/^[\x21-\x7e]{8,41}$/.test(password) || /[/"@']/.test(password))
-    throw new ApiError(
-      "InvalidParameterValue",
-      "The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides '/', '@', '\"', ''', ' ' may be used, 8 to 41 of them.",
-    );
+  const password = checkPassword(input.MasterUserPassword);
   if (input.DBName !== undefined && !/^[A-Za-z][A-Za-z0-9_]{0,63}$/.test(input.DBName))
     throw new ApiError("InvalidParameterValue", "DBName must begin with a letter and contain only alphanumeric characters.");
   const group = input.DBSubnetGroupName === undefined ? defaultSubnetGroup(tx, place) : findSubnetGroup(tx, place, input.DBSubnetGroupName);
@@ -278,68 +239,10 @@ function createInstance(tx: Transaction, deps: ApiDeps, place: Place, input: sdk
   return record;
 }
 
-function toSubnets(reader: Reader, place: Place, ids: readonly string[] | undefined): { vpcId: string; subnetIds: readonly string[] } {
-  const subnets = (ids ?? []).map((id) => {
-    const subnet = reader.get("subnet", id);
-    if (subnet === undefined || !isIn(subnet, place)) throw new ApiError("InvalidSubnet", `The subnet ID '${id}' does not exist.`);
-    return subnet;
-  });
-  const [first] = subnets;
-  if (first === undefined || new Set(subnets.map((subnet) => subnet.availabilityZone)).size < 2)
-    throw new ApiError(
-      "DBSubnetGroupDoesNotCoverEnoughAZs",
-      "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. Add subnets to cover at least 2 AZs.",
-    );
-  if (subnets.some((subnet) => subnet.vpcId !== first.vpcId))
-    throw new ApiError("InvalidSubnet", "The subnets of a DB subnet group must be in one VPC.");
-  return { vpcId: first.vpcId, subnetIds: subnets.map((subnet) => subnet.id) };
-}
-
-function defaultSubnetGroup(tx: Transaction, place: Place): DatabaseSubnetGroupRecord {
-  const vpc = tx.list("vpc").find((each) => isIn(each, place) && each.isDefault);
-  if (vpc === undefined)
-    throw new ApiError("DBSubnetGroupNotFoundFault", "No default subnet detected in VPC. Please contact AWS Support to recreate default Subnets.");
-  return {
-    account: place.account,
-    region: place.region,
-    arn: formatArn("rds", place, "subgrp:default"),
-    name: "default",
-    description: "default",
-    vpcId: vpc.id,
-    subnetIds: tx
-      .list("subnet")
-      .filter((subnet) => subnet.vpcId === vpc.id)
-      .map((subnet) => subnet.id),
-    tags: {},
-  };
-}
-
 function findInstance(reader: Reader, place: Place, identifier: string | undefined): DatabaseInstanceRecord {
   const record = reader.get("databaseInstance", formatArn("rds", place, `db:${(identifier ?? "").toLowerCase()}`));
   if (record === undefined) throw new ApiError("DBInstanceNotFound", `DBInstance ${identifier} not found.`);
   return record;
-}
-
-function findSubnetGroup(reader: Reader, place: Place, name: string | undefined): DatabaseSubnetGroupRecord {
-  const record = reader.get("databaseSubnetGroup", formatArn("rds", place, `subgrp:${(name ?? "").toLowerCase()}`));
-  if (record === undefined) throw new ApiError("DBSubnetGroupNotFoundFault", `DB subnet group '${name}' does not exist.`);
-  return record;
-}
-
-function presentSubnetGroup(group: DatabaseSubnetGroupRecord, reader: Reader): sdk.DBSubnetGroup {
-  return {
-    DBSubnetGroupName: group.name,
-    DBSubnetGroupDescription: group.description,
-    DBSubnetGroupArn: group.arn,
-    VpcId: group.vpcId,
-    SubnetGroupStatus: "Complete",
-    Subnets: group.subnetIds.map((id) => ({
-      SubnetIdentifier: id,
-      SubnetStatus: "Active",
-      SubnetAvailabilityZone: { Name: reader.get("subnet", id)?.availabilityZone },
-    })),
-    SupportedNetworkTypes: ["IPV4"],
-  };
 }
 
 function presentInstance(record: DatabaseInstanceRecord, reader: Reader): sdk.DBInstance {

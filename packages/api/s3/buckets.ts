@@ -171,9 +171,19 @@ export function bucketOperations(deps: S3Deps) {
       }));
     },
     DeletePublicAccessBlock: (input, context) => change(context, input.Bucket, (bucket) => ({ ...bucket, publicAccessBlock: undefined })),
-    GetBucketOwnershipControls: (input, context) => ({
-      OwnershipControls: { Rules: [{ ObjectOwnership: findBucket(store, context, input.Bucket).ownership as s3.ObjectOwnership }] },
-    }), // Checked when it was put.
+    GetBucketOwnershipControls(input, context) {
+      const { name, ownership } = findBucket(store, context, input.Bucket);
+      if (ownership === undefined)
+        throw new ApiError("OwnershipControlsNotFoundError", "The bucket ownership controls were not found", {
+          status: 404,
+          fields: { BucketName: name },
+        });
+      return { OwnershipControls: { Rules: [{ ObjectOwnership: ownership as s3.ObjectOwnership }] } }; // Checked when it was put.
+    },
+    DeleteBucketOwnershipControls: (input, context) => ({
+      ...change(context, input.Bucket, (bucket) => ({ ...bucket, ownership: undefined })),
+      $metadata: { httpStatusCode: 204 },
+    }),
     PutBucketOwnershipControls(input, context) {
       const ownership = input.OwnershipControls?.Rules?.[0]?.ObjectOwnership ?? "BucketOwnerEnforced";
       if (ownership !== "BucketOwnerEnforced")

@@ -1,5 +1,12 @@
 import { createHash } from "node:crypto";
-import type { ContainerAssignment, FolderAssignment, InterfaceAssignment, LogDestination, PodAssignment } from "@gantry/agent-protocol";
+import {
+  REVISION_LABEL,
+  type ContainerAssignment,
+  type FolderAssignment,
+  type InterfaceAssignment,
+  type LogDestination,
+  type PodAssignment,
+} from "@gantry/agent-protocol";
 import { formatIp, parseCidr, present, type Vault } from "@gantry/kernel";
 import type { ContainerSpec, DatabaseInstanceRecord, NetworkInterfaceRecord, Reader, TaskRecord, TaskDefinitionRecord } from "@gantry/state";
 
@@ -242,6 +249,7 @@ export function databaseAssignment(reader: Reader, deps: AssignmentDeps, databas
   const eni = reader.get("networkInterface", database.networkInterfaceId);
   if (eni === undefined || database.stopped) return undefined;
   const path = `rds/${database.resourceId}`;
+  const password = deps.vault.open(database.sealedPassword);
   return {
     kind: "pod",
     key: `pod/${database.resourceId}`,
@@ -262,7 +270,7 @@ export function databaseAssignment(reader: Reader, deps: AssignmentDeps, databas
         user: undefined,
         environment: [
           `MASTER_USER=${database.masterUsername}`,
-          `MASTER_PASSWORD=${deps.vault.open(database.sealedPassword)}`,
+          `MASTER_PASSWORD=${password}`,
           `DATABASE_NAME=${database.databaseName ?? ""}`,
           `PORT=${database.port}`,
         ],
@@ -293,7 +301,7 @@ export function databaseAssignment(reader: Reader, deps: AssignmentDeps, databas
         capabilitiesDrop: [],
         ulimits: [],
         sysctls: {},
-        labels: {},
+        labels: { [REVISION_LABEL]: deps.secretId(password) },
         logs: undefined,
         arn: database.arn,
       },

@@ -35,7 +35,7 @@ export interface DatabaseInstanceRecord extends Placed {
   /** ← the database controller: the server has ended; what is left is to remove its data. */
   readonly stopped: boolean;
   /** ← the database controller: what the server itself answers. */
-  readonly status: "creating" | "available" | "deleting";
+  readonly status: "creating" | "available" | "resetting-master-credentials" | "deleting";
   readonly createdAt: number;
   readonly tags: Tags;
 }

@@ -44,7 +44,8 @@ export interface BucketRecord extends Placed {
         readonly restrictPublicBuckets: boolean;
       }
     | undefined;
-  readonly ownership: string;
+  /** As it was put; there are no ACLs either way. */
+  readonly ownership: string | undefined;
   readonly versioning?: "Enabled" | "Suspended";
   readonly policy?: string;
   readonly lifecycle?: readonly LifecycleRule[];

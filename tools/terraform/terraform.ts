@@ -1,0 +1,111 @@
+import { execFile } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join, resolve } from "node:path";
+import { promisify } from "node:util";
+
+const execute = promisify(execFile);
+const CONFIGURATION = resolve(import.meta.dirname, "../../examples/fileshare/terraform");
+/** Where a machine without a way to the public registry keeps providers. */
+const MIRRORS = ["/opt/tf-plugins", "/usr/share/terraform/providers", "/usr/local/share/terraform/plugins"];
+
+/** A resource as the state has it. */
+export interface StateResource {
+  readonly address: string;
+  readonly mode: "managed" | "data";
+  readonly type: string;
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+/** Whether Terraform and its AWS provider are here. */
+export function canRunTerraform(): boolean {
+  return programPath() !== undefined && mirrorPath() !== undefined;
+}
+
+/** A folder with the website's configuration and a state of its own. `environment` names the endpoint and the credentials. */
+export function openTerraform(environment: Readonly<Record<string, string>>, variables: Readonly<Record<string, string>>) {
+  const folder = mkdtempSync(join(tmpdir(), "gantry-terraform-"));
+  const settings = join(folder, "terraformrc");
+  writeFileSync(settings, `provider_installation {\n  filesystem_mirror {\n    path = "${mirrorPath() ?? ""}"\n  }\n}\n`);
+  cpSync(CONFIGURATION, folder, { recursive: true, filter: (path) => !path.includes(".terraform") && !path.includes(".tfstate") });
+  const env = {
+    ...process.env,
+    ...environment,
+    TF_CLI_CONFIG_FILE: settings,
+    TF_IN_AUTOMATION: "1",
+    CHECKPOINT_DISABLE: "1",
+    ...Object.fromEntries(Object.entries(variables).map(([name, value]) => [`TF_VAR_${name}`, value])),
+  };
+  const terraform = async (parameters: readonly string[], changes: Readonly<Record<string, string>> = {}): Promise<string> => {
+    const given = Object.fromEntries(Object.entries(changes).map(([name, value]) => [`TF_VAR_${name}`, value]));
+    try {
+      const { stdout } = await execute("terraform", [...parameters], { cwd: folder, env: { ...env, ...given }, maxBuffer: 64 * 1024 * 1024 });
+      return stdout;
+    } catch (thrown) {
+      const { code, stdout = "", stderr = "" } = thrown as { code?: number; stdout?: string; stderr?: string }; // What execFile throws.
+      // A plan that has something to do says so by 2.
+      if (code === 2 && parameters[0] === "plan") return stdout;
+      throw new Error(`terraform ${parameters.join(" ")} failed:\n${stdout.slice(-4_000)}\n${stderr}`, { cause: thrown });
+    }
+  };
+  return {
+    folder,
+    terraform,
+    init: () => terraform(["init", "-no-color", "-input=false"]),
+    apply: (changes?: Readonly<Record<string, string>>) => terraform(["apply", "-auto-approve", "-no-color", "-input=false"], changes),
+    plan: (changes?: Readonly<Record<string, string>>) => terraform(["plan", "-no-color", "-input=false", "-detailed-exitcode"], changes),
+    destroy: (changes?: Readonly<Record<string, string>>) => terraform(["destroy", "-auto-approve", "-no-color", "-input=false"], changes),
+    resources: async (): Promise<readonly StateResource[]> => {
+      const state = JSON.parse(await terraform(["show", "-json"])) as { values?: { root_module: { resources: StateResource[] } } }; // Terraform's documented form.
+      return (state.values?.root_module.resources ?? []).filter((resource) => resource.mode === "managed");
+    },
+    /** What every resource is imported by, as blocks that one `apply` carries out. */
+    writeImports: (resources: readonly StateResource[]) => {
+      const blocks = resources.map((resource) => `import {\n  to = ${resource.address}\n  id = "${importId(resource)}"\n}\n`);
+      writeFileSync(join(folder, "imports.tf"), blocks.join("\n"));
+    },
+    removeImports: () => rmSync(join(folder, "imports.tf"), { force: true }),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+    stateText: () => readFileSync(join(folder, "terraform.tfstate"), "utf8"),
+  };
+}
+
+/** The id that a resource is imported by. Source: "Import" of each resource's page in the provider's documentation. */
+export function importId({ type, values }: Pick<StateResource, "type" | "values">): string {
+  const text = (name: string): string => String(values[name]);
+  switch (type) {
+    case "aws_route":
+      return `${text("route_table_id")}_${text("destination_cidr_block")}`;
+    case "aws_route_table_association":
+      return `${text("subnet_id")}/${text("route_table_id")}`;
+    case "aws_security_group_rule": {
+      const blocks = values["cidr_blocks"];
+      const source = Array.isArray(blocks) && blocks.length > 0 ? blocks.join("_") : text("source_security_group_id");
+      return [text("security_group_id"), text("type"), text("protocol"), text("from_port"), text("to_port"), source].join("_");
+    }
+    case "aws_iam_role_policy_attachment":
+      return `${text("role")}/${text("policy_arn")}`;
+    case "aws_ecs_cluster":
+      return text("name");
+    case "aws_ecs_service":
+      return `${text("cluster").split("/").at(-1)}/${text("name")}`;
+    case "aws_ecs_task_definition":
+      return text("arn");
+    case "aws_db_instance":
+      return text("identifier");
+    default:
+      return text("id");
+  }
+}
+
+function programPath(): string | undefined {
+  return (process.env["PATH"] ?? "").split(delimiter).find((folder) => existsSync(join(folder, "terraform")));
+}
+
+function mirrorPath(): string | undefined {
+  const hasProvider = (folder: string): boolean => {
+    const path = join(folder, "registry.terraform.io/hashicorp/aws");
+    return existsSync(path) && readdirSync(path).length > 0;
+  };
+  return [...MIRRORS, join(dirname(process.execPath), "terraform-providers")].find(hasProvider);
+}
