@@ -19,6 +19,7 @@ const USAGE = `gantry: a managed container platform that you own
   gantry status            what runs, and where          [--json]
   gantry logs [PART]       what control-plane, agent and proxy say   [--follow] [--lines N]
   gantry doctor            what this machine has and lacks, and whether all that is kept is whole   [--json]
+  gantry iam explain PRINCIPAL ACTION [RESOURCE]   whether a user or role may, and which statement decides   [--context KEY=VALUE,…] [--json]
   gantry backup FILE       a copy of everything, taken while it runs
   gantry restore FILE      bring such a copy back
   gantry install           print a systemd unit that brings it up at boot
@@ -29,7 +30,7 @@ const USAGE = `gantry: a managed container platform that you own
   Everywhere: --state-dir DIR (else $GANTRY_HOME, else ~/.gantry)
 `;
 
-const OPTIONS = new Set(["port", "state-dir", "lines", "json", "purge", "follow", "soak", "allow-host-access", "no-host-access"]);
+const OPTIONS = new Set(["port", "state-dir", "lines", "json", "purge", "follow", "soak", "allow-host-access", "no-host-access", "context"]);
 
 // The command line: reads the arguments, runs one command, turns what was thrown into one sentence.
 const clock = new SystemClock();
@@ -81,6 +82,8 @@ async function main(parameters: readonly string[]): Promise<number> {
       await (await import("./backup.ts")).restore({ clock, progress }, folder, wordOf(words, "gantry restore FILE"));
       process.stdout.write('All is back: "gantry up" starts it.\n');
       return 0;
+    case "iam":
+      return (await import("./explain.ts")).printExplanation(folder, words, { json, context: options.get("context") });
     case "install":
       return (await import("./install.ts")).printUnit(folder);
     case "doctor":
@@ -98,7 +101,7 @@ async function main(parameters: readonly string[]): Promise<number> {
 function parse(parameters: readonly string[]): { command: string; words: readonly string[]; options: ReadonlyMap<string, string> } {
   const options = new Map<string, string>();
   const words: string[] = [];
-  const withValue = new Set(["port", "state-dir", "lines", "soak"]);
+  const withValue = new Set(["port", "state-dir", "lines", "soak", "context"]);
   for (let index = 0; index < parameters.length; index += 1) {
     const parameter = parameters[index] ?? "";
     const match = /^--([a-z-]+)(?:=(.*))?$/.exec(parameter);

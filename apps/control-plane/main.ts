@@ -25,6 +25,7 @@ import { ImageStore, Registry } from "@gantry/registry";
 import { SqliteStore } from "@gantry/state";
 import { Dispatcher, equalsInConstantTime, importSdkSchemasOnly, newHttpServer } from "@gantry/wire";
 import { acceptAgents } from "./agent-stream.ts";
+import { explain } from "./explain.ts";
 import { imageResolver } from "./image-resolver.ts";
 import { loadBalancerStatus } from "./load-balancer-status.ts";
 import { ensureAuthority, secureContexts } from "./certificates.ts";
@@ -123,7 +124,11 @@ const server = newHttpServer(async (request, response, continueWith) => {
     );
     return;
   }
-  if (request.url === "/gantry/status" || (request.url === "/gantry/copy" && request.method === "POST")) {
+  if (
+    request.url === "/gantry/status" ||
+    request.url?.startsWith("/gantry/explain?") === true ||
+    (request.url === "/gantry/copy" && request.method === "POST")
+  ) {
     await answerOwner(request, response);
     return;
   }
@@ -137,6 +142,8 @@ async function answerOwner(request: IncomingMessage, response: ServerResponse): 
   };
   if (!equalsInConstantTime(request.headers.authorization ?? "", `Bearer ${settings.agentToken}`)) return answer(403, {});
   if (request.url === "/gantry/status") return answer(200, { loadBalancers: loadBalancerStatus(store) });
+  if (request.url?.startsWith("/gantry/explain?") === true)
+    return answer(200, explain(policy, store, new URLSearchParams(request.url.split("?")[1])));
   try {
     return answer(200, { folder: await copyState({ folder, store, logs, objects, blobs }) });
   } catch (thrown) {

@@ -113,3 +113,34 @@ function list(value: unknown): readonly unknown[] {
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
+
+interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Where the how manieth statement (from 1) stands in a document's text, lines and columns from 1; undefined where there is none. */
+export function statementSpan(text: string, number: number): { start: Position; end: Position } | undefined {
+  const key = /"Statement"\s*:\s*/.exec(text);
+  if (key === null) return undefined;
+  let depth = 0;
+  let [count, start, inText] = [0, -1, false];
+  for (let index = key.index + key[0].length; index < text.length; index += 1) {
+    const character = text[index];
+    if (inText) {
+      if (character === "\\") index += 1;
+      else if (character === '"') inText = false;
+      continue;
+    }
+    if (character === '"') inText = true;
+    else if (character === "{" && depth++ === 0) start = index;
+    else if (character === "}" && --depth === 0 && ++count === number) return { start: positionAt(text, start), end: positionAt(text, index + 1) };
+    else if (character === "]" && depth === 0) return undefined;
+  }
+  return undefined;
+}
+
+function positionAt(text: string, index: number): Position {
+  const before = text.slice(0, index).split("\n");
+  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+}

@@ -105,3 +105,21 @@ export function noRoomError(protocol: Protocol): ApiError {
   const code = protocol.startsWith("awsJson") ? "ServerException" : "ServiceUnavailable";
   return new ApiError(code, "The disk that holds the platform's state is full: make room on it, then try again.", { status: 503 });
 }
+
+/** Too much at once: the same call works a moment later, and every SDK tries again by itself. Source: the CommonErrors pages; EC2's and S3's error codes. */
+export function throttledError(protocol: Protocol): ApiError {
+  switch (protocol) {
+    case "awsJson1_0":
+    case "awsJson1_1":
+    case "rpcv2Cbor":
+      return new ApiError("ThrottlingException", "Rate exceeded", { status: 400 });
+    case "restJson1":
+      return new ApiError("ThrottlingException", "Rate exceeded", { status: 429 });
+    case "awsQuery":
+      return new ApiError("Throttling", "Rate exceeded", { status: 400 });
+    case "ec2Query":
+      return new ApiError("RequestLimitExceeded", "Request limit exceeded.", { status: 503 });
+    case "restXml":
+      return new ApiError("SlowDown", "Please reduce your request rate.", { status: 503 });
+  }
+}

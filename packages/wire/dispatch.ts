@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { AssertionError, isDamage, isOutOfRoom, messageOf, type Clock, type Ids, type Logger } from "@gantry/kernel";
-import { accessDeniedError, authenticationError, internalError, noRoomError } from "./access-errors.ts";
+import { accessDeniedError, authenticationError, internalError, noRoomError, throttledError } from "./access-errors.ts";
 import { ApiError } from "./api-error.ts";
 import { decode, hasStreamingInput, requireMembers } from "./decode.ts";
 import { encodeError, encodeOutput, type WireResponse } from "./encode.ts";
@@ -37,6 +37,8 @@ export interface DispatcherDeps {
   readonly ids: Ids;
   readonly log: Logger;
   readonly credentials: { find(accessKeyId: string): Credential | undefined };
+  /** How many requests are answered at once; those beyond are told to come back. */
+  readonly inFlightMax?: number;
   readonly policy: {
     /** Why the principal may not, or undefined where it may. */
     deniedBecause(principal: Principal, action: string, resource: string, conditions: ConditionContext): string | undefined;
@@ -57,12 +59,14 @@ interface Call {
 }
 
 const LINGER_MS = 2_000;
+const IN_FLIGHT_MAX = 2_000;
 
 /** All services behind one port: service → operation → signature → input → permission → handler → answer. */
 export class Dispatcher {
   readonly #deps: DispatcherDeps;
   readonly #services: RegisteredService[] = [];
   readonly #unknownSeen = new Set<string>();
+  #inFlight = 0;
 
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
@@ -132,9 +136,10 @@ export class Dispatcher {
     const service = await registered.load();
     const protocol = protocolOf(registered.descriptor, exchange);
     const context = { protocol, service, requestId: exchange.requestId, path: exchange.rawPath };
-    const answer = await this.#attempt({ exchange, claim, claimFailure, form, service, protocol }).catch((thrown: unknown) =>
-      encodeError(this.#toApiError(thrown, protocol, exchange), context),
-    );
+    this.#inFlight += 1;
+    const answer = await this.#attempt({ exchange, claim, claimFailure, form, service, protocol })
+      .catch((thrown: unknown) => encodeError(this.#toApiError(thrown, protocol, exchange), context))
+      .finally(() => (this.#inFlight -= 1));
     const more = service.responseHeaders?.(exchange);
     return more === undefined ? answer : { ...answer, headers: { ...answer.headers, ...more } };
   }
@@ -142,13 +147,14 @@ export class Dispatcher {
   /** What the service answers outside its operations, else the operation's answer. */
   async #attempt(call: Call & { claimFailure: SignatureError | undefined }): Promise<WireResponse> {
     const { exchange, service, protocol } = call;
+    if (this.#inFlight > (this.#deps.inFlightMax ?? IN_FLIGHT_MAX)) throw throttledError(protocol);
     const extra = await service.extras?.(exchange, {
       credentials: this.#deps.credentials,
       now: this.#deps.clock.now(),
-      invoke: async (name, input, principal) => {
+      invoke: async (name, input, caller) => {
         const operation = service.operations.get(name);
         if (operation?.handler === undefined) throw new AssertionError(`${name} is an operation of ${service.descriptor.id}.`);
-        return this.#run(operation, input, { exchange, service, protocol, principal, region: "us-east-1" });
+        return this.#run(operation, input, { exchange, service, protocol, ...caller });
       },
     });
     if (extra !== undefined) return extra;

@@ -82,8 +82,12 @@ export interface Access {
       | undefined;
   };
   readonly now: number;
-  /** Runs an operation for a principal, with the permissions it needs. Errors: as the operation's, and AccessDenied. */
-  readonly invoke: (operation: string, input: Record<string, unknown>, principal: Principal) => Promise<Record<string, unknown>>;
+  /** Runs an operation for a caller, with the permissions it needs. Errors: as the operation's, and AccessDenied. */
+  readonly invoke: (
+    operation: string,
+    input: Record<string, unknown>,
+    caller: { principal: Principal; region: string },
+  ) => Promise<Record<string, unknown>>;
 }
 
 /** A service's code, loaded when its first request arrives. */

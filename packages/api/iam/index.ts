@@ -1,17 +1,25 @@
 /**
  * IAM and who callers are: users with keys, roles, policies, and the decision on every call.
- * `principals.ts` is what the wire asks for each request; the operations only change records.
+ * `principals.ts` says whose key signed a request and `decide.ts` whether it may; the operations only change records.
  * What is refused or not there yet: SUPPORT.md.
  */
 import * as sdk from "@aws-sdk/client-iam";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
+import { boundaryOperations } from "./boundaries.ts";
 import { policyOperations } from "./policies.ts";
 import { roleOperations } from "./roles.ts";
+import { simulationOperations } from "./simulate.ts";
 import { userOperations } from "./users.ts";
 
 export function iamService(deps: ApiDeps): ServiceModule {
-  const operations = { ...userOperations(deps), ...roleOperations(deps), ...policyOperations(deps) } satisfies Implementation<typeof sdk>;
+  const operations = {
+    ...userOperations(deps),
+    ...roleOperations(deps),
+    ...policyOperations(deps),
+    ...boundaryOperations(deps),
+    ...simulationOperations(deps),
+  } satisfies Implementation<typeof sdk>;
   return {
     sdk,
     operations,

@@ -1,74 +1,182 @@
-/** AWS's managed policies that users of these services attach. Source: AWS Managed Policy Reference Guide. */
-const ALLOW = (Action: readonly string[] | string, Resource: string | readonly string[] = "*") => ({ Effect: "Allow", Action, Resource });
+/**
+ * AWS's managed policies that users of these services attach, with their documents.
+ * Source: AWS Managed Policy Reference Guide; docs/managed-policies.md has the table.
+ */
+type Condition = Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 
-const ECR_READ = [
-  "ecr:GetAuthorizationToken",
-  "ecr:BatchCheckLayerAvailability",
-  "ecr:GetDownloadUrlForLayer",
-  "ecr:GetRepositoryPolicy",
-  "ecr:DescribeRepositories",
-  "ecr:ListImages",
-  "ecr:DescribeImages",
-  "ecr:BatchGetImage",
-  "ecr:GetLifecyclePolicy",
-  "ecr:GetLifecyclePolicyPreview",
-  "ecr:ListTagsForResource",
-  "ecr:DescribeImageScanFindings",
-];
+const allow = (Action: readonly string[] | string, Resource: string | readonly string[] = "*", Condition?: Condition) => ({
+  Effect: "Allow",
+  Action,
+  Resource,
+  ...(Condition === undefined ? {} : { Condition }),
+});
+const named = (prefix: string, names: string): readonly string[] => names.split(" ").map((name) => `${prefix}:${name}`);
+
+const ECR_READ = named(
+  "ecr",
+  "GetAuthorizationToken BatchCheckLayerAvailability GetDownloadUrlForLayer GetRepositoryPolicy DescribeRepositories ListImages DescribeImages BatchGetImage GetLifecyclePolicy GetLifecyclePolicyPreview ListTagsForResource DescribeImageScanFindings",
+);
+const LINKED_ROLE = (services: readonly string[]) =>
+  allow(["iam:CreateServiceLinkedRole"], "*", { StringEquals: { "iam:AWSServiceName": services } });
+const PASS_TO_TASKS: Condition = { StringLike: { "iam:PassedToService": ["ecs-tasks.amazonaws.com"] } };
+const ELB_FOR_DEPLOYMENTS = named("elasticloadbalancing", "DescribeTargetGroups DescribeListeners ModifyListener DescribeRules ModifyRule");
 
 const DOCUMENTS: Readonly<Record<string, readonly object[]>> = {
-  AdministratorAccess: [ALLOW("*")],
-  AmazonS3FullAccess: [ALLOW(["s3:*", "s3-object-lambda:*"])],
-  AmazonS3ReadOnlyAccess: [ALLOW(["s3:Get*", "s3:List*", "s3:Describe*", "s3-object-lambda:Get*", "s3-object-lambda:List*"])],
+  AdministratorAccess: [allow("*")],
+  PowerUserAccess: [
+    { Effect: "Allow", NotAction: ["iam:*", "organizations:*", "account:*"], Resource: "*" },
+    allow([
+      ...named("account", "GetAccountInformation GetGovCloudAccountInformation GetPrimaryEmail ListRegions"),
+      ...named("iam", "CreateServiceLinkedRole DeleteServiceLinkedRole ListRoles"),
+      "organizations:DescribeOrganization",
+      "organizations:DescribeEffectivePolicy",
+    ]),
+  ],
+  IAMFullAccess: [
+    allow([
+      "iam:*",
+      ...named(
+        "organizations",
+        "DescribeAccount DescribeOrganization DescribeOrganizationalUnit DescribePolicy ListChildren ListParents ListPoliciesForTarget ListRoots ListPolicies ListTargetsForPolicy",
+      ),
+    ]),
+  ],
+  IAMReadOnlyAccess: [
+    allow(named("iam", "GenerateCredentialReport GenerateServiceLastAccessedDetails Get* List* SimulateCustomPolicy SimulatePrincipalPolicy")),
+  ],
+  AmazonS3FullAccess: [allow(["s3:*", "s3-object-lambda:*"])],
+  AmazonS3ReadOnlyAccess: [allow([...named("s3", "Get* List* Describe*"), ...named("s3-object-lambda", "Get* List*")])],
   AmazonECS_FullAccess: [
-    ALLOW([
+    allow([
+      ...named(
+        "application-autoscaling",
+        "DeleteScalingPolicy DeregisterScalableTarget DescribeScalableTargets DescribeScalingActivities DescribeScalingPolicies PutScalingPolicy RegisterScalableTarget",
+      ),
+      ...named("cloudwatch", "DeleteAlarms DescribeAlarms GetMetricStatistics PutMetricAlarm"),
+      ...named(
+        "codedeploy",
+        "BatchGetApplicationRevisions BatchGetApplications BatchGetDeploymentGroups BatchGetDeployments ContinueDeployment CreateApplication CreateDeployment CreateDeploymentGroup GetApplication GetApplicationRevision GetDeployment GetDeploymentConfig GetDeploymentGroup GetDeploymentTarget ListApplicationRevisions ListApplications ListDeploymentConfigs ListDeploymentGroups ListDeployments ListDeploymentTargets RegisterApplicationRevision StopDeployment",
+      ),
+      ...named(
+        "ec2",
+        "AssociateRouteTable AttachInternetGateway AuthorizeSecurityGroupIngress CreateInternetGateway CreateRoute CreateRouteTable CreateSecurityGroup CreateSubnet CreateVpc DeleteSubnet DeleteVpc Describe* DetachInternetGateway DisassociateRouteTable ModifySubnetAttribute ModifyVpcAttribute RunInstances",
+      ),
       "ecs:*",
-      "ec2:Describe*",
-      "elasticloadbalancing:*",
-      "logs:*",
-      "application-autoscaling:*",
-      "cloudwatch:*",
-      "codedeploy:*",
-      "servicediscovery:*",
-      "iam:ListRoles",
-      "iam:PassRole",
+      ...named("elasticfilesystem", "DescribeAccessPoints DescribeFileSystems"),
+      ...named(
+        "elasticloadbalancing",
+        "CreateListener CreateLoadBalancer CreateRule CreateTargetGroup DeleteListener DeleteLoadBalancer DeleteRule DeleteTargetGroup DescribeListeners DescribeLoadBalancers DescribeRules DescribeTargetGroups",
+      ),
+      ...named("events", "DeleteRule DescribeRule ListRuleNamesByTarget ListTargetsByRule PutRule PutTargets RemoveTargets"),
+      ...named("iam", "ListAttachedRolePolicies ListInstanceProfiles ListRoles"),
+      ...named("logs", "CreateLogGroup DescribeLogGroups FilterLogEvents"),
+      ...named("route53", "CreateHostedZone DeleteHostedZone GetHealthCheck GetHostedZone ListHostedZonesByName"),
+      ...named(
+        "servicediscovery",
+        "CreatePrivateDnsNamespace CreateService DeleteService GetNamespace GetOperation GetService ListNamespaces ListServices UpdateService",
+      ),
+      "sns:ListTopics",
     ]),
+    allow(named("ssm", "GetParameter GetParameters GetParametersByPath"), "arn:aws:ssm:*:*:parameter/aws/service/ecs*"),
+    allow("iam:PassRole", "*", { StringLike: { "iam:PassedToService": "ecs-tasks.amazonaws.com" } }),
+    allow("iam:PassRole", "arn:aws:iam::*:role/ecsInstanceRole*", {
+      StringLike: { "iam:PassedToService": ["ec2.amazonaws.com", "ec2.amazonaws.com.cn"] },
+    }),
+    allow("iam:PassRole", "arn:aws:iam::*:role/ecsAutoscaleRole*", {
+      StringLike: { "iam:PassedToService": ["application-autoscaling.amazonaws.com", "application-autoscaling.amazonaws.com.cn"] },
+    }),
+    allow("iam:CreateServiceLinkedRole", "*", {
+      StringLike: { "iam:AWSServiceName": ["ecs.amazonaws.com", "autoscaling.amazonaws.com", "ecs.application-autoscaling.amazonaws.com"] },
+    }),
+    allow(["elasticloadbalancing:AddTags"], "*", {
+      StringEquals: { "elasticloadbalancing:CreateAction": ["CreateTargetGroup", "CreateRule", "CreateListener", "CreateLoadBalancer"] },
+    }),
   ],
-  AmazonEC2ContainerRegistryPowerUser: [
-    ALLOW([...ECR_READ, "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload", "ecr:PutImage"]),
-  ],
-  AmazonEC2ContainerRegistryReadOnly: [ALLOW([...ECR_READ])],
-  AmazonEC2ContainerRegistryFullAccess: [ALLOW(["ecr:*", "cloudtrail:LookupEvents"])],
-  CloudWatchLogsFullAccess: [ALLOW(["logs:*"])],
   "service-role/AmazonECSTaskExecutionRolePolicy": [
-    ALLOW([
-      "ecr:GetAuthorizationToken",
-      "ecr:BatchCheckLayerAvailability",
-      "ecr:GetDownloadUrlForLayer",
-      "ecr:BatchGetImage",
-      "logs:CreateLogStream",
-      "logs:PutLogEvents",
+    allow([
+      ...named("ecr", "GetAuthorizationToken BatchCheckLayerAvailability GetDownloadUrlForLayer BatchGetImage"),
+      ...named("logs", "CreateLogStream PutLogEvents"),
     ]),
+  ],
+  "service-role/AmazonEC2ContainerServiceRole": [
+    allow([
+      "ec2:AuthorizeSecurityGroupIngress",
+      "ec2:Describe*",
+      ...named(
+        "elasticloadbalancing",
+        "DeregisterInstancesFromLoadBalancer DeregisterTargets Describe* RegisterInstancesWithLoadBalancer RegisterTargets",
+      ),
+    ]),
+  ],
+  "service-role/AmazonEC2ContainerServiceforEC2Role": [
+    allow([
+      "ec2:DescribeTags",
+      ...named(
+        "ecs",
+        "CreateCluster DeregisterContainerInstance DiscoverPollEndpoint Poll RegisterContainerInstance StartTelemetrySession UpdateContainerInstancesState Submit*",
+      ),
+      ...named("ecr", "GetAuthorizationToken BatchCheckLayerAvailability GetDownloadUrlForLayer BatchGetImage"),
+      ...named("logs", "CreateLogStream PutLogEvents"),
+    ]),
+    allow("ecs:TagResource", "*", { StringEquals: { "ecs:CreateAction": ["CreateCluster", "RegisterContainerInstance"] } }),
+    allow("ecs:ListTagsForResource", ["arn:aws:ecs:*:*:task/*/*", "arn:aws:ecs:*:*:container-instance/*/*"]),
+  ],
+  "service-role/AmazonEC2ContainerServiceAutoscaleRole": [
+    allow(named("ecs", "DescribeServices UpdateService")),
+    allow(named("cloudwatch", "DescribeAlarms PutMetricAlarm")),
+  ],
+  AmazonEC2ContainerRegistryFullAccess: [allow(["ecr:*", "cloudtrail:LookupEvents"]), LINKED_ROLE(["replication.ecr.amazonaws.com"])],
+  AmazonEC2ContainerRegistryPowerUser: [allow([...ECR_READ, ...named("ecr", "InitiateLayerUpload UploadLayerPart CompleteLayerUpload PutImage")])],
+  AmazonEC2ContainerRegistryReadOnly: [allow(ECR_READ)],
+  AmazonEC2ContainerRegistryPullOnly: [allow(named("ecr", "GetAuthorizationToken BatchGetImage GetDownloadUrlForLayer BatchImportUpstreamImage"))],
+  AmazonEC2FullAccess: [
+    ...["ec2:*", "elasticloadbalancing:*", "cloudwatch:*", "autoscaling:*"].map((action) => allow(action)),
+    allow("iam:CreateServiceLinkedRole", "*", {
+      StringEquals: {
+        "iam:AWSServiceName": [
+          "autoscaling.amazonaws.com",
+          "ec2scheduled.amazonaws.com",
+          "elasticloadbalancing.amazonaws.com",
+          "spot.amazonaws.com",
+          "spotfleet.amazonaws.com",
+          "transitgateway.amazonaws.com",
+        ],
+      },
+    }),
+  ],
+  AmazonElasticFileSystemClientFullAccess: [allow(named("elasticfilesystem", "ClientMount ClientRootAccess ClientWrite DescribeMountTargets"))],
+  AmazonElasticFileSystemClientReadWriteAccess: [allow(named("elasticfilesystem", "ClientMount ClientWrite DescribeMountTargets"))],
+  AmazonElasticFileSystemClientReadOnlyAccess: [allow(named("elasticfilesystem", "ClientMount DescribeMountTargets"))],
+  CloudWatchLogsFullAccess: [
+    allow([
+      "logs:*",
+      ...named("cloudwatch", "GenerateQuery GenerateQueryResultsSummary"),
+      ...named("observabilityadmin", "GetS3TableIntegration ListS3TableIntegrations ListTelemetryPipelines"),
+    ]),
+  ],
+  AWSCertificateManagerReadOnly: [
+    allow(named("acm", "DescribeCertificate ListCertificates GetCertificate ListTagsForCertificate GetAccountConfiguration")),
   ],
   AWSCodeDeployRoleForECS: [
-    ALLOW([
-      "ecs:DescribeServices",
-      "ecs:CreateTaskSet",
-      "ecs:UpdateServicePrimaryTaskSet",
-      "ecs:DeleteTaskSet",
-      "elasticloadbalancing:DescribeTargetGroups",
-      "elasticloadbalancing:DescribeListeners",
-      "elasticloadbalancing:ModifyListener",
-      "elasticloadbalancing:DescribeRules",
-      "elasticloadbalancing:ModifyRule",
+    allow([
+      ...named("ecs", "DescribeServices CreateTaskSet UpdateServicePrimaryTaskSet DeleteTaskSet"),
+      ...ELB_FOR_DEPLOYMENTS,
       "lambda:InvokeFunction",
       "cloudwatch:DescribeAlarms",
       "sns:Publish",
-      "s3:GetObject",
-      "s3:GetObjectVersion",
+      ...named("s3", "GetObject GetObjectVersion"),
     ]),
-    { Effect: "Allow", Action: ["iam:PassRole"], Resource: "*", Condition: { StringLike: { "iam:PassedToService": ["ecs-tasks.amazonaws.com"] } } },
+    allow(["iam:PassRole"], "*", PASS_TO_TASKS),
   ],
+  AWSCodeDeployRoleForECSLimited: [
+    allow([...named("ecs", "DescribeServices CreateTaskSet UpdateServicePrimaryTaskSet DeleteTaskSet"), "cloudwatch:DescribeAlarms"]),
+    allow(["sns:Publish"], "arn:aws:sns:*:*:CodeDeployTopic_*"),
+    allow(ELB_FOR_DEPLOYMENTS),
+    allow(["lambda:InvokeFunction"], "arn:aws:lambda:*:*:function:CodeDeployHook_*"),
+    allow(named("s3", "GetObject GetObjectVersion"), "*", { StringEquals: { "s3:ExistingObjectTag/UseWithCodeDeploy": "true" } }),
+    allow(["iam:PassRole"], ["arn:aws:iam::*:role/ecsTaskExecutionRole", "arn:aws:iam::*:role/ECSTaskExecution*"], PASS_TO_TASKS),
+  ],
+  AmazonSSMReadOnlyAccess: [allow(named("ssm", "Describe* Get* List*"))],
 };
 
 /** The document of one of AWS's managed policies, or undefined where it is not known here. */

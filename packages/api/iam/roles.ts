@@ -3,6 +3,7 @@ import type { Reader, RoleRecord } from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
+import { checkBoundary, presentBoundary } from "./boundaries.ts";
 import { alreadyExists, checkAttachable, checkDocument, checkName, deleteConflict, encodeDocument, findRole, noSuchEntity } from "./lookups.ts";
 
 const SESSION_SECONDS = 3_600;
@@ -25,6 +26,7 @@ export function roleOperations(deps: ApiDeps) {
       const role = store.transact((tx) => {
         if (tx.list("role", `arn:aws:iam::${context.account}:role/`).some((each) => each.name === name))
           throw alreadyExists(`Role with name ${name} already exists.`);
+        if (input.PermissionsBoundary !== undefined) checkBoundary(tx, input.PermissionsBoundary);
         const record: RoleRecord = {
           type: "role",
           arn: `arn:aws:iam::${context.account}:role${path}${name}`,
@@ -140,6 +142,7 @@ function presentRole(role: RoleRecord): iam.Role {
     AssumeRolePolicyDocument: encodeDocument(role.trustPolicy),
     Description: role.description,
     MaxSessionDuration: role.maxSessionSeconds,
+    PermissionsBoundary: presentBoundary(role.permissionsBoundary),
     Tags: presentTags(role.tags),
     RoleLastUsed: {},
   };

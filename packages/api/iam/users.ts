@@ -3,6 +3,7 @@ import type { Reader, UserRecord } from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
+import { checkBoundary, presentBoundary } from "./boundaries.ts";
 import { alreadyExists, checkAttachable, checkDocument, checkName, deleteConflict, encodeDocument, findUser, noSuchEntity } from "./lookups.ts";
 
 const KEYS_MAX = 2;
@@ -23,6 +24,7 @@ export function userOperations(deps: ApiDeps) {
       const user = store.transact((tx) => {
         if (tx.list("user", `arn:aws:iam::${context.account}:user/`).some((each) => each.name === name))
           throw alreadyExists(`User with name ${name} already exists.`);
+        if (input.PermissionsBoundary !== undefined) checkBoundary(tx, input.PermissionsBoundary);
         const record: UserRecord = {
           type: "user",
           arn: `arn:aws:iam::${context.account}:user${path}${name}`,
@@ -169,5 +171,13 @@ export function userOperations(deps: ApiDeps) {
 }
 
 function presentUser(user: UserRecord): iam.User {
-  return { UserName: user.name, UserId: user.id, Arn: user.arn, Path: user.path, CreateDate: new Date(user.createdAt), Tags: presentTags(user.tags) };
+  return {
+    UserName: user.name,
+    UserId: user.id,
+    Arn: user.arn,
+    Path: user.path,
+    CreateDate: new Date(user.createdAt),
+    PermissionsBoundary: presentBoundary(user.permissionsBoundary),
+    Tags: presentTags(user.tags),
+  };
 }

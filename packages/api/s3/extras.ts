@@ -90,7 +90,7 @@ async function answerForm(bucket: string, exchange: Exchange, access: Access): P
         WebsiteRedirectLocation: fields.get("x-amz-website-redirect-location"),
         Metadata: metadata,
       },
-      principal,
+      { principal, region: (fields.get("x-amz-credential") ?? "").split("/")[2] ?? "" },
     );
     return presentForm(exchange, { bucket, key, fields, etag: String(output["ETag"]), versionId: output["VersionId"] });
   } finally {
@@ -175,7 +175,7 @@ async function answerPage(deps: S3Deps, name: string, exchange: Exchange, access
     return { status: answer.status, headers: { location: answer.location, "x-amz-request-id": exchange.requestId }, body: "" };
   if (answer.type === "error") return page(answer.status, answer.code, answer.message);
   try {
-    const output = await access.invoke("GetObject", { Bucket: name, Key: answer.key }, ANONYMOUS);
+    const output = await access.invoke("GetObject", { Bucket: name, Key: answer.key }, { principal: ANONYMOUS, region: bucket.region });
     const headers = {
       "content-type": String(output["ContentType"]),
       "content-length": String(output["ContentLength"]),

@@ -1,0 +1,50 @@
+import type { PolicyDecider } from "@gantry/api/iam/decide";
+import type { Reader } from "@gantry/state";
+import type { Principal } from "@gantry/wire";
+
+/** A decision as the command line shows it. */
+export interface Explanation {
+  /** Undefined where there is nobody of that name. */
+  readonly principal: string | undefined;
+  readonly allowed: boolean;
+  /** Why, in AWS's words where it is denied. */
+  readonly reason: string;
+  readonly statements: readonly {
+    readonly policy: string;
+    readonly kind: string;
+    readonly number: number;
+    readonly sid: string | undefined;
+    readonly effect: string;
+  }[];
+}
+
+/** Decides a call that nobody makes: `principal` is the ARN or the bare name of a user or role. */
+export function explain(policy: PolicyDecider, reader: Reader, query: URLSearchParams): Explanation {
+  const [wanted, action, resource] = [query.get("principal") ?? "", query.get("action") ?? "", query.get("resource") ?? "*"];
+  const principal = principalOf(reader, wanted);
+  if (principal === undefined) return { principal: undefined, allowed: false, reason: `There is no user or role "${wanted}".`, statements: [] };
+  const conditions = Object.fromEntries(query.getAll("context").map((pair) => [pair.split("=")[0] ?? "", pair.slice(pair.indexOf("=") + 1)]));
+  const decision = policy.decide({ principal, action, resource, conditions });
+  const denied = decision.allowed ? undefined : (policy.deniedBecause(principal, action, resource, conditions) ?? decision.because);
+  return {
+    principal: principal.arn,
+    allowed: decision.allowed,
+    reason: denied ?? (decision.allowed && decision.by === "resource" ? "a resource-based policy allows it" : "an identity-based policy allows it"),
+    statements: decision.statements.map(({ policy: name, kind, number, statement }) => ({
+      policy: name,
+      kind,
+      number,
+      sid: statement.sid,
+      effect: statement.effect,
+    })),
+  };
+}
+
+function principalOf(reader: Reader, wanted: string): Principal | undefined {
+  const user = reader.get("user", wanted) ?? reader.list("user").find((each) => each.name === wanted);
+  if (user !== undefined) return { type: "user", arn: user.arn, account: user.account, id: user.id };
+  const role = reader.get("role", wanted) ?? reader.list("role").find((each) => each.name === wanted);
+  if (role === undefined) return undefined;
+  const arn = `arn:aws:sts::${role.account}:assumed-role/${role.name}/explained`;
+  return { type: "assumed-role", arn, account: role.account, id: `${role.id}:explained`, roleArn: role.arn };
+}
