@@ -6,6 +6,8 @@ const REQUEST_TIMEOUT_MS = 30 * 60_000;
 const HEADERS_MAX_BYTES = 64 * 1024;
 /** Nothing came or went for so long: the client is let go. Long uploads go on as long as they move. */
 const IDLE_TIMEOUT_MS = 120_000;
+/** What a node's agent asks to change to. */
+const OWN_UPGRADE = "gantry-agent";
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse, continueWith: () => void) => Promise<void>;
 
@@ -19,6 +21,8 @@ export function newHttpServer(handle: RequestHandler, idleTimeoutMs = IDLE_TIMEO
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: 75_000,
+    // Java's client offers HTTP/2 with every first request: what is not an upgrade of ours is a plain request.
+    shouldUpgradeCallback: (request) => request.headers.upgrade === OWN_UPGRADE,
   });
   server.setTimeout(idleTimeoutMs);
   server.on("request", (request, response) => void handle(request, response, () => {}));

@@ -206,7 +206,18 @@ export function bucketOperations(deps: S3Deps) {
 export function findBucket(reader: Reader, context: RequestContext, name: string | undefined): BucketRecord {
   const bucket = reader.get("bucket", name ?? "");
   if (bucket === undefined) throw new ApiError("NoSuchBucket", "The specified bucket does not exist", { status: 404, fields: { BucketName: name } });
-  if (bucket.account !== context.account && context.principal.type !== "anonymous")
-    throw new ApiError("AccessDenied", "Access Denied", { status: 403 });
+  if (context.principal.type === "anonymous") return bucket;
+  if (bucket.account !== context.account) throw new ApiError("AccessDenied", "Access Denied", { status: 403 });
+  // One endpoint is every region's: what counts is for which one the request was signed. Source: "Making requests", request redirection.
+  if (bucket.region !== context.region)
+    throw new ApiError(
+      "PermanentRedirect",
+      "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.",
+      {
+        status: 301,
+        fields: { Endpoint: `${bucket.name}.s3.${bucket.region}.amazonaws.com`, Bucket: bucket.name },
+        headers: { "x-amz-bucket-region": bucket.region },
+      },
+    );
   return bucket;
 }

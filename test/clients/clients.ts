@@ -1,0 +1,106 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { PROJECT, run } from "../e2e/helpers.ts";
+
+const HERE = join(PROJECT, "test/clients");
+/** What is fetched and built for the journeys is kept here for the next run. */
+const CACHE = join(PROJECT, "node_modules/.cache/clients");
+const BOTO3 = "1.43.11";
+const AWS_CLI_1 = "1.45.11";
+
+/** The journeys that every client makes, in this order. */
+export const JOURNEYS = ["cluster_task_logs", "bucket_object_presigned", "repository_push", "load_balancer", "database", "roles"];
+
+/** A client of AWS: what it needs on this machine, how it is made ready, and how it makes the journeys. */
+export interface Client {
+  readonly name: string;
+  readonly needs: readonly string[];
+  readonly journeys: (environment: Readonly<Record<string, string>>) => Promise<string>;
+}
+
+export const CLIENTS: readonly Client[] = [
+  {
+    name: "boto3",
+    needs: ["python3"],
+    journeys: async (environment) => run(join(await python(), "bin/python"), [join(HERE, "journeys.py")], environment),
+  },
+  {
+    name: "aws-cli-1",
+    needs: ["python3"],
+    journeys: async (environment) => run(join(HERE, "journeys.sh"), [], { ...environment, JOURNEY_AWS: join(await python(), "bin/aws") }),
+  },
+  {
+    name: "aws-cli-2",
+    needs: ["apt-get"],
+    journeys: async (environment) => {
+      await debianPackages("awscli");
+      return run(join(HERE, "journeys.sh"), [], { ...environment, JOURNEY_AWS: "/usr/bin/aws" });
+    },
+  },
+  {
+    name: "go",
+    needs: ["go"],
+    journeys: async (environment) => {
+      const program = join(CACHE, "journeys-go");
+      mkdirSync(CACHE, { recursive: true });
+      await run("sh", ["-c", `cd ${join(HERE, "go")} && go build -mod=readonly -o ${program} .`]);
+      return run(program, [], environment);
+    },
+  },
+  {
+    name: "java",
+    needs: ["mvn", "java"],
+    journeys: async (environment) => {
+      const [target, classpath] = [join(CACHE, "java"), join(CACHE, "java-classpath")];
+      mkdirSync(target, { recursive: true });
+      await run("mvn", [
+        "-q",
+        "-B",
+        "-f",
+        join(HERE, "java/pom.xml"),
+        `-Dgantry.target=${target}`,
+        "compile",
+        "dependency:build-classpath",
+        `-Dmdep.outputFile=${classpath}`,
+      ]);
+      return run("sh", ["-c", `exec java -cp "${join(target, "classes")}:$(cat ${classpath})" Journeys`], environment);
+    },
+  },
+];
+
+/** Whether a program is on the path. */
+export function has(program: string): boolean {
+  return (process.env["PATH"] ?? "").split(delimiter).some((folder) => existsSync(join(folder, program)));
+}
+
+/** Packages of Debian, where they are not there yet. Needs root. */
+export async function debianPackages(...names: readonly string[]): Promise<void> {
+  const missing = [];
+  for (const name of names)
+    if (
+      !(await run("dpkg", ["-s", name]).then(
+        (text) => text.includes("install ok installed"),
+        () => false,
+      ))
+    )
+      missing.push(name);
+  if (missing.length === 0) return;
+  await run("apt-get", ["-qq", "-o", "DPkg::Lock::Timeout=300", "update"]);
+  await run("apt-get", ["-qq", "-y", "-o", "DPkg::Lock::Timeout=300", "--no-install-recommends", "install", ...missing], {
+    DEBIAN_FRONTEND: "noninteractive",
+  });
+}
+
+let pythonReady: Promise<string> | undefined;
+
+/** A Python environment with boto3 and version 1 of the AWS CLI, from PyPI. */
+function python(): Promise<string> {
+  return (pythonReady ??= (async () => {
+    const folder = join(CACHE, "python");
+    if (existsSync(join(folder, "bin/aws"))) return folder;
+    mkdirSync(CACHE, { recursive: true });
+    await run("python3", ["-m", "venv", folder]);
+    await run(join(folder, "bin/pip"), ["install", "--quiet", "--disable-pip-version-check", `boto3==${BOTO3}`, `awscli==${AWS_CLI_1}`]);
+    return folder;
+  })());
+}
