@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import { ApiError } from "./api-error.ts";
+import { violations, type Constraints } from "./constraints.ts";
 import { readCbor } from "./protocols/cbor.ts";
 import { bindingOf, readBindings } from "./protocols/http-bindings.ts";
 import { parseJsonObject, readJson } from "./protocols/json.ts";
@@ -61,23 +62,25 @@ export function decode(
   }
 }
 
-/** Refuses an input that lacks what its shape requires. The words are the ones AWS's generic validator uses. */
-export function requireMembers(operation: Operation, input: Record<string, unknown>, protocol: Protocol): void {
+/**
+ * Refuses an input that lacks what its shape requires, or breaks what the service's model asks of its members: one error
+ * that names every member that is wrong, in the words of AWS's generic validator.
+ */
+export function checkInput(
+  operation: Operation,
+  input: Record<string, unknown>,
+  options: { protocol: Protocol; constraints: Constraints; validationCode: string | undefined },
+): void {
   if (operation.input.type !== "structure") return;
+  const { protocol, constraints, validationCode } = options;
   const missing = operation.input.members.filter((member) => member.required && input[member.name] === undefined).map((member) => member.name);
   const [first] = missing;
-  if (first === undefined) return;
-  if (protocol === "ec2Query") throw new ApiError("MissingParameter", `The request must contain the parameter ${first}`);
-  if (protocol === "awsQuery")
-    throw new ApiError(
-      "ValidationError",
-      `${missing.length} validation error${missing.length === 1 ? "" : "s"} detected: ${missing.map(nullValue).join("; ")}`,
-    );
-  if (protocol === "restXml") throw new ApiError("InvalidRequest", `Missing required parameter: ${first}`);
-  const code = operation.name === "" ? "" : "ValidationException";
-  throw new ApiError(code, `${missing.length} validation error${missing.length === 1 ? "" : "s"} detected: ${missing.map(nullValue).join("; ")}`, {
-    status: 400,
-  });
+  if (first !== undefined && protocol === "ec2Query") throw new ApiError("MissingParameter", `The request must contain the parameter ${first}`);
+  if (first !== undefined && protocol === "restXml") throw new ApiError("InvalidRequest", `Missing required parameter: ${first}`);
+  const wrong = [...missing.map(nullValue), ...violations(operation.name, input, constraints)];
+  if (wrong.length === 0) return;
+  const code = validationCode ?? (protocol === "awsQuery" ? "ValidationError" : "ValidationException");
+  throw new ApiError(code, `${wrong.length} validation error${wrong.length === 1 ? "" : "s"} detected: ${wrong.join("; ")}`, { status: 400 });
 }
 
 function nullValue(name: string): string {

@@ -4,7 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { AssertionError, isDamage, isOutOfRoom, messageOf, type Clock, type Ids, type Logger } from "@gantry/kernel";
 import { accessDeniedError, authenticationError, internalError, noRoomError, throttledError } from "./access-errors.ts";
 import { ApiError } from "./api-error.ts";
-import { decode, hasStreamingInput, requireMembers } from "./decode.ts";
+import { checkInput, decode, hasStreamingInput } from "./decode.ts";
 import { encodeError, encodeOutput, type WireResponse } from "./encode.ts";
 import { readAll, verifiedStream } from "./request-body.ts";
 import { RestRouter } from "./rest-router.ts";
@@ -180,7 +180,7 @@ export class Dispatcher {
     const stream = body instanceof Readable ? body : undefined;
     const buffered = stream === undefined ? (body as Buffer) : hasStreamingInput(operation) ? undefined : await readAll(stream); // Not a stream, so a buffer.
     const input = decode(operation, protocol, { exchange, labels, buffered, stream });
-    requireMembers(operation, input, protocol);
+    checkInput(operation, input, { protocol, constraints: service.constraints, validationCode: service.validationCode });
     const output = await this.#run(operation, input, { exchange, service, protocol, principal, region: claim?.region ?? "us-east-1" });
     return encodeOutput(operation, output, { protocol, service, requestId: exchange.requestId });
   }

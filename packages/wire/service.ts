@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import type { Constraints } from "./constraints.ts";
 import type { WireResponse } from "./encode.ts";
 import type { Exchange } from "./routing.ts";
 import { shapeOf, type Shape } from "./shape.ts";
@@ -94,6 +95,10 @@ export interface Access {
 export interface ServiceModule {
   readonly sdk: Readonly<Record<string, unknown>>;
   readonly operations: Readonly<Record<string, unknown>>;
+  /** What the service's model asks of members besides their types. */
+  readonly constraints?: Constraints;
+  /** The code of a refused input, where it is not the protocol's own. */
+  readonly validationCode?: string;
   /** Whether unsigned requests are let in as nobody; a resource's policy decides then. */
   readonly allowsAnonymous?: boolean;
   /** Answers what is no operation: a browser's preflight, a form, a page. Undefined: it is one. */
@@ -124,6 +129,8 @@ export interface LoadedService {
   readonly descriptor: ServiceDescriptor;
   readonly operations: ReadonlyMap<string, Operation>;
   readonly errors: ReadonlyMap<string, ErrorShape>;
+  readonly constraints: Constraints;
+  readonly validationCode: string | undefined;
   readonly allowsAnonymous: boolean;
   readonly extras: ServiceModule["extras"];
   readonly responseHeaders: ServiceModule["responseHeaders"];
@@ -155,8 +162,8 @@ export function loadService(descriptor: ServiceDescriptor, module: ServiceModule
   for (const name of Object.keys(module.operations))
     if (!operations.has(name)) throw new Error(`${descriptor.id} implements ${name}, which the SDK does not know.`);
   const byDefault = (operation: string) => [{ action: `${descriptor.iamPrefix}:${operation}`, resource: "*" }];
-  const { allowsAnonymous = false, extras, responseHeaders, permissions = byDefault } = module;
-  return { descriptor, operations, errors, allowsAnonymous, extras, responseHeaders, permissions };
+  const { constraints = {}, validationCode, allowsAnonymous = false, extras, responseHeaders, permissions = byDefault } = module;
+  return { descriptor, operations, errors, constraints, validationCode, allowsAnonymous, extras, responseHeaders, permissions };
 }
 
 function lazyOperation(name: string, schema: readonly unknown[], handler: Handler | undefined): Operation {

@@ -89,7 +89,7 @@ describe("real clients, every protocol", () => {
   });
 
   it("REST-JSON: file systems", async () => {
-    await expect(new EFSClient(api.client()).send(new DescribeFileSystemsCommand({ FileSystemId: "fs-none" }))).rejects.toBeInstanceOf(
+    await expect(new EFSClient(api.client()).send(new DescribeFileSystemsCommand({ FileSystemId: "fs-00000000" }))).rejects.toBeInstanceOf(
       FileSystemNotFound,
     );
   });
@@ -272,14 +272,14 @@ describe("who may call", () => {
       Statement: [{ Effect: "Allow", Principal: { AWS: "arn:aws:iam::000000000000:root" }, Action: "sts:AssumeRole" }],
     };
     const { Role } = await iam.send(new CreateRoleCommand({ RoleName: "assumed", AssumeRolePolicyDocument: JSON.stringify(trust) }));
-    const { Credentials } = await new STSClient(api.client()).send(new AssumeRoleCommand({ RoleArn: Role?.Arn, RoleSessionName: "s" }));
+    const { Credentials } = await new STSClient(api.client()).send(new AssumeRoleCommand({ RoleArn: Role?.Arn, RoleSessionName: "session" }));
     const session = {
       accessKeyId: Credentials?.AccessKeyId ?? "",
       secretAccessKey: Credentials?.SecretAccessKey ?? "",
       sessionToken: Credentials?.SessionToken ?? "",
     };
     const { Arn } = await new STSClient(api.client(session)).send(new GetCallerIdentityCommand({}));
-    expect(Arn).toBe("arn:aws:sts::000000000000:assumed-role/assumed/s");
+    expect(Arn).toBe("arn:aws:sts::000000000000:assumed-role/assumed/session");
     await expect(new STSClient(api.client({ ...session, sessionToken: "other" })).send(new GetCallerIdentityCommand({}))).rejects.toMatchObject({
       name: "InvalidClientTokenId",
     });

@@ -9,6 +9,7 @@ import type { CertificateRecord, Reader } from "@gantry/state";
 import type { Authority } from "@gantry/tls";
 import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
+import { CONSTRAINTS } from "./constraints.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 
@@ -146,6 +147,7 @@ export function acmService(deps: AcmDeps): ServiceModule {
   return {
     sdk,
     operations,
+    constraints: CONSTRAINTS,
     permissions: (operation, input) => [
       { action: `acm:${operation}`, resource: typeof input["CertificateArn"] === "string" ? input["CertificateArn"] : "*" },
     ],

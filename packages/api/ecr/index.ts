@@ -8,6 +8,7 @@ import { formatArn } from "@gantry/kernel";
 import type { ImageStore } from "@gantry/registry";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
+import { CONSTRAINTS } from "./constraints.ts";
 import { imageOperations } from "./images.ts";
 import { layerOperations } from "./layers.ts";
 import { policyOperations } from "./policies.ts";
@@ -30,6 +31,8 @@ export function ecrService(deps: EcrDeps): ServiceModule {
   return {
     sdk,
     operations,
+    constraints: CONSTRAINTS,
+    validationCode: "InvalidParameterException",
     permissions: (operation, input, place) => {
       const name = input["repositoryName"];
       const arn =

@@ -7,6 +7,7 @@ import { formatArn } from "@gantry/kernel";
 import { createInterface, type AccessPointRecord, type FileSystemRecord, type MountTargetRecord, type Reader } from "@gantry/state";
 import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
+import { CONSTRAINTS } from "./constraints.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
@@ -21,6 +22,8 @@ export function efsService(deps: ApiDeps): ServiceModule {
   return {
     sdk,
     operations,
+    constraints: CONSTRAINTS,
+    validationCode: "BadRequest",
     permissions: (operation, input, place) => {
       const id = input["FileSystemId"];
       return [

@@ -6,6 +6,7 @@
 import * as sdk from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
+import { CONSTRAINTS } from "./constraints.ts";
 import { listenerOperations } from "./listeners.ts";
 import { loadBalancerOperations } from "./load-balancers.ts";
 import { targetGroupOperations } from "./target-groups.ts";
@@ -21,6 +22,7 @@ export function elbv2Service(deps: Elbv2Deps): ServiceModule {
   return {
     sdk,
     operations,
+    constraints: CONSTRAINTS,
     permissions: (operation, input) => {
       const arn = [input["LoadBalancerArn"], input["ListenerArn"], input["TargetGroupArn"], input["RuleArn"]].find(
         (each) => typeof each === "string",

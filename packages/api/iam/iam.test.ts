@@ -64,7 +64,7 @@ describe("what a denied call is told", () => {
     await root.send(new iam.AttachRolePolicyCommand({ RoleName: "reader", PolicyArn: "arn:aws:iam::aws:policy/AmazonS3FullAccess" }));
     const assume = async (more: object) => {
       const { Credentials } = await new STSClient(api.client()).send(
-        new AssumeRoleCommand({ RoleArn: "arn:aws:iam::000000000000:role/reader", RoleSessionName: "s", ...more }),
+        new AssumeRoleCommand({ RoleArn: "arn:aws:iam::000000000000:role/reader", RoleSessionName: "session", ...more }),
       );
       const credentials = {
         accessKeyId: Credentials?.AccessKeyId ?? "",
@@ -116,7 +116,7 @@ describe("permissions boundaries", () => {
     const put = (PermissionsBoundary: string) =>
       root.send(new iam.PutUserPermissionsBoundaryCommand({ UserName: user.UserName, PermissionsBoundary }));
     await expect(put("arn:aws:iam::aws:policy/Nonsense")).rejects.toMatchObject({ name: "NoSuchEntityException" });
-    await expect(put("nonsense")).rejects.toMatchObject({ name: "InvalidInputException" });
+    await expect(put("arn:aws:iam::nobody:nonsense")).rejects.toMatchObject({ name: "InvalidInputException" });
   });
 });
 

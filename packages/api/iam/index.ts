@@ -6,6 +6,7 @@
 import * as sdk from "@aws-sdk/client-iam";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
+import { CONSTRAINTS } from "./constraints.ts";
 import { boundaryOperations } from "./boundaries.ts";
 import { policyOperations } from "./policies.ts";
 import { roleOperations } from "./roles.ts";
@@ -23,6 +24,7 @@ export function iamService(deps: ApiDeps): ServiceModule {
   return {
     sdk,
     operations,
+    constraints: CONSTRAINTS,
     permissions: (operation, input, { account }) => {
       const arn =
         input["PolicyArn"] ??

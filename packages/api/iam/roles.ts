@@ -1,13 +1,12 @@
 import type * as iam from "@aws-sdk/client-iam";
 import type { Reader, RoleRecord } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import type { Implementation } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { checkBoundary, presentBoundary } from "./boundaries.ts";
 import { alreadyExists, checkAttachable, checkDocument, checkName, deleteConflict, encodeDocument, findRole, noSuchEntity } from "./lookups.ts";
 
 const SESSION_SECONDS = 3_600;
-const SESSION_SECONDS_MAX = 43_200;
 
 /** Roles and their policies. Source: API_CreateRole and following. */
 export function roleOperations(deps: ApiDeps) {
@@ -36,7 +35,7 @@ export function roleOperations(deps: ApiDeps) {
           path,
           description: input.Description,
           trustPolicy: input.AssumeRolePolicyDocument ?? "",
-          maxSessionSeconds: sessionSeconds(input.MaxSessionDuration),
+          maxSessionSeconds: input.MaxSessionDuration ?? SESSION_SECONDS,
           inlinePolicies: {},
           attachedPolicies: [],
           permissionsBoundary: input.PermissionsBoundary,
@@ -57,7 +56,7 @@ export function roleOperations(deps: ApiDeps) {
       change(context.account, input.RoleName, (role) => ({
         ...role,
         description: input.Description ?? role.description,
-        maxSessionSeconds: sessionSeconds(input.MaxSessionDuration ?? role.maxSessionSeconds),
+        maxSessionSeconds: input.MaxSessionDuration ?? role.maxSessionSeconds,
       })),
     UpdateAssumeRolePolicy(input, context) {
       checkDocument(input.PolicyDocument ?? "");
@@ -119,17 +118,6 @@ export function roleOperations(deps: ApiDeps) {
       change(context.account, input.RoleName, (role) => ({ ...role, tags: withoutTags(role.tags, input.TagKeys ?? []) })),
     ListRoleTags: (input, context) => ({ Tags: presentTags(findRole(store, context.account, input.RoleName).tags), IsTruncated: false }),
   } satisfies Implementation<typeof iam>;
-}
-
-function sessionSeconds(given: number | undefined): number {
-  const seconds = given ?? SESSION_SECONDS;
-  if (seconds < SESSION_SECONDS || seconds > SESSION_SECONDS_MAX)
-    throw new ApiError(
-      "ValidationError",
-      `1 validation error detected: Value '${seconds}' at 'maxSessionDuration' failed to satisfy constraint: Member must have value between ${SESSION_SECONDS} and ${SESSION_SECONDS_MAX}`,
-      { status: 400 },
-    );
-  return seconds;
 }
 
 function presentRole(role: RoleRecord): iam.Role {

@@ -8,13 +8,14 @@ import type { LogEvent, LogStore } from "@gantry/content";
 import type { LogGroupRecord, Reader } from "@gantry/state";
 import { ApiError, type Implementation, type Permission, type ServiceModule } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
+import { CONSTRAINTS } from "./constraints.ts";
 import { page } from "../common/paging.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { withoutTags } from "../common/tags.ts";
 import { matchesFilter } from "./filter-pattern.ts";
 
-const RETENTION_DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 const EVENTS_MAX = 10_000;
+const RETENTION_DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 const BATCH_BYTES_MAX = 1_048_576;
 const EVENT_OVERHEAD_BYTES = 26;
 const TWO_HOURS_MS = 2 * 60 * 60_000;
@@ -27,7 +28,7 @@ export interface LogsDeps extends ApiDeps {
 
 export function logsService(deps: LogsDeps): ServiceModule {
   const operations = { ...groupOperations(deps), ...eventOperations(deps) } satisfies Implementation<typeof sdk>;
-  return { sdk, operations, permissions };
+  return { sdk, operations, constraints: CONSTRAINTS, validationCode: "InvalidParameterException", permissions };
 }
 
 function permissions(operation: string, input: Readonly<Record<string, unknown>>, place: Place): readonly Permission[] {
@@ -52,11 +53,6 @@ function groupOperations(deps: LogsDeps) {
       if (input.logGroupClass !== undefined && input.logGroupClass !== "STANDARD")
         throw new ApiError("InvalidParameterException", "Gantry supports the log group class STANDARD alone.");
       const name = input.logGroupName ?? "";
-      if (!/^[.\-_/#A-Za-z0-9]{1,512}$/.test(name))
-        throw new ApiError(
-          "InvalidParameterException",
-          `1 validation error detected: Value '${name}' at 'logGroupName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+`,
-        );
       store.transact((tx) => {
         const arn = groupArn(context, name);
         if (tx.get("logGroup", arn) !== undefined) throw new ApiError("ResourceAlreadyExistsException", "The specified log group already exists");
@@ -124,11 +120,6 @@ function eventOperations(deps: LogsDeps) {
     CreateLogStream(input, context) {
       const group = findGroup(store, context, input.logGroupName);
       const name = input.logStreamName ?? "";
-      if (!/^[^:*]{1,512}$/.test(name))
-        throw new ApiError(
-          "InvalidParameterException",
-          `1 validation error detected: Value '${name}' at 'logStreamName' failed to satisfy constraint: Member must satisfy regular expression pattern: [^:*]*`,
-        );
       if (!logs.createStream(group.arn, name, clock.now()))
         throw new ApiError("ResourceAlreadyExistsException", "The specified log stream already exists");
       return {};
@@ -168,11 +159,6 @@ function eventOperations(deps: LogsDeps) {
       const stream = input.logStreamName ?? "";
       if (!logs.hasStream(group.arn, stream)) throw missingStream();
       const events = (input.logEvents ?? []).map((event) => ({ timestamp: event.timestamp ?? 0, message: event.message ?? "" }));
-      if (events.length === 0 || events.length > EVENTS_MAX)
-        throw new ApiError(
-          "InvalidParameterException",
-          `1 validation error detected: Value at 'logEvents' failed to satisfy constraint: Member must have length between 1 and ${EVENTS_MAX}`,
-        );
       if (events.some((event, index) => event.timestamp < (events[index - 1]?.timestamp ?? 0)))
         throw new ApiError("InvalidParameterException", "Log events in a single PutLogEvents request must be in chronological order.");
       if (events.reduce((sum, event) => sum + Buffer.byteLength(event.message) + EVENT_OVERHEAD_BYTES, 0) > BATCH_BYTES_MAX)

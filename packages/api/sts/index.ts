@@ -3,6 +3,7 @@ import * as sdk from "@aws-sdk/client-sts";
 import { evaluate, MalformedPolicyError, parsePolicyDocument } from "@gantry/iam";
 import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
+import { CONSTRAINTS } from "./constraints.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { managedDocument } from "../iam/decide.ts";
 import { issueSession, type Reader } from "@gantry/state";
@@ -55,7 +56,7 @@ export function stsService(deps: ApiDeps): ServiceModule {
     },
   } satisfies Implementation<typeof sdk>;
   // GetCallerIdentity needs no permission; AssumeRole checks its own, for it has two sides.
-  return { sdk, operations, permissions: () => [] };
+  return { sdk, operations, constraints: CONSTRAINTS, permissions: () => [] };
 }
 
 /** The documents that narrow a session: one given inline, and managed ones by name. Source: API_AssumeRole, Policy and PolicyArns. */

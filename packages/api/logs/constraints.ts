@@ -1,0 +1,20 @@
+import type { Constraints } from "@gantry/wire";
+
+const GROUP = { shortest: 1, longest: 512, pattern: "[\\.\\-_/#A-Za-z0-9]+" };
+const STREAM = { shortest: 1, longest: 512, pattern: "[^:*]*" };
+
+/** Source: the service's model, CloudWatch Logs API Reference. */
+export const CONSTRAINTS: Constraints = {
+  logGroupName: GROUP,
+  logGroupNamePrefix: GROUP,
+  logStreamName: STREAM,
+  logStreamNamePrefix: STREAM,
+  logStreamNames: { shortest: 1, longest: 100 },
+  logEvents: { shortest: 1, longest: 10_000 },
+  filterPattern: { longest: 1_024 },
+  startTime: { least: 0 },
+  endTime: { least: 0 },
+  limit: { least: 1, most: 50 },
+  "GetLogEvents.limit": { least: 1, most: 10_000 },
+  "FilterLogEvents.limit": { least: 1, most: 10_000 },
+};
