@@ -1,6 +1,7 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { rootCredentials } from "@gantry/cli/credentials";
 import { openClients } from "@gantry/cli/demo/clients";
 import { bringUp, takeDown } from "@gantry/cli/platform";
 import { Progress } from "@gantry/cli/progress";
@@ -11,11 +12,28 @@ import { churn, replacement } from "./churn.ts";
 import { describeTasks } from "./describe-tasks.ts";
 import { loadBalancer } from "./load-balancer.ts";
 import { manyServices } from "./many-services.ts";
+import { listing } from "./listing.ts";
+import { objects } from "./objects.ts";
 import { isMet, ratioOf, type Answer, type Question } from "./question.ts";
+import { registry } from "./registry.ts";
 import { runTask } from "./run-task.ts";
 import { start } from "./start.ts";
+import { terraform } from "./terraform.ts";
 
-const QUESTIONS: readonly Question[] = [runTask, describeTasks, start, loadBalancer, churn, replacement, adopt, manyServices];
+const QUESTIONS: readonly Question[] = [
+  runTask,
+  describeTasks,
+  start,
+  loadBalancer,
+  churn,
+  replacement,
+  adopt,
+  manyServices,
+  registry,
+  objects,
+  listing,
+  terraform,
+];
 const REGION = "eu-south-1";
 const PORT = 14_566;
 
@@ -38,7 +56,7 @@ async function main(parameters: readonly string[]): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), "gantry-bench-"));
   const deps = { clock, progress };
   const settings = await bringUp(deps, folder, PORT);
-  const bench = { settings, clients: openClients(settings, REGION), clock, region: REGION };
+  const bench = { settings, clients: openClients(settings, REGION), clock, region: REGION, credentials: rootCredentials(settings) };
   let missed = 0;
   try {
     for (const question of QUESTIONS.filter((each) => names.length === 0 || names.includes(each.name))) {

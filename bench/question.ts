@@ -8,6 +8,8 @@ export interface Bench {
   readonly clients: Clients;
   readonly clock: Clock;
   readonly region: string;
+  /** The account's root: what a client by hand signs with. */
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
 }
 
 /** One question's answer: a figure, what it is compared to, and what was hoped for. */

@@ -1,16 +1,14 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { rootCredentials } from "./credentials.ts";
 import { presentInstance } from "./platform.ts";
 
 /** Prints shell lines that point AWS's own tools at this instance. */
 export function printEnvironment(folder: string): number {
   const settings = presentInstance(folder);
-  const credentials = readFileSync(join(folder, "credentials"), "utf8");
-  const value = (name: string) => new RegExp(`^${name} = (.+)$`, "m").exec(credentials)?.[1] ?? "";
+  const { accessKeyId, secretAccessKey } = rootCredentials(settings);
   const lines = {
     AWS_ENDPOINT_URL: `http://127.0.0.1:${settings.port}`,
-    AWS_ACCESS_KEY_ID: value("aws_access_key_id"),
-    AWS_SECRET_ACCESS_KEY: value("aws_secret_access_key"),
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
     AWS_REGION: process.env["AWS_REGION"] ?? "us-east-1",
     AWS_DEFAULT_REGION: process.env["AWS_REGION"] ?? "us-east-1",
     AWS_PAGER: "",

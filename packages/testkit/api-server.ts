@@ -68,6 +68,8 @@ export async function startApi({
   return {
     store,
     vault,
+    /** Where its bytes lie. */
+    folder,
     port,
     registryPort,
     endpoint: `http://127.0.0.1:${port}`,

@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { ACMClient } from "@aws-sdk/client-acm";
 import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
 import { EC2Client } from "@aws-sdk/client-ec2";
@@ -11,16 +9,11 @@ import { IAMClient } from "@aws-sdk/client-iam";
 import { RDSClient } from "@aws-sdk/client-rds";
 import { S3Client } from "@aws-sdk/client-s3";
 import type { InstanceSettings } from "@gantry/control-plane";
+import { rootCredentials } from "../credentials.ts";
 
 /** AWS's own clients, pointed at this instance with its root keys. */
 export function openClients(settings: InstanceSettings, region: string) {
-  const text = readFileSync(join(settings.folder, "credentials"), "utf8");
-  const value = (name: string) => new RegExp(`^${name} = (.+)$`, "m").exec(text)?.[1] ?? "";
-  const configuration = {
-    region,
-    endpoint: `http://127.0.0.1:${settings.port}`,
-    credentials: { accessKeyId: value("aws_access_key_id"), secretAccessKey: value("aws_secret_access_key") },
-  };
+  const configuration = { region, endpoint: `http://127.0.0.1:${settings.port}`, credentials: rootCredentials(settings) };
   return {
     acm: new ACMClient(configuration),
     ec2: new EC2Client(configuration),
