@@ -8,6 +8,9 @@ import { DamagedError } from "@gantry/kernel";
 import { linkFiles, Removals } from "./removals.ts";
 import { syncFolder } from "./sync-folder.ts";
 
+const READ_BYTES = 1024 * 1024;
+const HASHES_MAX = 1_000;
+
 /** The bytes are not those that the digest names. */
 export class DigestMismatchError extends Error {
   override readonly name = "DigestMismatchError";
@@ -22,6 +25,8 @@ export class DamagedBlobError extends DamagedError {
 export class BlobStore {
   readonly #folder: string;
   readonly #removals = new Removals();
+  /** Of uploads under way, as far as they are here; lost with the process, and then read again. */
+  readonly #hashes = new Map<string, { hash: Hash; size: number }>();
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -38,10 +43,12 @@ export class BlobStore {
 
   /** The bytes, checked as they flow: a stream that is not what its digest says ends with an error before its last bytes. */
   read(digest: string, range?: { start: number; end: number }): Readable {
-    if (range !== undefined) return createReadStream(this.#pathOf(digest), range);
+    if (range !== undefined) return createReadStream(this.#pathOf(digest), { ...range, highWaterMark: READ_BYTES });
     const hash = createHash("sha256");
     let held: Buffer | undefined;
     const check = new Transform({
+      readableHighWaterMark: READ_BYTES,
+      writableHighWaterMark: READ_BYTES,
       transform(chunk: Buffer, _encoding, done) {
         hash.update(chunk);
         if (held !== undefined) this.push(held);
@@ -53,7 +60,7 @@ export class BlobStore {
         return done(null, held);
       },
     });
-    return createReadStream(this.#pathOf(digest))
+    return createReadStream(this.#pathOf(digest), { highWaterMark: READ_BYTES })
       .on("error", (thrown) => check.destroy(thrown))
       .pipe(check);
   }
@@ -87,17 +94,33 @@ export class BlobStore {
     );
   }
 
-  /** Appends to an upload; answers its size now. */
+  /** Appends to an upload; answers its size now. What is appended is hashed on its way, so that nothing need be read again. */
   async append(id: string, body: Readable): Promise<number> {
-    await pipeline(body, createWriteStream(this.#uploadPath(id), { flags: "a" }));
-    return (await stat(this.#uploadPath(id))).size;
+    const path = this.#uploadPath(id);
+    const known = this.#hashes.get(id);
+    this.#hashes.delete(id);
+    const size = (await stat(path)).size;
+    const follows = size === 0 ? { hash: createHash("sha256"), size: 0 } : known?.size === size ? known : undefined;
+    const measure = new Transform({
+      readableHighWaterMark: READ_BYTES,
+      writableHighWaterMark: READ_BYTES,
+      transform(chunk: Buffer, _encoding, done) {
+        follows?.hash.update(chunk);
+        done(null, chunk);
+      },
+    });
+    await pipeline(body, measure, createWriteStream(path, { flags: "a", highWaterMark: READ_BYTES }));
+    const now = (await stat(path)).size;
+    if (follows !== undefined && this.#hashes.size < HASHES_MAX) this.#hashes.set(id, { hash: follows.hash, size: now });
+    return now;
   }
 
   /** Makes an upload a blob. Errors: DigestMismatchError, and the upload is gone. */
   async finishUpload(id: string, digest: string): Promise<void> {
     const path = this.#uploadPath(id);
-    const hash: Hash = createHash("sha256");
-    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer); // No encoding is set, so chunks are buffers.
+    const known = this.#hashes.get(id);
+    this.#hashes.delete(id);
+    const hash: Hash = known !== undefined && known.size === (await stat(path)).size ? known.hash : await hashOf(path);
     if (`sha256:${hash.digest("hex")}` !== digest) {
       await rm(path, { force: true });
       throw new DigestMismatchError(`The uploaded bytes are not ${digest}.`);
@@ -106,6 +129,7 @@ export class BlobStore {
   }
 
   async cancelUpload(id: string): Promise<void> {
+    this.#hashes.delete(id);
     await rm(this.#uploadPath(id), { force: true });
   }
 
@@ -159,6 +183,12 @@ export class BlobStore {
   #uploadPath(id: string): string {
     return join(this.#folder, "uploads", id.replace(/[^a-f0-9-]/g, ""));
   }
+}
+
+async function hashOf(path: string): Promise<Hash> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) hash.update(chunk as Buffer); // No encoding is set, so chunks are buffers.
+  return hash;
 }
 
 export function digestOf(bytes: Uint8Array): string {

@@ -8,6 +8,11 @@ export function encryptor(key: Buffer, iv: Buffer): Transform {
   return createCipheriv("aes-256-ctr", key, iv);
 }
 
+/** All of the bytes at once. */
+export function encrypt(key: Buffer, iv: Buffer, plain: Buffer): Buffer {
+  return createCipheriv("aes-256-ctr", key, iv).update(plain);
+}
+
 /** What turns the stored bytes from `offset` on into the plain ones. */
 export function decryptorAt(key: Buffer, iv: Buffer, offset: number): Decipheriv {
   const counter = (BigInt(`0x${iv.toString("hex")}`) + BigInt(Math.floor(offset / BLOCK))) % 2n ** 128n;

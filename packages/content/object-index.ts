@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { transactSqlite } from "@gantry/kernel";
+import { endOfPrefix, metaOf, metasOf, read } from "./object-rows.ts";
 import type { ChangeNote, MultipartPart, MultipartUpload, ObjectEvent, ObjectMeta, Segment, Versioning } from "./object-meta.ts";
 
 /** Where a listing goes on: after this version of this key; without a sequence after all of them. */
@@ -14,6 +15,16 @@ export interface ChangeOptions {
   readonly note?: ChangeNote | undefined;
 }
 
+export interface PutOptions extends ChangeOptions {
+  readonly check?: (there: ObjectMeta | undefined) => void;
+}
+
+export interface Put {
+  readonly bucket: string;
+  readonly meta: ObjectMeta;
+  readonly options: PutOptions;
+}
+
 const NEWEST = Number.MAX_SAFE_INTEGER;
 const EVENTS_MAX = 10_000;
 
@@ -24,6 +35,8 @@ const EVENTS_MAX = 10_000;
 export class ObjectIndex {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  /** Encrypted bytes of inline segments that no row names yet, by key. */
+  readonly held = new Map<string, Buffer>();
 
   constructor(database: DatabaseSync) {
     this.#database = database;
@@ -32,6 +45,7 @@ export class ObjectIndex {
       CREATE TABLE IF NOT EXISTS version (bucket TEXT NOT NULL, key BLOB NOT NULL, sequence INTEGER NOT NULL, id TEXT NOT NULL, meta TEXT NOT NULL, PRIMARY KEY (bucket, key, sequence DESC)) STRICT, WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS upload (id TEXT PRIMARY KEY, bucket TEXT NOT NULL, meta TEXT NOT NULL) STRICT;
       CREATE TABLE IF NOT EXISTS part (upload TEXT NOT NULL, number INTEGER NOT NULL, meta TEXT NOT NULL, PRIMARY KEY (upload, number)) STRICT, WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS content (name TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS event (number INTEGER PRIMARY KEY AUTOINCREMENT, meta TEXT NOT NULL) STRICT;
     `);
   }
@@ -54,11 +68,36 @@ export class ObjectIndex {
   }
 
   /** Makes an object the newest version of its key. `check` sees what was there and may throw: then nothing is changed. */
-  put(bucket: string, meta: ObjectMeta, options: ChangeOptions & { check?: (there: ObjectMeta | undefined) => void } = {}): readonly Segment[] {
-    return this.#transact(() => {
-      options.check?.(this.get(bucket, meta.key));
-      return this.#put(bucket, meta, options);
-    });
+  put(bucket: string, meta: ObjectMeta, options: PutOptions = {}): readonly Segment[] {
+    const [outcome] = this.putAll([{ bucket, meta, options }]);
+    if (outcome === undefined || "thrown" in outcome) throw outcome?.thrown;
+    return outcome.dropped;
+  }
+
+  /** Several puts with one sync of the disk; what one of them throws is its own. Errors: those of the disk are everyone's. */
+  putAll(puts: readonly Put[]): readonly ({ dropped: readonly Segment[] } | { thrown: unknown })[] {
+    return this.#transact(() =>
+      puts.map(({ bucket, meta, options }) => {
+        this.#run("SAVEPOINT one").run();
+        try {
+          options.check?.(this.get(bucket, meta.key));
+          const dropped = this.#forget(this.#put(bucket, meta, options));
+          this.#run("RELEASE one").run();
+          return { dropped };
+        } catch (thrown) {
+          if (!this.#database.isTransaction) throw thrown;
+          this.#run("ROLLBACK TO one").run();
+          this.#run("RELEASE one").run();
+          return { thrown };
+        }
+      }),
+    );
+  }
+
+  /** The stored bytes of an inline segment. */
+  content(name: string): Buffer | undefined {
+    const row = this.#run("SELECT bytes FROM content WHERE name = ?").get(name) as { bytes: Uint8Array } | undefined; // The schema's own column.
+    return row === undefined ? undefined : Buffer.from(row.bytes.buffer, row.bytes.byteOffset, row.bytes.byteLength);
   }
 
   /** Writes a version anew where it stands: its tags, retention or hold changed. */
@@ -91,7 +130,7 @@ export class ObjectIndex {
         this.#run("DELETE FROM object WHERE bucket = ? AND key = ?").run(bucket, Buffer.from(key));
         this.#promote(bucket, key);
         this.#tell(bucket, before, options);
-        return { marker: undefined, dropped: before.segments };
+        return { marker: undefined, dropped: this.#forget(before.segments) };
       }
       const dropped = this.#makeRoom(bucket, key, marker.at, options.versioning);
       const meta: ObjectMeta = {
@@ -111,7 +150,7 @@ export class ObjectIndex {
       this.#bury(bucket, meta);
       this.#run("DELETE FROM object WHERE bucket = ? AND key = ?").run(bucket, Buffer.from(key));
       this.#tell(bucket, meta, options);
-      return { marker: meta, dropped };
+      return { marker: meta, dropped: this.#forget(dropped) };
     });
   }
 
@@ -126,7 +165,7 @@ export class ObjectIndex {
       else this.#run("DELETE FROM version WHERE bucket = ? AND key = ? AND id = ?").run(bucket, Buffer.from(key), id);
       this.#promote(bucket, key);
       this.#tell(bucket, was, options);
-      return { was, dropped: was.segments };
+      return { was, dropped: this.#forget(was.segments) };
     });
   }
 
@@ -194,13 +233,16 @@ export class ObjectIndex {
   }
 
   putPart(upload: string, part: MultipartPart): readonly Segment[] {
-    const before = read(this.#run("SELECT meta FROM part WHERE upload = ? AND number = ?").get(upload, part.number)) as MultipartPart | undefined; // As above.
-    this.#run("INSERT INTO part (upload, number, meta) VALUES (?, ?, ?) ON CONFLICT (upload, number) DO UPDATE SET meta = excluded.meta").run(
-      upload,
-      part.number,
-      JSON.stringify(part),
-    );
-    return before === undefined ? [] : [before.segment];
+    return this.#transact(() => {
+      this.#keep([part.segment]);
+      const before = read(this.#run("SELECT meta FROM part WHERE upload = ? AND number = ?").get(upload, part.number)) as MultipartPart | undefined; // As above.
+      this.#run("INSERT INTO part (upload, number, meta) VALUES (?, ?, ?) ON CONFLICT (upload, number) DO UPDATE SET meta = excluded.meta").run(
+        upload,
+        part.number,
+        JSON.stringify(part),
+      );
+      return before === undefined ? [] : this.#forget([before.segment]);
+    });
   }
 
   parts(upload: string): readonly MultipartPart[] {
@@ -223,7 +265,7 @@ export class ObjectIndex {
         .filter((segment) => !meta.segments.some((kept) => kept.file === segment.file));
       const dropped = this.#put(bucket, meta, options);
       this.#dropUpload(id);
-      return [...leftOut, ...dropped];
+      return this.#forget([...leftOut, ...dropped]);
     });
   }
 
@@ -231,7 +273,7 @@ export class ObjectIndex {
     return this.#transact(() => {
       const segments = this.parts(id).map((part) => part.segment);
       this.#dropUpload(id);
-      return segments;
+      return this.#forget(segments);
     });
   }
 
@@ -244,6 +286,7 @@ export class ObjectIndex {
   }
 
   #put(bucket: string, meta: ObjectMeta, options: ChangeOptions): readonly Segment[] {
+    this.#keep(meta.segments);
     const before = this.get(bucket, meta.key);
     const sequence = this.#nextSequence(bucket, meta.key, before);
     const dropped = this.#makeRoom(bucket, meta.key, meta.modifiedAt, options.versioning);
@@ -251,6 +294,20 @@ export class ObjectIndex {
     this.#setCurrent(bucket, placed);
     this.#tell(bucket, placed, options);
     return dropped.filter((segment) => !meta.segments.some((kept) => kept.file === segment.file));
+  }
+
+  /** Bytes that were held until now lie beside the row that names them. */
+  #keep(segments: readonly Segment[]): void {
+    for (const { inline, file } of segments) {
+      const bytes = inline === true ? this.held.get(file) : undefined;
+      if (bytes !== undefined) this.#run("INSERT OR REPLACE INTO content (name, bytes) VALUES (?, ?)").run(file, bytes);
+    }
+  }
+
+  /** Inline bytes go with the rows that named them; answers those that lie in files. */
+  #forget(segments: readonly Segment[]): readonly Segment[] {
+    for (const { inline, file } of segments) if (inline === true) this.#run("DELETE FROM content WHERE name = ?").run(file);
+    return segments.filter((segment) => segment.inline !== true);
   }
 
   /** What a new version meets: it sinks, or it goes where the null version is replaced. */
@@ -328,28 +385,4 @@ export class ObjectIndex {
     if (statement === undefined) this.#statements.set(sql, (statement = this.#database.prepare(sql)));
     return statement;
   }
-}
-
-function metaOf(row: unknown): ObjectMeta | undefined {
-  return read(row) as ObjectMeta | undefined; // We wrote it.
-}
-
-function metasOf(rows: readonly unknown[]): readonly ObjectMeta[] {
-  return rows.map((row) => read(row) as ObjectMeta); // As above.
-}
-
-function read(row: unknown): unknown {
-  return row === undefined ? undefined : JSON.parse((row as { meta: string }).meta); // Every query selects it.
-}
-
-/** The first key beyond all that begin with the prefix. */
-function endOfPrefix(prefix: Buffer): Buffer | undefined {
-  const end = Buffer.from(prefix);
-  for (let index = end.length - 1; index >= 0; index -= 1) {
-    if ((end[index] ?? 255) < 255) {
-      end[index] = (end[index] ?? 0) + 1;
-      return end.subarray(0, index + 1);
-    }
-  }
-  return undefined;
 }

@@ -10,6 +10,8 @@ export interface Segment {
   readonly sealed?: true;
   /** The part's own checksum, where it was uploaded with one. */
   readonly checksum?: string;
+  /** The bytes are few and lie beside the row that names them, not in a file: `file` is their key. */
+  readonly inline?: true;
 }
 
 export interface WrittenSegment extends Segment {

@@ -94,4 +94,45 @@ describe("objects at rest", () => {
     expect(own.index.get("bucket", "a")).toBeUndefined();
     expect(readdirSync(join(own.folder, "aa"))).toEqual([]);
   });
+
+  it("lie beside their row where they are few: encrypted, in any range, gone with it, and named when damaged", async () => {
+    const own = new ObjectStore(mkdtempSync(join(tmpdir(), "gantry-objects-")), Buffer.alloc(32, 1));
+    const few = plain.subarray(0, 4_096);
+    const write = (name: string, customerKey?: Buffer) =>
+      own.writeSegment(name, Readable.from([few]), () => {}, { expected: few.length, customerKey });
+    const segment = await write("small");
+    await own.put("b", { ...meta([segment]), key: "k" });
+    expect(readdirSync(own.folder).toSorted()).not.toContain("sm");
+    const stored = own.index.content("small");
+    expect(stored?.length).toBe(few.length);
+    expect(stored?.equals(few)).toBe(false);
+    expect(own.readSmall(meta([segment]))?.equals(few)).toBe(true);
+    expect(own.readSmall(meta([segment]), 100, 199)?.equals(few.subarray(100, 200))).toBe(true);
+    expect((await bytes(own.read(meta([segment]), 5, 6))).equals(few.subarray(5, 7))).toBe(true);
+    const key = Buffer.alloc(32, 9);
+    const sealed = await write("sealed", key);
+    await own.put("b", { ...meta([sealed]), key: "s" });
+    expect(own.readSmall(meta([sealed]), 0, few.length - 1, key)?.equals(few)).toBe(true);
+    expect(await Array.fromAsync(own.damaged())).toEqual([]);
+    await own.put("b", { ...meta([await write("next")]), key: "k" });
+    expect(own.index.content("small")).toBeUndefined();
+    expect(() => own.readSmall(meta([segment]))).toThrow(DamagedObjectError);
+    await own.delete("b", "k", { at: 0, versionId: "null" });
+    expect(own.index.content("next")).toBeUndefined();
+  });
+
+  it("are put together with one sync, and each fails or succeeds by itself", async () => {
+    const own = new ObjectStore(mkdtempSync(join(tmpdir(), "gantry-objects-")), Buffer.alloc(32, 1));
+    const put = async (key: string, fails: boolean) => {
+      const segment = await own.writeSegment(`of-${key}`, Readable.from([plain.subarray(0, 10)]), () => {}, { expected: 10 });
+      const check = (): void => {
+        if (fails) throw new Error(`no ${key}`);
+      };
+      await own.put("b", { ...meta([segment]), key }, { check });
+    };
+    const outcomes = await Promise.allSettled(["a", "b", "c", "d"].map((key) => put(key, key === "b" || key === "d")));
+    expect(outcomes.map((outcome) => outcome.status)).toEqual(["fulfilled", "rejected", "fulfilled", "rejected"]);
+    expect(own.index.list("b", { prefix: "", from: "", inclusive: true, limit: 10 }).map((each) => each.key)).toEqual(["a", "c"]);
+    expect(own.index.content("of-b")).toBeUndefined();
+  });
 });

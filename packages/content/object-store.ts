@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, hash, randomBytes } from "node:crypto";
 import { createReadStream, createWriteStream, mkdirSync } from "node:fs";
 import { readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -6,11 +6,14 @@ import type { DatabaseSync } from "node:sqlite";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { DamagedError, messageOf, openSqlite } from "@gantry/kernel";
-import { decryptorAt, encryptor } from "./cipher.ts";
-import { ObjectIndex, type ChangeOptions } from "./object-index.ts";
+import { decryptorAt, encrypt, encryptor } from "./cipher.ts";
+import { ObjectIndex, type ChangeOptions, type Put, type PutOptions } from "./object-index.ts";
 import type { MultipartPart, ObjectMeta, Segment, WrittenSegment } from "./object-meta.ts";
 import { linkFiles, Removals } from "./removals.ts";
 import { syncFolder } from "./sync-folder.ts";
+
+/** Fewer bytes than this lie beside their row: one sync instead of three. */
+const INLINE_MAX = 16 * 1024;
 
 /** The bytes on the disk are not those that were written. */
 export class DamagedObjectError extends DamagedError {
@@ -28,6 +31,7 @@ export class ObjectStore {
   readonly #key: Buffer;
   readonly #database: DatabaseSync;
   readonly #removals = new Removals();
+  #puts: (Put & { resolve: (dropped: readonly Segment[]) => void; reject: (thrown: unknown) => void })[] = [];
 
   /** `key`: 32 bytes, kept elsewhere than the folder's backups: without it the bytes are noise. */
   constructor(folder: string, key: Buffer) {
@@ -45,9 +49,17 @@ export class ObjectStore {
 
   /**
    * Takes a body to disk, synced. An error of the body leaves nothing. `name` must be new. With a customer's key (32 bytes,
-   * not kept) the hash is of the stored bytes, so that nothing of the plain ones can be learned here.
+   * not kept) the hash is of the stored bytes, so that nothing of the plain ones can be learned here. A body that is said to
+   * be small (`expected` bytes at most) is held until the row is written that names it.
    */
-  async writeSegment(name: string, body: Readable, onChunk: (chunk: Buffer) => void = () => {}, customerKey?: Buffer): Promise<WrittenSegment> {
+  async writeSegment(
+    name: string,
+    body: Readable,
+    onChunk: (chunk: Buffer) => void = () => {},
+    options: { customerKey?: Buffer | undefined; expected?: number | undefined } = {},
+  ): Promise<WrittenSegment> {
+    const { customerKey, expected = Infinity } = options;
+    if (expected <= INLINE_MAX) return this.#holdSegment(name, body, onChunk, customerKey);
     const incoming = join(this.folder, "incoming", name);
     const [md5, sha256] = [createHash("md5"), createHash("sha256")];
     const iv = randomBytes(16);
@@ -77,9 +89,33 @@ export class ObjectStore {
     return { file, size, md5: md5.digest("hex"), sha256: sha256.digest("hex"), iv: iv.toString("hex"), ...sealed };
   }
 
+  async #holdSegment(name: string, body: Readable, onChunk: (chunk: Buffer) => void, customerKey: Buffer | undefined): Promise<WrittenSegment> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      // No encoding is set, so chunks are buffers.
+      onChunk(chunk);
+      chunks.push(chunk);
+    }
+    const plain = Buffer.concat(chunks);
+    const iv = randomBytes(16);
+    const stored = encrypt(customerKey ?? this.#key, iv, plain);
+    this.index.held.set(name, stored);
+    return {
+      file: name,
+      inline: true,
+      size: plain.length,
+      md5: hash("md5", plain),
+      sha256: hash("sha256", customerKey === undefined ? plain : stored),
+      iv: iv.toString("hex"),
+      ...(customerKey === undefined ? {} : { sealed: true as const }),
+    };
+  }
+
   /** Bytes that nothing refers to any more; while they are being copied they stay a little longer. */
   async dropSegments(segments: readonly Segment[]): Promise<void> {
-    await this.#removals.remove(segments.map((segment) => join(this.folder, segment.file)));
+    for (const segment of segments) if (segment.inline === true) this.index.held.delete(segment.file);
+    const files = segments.filter((segment) => segment.inline !== true);
+    if (files.length > 0) await this.#removals.remove(files.map((segment) => join(this.folder, segment.file)));
   }
 
   /** A copy of one moment in a folder of its own, of this disk: bytes are the same files, not copies. */
@@ -91,9 +127,31 @@ export class ObjectStore {
     });
   }
 
-  /** Makes an object the newest version of its key; what it replaces loses its bytes. */
-  async put(bucket: string, meta: ObjectMeta, options: Parameters<ObjectIndex["put"]>[2] = {}): Promise<void> {
-    await this.dropSegments(this.index.put(bucket, meta, options));
+  /** Makes an object the newest version of its key; what it replaces loses its bytes. Those who come together share one sync. */
+  async put(bucket: string, meta: ObjectMeta, options: PutOptions = {}): Promise<void> {
+    const dropped = await new Promise<readonly Segment[]>((resolve, reject) => {
+      this.#puts.push({ bucket, meta, options, resolve, reject });
+      if (this.#puts.length === 1) setImmediate(() => this.#commit());
+    });
+    this.#release(meta.segments);
+    if (dropped.length > 0) await this.dropSegments(dropped);
+  }
+
+  #commit(): void {
+    const puts = this.#puts.splice(0);
+    try {
+      for (const [index, outcome] of this.index.putAll(puts).entries()) {
+        if ("thrown" in outcome) puts[index]?.reject(outcome.thrown);
+        else puts[index]?.resolve(outcome.dropped);
+      }
+    } catch (thrown) {
+      for (const put of puts) put.reject(thrown);
+    }
+  }
+
+  /** A row has the bytes now. */
+  #release(segments: readonly Segment[]): void {
+    for (const segment of segments) if (segment.inline === true) this.index.held.delete(segment.file);
   }
 
   /** A plain delete; answers the delete marker, where the bucket keeps versions. */
@@ -125,6 +183,23 @@ export class ObjectStore {
     return Readable.from(all(), { objectMode: false });
   }
 
+  /** The bytes of an object that is small and lies beside its row; undefined where it lies in files. Errors: DamagedObjectError. */
+  readSmall(meta: ObjectMeta, start = 0, end = meta.size - 1, customerKey?: Buffer): Buffer | undefined {
+    const [segment, ...more] = meta.segments;
+    if (segment?.inline !== true || more.length > 0) return undefined;
+    return this.#readInline(segment, customerKey).subarray(start, end + 1);
+  }
+
+  #readInline(segment: Segment, customerKey: Buffer | undefined): Buffer {
+    const stored = this.index.content(segment.file);
+    if (stored === undefined) throw new DamagedObjectError(`The bytes of ${segment.file} are gone.`);
+    // Without the customer's key the stored bytes alone can be checked.
+    const plain = decryptorAt(customerKey ?? this.#key, Buffer.from(segment.iv, "hex"), 0).update(stored);
+    if (stored.length !== segment.size || hash("sha256", segment.sealed === true ? stored : plain) !== segment.sha256)
+      throw new DamagedObjectError(`The bytes of ${segment.file} are damaged.`);
+    return plain;
+  }
+
   /** Keys of damaged objects, each with what is wrong; reads every byte of every bucket. */
   async *damaged(): AsyncGenerator<{ bucket: string; key: string; problem: string }> {
     for (const { bucket, meta } of this.index.all()) {
@@ -139,7 +214,9 @@ export class ObjectStore {
   }
 
   async putPart(upload: string, part: MultipartPart): Promise<void> {
-    await this.dropSegments(this.index.putPart(upload, part));
+    const dropped = this.index.putPart(upload, part);
+    this.#release([part.segment]);
+    await this.dropSegments(dropped);
   }
 
   async completeUpload(...parameters: Parameters<ObjectIndex["completeUpload"]>): Promise<void> {
@@ -165,8 +242,12 @@ export class ObjectStore {
   }
 
   async *#readSegment(segment: Segment, start: number, end: number, customerKey: Buffer | undefined): AsyncGenerator<Buffer> {
+    if (segment.inline === true) {
+      yield this.#readInline(segment, customerKey).subarray(start, end + 1);
+      return;
+    }
     const whole = start === 0 && end === segment.size - 1;
-    const hash = createHash("sha256");
+    const digest = createHash("sha256");
     const decryptor = decryptorAt(customerKey ?? this.#key, Buffer.from(segment.iv, "hex"), start);
     // The last chunk is held back until the hash is known: damaged bytes never make a complete answer.
     let held: Buffer | undefined;
@@ -174,11 +255,11 @@ export class ObjectStore {
     for await (const stored of this.#openSegment(segment, start, end)) {
       const chunk = decryptor.update(stored);
       size += chunk.length;
-      if (whole) hash.update(segment.sealed === true ? stored : chunk);
+      if (whole) digest.update(segment.sealed === true ? stored : chunk);
       if (held !== undefined) yield held;
       held = chunk;
     }
-    if (size !== end - start + 1 || (whole && hash.digest("hex") !== segment.sha256))
+    if (size !== end - start + 1 || (whole && digest.digest("hex") !== segment.sha256))
       throw new DamagedObjectError(`The bytes of ${segment.file} are damaged.`);
     if (held !== undefined) yield held;
   }

@@ -1,4 +1,4 @@
-import { PassThrough, Readable, Transform } from "node:stream";
+import { Transform, type Readable } from "node:stream";
 import type { Reader } from "@gantry/state";
 import { ANONYMOUS, ApiError, splitBucket, type Access, type Exchange, type WireResponse } from "@gantry/wire";
 import type * as s3 from "@aws-sdk/client-s3";
@@ -183,7 +183,7 @@ async function answerPage(deps: S3Deps, name: string, exchange: Exchange, access
       "last-modified": (output["LastModified"] as Date).toUTCString(), // GetObject gives one.
       "x-amz-request-id": exchange.requestId,
     };
-    return { status: answer.status, headers, body: output["Body"] instanceof Readable ? output["Body"] : new PassThrough().end() };
+    return { status: answer.status, headers, body: output["Body"] as Readable | Uint8Array }; // GetObject gives either.
   } catch (thrown) {
     if (!(thrown instanceof ApiError)) throw thrown;
     return page(thrown.status ?? 403, thrown.code, thrown.message);

@@ -37,7 +37,11 @@ export function memberOf(algorithm: string | undefined): ChecksumMember | undefi
 export async function receive(
   deps: S3Deps,
   body: unknown,
-  claims: Partial<Record<ChecksumMember, string | undefined>> & { ContentMD5?: string | undefined; ChecksumAlgorithm?: string | undefined },
+  claims: Partial<Record<ChecksumMember, string | undefined>> & {
+    ContentMD5?: string | undefined;
+    ChecksumAlgorithm?: string | undefined;
+    ContentLength?: number | undefined;
+  },
   customerKey?: Buffer,
 ): Promise<{ segment: WrittenSegment; checksums: Record<string, string> }> {
   const { objects, ids } = deps;
@@ -49,7 +53,8 @@ export async function receive(
   let trailer: { algorithm: string; value: string } | undefined;
   stream.on("checksum", (algorithm: string, value: string) => (trailer = { algorithm, value }));
   const checksum: Checksum | undefined = named === undefined ? undefined : checksumOf(ALGORITHMS[named]);
-  const segment = await objects.writeSegment(ids.hex(32), stream, (chunk) => checksum?.update(chunk), customerKey);
+  const options = { customerKey, expected: claims.ContentLength };
+  const segment = await objects.writeSegment(ids.hex(32), stream, (chunk) => checksum?.update(chunk), options);
   try {
     if (claims.ContentMD5 !== undefined && claims.ContentMD5 !== Buffer.from(segment.md5, "hex").toString("base64"))
       throw new ApiError("BadDigest", "The Content-MD5 you specified did not match what we received.", { status: 400 });

@@ -134,6 +134,8 @@ export function objectOperations(deps: S3Deps) {
         if (thrown instanceof DamagedObjectError)
           deps.log.error("An object is damaged and is not served", { bucket: bucket.name, key: meta.key, reason: thrown.message });
       };
+      const small = objects.readSmall(meta, extent?.start, extent?.end, key);
+      if (small !== undefined) return { ...presentObject(bucket, meta, input), ...presentExtent(extent, meta), Body: small as never }; // As below.
       const body = await objects.read(meta, extent?.start, extent?.end, key).catch((thrown: unknown) => {
         isDamaged(thrown);
         throw thrown;
