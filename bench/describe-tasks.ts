@@ -43,7 +43,7 @@ export const describeTasks: Question = {
           value: gantry.requestsPerSecond,
           baseline: bare.requestsPerSecond,
           against,
-          goal: undefined,
+          goal: { of: "ratio", least: 0.35 },
         },
         { name: "describe-tasks-p99", unit: "ms", value: gantry.p99Ms, baseline: bare.p99Ms, against, goal: undefined },
       ];

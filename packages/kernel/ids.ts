@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 
 /** Chance comes in by the door. */
 export interface Ids {
@@ -13,6 +13,7 @@ export interface Ids {
   secret(bytes: number): string;
 }
 
+const POOL_BYTES = 4_096;
 const UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 function idsFrom(bytes: (count: number) => Uint8Array): Ids {
@@ -29,7 +30,14 @@ function idsFrom(bytes: (count: number) => Uint8Array): Ids {
 
 /** Ids from the system's random source. */
 export function randomIds(): Ids {
-  return idsFrom((count) => randomBytes(count));
+  // The source is asked for many bytes at once: each request has an id, and asking costs more than the id.
+  let [pool, used]: [Uint8Array, number] = [new Uint8Array(), 0];
+  const ids = idsFrom((count) => {
+    if (used + count > pool.length) [pool, used] = [randomBytes(Math.max(POOL_BYTES, count)), 0];
+    used += count;
+    return pool.subarray(used - count, used);
+  });
+  return { ...ids, uuid: () => randomUUID() };
 }
 
 /** Ids from a seed (xorshift32): the same seed, the same ids. For simulation. */

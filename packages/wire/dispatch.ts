@@ -371,10 +371,10 @@ async function send(response: ServerResponse, answer: WireResponse, method: stri
     await pipeline(body, response);
     return;
   }
-  const bytes = typeof body === "string" ? Buffer.from(body) : body;
+  const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
   const hasLength = Object.keys(answer.headers).some((name) => name.toLowerCase() === "content-length");
-  const headers =
-    hasLength || answer.status === 204 || answer.status === 304 ? answer.headers : { ...answer.headers, "content-length": String(bytes.length) };
-  response.writeHead(answer.status, headers);
-  response.end(method === "HEAD" || answer.status === 204 || answer.status === 304 ? undefined : bytes);
+  const hasBody = answer.status !== 204 && answer.status !== 304;
+  response.writeHead(answer.status, hasLength || !hasBody ? answer.headers : { ...answer.headers, "content-length": String(length) });
+  // A text goes out with its headers in one piece.
+  response.end(method === "HEAD" || !hasBody ? undefined : body);
 }

@@ -66,15 +66,21 @@ function hashCheck(declared: string): Transform {
   });
 }
 
-export async function readAll(stream: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    // No encoding is set, so chunks are buffers.
-    size += chunk.length;
-    if (size > BODY_MAX_BYTES)
-      throw new ApiError("RequestEntityTooLargeException", `The request body is larger than ${BODY_MAX_BYTES} bytes`, { status: 413 });
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+export function readAll(stream: Readable): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    stream.on("data", (chunk: Buffer) => {
+      // No encoding is set, so chunks are buffers.
+      size += chunk.length;
+      if (size <= BODY_MAX_BYTES) chunks.push(chunk);
+      else {
+        stream.pause();
+        reject(new ApiError("RequestEntityTooLargeException", `The request body is larger than ${BODY_MAX_BYTES} bytes`, { status: 413 }));
+      }
+    });
+    stream.on("end", () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
+    stream.on("error", reject);
+    stream.on("close", () => reject(new Error("The request was cut off.")));
+  });
 }

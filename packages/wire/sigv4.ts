@@ -145,7 +145,7 @@ export function verifySignature(options: {
 }
 
 function checkTime(claim: Claim, now: number): void {
-  const signedAt = Date.parse(claim.amzDate.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6Z"));
+  const signedAt = momentOf(claim.amzDate);
   if (Number.isNaN(signedAt) || claim.amzDate.slice(0, 8) !== claim.date)
     throw new SignatureError("malformed", "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP.");
   if (claim.expiresSeconds !== undefined) {
@@ -160,6 +160,16 @@ function checkTime(claim: Claim, now: number): void {
       ? `Signature expired: ${signed} is now earlier than ${limit}`
       : `Signature not yet current: ${signed} is still later than ${limit}`;
   throw new SignatureError("skewed", `${verdict} (${amzDateOf(now)} ${signedAt < now ? "-" : "+"} 15 min.)`);
+}
+
+let lastDate: { text: string; at: number } | undefined;
+
+/** Most requests of one second carry the same date. */
+function momentOf(amzDate: string): number {
+  if (lastDate?.text === amzDate) return lastDate.at;
+  const at = Date.parse(amzDate.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6Z"));
+  lastDate = { text: amzDate, at };
+  return at;
 }
 
 export function amzDateOf(ms: number): string {

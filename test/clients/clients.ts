@@ -34,7 +34,8 @@ export const CLIENTS: readonly Client[] = [
     needs: ["apt-get"],
     journeys: async (environment) => {
       await debianPackages("awscli");
-      return run(join(HERE, "journeys.sh"), [], { ...environment, JOURNEY_AWS: "/usr/bin/aws" });
+      // Ten thousand files, both ways.
+      return run(join(HERE, "journeys.sh"), [], { ...environment, JOURNEY_AWS: "/usr/bin/aws", JOURNEY_FILES: "10000" });
     },
   },
   {

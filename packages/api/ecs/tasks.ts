@@ -1,5 +1,13 @@
 import type * as ecs from "@aws-sdk/client-ecs";
-import { newTask, type AwsvpcConfiguration, type Reader, type TaskDefinitionRecord, type TaskRecord } from "@gantry/state";
+import {
+  newTask,
+  type AwsvpcConfiguration,
+  type NetworkInterfaceRecord,
+  type Reader,
+  type SubnetRecord,
+  type TaskDefinitionRecord,
+  type TaskRecord,
+} from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
@@ -182,10 +190,31 @@ function toOverrides(overrides: ecs.TaskOverride | undefined, definition: TaskDe
 
 const date = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms));
 
-/** A task as DescribeTasks shows it. */
+interface Shown {
+  readonly from: readonly unknown[];
+  readonly task: ecs.Task;
+}
+const shown = new WeakMap<TaskRecord, Shown>();
+
+/** A task as DescribeTasks shows it: the same frozen answer until one of the records behind it is another. */
 export function presentTask(task: TaskRecord, reader: Reader, include: readonly string[]): ecs.Task {
   const eni = reader.get("networkInterface", task.placement?.networkInterfaceId ?? "");
   const definition = reader.get("taskDefinition", task.taskDefinitionArn);
+  const subnet = reader.get("subnet", eni?.subnetId ?? "");
+  const from = [eni, definition, subnet, include.includes("TAGS")];
+  const known = shown.get(task);
+  if (known !== undefined && from.every((each, index) => each === known.from[index])) return known.task;
+  const answer = Object.freeze(composeTask(task, { eni, definition, subnet }, include));
+  shown.set(task, { from, task: answer });
+  return answer;
+}
+
+function composeTask(
+  task: TaskRecord,
+  behind: { eni: NetworkInterfaceRecord | undefined; definition: TaskDefinitionRecord | undefined; subnet: SubnetRecord | undefined },
+  include: readonly string[],
+): ecs.Task {
+  const { eni, definition, subnet } = behind;
   const attachmentId = `${task.arn
     .split("/")
     .at(-1)
@@ -208,7 +237,7 @@ export function presentTask(task: TaskRecord, reader: Reader, include: readonly 
     cpu: String(task.overrides.cpu ?? definition?.spec.cpu ?? 0),
     memory: String(task.overrides.memoryMiB ?? definition?.spec.memoryMiB ?? 0),
     ephemeralStorage: { sizeInGiB: definition?.spec.ephemeralStorageGiB ?? 20 },
-    availabilityZone: reader.get("subnet", eni?.subnetId ?? "")?.availabilityZone,
+    availabilityZone: subnet?.availabilityZone,
     attributes: [{ name: "ecs.cpu-architecture", value: definition?.spec.runtimePlatform?.cpuArchitecture === "ARM64" ? "arm64" : "x86_64" }],
     connectivity: task.connectivityAt === undefined ? undefined : "CONNECTED",
     connectivityAt: date(task.connectivityAt),

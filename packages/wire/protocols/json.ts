@@ -53,6 +53,31 @@ export function readJson(shape: Shape, value: unknown, path = "", depth = 0): un
   }
 }
 
+const texts = new WeakMap<object, string>();
+
+/** The JSON text of a typed value. A frozen structure never changes: its text is made once. */
+export function writeJsonText(shape: Shape, value: unknown): string {
+  if (shape.type === "structure" && Object.isFrozen(value)) {
+    const key = value as object; // Frozen, so an object.
+    let text = texts.get(key);
+    if (text === undefined) texts.set(key, (text = JSON.stringify(writeJson(shape, value))));
+    return text;
+  }
+  if (shape.type === "structure") {
+    const source = value as Record<string, unknown>; // Handlers' outputs are checked against the SDK's types.
+    const members = shape.members.flatMap((member) => {
+      const given = source[member.name];
+      if (given === undefined || given === null) return [];
+      const name = typeof member.own["jsonName"] === "string" ? member.own["jsonName"] : member.name;
+      return [`${JSON.stringify(name)}:${writeJsonText(member.shape, given)}`];
+    });
+    return `{${members.join(",")}}`;
+  }
+  if (shape.type === "list")
+    return `[${(value as unknown[]).map((element) => (element === null ? "null" : writeJsonText(shape.element.shape, element))).join(",")}]`; // As above.
+  return JSON.stringify(writeJson(shape, value)) ?? "null";
+}
+
 /** The JSON value of a typed value: modelled members only, epoch seconds unless the shape says otherwise. */
 export function writeJson(shape: Shape, value: unknown, format: TimestampFormat = "epoch-seconds"): unknown {
   switch (shape.type) {
