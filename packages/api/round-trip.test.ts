@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import type { AddressInfo } from "node:net";
 import { SmithyRpcV2CborProtocol } from "@smithy/core/cbor";
 import { randomIds, silentLogger, SystemClock } from "@gantry/kernel";
-import { Dispatcher, loadService, newHttpServer, type LoadedService } from "@gantry/wire";
+import { ApiError, Dispatcher, loadService, newHttpServer, type LoadedService } from "@gantry/wire";
 import type { Member, Shape } from "@gantry/wire/shape";
 import { SDK_CLIENTS, SDK_MODULES } from "@gantry/testkit/sdk-clients";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -83,20 +83,7 @@ const SUBJECTS = [
 describe.each(SUBJECTS)("$title", ({ name, protocol }) => {
   it("carries every operation there and back", async () => {
     const random = newRandom(name);
-    const Client = SDK_CLIENTS[name] as unknown as new (configuration: object) => {
-      send(command: unknown): Promise<Record<string, unknown>>;
-      destroy(): void;
-    }; // All of a kind.
-    const client = new Client({
-      region: "eu-south-1",
-      endpoint,
-      credentials: KEY,
-      maxAttempts: 1,
-      forcePathStyle: true,
-      ...(protocol === undefined ? {} : { protocol }),
-      requestChecksumCalculation: "WHEN_REQUIRED",
-      responseChecksumValidation: "WHEN_REQUIRED",
-    });
+    const client = openClient(name, protocol);
     const problems: string[] = [];
     let count = 0;
     for (const [operation, { input, output }] of services.get(name)?.operations ?? []) {
@@ -119,7 +106,69 @@ describe.each(SUBJECTS)("$title", ({ name, protocol }) => {
     expect(problems, problems.slice(0, 12).join("\n\n")).toEqual([]);
     expect(count).toBeGreaterThan(5);
   });
+
+  it("raises every error of its model as the SDK's own class, with its members", async () => {
+    const random = newRandom(`${name} errors`);
+    const client = openClient(name, protocol);
+    const service = services.get(name);
+    const [operation] = [...(service?.operations ?? [])].find(([each, { input }]) => sdks[name][`${each}Command`] !== undefined && isEasy(input)) ?? [
+      "",
+    ];
+    const Command = sdks[name][`${operation}Command`] as new (input: unknown) => unknown; // Found just above.
+    const problems: string[] = [];
+    for (const error of new Set(service?.errors.values())) {
+      const Raised = sdks[name][error.name] as (new (...parts: never[]) => Error) | undefined; // The SDK's own naming.
+      if (Raised === undefined) continue;
+      // EFS's ErrorCode is the code again.
+      const {
+        message: _,
+        Message: __,
+        ErrorCode: ___,
+        ...fields
+      } = valueOf(error.shape, { random, depth: 0, name: "", input: false }) as Record<string, unknown>; // A structure.
+      answers = () => {
+        throw new ApiError(error.name, "What AWS says of it.", { fields });
+      };
+      const thrown: unknown = await client.send(new Command({})).then(
+        () => undefined,
+        (each: unknown) => each,
+      );
+      const { message, $metadata } = (thrown ?? {}) as { message?: string; $metadata?: { httpStatusCode?: number } }; // The SDK's errors have these.
+      const place = difference(
+        await plain(Object.fromEntries(Object.keys(fields).map((key) => [key, (thrown as Record<string, unknown>)[key]]))),
+        await plain(fields),
+        "",
+      );
+      if (!(thrown instanceof Raised)) problems.push(`${error.name}: ${String(thrown)}`);
+      else if (message !== "What AWS says of it." || $metadata?.httpStatusCode !== error.status || place !== undefined)
+        problems.push(`${error.name}: ${message} (${$metadata?.httpStatusCode} for ${error.status}) ${place ?? ""}`);
+    }
+    client.destroy();
+    expect(problems, problems.slice(0, 12).join("\n\n")).toEqual([]);
+  });
 });
+
+/** Whether an operation can be called with nothing. */
+function isEasy(input: Shape): boolean {
+  return input.type === "structure" && !input.members.some((member) => member.required);
+}
+
+function openClient(name: keyof typeof DESCRIPTORS, protocol: typeof SmithyRpcV2CborProtocol | undefined) {
+  const Client = SDK_CLIENTS[name] as unknown as new (configuration: object) => {
+    send(command: unknown): Promise<Record<string, unknown>>;
+    destroy(): void;
+  }; // All of a kind.
+  return new Client({
+    region: "eu-south-1",
+    endpoint,
+    credentials: KEY,
+    maxAttempts: 1,
+    forcePathStyle: true,
+    ...(protocol === undefined ? {} : { protocol }),
+    requestChecksumCalculation: "WHEN_REQUIRED",
+    responseChecksumValidation: "WHEN_REQUIRED",
+  });
+}
 
 /** Errors: the first place where the two differ. */
 async function same(actual: unknown, wanted: unknown): Promise<void> {

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 
 /** Chance comes in by the door. */
 export interface Ids {
@@ -32,12 +32,11 @@ function idsFrom(bytes: (count: number) => Uint8Array): Ids {
 export function randomIds(): Ids {
   // The source is asked for many bytes at once: each request has an id, and asking costs more than the id.
   let [pool, used]: [Uint8Array, number] = [new Uint8Array(), 0];
-  const ids = idsFrom((count) => {
+  return idsFrom((count) => {
     if (used + count > pool.length) [pool, used] = [randomBytes(Math.max(POOL_BYTES, count)), 0];
     used += count;
     return pool.subarray(used - count, used);
   });
-  return { ...ids, uuid: () => randomUUID() };
 }
 
 /** Ids from a seed (xorshift32): the same seed, the same ids. For simulation. */

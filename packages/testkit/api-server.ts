@@ -21,7 +21,8 @@ export async function startApi({
   log = silentLogger,
   idleMs,
   allowHostAccess = false,
-}: { clock?: Clock; log?: Logger; idleMs?: number; allowHostAccess?: boolean } = {}) {
+  inFlightMax,
+}: { clock?: Clock; log?: Logger; idleMs?: number; allowHostAccess?: boolean; inFlightMax?: number } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "gantry-api-"));
   const store = new MemoryStore();
   const ids = randomIds();
@@ -43,7 +44,14 @@ export async function startApi({
   );
   const policy = policyDecider({ store, now: () => clock.now() });
   const images = new ImageStore({ store, blobs, clock, ids });
-  const dispatcher = new Dispatcher({ clock, ids, log, credentials: credentialSource({ store, vault }), policy });
+  const dispatcher = new Dispatcher({
+    clock,
+    ids,
+    log,
+    credentials: credentialSource({ store, vault }),
+    policy,
+    ...(inFlightMax === undefined ? {} : { inFlightMax }),
+  });
   const registry = new Registry({ store, blobs, images, clock, vault, log, policy });
   const authority = await openAuthority(await newAuthority(clock.now()));
   const registryServer = newHttpServer((request, response) => registry.handle(request, response));
@@ -67,6 +75,7 @@ export async function startApi({
   const port = await listen(server);
   return {
     store,
+    objects,
     vault,
     /** Where its bytes lie. */
     folder,

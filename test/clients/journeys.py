@@ -185,6 +185,16 @@ def roles():
     assert code_of(iam.get_role, RoleName=NAME) == "NoSuchEntity"
 
 
+def spellings_of_an_endpoint():
+    """A service's own variable wins over the one for all."""
+    endpoint = os.environ["AWS_ENDPOINT_URL"]
+    os.environ.update(AWS_ENDPOINT_URL="http://127.0.0.1:9", AWS_ENDPOINT_URL_S3=endpoint, AWS_ENDPOINT_URL_ECS=endpoint)
+    boto3.Session().client("s3").list_buckets()
+    boto3.Session().client("ecs").list_clusters()
+    os.environ["AWS_ENDPOINT_URL"] = endpoint
+
+
+spellings_of_an_endpoint()
 for journey in (cluster_task_logs, bucket_object_presigned, repository_push, load_balancer, database, roles):
     started = time.monotonic()
     journey()

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DockerEngine } from "@gantry/agent";
 import { describeEngine } from "@gantry/agent/engine/engine-suite";
+import { pauseRecipe, provideImage } from "@gantry/images";
 import { jsonLogger, SystemClock, VirtualClock, silentLogger } from "@gantry/kernel";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
@@ -13,6 +14,7 @@ let server: Server;
 
 /** The real engine behind a wire on which every answer takes its time. */
 beforeAll(async () => {
+  await provideImage(pauseRecipe, { cacheFolder: mkdtempSync(join(tmpdir(), "gantry-cache-")), label: "gantry.image=true" });
   server = createServer((client) => {
     const engine = connect("/var/run/docker.sock");
     client.on("data", (chunk) => setTimeout(() => engine.write(chunk), DELAY_MS));

@@ -11,12 +11,20 @@ const container = (name: string, more: Partial<ContainerAssignment> = {}) =>
     dependsOn: [],
     startTimeoutSeconds: undefined,
     healthCheck: undefined,
+    labels: {},
     ...more,
   }) as unknown as ContainerAssignment; // What a plan looks at.
 const pod = (containers: readonly ContainerAssignment[], more: Partial<PodAssignment> = {}) =>
   ({ key: "pod/p", desired: "RUNNING", restart: false, containers, ...more }) as unknown as PodAssignment; // As above.
 const there = (state: EngineContainer["state"], more: Partial<EngineContainer> = {}) =>
-  ({ id: "id", state, startedAt: state === "created" ? undefined : 1_000, exitCode: state === "exited" ? 0 : undefined, ...more }) as EngineContainer; // As above.
+  ({
+    id: "id",
+    labels: {},
+    state,
+    startedAt: state === "created" ? undefined : 1_000,
+    exitCode: state === "exited" ? 0 : undefined,
+    ...more,
+  }) as EngineContainer; // As above.
 const view = (containers: Readonly<Record<string, EngineContainer>>, more: Partial<PodView> = {}): PodView => ({
   pause: there("running"),
   interfaceReady: true,
@@ -71,6 +79,14 @@ describe("ending", () => {
     expect(cause).toEqual({ code: "EssentialContainerExited", reason: "Essential container in task exited" });
     expect(stopCauseOf(both, view({ a: there("running"), b: there("exited") }))).toBeUndefined();
     expect(observePod(both, view({ a: there("running"), b: there("exited") }), NO_TIMES).phase).toBe("running");
+  });
+
+  it("makes a server anew that is to run with other settings, and leaves one of the same as it is", () => {
+    const database = (revision: string) => pod([container("a", { labels: { "gantry.revision": revision } })], { restart: true });
+    const has = (state: EngineContainer["state"], revision: string) => view({ a: there(state, { labels: { "gantry.revision": revision } }) });
+    expect(planPod(database("2"), has("running", "2"))).toEqual([]);
+    expect(planPod(database("2"), has("running", "1")).map((step) => step.type)).toEqual(["stopContainer"]);
+    expect(planPod(database("2"), has("exited", "1")).map((step) => step.type)).toEqual(["removeContainer"]);
   });
 
   it("starts a database again instead, and says why a container was killed", () => {

@@ -270,3 +270,37 @@ describe("object lock", () => {
     await expect(put(await newBucket(), "k", "x", { ObjectLockLegalHoldStatus: "ON" })).rejects.toEqual(failure("InvalidRequest", 400));
   });
 });
+
+describe("changes", () => {
+  it("are recorded for EventBridge where the bucket is told to, and tags come and go", async () => {
+    const Bucket = await newBucket({}, true);
+    await put(Bucket, "untold", "x");
+    await client.send(new s3.PutBucketNotificationConfigurationCommand({ Bucket, NotificationConfiguration: { EventBridgeConfiguration: {} } }));
+    const { VersionId } = await put(Bucket, "told", "four");
+    await client.send(new s3.CopyObjectCommand({ Bucket, Key: "copy", CopySource: `${Bucket}/told` }));
+    await client.send(new s3.DeleteObjectCommand({ Bucket, Key: "told" }));
+    await client.send(new s3.DeleteObjectCommand({ Bucket, Key: "told", VersionId }));
+    const events = api.objects.index.events(Bucket);
+    expect(events.map(({ type, reason, key, isDeleteMarker }) => [type, reason, key, isDeleteMarker])).toEqual([
+      ["created", "PutObject", "told", false],
+      ["created", "CopyObject", "copy", false],
+      ["deleted", "DeleteObject", "told", true],
+      ["deleted", "DeleteObject", "told", false],
+    ]);
+    expect(events[0]).toMatchObject({ size: 4, versionId: VersionId, requester: "000000000000" });
+    const on = { Bucket, Key: "copy" };
+    await client.send(new s3.PutObjectTaggingCommand({ ...on, Tagging: { TagSet: [{ Key: "a", Value: "1" }] } }));
+    expect((await client.send(new s3.GetObjectTaggingCommand(on))).TagSet).toEqual([{ Key: "a", Value: "1" }]);
+    expect((await client.send(new s3.HeadObjectCommand(on))).TagCount).toBe(1);
+    await client.send(new s3.DeleteObjectTaggingCommand(on));
+    expect((await client.send(new s3.GetObjectTaggingCommand(on))).TagSet).toEqual([]);
+    const twice = {
+      TagSet: [
+        { Key: "a", Value: "1" },
+        { Key: "a", Value: "2" },
+      ],
+    };
+    await expect(client.send(new s3.PutObjectTaggingCommand({ ...on, Tagging: twice }))).rejects.toEqual(failure("InvalidTag", 400));
+    await expect(put(Bucket, "k", "x", { Tagging: "aws:a=1" })).rejects.toEqual(failure("InvalidTag", 400));
+  });
+});
