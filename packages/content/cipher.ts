@@ -2,10 +2,11 @@ import { createCipheriv, createDecipheriv, type Decipheriv } from "node:crypto";
 import type { Transform } from "node:stream";
 
 const BLOCK = 16;
+const AHEAD_BYTES = 1024 * 1024;
 
 /** AES-256 in counter mode: any range can be read without what is before it. What the bytes are is proven by their hash. */
 export function encryptor(key: Buffer, iv: Buffer): Transform {
-  return createCipheriv("aes-256-ctr", key, iv);
+  return createCipheriv("aes-256-ctr", key, iv, { highWaterMark: AHEAD_BYTES });
 }
 
 /** All of the bytes at once. */

@@ -12,6 +12,8 @@ import type { MultipartPart, ObjectMeta, Segment, WrittenSegment } from "./objec
 import { linkFiles, Removals } from "./removals.ts";
 import { syncFolder } from "./sync-folder.ts";
 
+/** How far a body may run ahead of the disk: hashing and writing go on side by side. */
+const AHEAD_BYTES = 2 * 1024 * 1024;
 /** Fewer bytes than this lie beside their row: one sync instead of three. */
 const INLINE_MAX = 16 * 1024;
 
@@ -65,6 +67,8 @@ export class ObjectStore {
     const iv = randomBytes(16);
     let size = 0;
     const measure = new Transform({
+      readableHighWaterMark: AHEAD_BYTES,
+      writableHighWaterMark: AHEAD_BYTES,
       transform(chunk: Buffer, _encoding, done) {
         md5.update(chunk);
         if (customerKey === undefined) sha256.update(chunk);
@@ -76,7 +80,7 @@ export class ObjectStore {
     const cipher = encryptor(customerKey ?? this.#key, iv);
     if (customerKey !== undefined) cipher.on("data", (chunk: Buffer) => sha256.update(chunk));
     try {
-      await pipeline(body, measure, cipher, createWriteStream(incoming, { flags: "wx", flush: true }));
+      await pipeline(body, measure, cipher, createWriteStream(incoming, { flags: "wx", flush: true, highWaterMark: AHEAD_BYTES }));
     } catch (thrown) {
       await rm(incoming, { force: true });
       throw thrown;
