@@ -212,10 +212,10 @@ export class ObjectIndex {
   }
 
   /** Every row that names bytes. */
-  *all(): Generator<{ bucket: string; meta: ObjectMeta; isCurrent: boolean }> {
+  *all(): Generator<{ bucket: string; meta: ObjectMeta }> {
     for (const table of ["object", "version"])
       for (const row of this.#database.prepare(`SELECT bucket, meta FROM ${table}`).iterate() as Iterable<{ bucket: string; meta: string }>)
-        yield { bucket: row.bucket, meta: JSON.parse(row.meta) as ObjectMeta, isCurrent: table === "object" }; // The schema's own columns; we wrote them.
+        yield { bucket: row.bucket, meta: JSON.parse(row.meta) as ObjectMeta }; // The schema's own columns; we wrote them.
   }
 
   startUpload(upload: MultipartUpload): void {

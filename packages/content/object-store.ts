@@ -117,7 +117,7 @@ export class ObjectStore {
 
   /** Bytes that nothing refers to any more; while they are being copied they stay a little longer. */
   async dropSegments(segments: readonly Segment[]): Promise<void> {
-    for (const segment of segments) if (segment.inline === true) this.index.held.delete(segment.file);
+    this.#release(segments);
     const files = segments.filter((segment) => segment.inline !== true);
     if (files.length > 0) await this.#removals.remove(files.map((segment) => join(this.folder, segment.file)));
   }
@@ -153,7 +153,7 @@ export class ObjectStore {
     }
   }
 
-  /** A row has the bytes now. */
+  /** Held bytes are let go: a row has them now, or nobody wants them. */
   #release(segments: readonly Segment[]): void {
     for (const segment of segments) if (segment.inline === true) this.index.held.delete(segment.file);
   }

@@ -33,8 +33,7 @@ export type Denial =
   | "explicit-deny-session"
   | "no-identity-allow"
   | "no-boundary-allow"
-  | "no-session-allow"
-  | "no-resource-allow";
+  | "no-session-allow";
 
 /** What was decided, why, and by which statements: those that deny, else those that allow. */
 export type Decision =

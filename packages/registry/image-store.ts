@@ -101,7 +101,7 @@ export class ImageStore {
   }
 
   /** Makes an upload a blob of the repository. Errors: DigestMismatchError, and the upload is gone. */
-  async finishUpload(repository: RepositoryRecord, id: string, digest: string): Promise<number> {
+  async finishUpload(repository: RepositoryRecord, id: string, digest: string): Promise<void> {
     return this.#locks.hold([digest], async () => {
       try {
         await this.#blobs.finishUpload(id, digest);
@@ -110,7 +110,6 @@ export class ImageStore {
       }
       const size = (await this.#blobs.sizeOf(digest)) ?? 0;
       this.#store.transact((tx) => this.#link(tx, repository, digest, size));
-      return size;
     });
   }
 
@@ -133,7 +132,7 @@ export class ImageStore {
   /** Takes a blob from a repository; false where an image of it needs the blob. Bytes go once nobody uses them. */
   removeLayer(repository: RepositoryRecord, digest: string): boolean {
     return this.#store.transact((tx) => {
-      if (isReferred(tx, repository, digest)) return false;
+      if (isReferred(tx, repository.arn, digest)) return false;
       tx.delete("layer", keyOf(repository.arn, digest));
       return true;
     });
@@ -147,7 +146,7 @@ export class ImageStore {
     repository: RepositoryRecord,
     bytes: Buffer,
     options: { mediaType: string | undefined; tag: string | undefined },
-  ): Promise<{ image: ImageRecord; manifest: Manifest }> {
+  ): Promise<ImageRecord> {
     const { tag } = options;
     if (tag !== undefined && !TAG.test(tag)) throw new RegistryError(400, "TAG_INVALID", "The tag has the wrong form.");
     const manifest = parseManifest(bytes);
@@ -159,7 +158,7 @@ export class ImageStore {
         if (!isDigest(blob) || !mayUse(this.#store, repository, blob) || (await this.#blobs.sizeOf(blob)) === undefined)
           throw new MissingReferenceError("layer", blob);
       await this.#blobs.write(bytes);
-      const image = this.#store.transact((tx) => {
+      return this.#store.transact((tx) => {
         for (const each of manifests)
           if (tx.get("image", keyOf(repository.arn, each)) === undefined) throw new MissingReferenceError("manifest", each);
         const fresh = tx.get("repository", repository.arn);
@@ -186,7 +185,6 @@ export class ImageStore {
         tx.put("image", keyOf(repository.arn, digest), next);
         return next;
       });
-      return { image, manifest };
     });
   }
 
@@ -222,7 +220,7 @@ export class ImageStore {
       removed += await this.#locks.hold([digest], async () => {
         const used = this.#store.transact((tx) => {
           for (const layer of tx.listBy("layer", "digest", digest))
-            if (layer.usedAt <= before && !isReferredAt(tx, layer.repositoryArn, digest)) tx.delete("layer", keyOf(layer.repositoryArn, digest));
+            if (layer.usedAt <= before && !isReferred(tx, layer.repositoryArn, digest)) tx.delete("layer", keyOf(layer.repositoryArn, digest));
           return (
             tx.countBy("layer", "digest", digest) > 0 ||
             tx.list("image").some((image) => image.digest === digest || image.references.includes(digest))
@@ -261,14 +259,10 @@ function blobsOf(manifest: Manifest): readonly string[] {
 }
 
 function mayUse(reader: Reader, repository: RepositoryRecord, digest: string): boolean {
-  return reader.get("layer", keyOf(repository.arn, digest)) !== undefined || isReferred(reader, repository, digest);
+  return reader.get("layer", keyOf(repository.arn, digest)) !== undefined || isReferred(reader, repository.arn, digest);
 }
 
-function isReferred(reader: Reader, repository: RepositoryRecord, digest: string): boolean {
-  return isReferredAt(reader, repository.arn, digest);
-}
-
-function isReferredAt(reader: Reader, repositoryArn: string, digest: string): boolean {
+function isReferred(reader: Reader, repositoryArn: string, digest: string): boolean {
   return reader.listBy("image", "repository", repositoryArn).some((image) => image.references.includes(digest));
 }
 

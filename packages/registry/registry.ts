@@ -272,7 +272,7 @@ export class Registry {
     const bytes = await readBounded(call.request, MANIFEST_MAX_BYTES);
     const isDigest = reference.includes(":");
     if (isDigest && reference !== digestOf(bytes)) throw new RegistryError(400, "DIGEST_INVALID", `The manifest's digest is ${digestOf(bytes)}.`);
-    const { image } = await this.#deps.images.putManifest(call.repository, bytes, {
+    const image = await this.#deps.images.putManifest(call.repository, bytes, {
       mediaType: call.request.headers["content-type"],
       tag: isDigest ? undefined : reference,
     });

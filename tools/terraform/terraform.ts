@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -66,7 +66,6 @@ export function openTerraform(environment: Readonly<Record<string, string>>, var
     },
     removeImports: () => rmSync(join(folder, "imports.tf"), { force: true }),
     remove: () => rmSync(folder, { recursive: true, force: true }),
-    stateText: () => readFileSync(join(folder, "terraform.tfstate"), "utf8"),
   };
 }
 

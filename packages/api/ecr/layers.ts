@@ -101,7 +101,7 @@ export function layerOperations(deps: EcrDeps) {
           `Image with digest '${digest}' and tag '${input.imageTag ?? "null"}' already exists in the repository with name '${repository.name}' in registry with id '${repository.account}'`,
         );
       try {
-        const { image } = await images.putManifest(repository, bytes, { mediaType: input.imageManifestMediaType, tag: input.imageTag });
+        const image = await images.putManifest(repository, bytes, { mediaType: input.imageManifestMediaType, tag: input.imageTag });
         return {
           image: {
             registryId: repository.account,

@@ -18,7 +18,8 @@ export interface PolicyDecider {
   deniedBecause(principal: Principal, action: string, resource: string, conditions: ConditionContext): string | undefined;
 }
 
-const NO_STATEMENTS = '{"Statement":[]}';
+/** In place of a managed policy that is gone. */
+export const NO_STATEMENTS = '{"Statement":[]}';
 const EVERYTHING: PolicyDocument = parsePolicyDocument(
   '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}',
   "the account's root user",
@@ -109,8 +110,6 @@ function denialMessage(principal: Principal, action: string, resource: string, b
       return `${subject} because no permissions boundary allows the ${action} action`;
     case "no-session-allow":
       return `${subject} because no session policy allows the ${action} action`;
-    case "no-resource-allow":
-      return `${subject} because no resource-based policy allows the ${action} action`;
   }
 }
 

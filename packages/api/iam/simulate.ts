@@ -13,7 +13,7 @@ import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { refuseMembers } from "../common/refuse.ts";
-import { identityPolicies, managedDocument } from "./decide.ts";
+import { identityPolicies, managedDocument, NO_STATEMENTS } from "./decide.ts";
 import { noSuchEntity } from "./lookups.ts";
 
 interface Simulation {
@@ -36,7 +36,7 @@ export function simulationOperations({ store }: ApiDeps) {
       const [boundaryText] = input.PermissionsBoundaryPolicyInputList ?? [];
       const boundary =
         boundaryText ??
-        (identity.permissionsBoundary === undefined ? undefined : (managedDocument(store, identity.permissionsBoundary) ?? '{"Statement":[]}'));
+        (identity.permissionsBoundary === undefined ? undefined : (managedDocument(store, identity.permissionsBoundary) ?? NO_STATEMENTS));
       return simulate([...policies, ...given], boundary, { ...input, CallerArn: input.CallerArn ?? identity.arn }, context.account);
     },
     SimulateCustomPolicy(input, context) {

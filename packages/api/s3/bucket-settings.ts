@@ -7,6 +7,7 @@ import { presentCors, readCors } from "./cors.ts";
 import type { S3Deps } from "./index.ts";
 import { presentLifecycle, readLifecycle } from "./lifecycle.ts";
 import { readWebsite } from "./website.ts";
+import { malformedXml } from "./malformed-xml.ts";
 
 const YEAR_DAYS = 365;
 const POLICY_MAX_BYTES = 20 * 1024;
@@ -58,9 +59,7 @@ export function bucketSettingOperations({ store }: S3Deps) {
     },
     PutObjectLockConfiguration(input, context) {
       const given = input.ObjectLockConfiguration;
-      const malformed = new ApiError("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema", {
-        status: 400,
-      });
+      const malformed = malformedXml();
       if (given?.ObjectLockEnabled !== "Enabled") throw malformed;
       const standard = given.Rule?.DefaultRetention;
       const { Mode: mode, Days: days, Years: years } = standard ?? {};

@@ -1,6 +1,7 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { CorsRule } from "@gantry/state";
 import { ApiError } from "@gantry/wire";
+import { malformedXml } from "./malformed-xml.ts";
 
 const METHODS = ["GET", "PUT", "HEAD", "POST", "DELETE"];
 const RULES_MAX = 100;
@@ -8,8 +9,7 @@ const RULES_MAX = 100;
 /** Rules as they are put, checked. Source: API_PutBucketCors. */
 export function readCors(rules: readonly s3.CORSRule[] | undefined): readonly CorsRule[] {
   const invalid = (message: string): ApiError => new ApiError("InvalidRequest", message, { status: 400 });
-  if (rules === undefined || rules.length === 0 || rules.length > RULES_MAX)
-    throw new ApiError("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema", { status: 400 });
+  if (rules === undefined || rules.length === 0 || rules.length > RULES_MAX) throw malformedXml();
   return rules.map((rule) => {
     const methods = rule.AllowedMethods ?? [];
     const origins = rule.AllowedOrigins ?? [];

@@ -4,6 +4,7 @@ import type { MultipartPart, MultipartUpload, ObjectMeta } from "@gantry/content
 import { ApiError, checksumOf, combineChecksums, type Implementation } from "@gantry/wire";
 import { findBucket } from "./buckets.ts";
 import type { S3Deps } from "./index.ts";
+import { encoder } from "./listing.ts";
 import { changing, findObject, newVersion, objectArn, presentVersion } from "./object-access.ts";
 import {
   ALGORITHMS,
@@ -24,6 +25,7 @@ import {
   type ChecksumMember,
 } from "./object-input.ts";
 import { lockOf } from "./object-lock.ts";
+import { malformedXml } from "./malformed-xml.ts";
 
 const PARTS_MAX = 10_000;
 const PART_MIN_BYTES = 5 * 1024 * 1024;
@@ -156,10 +158,7 @@ export function multipartOperations(deps: S3Deps) {
       const upload = findUpload(input.UploadId, bucket.name, input.Key);
       checkCondition(input, objects.index.get(bucket.name, upload.key));
       const wanted = input.MultipartUpload?.Parts ?? [];
-      if (wanted.length === 0)
-        throw new ApiError("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema", {
-          status: 400,
-        });
+      if (wanted.length === 0) throw malformedXml();
       const there = new Map(objects.index.parts(upload.id).map((part) => [part.number, part]));
       const parts = wanted.map(({ PartNumber = 0, ETag = "" }, index) => {
         if (index > 0 && PartNumber <= (wanted[index - 1]?.PartNumber ?? 0))
@@ -284,7 +283,7 @@ export function multipartOperations(deps: S3Deps) {
         else prefixes.add(common);
       }
       const last = uploads.at(-1);
-      const encode = input.EncodingType === "url" ? (text: string) => encodeURIComponent(text).replaceAll("%2F", "/") : (text: string) => text;
+      const encode = encoder(input.EncodingType);
       const owner = { ID: bucket.account };
       return {
         Bucket: bucket.name,

@@ -142,6 +142,7 @@ export function presentEncryption(meta: { readonly customerKeyMd5?: string | und
 export function checkCondition(input: { IfNoneMatch?: string | undefined; IfMatch?: string | undefined }, there: ObjectMeta | undefined): void {
   const failed = (Condition: string): ApiError =>
     new ApiError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", { status: 412, fields: { Condition } });
+  // S3 itself knows `*` alone for writes, and answers anything else with these words. Source: API_PutObject, If-None-Match.
   if (input.IfNoneMatch !== undefined && input.IfNoneMatch !== "*")
     throw new ApiError("NotImplemented", "A header you provided implies functionality that is not implemented", {
       status: 501,

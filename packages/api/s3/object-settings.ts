@@ -6,6 +6,7 @@ import type { S3Deps } from "./index.ts";
 import { findObject, objectArn, presentVersion } from "./object-access.ts";
 import { readingKeyOf, tagSetOf } from "./object-input.ts";
 import { requireLock, retentionOf } from "./object-lock.ts";
+import { malformedXml } from "./malformed-xml.ts";
 
 interface Named {
   readonly Bucket: string | undefined;
@@ -72,10 +73,7 @@ export function objectSettingOperations(deps: S3Deps) {
     PutObjectLegalHold(input, context) {
       requireLock(findBucket(store, context, input.Bucket));
       const status = input.LegalHold?.Status;
-      if (status !== "ON" && status !== "OFF")
-        throw new ApiError("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema", {
-          status: 400,
-        });
+      if (status !== "ON" && status !== "OFF") throw malformedXml();
       change(input, context, (meta) => ({ ...meta, legalHold: status === "ON" }));
       return {};
     },

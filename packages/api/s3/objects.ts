@@ -22,6 +22,7 @@ import {
   taggingOf,
 } from "./object-input.ts";
 import { checkUnlocked, lockOf, presentLock } from "./object-lock.ts";
+import { malformedXml } from "./malformed-xml.ts";
 
 type S3 = Implementation<typeof s3>;
 
@@ -169,10 +170,7 @@ export function objectOperations(deps: S3Deps) {
     async DeleteObjects(input, context) {
       const bucket = findBucket(store, context, input.Bucket);
       const wanted = input.Delete?.Objects ?? [];
-      if (wanted.length === 0 || wanted.length > DELETE_MAX)
-        throw new ApiError("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema", {
-          status: 400,
-        });
+      if (wanted.length === 0 || wanted.length > DELETE_MAX) throw malformedXml();
       const deleted: s3.DeletedObject[] = [];
       const errors: s3._Error[] = [];
       for (const { Key = "", VersionId, ETag } of wanted) {

@@ -1,12 +1,11 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { ObjectMeta } from "@gantry/content";
 import { ApiError } from "@gantry/wire";
+import { malformedXml } from "./malformed-xml.ts";
 
 /** A website's configuration as it is put, checked. Source: API_PutBucketWebsite. */
 export function readWebsite(given: s3.WebsiteConfiguration | undefined): s3.WebsiteConfiguration {
-  const malformed = new ApiError("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema", {
-    status: 400,
-  });
+  const malformed = malformedXml();
   const { IndexDocument: index, RedirectAllRequestsTo: all, ErrorDocument: error, RoutingRules: rules } = given ?? {};
   if ((index === undefined) === (all === undefined)) throw malformed;
   if (all !== undefined && (error !== undefined || rules !== undefined || all.HostName === undefined)) throw malformed;
