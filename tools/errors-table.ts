@@ -5,6 +5,9 @@ import { parseSync } from "oxc-parser";
 const API = resolve(import.meta.dirname, "../packages/api");
 
 interface Body {
+  readonly file: string;
+  /** Whether other files can call it. */
+  readonly isOutermost: boolean;
   /** `Code` or `Code (status)`. */
   readonly errors: Set<string>;
   readonly calls: Set<string>;
@@ -33,7 +36,7 @@ function collect(path: string, bodies: Map<string, Body>): void {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return;
     const node = value as Node; // A syntax tree's node.
     const name = nameOf(node);
-    const here = name === undefined ? inside : [...inside, bodyOf(bodies, name)];
+    const here = name === undefined ? inside : [...inside, bodyOf(bodies, path, name, inside.length === 0)];
     const error = errorOf(node);
     if (error !== undefined) for (const body of here) for (const each of error) body.errors.add(each);
     const called = calledBy(node);
@@ -43,9 +46,11 @@ function collect(path: string, bodies: Map<string, Body>): void {
   visit(program, []);
 }
 
-function bodyOf(bodies: Map<string, Body>, name: string): Body {
-  let body = bodies.get(name);
-  if (body === undefined) bodies.set(name, (body = { errors: new Set(), calls: new Set() }));
+/** A name means its own file's function; another file's where that one is an outermost one. */
+function bodyOf(bodies: Map<string, Body>, file: string, name: string, isOutermost: boolean): Body {
+  const key = `${file}#${name}`;
+  let body = bodies.get(key);
+  if (body === undefined) bodies.set(key, (body = { file, isOutermost, errors: new Set(), calls: new Set() }));
   return body;
 }
 
@@ -90,15 +95,20 @@ function calledBy(node: Node): string | undefined {
   return undefined;
 }
 
-function reach(bodies: ReadonlyMap<string, Body>, from: string): ReadonlySet<string> {
-  const [errors, seen] = [new Set<string>(), new Set<string>()];
-  const walk = (name: string): void => {
-    const body = bodies.get(name);
-    if (body === undefined || seen.has(name)) return;
-    seen.add(name);
+function reach(bodies: ReadonlyMap<string, Body>, operation: string): ReadonlySet<string> {
+  const errors = new Set<string>();
+  const seen = new Set<Body>();
+  const walk = (body: Body): void => {
+    if (seen.has(body)) return;
+    seen.add(body);
     for (const error of body.errors) errors.add(error);
-    for (const called of body.calls) walk(called);
+    for (const called of body.calls) for (const next of meant(called, body.file)) walk(next);
   };
-  walk(from);
+  const named = (name: string): readonly Body[] => [...bodies].filter(([key]) => key.endsWith(`#${name}`)).map(([, body]) => body);
+  const meant = (name: string, file: string): readonly Body[] => {
+    const own = bodies.get(`${file}#${name}`);
+    return own === undefined ? named(name).filter((body) => body.isOutermost) : [own];
+  };
+  for (const body of named(operation)) walk(body);
   return errors;
 }
