@@ -67,6 +67,7 @@ export async function openTasks({ client }: ReturnType<typeof openDemo>) {
     },
     /** What it wrote; lines may come a moment after its end. */
     async messagesOf(family: string, task: Task | undefined): Promise<readonly string[]> {
+      // The stream is there since the container's start.
       const logStreamName = `${family}/main/${task?.taskArn?.split("/").at(-1)}`;
       const read = async () => {
         const { events = [] } = await logs.send(new GetLogEventsCommand({ logGroupName: "/e2e", logStreamName, startFromHead: true }));

@@ -20,6 +20,7 @@ function ship(texts: readonly string[], wanted: LogDestination, options: { break
   const clock = new SystemClock();
   const cursors = new Map<string, string>();
   const taken: LogLine[] = [];
+  const batches: number[] = [];
   let broken = false;
   const engine = {
     async *logs(_id: string, after: string | undefined) {
@@ -42,16 +43,36 @@ function ship(texts: readonly string[], wanted: LogDestination, options: { break
     cursors: { get: (id) => cursors.get(id), set: (id, cursor) => void cursors.set(id, cursor), delete: (id) => void cursors.delete(id) },
     send: (id, _, lines) => {
       if (options.isAway?.()) return false;
+      batches.push(lines.length);
       taken.push(...lines);
       queueMicrotask(() => shipper.taken(id, lines.at(-1)?.cursor ?? ""));
       return true;
     },
   });
   shipper.follow("c", wanted);
-  return { shipper, messages: () => taken.map((line) => line.message), clock };
+  return { shipper, messages: () => taken.map((line) => line.message), batches, clock };
 }
 
 describe("shipping logs", () => {
+  it("makes the stream before the first line, and of a container that writes none", async () => {
+    for (const texts of [["only"], []]) {
+      const { shipper, batches } = ship(texts, destination());
+      expect(batches).toEqual([0]);
+      await shipper.finish("c");
+      expect(batches).toEqual([0, ...texts.map(() => 1)]);
+    }
+  });
+
+  it("makes it once the control plane is back, where it was away", async () => {
+    let away = true;
+    const { shipper, batches } = ship([], destination(), { isAway: () => away });
+    expect(batches).toEqual([]);
+    away = false;
+    shipper.resend();
+    expect(batches).toEqual([0]);
+    await shipper.finish("c");
+  });
+
   it("gathers lines into one event, across a stream that breaks off, without saying any twice", async () => {
     const lines = ["2026 a", " a1", " a2", "2026 b", " b1"];
     const { shipper, messages } = ship(lines, destination({ multilinePattern: "^2026" }), { breakAfter: 2 });

@@ -54,17 +54,19 @@ export class LogShipper {
     this.#send = deps.send;
   }
 
-  /** Follows a container from where it was left; asked twice it changes nothing. */
+  /** Follows a container from where it was left; asked twice it changes nothing. Its stream is there from now on, as with AWS's log driver. */
   follow(containerId: string, destination: LogDestination): void {
     if (this.#followers.has(containerId)) return;
     const abort = new AbortController();
     const follower: Follower = { destination, abort, queue: [], queuedBytes: 0, sent: undefined, ended: Promise.resolve() };
     this.#followers.set(containerId, follower);
+    this.#open(containerId, follower);
     follower.ended = this.#read(containerId, follower);
   }
 
   /** The control plane has the lines up to the cursor. */
   taken(containerId: string, cursor: string): void {
+    if (cursor === "") return; // It opened the stream, and has no line yet.
     this.#cursors.set(containerId, cursor);
     const follower = this.#followers.get(containerId);
     if (follower === undefined) return;
@@ -77,6 +79,7 @@ export class LogShipper {
   resend(): void {
     for (const [containerId, follower] of this.#followers) {
       follower.sent = undefined;
+      this.#open(containerId, follower);
       this.#flush(containerId, follower);
     }
   }
@@ -92,6 +95,11 @@ export class LogShipper {
     follower.abort.abort();
     this.#followers.delete(containerId);
     this.#cursors.delete(containerId);
+  }
+
+  /** A batch of no lines makes the stream, before anything is said of the container: who sees it ended finds its log. */
+  #open(containerId: string, follower: Follower): void {
+    if (this.#cursors.get(containerId) === undefined) this.#send(containerId, follower.destination, []);
   }
 
   async #read(containerId: string, follower: Follower): Promise<void> {
