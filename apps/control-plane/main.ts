@@ -59,7 +59,7 @@ ensureRootCredentials({ store, vault, ids, clock, folder, account: settings.acco
 const authority = await ensureAuthority(folder, clock);
 
 // The API: bytes in, records out.
-const policy = policyDecider({ store, now: () => clock.now() });
+const policy = policyDecider({ store, now: () => clock.now(), objects: objects.index });
 const registryAddress = `127.0.0.1:${settings.registryPort}`;
 const images = new ImageStore({ store, blobs, clock, ids });
 const dispatcher = new Dispatcher({ clock, ids, log, credentials: credentialSource({ store, vault }), policy });

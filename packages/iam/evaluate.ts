@@ -8,6 +8,8 @@ export interface PolicyRequest {
   /** Who calls, as a resource policy's Principal would name it: first its own ARN, then its role's, its account, `Service:NAME`. */
   readonly principals: readonly string[];
   readonly conditions: Readonly<Record<string, string | readonly string[]>>;
+  /** More of them, worked out once a policy asks for a key that is not among those. */
+  readonly moreConditions?: () => Readonly<Record<string, string | readonly string[]>>;
 }
 
 /** The documents that have a say. A boundary or session policy that is there must allow too. */
@@ -141,7 +143,8 @@ function substitute(pattern: string, request: PolicyRequest): string {
 
 function valuesOf(key: string, request: PolicyRequest): readonly string[] {
   const wanted = key.toLowerCase();
-  const found = Object.entries(request.conditions).find(([name]) => name.toLowerCase() === wanted)?.[1];
+  const among = (conditions: PolicyRequest["conditions"]) => Object.entries(conditions).find(([name]) => name.toLowerCase() === wanted)?.[1];
+  const found = among(request.conditions) ?? among(request.moreConditions?.() ?? {});
   if (found === undefined) return [];
   return typeof found === "string" ? [found] : found;
 }

@@ -13,7 +13,7 @@ import type { ImageRecord, LayerRecord, LayerUploadRecord, RepositoryRecord } fr
 import type { ClusterRecord, ServiceRecord, TaskDefinitionRecord, TaskRecord } from "./records/ecs.ts";
 import type { AccessPointRecord, FileSystemRecord, MountTargetRecord } from "./records/efs.ts";
 import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord, TargetRecord } from "./records/elbv2.ts";
-import type { AccessKeyRecord, PolicyRecord, RoleRecord, SessionRecord, UserRecord } from "./records/iam.ts";
+import type { AccessKeyRecord, GroupRecord, InstanceProfileRecord, PolicyRecord, RoleRecord, SessionRecord, UserRecord } from "./records/iam.ts";
 import type { LogGroupRecord } from "./records/logs.ts";
 import type { NodeRecord } from "./records/node.ts";
 import type { DatabaseInstanceRecord, DatabaseSubnetGroupRecord } from "./records/rds.ts";
@@ -54,6 +54,8 @@ export interface Records {
   readonly user: UserRecord;
   readonly accessKey: AccessKeyRecord;
   readonly role: RoleRecord;
+  readonly group: GroupRecord;
+  readonly instanceProfile: InstanceProfileRecord;
   readonly policy: PolicyRecord;
   readonly session: SessionRecord;
   readonly repository: RepositoryRecord;

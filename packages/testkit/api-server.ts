@@ -42,7 +42,7 @@ export async function startApi({
       createdAt: 0,
     }),
   );
-  const policy = policyDecider({ store, now: () => clock.now() });
+  const policy = policyDecider({ store, now: () => clock.now(), objects: objects.index });
   const images = new ImageStore({ store, blobs, clock, ids });
   const dispatcher = new Dispatcher({
     clock,

@@ -199,6 +199,7 @@ export class Dispatcher {
     };
     for (const { action, resource, conditions } of service.permissions(operation.name, input, { account: principal.account, region }))
       authorize(action, resource, conditions);
+    service.prepare?.({ account: principal.account, region });
     const { requestId, endpoint } = exchange;
     const context: RequestContext = { requestId, account: principal.account, region, principal, endpoint, authorize };
     return ((await operation.handler?.(input, context)) ?? {}) as Record<string, unknown>; // Typed by Implementation<M>.

@@ -103,6 +103,8 @@ export interface ServiceModule {
   readonly allowsAnonymous?: boolean;
   /** Answers what is no operation: a browser's preflight, a form, a page. Undefined: it is one. */
   readonly extras?: (exchange: Exchange, access: Access) => Promise<WireResponse | undefined>;
+  /** Puts in place what AWS has in every account and region before the first call there. */
+  readonly prepare?: (place: { account: string; region: string }) => void;
   /** Headers for every answer, an error's too. */
   readonly responseHeaders?: (exchange: Exchange) => Readonly<Record<string, string>> | undefined;
   /** The permissions a call needs; a service without it asks for `prefix:Operation` on `*`. */
@@ -134,6 +136,7 @@ export interface LoadedService {
   readonly allowsAnonymous: boolean;
   readonly extras: ServiceModule["extras"];
   readonly responseHeaders: ServiceModule["responseHeaders"];
+  readonly prepare: ServiceModule["prepare"];
   readonly permissions: (
     operation: string,
     input: Readonly<Record<string, unknown>>,
@@ -162,8 +165,8 @@ export function loadService(descriptor: ServiceDescriptor, module: ServiceModule
   for (const name of Object.keys(module.operations))
     if (!operations.has(name)) throw new Error(`${descriptor.id} implements ${name}, which the SDK does not know.`);
   const byDefault = (operation: string) => [{ action: `${descriptor.iamPrefix}:${operation}`, resource: "*" }];
-  const { constraints = {}, validationCode, allowsAnonymous = false, extras, responseHeaders, permissions = byDefault } = module;
-  return { descriptor, operations, errors, constraints, validationCode, allowsAnonymous, extras, responseHeaders, permissions };
+  const { constraints = {}, validationCode, allowsAnonymous = false, extras, responseHeaders, prepare, permissions = byDefault } = module;
+  return { descriptor, operations, errors, constraints, validationCode, allowsAnonymous, extras, responseHeaders, prepare, permissions };
 }
 
 function lazyOperation(name: string, schema: readonly unknown[], handler: Handler | undefined): Operation {

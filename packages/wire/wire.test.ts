@@ -28,7 +28,7 @@ import {
   CreateUserCommand,
   GetRoleCommand,
   IAMClient,
-  ListGroupsCommand,
+  ListSAMLProvidersCommand,
   NoSuchEntityException,
   PutUserPolicyCommand,
 } from "@aws-sdk/client-iam";
@@ -332,12 +332,14 @@ describe("bad bytes", () => {
         await expect(ecs.send(new PutAttributesCommand({ attributes: [{ name: "a" }] }))).rejects.toThrow(
           "PutAttributes is not supported by Gantry yet: see SUPPORT.md of ecs.",
         );
-        await expect(new IAMClient(own.client()).send(new ListGroupsCommand({}))).rejects.toThrow("ListGroups is not supported by Gantry yet");
+        await expect(new IAMClient(own.client()).send(new ListSAMLProvidersCommand({}))).rejects.toThrow(
+          "ListSAMLProviders is not supported by Gantry yet",
+        );
       }
       expect(lines.map(({ message, operation }) => `${message}: ${operation}`)).toEqual([
         "Operation is not supported: ecs:Invented",
         "Operation is not supported: ecs:PutAttributes",
-        "Operation is not supported: iam:ListGroups",
+        "Operation is not supported: iam:ListSAMLProviders",
       ]);
     } finally {
       own.close();

@@ -7,6 +7,7 @@ import * as sdk from "@aws-sdk/client-ec2";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { gatewayOperations } from "./gateways.ts";
+import { permissions } from "./permissions.ts";
 import { routeOperations } from "./routes.ts";
 import { isIn } from "./lookups.ts";
 import { securityGroupRuleOperations } from "./security-group-rules.ts";
@@ -28,13 +29,19 @@ export function ec2Service(deps: Ec2Deps): ServiceModule {
     ...securityGroupRuleOperations(deps),
     ...interfaceOperations(deps),
   } satisfies Implementation<typeof sdk>;
-  return { sdk, operations, permissions: (operation) => [{ action: `ec2:${operation}`, resource: "*" }] };
+  return { sdk, operations, permissions, prepare: defaultVpcMaker(deps) };
 }
 
-/** Gives the account its default VPC in a region where it has never had one. */
-export function ensureDefaultVpc(deps: Ec2Deps, place: { account: string; region: string }): void {
-  deps.store.transact((tx) => {
-    if (tx.list("vpc").some((vpc) => isIn(vpc, place) && vpc.isDefault)) return;
-    if (tx.next(`default-vpc/${place.account}/${place.region}`) === 1) createDefaultVpc(tx, deps, place);
-  });
+/** Gives an account its default VPC in every region, once: one that was deleted stays deleted. */
+export function defaultVpcMaker(deps: Ec2Deps): (place: { account: string; region: string }) => void {
+  const done = new Set<string>();
+  return (place) => {
+    const key = `default-vpc/${place.account}/${place.region}`;
+    if (done.has(key)) return;
+    deps.store.transact((tx) => {
+      if (tx.list("vpc").some((vpc) => isIn(vpc, place) && vpc.isDefault)) return;
+      if (tx.next(key) === 1) createDefaultVpc(tx, deps, place);
+    });
+    done.add(key);
+  };
 }

@@ -5,6 +5,7 @@ import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import type { Ec2Deps } from "./index.ts";
 import { changeRule, isSame, presentRule, toRules } from "./security-group-rules.ts";
+import { RESOURCES } from "./permissions.ts";
 import { defaultSecurityGroup, findSecurityGroup, findVpc, isIn } from "./lookups.ts";
 import type { Place } from "../common/api-deps.ts";
 
@@ -181,31 +182,21 @@ export function interfaceOperations(deps: Ec2Deps) {
       });
       return {};
     },
-    DescribeAccountAttributes() {
+    DescribeAccountAttributes(input, context) {
+      const defaultVpc = store.list("vpc").find((vpc) => isIn(vpc, context) && vpc.isDefault);
       return {
         AccountAttributes: [
           { AttributeName: "supported-platforms", AttributeValues: [{ AttributeValue: "VPC" }] },
-          { AttributeName: "default-vpc", AttributeValues: [{ AttributeValue: "none" }] },
-        ],
+          { AttributeName: "default-vpc", AttributeValues: [{ AttributeValue: defaultVpc?.id ?? "none" }] },
+        ].filter(({ AttributeName }) => input.AttributeNames?.some((name) => name === AttributeName) ?? true),
       };
     },
   } satisfies Ec2;
 }
 
-const TAGGED = {
-  vpc: "vpc",
-  subnet: "subnet",
-  igw: "internetGateway",
-  nat: "natGateway",
-  rtb: "routeTable",
-  sg: "securityGroup",
-  eipalloc: "elasticAddress",
-  eni: "networkInterface",
-} as const;
-
 function retag(tx: Transaction, id: string, change: (tags: Tags) => Tags, place: Place): void {
   if (id.startsWith("sgr-")) return changeRule(tx, place, id, (rule) => ({ ...rule, tags: change(rule.tags ?? {}) }));
-  const kind = TAGGED[(id.split("-")[0] ?? "") as keyof typeof TAGGED]; // Looked up by prefix; undefined is handled.
+  const kind = RESOURCES[(id.split("-")[0] ?? "") as keyof typeof RESOURCES]?.kind; // Looked up by prefix; undefined is handled.
   const record = kind === undefined ? undefined : tx.get(kind, id);
   if (kind === undefined || record === undefined || !isIn(record, place)) throw new ApiError("InvalidID", `The ID '${id}' is not valid`);
   tx.put(kind, id, { ...record, tags: change(record.tags) }); // The record of the kind just read, with other tags.

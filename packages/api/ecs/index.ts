@@ -23,6 +23,9 @@ export function ecsService(deps: ApiDeps): ServiceModule {
   return { sdk, operations, permissions };
 }
 
+/** Operations on nothing that is in a cluster. */
+const CLUSTERLESS = /Cluster|TaskDefinition|AccountSetting/;
+
 /** Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon ECS". */
 function permissions(operation: string, input: Readonly<Record<string, unknown>>, place: Place): readonly Permission[] {
   const text = (name: string) => (typeof input[name] === "string" ? input[name] : undefined);
@@ -32,7 +35,9 @@ function permissions(operation: string, input: Readonly<Record<string, unknown>>
   const inCluster = (type: string, name: string) => (name.startsWith("arn:") ? name : formatArn("ecs", place, `${type}/${clusterName}/${name}`));
   const definitionArn = (name: string) =>
     name.startsWith("arn:") ? name : formatArn("ecs", place, `task-definition/${/:\d+$/.test(name) ? name : `${name}:*`}`);
-  const on = (...resources: string[]) => resources.map((resource) => ({ action: `ecs:${operation}`, resource }));
+  // Source: the same reference, condition key ecs:cluster.
+  const conditions: Permission["conditions"] = CLUSTERLESS.test(operation) ? {} : { "ecs:cluster": cluster };
+  const on = (...resources: string[]) => resources.map((resource) => ({ action: `ecs:${operation}`, resource, conditions }));
   switch (operation) {
     case "DeleteCluster":
       return on(cluster);

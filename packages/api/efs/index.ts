@@ -25,7 +25,10 @@ export function efsService(deps: ApiDeps): ServiceModule {
     constraints: CONSTRAINTS,
     validationCode: "BadRequest",
     permissions: (operation, input, place) => {
-      const id = input["FileSystemId"];
+      const id = input["FileSystemId"] ?? input["ResourceId"];
+      const point = input["AccessPointId"] ?? input["ResourceId"];
+      if (typeof point === "string" && point.startsWith("fsap-"))
+        return [{ action: `elasticfilesystem:${operation}`, resource: formatArn("elasticfilesystem", place, `access-point/${point}`) }];
       return [
         {
           action: `elasticfilesystem:${operation}`,

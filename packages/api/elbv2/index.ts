@@ -24,10 +24,13 @@ export function elbv2Service(deps: Elbv2Deps): ServiceModule {
     operations,
     constraints: CONSTRAINTS,
     permissions: (operation, input) => {
+      const action = `elasticloadbalancing:${operation}`;
+      if (Array.isArray(input["ResourceArns"]) && operation !== "DescribeTags")
+        return input["ResourceArns"].map((resource) => ({ action, resource: String(resource) }));
       const arn = [input["LoadBalancerArn"], input["ListenerArn"], input["TargetGroupArn"], input["RuleArn"]].find(
         (each) => typeof each === "string",
       );
-      return [{ action: `elasticloadbalancing:${operation}`, resource: operation.startsWith("Describe") ? "*" : (arn ?? "*") }];
+      return [{ action, resource: operation.startsWith("Describe") ? "*" : (arn ?? "*") }];
     },
   };
 }

@@ -1,6 +1,7 @@
 import { evaluate, isPublic, parsePolicyDocument, type Decision, type PolicyDocument, type PolicySet } from "@gantry/iam";
-import type { Reader, RoleRecord, UserRecord } from "@gantry/state";
+import type { GroupRecord, Reader, RoleRecord, UserRecord } from "@gantry/state";
 import type { ConditionContext, Principal } from "@gantry/wire";
+import { resourceKeys, type ObjectTags } from "./resource-keys.ts";
 import { managedPolicyDocument } from "./managed-policies.ts";
 
 /** A call that is asked about: who, what, on what, and what is known besides. */
@@ -28,7 +29,7 @@ const EVERYTHING: PolicyDocument = parsePolicyDocument(
 const ROOT_KEEPS: ReadonlySet<string> = new Set(["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"]);
 
 /** Decides every call by the caller's policies and the resource's own. */
-export function policyDecider(deps: { store: Reader; now: () => number }): PolicyDecider {
+export function policyDecider(deps: { store: Reader; now: () => number; objects?: ObjectTags }): PolicyDecider {
   const { store } = deps;
   const documents = new Map<string, PolicyDocument>();
   const parse = (text: string, name: string): PolicyDocument => {
@@ -68,6 +69,7 @@ export function policyDecider(deps: { store: Reader; now: () => number }): Polic
   };
   const decide = (question: Question): Decision => {
     const { principal, action, resource, conditions } = question;
+    let more: ConditionContext | undefined;
     const request = {
       action,
       resource,
@@ -76,6 +78,7 @@ export function policyDecider(deps: { store: Reader; now: () => number }): Polic
           ? []
           : [principal.arn, principal.roleArn ?? principal.arn, `arn:aws:iam::${principal.account}:root`, principal.account],
       conditions: { ...globalKeys(principal, store, deps.now()), ...conditions },
+      moreConditions: () => (more ??= resourceKeys(deps, question)),
     };
     return evaluate(policiesOf(question), request, { isSession: principal.type === "assumed-role" });
   };
@@ -113,11 +116,13 @@ function denialMessage(principal: Principal, action: string, resource: string, b
   }
 }
 
-/** Every policy that an identity has, by name. */
-export function identityPolicies(reader: Reader, identity: UserRecord | RoleRecord): readonly { name: string; text: string }[] {
+/** Every policy that an identity has, by name; a user's groups' too. */
+export function identityPolicies(reader: Reader, identity: UserRecord | RoleRecord | GroupRecord): readonly { name: string; text: string }[] {
+  const groups = identity.type === "user" ? (identity.groups ?? []).flatMap((arn) => reader.get("group", arn) ?? []) : [];
   return [
     ...Object.entries(identity.inlinePolicies).map(([name, text]) => ({ name, text })),
     ...identity.attachedPolicies.map((arn) => ({ name: arn, text: managedDocument(reader, arn) ?? NO_STATEMENTS })),
+    ...groups.flatMap((group) => identityPolicies(reader, group)),
   ];
 }
 

@@ -1,6 +1,7 @@
 import { MalformedPolicyError, parsePolicyDocument } from "@gantry/iam";
-import type { PolicyRecord, Reader, RoleRecord, UserRecord } from "@gantry/state";
+import type { GroupRecord, PolicyRecord, Reader, RoleRecord, UserRecord } from "@gantry/state";
 import { ApiError } from "@gantry/wire";
+import { page } from "../common/paging.ts";
 import { managedPolicyDocument } from "./managed-policies.ts";
 
 export function findRole(reader: Reader, account: string, name: string | undefined): RoleRecord {
@@ -13,6 +14,12 @@ export function findUser(reader: Reader, account: string, name: string | undefin
   const user = reader.list("user", `arn:aws:iam::${account}:user/`).find((each) => each.name === name);
   if (user === undefined) throw noSuchEntity(`The user with name ${name} cannot be found.`);
   return user;
+}
+
+export function findGroup(reader: Reader, account: string, name: string | undefined): GroupRecord {
+  const group = reader.list("group", `arn:aws:iam::${account}:group/`).find((each) => each.name === name);
+  if (group === undefined) throw noSuchEntity(`The group with name ${name} cannot be found.`);
+  return group;
 }
 
 export function findPolicy(reader: Reader, arn: string | undefined): PolicyRecord {
@@ -46,6 +53,23 @@ export function alreadyExists(message: string): ApiError {
 
 export function deleteConflict(message: string): ApiError {
   return new ApiError("DeleteConflict", message, { status: 409 });
+}
+
+/** Where a listing goes on, and how much of it is wanted: 100 unless it says otherwise. */
+export interface PageInput {
+  readonly Marker?: string | undefined;
+  readonly MaxItems?: number | undefined;
+}
+
+/** One page of a sorted list, as IAM says that there is more. */
+export function pageOf<T>(
+  items: readonly T[],
+  keyOf: (item: T) => string,
+  input: PageInput,
+): { items: readonly T[]; IsTruncated: boolean; Marker: string | undefined } {
+  const invalidToken = () => new ApiError("ValidationError", "Invalid Marker.", { status: 400 });
+  const { items: some, nextToken } = page(items, keyOf, { token: input.Marker, size: input.MaxItems ?? 100, invalidToken });
+  return { items: some, IsTruncated: nextToken !== undefined, Marker: nextToken };
 }
 
 /** IAM answers documents URL-encoded. Source: API_GetRole, AssumeRolePolicyDocument. */

@@ -3,7 +3,7 @@ import type { PolicyRecord, Reader } from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
-import { alreadyExists, checkDocument, checkName, deleteConflict, encodeDocument, findPolicy, noSuchEntity } from "./lookups.ts";
+import { alreadyExists, checkDocument, checkName, deleteConflict, encodeDocument, findPolicy, noSuchEntity, pageOf } from "./lookups.ts";
 import { managedPolicyArns, managedPolicyDocument } from "./managed-policies.ts";
 
 const VERSIONS_MAX = 5;
@@ -71,13 +71,14 @@ export function policyOperations(deps: ApiDeps) {
     },
     ListPolicyVersions(input) {
       const policy = findPolicy(store, input.PolicyArn);
+      const { items, ...more } = pageOf(policy.versions, (version) => version.id, input);
       return {
-        Versions: policy.versions.map((version) => ({
+        Versions: items.map((version) => ({
           VersionId: version.id,
           IsDefaultVersion: version.id === policy.defaultVersionId,
           CreateDate: new Date(version.createdAt),
         })),
-        IsTruncated: false,
+        ...more,
       };
     },
     CreatePolicyVersion(input) {
@@ -109,6 +110,34 @@ export function policyOperations(deps: ApiDeps) {
       });
       return {};
     },
+    SetDefaultPolicyVersion(input) {
+      store.transact((tx) => {
+        const policy = findPolicy(tx, input.PolicyArn);
+        if (!policy.versions.some((version) => version.id === input.VersionId))
+          throw noSuchEntity(`Policy ${policy.arn} version ${input.VersionId} does not exist or is not attachable.`);
+        tx.put("policy", policy.arn, { ...policy, defaultVersionId: input.VersionId ?? "", updatedAt: clock.now() });
+      });
+      return {};
+    },
+    ListEntitiesForPolicy(input) {
+      const arn = input.PolicyArn ?? "";
+      if (managedPolicyDocument(arn) === undefined) findPolicy(store, arn);
+      const asked = (filter: iam.EntityType) => input.EntityFilter === undefined || input.EntityFilter === filter;
+      const holding = (kind: "user" | "role" | "group") =>
+        store.list(kind).filter((each) => each.attachedPolicies.includes(arn) && each.path.startsWith(input.PathPrefix ?? "/"));
+      const all = [
+        ...(asked("User") ? holding("user") : []),
+        ...(asked("Role") ? holding("role") : []),
+        ...(asked("Group") ? holding("group") : []),
+      ].toSorted((one, other) => (one.arn < other.arn ? -1 : 1));
+      const { items, ...more } = pageOf(all, (each) => each.arn, input);
+      return {
+        PolicyUsers: items.filter((each) => each.type === "user").map((each) => ({ UserName: each.name, UserId: each.id })),
+        PolicyRoles: items.filter((each) => each.type === "role").map((each) => ({ RoleName: each.name, RoleId: each.id })),
+        PolicyGroups: items.filter((each) => each.type === "group").map((each) => ({ GroupName: each.name, GroupId: each.id })),
+        ...more,
+      };
+    },
     DeletePolicy(input) {
       store.transact((tx) => {
         const policy = findPolicy(tx, input.PolicyArn);
@@ -128,7 +157,16 @@ export function policyOperations(deps: ApiDeps) {
         input.Scope === "Local"
           ? []
           : managedPolicyArns().map((Arn) => ({ Arn, PolicyName: Arn.split("/").at(-1), Path: "/", DefaultVersionId: "v1", IsAttachable: true }));
-      return { Policies: [...own, ...managed], IsTruncated: false };
+      const fitting = [...own, ...managed].filter(
+        (policy) =>
+          (policy.Path ?? "/").startsWith(input.PathPrefix ?? "/") && (input.OnlyAttached !== true || attachments(store, policy.Arn ?? "") > 0),
+      );
+      const { items, ...more } = pageOf(
+        fitting.toSorted((one, other) => ((one.Arn ?? "") < (other.Arn ?? "") ? -1 : 1)),
+        (policy) => policy.Arn ?? "",
+        input,
+      );
+      return { Policies: [...items], ...more };
     },
     TagPolicy(input) {
       store.transact((tx) => {
@@ -148,7 +186,8 @@ export function policyOperations(deps: ApiDeps) {
 }
 
 function attachments(reader: Reader, arn: string): number {
-  return [...reader.list("role"), ...reader.list("user")].filter((identity) => identity.attachedPolicies.includes(arn)).length;
+  return [...reader.list("role"), ...reader.list("user"), ...reader.list("group")].filter((identity) => identity.attachedPolicies.includes(arn))
+    .length;
 }
 
 function presentPolicy(policy: PolicyRecord, reader: Reader): iam.Policy {

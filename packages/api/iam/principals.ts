@@ -32,6 +32,7 @@ export function credentialSource(deps: { store: Reader; vault: Vault }): { find(
       const key = store.get("accessKey", accessKeyId);
       if (key === undefined || key.status !== "Active") return undefined;
       const user = key.userArn === undefined ? undefined : store.get("user", key.userArn);
+      if (key.userArn !== undefined && user === undefined) return undefined;
       const principal: Principal =
         user === undefined
           ? { type: "root", arn: `arn:aws:iam::${key.account}:root`, account: key.account, id: key.account }

@@ -4,13 +4,16 @@ import type { Implementation } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { checkBoundary, presentBoundary } from "./boundaries.ts";
-import { alreadyExists, checkAttachable, checkDocument, checkName, deleteConflict, encodeDocument, findRole, noSuchEntity } from "./lookups.ts";
+import { heldPolicies } from "./held-policies.ts";
+import { alreadyExists, checkDocument, checkName, deleteConflict, encodeDocument, findRole, pageOf } from "./lookups.ts";
 
 const SESSION_SECONDS = 3_600;
 
 /** Roles and their policies. Source: API_CreateRole and following. */
 export function roleOperations(deps: ApiDeps) {
   const { store, ids, clock } = deps;
+  const held = heldPolicies(store);
+  const find = (context: { account: string }, input: { RoleName?: string | undefined }) => findRole(store, context.account, input.RoleName);
   const change = (account: string, name: string | undefined, apply: (role: RoleRecord, tx: Reader) => RoleRecord) =>
     store.transact((tx) => {
       const role = findRole(tx, account, name);
@@ -50,7 +53,8 @@ export function roleOperations(deps: ApiDeps) {
     GetRole: (input, context) => ({ Role: presentRole(findRole(store, context.account, input.RoleName)) }),
     ListRoles(input, context) {
       const found = store.list("role", `arn:aws:iam::${context.account}:role/`).filter((role) => role.path.startsWith(input.PathPrefix ?? "/"));
-      return { Roles: found.map(presentRole), IsTruncated: false };
+      const { items, ...more } = pageOf(found, (role) => role.arn, input);
+      return { Roles: items.map(presentRole), ...more };
     },
     UpdateRole: (input, context) =>
       change(context.account, input.RoleName, (role) => ({
@@ -67,52 +71,19 @@ export function roleOperations(deps: ApiDeps) {
         const role = findRole(tx, context.account, input.RoleName);
         if (role.attachedPolicies.length > 0) throw deleteConflict("Cannot delete entity, must detach all policies first.");
         if (Object.keys(role.inlinePolicies).length > 0) throw deleteConflict("Cannot delete entity, must delete policies first.");
+        if (tx.list("instanceProfile").some((profile) => profile.roleArn === role.arn))
+          throw deleteConflict("Cannot delete entity, must remove roles from instance profile first.");
         tx.delete("role", role.arn);
       });
       return {};
     },
-    PutRolePolicy(input, context) {
-      checkDocument(input.PolicyDocument ?? "");
-      return change(context.account, input.RoleName, (role) => ({
-        ...role,
-        inlinePolicies: { ...role.inlinePolicies, [input.PolicyName ?? ""]: input.PolicyDocument ?? "" },
-      }));
-    },
-    GetRolePolicy(input, context) {
-      const document = findRole(store, context.account, input.RoleName).inlinePolicies[input.PolicyName ?? ""];
-      if (document === undefined) throw noSuchEntity(`The role policy with name ${input.PolicyName} cannot be found.`);
-      return { RoleName: input.RoleName, PolicyName: input.PolicyName, PolicyDocument: encodeDocument(document) };
-    },
-    ListRolePolicies: (input, context) => ({
-      PolicyNames: Object.keys(findRole(store, context.account, input.RoleName).inlinePolicies),
-      IsTruncated: false,
-    }),
-    DeleteRolePolicy: (input, context) =>
-      change(context.account, input.RoleName, (role) => ({
-        ...role,
-        inlinePolicies: Object.fromEntries(Object.entries(role.inlinePolicies).filter(([name]) => name !== input.PolicyName)),
-      })),
-    AttachRolePolicy: (input, context) =>
-      change(context.account, input.RoleName, (role, tx) => {
-        checkAttachable(tx, input.PolicyArn ?? "");
-        return { ...role, attachedPolicies: [...new Set([...role.attachedPolicies, input.PolicyArn ?? ""])] };
-      }),
-    DetachRolePolicy: (input, context) =>
-      change(context.account, input.RoleName, (role) => {
-        if (!role.attachedPolicies.includes(input.PolicyArn ?? "")) throw noSuchEntity(`Policy ${input.PolicyArn} was not found.`);
-        return { ...role, attachedPolicies: role.attachedPolicies.filter((arn) => arn !== input.PolicyArn) };
-      }),
-    ListAttachedRolePolicies: (input, context) => ({
-      AttachedPolicies: findRole(store, context.account, input.RoleName).attachedPolicies.map((PolicyArn) => ({
-        PolicyArn,
-        PolicyName: PolicyArn.split("/").at(-1),
-      })),
-      IsTruncated: false,
-    }),
-    ListInstanceProfilesForRole(input, context) {
-      findRole(store, context.account, input.RoleName);
-      return { InstanceProfiles: [], IsTruncated: false };
-    },
+    PutRolePolicy: (input, context) => held.put(find(context, input), input),
+    GetRolePolicy: (input, context) => ({ RoleName: input.RoleName, ...held.get(find(context, input), input.PolicyName) }),
+    ListRolePolicies: (input, context) => held.list(find(context, input), input),
+    DeleteRolePolicy: (input, context) => held.delete(find(context, input), input.PolicyName),
+    AttachRolePolicy: (input, context) => held.attach(find(context, input), input.PolicyArn),
+    DetachRolePolicy: (input, context) => held.detach(find(context, input), input.PolicyArn),
+    ListAttachedRolePolicies: (input, context) => held.listAttached(find(context, input), input),
     TagRole: (input, context) => change(context.account, input.RoleName, (role) => ({ ...role, tags: { ...role.tags, ...toTags(input.Tags) } })),
     UntagRole: (input, context) =>
       change(context.account, input.RoleName, (role) => ({ ...role, tags: withoutTags(role.tags, input.TagKeys ?? []) })),
@@ -120,7 +91,7 @@ export function roleOperations(deps: ApiDeps) {
   } satisfies Implementation<typeof iam>;
 }
 
-function presentRole(role: RoleRecord): iam.Role {
+export function presentRole(role: RoleRecord): iam.Role {
   return {
     RoleName: role.name,
     RoleId: role.id,

@@ -8,7 +8,7 @@ import {
   type MatchedStatement,
   type PolicyDocument,
 } from "@gantry/iam";
-import type { Reader, RoleRecord, UserRecord } from "@gantry/state";
+import type { GroupRecord, Reader, RoleRecord, UserRecord } from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
@@ -33,10 +33,9 @@ export function simulationOperations({ store }: ApiDeps) {
       const identity = findIdentity(store, input.PolicySourceArn);
       const policies = identityPolicies(store, identity);
       const given = (input.PolicyInputList ?? []).map((text, index) => ({ name: `PolicyInputList.${index + 1}`, text }));
+      const own = identity.type === "group" ? undefined : identity.permissionsBoundary;
       const [boundaryText] = input.PermissionsBoundaryPolicyInputList ?? [];
-      const boundary =
-        boundaryText ??
-        (identity.permissionsBoundary === undefined ? undefined : (managedDocument(store, identity.permissionsBoundary) ?? NO_STATEMENTS));
+      const boundary = boundaryText ?? (own === undefined ? undefined : (managedDocument(store, own) ?? NO_STATEMENTS));
       return simulate([...policies, ...given], boundary, { ...input, CallerArn: input.CallerArn ?? identity.arn }, context.account);
     },
     SimulateCustomPolicy(input, context) {
@@ -51,9 +50,9 @@ function refuse(input: object): void {
   refuseMembers(input, ["ResourceHandlingOption", "ResourceOwner"], "InvalidInput");
 }
 
-function findIdentity(reader: Reader, arn: string | undefined): UserRecord | RoleRecord {
-  const identity = reader.get("user", arn ?? "") ?? reader.get("role", arn ?? "");
-  if (identity === undefined) throw noSuchEntity(`No user or role was found for the ARN ${arn}.`);
+function findIdentity(reader: Reader, arn: string | undefined): UserRecord | RoleRecord | GroupRecord {
+  const identity = reader.get("user", arn ?? "") ?? reader.get("role", arn ?? "") ?? reader.get("group", arn ?? "");
+  if (identity === undefined) throw noSuchEntity(`No user, role or group was found for the ARN ${arn}.`);
   return identity;
 }
 

@@ -4,13 +4,16 @@ import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { checkBoundary, presentBoundary } from "./boundaries.ts";
-import { alreadyExists, checkAttachable, checkDocument, checkName, deleteConflict, encodeDocument, findUser, noSuchEntity } from "./lookups.ts";
+import { heldPolicies } from "./held-policies.ts";
+import { alreadyExists, checkName, deleteConflict, findUser, noSuchEntity, pageOf } from "./lookups.ts";
 
 const KEYS_MAX = 2;
 
 /** Users and their access keys. Source: API_CreateUser and following. */
 export function userOperations(deps: ApiDeps) {
   const { store, ids, clock, vault } = deps;
+  const held = heldPolicies(store);
+  const find = (context: { account: string }, input: { UserName?: string | undefined }) => findUser(store, context.account, input.UserName);
   const change = (account: string, name: string | undefined, apply: (user: UserRecord, tx: Reader) => UserRecord) =>
     store.transact((tx) => {
       const user = findUser(tx, account, name);
@@ -48,8 +51,23 @@ export function userOperations(deps: ApiDeps) {
         return { User: { UserName: "root", UserId: context.account, Arn: context.principal.arn, Path: "/", CreateDate: new Date(0) } };
       return { User: presentUser(findUser(store, context.account, input.UserName ?? context.principal.arn.split("/").at(-1))) };
     },
-    ListUsers(_input, context) {
-      return { Users: store.list("user", `arn:aws:iam::${context.account}:user/`).map(presentUser), IsTruncated: false };
+    ListUsers(input, context) {
+      const found = store.list("user", `arn:aws:iam::${context.account}:user/`).filter((user) => user.path.startsWith(input.PathPrefix ?? "/"));
+      const { items, ...more } = pageOf(found, (user) => user.arn, input);
+      return { Users: items.map(presentUser), ...more };
+    },
+    UpdateUser(input, context) {
+      store.transact((tx) => {
+        const user = findUser(tx, context.account, input.UserName);
+        const [name, path] = [checkName(input.NewUserName ?? user.name, "newUserName"), input.NewPath ?? user.path];
+        if (name !== user.name && tx.list("user", `arn:aws:iam::${context.account}:user/`).some((each) => each.name === name))
+          throw alreadyExists(`User with name ${name} already exists.`);
+        const arn = `arn:aws:iam::${context.account}:user${path}${name}`;
+        for (const key of tx.listBy("accessKey", "user", user.arn)) tx.put("accessKey", key.accessKeyId, { ...key, userArn: arn });
+        tx.delete("user", user.arn);
+        tx.put("user", arn, { ...user, arn, name, path });
+      });
+      return {};
     },
     DeleteUser(input, context) {
       store.transact((tx) => {
@@ -57,6 +75,7 @@ export function userOperations(deps: ApiDeps) {
         if (tx.listBy("accessKey", "user", user.arn).length > 0) throw deleteConflict("Cannot delete entity, must delete access keys first.");
         if (user.attachedPolicies.length > 0) throw deleteConflict("Cannot delete entity, must detach all policies first.");
         if (Object.keys(user.inlinePolicies).length > 0) throw deleteConflict("Cannot delete entity, must delete policies first.");
+        if ((user.groups ?? []).length > 0) throw deleteConflict("Cannot delete entity, must remove users from group first.");
         tx.delete("user", user.arn);
       });
       return {};
@@ -115,62 +134,23 @@ export function userOperations(deps: ApiDeps) {
       });
       return {};
     },
-    PutUserPolicy(input, context) {
-      checkDocument(input.PolicyDocument ?? "");
-      return change(context.account, input.UserName, (user) => ({
-        ...user,
-        inlinePolicies: { ...user.inlinePolicies, [input.PolicyName ?? ""]: input.PolicyDocument ?? "" },
-      }));
-    },
-    GetUserPolicy(input, context) {
-      const document = findUser(store, context.account, input.UserName).inlinePolicies[input.PolicyName ?? ""];
-      if (document === undefined) throw noSuchEntity(`The user policy with name ${input.PolicyName} cannot be found.`);
-      return { UserName: input.UserName, PolicyName: input.PolicyName, PolicyDocument: encodeDocument(document) };
-    },
-    ListUserPolicies(input, context) {
-      return { PolicyNames: Object.keys(findUser(store, context.account, input.UserName).inlinePolicies), IsTruncated: false };
-    },
-    DeleteUserPolicy(input, context) {
-      return change(context.account, input.UserName, (user) => ({
-        ...user,
-        inlinePolicies: Object.fromEntries(Object.entries(user.inlinePolicies).filter(([name]) => name !== input.PolicyName)),
-      }));
-    },
-    AttachUserPolicy(input, context) {
-      return change(context.account, input.UserName, (user, tx) => {
-        checkAttachable(tx, input.PolicyArn ?? "");
-        return { ...user, attachedPolicies: [...new Set([...user.attachedPolicies, input.PolicyArn ?? ""])] };
-      });
-    },
-    DetachUserPolicy(input, context) {
-      return change(context.account, input.UserName, (user) => ({
-        ...user,
-        attachedPolicies: user.attachedPolicies.filter((arn) => arn !== input.PolicyArn),
-      }));
-    },
-    ListAttachedUserPolicies(input, context) {
-      return {
-        AttachedPolicies: findUser(store, context.account, input.UserName).attachedPolicies.map((PolicyArn) => ({
-          PolicyArn,
-          PolicyName: PolicyArn.split("/").at(-1),
-        })),
-        IsTruncated: false,
-      };
-    },
+    PutUserPolicy: (input, context) => held.put(find(context, input), input),
+    GetUserPolicy: (input, context) => ({ UserName: input.UserName, ...held.get(find(context, input), input.PolicyName) }),
+    ListUserPolicies: (input, context) => held.list(find(context, input), input),
+    DeleteUserPolicy: (input, context) => held.delete(find(context, input), input.PolicyName),
+    AttachUserPolicy: (input, context) => held.attach(find(context, input), input.PolicyArn),
+    DetachUserPolicy: (input, context) => held.detach(find(context, input), input.PolicyArn),
+    ListAttachedUserPolicies: (input, context) => held.listAttached(find(context, input), input),
     TagUser(input, context) {
       return change(context.account, input.UserName, (user) => ({ ...user, tags: { ...user.tags, ...toTags(input.Tags) } }));
     },
     UntagUser(input, context) {
       return change(context.account, input.UserName, (user) => ({ ...user, tags: withoutTags(user.tags, input.TagKeys ?? []) }));
     },
-    ListGroupsForUser(input, context) {
-      findUser(store, context.account, input.UserName);
-      return { Groups: [], IsTruncated: false };
-    },
   } satisfies Implementation<typeof iam>;
 }
 
-function presentUser(user: UserRecord): iam.User {
+export function presentUser(user: UserRecord): iam.User {
   return {
     UserName: user.name,
     UserId: user.id,

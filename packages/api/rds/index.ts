@@ -9,6 +9,7 @@ import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire"
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
+import { defaultVpcMaker, type Ec2Deps } from "../ec2/index.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
 import { defaultSubnetGroup, findSubnetGroup, presentSubnetGroup, subnetGroupOperations } from "./subnet-groups.ts";
 
@@ -28,14 +29,23 @@ const UNSUPPORTED = [
   "DBSecurityGroups",
 ];
 
-export function rdsService(deps: ApiDeps): ServiceModule {
+export function rdsService(deps: Ec2Deps): ServiceModule {
   const operations = { ...instanceOperations(deps), ...subnetGroupOperations(deps), ...tagOperations(deps) } satisfies Implementation<typeof sdk>;
   return {
     sdk,
     operations,
+    prepare: defaultVpcMaker(deps),
     permissions: (operation, input, place) => {
-      const id = input["DBInstanceIdentifier"];
-      return [{ action: `rds:${operation}`, resource: typeof id === "string" ? formatArn("rds", place, `db:${id}`) : "*" }];
+      const [id, group, named] = [input["DBInstanceIdentifier"], input["DBSubnetGroupName"], input["ResourceName"]];
+      const action = `rds:${operation}`;
+      if (typeof named === "string") return [{ action, resource: named }];
+      if (operation === "CreateDBInstance" && typeof id === "string") {
+        // Source: Service Authorization Reference, Amazon RDS: the subnet group is asked for too.
+        const subnets = formatArn("rds", place, `subgrp:${typeof group === "string" ? group : "default"}`);
+        return [formatArn("rds", place, `db:${id}`), subnets].map((resource) => ({ action, resource }));
+      }
+      if (typeof group === "string") return [{ action, resource: formatArn("rds", place, `subgrp:${group.toLowerCase()}`) }];
+      return [{ action, resource: typeof id === "string" ? formatArn("rds", place, `db:${id}`) : "*" }];
     },
   };
 }

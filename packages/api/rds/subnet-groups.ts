@@ -63,14 +63,18 @@ export function subnetGroupOperations(deps: ApiDeps) {
   } satisfies Implementation<typeof sdk>;
 }
 
+/** The group named `default`, of the default VPC's subnets; made when it is first needed, as RDS does. */
 export function defaultSubnetGroup(tx: Transaction, place: Place): DatabaseSubnetGroupRecord {
+  const arn = formatArn("rds", place, "subgrp:default");
+  const known = tx.get("databaseSubnetGroup", arn);
+  if (known !== undefined) return known;
   const vpc = tx.list("vpc").find((each) => isIn(each, place) && each.isDefault);
   if (vpc === undefined)
     throw new ApiError("DBSubnetGroupNotFoundFault", "No default subnet detected in VPC. Please contact AWS Support to recreate default Subnets.");
-  return {
+  const group: DatabaseSubnetGroupRecord = {
     account: place.account,
     region: place.region,
-    arn: formatArn("rds", place, "subgrp:default"),
+    arn,
     name: "default",
     description: "default",
     vpcId: vpc.id,
@@ -80,6 +84,8 @@ export function defaultSubnetGroup(tx: Transaction, place: Place): DatabaseSubne
       .map((subnet) => subnet.id),
     tags: {},
   };
+  tx.put("databaseSubnetGroup", arn, group);
+  return group;
 }
 
 export function findSubnetGroup(reader: Reader, place: Place, name: string | undefined): DatabaseSubnetGroupRecord {

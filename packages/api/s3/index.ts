@@ -112,7 +112,7 @@ function versionAction(action: string): string {
 }
 
 /** Source: Service Authorization Reference, Amazon S3, condition keys. */
-function conditionsOf(input: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+function conditionsOf(input: Readonly<Record<string, unknown>>): NonNullable<Permission["conditions"]> {
   const keys = {
     "s3:prefix": input["Prefix"],
     "s3:delimiter": input["Delimiter"],
@@ -124,7 +124,21 @@ function conditionsOf(input: Readonly<Record<string, unknown>>): Readonly<Record
     "s3:x-amz-metadata-directive": input["MetadataDirective"],
     "s3:object-lock-mode": input["ObjectLockMode"],
   };
-  return Object.fromEntries(
+  const tags = requestedTags(input["Tagging"]);
+  const given = Object.fromEntries(
     Object.entries(keys).flatMap(([key, value]) => (typeof value === "string" || typeof value === "number" ? [[key, String(value)]] : [])),
   );
+  if (tags.length === 0) return given;
+  return {
+    ...given,
+    ...Object.fromEntries(tags.map(([key, value]) => [`s3:RequestObjectTag/${key}`, value])),
+    "s3:RequestObjectTagKeys": tags.map(([key]) => key),
+  };
+}
+
+/** The tags that a call gives an object: as the header's query string, or as a tag set. */
+function requestedTags(tagging: unknown): readonly (readonly [string, string])[] {
+  if (typeof tagging === "string") return [...new URLSearchParams(tagging)];
+  const set = (tagging as { TagSet?: { Key?: string; Value?: string }[] } | undefined)?.TagSet ?? []; // The shape's own members.
+  return set.map((tag) => [tag.Key ?? "", tag.Value ?? ""]);
 }

@@ -5,7 +5,7 @@ import { ApiError, checksumOf, combineChecksums, type Implementation } from "@ga
 import { findBucket } from "./buckets.ts";
 import type { S3Deps } from "./index.ts";
 import { encoder } from "./listing.ts";
-import { changing, findObject, newVersion, objectArn, presentVersion } from "./object-access.ts";
+import { authorizeSource, changing, findObject, newVersion, presentVersion } from "./object-access.ts";
 import {
   ALGORITHMS,
   checkCondition,
@@ -121,7 +121,7 @@ export function multipartOperations(deps: S3Deps) {
       const upload = findUpload(input.UploadId, bucket.name, input.Key);
       const number = partNumber(input.PartNumber);
       const from = parseCopySource(input.CopySource);
-      context.authorize(from.versionId === undefined ? "s3:GetObject" : "s3:GetObjectVersion", objectArn(from.bucket, from.key));
+      authorizeSource(context, from);
       const sourceBucket = findBucket(store, context, from.bucket);
       const source = findObject(objects, sourceBucket.name, from.key, from.versionId);
       checkReadCondition({ IfMatch: input.CopySourceIfMatch, IfUnmodifiedSince: input.CopySourceIfUnmodifiedSince }, source);

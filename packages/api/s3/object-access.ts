@@ -52,6 +52,12 @@ export function changing(deps: S3Deps, bucket: BucketRecord, context: RequestCon
   return { versioning: bucket.versioning, note: bucket.tellsEvents === true ? note : undefined };
 }
 
+/** Asks for the leave to read what is copied. */
+export function authorizeSource(context: RequestContext, from: { bucket: string; key: string; versionId?: string | undefined }): void {
+  const [action, conditions] = from.versionId === undefined ? ["s3:GetObject", {}] : ["s3:GetObjectVersion", { "s3:VersionId": from.versionId }];
+  context.authorize(action, objectArn(from.bucket, from.key), conditions);
+}
+
 /** `arn:aws:s3:::BUCKET/KEY` */
 export function objectArn(bucket: string, key: string): string {
   return `arn:aws:s3:::${bucket}/${key}`;

@@ -4,7 +4,7 @@ import type { BucketRecord } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import { findBucket } from "./buckets.ts";
 import type { S3Deps } from "./index.ts";
-import { changing, findObject, newVersion, objectArn, presentVersion } from "./object-access.ts";
+import { authorizeSource, changing, findObject, newVersion, objectArn, presentVersion } from "./object-access.ts";
 import {
   checkCondition,
   checkKey,
@@ -200,7 +200,7 @@ export function objectOperations(deps: S3Deps) {
       const bucket = findBucket(store, context, input.Bucket);
       const key = checkKey(input.Key);
       const from = parseCopySource(input.CopySource);
-      context.authorize(from.versionId === undefined ? "s3:GetObject" : "s3:GetObjectVersion", objectArn(from.bucket, from.key));
+      authorizeSource(context, from);
       const sourceBucket = findBucket(store, context, from.bucket);
       const source = findObject(objects, sourceBucket.name, from.key, from.versionId);
       try {

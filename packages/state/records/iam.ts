@@ -8,17 +8,36 @@ interface Identity {
   readonly path: string;
   readonly inlinePolicies: Readonly<Record<string, string>>;
   readonly attachedPolicies: readonly string[];
-  readonly permissionsBoundary: string | undefined;
   readonly createdAt: number;
-  readonly tags: Tags;
 }
 
 export interface UserRecord extends Identity {
   readonly type: "user";
+  readonly permissionsBoundary: string | undefined;
+  /** ARNs of the groups that it is in. */
+  readonly groups?: readonly string[];
+  readonly tags: Tags;
+}
+
+export interface GroupRecord extends Identity {
+  readonly type: "group";
+}
+
+export interface InstanceProfileRecord {
+  readonly arn: string;
+  readonly account: string;
+  readonly id: string;
+  readonly name: string;
+  readonly path: string;
+  readonly roleArn: string | undefined;
+  readonly createdAt: number;
+  readonly tags: Tags;
 }
 
 export interface RoleRecord extends Identity {
   readonly type: "role";
+  readonly permissionsBoundary: string | undefined;
+  readonly tags: Tags;
   readonly description: string | undefined;
   readonly trustPolicy: string;
   readonly maxSessionSeconds: number;

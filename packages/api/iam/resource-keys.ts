@@ -1,0 +1,94 @@
+import type { ObjectStore } from "@gantry/content";
+import { parseArn } from "@gantry/kernel";
+import type { Reader, Tags } from "@gantry/state";
+import type { ConditionContext } from "@gantry/wire";
+import { RESOURCES } from "../ec2/permissions.ts";
+
+/** Objects whose tags conditions ask for. */
+export type ObjectTags = Pick<ObjectStore["index"], "get" | "version">;
+
+/** Source: Service Authorization Reference, Amazon S3: the actions with the key s3:ExistingObjectTag. */
+const READS_OBJECT_TAGS =
+  /^s3:(Get|Put|Delete)Object(Version)?(Tagging|Acl)$|^s3:GetObject(Version)?$|^s3:GetObject(Version)?(Attributes|Torrent)$|^s3:GetObject(Retention|LegalHold)$/;
+
+/** What conditions can know of the resource that is asked about: its account, its tags. Source: IAM User Guide, "AWS global condition context keys". */
+export function resourceKeys(
+  deps: { store: Reader; objects?: ObjectTags | undefined },
+  asked: { action: string; resource: string; conditions: ConditionContext },
+): ConditionContext {
+  const arn = parseArn(asked.resource);
+  if (arn === undefined) return {};
+  if (arn.service === "s3") return objectKeys(deps, asked, arn.resource);
+  const prefix = asked.action.split(":")[0] ?? "";
+  const names = arn.service === "rds" ? ["aws:ResourceTag", `rds:${arn.resource.split(":")[0]}-tag`] : ["aws:ResourceTag", `${prefix}:ResourceTag`];
+  const tags = Object.entries(tagsOf(deps.store, asked.resource) ?? {});
+  return {
+    ...(arn.account === "" ? {} : { "aws:ResourceAccount": arn.account }),
+    ...Object.fromEntries(names.flatMap((name) => tags.map(([key, value]) => [`${name}/${key}`, value]))),
+  };
+}
+
+function objectKeys(
+  { store, objects }: { store: Reader; objects?: ObjectTags | undefined },
+  { action, conditions }: { action: string; conditions: ConditionContext },
+  path: string,
+): ConditionContext {
+  const [bucket = "", ...rest] = path.split("/");
+  const account = store.get("bucket", bucket)?.account;
+  const owner: ConditionContext = account === undefined ? {} : { "aws:ResourceAccount": account };
+  if (rest.length === 0 || objects === undefined || !READS_OBJECT_TAGS.test(action)) return owner;
+  const version = conditions["s3:VersionId"];
+  const key = rest.join("/");
+  const meta = typeof version === "string" ? objects.version(bucket, key, version) : objects.get(bucket, key);
+  return { ...owner, ...Object.fromEntries(Object.entries(meta?.tags ?? {}).map(([name, value]) => [`s3:ExistingObjectTag/${name}`, value])) };
+}
+
+/** The tags of whatever has this ARN; undefined where nothing has. */
+function tagsOf(store: Reader, resource: string): Tags | undefined {
+  const { service, resource: path } = parseArn(resource) ?? { service: "", resource: "" };
+  const [type = "", id = ""] = path.split("/");
+  switch (service) {
+    case "ecs":
+      switch (type) {
+        case "cluster":
+          return store.get("cluster", resource)?.tags;
+        case "service":
+          return store.get("service", resource)?.tags;
+        case "task":
+          return store.get("task", resource)?.tags;
+        case "task-definition":
+          return store.get("taskDefinition", resource)?.tags;
+        default:
+          return undefined;
+      }
+    case "ec2": {
+      const found = Object.values(RESOURCES).find((each) => each.type === type);
+      return found === undefined ? undefined : store.get(found.kind, id)?.tags;
+    }
+    case "ecr":
+      return store.get("repository", resource)?.tags;
+    case "elasticloadbalancing":
+      switch (type) {
+        case "loadbalancer":
+          return store.get("loadBalancer", resource)?.tags;
+        case "targetgroup":
+          return store.get("targetGroup", resource)?.tags;
+        case "listener":
+          return store.get("listener", resource)?.tags;
+        default:
+          return store.get("rule", resource)?.tags;
+      }
+    case "elasticfilesystem":
+      return type === "access-point" ? store.get("accessPoint", id)?.tags : store.get("fileSystem", id)?.tags;
+    case "rds":
+      return path.startsWith("subgrp:") ? store.get("databaseSubnetGroup", resource)?.tags : store.get("databaseInstance", resource)?.tags;
+    case "acm":
+      return store.get("certificate", resource)?.tags;
+    case "logs":
+      return store.get("logGroup", resource.split(":").slice(0, 7).join(":"))?.tags;
+    case "iam":
+      return (store.get("role", resource) ?? store.get("user", resource) ?? store.get("policy", resource))?.tags;
+    default:
+      return undefined;
+  }
+}
