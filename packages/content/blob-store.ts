@@ -21,12 +21,14 @@ export class DamagedBlobError extends DamagedError {
   override readonly name = "DamagedBlobError";
 }
 
-/** Bytes named by their SHA-256 (`sha256:HEX`), and uploads on their way to become such. Written whole or not at all. */
+type Algorithm = "sha256" | "sha512";
+
+/** Bytes named by their digest (`sha256:HEX` or `sha512:HEX`), and uploads on their way to become such. Written whole or not at all. */
 export class BlobStore {
   readonly #folder: string;
   readonly #removals = new Removals();
   /** Of uploads under way, as far as they are here; lost with the process, and then read again. */
-  readonly #hashes = new Map<string, { hash: Hash; size: number }>();
+  readonly #hashes = new Map<string, { hash: Hash; algorithm: Algorithm; size: number }>();
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -44,7 +46,8 @@ export class BlobStore {
   /** The bytes, checked as they flow: a stream that is not what its digest says ends with an error before its last bytes. */
   read(digest: string, range?: { start: number; end: number }): Readable {
     if (range !== undefined) return createReadStream(this.#pathOf(digest), { ...range, highWaterMark: READ_BYTES });
-    const hash = createHash("sha256");
+    const algorithm = algorithmOf(digest);
+    const hash = createHash(algorithm);
     let held: Buffer | undefined;
     const check = new Transform({
       readableHighWaterMark: READ_BYTES,
@@ -56,7 +59,7 @@ export class BlobStore {
         done();
       },
       flush(done) {
-        if (`sha256:${hash.digest("hex")}` !== digest) return done(new DamagedBlobError(`The blob ${digest} is damaged.`));
+        if (`${algorithm}:${hash.digest("hex")}` !== digest) return done(new DamagedBlobError(`The blob ${digest} is damaged.`));
         return done(null, held);
       },
     });
@@ -67,13 +70,13 @@ export class BlobStore {
 
   async readAll(digest: string): Promise<Buffer> {
     const bytes = await readFile(this.#pathOf(digest));
-    if (digestOf(bytes) !== digest) throw new DamagedBlobError(`The blob ${digest} is damaged.`);
+    if (digestOf(bytes, algorithmOf(digest)) !== digest) throw new DamagedBlobError(`The blob ${digest} is damaged.`);
     return bytes;
   }
 
   /** Keeps bytes under their digest. */
-  async write(bytes: Uint8Array): Promise<string> {
-    const digest = digestOf(bytes);
+  async write(bytes: Uint8Array, algorithm: Algorithm = "sha256"): Promise<string> {
+    const digest = digestOf(bytes, algorithm);
     if (existsSync(this.#pathOf(digest))) return digest;
     const upload = join(this.#folder, "uploads", `manifest-${digest.slice(7)}`);
     await writeFile(upload, bytes);
@@ -94,13 +97,13 @@ export class BlobStore {
     );
   }
 
-  /** Appends to an upload; answers its size now. What is appended is hashed on its way, so that nothing need be read again. */
-  async append(id: string, body: Readable): Promise<number> {
+  /** Appends to an upload; answers its size now. What is appended is hashed on its way, so that nothing need be read again, where the algorithm is the digest's. */
+  async append(id: string, body: Readable, algorithm: Algorithm = "sha256"): Promise<number> {
     const path = this.#uploadPath(id);
     const known = this.#hashes.get(id);
     this.#hashes.delete(id);
     const size = (await stat(path)).size;
-    const follows = size === 0 ? { hash: createHash("sha256"), size: 0 } : known?.size === size ? known : undefined;
+    const follows = size === 0 ? { hash: createHash(algorithm), algorithm, size: 0 } : known?.size === size ? known : undefined;
     const measure = new Transform({
       readableHighWaterMark: READ_BYTES,
       writableHighWaterMark: READ_BYTES,
@@ -111,17 +114,19 @@ export class BlobStore {
     });
     await pipeline(body, measure, createWriteStream(path, { flags: "a", highWaterMark: READ_BYTES }));
     const now = (await stat(path)).size;
-    if (follows !== undefined && this.#hashes.size < HASHES_MAX) this.#hashes.set(id, { hash: follows.hash, size: now });
+    if (follows !== undefined && this.#hashes.size < HASHES_MAX) this.#hashes.set(id, { ...follows, size: now });
     return now;
   }
 
   /** Makes an upload a blob. Errors: DigestMismatchError, and the upload is gone. */
   async finishUpload(id: string, digest: string): Promise<void> {
     const path = this.#uploadPath(id);
+    const algorithm = algorithmOf(digest);
     const known = this.#hashes.get(id);
     this.#hashes.delete(id);
-    const hash: Hash = known !== undefined && known.size === (await stat(path)).size ? known.hash : await hashOf(path);
-    if (`sha256:${hash.digest("hex")}` !== digest) {
+    const isKnown = known !== undefined && known.algorithm === algorithm && known.size === (await stat(path)).size;
+    const hash: Hash = isKnown ? known.hash : await hashOf(path, algorithm);
+    if (`${algorithm}:${hash.digest("hex")}` !== digest) {
       await rm(path, { force: true });
       throw new DigestMismatchError(`The uploaded bytes are not ${digest}.`);
     }
@@ -140,7 +145,7 @@ export class BlobStore {
   /** Every blob there is. */
   async *digests(): AsyncGenerator<string> {
     const blobs = join(this.#folder, "blobs");
-    for (const part of await readdir(blobs)) for (const hex of await readdir(join(blobs, part))) yield `sha256:${hex}`;
+    for (const part of await readdir(blobs)) for (const hex of await readdir(join(blobs, part))) yield digestNamed(hex);
   }
 
   /** Uploads that are under way. */
@@ -153,9 +158,8 @@ export class BlobStore {
     const blobs = join(this.#folder, "blobs");
     for (const part of await readdir(blobs))
       for (const hex of await readdir(join(blobs, part))) {
-        const hash = createHash("sha256");
-        for await (const chunk of createReadStream(join(blobs, part, hex))) hash.update(chunk as Buffer); // No encoding is set, so chunks are buffers.
-        if (hash.digest("hex") !== hex) yield `sha256:${hex}`;
+        const digest = digestNamed(hex);
+        if ((await hashOf(join(blobs, part, hex), algorithmOf(digest))).digest("hex") !== hex) yield digest;
       }
   }
 
@@ -175,8 +179,8 @@ export class BlobStore {
   }
 
   #pathOf(digest: string): string {
-    const hex = /^sha256:([0-9a-f]{64})$/.exec(digest)?.[1];
-    if (hex === undefined) throw new DigestMismatchError(`${digest} is no digest.`);
+    algorithmOf(digest);
+    const hex = digest.slice("sha256:".length);
     return join(this.#folder, "blobs", hex.slice(0, 2), hex);
   }
 
@@ -185,12 +189,28 @@ export class BlobStore {
   }
 }
 
-async function hashOf(path: string): Promise<Hash> {
-  const hash = createHash("sha256");
+async function hashOf(path: string, algorithm: Algorithm): Promise<Hash> {
+  const hash = createHash(algorithm);
   for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) hash.update(chunk as Buffer); // No encoding is set, so chunks are buffers.
   return hash;
 }
 
-export function digestOf(bytes: Uint8Array): string {
-  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+export function digestOf(bytes: Uint8Array, algorithm: Algorithm = "sha256"): string {
+  return `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}`;
+}
+
+/** Whether a text is a digest of a kind that is kept here. Source: OCI image-spec, "Registered algorithms". */
+export function isDigest(text: string): boolean {
+  return /^sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})$/.test(text);
+}
+
+/** What a digest was made by. Errors: DigestMismatchError where it is none. */
+export function algorithmOf(digest: string): Algorithm {
+  if (!isDigest(digest)) throw new DigestMismatchError(`${digest} is no digest.`);
+  return digest.startsWith("sha512:") ? "sha512" : "sha256";
+}
+
+/** Files are named by the hash alone; its length says which it is. */
+function digestNamed(hex: string): string {
+  return `${hex.length === 128 ? "sha512" : "sha256"}:${hex}`;
 }

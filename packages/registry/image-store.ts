@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { digestOf } from "@gantry/content";
+import { algorithmOf, digestOf, isDigest } from "@gantry/content";
 import { glob } from "@gantry/iam";
 import type { Clock, Ids } from "@gantry/kernel";
 import type { ImageRecord, Reader, RepositoryRecord, Store, Transaction } from "@gantry/state";
@@ -15,10 +15,10 @@ const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 /** The bytes, as the image store needs them; `BlobStore` is one. */
 export interface Blobs {
   sizeOf(digest: string): Promise<number | undefined>;
-  write(bytes: Uint8Array): Promise<string>;
+  write(bytes: Uint8Array, algorithm?: ReturnType<typeof algorithmOf>): Promise<string>;
   startUpload(id: string): Promise<void>;
   uploadSize(id: string): Promise<number | undefined>;
-  append(id: string, body: Readable): Promise<number>;
+  append(id: string, body: Readable, algorithm?: ReturnType<typeof algorithmOf>): Promise<number>;
   finishUpload(id: string, digest: string): Promise<void>;
   cancelUpload(id: string): Promise<void>;
   remove(digest: string): Promise<void>;
@@ -96,8 +96,9 @@ export class ImageStore {
     return this.#store.get("layerUpload", id)?.repositoryArn === repository.arn ? this.#blobs.uploadSize(id) : undefined;
   }
 
-  append(id: string, body: Readable): Promise<number> {
-    return this.#blobs.append(id, body);
+  /** `digest` is what it is said to become, where that is known yet. */
+  append(id: string, body: Readable, digest?: string): Promise<number> {
+    return this.#blobs.append(id, body, digest === undefined || !isDigest(digest) ? undefined : algorithmOf(digest));
   }
 
   /** Makes an upload a blob of the repository. Errors: DigestMismatchError, and the upload is gone. */
@@ -140,24 +141,26 @@ export class ImageStore {
 
   /**
    * Keeps a manifest, under a tag where one is given. Everything it refers to must be the repository's (but foreign layers,
-   * which lie elsewhere, and the subject, which may come later). Errors: MissingReferenceError, ImmutableTagError, RegistryError.
+   * which lie elsewhere, and the subject, which may come later). A digest that is given must be its own. Errors: MissingReferenceError, ImmutableTagError, RegistryError.
    */
   async putManifest(
     repository: RepositoryRecord,
     bytes: Buffer,
-    options: { mediaType: string | undefined; tag: string | undefined },
+    options: { mediaType: string | undefined; tag: string | undefined; digest?: string | undefined },
   ): Promise<ImageRecord> {
     const { tag } = options;
     if (tag !== undefined && !TAG.test(tag)) throw new RegistryError(400, "TAG_INVALID", "The tag has the wrong form.");
     const manifest = parseManifest(bytes);
-    const digest = digestOf(bytes);
+    const algorithm = options.digest === undefined ? "sha256" : algorithmOf(options.digest);
+    const digest = digestOf(bytes, algorithm);
+    if (digest !== (options.digest ?? digest)) throw new RegistryError(400, "DIGEST_INVALID", `The manifest's digest is ${digest}.`);
     const blobs = blobsOf(manifest);
     const manifests = (manifest.manifests ?? []).map((descriptor) => descriptor.digest);
     return this.#locks.hold([digest, ...blobs, ...manifests], async () => {
       for (const blob of blobs)
         if (!isDigest(blob) || !mayUse(this.#store, repository, blob) || (await this.#blobs.sizeOf(blob)) === undefined)
           throw new MissingReferenceError("layer", blob);
-      await this.#blobs.write(bytes);
+      await this.#blobs.write(bytes, algorithm);
       return this.#store.transact((tx) => {
         for (const each of manifests)
           if (tx.get("image", keyOf(repository.arn, each)) === undefined) throw new MissingReferenceError("manifest", each);
@@ -190,7 +193,7 @@ export class ImageStore {
 
   /** The image of a tag or a digest. */
   find(repository: RepositoryRecord, reference: string): ImageRecord | undefined {
-    if (reference.startsWith("sha256:")) return this.#store.get("image", keyOf(repository.arn, reference));
+    if (isDigest(reference)) return this.#store.get("image", keyOf(repository.arn, reference));
     return this.#store.listBy("image", "repository", repository.arn).find((image) => image.imageTags.includes(reference));
   }
 
@@ -265,11 +268,6 @@ function mayUse(reader: Reader, repository: RepositoryRecord, digest: string): b
 function isReferred(reader: Reader, repositoryArn: string, digest: string): boolean {
   return reader.listBy("image", "repository", repositoryArn).some((image) => image.references.includes(digest));
 }
-
-function isDigest(text: string): boolean {
-  return /^sha256:[0-9a-f]{64}$/.test(text);
-}
-
 export function keyOf(repositoryArn: string, digest: string): string {
   return `${repositoryArn}@${digest}`;
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { DigestMismatchError, digestOf, type BlobStore } from "@gantry/content";
+import { DigestMismatchError, isDigest, type BlobStore } from "@gantry/content";
 import { formatArn, isDamage, isOutOfRoom, messageOf, type Clock, type Logger, type Vault } from "@gantry/kernel";
 import type { RepositoryRecord, Store } from "@gantry/state";
 import type { ConditionContext, Principal } from "@gantry/wire";
@@ -197,7 +197,7 @@ export class Registry {
 
   async #finishUpload(call: Call, id: string, digest: string): Promise<void> {
     this.#authorize(call, "CompleteLayerUpload");
-    await this.#deps.images.append(id, call.request);
+    await this.#deps.images.append(id, call.request, digest);
     await this.#deps.images.finishUpload(call.repository, id, digest);
     send(call.response, 201, { location: `/v2/${call.name}/blobs/${digest}`, "docker-content-digest": digest });
   }
@@ -270,11 +270,11 @@ export class Registry {
   async #putManifest(call: Call, reference: string): Promise<void> {
     this.#authorize(call, "PutImage");
     const bytes = await readBounded(call.request, MANIFEST_MAX_BYTES);
-    const isDigest = reference.includes(":");
-    if (isDigest && reference !== digestOf(bytes)) throw new RegistryError(400, "DIGEST_INVALID", `The manifest's digest is ${digestOf(bytes)}.`);
+    const hasColon = reference.includes(":");
+    if (hasColon && !isDigest(reference)) throw new RegistryError(400, "DIGEST_INVALID", `${reference} is no digest.`);
     const image = await this.#deps.images.putManifest(call.repository, bytes, {
       mediaType: call.request.headers["content-type"],
-      tag: isDigest ? undefined : reference,
+      ...(hasColon ? { tag: undefined, digest: reference } : { tag: reference }),
     });
     send(call.response, 201, {
       location: `/v2/${call.name}/manifests/${image.digest}`,
@@ -290,7 +290,7 @@ export class Registry {
       const image = images.find(call.repository, reference);
       if (image === undefined) throw new RegistryError(404, "MANIFEST_UNKNOWN", "Requested image not found");
       const key = keyOf(image.repositoryArn, image.digest);
-      if (reference.startsWith("sha256:")) tx.delete("image", key);
+      if (isDigest(reference)) tx.delete("image", key);
       else tx.put("image", key, { ...image, imageTags: image.imageTags.filter((tag) => tag !== reference) });
     });
     send(call.response, 202, {});
@@ -318,7 +318,7 @@ export class Registry {
 
   async #referrers(call: Call, digest: string): Promise<void> {
     this.#authorize(call, "BatchGetImage");
-    if (!/^sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})$/.test(digest)) throw new RegistryError(400, "DIGEST_INVALID", `${digest} is no digest.`);
+    if (!isDigest(digest)) throw new RegistryError(400, "DIGEST_INVALID", `${digest} is no digest.`);
     const filter = call.query.get("artifactType");
     const manifests = [];
     for (const image of this.#deps.store.listBy("image", "repository", call.repository.arn)) {

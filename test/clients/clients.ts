@@ -41,12 +41,7 @@ export const CLIENTS: readonly Client[] = [
   {
     name: "go",
     needs: ["go"],
-    journeys: async (environment) => {
-      const program = join(CACHE, "journeys-go");
-      mkdirSync(CACHE, { recursive: true });
-      await run("sh", ["-c", `cd ${join(HERE, "go")} && go build -mod=readonly -o ${program} .`]);
-      return run(program, [], environment);
-    },
+    journeys: async (environment) => run(await goProgram("go", "."), [], environment),
   },
   {
     name: "java",
@@ -68,6 +63,37 @@ export const CLIENTS: readonly Client[] = [
     },
   },
 ];
+
+/**
+ * The conformance suite of the OCI distribution specification, version 1.1, against two repositories (by their addresses).
+ * Answers its report. Errors: what it found wrong.
+ */
+export async function ociConformance(repositories: readonly [string, string], credentials: string): Promise<string> {
+  const [registry = ""] = repositories[0].split("/");
+  const [user = "", password = ""] = credentials.split(/:(.*)/s);
+  return run(await goProgram("oci", "github.com/opencontainers/distribution-spec/conformance"), [], {
+    OCI_REGISTRY: registry,
+    OCI_TLS: "disabled",
+    OCI_REPO1: repositories[0].slice(registry.length + 1),
+    OCI_REPO2: repositories[1].slice(registry.length + 1),
+    OCI_USERNAME: user,
+    OCI_PASSWORD: password,
+    OCI_VERSION: "1.1",
+    // What the suite leaves out unless it is asked, and is here.
+    OCI_API_BLOBS_UPLOAD_CANCEL: "true",
+    OCI_API_BLOBS_DIGEST_HEADER: "true",
+    OCI_API_MANIFESTS_DIGEST_HEADER: "true",
+    OCI_RESULTS_DIR: join(CACHE, "oci-results"),
+  });
+}
+
+/** A program of a module in this folder, built. */
+async function goProgram(module: string, what: string): Promise<string> {
+  const program = join(CACHE, `go-${module}`);
+  mkdirSync(CACHE, { recursive: true });
+  await run("sh", ["-c", `cd ${join(HERE, module)} && go build -mod=readonly -o ${program} ${what}`]);
+  return program;
+}
 
 /** Whether a program is on the path. */
 export function has(program: string): boolean {

@@ -13,7 +13,7 @@ import { DescribeDBInstancesCommand, RDSClient } from "@aws-sdk/client-rds";
 import { ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { canRunTerraform, openTerraform } from "../../tools/terraform/terraform.ts";
-import { CLIENTS, debianPackages, has, JOURNEYS } from "../clients/clients.ts";
+import { CLIENTS, debianPackages, has, JOURNEYS, ociConformance } from "../clients/clients.ts";
 import { openDemo, REGION } from "./demo.ts";
 import { get, PROJECT, run } from "./helpers.ts";
 
@@ -197,5 +197,19 @@ describe.skipIf(!has("apt-get"))("tools for images, from Debian's packages", () 
     await buildah("rmi", "--all", "--force");
     await buildah("pull", "--tls-verify=false", "--creds", credentials, `docker://${repository}:by-buildah`);
     expect(await buildah("images")).toContain("by-buildah");
+  });
+});
+
+describe.skipIf(!has("go"))("the OCI's conformance suite, version 1.1", () => {
+  it("finds nothing wrong with the registry", async () => {
+    const ecr = new ECRClient(demo.client());
+    const { authorizationData = [] } = await ecr.send(new GetAuthorizationTokenCommand({}));
+    const uriOf = async (repositoryName: string) => (await ecr.send(new CreateRepositoryCommand({ repositoryName }))).repository?.repositoryUri ?? "";
+    const report = await ociConformance(
+      [await uriOf("conformance/one"), await uriOf("conformance/two")],
+      Buffer.from(authorizationData[0]?.authorizationToken ?? "", "base64").toString(),
+    );
+    expect(report).toMatch(/OCI Conformance Result: Pass/);
+    expect(report.split("\n").filter((line) => /FAIL\.*: +[1-9]|: +(FAIL|Error|Unknown)$/.test(line))).toEqual([]);
   });
 });
