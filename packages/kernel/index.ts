@@ -5,6 +5,7 @@
  */
 export * from "./arn.ts";
 export * from "./assert.ts";
+export * from "./checksum.ts";
 export * from "./cidr.ts";
 export * from "./clock.ts";
 export * from "./controller.ts";

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { Transform, type TransformCallback } from "node:stream";
 import { ApiError } from "./api-error.ts";
-import { checksumOf, type Checksum, type ChecksumAlgorithm } from "./checksum.ts";
+import { checksumOf, type Checksum, type ChecksumAlgorithm } from "@gantry/kernel";
 import { hmac, sha256Hex } from "./sigv4.ts";
 
 /** How the chunks of a signed stream are checked: the day's key and the request's own signature as the seed. */

@@ -4,7 +4,6 @@
  * Only `shape.ts` knows the SDK's schema format, only `protocols/` knows JSON from XML.
  */
 export * from "./api-error.ts";
-export * from "./checksum.ts";
 export type { Constraint, Constraints } from "./constraints.ts";
 export * from "./dispatch.ts";
 export type { WireResponse } from "./encode.ts";

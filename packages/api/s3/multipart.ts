@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type * as s3 from "@aws-sdk/client-s3";
 import type { MultipartPart, MultipartUpload, ObjectMeta } from "@gantry/content";
-import { ApiError, checksumOf, combineChecksums, type Implementation } from "@gantry/wire";
+import { checksumOf, combineChecksums } from "@gantry/kernel";
+import { ApiError, type Implementation } from "@gantry/wire";
 import { findBucket } from "./buckets.ts";
 import type { S3Deps } from "./index.ts";
 import { encoder } from "./listing.ts";

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import type { ObjectMeta, WrittenSegment } from "@gantry/content";
-import { ApiError, checksumOf, type Checksum } from "@gantry/wire";
+import { checksumOf, type Checksum } from "@gantry/kernel";
+import { ApiError } from "@gantry/wire";
 import type { S3Deps } from "./index.ts";
 
 const KEY_MAX_BYTES = 1_024;
