@@ -5,7 +5,7 @@ import { printDoctor } from "./doctor.ts";
 import { printEnvironment } from "./env.ts";
 import { ensureDocker } from "./docker.ts";
 import { printLogs } from "./logs.ts";
-import { bringUp, PROJECT, takeDown } from "./platform.ts";
+import { bringUp, PROJECT, RUNTIME_FLAGS, takeDown } from "./platform.ts";
 import { Progress } from "./progress.ts";
 import { runVisibly, UserError } from "./run.ts";
 import { printStatus } from "./status.ts";
@@ -34,6 +34,8 @@ const OPTIONS = new Set(["port", "state-dir", "lines", "json", "purge", "follow"
 
 // The command line: reads the arguments, runs one command, turns what was thrown into one sentence.
 const clock = new SystemClock();
+// Whoever reads a part of what is printed (`| head`) has what they want.
+process.stdout.on("error", (thrown: NodeJS.ErrnoException) => process.exit(thrown.code === "EPIPE" ? 0 : 1));
 const progress = new Progress(clock, (text) => process.stderr.write(text));
 try {
   process.exitCode = await main(process.argv.slice(2));
@@ -69,7 +71,8 @@ async function main(parameters: readonly string[]): Promise<number> {
         : (await import("./test-command.ts")).runTests({ clock, progress });
     case "bench":
       await ensureDocker({ clock, progress });
-      return runVisibly(process.execPath, [join(PROJECT, "bench/main.ts"), ...parameters.slice(1)]);
+      // The same flags as the control plane's: a client that collects its own garbage meanwhile measures itself.
+      return runVisibly(process.execPath, [...RUNTIME_FLAGS, join(PROJECT, "bench/main.ts"), ...parameters.slice(1)]);
     case "status":
       return printStatus(folder, json);
     case "logs":

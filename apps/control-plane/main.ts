@@ -55,6 +55,7 @@ const logs = new LogStore(join(folder, "logs.db"));
 const blobs = new BlobStore(join(folder, "registry"));
 const objects = new ObjectStore(join(folder, "objects"), objectsKey(key));
 await objects.clean();
+const openedAt = clock.now();
 ensureRootCredentials({ store, vault, ids, clock, folder, account: settings.account });
 const authority = await ensureAuthority(folder, clock);
 
@@ -203,3 +204,7 @@ async function stop(): Promise<void> {
 await sleep(clock, WARM_DELAY_MS);
 await dispatcher.warm();
 flushCompileCache();
+await objects.sweep(openedAt).then(
+  (count) => void (count > 0 && log.info("Removed files that no object names", { count })),
+  (thrown: unknown) => log.warn("Files that no object names could not be removed", { reason: messageOf(thrown) }),
+);

@@ -5,5 +5,4 @@
 export * from "./log-store.ts";
 export * from "./blob-store.ts";
 export * from "./object-meta.ts";
-export type { ChangeOptions, VersionMarker } from "./object-index.ts";
 export * from "./object-store.ts";

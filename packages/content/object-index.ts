@@ -1,19 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { transactSqlite } from "@gantry/kernel";
 import { endOfPrefix, metaOf, metasOf, read } from "./object-rows.ts";
-import type { ChangeNote, MultipartPart, MultipartUpload, ObjectEvent, ObjectMeta, Segment, Versioning } from "./object-meta.ts";
-
-/** Where a listing goes on: after this version of this key; without a sequence after all of them. */
-export interface VersionMarker {
-  readonly key: string;
-  readonly sequence: number | undefined;
-}
-
-/** What a change is given besides the object: how the bucket keeps versions, and what it tells of the change. */
-export interface ChangeOptions {
-  readonly versioning?: Versioning;
-  readonly note?: ChangeNote | undefined;
-}
+import type { ChangeOptions, MultipartPart, MultipartUpload, ObjectEvent, ObjectMeta, Segment, VersionMarker, Versioning } from "./object-meta.ts";
 
 export interface PutOptions extends ChangeOptions {
   readonly check?: (there: ObjectMeta | undefined) => void;
@@ -45,9 +33,11 @@ export class ObjectIndex {
       CREATE TABLE IF NOT EXISTS version (bucket TEXT NOT NULL, key BLOB NOT NULL, sequence INTEGER NOT NULL, id TEXT NOT NULL, meta TEXT NOT NULL, PRIMARY KEY (bucket, key, sequence DESC)) STRICT, WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS upload (id TEXT PRIMARY KEY, bucket TEXT NOT NULL, meta TEXT NOT NULL) STRICT;
       CREATE TABLE IF NOT EXISTS part (upload TEXT NOT NULL, number INTEGER NOT NULL, meta TEXT NOT NULL, PRIMARY KEY (upload, number)) STRICT, WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS file (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS content (name TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS event (number INTEGER PRIMARY KEY AUTOINCREMENT, meta TEXT NOT NULL) STRICT;
     `);
+    this.#listFiles();
   }
 
   /** What a plain read finds; undefined too where the newest version is a delete marker. */
@@ -296,17 +286,34 @@ export class ObjectIndex {
     return dropped.filter((segment) => !meta.segments.some((kept) => kept.file === segment.file));
   }
 
-  /** Bytes that were held until now lie beside the row that names them. */
+  /** Whether a row names the file. */
+  hasFile(name: string): boolean {
+    return this.#run("SELECT 1 FROM file WHERE name = ?").get(name) !== undefined;
+  }
+
+  /** Once: the files of rows that were written before files were listed. */
+  #listFiles(): void {
+    const { user_version: version } = this.#database.prepare("PRAGMA user_version").get() as { user_version: number }; // SQLite's own column.
+    if (version >= 1) return;
+    this.#transact(() => {
+      for (const { meta } of this.all()) this.#keep(meta.segments);
+      for (const row of this.#database.prepare("SELECT meta FROM part").all()) this.#keep([(read(row) as MultipartPart).segment]); // We wrote it.
+      this.#database.exec("PRAGMA user_version = 1");
+    });
+  }
+
+  /** Bytes that were held until now lie beside the row that names them; files are listed. */
   #keep(segments: readonly Segment[]): void {
     for (const { inline, file } of segments) {
+      if (inline !== true) this.#run("INSERT OR IGNORE INTO file (name) VALUES (?)").run(file);
       const bytes = inline === true ? this.held.get(file) : undefined;
       if (bytes !== undefined) this.#run("INSERT OR REPLACE INTO content (name, bytes) VALUES (?, ?)").run(file, bytes);
     }
   }
 
-  /** Inline bytes go with the rows that named them; answers those that lie in files. */
+  /** Inline bytes go with the rows that named them; answers those that lie in files, which nothing names any more. */
   #forget(segments: readonly Segment[]): readonly Segment[] {
-    for (const { inline, file } of segments) if (inline === true) this.#run("DELETE FROM content WHERE name = ?").run(file);
+    for (const { inline, file } of segments) this.#run(`DELETE FROM ${inline === true ? "content" : "file"} WHERE name = ?`).run(file);
     return segments.filter((segment) => segment.inline !== true);
   }
 

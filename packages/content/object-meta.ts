@@ -2,10 +2,12 @@
 export interface Segment {
   readonly file: string;
   readonly size: number;
-  /** Of the plain bytes; of the stored ones where the bytes are sealed with a customer's key. */
-  readonly sha256: string;
-  /** The cipher's first counter, in hex; the bytes on the disk are encrypted with it and a key. */
+  /** Of the stored bytes, where they are sealed with a customer's key: whoever looks for damage has not the key. Without frames see `unframed.ts`. */
+  readonly sha256?: string;
+  /** What its bytes were encrypted with besides the key, in hex: of frames the salt. */
   readonly iv: string;
+  /** Plain bytes of a frame. */
+  readonly frameBytes?: number;
   /** The key is the customer's, not the store's. */
   readonly sealed?: true;
   /** The part's own checksum, where it was uploaded with one. */
@@ -92,4 +94,16 @@ export interface ObjectEvent extends ChangeNote {
   readonly versionId: string | undefined;
   readonly sequence: number;
   readonly isDeleteMarker: boolean;
+}
+
+/** Where a listing goes on: after this version of this key; without a sequence after all of them. */
+export interface VersionMarker {
+  readonly key: string;
+  readonly sequence: number | undefined;
+}
+
+/** What a change is given besides the object: how the bucket keeps versions, and what it tells of the change. */
+export interface ChangeOptions {
+  readonly versioning?: Versioning;
+  readonly note?: ChangeNote | undefined;
 }

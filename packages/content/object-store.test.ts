@@ -104,8 +104,7 @@ describe("objects at rest", () => {
     await own.put("b", { ...meta([segment]), key: "k" });
     expect(readdirSync(own.folder).toSorted()).not.toContain("sm");
     const stored = own.index.content("small");
-    expect(stored?.length).toBe(few.length);
-    expect(stored?.equals(few)).toBe(false);
+    expect(stored?.includes(few.subarray(0, 64))).toBe(false);
     expect(own.readSmall(meta([segment]))?.equals(few)).toBe(true);
     expect(own.readSmall(meta([segment]), 100, 199)?.equals(few.subarray(100, 200))).toBe(true);
     expect((await bytes(own.read(meta([segment]), 5, 6))).equals(few.subarray(5, 7))).toBe(true);

@@ -1,19 +1,21 @@
 import { createHash, hash, randomBytes } from "node:crypto";
-import { createReadStream, createWriteStream, mkdirSync } from "node:fs";
-import { readdir, rename, rm } from "node:fs/promises";
+import { createReadStream, mkdirSync } from "node:fs";
+import { open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { Readable, Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { Readable } from "node:stream";
 import { DamagedError, messageOf, openSqlite } from "@gantry/kernel";
-import { decryptorAt, encrypt, encryptor } from "./cipher.ts";
-import { ObjectIndex, type ChangeOptions, type Put, type PutOptions } from "./object-index.ts";
-import type { MultipartPart, ObjectMeta, Segment, WrittenSegment } from "./object-meta.ts";
+import { FRAME_BYTES, FrameCipher, FrameError, readFrames } from "./frames.ts";
+import { HashThread } from "./hash-thread.ts";
+import { ObjectIndex, type Put, type PutOptions } from "./object-index.ts";
+import type { ChangeOptions, MultipartPart, ObjectMeta, Segment, WrittenSegment } from "./object-meta.ts";
 import { linkFiles, Removals } from "./removals.ts";
 import { syncFolder } from "./sync-folder.ts";
+import { readUnframed, readUnframedFile } from "./unframed.ts";
+import { writeFrames } from "./write-frames.ts";
 
-/** How far a body may run ahead of the disk: hashing and writing go on side by side. */
-const AHEAD_BYTES = 2 * 1024 * 1024;
+/** Files lie in folders by the first letters of their names. */
+const SHARD = /^[0-9a-f]{2}$/;
 /** Fewer bytes than this lie beside their row: one sync instead of three. */
 const INLINE_MAX = 16 * 1024;
 
@@ -24,7 +26,7 @@ export class DamagedObjectError extends DamagedError {
 
 /**
  * Objects of all buckets: metadata in one SQLite file, bytes in files of their own. Bytes are written, synced and named
- * before the row that makes them visible; a row never names bytes that are not there. Reads check whole segments by hash.
+ * before the row that makes them visible; a row never names bytes that are not there. What is read is proven to be what was written.
  */
 export class ObjectStore {
   readonly folder: string;
@@ -33,6 +35,7 @@ export class ObjectStore {
   readonly #key: Buffer;
   readonly #database: DatabaseSync;
   readonly #removals = new Removals();
+  readonly #threads = new HashThread();
   #puts: (Put & { resolve: (dropped: readonly Segment[]) => void; reject: (thrown: unknown) => void })[] = [];
 
   /** `key`: 32 bytes, kept elsewhere than the folder's backups: without it the bytes are noise. */
@@ -49,10 +52,23 @@ export class ObjectStore {
     for (const name of await readdir(join(this.folder, "incoming"))) await rm(join(this.folder, "incoming", name), { force: true });
   }
 
+  /** Removes files that no row names and that lay there before `before` (ms): a crash came between them and their row, or their removal. Answers how many. */
+  async sweep(before: number): Promise<number> {
+    let removed = 0;
+    for (const part of (await readdir(this.folder)).filter((name) => SHARD.test(name)))
+      for (const name of await readdir(join(this.folder, part))) {
+        const file = join(part, name);
+        const stats = await stat(join(this.folder, file)).catch(() => undefined); // It may go by itself meanwhile.
+        if (stats === undefined || stats.ctimeMs >= before || this.index.hasFile(file)) continue;
+        await this.#removals.remove([join(this.folder, file)]);
+        removed += 1;
+      }
+    return removed;
+  }
+
   /**
    * Takes a body to disk, synced. An error of the body leaves nothing. `name` must be new. With a customer's key (32 bytes,
-   * not kept) the hash is of the stored bytes, so that nothing of the plain ones can be learned here. A body that is said to
-   * be small (`expected` bytes at most) is held until the row is written that names it.
+   * not kept) a hash of the stored bytes is kept, so that damage is seen without the key. A body that is said to be small (`expected` bytes at most) is held until the row is written that names it.
    */
   async writeSegment(
     name: string,
@@ -63,24 +79,17 @@ export class ObjectStore {
     const { customerKey, expected = Infinity } = options;
     if (expected <= INLINE_MAX) return this.#holdSegment(name, body, onChunk, customerKey);
     const incoming = join(this.folder, "incoming", name);
-    const [md5, sha256] = [createHash("md5"), createHash("sha256")];
     const iv = randomBytes(16);
-    let size = 0;
-    const measure = new Transform({
-      readableHighWaterMark: AHEAD_BYTES,
-      writableHighWaterMark: AHEAD_BYTES,
-      transform(chunk: Buffer, _encoding, done) {
-        md5.update(chunk);
-        if (customerKey === undefined) sha256.update(chunk);
-        size += chunk.length;
-        onChunk(chunk);
-        done(null, chunk);
-      },
-    });
-    const cipher = encryptor(customerKey ?? this.#key, iv);
-    if (customerKey !== undefined) cipher.on("data", (chunk: Buffer) => sha256.update(chunk));
+    const stored = customerKey === undefined ? undefined : createHash("sha256");
+    let written;
     try {
-      await pipeline(body, measure, cipher, createWriteStream(incoming, { flags: "wx", flush: true, highWaterMark: AHEAD_BYTES }));
+      written = await writeFrames(incoming, body, {
+        cipher: new FrameCipher(customerKey ?? this.#key, iv),
+        threads: this.#threads,
+        expected,
+        onChunk,
+        onStored: stored === undefined ? undefined : (piece) => void stored.update(piece),
+      });
     } catch (thrown) {
       await rm(incoming, { force: true });
       throw thrown;
@@ -89,8 +98,7 @@ export class ObjectStore {
     mkdirSync(dirname(join(this.folder, file)), { recursive: true });
     await rename(incoming, join(this.folder, file));
     await syncFolder(dirname(join(this.folder, file)));
-    const sealed = customerKey === undefined ? {} : { sealed: true as const };
-    return { file, size, md5: md5.digest("hex"), sha256: sha256.digest("hex"), iv: iv.toString("hex"), ...sealed };
+    return { file, ...written, iv: iv.toString("hex"), frameBytes: FRAME_BYTES, ...sealedAs(stored?.digest("hex")) };
   }
 
   async #holdSegment(name: string, body: Readable, onChunk: (chunk: Buffer) => void, customerKey: Buffer | undefined): Promise<WrittenSegment> {
@@ -102,16 +110,16 @@ export class ObjectStore {
     }
     const plain = Buffer.concat(chunks);
     const iv = randomBytes(16);
-    const stored = encrypt(customerKey ?? this.#key, iv, plain);
+    const stored = Buffer.concat(new FrameCipher(customerKey ?? this.#key, iv).seal(0, true, plain));
     this.index.held.set(name, stored);
     return {
       file: name,
       inline: true,
       size: plain.length,
       md5: hash("md5", plain),
-      sha256: hash("sha256", customerKey === undefined ? plain : stored),
       iv: iv.toString("hex"),
-      ...(customerKey === undefined ? {} : { sealed: true as const }),
+      frameBytes: FRAME_BYTES,
+      ...sealedAs(customerKey === undefined ? undefined : hash("sha256", stored)),
     };
   }
 
@@ -127,7 +135,7 @@ export class ObjectStore {
     await this.#removals.holdWhile(async () => {
       mkdirSync(folder, { recursive: true });
       this.#database.prepare("VACUUM INTO ?").run(join(folder, "objects.db"));
-      await linkFiles(this.folder, folder, (name) => /^[0-9a-f]{2}$/.test(name));
+      await linkFiles(this.folder, folder, (name) => SHARD.test(name));
     });
   }
 
@@ -138,7 +146,8 @@ export class ObjectStore {
       if (this.#puts.length === 1) setImmediate(() => this.#commit());
     });
     this.#release(meta.segments);
-    if (dropped.length > 0) await this.dropSegments(dropped);
+    // The disk gives back what was replaced in its own time; what is left behind is swept away at the next start.
+    if (dropped.length > 0) void this.dropSegments(dropped).catch(() => {});
   }
 
   #commit(): void {
@@ -173,8 +182,8 @@ export class ObjectStore {
   }
 
   /**
-   * The bytes from `start` to `end`, both included. Whole segments are checked by their hash as they flow; what fits into
-   * one chunk is checked before anything is answered. Errors: DamagedObjectError.
+   * The bytes from `start` to `end`, both included, each frame checked before it is given out; the first before anything is
+   * answered. Errors: DamagedObjectError.
    */
   async read(meta: ObjectMeta, start = 0, end = meta.size - 1, customerKey?: Buffer): Promise<Readable> {
     const chunks = this.#readSegments(meta, start, end, customerKey);
@@ -197,18 +206,22 @@ export class ObjectStore {
   #readInline(segment: Segment, customerKey: Buffer | undefined): Buffer {
     const stored = this.index.content(segment.file);
     if (stored === undefined) throw new DamagedObjectError(`The bytes of ${segment.file} are gone.`);
-    // Without the customer's key the stored bytes alone can be checked.
-    const plain = decryptorAt(customerKey ?? this.#key, Buffer.from(segment.iv, "hex"), 0).update(stored);
-    if (stored.length !== segment.size || hash("sha256", segment.sealed === true ? stored : plain) !== segment.sha256)
-      throw new DamagedObjectError(`The bytes of ${segment.file} are damaged.`);
-    return plain;
+    const key = customerKey ?? this.#key;
+    try {
+      if (segment.frameBytes === undefined) return readUnframed(stored, segment, key);
+      return new FrameCipher(key, Buffer.from(segment.iv, "hex")).open(0, true, stored);
+    } catch (thrown) {
+      throw damaged(segment, thrown);
+    }
   }
 
   /** Keys of damaged objects, each with what is wrong; reads every byte of every bucket. */
   async *damaged(): AsyncGenerator<{ bucket: string; key: string; problem: string }> {
     for (const { bucket, meta } of this.index.all()) {
       try {
-        for await (const _ of this.#readSegments(meta, 0, meta.size - 1, undefined));
+        for (const segment of meta.segments)
+          if (segment.sealed === true) await this.#checkStored(segment);
+          else if (segment.size > 0) for await (const _ of this.#readSegment(segment, 0, segment.size - 1, undefined));
       } catch (thrown) {
         // One that was replaced or deleted while it was read is not damaged.
         if (this.index.version(bucket, meta.key, meta.versionId ?? "null")?.segments[0]?.file !== meta.segments[0]?.file) continue;
@@ -232,6 +245,7 @@ export class ObjectStore {
   }
 
   close(): void {
+    void this.#threads.close();
     this.#database.close();
   }
 
@@ -250,30 +264,43 @@ export class ObjectStore {
       yield this.#readInline(segment, customerKey).subarray(start, end + 1);
       return;
     }
-    const whole = start === 0 && end === segment.size - 1;
-    const digest = createHash("sha256");
-    const decryptor = decryptorAt(customerKey ?? this.#key, Buffer.from(segment.iv, "hex"), start);
-    // The last chunk is held back until the hash is known: damaged bytes never make a complete answer.
-    let held: Buffer | undefined;
-    let size = 0;
-    for await (const stored of this.#openSegment(segment, start, end)) {
-      const chunk = decryptor.update(stored);
-      size += chunk.length;
-      if (whole) digest.update(segment.sealed === true ? stored : chunk);
-      if (held !== undefined) yield held;
-      held = chunk;
+    const { frameBytes, size } = segment;
+    const key = customerKey ?? this.#key;
+    try {
+      const file = await open(join(this.folder, segment.file));
+      try {
+        if (frameBytes === undefined) yield* readUnframedFile(file, segment, { start, end }, key);
+        else yield* readFrames(file, new FrameCipher(key, Buffer.from(segment.iv, "hex")), { size, frameBytes }, { start, end });
+      } finally {
+        await file.close();
+      }
+    } catch (thrown) {
+      throw damaged(segment, thrown);
     }
-    if (size !== end - start + 1 || (whole && digest.digest("hex") !== segment.sha256))
-      throw new DamagedObjectError(`The bytes of ${segment.file} are damaged.`);
-    if (held !== undefined) yield held;
   }
 
-  async *#openSegment(segment: Segment, start: number, end: number): AsyncGenerator<Buffer> {
+  /** Whether the stored bytes of a customer's segment are those that were written: their plain ones are the customer's alone. */
+  async #checkStored(segment: Segment): Promise<void> {
+    const stored = createHash("sha256");
     try {
-      yield* createReadStream(join(this.folder, segment.file), { start, end, highWaterMark: 256 * 1024 }) as AsyncIterable<Buffer>; // No encoding is set, so chunks are buffers.
+      if (segment.inline === true) stored.update(this.index.content(segment.file) ?? "");
+      else for await (const chunk of createReadStream(join(this.folder, segment.file))) stored.update(chunk as Buffer); // No encoding is set, so chunks are buffers.
     } catch (thrown) {
-      if ((thrown as { code?: string }).code !== "ENOENT") throw thrown; // Node's file errors carry a code.
-      throw new DamagedObjectError(`The bytes of ${segment.file} are gone.`, { cause: thrown });
+      throw damaged(segment, thrown);
     }
+    if (stored.digest("hex") !== segment.sha256) throw damaged(segment, undefined);
   }
+}
+
+function sealedAs(sha256: string | undefined): { sealed?: true; sha256?: string } {
+  return sha256 === undefined ? {} : { sealed: true, sha256 };
+}
+
+/** What reading a segment came to, in words: damage where it is damage, else as it was. */
+function damaged(segment: Segment, thrown: unknown): unknown {
+  if ((thrown as { code?: string } | undefined)?.code === "ENOENT")
+    // Node's file errors carry a code.
+    return new DamagedObjectError(`The bytes of ${segment.file} are gone.`, { cause: thrown });
+  if (thrown !== undefined && !(thrown instanceof FrameError)) return thrown;
+  return new DamagedObjectError(`The bytes of ${segment.file} are damaged.`, { cause: thrown });
 }

@@ -111,7 +111,7 @@ export function multipartOperations(deps: S3Deps) {
         deps,
         input.Body,
         { ...input, ChecksumAlgorithm: input.ChecksumAlgorithm ?? upload.checksumAlgorithm },
-        customerKey,
+        { customerKey },
       );
       const etag = customerKey === undefined ? segment.md5 : ids.hex(32);
       await keepPart(upload, { number, etag, segment, checksums });
@@ -145,7 +145,7 @@ export function multipartOperations(deps: S3Deps) {
       );
       const customerKey = readingKeyOf(input, upload);
       const body = await objects.read(source, range?.start, range?.end, sourceKey);
-      const { segment, checksums } = await receive(deps, body, { ChecksumAlgorithm: upload.checksumAlgorithm }, customerKey);
+      const { segment, checksums } = await receive(deps, body, { ChecksumAlgorithm: upload.checksumAlgorithm }, { customerKey });
       const etag = customerKey === undefined ? segment.md5 : ids.hex(32);
       await keepPart(upload, { number, etag, segment, checksums });
       return {

@@ -9,6 +9,8 @@ const KEY_MAX_BYTES = 1_024;
 const METADATA_MAX_BYTES = 2_048;
 const OBJECT_TAGS_MAX = 10;
 const KEY_BYTES = 32;
+/** Bytes whose checksum nobody waits for noticeably. */
+const DEFAULT_CHECKSUM_MAX = 1024 * 1024;
 /** The SDK's member of each checksum, and its algorithm. */
 export const ALGORITHMS = {
   ChecksumCRC32: "crc32",
@@ -34,7 +36,7 @@ export function memberOf(algorithm: string | undefined): ChecksumMember | undefi
   );
 }
 
-/** Takes a body to disk and checks what the request says of it: MD5, checksum, length. */
+/** Takes a body to disk, a whole object's or a part's, and checks what the request says of it: MD5, checksum, length. */
 export async function receive(
   deps: S3Deps,
   body: unknown,
@@ -43,9 +45,10 @@ export async function receive(
     ChecksumAlgorithm?: string | undefined;
     ContentLength?: number | undefined;
   },
-  customerKey?: Buffer,
+  options: { customerKey?: Buffer | undefined; isWhole?: boolean } = {},
 ): Promise<{ segment: WrittenSegment; checksums: Record<string, string> }> {
   const { objects, ids } = deps;
+  const { customerKey, isWhole } = options;
   const given = Object.keys(ALGORITHMS).filter((member) => claims[member as ChecksumMember] !== undefined) as ChecksumMember[]; // The table's own keys.
   if (given.length > 1)
     throw new ApiError("InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.", { status: 400 });
@@ -53,9 +56,15 @@ export async function receive(
   const stream = body instanceof Readable ? body : Readable.from([]);
   let trailer: { algorithm: string; value: string } | undefined;
   stream.on("checksum", (algorithm: string, value: string) => (trailer = { algorithm, value }));
-  const checksum: Checksum | undefined = named === undefined ? undefined : checksumOf(ALGORITHMS[named]);
-  const options = { customerKey, expected: claims.ContentLength };
-  const segment = await objects.writeSegment(ids.hex(32), stream, (chunk) => checksum?.update(chunk), options);
+  // Without one a small object gets S3's own; a customer's key seals what it would tell.
+  const byDefault =
+    named === undefined && isWhole === true && customerKey === undefined && (claims.ContentLength ?? Infinity) <= DEFAULT_CHECKSUM_MAX;
+  const algorithm = named === undefined ? (byDefault ? "crc64nvme" : undefined) : ALGORITHMS[named];
+  const checksum: Checksum | undefined = algorithm === undefined ? undefined : checksumOf(algorithm);
+  const segment = await objects.writeSegment(ids.hex(32), stream, (chunk) => checksum?.update(chunk), {
+    customerKey,
+    expected: claims.ContentLength,
+  });
   try {
     if (claims.ContentMD5 !== undefined && claims.ContentMD5 !== Buffer.from(segment.md5, "hex").toString("base64"))
       throw new ApiError("BadDigest", "The Content-MD5 you specified did not match what we received.", { status: 400 });
@@ -69,7 +78,8 @@ export async function receive(
       return { segment, checksums: { [named]: computed } };
     }
     const byTrailer = Object.entries(ALGORITHMS).find(([, name]) => name === trailer?.algorithm);
-    return { segment, checksums: byTrailer === undefined || trailer === undefined ? {} : { [byTrailer[0]]: trailer.value } };
+    if (byTrailer !== undefined && trailer !== undefined) return { segment, checksums: { [byTrailer[0]]: trailer.value } };
+    return { segment, checksums: computed === undefined ? {} : { ChecksumCRC64NVME: computed } };
   } catch (thrown) {
     await objects.dropSegments([segment]);
     throw thrown;

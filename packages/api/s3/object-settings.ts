@@ -1,6 +1,7 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { ObjectMeta } from "@gantry/content";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import { withChecksum } from "./default-checksum.ts";
 import { findBucket } from "./buckets.ts";
 import type { S3Deps } from "./index.ts";
 import { findObject, objectArn, presentVersion } from "./object-access.ts";
@@ -77,10 +78,11 @@ export function objectSettingOperations(deps: S3Deps) {
       change(input, context, (meta) => ({ ...meta, legalHold: status === "ON" }));
       return {};
     },
-    GetObjectAttributes(input, context) {
-      const { bucket, meta } = find(input, context);
-      readingKeyOf(input, meta);
+    async GetObjectAttributes(input, context) {
+      const { bucket, meta: found } = find(input, context);
+      readingKeyOf(input, found);
       const asked = new Set<string>(input.ObjectAttributes);
+      const meta = asked.has("Checksum") ? await withChecksum(deps, bucket.name, found) : found;
       const isMultipart = meta.etag.includes("-");
       const from = Number(input.PartNumberMarker ?? 0);
       const size = Math.min(input.MaxParts ?? PARTS_PAGE, PARTS_PAGE);

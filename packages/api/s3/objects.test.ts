@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import * as s3 from "@aws-sdk/client-s3";
+import { checksumOf } from "@gantry/kernel";
 import { startS3 } from "@gantry/testkit";
 import { afterAll, describe, expect, it } from "vitest";
 
@@ -100,6 +101,23 @@ describe("conditional writes", () => {
 });
 
 describe("checksums", () => {
+  it("of objects that are put without one are S3's own CRC64NVME: of a small one at once, of a large one when it is asked for", async () => {
+    const Bucket = await newBucket();
+    const plain = new s3.S3Client({ ...api.client(), forcePathStyle: true, requestChecksumCalculation: "WHEN_REQUIRED" });
+    for (const body of [randomBytes(100), randomBytes(3 * 1024 * 1024)]) {
+      const checksum = checksumOf("crc64nvme");
+      checksum.update(body);
+      const ChecksumCRC64NVME = checksum.digest();
+      const stored = await plain.send(new s3.PutObjectCommand({ Bucket, Key: "k", Body: body }));
+      expect(stored.ChecksumCRC64NVME).toBe(body.length === 100 ? ChecksumCRC64NVME : undefined);
+      const asked = { ChecksumCRC64NVME, ChecksumType: "FULL_OBJECT" };
+      expect(await client.send(new s3.HeadObjectCommand({ Bucket, Key: "k", ChecksumMode: "ENABLED" }))).toMatchObject(asked);
+      const { Checksum } = await client.send(new s3.GetObjectAttributesCommand({ Bucket, Key: "k", ObjectAttributes: ["Checksum"] }));
+      expect(Checksum).toEqual(asked);
+      expect((await client.send(new s3.GetObjectCommand({ Bucket, Key: "k", ChecksumMode: "ENABLED" }))).ChecksumCRC64NVME).toBe(ChecksumCRC64NVME);
+    }
+  });
+
   const big = randomBytes(5 * 1024 * 1024);
   const small = randomBytes(70_001);
   it.each(["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"] as const)("%s are checked, kept and given back", async (ChecksumAlgorithm) => {

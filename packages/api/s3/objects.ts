@@ -2,6 +2,7 @@ import type * as s3 from "@aws-sdk/client-s3";
 import { DamagedObjectError, type ObjectMeta } from "@gantry/content";
 import type { BucketRecord } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import { withChecksum } from "./default-checksum.ts";
 import { findBucket } from "./buckets.ts";
 import type { S3Deps } from "./index.ts";
 import { authorizeSource, changing, findObject, newVersion, objectArn, presentVersion } from "./object-access.ts";
@@ -96,7 +97,7 @@ export function objectOperations(deps: S3Deps) {
         ...(input.WebsiteRedirectLocation === undefined ? {} : { redirect: input.WebsiteRedirectLocation }),
         ...(customer === undefined ? {} : { customerKeyMd5: customer.md5 }),
       };
-      const written = await receive(deps, input.Body, input, customer?.key);
+      const written = await receive(deps, input.Body, input, { customerKey: customer?.key, isWhole: true });
       const meta: ObjectMeta = {
         key,
         size: written.segment.size,
@@ -145,11 +146,12 @@ export function objectOperations(deps: S3Deps) {
       // The SDK's body type has mixins that only clients have.
       return { ...presentObject(bucket, meta, input), ...presentExtent(extent, meta), Body: body as never };
     },
-    HeadObject(input, context) {
+    async HeadObject(input, context) {
       const bucket = findBucket(store, context, input.Bucket);
-      const meta = findObject(objects, bucket.name, input.Key, input.VersionId);
-      checkReadCondition(input, meta);
-      readingKeyOf(input, meta);
+      const found = findObject(objects, bucket.name, input.Key, input.VersionId);
+      checkReadCondition(input, found);
+      readingKeyOf(input, found);
+      const meta = input.ChecksumMode === "ENABLED" ? await withChecksum(deps, bucket.name, found) : found;
       return { ...presentObject(bucket, meta, input), ...presentExtent(extentOf(input, meta), meta) };
     },
     async DeleteObject(input, context) {
@@ -243,7 +245,12 @@ export function objectOperations(deps: S3Deps) {
       const body = await objects.read(source, 0, source.size - 1, sourceKey);
       const algorithm = input.ChecksumAlgorithm ?? Object.keys(source.checksums)[0]?.replace("Checksum", "");
       if (algorithm !== undefined) memberOf(algorithm);
-      const { segment, checksums } = await receive(deps, body, { ChecksumAlgorithm: algorithm }, customer?.key);
+      const { segment, checksums } = await receive(
+        deps,
+        body,
+        { ChecksumAlgorithm: algorithm, ContentLength: source.size },
+        { customerKey: customer?.key, isWhole: true },
+      );
       const given = headersOf(input);
       const meta: ObjectMeta = {
         key,
