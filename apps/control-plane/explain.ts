@@ -25,7 +25,7 @@ export function explain(policy: PolicyDecider, reader: Reader, query: URLSearchP
   if (principal === undefined) return { principal: undefined, allowed: false, reason: `There is no user or role "${wanted}".`, statements: [] };
   const conditions = Object.fromEntries(query.getAll("context").map((pair) => [pair.split("=")[0] ?? "", pair.slice(pair.indexOf("=") + 1)]));
   const decision = policy.decide({ principal, action, resource, conditions });
-  const denied = decision.allowed ? undefined : (policy.deniedBecause(principal, action, resource, conditions) ?? decision.because);
+  const denied = decision.allowed ? undefined : (policy.deniedBecause(principal, action, resource, () => conditions) ?? decision.because);
   return {
     principal: principal.arn,
     allowed: decision.allowed,

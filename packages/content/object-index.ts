@@ -15,6 +15,7 @@ export interface Put {
 
 const NEWEST = Number.MAX_SAFE_INTEGER;
 const EVENTS_MAX = 10_000;
+const CURRENT_MAX = 4_096;
 
 /**
  * Which objects there are: rows of one SQLite file, every change one transaction. `object` has what a plain read finds, one
@@ -25,6 +26,8 @@ export class ObjectIndex {
   readonly #statements = new Map<string, StatementSync>();
   /** Encrypted bytes of inline segments that no row names yet, by key. */
   readonly held = new Map<string, Buffer>();
+  /** Objects that were read lately, by bucket and key; every write of the row lets go of its own. */
+  readonly #current = new Map<string, ObjectMeta>();
 
   constructor(database: DatabaseSync) {
     this.#database = database;
@@ -42,7 +45,16 @@ export class ObjectIndex {
 
   /** What a plain read finds; undefined too where the newest version is a delete marker. */
   get(bucket: string, key: string): ObjectMeta | undefined {
-    return metaOf(this.#run("SELECT meta FROM object WHERE bucket = ? AND key = ?").get(bucket, Buffer.from(key)));
+    // What a transaction sees may yet be taken back: it neither asks the memory nor fills it.
+    const isOwn = this.#database.isTransaction;
+    const name = `${bucket}/${key}`;
+    const known = isOwn ? undefined : this.#current.get(name);
+    if (known !== undefined) return known;
+    const meta = metaOf(this.#run("SELECT meta FROM object WHERE bucket = ? AND key = ?").get(bucket, Buffer.from(key)));
+    if (meta === undefined || isOwn) return meta;
+    if (this.#current.size >= CURRENT_MAX) this.#current.clear();
+    this.#current.set(name, meta);
+    return meta;
   }
 
   /** The newest version, be it a delete marker. */
@@ -117,7 +129,7 @@ export class ObjectIndex {
       const before = this.get(bucket, key);
       if (options.versioning === undefined) {
         if (before === undefined) return { marker: undefined, dropped: [] };
-        this.#run("DELETE FROM object WHERE bucket = ? AND key = ?").run(bucket, Buffer.from(key));
+        this.#dropCurrent(bucket, key);
         this.#promote(bucket, key);
         this.#tell(bucket, before, options);
         return { marker: undefined, dropped: this.#forget(before.segments) };
@@ -138,7 +150,7 @@ export class ObjectIndex {
         ...(options.versioning === "Enabled" ? { versionId: marker.versionId } : {}),
       };
       this.#bury(bucket, meta);
-      this.#run("DELETE FROM object WHERE bucket = ? AND key = ?").run(bucket, Buffer.from(key));
+      this.#dropCurrent(bucket, key);
       this.#tell(bucket, meta, options);
       return { marker: meta, dropped: this.#forget(dropped) };
     });
@@ -150,8 +162,7 @@ export class ObjectIndex {
       const was = this.version(bucket, key, id);
       if (was === undefined) return { was, dropped: [] };
       const current = this.get(bucket, key);
-      if (current !== undefined && (current.versionId ?? "null") === id)
-        this.#run("DELETE FROM object WHERE bucket = ? AND key = ?").run(bucket, Buffer.from(key));
+      if (current !== undefined && (current.versionId ?? "null") === id) this.#dropCurrent(bucket, key);
       else this.#run("DELETE FROM version WHERE bucket = ? AND key = ? AND id = ?").run(bucket, Buffer.from(key), id);
       this.#promote(bucket, key);
       this.#tell(bucket, was, options);
@@ -354,7 +365,13 @@ export class ObjectIndex {
     this.#setCurrent(bucket, meta);
   }
 
+  #dropCurrent(bucket: string, key: string): void {
+    this.#current.delete(`${bucket}/${key}`);
+    this.#run("DELETE FROM object WHERE bucket = ? AND key = ?").run(bucket, Buffer.from(key));
+  }
+
   #setCurrent(bucket: string, meta: ObjectMeta): void {
+    this.#current.delete(`${bucket}/${meta.key}`);
     this.#run("INSERT INTO object (bucket, key, meta) VALUES (?, ?, ?) ON CONFLICT (bucket, key) DO UPDATE SET meta = excluded.meta").run(
       bucket,
       Buffer.from(meta.key),

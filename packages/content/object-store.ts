@@ -18,6 +18,8 @@ import { writeFrames } from "./write-frames.ts";
 const SHARD = /^[0-9a-f]{2}$/;
 /** Fewer bytes than this lie beside their row: one sync instead of three. */
 const INLINE_MAX = 16 * 1024;
+/** So many of them are kept at hand. */
+const SMALL_MAX = 512;
 
 /** The bytes on the disk are not those that were written. */
 export class DamagedObjectError extends DamagedError {
@@ -36,6 +38,8 @@ export class ObjectStore {
   readonly #database: DatabaseSync;
   readonly #removals = new Removals();
   readonly #threads = new HashThread();
+  /** Inline segments that were read lately, plain. A file's bytes never change; they go with it. */
+  readonly #small = new Map<string, Buffer>();
   #puts: (Put & { resolve: (dropped: readonly Segment[]) => void; reject: (thrown: unknown) => void })[] = [];
 
   /** `key`: 32 bytes, kept elsewhere than the folder's backups: without it the bytes are noise. */
@@ -200,7 +204,14 @@ export class ObjectStore {
   readSmall(meta: ObjectMeta, start = 0, end = meta.size - 1, customerKey?: Buffer): Buffer | undefined {
     const [segment, ...more] = meta.segments;
     if (segment?.inline !== true || more.length > 0) return undefined;
-    return this.#readInline(segment, customerKey).subarray(start, end + 1);
+    if (customerKey !== undefined) return this.#readInline(segment, customerKey).subarray(start, end + 1);
+    let plain = this.#small.get(segment.file);
+    if (plain === undefined) {
+      plain = this.#readInline(segment, undefined);
+      if (this.#small.size >= SMALL_MAX) this.#small.clear();
+      this.#small.set(segment.file, plain);
+    }
+    return plain.subarray(start, end + 1);
   }
 
   #readInline(segment: Segment, customerKey: Buffer | undefined): Buffer {

@@ -28,15 +28,29 @@ function idsFrom(bytes: (count: number) => Uint8Array): Ids {
   };
 }
 
-/** Ids from the system's random source. */
+/** Ids from the system's random source, which is asked for much at once: each request has an id, and asking costs more than the id. */
 export function randomIds(): Ids {
-  // The source is asked for many bytes at once: each request has an id, and asking costs more than the id.
   let [pool, used]: [Uint8Array, number] = [new Uint8Array(), 0];
-  return idsFrom((count) => {
+  let [digits, taken] = ["", 0];
+  const hex = (length: number): string => {
+    if (taken + length > digits.length) [digits, taken] = [randomBytes(Math.max(POOL_BYTES, length)).toString("hex"), 0];
+    taken += length;
+    return digits.slice(taken - length, taken);
+  };
+  const ids = idsFrom((count) => {
     if (used + count > pool.length) [pool, used] = [randomBytes(Math.max(POOL_BYTES, count)), 0];
     used += count;
     return pool.subarray(used - count, used);
   });
+  return {
+    ...ids,
+    hex,
+    uuid() {
+      const text = hex(32);
+      const variant = "89ab"[Number.parseInt(text.charAt(16), 16) % 4];
+      return `${text.slice(0, 8)}-${text.slice(8, 12)}-4${text.slice(13, 16)}-${variant}${text.slice(17, 20)}-${text.slice(20)}`;
+    },
+  };
 }
 
 /** Ids from a seed (xorshift32): the same seed, the same ids. For simulation. */

@@ -19,7 +19,7 @@ export interface RegistryDeps {
   readonly clock: Clock;
   readonly vault: Vault;
   readonly log: Logger;
-  readonly policy: { deniedBecause(principal: Principal, action: string, resource: string, conditions: ConditionContext): string | undefined };
+  readonly policy: { deniedBecause(principal: Principal, action: string, resource: string, conditions: () => ConditionContext): string | undefined };
 }
 
 interface Call {
@@ -131,7 +131,7 @@ export class Registry {
 
   #authorize(call: Call, ...actions: readonly string[]): void {
     for (const action of actions) {
-      const why = this.#deps.policy.deniedBecause(call.principal, `ecr:${action}`, call.repository.arn, {});
+      const why = this.#deps.policy.deniedBecause(call.principal, `ecr:${action}`, call.repository.arn, () => ({}));
       if (why !== undefined) throw new RegistryError(403, "DENIED", why);
     }
   }
@@ -181,7 +181,7 @@ export class Registry {
     // Without a name any repository will do; its own is the one whose blobs the caller may use without more.
     const source = from === null ? call.repository : this.#lookUp(from, call.request.headers.host ?? "", call.principal);
     if (source === undefined) return false;
-    const why = this.#deps.policy.deniedBecause(call.principal, "ecr:GetDownloadUrlForLayer", source.arn, {});
+    const why = this.#deps.policy.deniedBecause(call.principal, "ecr:GetDownloadUrlForLayer", source.arn, () => ({}));
     return why === undefined && this.#deps.images.mount(source, call.repository, digest);
   }
 

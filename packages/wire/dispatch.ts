@@ -41,7 +41,7 @@ export interface DispatcherDeps {
   readonly inFlightMax?: number;
   readonly policy: {
     /** Why the principal may not, or undefined where it may. */
-    deniedBecause(principal: Principal, action: string, resource: string, conditions: ConditionContext): string | undefined;
+    deniedBecause(principal: Principal, action: string, resource: string, conditions: () => ConditionContext): string | undefined;
   };
 }
 
@@ -192,9 +192,9 @@ export class Dispatcher {
     call: { exchange: Exchange; service: LoadedService; protocol: Protocol; principal: Principal; region: string },
   ): Promise<Record<string, unknown>> {
     const { exchange, service, protocol, principal, region } = call;
-    const known = { ...requestKeys(exchange, region), ...tagKeys(input) };
-    const authorize = (action: string, resource: string, conditions: ConditionContext = {}): void => {
-      const why = this.#deps.policy.deniedBecause(principal, action, resource, { ...known, ...conditions });
+    const authorize = (action: string, resource: string, conditions?: ConditionContext): void => {
+      const known = () => ({ ...requestKeys(exchange, region), ...tagKeys(input), ...conditions });
+      const why = this.#deps.policy.deniedBecause(principal, action, resource, known);
       if (why !== undefined) throw accessDeniedError(protocol, why);
     };
     for (const { action, resource, conditions } of service.permissions(operation.name, input, { account: principal.account, region }))

@@ -79,8 +79,14 @@ export function readAll(stream: Readable): Promise<Buffer> {
         reject(new ApiError("RequestEntityTooLargeException", `The request body is larger than ${BODY_MAX_BYTES} bytes`, { status: 413 }));
       }
     });
-    stream.on("end", () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
+    let isWhole = false;
+    stream.on("end", () => {
+      isWhole = true;
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
+    });
     stream.on("error", reject);
-    stream.on("close", () => reject(new Error("The request was cut off.")));
+    stream.on("close", () => {
+      if (!isWhole) reject(new Error("The request was cut off."));
+    });
   });
 }

@@ -5,7 +5,10 @@ interface Route {
   readonly operation: Operation;
   readonly segments: readonly string[];
   readonly needsBucket: boolean;
+  /** What the query must have, but for `x-id`, which names the operation and decides between two that fit. */
   readonly literals: readonly (readonly [string, string | undefined])[];
+  readonly id: string | undefined;
+  readonly asksQuery: boolean;
   readonly requiredQuery: readonly string[];
   readonly requiredHeaders: readonly string[];
 }
@@ -21,15 +24,23 @@ export interface RoutedRequest {
 
 /** Finds the operation of a REST request: method, path, then whichever asks for most of what is there. */
 export class RestRouter {
-  readonly #routes: readonly Route[];
+  /** By method, and whether a bucket is named. */
+  readonly #routes = new Map<string, Route[]>();
 
   constructor(operations: Iterable<Operation>) {
-    this.#routes = [...operations].flatMap((operation) => (operation.http === undefined ? [] : [toRoute(operation)]));
+    for (const operation of operations) {
+      if (operation.http === undefined) continue;
+      const route = toRoute(operation);
+      const name = `${operation.http.method} ${route.needsBucket}`;
+      this.#routes.set(name, [...(this.#routes.get(name) ?? []), route]);
+    }
   }
 
   find(request: RoutedRequest): { operation: Operation; labels: Record<string, string> } | undefined {
     let best: { route: Route; labels: Record<string, string>; score: number } | undefined;
-    for (const route of this.#routes) {
+    const isPlain = request.query.size === 0;
+    for (const route of this.#routes.get(`${request.method} ${request.bucket !== undefined}`) ?? []) {
+      if (isPlain && route.asksQuery) continue;
       const labels = match(route, request);
       if (labels === undefined) continue;
       const score = specificity(route, request);
@@ -44,6 +55,12 @@ function toRoute(operation: Operation): Route {
   const [path = "/", query = ""] = (operation.http?.uri ?? "/").split("?");
   const members = operation.input.type === "structure" ? operation.input.members : [];
   const required = members.filter((member) => member.required);
+  const pairs = query
+    .split("&")
+    .filter(Boolean)
+    .map((pair) => [pair.split("=")[0] ?? "", pair.split("=")[1]] as const);
+  const literals = pairs.filter(([name]) => name !== "x-id");
+  const requiredQuery = required.filter((member) => bindingOf(member) === "query").map((member) => String(member.traits["httpQuery"]));
   return {
     operation,
     segments: path
@@ -52,19 +69,16 @@ function toRoute(operation: Operation): Route {
       .filter((segment) => segment !== ""),
     // S3's URIs have lost {Bucket}; it stays a label member that no segment names.
     needsBucket: members.some((member) => member.name === "Bucket" && bindingOf(member) === "label" && !path.includes("{Bucket}")),
-    literals: query
-      .split("&")
-      .filter(Boolean)
-      .map((pair) => [pair.split("=")[0] ?? "", pair.split("=")[1]] as const),
-    requiredQuery: required.filter((member) => bindingOf(member) === "query").map((member) => String(member.traits["httpQuery"])),
+    literals,
+    id: pairs.find(([name]) => name === "x-id")?.[1],
+    asksQuery: literals.length > 0 || requiredQuery.length > 0,
+    requiredQuery,
     requiredHeaders: required.filter((member) => bindingOf(member) === "header").map((member) => String(member.traits["httpHeader"]).toLowerCase()),
   };
 }
 
 function match(route: Route, request: RoutedRequest): Record<string, string> | undefined {
-  if (route.operation.http?.method !== request.method || route.needsBucket !== (request.bucket !== undefined)) return undefined;
   for (const [name, value] of route.literals) {
-    if (name === "x-id") continue;
     if (!request.query.has(name) || (value !== undefined && request.query.get(name) !== value)) return undefined;
   }
   if (route.requiredQuery.some((name) => !request.query.has(name))) return undefined;
@@ -95,8 +109,8 @@ function matchPath(segments: readonly string[], path: string): Record<string, st
 }
 
 function specificity(route: Route, request: RoutedRequest): number {
-  const id = route.literals.find(([name]) => name === "x-id")?.[1];
-  const asked = route.literals.filter(([name]) => name !== "x-id").length + route.requiredQuery.length + route.requiredHeaders.length;
+  const { id } = route;
+  const asked = route.literals.length + route.requiredQuery.length + route.requiredHeaders.length;
   const literalSegments = route.segments.filter((segment) => !segment.startsWith("{")).length;
   return asked * 100 + literalSegments * 10 + (id !== undefined && request.query.get("x-id") === id ? 5 : 0) + (id === undefined ? 0 : 1);
 }

@@ -91,13 +91,17 @@ export function taskOperations(deps: ApiDeps) {
       const names = input.tasks ?? [];
       if (names.length === 0) throw invalidParameter("Tasks cannot be empty.");
       if (names.length > DESCRIBE_MAX) throw invalidParameter(`Tasks cannot have more than ${DESCRIBE_MAX} elements.`);
-      const found = names.map((name) => ({ name, task: findTask(store, cluster, name) }));
+      const include = input.include ?? [];
+      const tasks: ecs.Task[] = [];
+      const failures: ecs.Failure[] = [];
       const arnOf = (name: string) =>
         name.startsWith("arn:") ? name : `arn:aws:ecs:${cluster.region}:${cluster.account}:task/${cluster.name}/${name}`;
-      return {
-        tasks: found.flatMap(({ task }) => (task === undefined ? [] : [presentTask(task, store, input.include ?? [])])),
-        failures: found.flatMap(({ name, task }) => (task === undefined ? [{ arn: arnOf(name), reason: "MISSING" }] : [])),
-      };
+      for (const name of names) {
+        const task = findTask(store, cluster, name);
+        if (task === undefined) failures.push({ arn: arnOf(name), reason: "MISSING" });
+        else tasks.push(presentTask(task, store, include));
+      }
+      return { tasks, failures };
     },
     ListTasks(input, context) {
       refuseMembers(input, ["containerInstance", "daemonName"], "InvalidParameterException");

@@ -15,8 +15,8 @@ export interface Question {
 export interface PolicyDecider {
   /** The decision and the statements behind it. */
   decide(question: Question): Decision;
-  /** Why the principal may not, in AWS's words; undefined where it may. */
-  deniedBecause(principal: Principal, action: string, resource: string, conditions: ConditionContext): string | undefined;
+  /** Why the principal may not, in AWS's words; undefined where it may. Conditions are worked out where somebody asks for them. */
+  deniedBecause(principal: Principal, action: string, resource: string, conditions: () => ConditionContext): string | undefined;
 }
 
 /** In place of a managed policy that is gone. */
@@ -41,8 +41,8 @@ export function policyDecider(deps: { store: Reader; now: () => number; objects?
     documents.set(key, document);
     return document;
   };
-  const resourcePolicyOf = ({ principal, action, resource }: Question): PolicyDocument | undefined => {
-    const bucketName = /^arn:aws:s3:::([^/]+)/.exec(resource)?.[1];
+  const resourcePolicyOf = ({ principal, action, resource }: Omit<Question, "conditions">): PolicyDocument | undefined => {
+    const bucketName = resource.startsWith("arn:aws:s3:::") ? resource.slice("arn:aws:s3:::".length).split("/", 1)[0] : undefined;
     const bucket = bucketName === undefined ? undefined : store.get("bucket", bucketName);
     if (bucket?.policy !== undefined) {
       if (principal.type === "root" && ROOT_KEEPS.has(action)) return undefined;
@@ -86,8 +86,8 @@ export function policyDecider(deps: { store: Reader; now: () => number; objects?
     decide,
     deniedBecause(principal, action, resource, conditions) {
       // Root is asked nothing but where a resource has a word of its own.
-      if (principal.type === "root" && resourcePolicyOf({ principal, action, resource, conditions }) === undefined) return undefined;
-      const decision = decide({ principal, action, resource, conditions });
+      if (principal.type === "root" && resourcePolicyOf({ principal, action, resource }) === undefined) return undefined;
+      const decision = decide({ principal, action, resource, conditions: conditions() });
       return decision.allowed ? undefined : denialMessage(principal, action, resource, decision.because);
     },
   };

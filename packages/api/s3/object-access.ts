@@ -5,14 +5,12 @@ import type { S3Deps } from "./index.ts";
 
 /** The version that a read names, else the current one. Errors in S3's words, delete markers said in the headers as S3 does. */
 export function findObject(objects: ObjectStore, bucket: string, key: string | undefined, versionId?: string): ObjectMeta {
-  const missing = new ApiError("NoSuchKey", "The specified key does not exist.", { status: 404, fields: { Key: key } });
   if (versionId === undefined) {
     const meta = objects.index.get(bucket, key ?? "");
     if (meta !== undefined) return meta;
     const marker = objects.index.newest(bucket, key ?? "");
-    throw marker === undefined
-      ? missing
-      : new ApiError(missing.code, missing.message, { status: 404, fields: { Key: key }, headers: markerHeaders(marker) });
+    const headers = marker === undefined ? {} : markerHeaders(marker);
+    throw new ApiError("NoSuchKey", "The specified key does not exist.", { status: 404, fields: { Key: key }, headers });
   }
   if (!/^(?:null|[0-9a-f]{32})$/.test(versionId))
     throw new ApiError("InvalidArgument", "Invalid version id specified", {

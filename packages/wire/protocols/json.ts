@@ -65,13 +65,14 @@ export function writeJsonText(shape: Shape, value: unknown): string {
   }
   if (shape.type === "structure") {
     const source = value as Record<string, unknown>; // Handlers' outputs are checked against the SDK's types.
-    const members = shape.members.flatMap((member) => {
+    let text = "";
+    for (const member of shape.members) {
       const given = source[member.name];
-      if (given === undefined || given === null) return [];
+      if (given === undefined || given === null) continue;
       const name = typeof member.own["jsonName"] === "string" ? member.own["jsonName"] : member.name;
-      return [`${JSON.stringify(name)}:${writeJsonText(member.shape, given)}`];
-    });
-    return `{${members.join(",")}}`;
+      text += `${text === "" ? "" : ","}${JSON.stringify(name)}:${writeJsonText(member.shape, given)}`;
+    }
+    return `{${text}}`;
   }
   if (shape.type === "list")
     return `[${(value as unknown[]).map((element) => (element === null ? "null" : writeJsonText(shape.element.shape, element))).join(",")}]`; // As above.
