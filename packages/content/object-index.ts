@@ -1,7 +1,8 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { transactSqlite } from "@gantry/kernel";
-import { endOfPrefix, metaOf, metasOf, read } from "./object-rows.ts";
-import type { ChangeOptions, MultipartPart, MultipartUpload, ObjectEvent, ObjectMeta, Segment, VersionMarker, Versioning } from "./object-meta.ts";
+import { listObjects, listVersions, type ListQuery, type VersionsQuery } from "./object-listing.ts";
+import { metaOf, read } from "./object-rows.ts";
+import type { ChangeOptions, MultipartPart, MultipartUpload, ObjectEvent, ObjectMeta, Segment, Versioning } from "./object-meta.ts";
 
 export interface PutOptions extends ChangeOptions {
   readonly check?: (there: ObjectMeta | undefined) => void;
@@ -13,7 +14,6 @@ export interface Put {
   readonly options: PutOptions;
 }
 
-const NEWEST = Number.MAX_SAFE_INTEGER;
 const EVENTS_MAX = 10_000;
 const CURRENT_MAX = 4_096;
 
@@ -171,40 +171,13 @@ export class ObjectIndex {
   }
 
   /** Objects in UTF-8 order of their keys, from just after a key (or at it), within a prefix. */
-  list(bucket: string, query: { prefix: string; from: string; inclusive: boolean; limit: number }): readonly ObjectMeta[] {
-    const prefix = Buffer.from(query.prefix);
-    const end = endOfPrefix(prefix);
-    const start = Buffer.from(query.from);
-    const isBefore = Buffer.compare(start, prefix) < 0;
-    const operator = query.inclusive || isBefore ? ">=" : ">";
-    const until = end === undefined ? "" : " AND key < ?";
-    return metasOf(
-      this.#run(`SELECT meta FROM object WHERE bucket = ? AND key ${operator} ?${until} ORDER BY key LIMIT ?`).all(
-        bucket,
-        isBefore ? prefix : start,
-        ...(end === undefined ? [] : [end]),
-        query.limit,
-      ),
-    );
+  list(bucket: string, query: ListQuery): readonly ObjectMeta[] {
+    return listObjects((sql) => this.#run(sql), bucket, query);
   }
 
-  /** All versions and delete markers, keys in UTF-8 order, the newest of a key first; with each whether it is the newest. */
-  listVersions(bucket: string, query: { prefix: string; after: VersionMarker; inclusive: boolean; limit: number }): readonly ObjectMeta[] {
-    const prefix = Buffer.from(query.prefix);
-    const end = endOfPrefix(prefix) ?? Buffer.alloc(1_100, 255);
-    const start = Buffer.from(query.after.key);
-    const isBefore = Buffer.compare(start, prefix) < 0;
-    const from = isBefore ? prefix : start;
-    // From the key itself, beneath the given sequence; without one beyond the key.
-    const beneath = isBefore || query.inclusive ? NEWEST : (query.after.sequence ?? -1);
-    const newest = isBefore || query.inclusive ? ">=" : ">";
-    return metasOf(
-      this.#run(
-        `SELECT meta, key, ${NEWEST} AS sequence FROM object WHERE bucket = ? AND key ${newest} ? AND key < ?
-         UNION ALL SELECT meta, key, sequence FROM version WHERE bucket = ? AND key >= ? AND key < ? AND (key > ? OR sequence < ?)
-         ORDER BY key, sequence DESC LIMIT ?`,
-      ).all(bucket, from, end, bucket, from, end, from, beneath, query.limit),
-    );
+  /** All versions and delete markers, keys in UTF-8 order, the newest of a key first. */
+  listVersions(bucket: string, query: VersionsQuery): readonly ObjectMeta[] {
+    return listVersions((sql) => this.#run(sql), bucket, query);
   }
 
   isEmpty(bucket: string): boolean {
