@@ -1,4 +1,5 @@
 import { CloudWatchLogsClient, CreateLogGroupCommand, DescribeLogGroupsCommand } from "@aws-sdk/client-cloudwatch-logs";
+import { ECSClient, ListTasksCommand, RegisterTaskDefinitionCommand } from "@aws-sdk/client-ecs";
 import { CreateTargetGroupCommand, ElasticLoadBalancingV2Client } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
 import { startApi } from "@gantry/testkit";
@@ -37,6 +38,27 @@ describe("a refused input names every member that is wrong", () => {
     await expect(call).rejects.toThrow(
       /2 validation errors detected: .*Member must satisfy enum value set: \[HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP, GENEVE\]/,
     );
+  });
+
+  it("in lists and deeper down, in AWS's spelling of the place", async () => {
+    const ecs = new ECSClient(api.client());
+    const nonsense = "NONSENSE" as never;
+    const call = ecs.send(
+      new RegisterTaskDefinitionCommand({
+        family: "a",
+        networkMode: nonsense,
+        requiresCompatibilities: ["FARGATE", nonsense],
+        containerDefinitions: [
+          { name: "good", image: "x", logConfiguration: { logDriver: "awslogs" } },
+          { name: "bad", image: "x", logConfiguration: { logDriver: nonsense } },
+        ],
+      }),
+    );
+    await expect(call).rejects.toMatchObject({ name: "InvalidParameterException" });
+    await expect(call).rejects.toThrow(
+      "3 validation errors detected: Value 'NONSENSE' at 'networkMode' failed to satisfy constraint: Member must satisfy enum value set: [awsvpc, bridge, host, none]; Value '[FARGATE, NONSENSE]' at 'requiresCompatibilities' failed to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [EC2, EXTERNAL, FARGATE, MANAGED_INSTANCES]]; Value 'NONSENSE' at 'containerDefinitions.2.member.logConfiguration.logDriver' failed to satisfy constraint: Member must satisfy enum value set: [awsfirelens, awslogs, fluentd, gelf, journald, json-file, splunk, syslog]",
+    );
+    await expect(ecs.send(new ListTasksCommand({ desiredStatus: nonsense, maxResults: 101 }))).rejects.toThrow(/^2 validation errors detected/);
   });
 
   it("with the code of the service, and its own class", async () => {

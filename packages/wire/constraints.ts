@@ -9,26 +9,71 @@ export interface Constraint {
   readonly least?: number;
   readonly most?: number;
   readonly oneOf?: readonly string[];
+  /** What every element of a list must be. */
+  readonly each?: Constraint;
 }
 
-/** Constraints by member, of every operation that has it; `Operation.Member` where an operation has its own. */
+/**
+ * Constraints by member, of every operation that has it; `Operation.Member` where an operation has its own, and
+ * `Member/Member` for what lies deeper, in structures and lists of them.
+ */
 export type Constraints = Readonly<Record<string, Constraint>>;
 
 const patterns = new Map<string, RegExp>();
 
 /** A sentence for each constraint that does not hold, in the order of the members. */
 export function violations(operation: string, input: Readonly<Record<string, unknown>>, constraints: Constraints): readonly string[] {
-  return Object.entries(input).flatMap(([member, value]) => {
+  const shallow = Object.entries(input).flatMap(([member, value]) => {
     const constraint = constraints[`${operation}.${member}`] ?? constraints[member];
-    if (constraint === undefined || value === undefined || value === null) return [];
-    const where = `at '${member.charAt(0).toLowerCase()}${member.slice(1)}' failed to satisfy constraint: `;
-    return breaches(value, constraint).map((breach) => `Value '${shown(value)}' ${where}${breach}`);
+    return constraint === undefined ? [] : sentences(lowerFirst(member), value, constraint);
   });
+  const deep = deepOnes(constraints).flatMap(({ members, constraint }) =>
+    valuesAt(input, members).flatMap(({ path, value }) => sentences(path, value, constraint)),
+  );
+  return [...shallow, ...deep];
+}
+
+function sentences(path: string, value: unknown, constraint: Constraint): readonly string[] {
+  if (value === undefined || value === null) return [];
+  return breaches(value, constraint).map((breach) => `Value '${shown(value)}' at '${path}' failed to satisfy constraint: ${breach}`);
+}
+
+interface Deep {
+  readonly members: readonly string[];
+  readonly constraint: Constraint;
+}
+const deep = new WeakMap<Constraints, readonly Deep[]>();
+
+function deepOnes(constraints: Constraints): readonly Deep[] {
+  let known = deep.get(constraints);
+  if (known === undefined) {
+    const entries = Object.entries(constraints).filter(([name]) => name.includes("/"));
+    deep.set(constraints, (known = entries.map(([name, constraint]) => ({ members: name.split("/"), constraint }))));
+  }
+  return known;
+}
+
+/** The values that lie at a path, each with where that is in AWS's spelling: `containerDefinitions.1.member.name`. */
+function valuesAt(input: unknown, members: readonly string[], path = ""): readonly { path: string; value: unknown }[] {
+  const [member, ...rest] = members;
+  if (member === undefined) return [{ path, value: input }];
+  if (Array.isArray(input)) return input.flatMap((element, index) => valuesAt(element, members, `${path}.${index + 1}.member`));
+  if (typeof input !== "object" || input === null) return [];
+  const inner = (input as Record<string, unknown>)[member]; // A structure's members.
+  return inner === undefined || inner === null ? [] : valuesAt(inner, rest, path === "" ? lowerFirst(member) : `${path}.${lowerFirst(member)}`);
+}
+
+function lowerFirst(member: string): string {
+  return member.charAt(0).toLowerCase() + member.slice(1);
 }
 
 function breaches(value: unknown, constraint: Constraint): readonly string[] {
-  const { pattern, shortest, longest, least, most, oneOf } = constraint;
+  const { pattern, shortest, longest, least, most, oneOf, each } = constraint;
   const found: string[] = [];
+  if (each !== undefined && Array.isArray(value)) {
+    const inner = new Set(value.flatMap((element) => breaches(element, each)));
+    if (inner.size > 0) found.push(`Member must satisfy constraint: [${[...inner].join(", ")}]`);
+  }
   if (typeof value === "string" || Array.isArray(value)) {
     if (shortest !== undefined && value.length < shortest) found.push(`Member must have length greater than or equal to ${shortest}`);
     if (longest !== undefined && value.length > longest) found.push(`Member must have length less than or equal to ${longest}`);

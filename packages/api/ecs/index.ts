@@ -7,6 +7,7 @@ import * as sdk from "@aws-sdk/client-ecs";
 import { formatArn } from "@gantry/kernel";
 import type { Implementation, Permission, ServiceModule } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
+import { CONSTRAINTS } from "./constraints.ts";
 import { clusterOperations } from "./clusters.ts";
 import { clusterArnOf } from "./lookups.ts";
 import { serviceOperations } from "./services.ts";
@@ -20,7 +21,7 @@ export function ecsService(deps: ApiDeps): ServiceModule {
     ...taskOperations(deps),
     ...serviceOperations(deps),
   } satisfies Implementation<typeof sdk>;
-  return { sdk, operations, permissions };
+  return { sdk, operations, constraints: CONSTRAINTS, validationCode: "InvalidParameterException", permissions };
 }
 
 /** Operations on nothing that is in a cluster. */
