@@ -1,15 +1,19 @@
 import { createHash, type Hash } from "node:crypto";
-import { createReadStream, createWriteStream, existsSync, mkdirSync } from "node:fs";
-import { open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { createReadStream, existsSync, mkdirSync, statSync } from "node:fs";
+import { open, readdir, readFile, rename, rm, stat, writeFile, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Transform, type Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { DamagedError } from "@gantry/kernel";
 import { linkFiles, Removals } from "./removals.ts";
 import { syncFolder } from "./sync-folder.ts";
 
 const READ_BYTES = 1024 * 1024;
 const HASHES_MAX = 1_000;
+/** For so long bytes that were read or written once are taken to be still there. */
+const PROVEN_MS = 60 * 60_000;
+const PROVEN_MAX = 10_000;
+/** So much is written between syncs: the last one, before a blob is named, finds little to do. */
+const SYNC_BYTES = 16 * 1024 * 1024;
 
 /** The bytes are not those that the digest names. */
 export class DigestMismatchError extends Error {
@@ -30,6 +34,9 @@ export class BlobStore {
   /** Of uploads under way, as far as they are here; lost with the process, and then read again. */
   readonly #hashes = new Map<string, { hash: Hash; algorithm: Algorithm; size: number }>();
 
+  /** Blobs whose bytes were seen to be what their digest says: when, and what their file was like. */
+  readonly #proven = new Map<string, { touch: string; at: number }>();
+
   constructor(folder: string) {
     this.#folder = folder;
     mkdirSync(join(folder, "uploads"), { recursive: true });
@@ -43,11 +50,17 @@ export class BlobStore {
     );
   }
 
-  /** The bytes, checked as they flow: a stream that is not what its digest says ends with an error before its last bytes. */
+  /**
+   * The bytes, checked as they flow: a stream that is not what its digest says ends with an error before its last bytes. What
+   * was proven within the hour, in a file that has not been touched since, is given out as it is.
+   */
   read(digest: string, range?: { start: number; end: number }): Readable {
-    if (range !== undefined) return createReadStream(this.#pathOf(digest), { ...range, highWaterMark: READ_BYTES });
+    const path = this.#pathOf(digest);
+    if (range !== undefined || this.#isProven(digest)) return createReadStream(path, { ...range, highWaterMark: READ_BYTES });
     const algorithm = algorithmOf(digest);
     const hash = createHash(algorithm);
+    const before = touchOf(path);
+    const prove = (): void => this.#prove(digest, before);
     let held: Buffer | undefined;
     const check = new Transform({
       readableHighWaterMark: READ_BYTES,
@@ -60,10 +73,11 @@ export class BlobStore {
       },
       flush(done) {
         if (`${algorithm}:${hash.digest("hex")}` !== digest) return done(new DamagedBlobError(`The blob ${digest} is damaged.`));
+        prove();
         return done(null, held);
       },
     });
-    return createReadStream(this.#pathOf(digest), { highWaterMark: READ_BYTES })
+    return createReadStream(path, { highWaterMark: READ_BYTES })
       .on("error", (thrown) => check.destroy(thrown))
       .pipe(check);
   }
@@ -104,15 +118,7 @@ export class BlobStore {
     this.#hashes.delete(id);
     const size = (await stat(path)).size;
     const follows = size === 0 ? { hash: createHash(algorithm), algorithm, size: 0 } : known?.size === size ? known : undefined;
-    const measure = new Transform({
-      readableHighWaterMark: READ_BYTES,
-      writableHighWaterMark: READ_BYTES,
-      transform(chunk: Buffer, _encoding, done) {
-        follows?.hash.update(chunk);
-        done(null, chunk);
-      },
-    });
-    await pipeline(body, measure, createWriteStream(path, { flags: "a", highWaterMark: READ_BYTES }));
+    await appendBody(path, body, (chunk) => void follows?.hash.update(chunk));
     const now = (await stat(path)).size;
     if (follows !== undefined && this.#hashes.size < HASHES_MAX) this.#hashes.set(id, { ...follows, size: now });
     return now;
@@ -176,6 +182,18 @@ export class BlobStore {
     mkdirSync(dirname(target), { recursive: true });
     await rename(path, target);
     await syncFolder(dirname(target));
+    this.#prove(digest, touchOf(target));
+  }
+
+  #prove(digest: string, touch: string | undefined): void {
+    if (touch === undefined) return;
+    if (this.#proven.size >= PROVEN_MAX) this.#proven.clear();
+    this.#proven.set(digest, { touch, at: performance.now() });
+  }
+
+  #isProven(digest: string): boolean {
+    const proof = this.#proven.get(digest);
+    return proof !== undefined && performance.now() - proof.at < PROVEN_MS && proof.touch === touchOf(this.#pathOf(digest));
   }
 
   #pathOf(digest: string): string {
@@ -187,6 +205,51 @@ export class BlobStore {
   #uploadPath(id: string): string {
     return join(this.#folder, "uploads", id.replace(/[^a-f0-9-]/g, ""));
   }
+}
+
+/** Appends a body to a file: while a piece is written and synced the next ones come. What was there before a body broke off stays. */
+async function appendBody(path: string, body: Readable, onChunk: (chunk: Buffer) => void): Promise<void> {
+  body.on("error", () => {}); // It may break off before it is read: the loop below hears of it.
+  const file = await open(path, "a");
+  let [pieces, size, unsynced]: [Buffer[], number, number] = [[], 0, 0];
+  let [writing, syncing]: [Promise<unknown>, Promise<unknown>] = [Promise.resolve(), Promise.resolve()];
+  const flush = async (): Promise<void> => {
+    await writing;
+    [writing, pieces, size, unsynced] = [writeAll(file, pieces), [], 0, unsynced + size];
+    writing.catch(() => {}); // Heard with the next one, or at the end.
+    if (unsynced < SYNC_BYTES) return;
+    [syncing, unsynced] = [Promise.all([syncing, file.datasync()]), 0];
+    syncing.catch(() => {}); // As above.
+  };
+  try {
+    for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      // No encoding is set, so chunks are buffers.
+      onChunk(chunk);
+      pieces.push(chunk);
+      size += chunk.length;
+      if (size >= READ_BYTES) await flush();
+    }
+  } finally {
+    try {
+      await flush();
+      await Promise.all([writing, syncing]);
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+async function writeAll(file: FileHandle, pieces: readonly Buffer[]): Promise<void> {
+  const { bytesWritten } = await file.writev(pieces as Buffer[]);
+  const rest = Buffer.concat(bytesWritten < pieces.reduce((sum, piece) => sum + piece.length, 0) ? pieces : []).subarray(bytesWritten);
+  // Cut short: the next try says why.
+  for (let done = 0; done < rest.length;) done += (await file.write(rest, done)).bytesWritten;
+}
+
+/** What of a file changes when anybody writes to it; undefined where there is none. */
+function touchOf(path: string): string | undefined {
+  const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return stats && `${stats.ino}/${stats.size}/${stats.mtimeNs}`;
 }
 
 async function hashOf(path: string, algorithm: Algorithm): Promise<Hash> {
