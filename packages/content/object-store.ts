@@ -18,8 +18,8 @@ import { writeFrames } from "./write-frames.ts";
 const SHARD = /^[0-9a-f]{2}$/;
 /** Fewer bytes than this lie beside their row: one sync instead of three. */
 const INLINE_MAX = 16 * 1024;
-/** So many of them are kept at hand. */
-const SMALL_MAX = 512;
+/** So many bytes of them are kept at hand. */
+const SMALL_BYTES_MAX = 16 * 1024 * 1024;
 
 /** The bytes on the disk are not those that were written. */
 export class DamagedObjectError extends DamagedError {
@@ -40,6 +40,7 @@ export class ObjectStore {
   readonly #threads = new HashThread();
   /** Inline segments that were read lately, plain. A file's bytes never change; they go with it. */
   readonly #small = new Map<string, Buffer>();
+  #smallBytes = 0;
   #puts: (Put & { resolve: (dropped: readonly Segment[]) => void; reject: (thrown: unknown) => void })[] = [];
 
   /** `key`: 32 bytes, kept elsewhere than the folder's backups: without it the bytes are noise. */
@@ -208,7 +209,11 @@ export class ObjectStore {
     let plain = this.#small.get(segment.file);
     if (plain === undefined) {
       plain = this.#readInline(segment, undefined);
-      if (this.#small.size >= SMALL_MAX) this.#small.clear();
+      this.#smallBytes += plain.length;
+      if (this.#smallBytes > SMALL_BYTES_MAX) {
+        this.#small.clear();
+        this.#smallBytes = plain.length;
+      }
       this.#small.set(segment.file, plain);
     }
     return plain.subarray(start, end + 1);

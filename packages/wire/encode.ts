@@ -57,7 +57,7 @@ export function encodeOutput(operation: Operation, output: Record<string, unknow
 
 function encodeRest(operation: Operation, output: Record<string, unknown>, context: EncodeContext): WireResponse {
   const isXml = context.protocol === "restXml";
-  const bound = writeBindings(operation.output, output);
+  const bound = boundOf(operation, output);
   const asked = (output["$metadata"] as { httpStatusCode?: number } | undefined)?.httpStatusCode; // The one field of $metadata a handler may set.
   const status = asked ?? bound.status ?? operation.http?.status ?? 200;
   const headers: Record<string, string> = { [isXml ? "x-amz-request-id" : "x-amzn-requestid"]: context.requestId, ...bound.headers };
@@ -82,6 +82,16 @@ function encodeRest(operation: Operation, output: Record<string, unknown>, conte
     headers,
     body: PROLOG + writeElement(name, shape, output, shape.traits["xmlNamespace"] ?? context.service.descriptor.xmlNamespace),
   };
+}
+
+const bindings = new WeakMap<object, ReturnType<typeof writeBindings>>();
+
+/** Headers and status of an output. A frozen one never changes: they are made once. */
+function boundOf(operation: Operation, output: Record<string, unknown>): ReturnType<typeof writeBindings> {
+  if (!Object.isFrozen(output)) return writeBindings(operation.output, output);
+  let bound = bindings.get(output);
+  if (bound === undefined) bindings.set(output, (bound = writeBindings(operation.output, output)));
+  return bound;
 }
 
 const PROLOG = '<?xml version="1.0" encoding="UTF-8"?>\n';

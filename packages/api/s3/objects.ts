@@ -29,10 +29,13 @@ type S3 = Implementation<typeof s3>;
 
 const PUT_MAX_BYTES = 5 * 1024 ** 3;
 const DELETE_MAX = 1_000;
+const LATELY_MAX = 1_024;
 
 /** Objects: put, get, copy, delete. Source: API_PutObject and following. */
 export function objectOperations(deps: S3Deps) {
   const { store, objects, clock } = deps;
+  /** Answers to plain reads of small objects, each good for as long as its records are the same. */
+  const lately = new Map<ObjectMeta, { bucket: BucketRecord; answer: Omit<s3.GetObjectCommandOutput, "$metadata"> }>();
   /** Where the answer to a read begins and ends: by a part's number, or by a range of bytes. */
   const extentOf = (input: { Range?: string | undefined; PartNumber?: number | undefined }, meta: ObjectMeta) => {
     if (input.PartNumber === undefined) return parseRange(input.Range, meta.size);
@@ -129,6 +132,9 @@ export function objectOperations(deps: S3Deps) {
     async GetObject(input, context) {
       const bucket = findBucket(store, context, input.Bucket);
       const meta = findObject(objects, bucket.name, input.Key, input.VersionId);
+      const isPlain = Object.keys(input).length === 2;
+      const known = isPlain ? lately.get(meta) : undefined;
+      if (known?.bucket === bucket) return known.answer;
       checkReadCondition(input, meta);
       const key = readingKeyOf(input, meta);
       const extent = extentOf(input, meta);
@@ -137,7 +143,12 @@ export function objectOperations(deps: S3Deps) {
           deps.log.error("An object is damaged and is not served", { bucket: bucket.name, key: meta.key, reason: thrown.message });
       };
       const small = objects.readSmall(meta, extent?.start, extent?.end, key);
-      if (small !== undefined) return { ...presentObject(bucket, meta, input), ...presentExtent(extent, meta), Body: small as never }; // As below.
+      if (small !== undefined) {
+        const answer = Object.freeze({ ...presentObject(bucket, meta, input), ...presentExtent(extent, meta), Body: small as never }); // As below.
+        if (lately.size >= LATELY_MAX) lately.clear();
+        if (isPlain) lately.set(meta, { bucket, answer });
+        return answer;
+      }
       const body = await objects.read(meta, extent?.start, extent?.end, key).catch((thrown: unknown) => {
         isDamaged(thrown);
         throw thrown;
