@@ -59,6 +59,9 @@ export function tagsFor(
     | undefined,
   type: string,
 ): Tags {
+  const wrong = specifications?.find((specification) => specification.ResourceType !== type);
+  if (wrong !== undefined)
+    throw new ApiError("InvalidParameterValue", `'${wrong.ResourceType}' is not a valid taggable resource type for this operation.`);
   const matching = (specifications ?? []).filter((specification) => specification.ResourceType === type);
   return Object.fromEntries(matching.flatMap((specification) => (specification.Tags ?? []).map((tag) => [tag.Key ?? "", tag.Value ?? ""])));
 }

@@ -81,6 +81,7 @@ export function gatewayOperations(deps: Ec2Deps) {
     },
     AllocateAddress(input, context) {
       refuseMembers(input, ["Address", "CustomerOwnedIpv4Pool", "IpamPoolId"], "InvalidParameterValue");
+      if ((input.Domain ?? "vpc") !== "vpc") throw new ApiError("InvalidParameterValue", `Value (${input.Domain}) for parameter domain is invalid.`);
       const address = store.transact((tx) => {
         const record: ElasticAddressRecord = {
           account: context.account,

@@ -8,6 +8,7 @@ import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { gatewayOperations } from "./gateways.ts";
 import { permissions } from "./permissions.ts";
+import { asRequests } from "./requests.ts";
 import { routeOperations } from "./routes.ts";
 import { isIn } from "./lookups.ts";
 import { securityGroupRuleOperations } from "./security-group-rules.ts";
@@ -29,7 +30,7 @@ export function ec2Service(deps: Ec2Deps): ServiceModule {
     ...securityGroupRuleOperations(deps),
     ...interfaceOperations(deps),
   } satisfies Implementation<typeof sdk>;
-  return { sdk, operations, permissions, prepare: defaultVpcMaker(deps) };
+  return { sdk, operations: asRequests(operations), permissions, prepare: defaultVpcMaker(deps) };
 }
 
 /** Gives an account its default VPC in every region, once: one that was deleted stays deleted. */

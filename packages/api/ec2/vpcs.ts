@@ -18,6 +18,8 @@ export function vpcOperations(deps: Ec2Deps) {
     CreateVpc(input, context) {
       refuseMembers(input, ["Ipv4IpamPoolId", "AmazonProvidedIpv6CidrBlock", "Ipv6Pool", "Ipv6CidrBlock"], "InvalidParameterValue");
       if (input.InstanceTenancy === "dedicated") throw new ApiError("InvalidParameterValue", "Gantry does not support dedicated tenancy.");
+      if ((input.InstanceTenancy ?? "default") !== "default")
+        throw new ApiError("InvalidParameterValue", `Value (${input.InstanceTenancy}) for parameter instanceTenancy is invalid.`);
       const block = parseCidr(input.CidrBlock ?? "");
       if (block === undefined)
         throw new ApiError("InvalidParameterValue", `Value (${input.CidrBlock}) for parameter cidrBlock is invalid. This is not a valid CIDR block.`);
@@ -83,8 +85,10 @@ export function vpcOperations(deps: Ec2Deps) {
           return { VpcId: vpc.id, EnableDnsSupport: { Value: vpc.enableDnsSupport } };
         case "enableDnsHostnames":
           return { VpcId: vpc.id, EnableDnsHostnames: { Value: vpc.enableDnsHostnames } };
-        default:
+        case "enableNetworkAddressUsageMetrics":
           return { VpcId: vpc.id, EnableNetworkAddressUsageMetrics: { Value: false } };
+        default:
+          throw new ApiError("InvalidParameterValue", `Value (${String(input.Attribute)}) for parameter attribute is invalid. Unknown attribute.`);
       }
     },
     CreateDefaultVpc(_input, context) {

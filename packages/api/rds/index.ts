@@ -11,6 +11,7 @@ import { refuseMembers } from "../common/refuse.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { defaultVpcMaker, type Ec2Deps } from "../ec2/index.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
+import { recordsOf } from "./records.ts";
 import { defaultSubnetGroup, findSubnetGroup, presentSubnetGroup, subnetGroupOperations } from "./subnet-groups.ts";
 
 const VERSIONS = { mysql: "8.0.40", mariadb: "10.11.11" } as const;
@@ -62,7 +63,11 @@ function instanceOperations(deps: ApiDeps) {
       const identifier = input.DBInstanceIdentifier?.split(":").at(-1)?.toLowerCase();
       if (identifier !== undefined) return { DBInstances: [presentInstance(findInstance(store, context, identifier), store)] };
       const all = store.list("databaseInstance", formatArn("rds", context, "db:"));
-      return { DBInstances: all.filter((each) => fitsFilters(each, input.Filters)).map((each) => presentInstance(each, store)) };
+      for (const { Name: name } of input.Filters ?? [])
+        if (!FILTERS.has(name ?? "")) throw new ApiError("InvalidParameterValue", `Unrecognized filter name: ${name}`);
+      const fitting = all.filter((each) => fitsFilters(each, input.Filters));
+      const { items, Marker } = recordsOf(fitting, (each) => each.arn, input);
+      return { DBInstances: items.map((each) => presentInstance(each, store)), Marker };
     },
     ModifyDBInstance(input, context) {
       refuseMembers(
@@ -77,6 +82,7 @@ function instanceOperations(deps: ApiDeps) {
           : { sealedPassword: vault.seal(password), status: "resetting-master-credentials" };
       const record = store.transact((tx) => {
         const found = findInstance(tx, context, input.DBInstanceIdentifier);
+        checkSettings(input, found.engine);
         const groups = input.VpcSecurityGroupIds ?? found.securityGroups;
         const eni = tx.get("networkInterface", found.networkInterfaceId);
         if (eni !== undefined) tx.put("networkInterface", eni.id, { ...eni, securityGroups: groups });
@@ -120,6 +126,9 @@ function instanceOperations(deps: ApiDeps) {
 }
 
 /** Source: API_DescribeDBInstances, Filters. Errors: InvalidParameterValue for a filter that there is not. */
+/** Source: API_DescribeDBInstances, Filters; there are no clusters and no domains. */
+const FILTERS = new Set(["db-instance-id", "dbi-resource-id", "engine", "db-cluster-id", "domain"]);
+
 function fitsFilters(record: DatabaseInstanceRecord, filters: readonly sdk.Filter[] | undefined): boolean {
   return (filters ?? []).every(({ Name: name, Values: values = [] }) => {
     switch (name) {
@@ -129,11 +138,8 @@ function fitsFilters(record: DatabaseInstanceRecord, filters: readonly sdk.Filte
         return values.includes(record.resourceId);
       case "engine":
         return values.includes(record.engine);
-      case "db-cluster-id":
-      case "domain":
-        return false;
       default:
-        throw new ApiError("InvalidParameterValue", `Unrecognized filter name: ${name}`);
+        return false;
     }
   });
 }
@@ -172,6 +178,29 @@ function checkPassword(password = ""): string {
   );
 }
 
+const STORAGE_LEAST_GIB: Readonly<Record<string, number>> = { gp2: 20, gp3: 20, io1: 100, io2: 100, standard: 5 };
+const STORAGE_MOST_GIB = 65_536;
+
+/** What a database is to be like, as far as it is checked by itself. Source: API_CreateDBInstance. */
+function checkSettings(input: sdk.CreateDBInstanceMessage | sdk.ModifyDBInstanceMessage, engine: string): void {
+  const refuse = (message: string): never => {
+    throw new ApiError("InvalidParameterValue", message);
+  };
+  const { DBInstanceClass: size, StorageType: storage = "gp2", AllocatedStorage: allocated, LicenseModel: license, NetworkType: network } = input;
+  if (size !== undefined && !/^db\.[a-z0-9]+\.[a-z0-9]+$/.test(size)) refuse(`Invalid DB Instance class: ${size}`);
+  const least = STORAGE_LEAST_GIB[storage] ?? refuse(`Invalid storage type: ${storage}`);
+  if (allocated !== undefined && (allocated < least || allocated > STORAGE_MOST_GIB))
+    refuse(`Invalid storage size for engine name ${engine} and storage type ${storage}: ${allocated}`);
+  if (license !== undefined && license !== "general-public-license") refuse(`Invalid license model '${license}' for engine '${engine}'.`);
+  if (network !== undefined && network !== "IPV4") refuse(`Gantry supports the network type IPV4, not ${network}.`);
+  const { BackupRetentionPeriod: days, PreferredBackupWindow: backup, PreferredMaintenanceWindow: maintenance } = input;
+  if (days !== undefined && (days < 0 || days > 35)) refuse(`Invalid backup retention period: ${days}. Must be between 0 and 35.`);
+  if (backup !== undefined && !/^\d\d:\d\d-\d\d:\d\d$/.test(backup))
+    refuse(`The parameter PreferredBackupWindow must be of the form hh24:mi-hh24:mi: ${backup}`);
+  if (maintenance !== undefined && !/^[a-z]{3}:\d\d:\d\d-[a-z]{3}:\d\d:\d\d$/i.test(maintenance))
+    refuse(`The parameter PreferredMaintenanceWindow must be of the form ddd:hh24:mi-ddd:hh24:mi: ${maintenance}`);
+}
+
 function createInstance(tx: Transaction, deps: ApiDeps, place: Place, input: sdk.CreateDBInstanceMessage): DatabaseInstanceRecord {
   const { ids, clock, vault } = deps;
   const identifier = (input.DBInstanceIdentifier ?? "").toLowerCase();
@@ -185,6 +214,9 @@ function createInstance(tx: Transaction, deps: ApiDeps, place: Place, input: sdk
   const { Engine: engine } = input;
   if (engine !== "mysql" && engine !== "mariadb")
     throw new ApiError("InvalidParameterValue", `Gantry supports the engines mysql and mariadb, not ${engine}.`);
+  checkSettings(input, engine);
+  if (input.Port !== undefined && (input.Port < 1_150 || input.Port > 65_535))
+    throw new ApiError("InvalidParameterValue", `Invalid database port: ${input.Port}. Valid port range is from 1150 to 65535.`);
   const username = input.MasterUsername ?? "";
   if (!/^[A-Za-z][A-Za-z0-9_]{0,15}$/.test(username))
     throw new ApiError(

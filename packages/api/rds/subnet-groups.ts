@@ -1,6 +1,7 @@
 import type * as sdk from "@aws-sdk/client-rds";
 import { formatArn } from "@gantry/kernel";
 import type { DatabaseSubnetGroupRecord, Reader, Transaction } from "@gantry/state";
+import { recordsOf } from "./records.ts";
 import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { toTags } from "../common/tags.ts";
@@ -44,9 +45,9 @@ export function subnetGroupOperations(deps: ApiDeps) {
     DescribeDBSubnetGroups(input, context) {
       if (input.DBSubnetGroupName !== undefined)
         return { DBSubnetGroups: [presentSubnetGroup(findSubnetGroup(store, context, input.DBSubnetGroupName), store)] };
-      return {
-        DBSubnetGroups: store.list("databaseSubnetGroup", formatArn("rds", context, "subgrp:")).map((group) => presentSubnetGroup(group, store)),
-      };
+      const all = store.list("databaseSubnetGroup", formatArn("rds", context, "subgrp:"));
+      const { items, Marker } = recordsOf(all, (group) => group.arn, input);
+      return { DBSubnetGroups: items.map((group) => presentSubnetGroup(group, store)), Marker };
     },
     DeleteDBSubnetGroup(input, context) {
       store.transact((tx) => {

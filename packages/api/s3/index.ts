@@ -7,6 +7,7 @@ import type { ObjectStore } from "@gantry/content";
 import type { Logger } from "@gantry/kernel";
 import type { Implementation, Permission, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
+import { withArguments } from "./arguments.ts";
 import { bucketSettingOperations } from "./bucket-settings.ts";
 import { bucketOperations } from "./buckets.ts";
 import { answerExtra, crossOriginHeaders } from "./extras.ts";
@@ -33,7 +34,7 @@ export function s3Service(deps: S3Deps): ServiceModule {
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,
-    operations,
+    operations: withArguments(operations, deps.store),
     permissions,
     allowsAnonymous: true,
     extras: (exchange, access) => answerExtra(deps, exchange, access),

@@ -9,6 +9,13 @@ export function readWebsite(given: s3.WebsiteConfiguration | undefined): s3.Webs
   const { IndexDocument: index, RedirectAllRequestsTo: all, ErrorDocument: error, RoutingRules: rules } = given ?? {};
   if ((index === undefined) === (all === undefined)) throw malformed;
   if (all !== undefined && (error !== undefined || rules !== undefined || all.HostName === undefined)) throw malformed;
+  for (const protocol of [all?.Protocol, ...(rules ?? []).map((rule) => rule.Redirect?.Protocol)])
+    if (protocol !== undefined && protocol !== "http" && protocol !== "https")
+      throw new ApiError(
+        "InvalidRequest",
+        "Invalid protocol, protocol can be http or https. If not defined the protocol will be selected automatically.",
+        { status: 400 },
+      );
   if (index !== undefined && (index.Suffix === undefined || index.Suffix === "" || index.Suffix.includes("/")))
     throw new ApiError("InvalidArgument", "The IndexDocument Suffix is not well formed", { status: 400 });
   return { IndexDocument: index, ErrorDocument: error, RedirectAllRequestsTo: all, RoutingRules: rules };

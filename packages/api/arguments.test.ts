@@ -1,0 +1,119 @@
+import * as ec2 from "@aws-sdk/client-ec2";
+import * as rds from "@aws-sdk/client-rds";
+import * as s3 from "@aws-sdk/client-s3";
+import { startApi } from "@gantry/testkit";
+import { afterAll, describe, expect, it } from "vitest";
+
+const api = await startApi();
+afterAll(() => api.close());
+const nonsense = "NONSENSE" as never;
+
+describe("S3 refuses values that there are not, and a bucket of another owner than the caller takes it for", async () => {
+  const client = new s3.S3Client({ ...api.client(), forcePathStyle: true });
+  const Bucket = "arguments";
+  await client.send(new s3.CreateBucketCommand({ Bucket }));
+  await client.send(new s3.PutObjectCommand({ Bucket, Key: "k", Body: "x", ExpectedBucketOwner: "000000000000" }));
+  const copy = (more: Partial<s3.CopyObjectCommandInput>) =>
+    client.send(new s3.CopyObjectCommand({ Bucket, Key: "c", CopySource: `${Bucket}/k`, ...more }));
+  it.each<[string, () => Promise<unknown>, string]>([
+    ["metadata directive", () => copy({ MetadataDirective: nonsense }), "InvalidArgument"],
+    ["tagging directive", () => copy({ TaggingDirective: nonsense }), "InvalidArgument"],
+    ["encoding", () => client.send(new s3.ListObjectsV2Command({ Bucket, EncodingType: nonsense })), "InvalidArgument"],
+    ["attribute", () => client.send(new s3.GetObjectAttributesCommand({ Bucket, Key: "k", ObjectAttributes: [nonsense] })), "InvalidArgument"],
+    [
+      "protocol",
+      () =>
+        client.send(
+          new s3.PutBucketWebsiteCommand({
+            Bucket,
+            WebsiteConfiguration: { RedirectAllRequestsTo: { HostName: "x", Protocol: nonsense } },
+          }),
+        ),
+      "InvalidRequest",
+    ],
+    ["owner", () => client.send(new s3.ListObjectsV2Command({ Bucket, ExpectedBucketOwner: "111111111111" })), "AccessDenied"],
+    ["source's owner", () => copy({ ExpectedSourceBucketOwner: "111111111111" }), "AccessDenied"],
+  ])("%s", async (_, call, name) => {
+    await expect(call()).rejects.toMatchObject({ name });
+  });
+});
+
+describe("EC2", () => {
+  const client = new ec2.EC2Client(api.client());
+
+  it("makes nothing in a dry run", async () => {
+    const before = (await client.send(new ec2.DescribeVpcsCommand({}))).Vpcs?.length;
+    await expect(client.send(new ec2.CreateVpcCommand({ CidrBlock: "10.1.0.0/16", DryRun: true }))).rejects.toMatchObject({
+      name: "DryRunOperation",
+      $metadata: { httpStatusCode: 412 },
+    });
+    expect((await client.send(new ec2.DescribeVpcsCommand({}))).Vpcs?.length).toBe(before);
+  });
+
+  it("describes page by page, of 5 to 1,000", async () => {
+    for (let count = 0; count < 12; count += 1) await client.send(new ec2.CreateInternetGatewayCommand({}));
+    const sizes: number[] = [];
+    const ids = new Set<string | undefined>();
+    for await (const page of ec2.paginateDescribeInternetGateways({ client, pageSize: 5 }, {})) {
+      sizes.push(page.InternetGateways?.length ?? 0);
+      for (const gateway of page.InternetGateways ?? []) ids.add(gateway.InternetGatewayId);
+    }
+    expect([sizes, ids.size]).toEqual([[5, 5, 3], 13]);
+    await expect(client.send(new ec2.DescribeVpcsCommand({ MaxResults: 1 }))).rejects.toThrow(
+      "Value ( 1 ) for parameter maxResults is invalid. Expecting a value greater than 5.",
+    );
+    await expect(client.send(new ec2.DescribeVpcsCommand({ NextToken: "nonsense" }))).rejects.toMatchObject({ name: "InvalidNextToken" });
+  });
+
+  it.each<[string, () => Promise<unknown>]>([
+    ["tenancies", () => client.send(new ec2.CreateVpcCommand({ CidrBlock: "10.1.0.0/16", InstanceTenancy: nonsense }))],
+    ["domains", () => client.send(new ec2.AllocateAddressCommand({ Domain: nonsense }))],
+    [
+      "kinds to tag",
+      () =>
+        client.send(
+          new ec2.CreateVpcCommand({ CidrBlock: "10.1.0.0/16", TagSpecifications: [{ ResourceType: "subnet", Tags: [{ Key: "a", Value: "b" }] }] }),
+        ),
+    ],
+  ])("refuses %s that there are not", async (_, call) => {
+    await expect(call()).rejects.toMatchObject({ name: "InvalidParameterValue" });
+  });
+});
+
+describe("RDS", () => {
+  const client = new rds.RDSClient(api.client());
+  const create = (more: Partial<rds.CreateDBInstanceCommandInput>) =>
+    client.send(
+      new rds.CreateDBInstanceCommand({
+        DBInstanceIdentifier: "refused",
+        Engine: "mysql",
+        DBInstanceClass: "db.t3.micro",
+        AllocatedStorage: 20,
+        MasterUsername: "admin",
+        MasterUserPassword: "long-enough",
+        ...more,
+      }),
+    );
+  it.each<[string, Partial<rds.CreateDBInstanceCommandInput>]>([
+    ["class", { DBInstanceClass: "NONSENSE" }],
+    ["storage type", { StorageType: "NONSENSE" }],
+    ["storage size", { AllocatedStorage: 1 }],
+    ["licence", { LicenseModel: "NONSENSE" }],
+    ["network", { NetworkType: "NONSENSE" }],
+    ["port", { Port: 1 }],
+    ["retention", { BackupRetentionPeriod: 99 }],
+    ["window", { PreferredBackupWindow: "NONSENSE" }],
+  ])("refuses a %s that there is not", async (_, more) => {
+    await expect(create(more)).rejects.toMatchObject({ name: "InvalidParameterValue" });
+  });
+
+  it("describes page by page, and knows its filters", async () => {
+    const describeAll = (more: rds.DescribeDBInstancesCommandInput) => client.send(new rds.DescribeDBInstancesCommand(more));
+    await expect(describeAll({ MaxRecords: 1 })).rejects.toThrow("Invalid value 1 for MaxRecords. Must be between 20 and 100");
+    await expect(describeAll({ Filters: [{ Name: "NONSENSE", Values: ["a"] }] })).rejects.toThrow("Unrecognized filter name: NONSENSE");
+    for (let count = 0; count < 22; count += 1) await create({ DBInstanceIdentifier: `db-${String(count).padStart(2, "0")}` });
+    const sizes: number[] = [];
+    for await (const page of rds.paginateDescribeDBInstances({ client, pageSize: 20 }, {})) sizes.push(page.DBInstances?.length ?? 0);
+    expect(sizes).toEqual([20, 2]);
+  });
+});
