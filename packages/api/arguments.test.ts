@@ -1,4 +1,7 @@
+import * as acm from "@aws-sdk/client-acm";
 import * as ec2 from "@aws-sdk/client-ec2";
+import * as efs from "@aws-sdk/client-efs";
+import * as elbv2 from "@aws-sdk/client-elastic-load-balancing-v2";
 import * as rds from "@aws-sdk/client-rds";
 import * as s3 from "@aws-sdk/client-s3";
 import { startApi } from "@gantry/testkit";
@@ -77,6 +80,40 @@ describe("EC2", () => {
     ],
   ])("refuses %s that there are not", async (_, call) => {
     await expect(call()).rejects.toMatchObject({ name: "InvalidParameterValue" });
+  });
+});
+
+describe("lists come page by page", () => {
+  const groups = new elbv2.ElasticLoadBalancingV2Client(api.client());
+  const files = new efs.EFSClient(api.client());
+  const certificates = new acm.ACMClient(api.client());
+
+  it("of load balancing, file systems and certificates, until there is no more", async () => {
+    const seen: Record<string, number[]> = { groups: [], files: [], certificates: [] };
+    for (let count = 0; count < 5; count += 1) {
+      await files.send(new efs.CreateFileSystemCommand({ CreationToken: `file-system-${count}` }));
+      await certificates.send(new acm.RequestCertificateCommand({ DomainName: `c${count}.example.com` }));
+      await groups.send(
+        new elbv2.CreateTargetGroupCommand({
+          Name: `group-${count}`,
+          Protocol: "HTTP",
+          Port: 80,
+          TargetType: "ip",
+          VpcId: (await new ec2.EC2Client(api.client()).send(new ec2.DescribeVpcsCommand({}))).Vpcs?.[0]?.VpcId,
+        }),
+      );
+    }
+    for await (const page of elbv2.paginateDescribeTargetGroups({ client: groups }, { PageSize: 2 }))
+      seen["groups"]?.push(page.TargetGroups?.length ?? 0);
+    for await (const page of efs.paginateDescribeFileSystems({ client: files, pageSize: 2 }, {})) seen["files"]?.push(page.FileSystems?.length ?? 0);
+    for await (const page of acm.paginateListCertificates({ client: certificates, pageSize: 2 }, {}))
+      seen["certificates"]?.push(page.CertificateSummaryList?.length ?? 0);
+    expect(seen).toEqual({ groups: [2, 2, 1], files: [2, 2, 1], certificates: [2, 2, 1] });
+    await expect(groups.send(new elbv2.DescribeTargetGroupsCommand({ Marker: "nonsense" }))).rejects.toMatchObject({ name: "ValidationError" });
+    await expect(files.send(new efs.DescribeFileSystemsCommand({ Marker: "nonsense" }))).rejects.toMatchObject({ name: "BadRequest" });
+    await expect(certificates.send(new acm.ListCertificatesCommand({ NextToken: "nonsense" }))).rejects.toMatchObject({
+      name: "InvalidArgsException",
+    });
   });
 });
 

@@ -9,6 +9,7 @@ import type { CertificateRecord, Reader } from "@gantry/state";
 import type { Authority } from "@gantry/tls";
 import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
+import { paged, type PageWords } from "../common/paged.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
@@ -16,6 +17,15 @@ import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 export interface AcmDeps extends ApiDeps {
   readonly authority: Authority;
 }
+
+/** Source: API_ListCertificates. */
+const WORDS: PageWords = {
+  size: "MaxItems",
+  token: "NextToken",
+  next: "NextToken",
+  most: 1_000,
+  invalidToken: () => new ApiError("InvalidArgsException", "The token is not valid.", { status: 400 }),
+};
 
 export function acmService(deps: AcmDeps): ServiceModule {
   const { store, ids, clock, vault, authority } = deps;
@@ -146,7 +156,7 @@ export function acmService(deps: AcmDeps): ServiceModule {
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,
-    operations,
+    operations: paged(operations, (name) => (name === "ListCertificates" ? WORDS : undefined)),
     constraints: CONSTRAINTS,
     permissions: (operation, input) => [
       { action: `acm:${operation}`, resource: typeof input["CertificateArn"] === "string" ? input["CertificateArn"] : "*" },

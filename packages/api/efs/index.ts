@@ -8,9 +8,21 @@ import { createInterface, type AccessPointRecord, type FileSystemRecord, type Mo
 import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { CONSTRAINTS } from "./constraints.ts";
+import { paged, type PageWords } from "../common/paged.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
+
+const invalidToken = () => new ApiError("BadRequest", "The marker is not valid.", { status: 400 });
+const BY_MARKER: PageWords = { size: "MaxItems", token: "Marker", next: "NextMarker", most: 100, invalidToken };
+const BY_TOKEN: PageWords = { size: "MaxResults", token: "NextToken", next: "NextToken", most: 100, invalidToken };
+/** Source: EFS API Reference. */
+const PAGES: Readonly<Record<string, PageWords>> = {
+  DescribeFileSystems: BY_MARKER,
+  DescribeMountTargets: BY_MARKER,
+  DescribeAccessPoints: BY_TOKEN,
+  ListTagsForResource: BY_TOKEN,
+};
 
 export function efsService(deps: ApiDeps): ServiceModule {
   const operations = {
@@ -21,7 +33,7 @@ export function efsService(deps: ApiDeps): ServiceModule {
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,
-    operations,
+    operations: paged(operations, (name) => PAGES[name]),
     constraints: CONSTRAINTS,
     validationCode: "BadRequest",
     permissions: (operation, input, place) => {

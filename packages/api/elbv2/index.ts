@@ -4,7 +4,8 @@
  * What is refused or not there yet: SUPPORT.md.
  */
 import * as sdk from "@aws-sdk/client-elastic-load-balancing-v2";
-import type { Implementation, ServiceModule } from "@gantry/wire";
+import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
+import { paged, type PageWords } from "../common/paged.ts";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { listenerOperations } from "./listeners.ts";
@@ -15,13 +16,22 @@ export interface Elbv2Deps extends ApiDeps {
   readonly publicPool: string;
 }
 
+/** Source: API_DescribeLoadBalancers, PageSize and Marker. */
+const WORDS: PageWords = {
+  size: "PageSize",
+  token: "Marker",
+  next: "NextMarker",
+  most: 400,
+  invalidToken: () => new ApiError("ValidationError", "The marker is not valid.", { status: 400 }),
+};
+
 export function elbv2Service(deps: Elbv2Deps): ServiceModule {
   const operations = { ...loadBalancerOperations(deps), ...listenerOperations(deps), ...targetGroupOperations(deps) } satisfies Implementation<
     typeof sdk
   >;
   return {
     sdk,
-    operations,
+    operations: paged(operations, (name) => (name.startsWith("Describe") ? WORDS : undefined)),
     constraints: CONSTRAINTS,
     permissions: (operation, input) => {
       const action = `elasticloadbalancing:${operation}`;
