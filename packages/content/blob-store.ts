@@ -1,11 +1,12 @@
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream, existsSync, mkdirSync, statSync } from "node:fs";
-import { open, readdir, readFile, rename, rm, stat, writeFile, type FileHandle } from "node:fs/promises";
+import { open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Transform, type Readable } from "node:stream";
 import { DamagedError } from "@gantry/kernel";
 import { linkFiles, Removals } from "./removals.ts";
 import { syncFolder } from "./sync-folder.ts";
+import { writeFully } from "./write-fully.ts";
 
 const READ_BYTES = 1024 * 1024;
 const HASHES_MAX = 1_000;
@@ -215,7 +216,7 @@ async function appendBody(path: string, body: Readable, onChunk: (chunk: Buffer)
   let [writing, syncing]: [Promise<unknown>, Promise<unknown>] = [Promise.resolve(), Promise.resolve()];
   const flush = async (): Promise<void> => {
     await writing;
-    [writing, pieces, size, unsynced] = [writeAll(file, pieces), [], 0, unsynced + size];
+    [writing, pieces, size, unsynced] = [writeFully(file, pieces), [], 0, unsynced + size];
     writing.catch(() => {}); // Heard with the next one, or at the end.
     if (unsynced < SYNC_BYTES) return;
     [syncing, unsynced] = [Promise.all([syncing, file.datasync()]), 0];
@@ -237,13 +238,6 @@ async function appendBody(path: string, body: Readable, onChunk: (chunk: Buffer)
       await file.close();
     }
   }
-}
-
-async function writeAll(file: FileHandle, pieces: readonly Buffer[]): Promise<void> {
-  const { bytesWritten } = await file.writev(pieces as Buffer[]);
-  const rest = Buffer.concat(bytesWritten < pieces.reduce((sum, piece) => sum + piece.length, 0) ? pieces : []).subarray(bytesWritten);
-  // Cut short: the next try says why.
-  for (let done = 0; done < rest.length;) done += (await file.write(rest, done)).bytesWritten;
 }
 
 /** What of a file changes when anybody writes to it; undefined where there is none. */

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { open, type FileHandle } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { FRAME_BYTES, frameOffset, type FrameCipher } from "./frames.ts";
 import type { HashThread, Hashing } from "./hash-thread.ts";
+import { writeFully } from "./write-fully.ts";
 
 /** How far a body may run ahead of the disk and the hashes. */
 const FRAMES_IN_FLIGHT = 8;
@@ -103,13 +104,4 @@ function hashHere(): Hashing {
     digest: async () => hash.digest("hex"),
     drop: () => {},
   };
-}
-
-async function writeFully(file: FileHandle, pieces: readonly Buffer[], position: number): Promise<void> {
-  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  const { bytesWritten } = await file.writev(pieces as Buffer[], position);
-  if (bytesWritten === length) return;
-  // Cut short: the next try says why.
-  const rest = Buffer.concat(pieces).subarray(bytesWritten);
-  for (let done = 0; done < rest.length;) done += (await file.write(rest, done, rest.length - done, position + bytesWritten + done)).bytesWritten;
 }

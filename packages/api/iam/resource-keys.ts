@@ -43,51 +43,40 @@ function objectKeys(
   return { ...owner, ...Object.fromEntries(Object.entries(meta?.tags ?? {}).map(([name, value]) => [`s3:ExistingObjectTag/${name}`, value])) };
 }
 
+/** Kinds of records that are kept by their ARN, by its service and the word before the first slash. */
+const KEPT_BY_ARN = {
+  "ecs/cluster": "cluster",
+  "ecs/service": "service",
+  "ecs/task": "task",
+  "ecs/task-definition": "taskDefinition",
+  "ecr/repository": "repository",
+  "elasticloadbalancing/loadbalancer": "loadBalancer",
+  "elasticloadbalancing/targetgroup": "targetGroup",
+  "elasticloadbalancing/listener": "listener",
+  "elasticloadbalancing/listener-rule": "rule",
+  "acm/certificate": "certificate",
+  "iam/role": "role",
+  "iam/user": "user",
+  "iam/policy": "policy",
+} as const;
+
 /** The tags of whatever has this ARN; undefined where nothing has. */
 function tagsOf(store: Reader, resource: string): Tags | undefined {
   const { service, resource: path } = parseArn(resource) ?? { service: "", resource: "" };
   const [type = "", id = ""] = path.split("/");
+  const kind = KEPT_BY_ARN[`${service}/${type}` as keyof typeof KEPT_BY_ARN] as (typeof KEPT_BY_ARN)[keyof typeof KEPT_BY_ARN] | undefined; // Looked up; undefined is handled.
+  if (kind !== undefined) return store.get(kind, resource)?.tags;
   switch (service) {
-    case "ecs":
-      switch (type) {
-        case "cluster":
-          return store.get("cluster", resource)?.tags;
-        case "service":
-          return store.get("service", resource)?.tags;
-        case "task":
-          return store.get("task", resource)?.tags;
-        case "task-definition":
-          return store.get("taskDefinition", resource)?.tags;
-        default:
-          return undefined;
-      }
     case "ec2": {
       const found = Object.values(RESOURCES).find((each) => each.type === type);
       return found === undefined ? undefined : store.get(found.kind, id)?.tags;
     }
-    case "ecr":
-      return store.get("repository", resource)?.tags;
-    case "elasticloadbalancing":
-      switch (type) {
-        case "loadbalancer":
-          return store.get("loadBalancer", resource)?.tags;
-        case "targetgroup":
-          return store.get("targetGroup", resource)?.tags;
-        case "listener":
-          return store.get("listener", resource)?.tags;
-        default:
-          return store.get("rule", resource)?.tags;
-      }
     case "elasticfilesystem":
       return type === "access-point" ? store.get("accessPoint", id)?.tags : store.get("fileSystem", id)?.tags;
     case "rds":
       return path.startsWith("subgrp:") ? store.get("databaseSubnetGroup", resource)?.tags : store.get("databaseInstance", resource)?.tags;
-    case "acm":
-      return store.get("certificate", resource)?.tags;
     case "logs":
       return store.get("logGroup", resource.split(":").slice(0, 7).join(":"))?.tags;
-    case "iam":
-      return (store.get("role", resource) ?? store.get("user", resource) ?? store.get("policy", resource))?.tags;
     default:
       return undefined;
   }
