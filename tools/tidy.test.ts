@@ -69,6 +69,16 @@ describe("the laws of the house", () => {
     ).toEqual([]);
   });
 
+  it("lets what runs for long take HTTP from the kernel, not by import", () => {
+    const brief = /^(packages\/testkit|packages\/images|apps\/cli)\//;
+    expect(
+      offenders(
+        sources.filter((file) => !brief.test(file)),
+        (file) => /^import (?!type)[^;]* from "node:http";/m.test(text(file)),
+      ),
+    ).toEqual([]);
+  });
+
   it("opens every room with three sentences", () => {
     const doors = sources.filter((file) => /^packages\/[^/]+\/index\.ts$/.test(file));
     expect(offenders(doors, (file) => !text(file).trimStart().startsWith("/**"))).toEqual([]);

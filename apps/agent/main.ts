@@ -1,13 +1,18 @@
 import { cpus, hostname, totalmem } from "node:os";
-import { request } from "node:http";
+import { flushCompileCache } from "node:module";
 import type { Socket } from "node:net";
 import { StringDecoder } from "node:string_decoder";
 import { Agent, AgentSession, DockerEngine, linuxHost, namingOf, PersistentShells, removeHostRules } from "@gantry/agent";
 import { MessageReader, writeMessage, type ToAgent } from "@gantry/agent-protocol";
-import { jsonLogger, messageOf, sleep, SystemClock } from "@gantry/kernel";
+import { http, jsonLogger, messageOf, sleep, SystemClock } from "@gantry/kernel";
 
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 2_000;
+
+if (process.argv[2] === "--compile") {
+  flushCompileCache();
+  process.exit(0);
+}
 
 // The node agent. Reads its settings from the environment that `gantry up` gives it; see apps/cli/start-agent.ts.
 const clock = new SystemClock();
@@ -60,7 +65,7 @@ async function stayConnected(): Promise<never> {
 
 function openStream(): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const call = request(`${setting("GANTRY_CONTROL_PLANE")}/gantry/agent`, {
+    const call = http.request(`${setting("GANTRY_CONTROL_PLANE")}/gantry/agent`, {
       headers: { connection: "upgrade", upgrade: "gantry-agent", authorization: `Bearer ${setting("GANTRY_AGENT_TOKEN")}` },
     });
     call.once("upgrade", (_response, socket) => resolve(socket)); // An HTTP upgrade hands over the connection itself.

@@ -22,9 +22,9 @@ export function checksumOf(algorithm: ChecksumAlgorithm): Checksum {
       return { update: (data) => void (value = crc32(data, value)), digest: () => base64Of(value) };
     }
     case "crc32c":
-      return sliced(CRC32C, 4);
+      return sliced((crc32cTables ??= tablesOf({ high: 0, low: 0x82f63b78 })), 4);
     case "crc64nvme":
-      return sliced(CRC64NVME, 8);
+      return sliced((crc64nvmeTables ??= tablesOf({ high: 0x9a6c9329, low: 0xac4bc9b5 })), 8);
   }
 }
 
@@ -57,8 +57,8 @@ function tablesOf(polynomial: { high: number; low: number }): Tables {
   return tables;
 }
 
-const CRC32C = tablesOf({ high: 0, low: 0x82f63b78 });
-const CRC64NVME = tablesOf({ high: 0x9a6c9329, low: 0xac4bc9b5 });
+let crc32cTables: Tables | undefined;
+let crc64nvmeTables: Tables | undefined;
 
 /** A CRC of 4 or 8 bytes, begun and ended inverted. Eight bytes of data are one step: the value of each is looked up by itself. */
 function sliced(tables: Tables, width: 4 | 8): Checksum {

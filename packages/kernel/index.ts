@@ -9,6 +9,7 @@ export * from "./checksum.ts";
 export * from "./cidr.ts";
 export * from "./clock.ts";
 export * from "./controller.ts";
+export * from "./http.ts";
 export * from "./ids.ts";
 export * from "./logger.ts";
 export * from "./sqlite.ts";

@@ -53,7 +53,7 @@ export async function startApi({
     ...(inFlightMax === undefined ? {} : { inFlightMax }),
   });
   const registry = new Registry({ store, blobs, images, clock, vault, log, policy });
-  const authority = await openAuthority(await newAuthority(clock.now()));
+  const authority = openAuthority(await newAuthority(clock.now()));
   const registryServer = newHttpServer((request, response) => registry.handle(request, response));
   const registryPort = await listen(registryServer);
   registerServices(dispatcher, {

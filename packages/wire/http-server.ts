@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { http } from "@gantry/kernel";
 
 /** A client must send its headers within this, and keep its body coming. Bounds what a slow client can hold. */
 const HEADERS_TIMEOUT_MS = 30_000;
@@ -16,7 +17,7 @@ export type RequestHandler = (request: IncomingMessage, response: ServerResponse
  * upload never travels. The handler never rejects.
  */
 export function newHttpServer(handle: RequestHandler, idleTimeoutMs = IDLE_TIMEOUT_MS): Server {
-  const server = createServer({
+  const server = http.createServer({
     maxHeaderSize: HEADERS_MAX_BYTES,
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,

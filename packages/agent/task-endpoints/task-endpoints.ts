@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { PodAssignment } from "@gantry/agent-protocol";
-import { messageOf, type Logger } from "@gantry/kernel";
+import { http, messageOf, type Logger } from "@gantry/kernel";
 import type { Engine } from "../engine/engine.ts";
 import type { Naming } from "../naming.ts";
 
@@ -22,7 +22,7 @@ export class TaskEndpoints {
 
   constructor(deps: TaskEndpointsDeps) {
     this.#deps = deps;
-    this.#server = createServer((request, response) => void this.#handle(request, response)); // #handle never rejects.
+    this.#server = http.createServer((request, response) => void this.#handle(request, response)); // #handle never rejects.
     this.#server.on("error", (thrown) => deps.log.warn("Task endpoints failed", { reason: messageOf(thrown) }));
     this.#server.listen(8080, deps.address);
   }

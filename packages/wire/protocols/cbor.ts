@@ -1,16 +1,21 @@
-import { cbor, dateToTag } from "@smithy/core/cbor";
+import { createRequire } from "node:module";
 import { serializationError } from "../api-error.ts";
 import type { Shape } from "../shape.ts";
 import { bytesOf, parseBoolean, parseNumber, parseTimestamp } from "../values.ts";
 
 const DEPTH_MAX = 100;
 
+/** Loaded with the first body in CBOR: it brings half of the SDK's core along. */
+const library = (): typeof import("@smithy/core/cbor") => (loaded ??= load("@smithy/core/cbor") as typeof import("@smithy/core/cbor")); // What it is.
+let loaded: typeof import("@smithy/core/cbor") | undefined;
+const load = createRequire(import.meta.url);
+
 /** A CBOR body as the shape's typed value. Errors: SerializationException. */
 export function readCbor(shape: Shape, body: Uint8Array): unknown {
   if (body.length === 0) return {};
   let value: unknown;
   try {
-    value = cbor.deserialize(body);
+    value = library().cbor.deserialize(body);
   } catch {
     throw serializationError("The request body is not valid CBOR");
   }
@@ -62,7 +67,7 @@ function tagValue(value: unknown): unknown {
 
 /** The CBOR body of a typed value: modelled members only. */
 export function writeCbor(shape: Shape, value: unknown, more: Record<string, unknown> = {}): Uint8Array {
-  return cbor.serialize({ ...(plain(shape, value) as object), ...more });
+  return library().cbor.serialize({ ...(plain(shape, value) as object), ...more });
 }
 
 function plain(shape: Shape, value: unknown): unknown {
@@ -77,7 +82,7 @@ function plain(shape: Shape, value: unknown): unknown {
     case "map":
       return Object.fromEntries(Object.entries(value as object).map(([key, element]) => [key, plain(shape.value.shape, element)])); // As above.
     case "timestamp":
-      return dateToTag(value as Date); // As above.
+      return library().dateToTag(value as Date); // As above.
     case "blob":
     case "streaming":
       return bytesOf(value);

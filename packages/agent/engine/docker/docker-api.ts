@@ -1,5 +1,5 @@
-import { Agent, request, type IncomingMessage } from "node:http";
-import type { Clock, Logger } from "@gantry/kernel";
+import type { IncomingMessage } from "node:http";
+import { http, type Clock, type Logger } from "@gantry/kernel";
 
 /** The engine's answer was an error; `status` is its HTTP status, the message its own words. */
 export class DockerApiError extends Error {
@@ -18,7 +18,7 @@ const SLOW_MS = 5_000;
 /** Docker Engine's HTTP API over its socket. Source: https://docs.docker.com/engine/api/v1.41/ */
 export class DockerApi {
   readonly #socketPath: string;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
   readonly #clock: Clock;
   readonly #log: Logger;
 
@@ -54,7 +54,7 @@ export class DockerApi {
       ...(body === undefined ? {} : { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) }),
     };
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      const call = request({
+      const call = http.request({
         socketPath: this.#socketPath,
         agent: this.#agent,
         method,
