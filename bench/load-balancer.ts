@@ -2,8 +2,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "@gantry/cli/run";
 import { sleep } from "@gantry/kernel";
-import { ensureLoadGenerator, load, type Load } from "./load.ts";
-import { median, type Question } from "./question.ts";
+import { ensureLoadGenerator, load, medianOf, type Load } from "./load.ts";
+import type { Question } from "./question.ts";
 import { serve } from "./serve.ts";
 
 const ROUNDS = 5;
@@ -32,18 +32,17 @@ export const loadBalancer: Question = {
     }
     const failed = [...gantry, ...plain].reduce((sum, each) => sum + each.failed, 0);
     if (failed > 0) throw new Error(`${failed} requests failed.`);
-    const of = (loads: readonly Load[], what: "requestsPerSecond" | "p99Ms") => median(loads.map((each) => each[what]));
     const against = "plain HAProxy";
     return [
       {
         name: "load-balancer-rate",
         unit: "requests/s",
-        value: of(gantry, "requestsPerSecond"),
-        baseline: of(plain, "requestsPerSecond"),
+        value: medianOf(gantry, "requestsPerSecond"),
+        baseline: medianOf(plain, "requestsPerSecond"),
         against,
         goal: { of: "ratio", least: 0.95 },
       },
-      { name: "load-balancer-p99", unit: "ms", value: of(gantry, "p99Ms"), baseline: of(plain, "p99Ms"), against, goal: undefined },
+      { name: "load-balancer-p99", unit: "ms", value: medianOf(gantry, "p99Ms"), baseline: medianOf(plain, "p99Ms"), against, goal: undefined },
     ];
   },
 };

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run, succeeds, UserError } from "@gantry/cli/run";
+import { median } from "./question.ts";
 
 /** What a load generator saw. */
 export interface Load {
@@ -9,6 +10,11 @@ export interface Load {
   readonly failed: number;
   /** Of which kinds: answers that are no success, connections, reads, time-outs. */
   readonly failures: string;
+}
+
+/** The middle one of what several loads saw. */
+export function medianOf(loads: readonly Load[], what: "requestsPerSecond" | "p99Ms"): number {
+  return median(loads.map((each) => each[what]));
 }
 
 /** wrk from Debian's packages, where it is missing. */

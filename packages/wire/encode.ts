@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import type { ApiError } from "./api-error.ts";
 import { writeCbor } from "./protocols/cbor.ts";
 import { bindingOf, writeBindings } from "./protocols/http-bindings.ts";
-import { writeJson, writeJsonText } from "./protocols/json.ts";
+import { writeJson, writeJsonBody } from "./protocols/json.ts";
 import { elementName, escapeXml, writeContent, writeElement } from "./protocols/xml.ts";
 import type { LoadedService, Operation, Protocol } from "./service.ts";
 import type { Member } from "./shape.ts";
@@ -29,7 +29,7 @@ export function encodeOutput(operation: Operation, output: Record<string, unknow
     case "awsJson1_0":
     case "awsJson1_1": {
       const type = protocol === "awsJson1_0" ? "application/x-amz-json-1.0" : "application/x-amz-json-1.1";
-      const body = operation.output.type === "unit" ? "" : writeJsonText(operation.output, output);
+      const body = operation.output.type === "unit" ? "" : writeJsonBody(operation.output, output);
       return { status: 200, headers: { "content-type": type, "x-amzn-requestid": requestId }, body };
     }
     case "rpcv2Cbor":

@@ -79,6 +79,44 @@ export function writeJsonText(shape: Shape, value: unknown): string {
   return JSON.stringify(writeJson(shape, value)) ?? "null";
 }
 
+interface Written {
+  readonly parts: readonly unknown[];
+  readonly bytes: Uint8Array;
+}
+const written = new WeakMap<object, Written>();
+
+/**
+ * A body of JSON. Who asks again for what has not changed is answered with the same bytes: one that is made of frozen
+ * structures alone is kept with the first of them.
+ */
+export function writeJsonBody(shape: Shape, value: unknown): string | Uint8Array {
+  const parts = frozenParts(shape, value);
+  const key = parts?.find((part) => typeof part === "object" && part !== null);
+  if (parts === undefined || key === undefined) return writeJsonText(shape, value);
+  const known = written.get(key);
+  if (known !== undefined && known.parts.length === parts.length && known.parts.every((part, index) => part === parts[index])) return known.bytes;
+  const bytes = Buffer.from(writeJsonText(shape, value));
+  written.set(key, { parts, bytes });
+  return bytes;
+}
+
+/** What a structure is made of, each part after the member that it stands in; undefined where one of them may change. */
+function frozenParts(shape: Shape, value: unknown): readonly unknown[] | undefined {
+  if (shape.type !== "structure") return undefined;
+  const source = value as Record<string, unknown>; // Handlers' outputs are checked against the SDK's types.
+  const parts: unknown[] = [];
+  for (const member of shape.members) {
+    const given = source[member.name];
+    if (given === undefined || given === null) continue;
+    parts.push(member.name);
+    for (const part of Array.isArray(given) ? (given as unknown[]) : [given]) {
+      if (!Object.isFrozen(part)) return undefined;
+      parts.push(part);
+    }
+  }
+  return parts;
+}
+
 /** The JSON value of a typed value: modelled members only, epoch seconds unless the shape says otherwise. */
 export function writeJson(shape: Shape, value: unknown, format: TimestampFormat = "epoch-seconds"): unknown {
   switch (shape.type) {
