@@ -5,8 +5,8 @@ import type { FileHandle } from "node:fs/promises";
 export const FRAME_BYTES = 256 * 1024;
 const TAG_BYTES = 16;
 const NONCE_BYTES = 12;
-/** Frames that are read before they are asked for: the disk and the cipher work side by side. */
-const AHEAD = 3;
+/** Frames that are read at once: to wake a thread costs as much as to read one. */
+const BATCH_FRAMES = 4;
 
 /** A frame is not what was written: changed, moved, cut short, or opened with another key. */
 export class FrameError extends Error {
@@ -64,24 +64,29 @@ export async function* readFrames(
   const { size, frameBytes } = segment;
   const lastOfAll = Math.max(0, Math.ceil(size / frameBytes) - 1);
   const [first, last] = [Math.floor(range.start / frameBytes), Math.floor(range.end / frameBytes)];
-  const read = (index: number): Promise<Buffer> => {
-    const plainBytes = index === lastOfAll ? size - index * frameBytes : frameBytes;
-    const stored = readFully(file, frameOffset(index, frameBytes), plainBytes + TAG_BYTES);
+  const read = (from: number): Promise<Buffer> => {
+    const to = Math.min(from + BATCH_FRAMES - 1, last);
+    const end = to === lastOfAll ? size + (lastOfAll + 1) * TAG_BYTES : frameOffset(to + 1, frameBytes);
+    const stored = readFully(file, frameOffset(from, frameBytes), end - frameOffset(from, frameBytes));
     stored.catch(() => {}); // Whoever awaits it hears of it; where nobody gets so far, nobody need.
     return stored;
   };
-  const ahead: Promise<Buffer>[] = [];
+  // The next frames are read while these are opened and sent.
+  let next = read(first);
   try {
-    for (let index = first; index <= last; index += 1) {
-      while (ahead.length < AHEAD && index + ahead.length <= last) ahead.push(read(index + ahead.length));
-      const stored = await (ahead.shift() ?? read(index));
-      const plain = cipher.open(index, index === lastOfAll, stored);
-      const offset = index * frameBytes;
-      yield plain.subarray(Math.max(0, range.start - offset), range.end - offset + 1);
+    for (let from = first; from <= last; from += BATCH_FRAMES) {
+      const stored = await next;
+      if (from + BATCH_FRAMES <= last) next = read(from + BATCH_FRAMES);
+      for (let index = from; index < from + BATCH_FRAMES && index <= last; index += 1) {
+        const at = frameOffset(index - from, frameBytes);
+        const plain = cipher.open(index, index === lastOfAll, stored.subarray(at, at + frameBytes + TAG_BYTES));
+        const offset = index * frameBytes;
+        yield plain.subarray(Math.max(0, range.start - offset), range.end - offset + 1);
+      }
     }
   } finally {
-    // Whoever turns away early leaves reads behind: the file is closed after them.
-    await Promise.allSettled(ahead);
+    // Whoever turns away early leaves a read behind: the file is closed after it.
+    await Promise.allSettled([next]);
   }
 }
 

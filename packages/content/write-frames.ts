@@ -5,16 +5,19 @@ import { FRAME_BYTES, frameOffset, type FrameCipher } from "./frames.ts";
 import type { HashThread, Hashing } from "./hash-thread.ts";
 import { writeFully } from "./write-fully.ts";
 
+/** Frames that go to the disk and to the hash at once: to wake a thread costs as much as to write one. */
+const BATCH_FRAMES = 4;
+const BATCH_BYTES = BATCH_FRAMES * FRAME_BYTES;
 /** How far a body may run ahead of the disk and the hashes. */
-const FRAMES_IN_FLIGHT = 8;
-const SPARE_FRAMES_MAX = 32;
+const BATCHES_IN_FLIGHT = 4;
+const SPARE_BATCHES_MAX = 8;
 /** So much is written between syncs. */
-const SYNC_FRAMES = 32;
+const SYNC_BATCHES = 8;
 /** Fewer bytes are hashed where they are: a thread is not worth the way. */
 const THREAD_BYTES_MIN = 1024 * 1024;
 
-/** Frames that are free: memory that threads share is dear to make. */
-const spare: SharedArrayBuffer[] = [];
+/** Memory for batches that is free: what threads share is dear to make. */
+const spare: Buffer<SharedArrayBuffer>[] = [];
 
 /**
  * Writes a body into a new file, sealed frame by frame, and syncs it: receiving, hashing, sealing and writing go on side by
@@ -38,24 +41,28 @@ export async function writeFrames(
   const md5 = expected < THREAD_BYTES_MIN ? hashHere() : threads.start("md5");
   const inFlight = new Set<Promise<void>>();
   let failure: { thrown: unknown } | undefined;
-  let frame = spare.pop() ?? new SharedArrayBuffer(FRAME_BYTES);
-  let [filled, index] = [0, 0];
+  let batch = newBatch();
+  let [filled, batches] = [0, 0];
   let syncing: Promise<unknown> = Promise.resolve();
 
   const flush = (isLast: boolean): void => {
-    const [shared, length] = [frame, filled];
-    const pieces = cipher.seal(index, isLast, new Uint8Array(shared, 0, length));
+    const [taken, length] = [batch, filled];
+    const first = batches * BATCH_FRAMES;
+    const count = Math.max(1, Math.ceil(length / FRAME_BYTES));
+    const pieces = Array.from({ length: count }, (_, frame) =>
+      cipher.seal(first + frame, isLast && frame === count - 1, taken.subarray(frame * FRAME_BYTES, Math.min(length, (frame + 1) * FRAME_BYTES))),
+    ).flat();
     if (onStored !== undefined) pieces.forEach(onStored);
-    const done = Promise.all([md5.update(shared, length), writeFully(file, pieces, frameOffset(index))]).then(
-      () => void (spare.length < SPARE_FRAMES_MAX && spare.push(shared)),
+    const done = Promise.all([md5.update(taken.buffer, length), writeFully(file, pieces, frameOffset(first))]).then(
+      () => void (spare.length < SPARE_BATCHES_MAX && spare.push(taken)),
       (thrown: unknown) => void (failure ??= { thrown }),
     );
     inFlight.add(done);
     void done.then(() => inFlight.delete(done));
-    index += 1;
+    batches += 1;
     filled = 0;
     // What is written goes to the disk while the rest still comes: the last sync finds little to do.
-    if (index % SYNC_FRAMES === 0) {
+    if (batches % SYNC_BATCHES === 0) {
       syncing = Promise.all([syncing, file.datasync()]);
       syncing.catch(() => {}); // Heard at the end.
     }
@@ -68,20 +75,20 @@ export async function writeFrames(
       // No encoding is set, so chunks are buffers.
       onChunk(chunk);
       for (let from = 0; from < chunk.length;) {
-        // A full frame waits for more, so that the last one is known as the last.
-        if (filled === FRAME_BYTES) {
+        // A full batch waits for more, so that the last frame is known as the last.
+        if (filled === BATCH_BYTES) {
           flush(false);
-          while (inFlight.size >= FRAMES_IN_FLIGHT) await Promise.race(inFlight);
-          frame = spare.pop() ?? new SharedArrayBuffer(FRAME_BYTES);
+          while (inFlight.size >= BATCHES_IN_FLIGHT) await Promise.race(inFlight);
+          batch = newBatch();
         }
-        const count = Math.min(FRAME_BYTES - filled, chunk.length - from);
-        new Uint8Array(frame, filled, count).set(chunk.subarray(from, from + count));
+        // Not by `set`: that copies word by word where threads share the memory.
+        const count = chunk.copy(batch, filled, from);
         filled += count;
         from += count;
       }
       throwFailure();
     }
-    const size = index * FRAME_BYTES + filled;
+    const size = batches * BATCH_BYTES + filled;
     flush(true);
     await Promise.all(inFlight);
     throwFailure();
@@ -95,6 +102,10 @@ export async function writeFrames(
   } finally {
     await file.close();
   }
+}
+
+function newBatch(): Buffer<SharedArrayBuffer> {
+  return spare.pop() ?? Buffer.from(new SharedArrayBuffer(BATCH_BYTES));
 }
 
 function hashHere(): Hashing {
