@@ -7,7 +7,7 @@ import { median, type Question } from "./question.ts";
 
 const LAYERS = 4;
 const LAYER_MIB = 50;
-const ROUNDS = 3;
+const ROUNDS = 5;
 const REGISTRY_PORT = 14_578;
 
 /** `docker push` and `docker pull` of an image of 200 MB, against Debian's docker-registry on the same disk. */
