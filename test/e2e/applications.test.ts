@@ -133,6 +133,11 @@ describe("the command line", () => {
     );
     await expect(instance.gantry("up", "--frobnicate")).rejects.toThrow('gantry: There is no option "--frobnicate": see "gantry help".');
   });
+
+  it("ends quietly where nobody reads on", async () => {
+    const command = `set -o pipefail; for i in 1 2 3 4 5; do ./gantry env --state-dir ${instance.folder} | true || exit 1; done`;
+    expect(await run("bash", ["-c", `${command} 2>&1`])).toBe("");
+  });
 });
 
 /** Logs in with a configuration of its own, pushes, and answers the digest that the registry gave. */

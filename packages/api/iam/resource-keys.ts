@@ -58,6 +58,7 @@ const KEPT_BY_ARN = {
   "iam/role": "role",
   "iam/user": "user",
   "iam/policy": "policy",
+  "iam/instance-profile": "instanceProfile",
 } as const;
 
 /** The tags of whatever has this ARN; undefined where nothing has. */
