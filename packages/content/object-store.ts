@@ -1,6 +1,6 @@
 import { createHash, hash, randomBytes } from "node:crypto";
 import { createReadStream, mkdirSync } from "node:fs";
-import { open, readdir, rename, rm, stat } from "node:fs/promises";
+import { open, readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { Readable } from "node:stream";
@@ -84,11 +84,14 @@ export class ObjectStore {
     const { customerKey, expected = Infinity } = options;
     if (expected <= INLINE_MAX) return this.#holdSegment(name, body, onChunk, customerKey);
     const incoming = join(this.folder, "incoming", name);
+    const file = join(name.slice(0, 2), name);
+    const path = join(this.folder, file);
+    const made = mkdirSync(dirname(path), { recursive: true });
     const iv = randomBytes(16);
     const stored = customerKey === undefined ? undefined : createHash("sha256");
     let written;
     try {
-      written = await writeFrames(incoming, body, {
+      written = await writeFrames(incoming, path, body, {
         cipher: new FrameCipher(customerKey ?? this.#key, iv),
         threads: this.#threads,
         expected,
@@ -96,13 +99,10 @@ export class ObjectStore {
         onStored: stored === undefined ? undefined : (piece) => void stored.update(piece),
       });
     } catch (thrown) {
-      await rm(incoming, { force: true });
+      for (const each of [incoming, path]) await rm(each, { force: true });
       throw thrown;
     }
-    const file = join(name.slice(0, 2), name);
-    mkdirSync(dirname(join(this.folder, file)), { recursive: true });
-    await rename(incoming, join(this.folder, file));
-    await syncFolder(dirname(join(this.folder, file)));
+    if (made !== undefined) await syncFolder(this.folder);
     return { file, ...written, iv: iv.toString("hex"), frameBytes: FRAME_BYTES, ...sealedAs(stored?.digest("hex")) };
   }
 

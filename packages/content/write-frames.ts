@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
+import { open, rename } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Readable } from "node:stream";
 import { FRAME_BYTES, frameOffset, type FrameCipher } from "./frames.ts";
 import type { HashThread, Hashing } from "./hash-thread.ts";
+import { syncFolder } from "./sync-folder.ts";
 import { writeFully } from "./write-fully.ts";
 
 /** Frames that go to the disk and to the hash at once: to wake a thread costs as much as to write one. */
@@ -20,12 +22,13 @@ const THREAD_BYTES_MIN = 1024 * 1024;
 const spare: Buffer<SharedArrayBuffer>[] = [];
 
 /**
- * Writes a body into a new file, sealed frame by frame, and syncs it: receiving, hashing, sealing and writing go on side by
- * side. Answers what it was. `onChunk` sees the plain bytes as they come, `onStored` those that go to the disk. Errors: the
- * body's, the disk's; the file is then left half-written, and the body is left as it is, for whoever still answers on it.
+ * Writes a body into a new file, sealed frame by frame, names it `to` once it is whole, and syncs it and its folder: receiving,
+ * hashing, sealing and writing go on side by side. Answers what it was. `onChunk` sees the plain bytes as they come, `onStored` those that go to the disk. Errors: the
+ * body's, the disk's; the file is then left as far as it came, and the body is left as it is, for whoever still answers on it.
  */
 export async function writeFrames(
   path: string,
+  to: string,
   body: Readable,
   options: {
     cipher: FrameCipher;
@@ -92,7 +95,9 @@ export async function writeFrames(
     flush(true);
     await Promise.all(inFlight);
     throwFailure();
-    const [hex] = await Promise.all([md5.digest(), file.sync(), syncing]);
+    // Nothing refers to it yet: its bytes and its name may reach the disk in either order.
+    await rename(path, to);
+    const [hex] = await Promise.all([md5.digest(), file.sync(), syncFolder(dirname(to)), syncing]);
     return { size, md5: hex };
   } catch (thrown) {
     await Promise.all(inFlight);

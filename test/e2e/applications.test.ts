@@ -115,7 +115,9 @@ describe("the node agent", () => {
     const task = await tasks.runToEnd("after", { command: ["true"] });
     expect(task?.containers?.[0]?.exitCode).toBe(0);
     const { good, failures: unanswered } = await inside;
-    expect(unanswered).toEqual([]);
+    // But for the one that was under way: its connection breaks with the process.
+    expect(unanswered.filter((failure) => !failure.includes("ECONNRESET"))).toEqual([]);
+    expect(unanswered.length).toBeLessThanOrEqual(1);
     expect(good).toBeGreaterThan(20);
     const { count, failures } = await loop.stop();
     expect(count).toBeGreaterThan(1_000);

@@ -32,6 +32,7 @@ afterAll(async () => {
   if (!canMount) return;
   await instance.gantry("down", "--purge").catch(() => {});
   await run("umount", [folder]);
+  rmSync(folder, { recursive: true });
 });
 
 /** What a segment of an object lies in. */

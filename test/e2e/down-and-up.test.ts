@@ -1,9 +1,9 @@
-import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { ECSClient, ListTasksCommand } from "@aws-sdk/client-ecs";
 import { CloudWatchLogsClient, FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { namingOf } from "@gantry/agent";
 import { bringUpDemo, openDemo } from "./demo.ts";
 import { eventually, get, newInstance, run, startLoop, type Status } from "./helpers.ts";
@@ -78,6 +78,7 @@ describe("down and up", () => {
   it("backs up under load without a failed request; purge leaves nothing of ours and touches nothing else; restore brings all back", async () => {
     const { url, name } = demo;
     const file = join(mkdtempSync(join(tmpdir(), "gantry-backup-")), "all.tar");
+    onTestFinished(() => rmSync(dirname(file), { recursive: true }));
     const loop = startLoop(url, "/user-api/users");
     await instance.gantry("backup", file);
     const { count, failures } = await loop.stop();
