@@ -28,7 +28,8 @@ export interface PodView {
 export type PodStep =
   | { readonly type: "ensureInterface" }
   | { readonly type: "pullImage"; readonly container: ContainerAssignment }
-  | { readonly type: "createContainer"; readonly container: ContainerAssignment }
+  /** Started too, unless it waits for another: one look fewer until it runs. */
+  | { readonly type: "createContainer"; readonly container: ContainerAssignment; readonly start: boolean }
   | { readonly type: "startContainer"; readonly container: ContainerAssignment; readonly id: string }
   | { readonly type: "stopContainer"; readonly container: ContainerAssignment; readonly id: string }
   | { readonly type: "removeContainer"; readonly container: ContainerAssignment; readonly id: string };
@@ -71,7 +72,8 @@ function planPulls(pod: PodAssignment, view: PodView): readonly PodStep[] {
 
 function planContainer(container: ContainerAssignment, pod: PodAssignment, view: PodView): readonly PodStep[] {
   const there = view.containers.get(container.name);
-  if (there === undefined) return view.images.has(container.image) ? [{ type: "createContainer", container }] : [];
+  if (there === undefined)
+    return view.images.has(container.image) ? [{ type: "createContainer", container, start: dependenciesHold(container, view) }] : [];
   // A server that is to run with other settings is made anew over the data it had.
   const revision = container.labels[REVISION_LABEL];
   if (pod.restart && revision !== undefined && there.labels[REVISION_LABEL] !== revision)

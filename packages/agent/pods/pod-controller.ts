@@ -71,7 +71,7 @@ export class PodController {
       this.#report(pod, view, memory);
       if (steps.length === 0) return lookAgainIn(pod, view);
       try {
-        await allOf(steps.map((step) => this.#perform(step, pod, { memory, mayStart: view.containers.size === 0 })));
+        await allOf(steps.map((step) => this.#perform(step, pod, { memory, mayStart: view.containers.size === 0, isCurrent })));
       } catch (thrown) {
         if (thrown instanceof RouterMissingError) return ROUTER_LOOK_MS;
         if (!(thrown instanceof EngineError) || pod.restart || pod.desired === "STOPPED") throw thrown;
@@ -158,7 +158,11 @@ export class PodController {
     this.#deps.report(observation);
   }
 
-  async #perform(step: PodStep, pod: PodAssignment, { memory, mayStart }: { memory: PodMemory; mayStart: boolean }): Promise<void> {
+  async #perform(
+    step: PodStep,
+    pod: PodAssignment,
+    { memory, mayStart, isCurrent }: { memory: PodMemory; mayStart: boolean; isCurrent: () => boolean },
+  ): Promise<void> {
     const { engine, clock } = this.#deps;
     try {
       switch (step.type) {
@@ -170,9 +174,11 @@ export class PodController {
         case "pullImage":
           await this.#pull(step.container, memory);
           return;
-        case "createContainer":
-          await this.#create(step.container, pod);
+        case "createContainer": {
+          const id = await this.#create(step.container, pod);
+          if (step.start && isCurrent()) await engine.startContainer(id);
           return;
+        }
         case "startContainer":
           await engine.startContainer(step.id);
           return;
@@ -213,12 +219,12 @@ export class PodController {
     memory.pullStoppedAt = clock.now();
   }
 
-  async #create(container: ContainerAssignment, pod: PodAssignment): Promise<void> {
+  async #create(container: ContainerAssignment, pod: PodAssignment): Promise<string> {
     const { engine, host, naming } = this.#deps;
     for (const folder of pod.folders) await host.folders.ensure(folder);
     const cgroupParent = await host.limits.ensure(pod);
     const spec = containerSpec(container, { pod, naming, cgroupParent, dataPath: host.dataPath });
-    await engine.createContainer(spec);
+    return engine.createContainer(spec);
   }
 }
 

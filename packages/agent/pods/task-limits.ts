@@ -46,16 +46,18 @@ export class TaskLimits {
   }
 
   async #writeLegacy(parent: string, pod: PodAssignment): Promise<void> {
-    if (pod.memoryMiB !== undefined) {
-      await mkdir(`${ROOT}/memory${parent}`, { recursive: true });
-      await writeFile(`${ROOT}/memory${parent}/memory.limit_in_bytes`, String(pod.memoryMiB * 1024 * 1024));
-    }
-    if (pod.cpuUnits !== undefined) {
-      await mkdir(`${ROOT}/cpu${parent}`, { recursive: true });
-      await writeFile(`${ROOT}/cpu${parent}/cpu.cfs_period_us`, String(PERIOD_US));
-      await writeFile(`${ROOT}/cpu${parent}/cpu.cfs_quota_us`, String(quotaOf(pod.cpuUnits)));
-      await writeFile(`${ROOT}/cpu${parent}/cpu.shares`, String(Math.max(2, pod.cpuUnits)));
-    }
+    const limit = async (hierarchy: string, values: Readonly<Record<string, number>>): Promise<void> => {
+      const folder = `${ROOT}/${hierarchy}${parent}`;
+      await mkdir(folder, { recursive: true });
+      for (const [name, value] of Object.entries(values)) await writeFile(`${folder}/${name}`, String(value));
+    };
+    const { memoryMiB, cpuUnits } = pod;
+    await Promise.all([
+      memoryMiB === undefined ? undefined : limit("memory", { "memory.limit_in_bytes": memoryMiB * 1024 * 1024 }),
+      cpuUnits === undefined
+        ? undefined
+        : limit("cpu", { "cpu.cfs_period_us": PERIOD_US, "cpu.cfs_quota_us": quotaOf(cpuUnits), "cpu.shares": Math.max(2, cpuUnits) }),
+    ]);
   }
 
   async #writeUnified(parent: string, pod: PodAssignment): Promise<void> {
