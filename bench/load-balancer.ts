@@ -6,7 +6,7 @@ import { ensureLoadGenerator, load, medianOf, type Load } from "./load.ts";
 import type { Question } from "./question.ts";
 import { serve } from "./serve.ts";
 
-const ROUNDS = 5;
+const ROUNDS = 9;
 const SECONDS = 4;
 const CONNECTIONS = 32;
 const PLAIN_PORT = 14_999;
