@@ -5,8 +5,8 @@ import type { FileHandle } from "node:fs/promises";
 export const FRAME_BYTES = 256 * 1024;
 const TAG_BYTES = 16;
 const NONCE_BYTES = 12;
-/** Frames that are read at once: to wake a thread costs as much as to read one. */
-const BATCH_FRAMES = 4;
+/** Frames that go to the disk, or come from it, at once: to wake a thread costs as much as to read one. */
+export const BATCH_FRAMES = 4;
 
 /** A frame is not what was written: changed, moved, cut short, or opened with another key. */
 export class FrameError extends Error {

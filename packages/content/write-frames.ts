@@ -2,13 +2,11 @@ import { createHash } from "node:crypto";
 import { open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Readable } from "node:stream";
-import { FRAME_BYTES, frameOffset, type FrameCipher } from "./frames.ts";
+import { BATCH_FRAMES, FRAME_BYTES, frameOffset, type FrameCipher } from "./frames.ts";
 import type { HashThread, Hashing } from "./hash-thread.ts";
 import { syncFolder } from "./sync-folder.ts";
 import { writeFully } from "./write-fully.ts";
 
-/** Frames that go to the disk and to the hash at once: to wake a thread costs as much as to write one. */
-const BATCH_FRAMES = 4;
 const BATCH_BYTES = BATCH_FRAMES * FRAME_BYTES;
 /** How far a body may run ahead of the disk and the hashes. */
 const BATCHES_IN_FLIGHT = 4;
