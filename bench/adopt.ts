@@ -27,7 +27,11 @@ export const adopt: Question = {
       process.kill(health.pid, "SIGKILL");
       if (agent !== undefined) process.kill(agent, "SIGKILL");
       const began = performance.now();
-      await bringUp({ clock: bench.clock, progress: new Progress(bench.clock, () => {}) }, bench.settings.folder, undefined);
+      await bringUp(
+        { clock: bench.clock, progress: new Progress(bench.clock, () => {}) },
+        bench.settings.folder,
+        undefined,
+      );
       await untilRunning(bench, tasks);
       times.push(performance.now() - began);
       if ((await taskContainers(bench)).join() !== before) throw new Error("Containers were made anew.");
@@ -55,7 +59,9 @@ async function dockerList(bench: Bench): Promise<number> {
 
 async function untilRunning({ clients, clock }: Bench, tasks: readonly string[]): Promise<void> {
   for (;;) {
-    const { tasks: found = [] } = await clients.ecs.send(new DescribeTasksCommand({ cluster: "bench", tasks: [...tasks] }));
+    const { tasks: found = [] } = await clients.ecs.send(
+      new DescribeTasksCommand({ cluster: "bench", tasks: [...tasks] }),
+    );
     if (found.length === tasks.length && found.every((task) => task.lastStatus === "RUNNING")) return;
     await sleep(clock, 50);
   }

@@ -1,4 +1,10 @@
-import { DescribeTasksCommand, ListTasksCommand, RunTaskCommand, StopTaskCommand, UpdateServiceCommand } from "@aws-sdk/client-ecs";
+import {
+  DescribeTasksCommand,
+  ListTasksCommand,
+  RunTaskCommand,
+  StopTaskCommand,
+  UpdateServiceCommand,
+} from "@aws-sdk/client-ecs";
 import {
   DeregisterTargetsCommand,
   DescribeTargetHealthCommand,
@@ -41,7 +47,8 @@ export const churn: Question = {
     }
     await endExtraTasks(bench);
     const failed = busy.reduce((sum, each) => sum + each.failed, 0);
-    const of = (loads: readonly Load[], what: "requestsPerSecond" | "p99Ms") => median(loads.map((each) => each[what]));
+    const of = (loads: readonly Load[], what: "requestsPerSecond" | "p99Ms") =>
+      median(loads.map((each) => each[what]));
     const against = "targets left alone";
     return [
       {
@@ -52,8 +59,22 @@ export const churn: Question = {
         against,
         goal: { of: "ratio", least: 0.9 },
       },
-      { name: "churn-p99", unit: "ms", value: of(busy, "p99Ms"), baseline: of(alone, "p99Ms"), against, goal: undefined },
-      { name: "churn-failed", unit: "requests", value: failed, baseline: 1, against: "none", goal: { of: "value", most: 0 } },
+      {
+        name: "churn-p99",
+        unit: "ms",
+        value: of(busy, "p99Ms"),
+        baseline: of(alone, "p99Ms"),
+        against,
+        goal: undefined,
+      },
+      {
+        name: "churn-failed",
+        unit: "requests",
+        value: failed,
+        baseline: 1,
+        against: "none",
+        goal: { of: "value", most: 0 },
+      },
     ];
   },
 };
@@ -64,7 +85,9 @@ export const replacement: Question = {
   async ask(bench) {
     const there = await serve(bench);
     const times: number[] = [];
-    await bench.clients.ecs.send(new UpdateServiceCommand({ cluster: "bench", service: "web", desiredCount: 2 }));
+    await bench.clients.ecs.send(
+      new UpdateServiceCommand({ cluster: "bench", service: "web", desiredCount: 2 }),
+    );
     await untilHealthy(bench, there, 2, []);
     for (let round = 0; round < REPLACEMENTS; round += 1) {
       await sleep(bench.clock, 4_000);
@@ -75,7 +98,9 @@ export const replacement: Question = {
       await untilHealthy(bench, there, 2, before);
       times.push(performance.now() - began);
     }
-    await bench.clients.ecs.send(new UpdateServiceCommand({ cluster: "bench", service: "web", desiredCount: 1 }));
+    await bench.clients.ecs.send(
+      new UpdateServiceCommand({ cluster: "bench", service: "web", desiredCount: 1 }),
+    );
     const start = await dockerStart(bench);
     return [
       {
@@ -94,7 +119,9 @@ async function dockerStart({ settings }: Bench): Promise<number> {
   const times: number[] = [];
   for (let round = 0; round < 3; round += 1) {
     const began = performance.now();
-    const id = (await run("docker", ["run", "-d", "--label", `gantry.bench=${settings.instance}`, "nginx"])).trim();
+    const id = (
+      await run("docker", ["run", "-d", "--label", `gantry.bench=${settings.instance}`, "nginx"])
+    ).trim();
     times.push(performance.now() - began);
     await run("docker", ["rm", "-f", id]);
   }
@@ -102,21 +129,34 @@ async function dockerStart({ settings }: Bench): Promise<number> {
 }
 
 async function healthy({ clients }: Bench, { targetGroupArn }: Served): Promise<readonly string[]> {
-  const { TargetHealthDescriptions = [] } = await clients.elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: targetGroupArn }));
-  return TargetHealthDescriptions.filter((each) => each.TargetHealth?.State === "healthy").map((each) => each.Target?.Id ?? "");
+  const { TargetHealthDescriptions = [] } = await clients.elb.send(
+    new DescribeTargetHealthCommand({ TargetGroupArn: targetGroupArn }),
+  );
+  return TargetHealthDescriptions.filter((each) => each.TargetHealth?.State === "healthy").map(
+    (each) => each.Target?.Id ?? "",
+  );
 }
 
 /** So many healthy targets, at least one of which was not there before. */
-async function untilHealthy(bench: Bench, there: Served, count: number, before: readonly string[]): Promise<void> {
+async function untilHealthy(
+  bench: Bench,
+  there: Served,
+  count: number,
+  before: readonly string[],
+): Promise<void> {
   for (;;) {
     const now = await healthy(bench, there);
-    if (now.length === count && (before.length === 0 || now.some((address) => !before.includes(address)))) return;
+    if (now.length === count && (before.length === 0 || now.some((address) => !before.includes(address))))
+      return;
     await sleep(bench.clock, 20);
   }
 }
 
 /** A second task, in no service: the target that comes and goes. */
-async function extraTask({ clients, clock }: Bench, { subnets, securityGroup, targetGroupArn }: Served): Promise<string> {
+async function extraTask(
+  { clients, clock }: Bench,
+  { subnets, securityGroup, targetGroupArn }: Served,
+): Promise<string> {
   // What drains holds nobody up here.
   await clients.elb.send(
     new ModifyTargetGroupAttributesCommand({
@@ -126,22 +166,36 @@ async function extraTask({ clients, clock }: Bench, { subnets, securityGroup, ta
   );
   const awsvpcConfiguration = { subnets: [...subnets], securityGroups: [securityGroup] };
   const { tasks = [] } = await clients.ecs.send(
-    new RunTaskCommand({ cluster: "bench", taskDefinition: "web", startedBy: "churn", networkConfiguration: { awsvpcConfiguration } }),
+    new RunTaskCommand({
+      cluster: "bench",
+      taskDefinition: "web",
+      startedBy: "churn",
+      networkConfiguration: { awsvpcConfiguration },
+    }),
   );
   for (;;) {
-    const answer = await clients.ecs.send(new DescribeTasksCommand({ cluster: "bench", tasks: [tasks[0]?.taskArn ?? ""] }));
+    const answer = await clients.ecs.send(
+      new DescribeTasksCommand({ cluster: "bench", tasks: [tasks[0]?.taskArn ?? ""] }),
+    );
     const [task] = answer.tasks ?? [];
-    if (task?.lastStatus === "RUNNING") return task.containers?.[0]?.networkInterfaces?.[0]?.privateIpv4Address ?? "";
+    if (task?.lastStatus === "RUNNING")
+      return task.containers?.[0]?.networkInterfaces?.[0]?.privateIpv4Address ?? "";
     await sleep(clock, 100);
   }
 }
 
-function comeAndGo({ clients, clock }: Bench, { targetGroupArn }: Served, address: string): () => Promise<void> {
+function comeAndGo(
+  { clients, clock }: Bench,
+  { targetGroupArn }: Served,
+  address: string,
+): () => Promise<void> {
   const going = new AbortController();
   const target = { TargetGroupArn: targetGroupArn, Targets: [{ Id: address, Port: 80 }] };
   const loop = (async () => {
     for (let there = false; !going.signal.aborted; there = !there) {
-      await clients.elb.send(there ? new DeregisterTargetsCommand(target) : new RegisterTargetsCommand(target));
+      await clients.elb.send(
+        there ? new DeregisterTargetsCommand(target) : new RegisterTargetsCommand(target),
+      );
       await sleep(clock, 1_000);
     }
     await clients.elb.send(new DeregisterTargetsCommand(target));
@@ -154,6 +208,8 @@ function comeAndGo({ clients, clock }: Bench, { targetGroupArn }: Served, addres
 
 /** Ends what `churn` started beside the service. */
 async function endExtraTasks({ clients }: Bench): Promise<void> {
-  const { taskArns = [] } = await clients.ecs.send(new ListTasksCommand({ cluster: "bench", startedBy: "churn" }));
+  const { taskArns = [] } = await clients.ecs.send(
+    new ListTasksCommand({ cluster: "bench", startedBy: "churn" }),
+  );
   for (const task of taskArns) await clients.ecs.send(new StopTaskCommand({ cluster: "bench", task }));
 }

@@ -28,7 +28,9 @@ export const describeTasks: Question = {
     };
     const floor = createServer((request, response) => {
       request.resume();
-      request.on("end", () => response.writeHead(200, { "content-type": "application/x-amz-json-1.1" }).end(signed.answer));
+      request.on("end", () =>
+        response.writeHead(200, { "content-type": "application/x-amz-json-1.1" }).end(signed.answer),
+      );
     });
     await new Promise<void>((done) => floor.listen(0, "127.0.0.1", done));
     const { port } = floor.address() as AddressInfo; // A listening TCP server has an address.
@@ -69,13 +71,17 @@ export const describeTasks: Question = {
 };
 
 /** One DescribeTasks as the SDK signs it, good for five minutes, and its answer. */
-async function capture(bench: Bench): Promise<{ headers: Record<string, string>; body: string; answer: string }> {
+async function capture(
+  bench: Bench,
+): Promise<{ headers: Record<string, string>; body: string; answer: string }> {
   const { clients, settings, clock } = bench;
   const start = await prepareTasks(bench);
   const tasks = [...(await start(TASKS))];
   const command = new DescribeTasksCommand({ cluster: "bench", tasks });
   const running = async () =>
-    (await clients.ecs.send(new DescribeTasksCommand({ cluster: "bench", tasks }))).tasks?.every((task) => task.lastStatus === "RUNNING");
+    (await clients.ecs.send(new DescribeTasksCommand({ cluster: "bench", tasks }))).tasks?.every(
+      (task) => task.lastStatus === "RUNNING",
+    );
   while (!(await running())) await sleep(clock, 200);
   let seen: HttpRequest | undefined;
   command.middlewareStack.add(
@@ -89,6 +95,8 @@ async function capture(bench: Bench): Promise<{ headers: Record<string, string>;
   if (seen === undefined) throw new Error("The SDK sent nothing.");
   const { host: _host, "content-length": _length, ...headers } = seen.headers;
   const body = new TextDecoder().decode(seen.body as Uint8Array); // The SDK's bytes.
-  const answer = await (await fetch(`http://127.0.0.1:${settings.port}/`, { method: "POST", headers, body })).text();
+  const answer = await (
+    await fetch(`http://127.0.0.1:${settings.port}/`, { method: "POST", headers, body })
+  ).text();
   return { headers: { ...headers, Host: `127.0.0.1:${settings.port}` }, body, answer };
 }

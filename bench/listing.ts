@@ -14,7 +14,11 @@ export const listing: Question = {
   async ask() {
     const [few, many] = [await pageTimes(FEW), await pageTimes(MANY)];
     const against = `${FEW} keys`;
-    const answer = (name: string, of: (times: readonly number[]) => number, goal: Answer["goal"]): Answer => ({
+    const answer = (
+      name: string,
+      of: (times: readonly number[]) => number,
+      goal: Answer["goal"],
+    ): Answer => ({
       name,
       unit: "ms",
       value: of(many),
@@ -40,7 +44,9 @@ async function pageTimes(keys: number): Promise<readonly number[]> {
     for (let page = 0; page < PAGES; page += 1) {
       const StartAfter = keyOf(Math.floor((page / PAGES) * (keys - 1_000)));
       const start = performance.now();
-      const { KeyCount } = await client.send(new ListObjectsV2Command({ Bucket: "many", MaxKeys: 100, StartAfter }));
+      const { KeyCount } = await client.send(
+        new ListObjectsV2Command({ Bucket: "many", MaxKeys: 100, StartAfter }),
+      );
       times.push(performance.now() - start);
       if (KeyCount === 0) throw new Error("The page is empty.");
     }

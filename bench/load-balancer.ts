@@ -27,7 +27,9 @@ export const loadBalancer: Question = {
     const [gantry, plain]: [Load[], Load[]] = [[], []];
     const { host } = new URL(url);
     for (let round = 0; round < ROUNDS; round += 1) {
-      gantry.push(await load({ ...options, url: url.replace(/\/\/[^/:]+/, "//127.0.0.1"), headers: { Host: host } }));
+      gantry.push(
+        await load({ ...options, url: url.replace(/\/\/[^/:]+/, "//127.0.0.1"), headers: { Host: host } }),
+      );
       plain.push(await load({ ...options, url: `http://127.0.0.1:${PLAIN_PORT}/`, headers: { Host: host } }));
     }
     const failed = [...gantry, ...plain].reduce((sum, each) => sum + each.failed, 0);
@@ -42,7 +44,14 @@ export const loadBalancer: Question = {
         against,
         goal: { of: "ratio", least: 0.95 },
       },
-      { name: "load-balancer-p99", unit: "ms", value: medianOf(gantry, "p99Ms"), baseline: medianOf(plain, "p99Ms"), against, goal: undefined },
+      {
+        name: "load-balancer-p99",
+        unit: "ms",
+        value: medianOf(gantry, "p99Ms"),
+        baseline: medianOf(plain, "p99Ms"),
+        against,
+        goal: undefined,
+      },
     ];
   },
 };

@@ -24,9 +24,12 @@ export async function ensureLoadGenerator(): Promise<void> {
   try {
     await run("apt-get", ["-q", "-y", "--no-install-recommends", "install", "wrk"], { env: environment });
   } catch (thrown) {
-    throw new UserError("The load generator wrk is not installed and could not be: install it (apt-get install wrk), then run this again.", {
-      cause: thrown,
-    });
+    throw new UserError(
+      "The load generator wrk is not installed and could not be: install it (apt-get install wrk), then run this again.",
+      {
+        cause: thrown,
+      },
+    );
   }
 }
 
@@ -41,7 +44,9 @@ export async function load(options: {
   body?: string;
 }): Promise<Load> {
   const script = join(options.folder, "wrk.lua");
-  const headers = Object.entries(options.headers ?? {}).map(([name, value]) => `wrk.headers[${lua(name)}] = ${lua(value)}`);
+  const headers = Object.entries(options.headers ?? {}).map(
+    ([name, value]) => `wrk.headers[${lua(name)}] = ${lua(value)}`,
+  );
   const done = `done = function(summary, latency) io.write(string.format("RESULT %f %f %d status=%d,connect=%d,read=%d,timeout=%d\\n", summary.requests / summary.duration * 1e6, latency:percentile(99) / 1000, summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout, summary.errors.status, summary.errors.connect, summary.errors.read, summary.errors.timeout)) end`;
   writeFileSync(
     script,
@@ -52,8 +57,19 @@ export async function load(options: {
       done,
     ].join("\n"),
   );
-  const output = await run("wrk", ["-t", "1", "-c", String(options.connections), "-d", `${options.seconds}s`, "-s", script, options.url]);
-  const [, rate = "", p99 = "", failed = "", failures = ""] = /RESULT (\S+) (\S+) (\S+) (\S+)/.exec(output) ?? [];
+  const output = await run("wrk", [
+    "-t",
+    "1",
+    "-c",
+    String(options.connections),
+    "-d",
+    `${options.seconds}s`,
+    "-s",
+    script,
+    options.url,
+  ]);
+  const [, rate = "", p99 = "", failed = "", failures = ""] =
+    /RESULT (\S+) (\S+) (\S+) (\S+)/.exec(output) ?? [];
   if (rate === "") throw new Error(`The load generator said nothing that could be read: ${output}`);
   return { requestsPerSecond: Number(rate), p99Ms: Number(p99), failed: Number(failed), failures };
 }

@@ -52,11 +52,19 @@ async function main(parameters: readonly string[]): Promise<number> {
   const names = parameters.filter((parameter) => !parameter.startsWith("--"));
   const unknown = names.find((name) => !QUESTIONS.some((question) => question.name === name));
   if (unknown !== undefined)
-    throw new UserError(`There is no benchmark "${unknown}": there are ${QUESTIONS.map((question) => question.name).join(", ")}.`);
+    throw new UserError(
+      `There is no benchmark "${unknown}": there are ${QUESTIONS.map((question) => question.name).join(", ")}.`,
+    );
   const folder = mkdtempSync(join(tmpdir(), "gantry-bench-"));
   const deps = { clock, progress };
   const settings = await bringUp(deps, folder, PORT);
-  const bench = { settings, clients: openClients(settings, REGION), clock, region: REGION, credentials: rootCredentials(settings) };
+  const bench = {
+    settings,
+    clients: openClients(settings, REGION),
+    clock,
+    region: REGION,
+    credentials: rootCredentials(settings),
+  };
   let missed = 0;
   try {
     for (const question of QUESTIONS.filter((each) => names.length === 0 || names.includes(each.name))) {

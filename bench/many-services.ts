@@ -30,16 +30,32 @@ export const manyServices: Question = {
         against,
         goal: { of: "ratio", most: 1.2 },
       },
-      { name: "steady-state-5000-tasks", unit: "s", value: many.seconds, baseline: few.seconds, against, goal: undefined },
+      {
+        name: "steady-state-5000-tasks",
+        unit: "s",
+        value: many.seconds,
+        baseline: few.seconds,
+        against,
+        goal: undefined,
+      },
       { name: "reconcile-p99", unit: "ms", value: many.p99Ms, baseline: few.p99Ms, against, goal: undefined },
-      { name: "memory-5000-tasks", unit: "MiB", value: many.memoryMiB, baseline: few.memoryMiB, against, goal: { of: "value", most: 300 } },
+      {
+        name: "memory-5000-tasks",
+        unit: "MiB",
+        value: many.memoryMiB,
+        baseline: few.memoryMiB,
+        against,
+        goal: { of: "value", most: 300 },
+      },
     ];
   },
 };
 
 /** The middle one of several runs, by time. */
 function typical(services: number): Outcome {
-  const outcomes = Array.from({ length: ROUNDS }, () => steady(services)).toSorted((a, b) => a.seconds - b.seconds);
+  const outcomes = Array.from({ length: ROUNDS }, () => steady(services)).toSorted(
+    (a, b) => a.seconds - b.seconds,
+  );
   return present(outcomes[ROUNDS >> 1], "There is a run in the middle.");
 }
 
@@ -47,7 +63,13 @@ function typical(services: number): Outcome {
 function steady(services: number): Outcome {
   const { stdout, stderr } = spawnSync(
     process.execPath,
-    ["--expose-gc", ...RUNTIME_FLAGS, join(PROJECT, "bench/steady-state.ts"), String(services), String(TASKS_EACH)],
+    [
+      "--expose-gc",
+      ...RUNTIME_FLAGS,
+      join(PROJECT, "bench/steady-state.ts"),
+      String(services),
+      String(TASKS_EACH),
+    ],
     { encoding: "utf8" },
   );
   if (stdout.trim() === "") throw new Error(`The simulation said nothing: ${stderr}`);

@@ -30,7 +30,10 @@ export const objects: Question = {
     mkdirSync(join(root, "files"), { recursive: true });
     writeFileSync(join(root, "nginx.conf"), nginxConfiguration(root));
     await bench.clients.s3.send(
-      new CreateBucketCommand({ Bucket: "bench", CreateBucketConfiguration: { LocationConstraint: bench.region as never } }),
+      new CreateBucketCommand({
+        Bucket: "bench",
+        CreateBucketConfiguration: { LocationConstraint: bench.region as never },
+      }),
     ); // Any region is one.
     const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
     // Signed once for each key, good for a quarter of an hour: what is measured is the server, not its client's signing.
@@ -48,8 +51,10 @@ export const objects: Question = {
       if (method === "PUT") await sync(join(root, "files"), key);
     };
     try {
-      return await withServer(["/usr/sbin/nginx", "-c", join(root, "nginx.conf"), "-p", root], `http://127.0.0.1:${NGINX_PORT}/`, () =>
-        measure(gantry, nginx),
+      return await withServer(
+        ["/usr/sbin/nginx", "-c", join(root, "nginx.conf"), "-p", root],
+        `http://127.0.0.1:${NGINX_PORT}/`,
+        () => measure(gantry, nginx),
       );
     } finally {
       agent.destroy();
@@ -115,16 +120,26 @@ async function time(send: Send, method: "PUT" | "GET", body: Buffer): Promise<nu
   return performance.now() - start;
 }
 
-function sender(agent: Agent, port: number, prefix: string, headersOf: (method: string, path: string) => Record<string, string>): Send {
+function sender(
+  agent: Agent,
+  port: number,
+  prefix: string,
+  headersOf: (method: string, path: string) => Record<string, string>,
+): Send {
   return (method, key, body) =>
     new Promise((resolve, reject) => {
       const path = prefix + key;
       const sent = method === "PUT" ? body : undefined;
-      const headers = { ...headersOf(method, path), ...(sent === undefined ? {} : { "content-length": String(sent.length) }) };
+      const headers = {
+        ...headersOf(method, path),
+        ...(sent === undefined ? {} : { "content-length": String(sent.length) }),
+      };
       const call = request({ agent, host: "127.0.0.1", port, path, method, headers }, (response) => {
         response.on("data", () => {});
         response.on("end", () =>
-          (response.statusCode ?? 500) < 300 ? resolve() : reject(new Error(`${method} ${path} answered ${response.statusCode}`)),
+          (response.statusCode ?? 500) < 300
+            ? resolve()
+            : reject(new Error(`${method} ${path} answered ${response.statusCode}`)),
         );
         response.on("error", reject);
       });
@@ -144,11 +159,20 @@ function signedHeaders(bench: Bench, method: string, path: string): Record<strin
     "x-amz-date": amzDate,
   };
   const names = Object.keys(headers);
-  const canonical = [method, path, "", ...names.map((name) => `${name}:${headers[name]}`), "", names.join(";"), "UNSIGNED-PAYLOAD"].join("\n");
+  const canonical = [
+    method,
+    path,
+    "",
+    ...names.map((name) => `${name}:${headers[name]}`),
+    "",
+    names.join(";"),
+    "UNSIGNED-PAYLOAD",
+  ].join("\n");
   const credential = `${scope.date}/${scope.region}/s3/aws4_request`;
-  const signature = hmac(signingKey(secretAccessKey, scope), ["AWS4-HMAC-SHA256", amzDate, credential, sha256Hex(canonical)].join("\n")).toString(
-    "hex",
-  );
+  const signature = hmac(
+    signingKey(secretAccessKey, scope),
+    ["AWS4-HMAC-SHA256", amzDate, credential, sha256Hex(canonical)].join("\n"),
+  ).toString("hex");
   return {
     ...headers,
     authorization: `AWS4-HMAC-SHA256 Credential=${accessKeyId}/${credential}, SignedHeaders=${names.join(";")}, Signature=${signature}`,

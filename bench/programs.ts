@@ -8,16 +8,25 @@ export async function ensureProgram(path: string, packageName: string): Promise<
   if (existsSync(path)) return;
   const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   try {
-    await run("apt-get", ["-q", "-y", "--no-install-recommends", "install", packageName], { env: environment });
-  } catch (thrown) {
-    throw new UserError(`${path} is not installed and could not be: install it (apt-get install ${packageName}), then run this again.`, {
-      cause: thrown,
+    await run("apt-get", ["-q", "-y", "--no-install-recommends", "install", packageName], {
+      env: environment,
     });
+  } catch (thrown) {
+    throw new UserError(
+      `${path} is not installed and could not be: install it (apt-get install ${packageName}), then run this again.`,
+      {
+        cause: thrown,
+      },
+    );
   }
 }
 
 /** Runs a server of the baseline while the work lasts. `url` answers once it is up. */
-export async function withServer<T>(command: readonly string[], url: string, work: () => Promise<T>): Promise<T> {
+export async function withServer<T>(
+  command: readonly string[],
+  url: string,
+  work: () => Promise<T>,
+): Promise<T> {
   const [program = "", ...parameters] = command;
   const server: ChildProcess = spawn(program, parameters, { stdio: "ignore" });
   try {

@@ -21,7 +21,10 @@ export interface Answer {
   /** What the baseline is, in words. */
   readonly against: string;
   /** A bound on the ratio of value to baseline, or on the value itself; undefined where the figure is only told. */
-  readonly goal: { readonly of: "ratio" | "value"; readonly most: number } | { readonly of: "ratio"; readonly least: number } | undefined;
+  readonly goal:
+    | { readonly of: "ratio" | "value"; readonly most: number }
+    | { readonly of: "ratio"; readonly least: number }
+    | undefined;
 }
 
 export interface Question {
@@ -43,5 +46,7 @@ export function isMet(answer: Answer): boolean {
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? Number.NaN) : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] ?? Number.NaN)
+    : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
 }

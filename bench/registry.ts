@@ -19,32 +19,50 @@ export const registry: Question = {
     const work = join(folder, "registry-bench");
     mkdirSync(work, { recursive: true });
     const config = join(work, "docker");
-    const { repository } = await bench.clients.ecr.send(new CreateRepositoryCommand({ repositoryName: "bench" }));
+    const { repository } = await bench.clients.ecr.send(
+      new CreateRepositoryCommand({ repositoryName: "bench" }),
+    );
     const { authorizationData = [] } = await bench.clients.ecr.send(new GetAuthorizationTokenCommand({}));
     const password = Buffer.from(authorizationData[0]?.authorizationToken ?? "", "base64")
       .toString()
       .slice("AWS:".length);
     const own = `${repository?.repositoryUri}`;
-    await run("sh", ["-c", `printf %s "$PASSWORD" | docker --config ${config} login -u AWS --password-stdin ${own.split("/")[0]}`], {
-      env: { ...process.env, PASSWORD: password },
-    });
+    await run(
+      "sh",
+      [
+        "-c",
+        `printf %s "$PASSWORD" | docker --config ${config} login -u AWS --password-stdin ${own.split("/")[0]}`,
+      ],
+      {
+        env: { ...process.env, PASSWORD: password },
+      },
+    );
     const yaml = join(work, "registry.yml");
     writeFileSync(
       yaml,
       `version: 0.1\nlog: { level: error }\nstorage: { filesystem: { rootdirectory: ${work}/blobs } }\nhttp: { addr: "127.0.0.1:${REGISTRY_PORT}" }\n`,
     );
     const other = `127.0.0.1:${REGISTRY_PORT}/bench`;
-    const times = { ownPush: [] as number[], ownPull: [] as number[], otherPush: [] as number[], otherPull: [] as number[] };
+    const times = {
+      ownPush: [] as number[],
+      ownPull: [] as number[],
+      otherPush: [] as number[],
+      otherPull: [] as number[],
+    };
     try {
-      await withServer(["/usr/bin/docker-registry", "serve", yaml], `http://127.0.0.1:${REGISTRY_PORT}/v2/`, async () => {
-        for (let round = 0; round < ROUNDS; round += 1) {
-          // New bytes for every round and side: what a registry has it is not sent.
-          times.ownPush.push(await push(config, work, `${own}:${round}`));
-          times.otherPush.push(await push(config, work, `${other}:${round}`));
-          times.ownPull.push(await pull(config, `${own}:${round}`));
-          times.otherPull.push(await pull(config, `${other}:${round}`));
-        }
-      });
+      await withServer(
+        ["/usr/bin/docker-registry", "serve", yaml],
+        `http://127.0.0.1:${REGISTRY_PORT}/v2/`,
+        async () => {
+          for (let round = 0; round < ROUNDS; round += 1) {
+            // New bytes for every round and side: what a registry has it is not sent.
+            times.ownPush.push(await push(config, work, `${own}:${round}`));
+            times.otherPush.push(await push(config, work, `${other}:${round}`));
+            times.ownPull.push(await pull(config, `${own}:${round}`));
+            times.otherPull.push(await pull(config, `${other}:${round}`));
+          }
+        },
+      );
     } finally {
       rmSync(work, { recursive: true, force: true });
     }
@@ -56,15 +74,22 @@ export const registry: Question = {
       against: "docker-registry",
       goal: { of: "ratio" as const, most: 1 },
     });
-    return [answer("registry-push-200m", times.ownPush, times.otherPush), answer("registry-pull-200m", times.ownPull, times.otherPull)];
+    return [
+      answer("registry-push-200m", times.ownPush, times.otherPush),
+      answer("registry-pull-200m", times.ownPull, times.otherPull),
+    ];
   },
 };
 
 /** Builds an image of new bytes, pushes it; answers how long the push took, in seconds. */
 async function push(config: string, work: string, image: string): Promise<number> {
   const layers = Array.from({ length: LAYERS }, (_, index) => `layer-${index}`);
-  for (const layer of layers) await run("sh", ["-c", `head -c ${LAYER_MIB}M /dev/urandom > ${join(work, layer)}`]);
-  writeFileSync(join(work, "Dockerfile"), ["FROM scratch", ...layers.map((layer) => `COPY ${layer} /`)].join("\n"));
+  for (const layer of layers)
+    await run("sh", ["-c", `head -c ${LAYER_MIB}M /dev/urandom > ${join(work, layer)}`]);
+  writeFileSync(
+    join(work, "Dockerfile"),
+    ["FROM scratch", ...layers.map((layer) => `COPY ${layer} /`)].join("\n"),
+  );
   writeFileSync(join(work, ".dockerignore"), "blobs\ndocker\n");
   await run("docker", ["build", "-q", "-t", image, work], { env: { ...process.env, DOCKER_BUILDKIT: "0" } });
   return timed(() => run("docker", ["--config", config, "push", "-q", image]));

@@ -26,7 +26,14 @@ export const runTask: Question = {
     }
     const goal = { of: "ratio", most: 0.6 } as const;
     return [
-      { name: "run-task-sequential", unit: "ms", value: median(gantry), baseline: median(docker), against: "docker run -d", goal },
+      {
+        name: "run-task-sequential",
+        unit: "ms",
+        value: median(gantry),
+        baseline: median(docker),
+        against: "docker run -d",
+        goal,
+      },
       {
         name: `run-task-${PARALLEL}-at-once`,
         unit: "ms",
@@ -42,7 +49,9 @@ export const runTask: Question = {
 /** Milliseconds until all run. The tasks are stopped afterwards, and the node is left to settle. */
 async function launch({ clients, clock }: Bench, start: Start, count: number): Promise<number> {
   const began = performance.now();
-  const batches = await Promise.all(Array.from({ length: Math.ceil(count / 10) }, (_, index) => start(Math.min(10, count - index * 10))));
+  const batches = await Promise.all(
+    Array.from({ length: Math.ceil(count / 10) }, (_, index) => start(Math.min(10, count - index * 10))),
+  );
   const tasks = batches.flat();
   const all = async (status: string): Promise<boolean> => {
     const answer = await clients.ecs.send(new DescribeTasksCommand({ cluster: "bench", tasks: [...tasks] }));
@@ -59,10 +68,14 @@ async function launch({ clients, clock }: Bench, start: Start, count: number): P
 async function dockerRun({ settings, clock }: Bench, count: number): Promise<number> {
   const began = performance.now();
   await Promise.all(
-    Array.from({ length: count }, () => run("docker", ["run", "-d", "--label", `gantry.bench=${settings.instance}`, IMAGE, "sh", "-c", SCRIPT])),
+    Array.from({ length: count }, () =>
+      run("docker", ["run", "-d", "--label", `gantry.bench=${settings.instance}`, IMAGE, "sh", "-c", SCRIPT]),
+    ),
   );
   const took = performance.now() - began;
-  const ids = (await run("docker", ["ps", "-aq", "--filter", `label=gantry.bench=${settings.instance}`])).split("\n").filter(Boolean);
+  const ids = (await run("docker", ["ps", "-aq", "--filter", `label=gantry.bench=${settings.instance}`]))
+    .split("\n")
+    .filter(Boolean);
   await run("docker", ["rm", "-f", ...ids]);
   await sleep(clock, 1_000);
   return took;

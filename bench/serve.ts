@@ -6,7 +6,11 @@ import {
   ListTasksCommand,
   RegisterTaskDefinitionCommand,
 } from "@aws-sdk/client-ecs";
-import { CreateListenerCommand, CreateLoadBalancerCommand, CreateTargetGroupCommand } from "@aws-sdk/client-elastic-load-balancing-v2";
+import {
+  CreateListenerCommand,
+  CreateLoadBalancerCommand,
+  CreateTargetGroupCommand,
+} from "@aws-sdk/client-elastic-load-balancing-v2";
 import { ensureNetwork } from "@gantry/cli/demo/network";
 import { statusOf } from "@gantry/cli/status";
 import { sleep } from "@gantry/kernel";
@@ -60,7 +64,11 @@ async function makeServed(bench: Bench): Promise<Served> {
   );
   const targetGroupArn = TargetGroups[0]?.TargetGroupArn;
   const { LoadBalancers = [] } = await elb.send(
-    new CreateLoadBalancerCommand({ Name: "bench", Subnets: [...network.publicSubnets], SecurityGroups: [network.groups.balancer] }),
+    new CreateLoadBalancerCommand({
+      Name: "bench",
+      Subnets: [...network.publicSubnets],
+      SecurityGroups: [network.groups.balancer],
+    }),
   );
   await elb.send(
     new CreateListenerCommand({
@@ -76,12 +84,19 @@ async function makeServed(bench: Bench): Promise<Served> {
       serviceName: "web",
       taskDefinition: "web",
       desiredCount: 1,
-      networkConfiguration: { awsvpcConfiguration: { subnets: [...network.privateSubnets], securityGroups: [network.groups.balancer] } },
+      networkConfiguration: {
+        awsvpcConfiguration: {
+          subnets: [...network.privateSubnets],
+          securityGroups: [network.groups.balancer],
+        },
+      },
       loadBalancers: [{ targetGroupArn, containerName: "web", containerPort: 80 }],
     }),
   );
   for (;;) {
-    const { services = [] } = await ecs.send(new DescribeServicesCommand({ cluster: "bench", services: ["web"] }));
+    const { services = [] } = await ecs.send(
+      new DescribeServicesCommand({ cluster: "bench", services: ["web"] }),
+    );
     if (services[0]?.deployments?.[0]?.rolloutState === "COMPLETED") break;
     await sleep(clock, 200);
   }

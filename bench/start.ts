@@ -21,7 +21,10 @@ export const start: Question = {
     const port = bench.settings.port + 100;
     const settings = ensureInstance(folder, port);
     const startControlPlane = () =>
-      spawn(process.execPath, [...RUNTIME_FLAGS, join(PROJECT, "apps/control-plane/main.ts"), folder], { stdio: "ignore", cwd: PROJECT });
+      spawn(process.execPath, [...RUNTIME_FLAGS, join(PROJECT, "apps/control-plane/main.ts"), folder], {
+        stdio: "ignore",
+        cwd: PROJECT,
+      });
     const startBare = () => spawn(process.execPath, ["-e", BARE, String(port)], { stdio: "ignore" });
     const isUp = () => succeeded(fetch(`http://127.0.0.1:${port}/gantry/health`));
     let weight = 0;
@@ -51,8 +54,22 @@ export const start: Question = {
     const agent = (await healthOf(bench.settings))?.agents[0];
     const against = "a bare Node server";
     return [
-      { name: "start-to-first-answer", unit: "ms", value: median(gantry), baseline: median(bare), against, goal: { of: "value", most: 300 } },
-      { name: "idle-memory-control-plane", unit: "MiB", value: weight, baseline: bareWeight, against, goal: { of: "value", most: 150 } },
+      {
+        name: "start-to-first-answer",
+        unit: "ms",
+        value: median(gantry),
+        baseline: median(bare),
+        against,
+        goal: { of: "value", most: 300 },
+      },
+      {
+        name: "idle-memory-control-plane",
+        unit: "MiB",
+        value: weight,
+        baseline: bareWeight,
+        against,
+        goal: { of: "value", most: 150 },
+      },
       {
         name: "idle-memory-agent",
         unit: "MiB",
@@ -73,7 +90,11 @@ function succeeded(answer: Promise<unknown>): Promise<boolean> {
 }
 
 /** Milliseconds from the spawn until it answers; then the process is ended. */
-async function untilAnswer(child: ChildProcess, answers: () => Promise<boolean>, then: () => Promise<void> = async () => {}): Promise<number> {
+async function untilAnswer(
+  child: ChildProcess,
+  answers: () => Promise<boolean>,
+  then: () => Promise<void> = async () => {},
+): Promise<number> {
   const began = performance.now();
   while (!(await answers())) {
     if (child.exitCode !== null) throw new Error("The process ended before it answered.");

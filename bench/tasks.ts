@@ -27,7 +27,9 @@ export async function prepareTasks({ clients, region }: Bench): Promise<Start> {
   );
   const networkConfiguration = { awsvpcConfiguration: { subnets: [Subnet?.SubnetId ?? ""] } };
   return async (count) => {
-    const { tasks = [] } = await clients.ecs.send(new RunTaskCommand({ cluster: "bench", taskDefinition: "bench", count, networkConfiguration }));
+    const { tasks = [] } = await clients.ecs.send(
+      new RunTaskCommand({ cluster: "bench", taskDefinition: "bench", count, networkConfiguration }),
+    );
     return tasks.map((task) => task.taskArn ?? "");
   };
 }

@@ -19,7 +19,11 @@ export const terraform: Question = {
       AWS_ACCESS_KEY_ID: accessKeyId,
       AWS_SECRET_ACCESS_KEY: secretAccessKey,
     };
-    const configuration = openTerraform(environment, { name: "bench-website", domain: "bench.example.com", db_password: "sesame-open-sesame" });
+    const configuration = openTerraform(environment, {
+      name: "bench-website",
+      domain: "bench.example.com",
+      db_password: "sesame-open-sesame",
+    });
     try {
       await configuration.init();
       const apply = await timed(() => configuration.apply());
@@ -63,7 +67,10 @@ async function timed(work: () => Promise<string>): Promise<{ seconds: number; ou
 function slowest(output: string): string {
   const lines = [...output.matchAll(/^(\S+): (?:Creation|Destruction) complete after (?:(\d+)m)?(\d+)s/gm)];
   return lines
-    .map(([, resource, minutes = "0", seconds]) => ({ resource, seconds: Number(minutes) * 60 + Number(seconds) }))
+    .map(([, resource, minutes = "0", seconds]) => ({
+      resource,
+      seconds: Number(minutes) * 60 + Number(seconds),
+    }))
     .toSorted((a, b) => b.seconds - a.seconds)
     .slice(0, SLOWEST)
     .map(({ resource, seconds }) => `    ${String(seconds).padStart(3)} s  ${resource}`)

@@ -18,7 +18,9 @@ it("docs/errors.md lists the errors of every operation", () => {
   const sections = Object.keys(DESCRIPTORS).map((service) => {
     const support = readFileSync(join(ROOT, "packages/api", service, "SUPPORT.md"), "utf8");
     const operations = /## Operations\n\n([^\n]*)/.exec(support)?.[1]?.split(", ") ?? [];
-    const rows = [...errorsByOperation(service, operations)].map(([operation, errors]) => `| ${operation} | ${errors.join(", ")} |`);
+    const rows = [...errorsByOperation(service, operations)].map(
+      ([operation, errors]) => `| ${operation} | ${errors.join(", ")} |`,
+    );
     return `## ${service}\n\n| operation | errors |\n| --- | --- |\n${rows.join("\n")}\n`;
   });
   expectDocument(

@@ -16,9 +16,14 @@ interface Body {
 type Node = Readonly<Record<string, unknown>>;
 
 /** The errors that each operation's own code can raise, by reading it: `new ApiError(…)` in its handler and in all that the handler calls. */
-export function errorsByOperation(service: string, operations: readonly string[]): ReadonlyMap<string, readonly string[]> {
+export function errorsByOperation(
+  service: string,
+  operations: readonly string[],
+): ReadonlyMap<string, readonly string[]> {
   const bodies = new Map<string, Body>();
-  const files = readdirSync(join(API, service)).filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"));
+  const files = readdirSync(join(API, service)).filter(
+    (name) => name.endsWith(".ts") && !name.endsWith(".test.ts"),
+  );
   const own = files.map((name) => join(API, service, name));
   for (const path of new Set([...own, ...own.flatMap(neighbours)])) collect(path, bodies);
   return new Map(operations.map((operation) => [operation, [...reach(bodies, operation)].toSorted()]));
@@ -26,7 +31,9 @@ export function errorsByOperation(service: string, operations: readonly string[]
 
 /** The files of other services that a file takes something from. */
 function neighbours(path: string): readonly string[] {
-  return [...readFileSync(path, "utf8").matchAll(/from "(\.\.\/[^"]+)"/g)].map((match) => resolve(dirname(path), match[1] ?? ""));
+  return [...readFileSync(path, "utf8").matchAll(/from "(\.\.\/[^"]+)"/g)].map((match) =>
+    resolve(dirname(path), match[1] ?? ""),
+  );
 }
 
 function collect(path: string, bodies: Map<string, Body>): void {
@@ -50,7 +57,8 @@ function collect(path: string, bodies: Map<string, Body>): void {
 function bodyOf(bodies: Map<string, Body>, file: string, name: string, isOutermost: boolean): Body {
   const key = `${file}#${name}`;
   let body = bodies.get(key);
-  if (body === undefined) bodies.set(key, (body = { file, isOutermost, errors: new Set(), calls: new Set() }));
+  if (body === undefined)
+    bodies.set(key, (body = { file, isOutermost, errors: new Set(), calls: new Set() }));
   return body;
 }
 
@@ -60,9 +68,11 @@ function nameOf(node: Node): string | undefined {
     const { type, name } = (value ?? {}) as { type?: string; name?: string }; // As above.
     return type === "Identifier" ? name : undefined;
   };
-  const isFunction = (value: unknown): boolean => /Function/.test(String((value as Node | undefined)?.["type"]));
+  const isFunction = (value: unknown): boolean =>
+    /Function/.test(String((value as Node | undefined)?.["type"]));
   if (node["type"] === "FunctionDeclaration") return named(node["id"]);
-  if (node["type"] === "VariableDeclarator") return isFunction(node["init"]) || holdsError(node["init"]) ? named(node["id"]) : undefined;
+  if (node["type"] === "VariableDeclarator")
+    return isFunction(node["init"]) || holdsError(node["init"]) ? named(node["id"]) : undefined;
   if (node["type"] === "Property") return isFunction(node["value"]) ? named(node["key"]) : undefined;
   return undefined;
 }
@@ -74,11 +84,12 @@ function holdsError(value: unknown): boolean {
 
 /** What `new ApiError("Code", …, { status })` or one of its makers says. */
 function errorOf(node: Node): readonly string[] | undefined {
-  if (node["type"] !== "NewExpression" || (node["callee"] as { name?: string }).name !== "ApiError") return undefined;
+  if (node["type"] !== "NewExpression" || (node["callee"] as { name?: string }).name !== "ApiError")
+    return undefined;
   const [code, , options] = node["arguments"] as Node[]; // As above.
-  const status = ((options?.["properties"] ?? []) as Node[]).find((property) => (property["key"] as { name?: string }).name === "status")?.[
-    "value"
-  ] as Node | undefined; // As above.
+  const status = ((options?.["properties"] ?? []) as Node[]).find(
+    (property) => (property["key"] as { name?: string }).name === "status",
+  )?.["value"] as Node | undefined; // As above.
   const number = status?.["type"] === "Literal" ? ` (${String(status["value"])})` : "";
   return literals(code).map((text) => `${text}${number}`);
 }
@@ -86,7 +97,8 @@ function errorOf(node: Node): readonly string[] | undefined {
 /** The texts that an expression can be: a literal, or either side of a choice. */
 function literals(node: Node | undefined): readonly string[] {
   if (node?.["type"] === "Literal") return [String(node["value"])];
-  if (node?.["type"] === "ConditionalExpression") return [...literals(node["consequent"] as Node), ...literals(node["alternate"] as Node)]; // As above.
+  if (node?.["type"] === "ConditionalExpression")
+    return [...literals(node["consequent"] as Node), ...literals(node["alternate"] as Node)]; // As above.
   return [];
 }
 
@@ -104,7 +116,8 @@ function reach(bodies: ReadonlyMap<string, Body>, operation: string): ReadonlySe
     for (const error of body.errors) errors.add(error);
     for (const called of body.calls) for (const next of meant(called, body.file)) walk(next);
   };
-  const named = (name: string): readonly Body[] => [...bodies].filter(([key]) => key.endsWith(`#${name}`)).map(([, body]) => body);
+  const named = (name: string): readonly Body[] =>
+    [...bodies].filter(([key]) => key.endsWith(`#${name}`)).map(([, body]) => body);
   const meant = (name: string, file: string): readonly Body[] => {
     const own = bodies.get(`${file}#${name}`);
     return own === undefined ? named(name).filter((body) => body.isOutermost) : [own];

@@ -2,7 +2,15 @@ import { cpus, hostname, totalmem } from "node:os";
 import { flushCompileCache } from "node:module";
 import type { Socket } from "node:net";
 import { StringDecoder } from "node:string_decoder";
-import { Agent, AgentSession, DockerEngine, linuxHost, namingOf, PersistentShells, removeHostRules } from "@gantry/agent";
+import {
+  Agent,
+  AgentSession,
+  DockerEngine,
+  linuxHost,
+  namingOf,
+  PersistentShells,
+  removeHostRules,
+} from "@gantry/agent";
 import { MessageReader, writeMessage, type ToAgent } from "@gantry/agent-protocol";
 import { http, jsonLogger, messageOf, sleep, SystemClock } from "@gantry/kernel";
 
@@ -16,7 +24,11 @@ if (process.argv[2] === "--compile") {
 
 // The node agent. Reads its settings from the environment that `gantry up` gives it; see apps/cli/start-agent.ts.
 const clock = new SystemClock();
-const log = jsonLogger({ clock, write: (line) => process.stdout.write(line), level: process.env["GANTRY_LOG_LEVEL"] === "debug" ? "debug" : "info" });
+const log = jsonLogger({
+  clock,
+  write: (line) => process.stdout.write(line),
+  level: process.env["GANTRY_LOG_LEVEL"] === "debug" ? "debug" : "info",
+});
 const setting = (name: string): string => {
   const value = process.env[name];
   if (value === undefined) throw new Error(`${name} is not set: start the agent with "gantry up".`);
@@ -66,10 +78,16 @@ async function stayConnected(): Promise<never> {
 function openStream(): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const call = http.request(`${setting("GANTRY_CONTROL_PLANE")}/gantry/agent`, {
-      headers: { connection: "upgrade", upgrade: "gantry-agent", authorization: `Bearer ${setting("GANTRY_AGENT_TOKEN")}` },
+      headers: {
+        connection: "upgrade",
+        upgrade: "gantry-agent",
+        authorization: `Bearer ${setting("GANTRY_AGENT_TOKEN")}`,
+      },
     });
     call.once("upgrade", (_response, socket) => resolve(socket)); // An HTTP upgrade hands over the connection itself.
-    call.once("response", (response) => reject(new Error(`The control plane refused the agent with ${response.statusCode}.`)));
+    call.once("response", (response) =>
+      reject(new Error(`The control plane refused the agent with ${response.statusCode}.`)),
+    );
     call.once("error", reject);
     call.end();
   });

@@ -1,6 +1,16 @@
 import { createHash } from "node:crypto";
 import { spawn } from "node:child_process";
-import { createReadStream, createWriteStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { namingOf } from "@gantry/agent";
@@ -33,19 +43,37 @@ export async function backUp(deps: PlatformDeps, folder: string, file: string): 
   const settings = presentInstance(folder);
   const path = resolve(file);
   if (existsSync(path)) throw new UserError(`${path} is there already: choose another name, or remove it.`);
-  if (!existsSync(dirname(path))) throw new UserError(`There is no folder ${dirname(path)}: make it, or choose another place.`);
-  if ((await healthOf(settings)) === undefined) throw new UserError('Gantry is down: "gantry up" brings it back, then back it up.');
+  if (!existsSync(dirname(path)))
+    throw new UserError(`There is no folder ${dirname(path)}: make it, or choose another place.`);
+  if ((await healthOf(settings)) === undefined)
+    throw new UserError('Gantry is down: "gantry up" brings it back, then back it up.');
   const copy = await deps.progress.step("Copying the state", () => askForCopy(settings));
   try {
-    await deps.progress.step("Copying files and databases", () => copyVolume(deps, settings, join(copy, VOLUME)));
+    await deps.progress.step("Copying files and databases", () =>
+      copyVolume(deps, settings, join(copy, VOLUME)),
+    );
     const names = [...DATABASES, ...SMALL_FILES, VOLUME].filter((name) => existsSync(join(copy, name)));
-    const checksums = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await hashOf(join(copy, name))] as const)));
-    const manifest: Manifest = { format: 1, instance: settings.instance, createdAt: deps.clock.now(), checksums };
+    const checksums = Object.fromEntries(
+      await Promise.all(names.map(async (name) => [name, await hashOf(join(copy, name))] as const)),
+    );
+    const manifest: Manifest = {
+      format: 1,
+      instance: settings.instance,
+      createdAt: deps.clock.now(),
+      checksums,
+    };
     writeFileSync(join(copy, MANIFEST), JSON.stringify(manifest), { mode: 0o600 });
     await deps.progress.step("Writing the backup", async () => {
       writeFileSync(`${path}.part`, "", { mode: 0o600 });
       // The manifest comes first: whoever reads the file knows at once what it is.
-      await run("tar", ["-cf", `${path}.part`, "-C", copy, MANIFEST, ...[...COPIED, VOLUME].filter((name) => existsSync(join(copy, name)))]);
+      await run("tar", [
+        "-cf",
+        `${path}.part`,
+        "-C",
+        copy,
+        MANIFEST,
+        ...[...COPIED, VOLUME].filter((name) => existsSync(join(copy, name))),
+      ]);
       await run("sync", [`${path}.part`]);
       renameSync(`${path}.part`, path);
     });
@@ -62,7 +90,9 @@ export async function restore(deps: PlatformDeps, folder: string, file: string):
   const path = resolve(file);
   if (!existsSync(path)) throw new UserError(`There is no file ${path}.`);
   if (readInstance(folder) !== undefined)
-    throw new UserError(`There is a Gantry in ${folder}: take it away with "gantry down --purge", or restore into another folder with --state-dir.`);
+    throw new UserError(
+      `There is a Gantry in ${folder}: take it away with "gantry down --purge", or restore into another folder with --state-dir.`,
+    );
   await ensureDocker(deps);
   const staging = `${folder}.restoring`;
   rmSync(staging, { recursive: true, force: true });
@@ -70,14 +100,18 @@ export async function restore(deps: PlatformDeps, folder: string, file: string):
   try {
     await deps.progress.step("Reading the backup", async () => {
       await run("tar", ["-xf", path, "-C", staging]).catch((thrown: unknown) => {
-        throw new UserError(`${path} is no backup of Gantry, or is damaged: tar can not read it.`, { cause: thrown });
+        throw new UserError(`${path} is no backup of Gantry, or is damaged: tar can not read it.`, {
+          cause: thrown,
+        });
       });
       await check(staging, path);
     });
     const settings = readInstance(staging);
     if (settings === undefined) throw new UserError(`${path} is no backup of Gantry: it names no instance.`);
     if (statSync(join(staging, VOLUME)).size > 0)
-      await deps.progress.step("Bringing back files and databases", () => restoreVolume(deps, settings, join(staging, VOLUME)));
+      await deps.progress.step("Bringing back files and databases", () =>
+        restoreVolume(deps, settings, join(staging, VOLUME)),
+      );
     for (const name of [VOLUME, MANIFEST]) rmSync(join(staging, name), { force: true });
     rmSync(folder, { recursive: true, force: true });
     renameSync(staging, folder);
@@ -91,7 +125,10 @@ async function askForCopy(settings: InstanceSettings): Promise<string> {
     method: "POST",
     headers: { authorization: `Bearer ${settings.agentToken}` },
   });
-  if (!response.ok) throw new UserError(`The state could not be copied (${await response.text()}): see "gantry logs control-plane".`);
+  if (!response.ok)
+    throw new UserError(
+      `The state could not be copied (${await response.text()}): see "gantry logs control-plane".`,
+    );
   return join(settings.folder, COPY_FOLDER);
 }
 
@@ -119,13 +156,18 @@ async function copyVolume(deps: PlatformDeps, settings: InstanceSettings, path: 
           "/usr/bin/busybox",
           image,
         ],
-        ...["sh", "-c", 'cd /data; for d in efs scratch rds; do [ ! -d $d ] || set -- "$@" $d; done; [ $# -eq 0 ] || tar -cf - "$@"'],
+        ...[
+          "sh",
+          "-c",
+          'cd /data; for d in efs scratch rds; do [ ! -d $d ] || set -- "$@" $d; done; [ $# -eq 0 ] || tar -cf - "$@"',
+        ],
       ],
       { stdio: ["ignore", "pipe", "inherit"] },
     );
     const ended = new Promise<number>((done) => reader.on("exit", (code) => done(code ?? 1)));
     await pipeline(reader.stdout, createWriteStream(path, { mode: 0o600 }));
-    if ((await ended) !== 0) throw new UserError('The data volume could not be read: see what "docker" said above.');
+    if ((await ended) !== 0)
+      throw new UserError('The data volume could not be read: see what "docker" said above.');
   } finally {
     if (databases.length > 0) await run("docker", ["unpause", ...databases]);
   }
@@ -135,7 +177,10 @@ async function restoreVolume(deps: PlatformDeps, settings: InstanceSettings, pat
   const naming = namingOf(settings.instance);
   const image = await ensureAgentImage(deps, settings);
   const there = (await run("docker", ["volume", "ls", "-q", "--filter", `name=^${naming.volume}$`])).trim();
-  if (there !== "") throw new UserError(`The volume ${naming.volume} is there already: remove it first ("docker volume rm ${naming.volume}").`);
+  if (there !== "")
+    throw new UserError(
+      `The volume ${naming.volume} is there already: remove it first ("docker volume rm ${naming.volume}").`,
+    );
   await run("docker", ["volume", "create", "--label", naming.label, naming.volume]);
   const writer = spawn(
     "docker",
@@ -167,10 +212,13 @@ async function restoreVolume(deps: PlatformDeps, settings: InstanceSettings, pat
 
 /** Errors: a sentence where a file is not what the manifest says, or the state is of a newer version. */
 async function check(staging: string, path: string): Promise<void> {
-  const text = existsSync(join(staging, MANIFEST)) ? readFileSync(join(staging, MANIFEST), "utf8") : undefined;
+  const text = existsSync(join(staging, MANIFEST))
+    ? readFileSync(join(staging, MANIFEST), "utf8")
+    : undefined;
   if (text === undefined) throw new UserError(`${path} is no backup of Gantry.`);
   const manifest = JSON.parse(text) as Manifest; // We wrote it.
-  if (manifest.format !== 1) throw new UserError(`${path} was written by a newer Gantry: restore it with that version.`);
+  if (manifest.format !== 1)
+    throw new UserError(`${path} was written by a newer Gantry: restore it with that version.`);
   for (const [name, checksum] of Object.entries(manifest.checksums))
     if (!existsSync(join(staging, name)) || (await hashOf(join(staging, name))) !== checksum)
       throw new UserError(`${path} is damaged: ${name} in it is not what was written. Take an older backup.`);
@@ -178,7 +226,9 @@ async function check(staging: string, path: string): Promise<void> {
     new SqliteStore(join(staging, "state.db")).close();
   } catch (thrown) {
     if (thrown instanceof NewerStateError)
-      throw new UserError(`${path} was written by a newer Gantry: restore it with that version.`, { cause: thrown });
+      throw new UserError(`${path} was written by a newer Gantry: restore it with that version.`, {
+        cause: thrown,
+      });
   }
   const [damage] = await damageOf(staging);
   if (damage !== undefined) throw new UserError(`${path} is damaged: ${damage}. Take an older backup.`);

@@ -16,12 +16,18 @@ export async function ensureDocker(deps: { clock: Clock; progress: Progress }): 
         "Docker Engine does not answer and is not installed: install Docker, or run this as root on Debian and Gantry installs it.",
       );
     if (!(await succeeds("sh", ["-c", "command -v apt-get"])))
-      throw new UserError("Docker Engine does not answer, and this is no Debian on which Gantry could install it: install Docker and start it.");
-    deps.progress.say("Docker Engine is not installed: it is installed now from Debian's packages (docker.io, iptables).");
+      throw new UserError(
+        "Docker Engine does not answer, and this is no Debian on which Gantry could install it: install Docker and start it.",
+      );
+    deps.progress.say(
+      "Docker Engine is not installed: it is installed now from Debian's packages (docker.io, iptables).",
+    );
     await deps.progress.step("Installing Docker Engine", async () => {
       const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
       await run("apt-get", ["-q", "update"], { env: environment });
-      await run("apt-get", ["-q", "-y", "--no-install-recommends", "install", "docker.io", "iptables"], { env: environment });
+      await run("apt-get", ["-q", "-y", "--no-install-recommends", "install", "docker.io", "iptables"], {
+        env: environment,
+      });
     });
   }
   if (!isRoot)
@@ -32,14 +38,17 @@ export async function ensureDocker(deps: { clock: Clock; progress: Progress }): 
 }
 
 async function startEngine(clock: Clock): Promise<void> {
-  const bySystemd = (await succeeds("sh", ["-c", "test -d /run/systemd/system"])) && (await runVisibly("systemctl", ["start", "docker"])) === 0;
+  const bySystemd =
+    (await succeeds("sh", ["-c", "test -d /run/systemd/system"])) &&
+    (await runVisibly("systemctl", ["start", "docker"])) === 0;
   if (!bySystemd) {
     const log = openSync("/var/log/dockerd.log", "a");
     spawn("dockerd", [], { detached: true, stdio: ["ignore", log, log] }).unref();
   }
   const deadline = clock.now() + START_WAIT_MS;
   while (!(await succeeds("docker", ["version"]))) {
-    if (clock.now() > deadline) throw new UserError("Docker Engine did not start within a minute: see /var/log/dockerd.log.");
+    if (clock.now() > deadline)
+      throw new UserError("Docker Engine did not start within a minute: see /var/log/dockerd.log.");
     await sleep(clock, 200);
   }
 }

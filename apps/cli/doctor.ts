@@ -69,13 +69,24 @@ function platform(): Finding {
 async function engine(): Promise<Finding> {
   const version = (await run("docker", ["version", "-f", "{{.Server.Version}}"]).catch(() => "")).trim();
   if (version !== "")
-    return finding("Docker Engine", Number.parseInt(version, 10) >= ENGINE_MIN, version, `Install Docker Engine ${ENGINE_MIN} or newer.`);
+    return finding(
+      "Docker Engine",
+      Number.parseInt(version, 10) >= ENGINE_MIN,
+      version,
+      `Install Docker Engine ${ENGINE_MIN} or newer.`,
+    );
   const installed = await succeeds("sh", ["-c", "command -v dockerd"]);
   const asRoot = process.getuid?.() === 0;
   const remedy = asRoot
     ? 'Nothing to do: "gantry up" installs and starts it.'
     : 'Start it and see that you may use it ("docker version"), or run "gantry up" as root, which installs and starts it.';
-  return finding("Docker Engine", false, installed ? "installed, does not answer" : "not installed", remedy, asRoot);
+  return finding(
+    "Docker Engine",
+    false,
+    installed ? "installed, does not answer" : "not installed",
+    remedy,
+    asRoot,
+  );
 }
 
 async function packages(): Promise<Finding> {
@@ -89,9 +100,15 @@ async function packages(): Promise<Finding> {
 }
 
 async function networking(): Promise<Finding> {
-  if (process.platform !== "linux") return finding("network namespaces", true, "the engine's own machine has them", "");
+  if (process.platform !== "linux")
+    return finding("network namespaces", true, "the engine's own machine has them", "");
   const there = existsSync("/proc/self/ns/net");
-  return finding("network namespaces", there, there ? "the kernel has them" : "none", "Use a kernel with network namespaces, veth and nf_tables.");
+  return finding(
+    "network namespaces",
+    there,
+    there ? "the kernel has them" : "none",
+    "Use a kernel with network namespaces, veth and nf_tables.",
+  );
 }
 
 /** The folder, or the first above it that is there. */
@@ -105,7 +122,12 @@ async function stateFolder(folder: string): Promise<Finding> {
     () => true,
     () => false,
   );
-  return finding("state folder", writable, folder, `Make ${there} writable, or choose another folder with --state-dir.`);
+  return finding(
+    "state folder",
+    writable,
+    folder,
+    `Make ${there} writable, or choose another folder with --state-dir.`,
+  );
 }
 
 async function disk(folder: string): Promise<Finding> {
@@ -124,14 +146,20 @@ async function disk(folder: string): Promise<Finding> {
 async function data(folder: string): Promise<readonly Finding[]> {
   if (readInstance(folder) === undefined) return [];
   const problems = await damageOf(folder);
-  const remedy = 'Bring back a backup ("gantry down --purge", "gantry restore FILE"); a damaged object or image can be uploaded again instead.';
+  const remedy =
+    'Bring back a backup ("gantry down --purge", "gantry restore FILE"); a damaged object or image can be uploaded again instead.';
   if (problems.length === 0) return [finding("stored data", true, "every byte is as it was written", remedy)];
   return problems.map((problem) => finding("stored data", false, `damaged: ${problem}`, remedy));
 }
 
 function memory(): Finding {
   const gib = totalmem() / 2 ** 30;
-  return finding("memory", gib >= MEMORY_MIN_GIB, `${gib.toFixed(1)} GiB`, `Give the machine at least ${MEMORY_MIN_GIB} GiB.`);
+  return finding(
+    "memory",
+    gib >= MEMORY_MIN_GIB,
+    `${gib.toFixed(1)} GiB`,
+    `Give the machine at least ${MEMORY_MIN_GIB} GiB.`,
+  );
 }
 
 async function ports(folder: string): Promise<readonly Finding[]> {

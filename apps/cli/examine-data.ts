@@ -33,7 +33,8 @@ async function damagedObjects(folder: string): Promise<readonly string[]> {
   if (!existsSync(path) || !existsSync(keyPath)) return [];
   const objects = new ObjectStore(path, objectsKey(readFileSync(keyPath)));
   const problems: string[] = [];
-  for await (const { bucket, key, problem } of objects.damaged()) problems.push(`object s3://${bucket}/${key}: ${problem}`);
+  for await (const { bucket, key, problem } of objects.damaged())
+    problems.push(`object s3://${bucket}/${key}: ${problem}`);
   objects.close();
   return problems;
 }

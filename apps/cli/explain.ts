@@ -2,7 +2,8 @@ import type { Explanation } from "@gantry/control-plane";
 import { presentInstance } from "./platform.ts";
 import { UserError } from "./run.ts";
 
-const USAGE = 'Say who, what and on what: gantry iam explain fileshare-task s3:PutObject "arn:aws:s3:::bucket/key".';
+const USAGE =
+  'Say who, what and on what: gantry iam explain fileshare-task s3:PutObject "arn:aws:s3:::bucket/key".';
 
 /** Says whether a user or role may do something, and which statement decides. Exit status 0: it may, 2: it may not. */
 export async function printExplanation(
@@ -11,7 +12,14 @@ export async function printExplanation(
   options: { json: boolean; context: string | undefined },
 ): Promise<number> {
   const [verb, principal, action, resource = "*", ...more] = words;
-  if (verb !== "explain" || principal === undefined || action === undefined || more.length > 0 || !action.includes(":")) throw new UserError(USAGE);
+  if (
+    verb !== "explain" ||
+    principal === undefined ||
+    action === undefined ||
+    more.length > 0 ||
+    !action.includes(":")
+  )
+    throw new UserError(USAGE);
   const settings = presentInstance(folder);
   const query = new URLSearchParams({ principal, action, resource });
   for (const pair of (options.context ?? "").split(",").filter(Boolean)) query.append("context", pair);
@@ -25,7 +33,9 @@ export async function printExplanation(
   else {
     process.stdout.write(`${explanation.allowed ? "Allowed" : "Denied"}: ${explanation.reason}\n`);
     for (const { policy, number, sid, effect } of explanation.statements)
-      process.stdout.write(`  ${effect} by statement ${number}${sid === undefined ? "" : ` (${sid})`} of ${policy}\n`);
+      process.stdout.write(
+        `  ${effect} by statement ${number}${sid === undefined ? "" : ` (${sid})`} of ${policy}\n`,
+      );
   }
   return explanation.allowed ? 0 : 2;
 }

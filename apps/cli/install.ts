@@ -7,7 +7,8 @@ import { PROJECT } from "./platform.ts";
  */
 export function printUnit(folder: string): number {
   const settings = readInstance(folder);
-  const name = settings === undefined || settings.instance === "default" ? "gantry" : `gantry-${settings.instance}`;
+  const name =
+    settings === undefined || settings.instance === "default" ? "gantry" : `gantry-${settings.instance}`;
   process.stdout.write(`# ${name}.service: brings Gantry up at boot, and down with its data kept at shutdown.
 # Install it:  ./gantry install | sudo tee /etc/systemd/system/${name}.service && sudo systemctl enable --now ${name}
 [Unit]

@@ -8,20 +8,38 @@ import { succeeds, UserError } from "./run.ts";
 const LINES_DEFAULT = 100;
 
 /** Prints what the platform's own processes say, each line under its process; `follow` goes on until it is stopped. */
-export async function printLogs(folder: string, options: { part: string | undefined; follow: boolean; lines: string | undefined }): Promise<number> {
+export async function printLogs(
+  folder: string,
+  options: { part: string | undefined; follow: boolean; lines: string | undefined },
+): Promise<number> {
   const settings = presentInstance(folder);
   const lines = Number(options.lines ?? LINES_DEFAULT);
-  if (!Number.isInteger(lines) || lines < 0) throw new UserError(`--lines must be a number, not "${options.lines}".`);
+  if (!Number.isInteger(lines) || lines < 0)
+    throw new UserError(`--lines must be a number, not "${options.lines}".`);
   const naming = namingOf(settings.instance);
-  const container = (name: string) => ["docker", "logs", "--tail", String(lines), ...(options.follow ? ["-f"] : []), name];
+  const container = (name: string) => [
+    "docker",
+    "logs",
+    "--tail",
+    String(lines),
+    ...(options.follow ? ["-f"] : []),
+    name,
+  ];
   const parts: Readonly<Record<string, readonly string[]>> = {
-    "control-plane": ["tail", "-n", String(lines), ...(options.follow ? ["-F"] : []), join(settings.folder, "control-plane.log")],
+    "control-plane": [
+      "tail",
+      "-n",
+      String(lines),
+      ...(options.follow ? ["-F"] : []),
+      join(settings.folder, "control-plane.log"),
+    ],
     agent: container(naming.agent()),
     proxy: container(naming.proxy()),
   };
   const chosen = options.part === undefined ? Object.keys(parts) : [options.part];
   for (const part of chosen)
-    if (parts[part] === undefined) throw new UserError(`There is no part "${part}": there are ${Object.keys(parts).join(", ")}.`);
+    if (parts[part] === undefined)
+      throw new UserError(`There is no part "${part}": there are ${Object.keys(parts).join(", ")}.`);
   const prefix = (part: string) => (chosen.length === 1 ? "" : `${part.padEnd(13)} `);
   // One after the other, so that a part's lines stay together; side by side where they go on.
   const show = async (part: string) => {

@@ -30,7 +30,18 @@ const USAGE = `gantry: a managed container platform that you own
   Everywhere: --state-dir DIR (else $GANTRY_HOME, else ~/.gantry)
 `;
 
-const OPTIONS = new Set(["port", "state-dir", "lines", "json", "purge", "follow", "soak", "allow-host-access", "no-host-access", "context"]);
+const OPTIONS = new Set([
+  "port",
+  "state-dir",
+  "lines",
+  "json",
+  "purge",
+  "follow",
+  "soak",
+  "allow-host-access",
+  "no-host-access",
+  "context",
+]);
 
 // The command line: reads the arguments, runs one command, turns what was thrown into one sentence.
 const clock = new SystemClock();
@@ -53,17 +64,23 @@ async function main(parameters: readonly string[]): Promise<number> {
   switch (command) {
     case "up": {
       const settings = await bringUp({ clock, progress }, folder, portOf(options), hostAccessOf(options));
-      process.stdout.write(`Gantry is up at http://127.0.0.1:${settings.port}. Point the AWS CLI at it: eval "$(./gantry env)"\n`);
+      process.stdout.write(
+        `Gantry is up at http://127.0.0.1:${settings.port}. Point the AWS CLI at it: eval "$(./gantry env)"\n`,
+      );
       return 0;
     }
     case "down":
       await takeDown({ clock, progress }, folder, options.has("purge"));
       process.stdout.write(
-        options.has("purge") ? "Gantry is down and all it made is gone.\n" : 'Gantry is down; its data is kept. "gantry up" brings it back.\n',
+        options.has("purge")
+          ? "Gantry is down and all it made is gone.\n"
+          : 'Gantry is down; its data is kept. "gantry up" brings it back.\n',
       );
       return 0;
     case "demo":
-      await (await import("./demo/demo.ts")).runDemo({ clock, progress }, folder, { port: portOf(options), json });
+      await (
+        await import("./demo/demo.ts")
+      ).runDemo({ clock, progress }, folder, { port: portOf(options), json });
       return 0;
     case "test":
       return options.has("soak")
@@ -72,21 +89,38 @@ async function main(parameters: readonly string[]): Promise<number> {
     case "bench":
       await ensureDocker({ clock, progress });
       // The same flags as the control plane's: a client that collects its own garbage meanwhile measures itself.
-      return runVisibly(process.execPath, [...RUNTIME_FLAGS, join(PROJECT, "bench/main.ts"), ...parameters.slice(1)]);
+      return runVisibly(process.execPath, [
+        ...RUNTIME_FLAGS,
+        join(PROJECT, "bench/main.ts"),
+        ...parameters.slice(1),
+      ]);
     case "status":
       return printStatus(folder, json);
     case "logs":
-      return printLogs(folder, { part: words[0], follow: options.has("follow"), lines: options.get("lines") });
+      return printLogs(folder, {
+        part: words[0],
+        follow: options.has("follow"),
+        lines: options.get("lines"),
+      });
     case "backup":
-      await (await import("./backup.ts")).backUp({ clock, progress }, folder, wordOf(words, "gantry backup FILE"));
-      process.stdout.write(`The backup is in ${words[0]}. It holds the keys: guard it. "gantry restore ${words[0]}" brings it back.\n`);
+      await (
+        await import("./backup.ts")
+      ).backUp({ clock, progress }, folder, wordOf(words, "gantry backup FILE"));
+      process.stdout.write(
+        `The backup is in ${words[0]}. It holds the keys: guard it. "gantry restore ${words[0]}" brings it back.\n`,
+      );
       return 0;
     case "restore":
-      await (await import("./backup.ts")).restore({ clock, progress }, folder, wordOf(words, "gantry restore FILE"));
+      await (
+        await import("./backup.ts")
+      ).restore({ clock, progress }, folder, wordOf(words, "gantry restore FILE"));
       process.stdout.write('All is back: "gantry up" starts it.\n');
       return 0;
     case "iam":
-      return (await import("./explain.ts")).printExplanation(folder, words, { json, context: options.get("context") });
+      return (await import("./explain.ts")).printExplanation(folder, words, {
+        json,
+        context: options.get("context"),
+      });
     case "install":
       return (await import("./install.ts")).printUnit(folder);
     case "doctor":
@@ -101,7 +135,11 @@ async function main(parameters: readonly string[]): Promise<number> {
   }
 }
 
-function parse(parameters: readonly string[]): { command: string; words: readonly string[]; options: ReadonlyMap<string, string> } {
+function parse(parameters: readonly string[]): {
+  command: string;
+  words: readonly string[];
+  options: ReadonlyMap<string, string>;
+} {
   const options = new Map<string, string>();
   const words: string[] = [];
   const withValue = new Set(["port", "state-dir", "lines", "soak", "context"]);
@@ -109,8 +147,10 @@ function parse(parameters: readonly string[]): { command: string; words: readonl
     const parameter = parameters[index] ?? "";
     const match = /^--([a-z-]+)(?:=(.*))?$/.exec(parameter);
     if (match === null) words.push(parameter);
-    else if (!OPTIONS.has(match[1] ?? "")) throw new UserError(`There is no option "${parameter}": see "gantry help".`);
-    else if (withValue.has(match[1] ?? "") && match[2] === undefined) options.set(match[1] ?? "", parameters[(index += 1)] ?? "");
+    else if (!OPTIONS.has(match[1] ?? ""))
+      throw new UserError(`There is no option "${parameter}": see "gantry help".`);
+    else if (withValue.has(match[1] ?? "") && match[2] === undefined)
+      options.set(match[1] ?? "", parameters[(index += 1)] ?? "");
     else options.set(match[1] ?? "", match[2] ?? "");
   }
   const [command = "help", ...rest] = words;
@@ -134,6 +174,7 @@ function portOf(options: ReadonlyMap<string, string>): number | undefined {
   const text = options.get("port");
   if (text === undefined) return undefined;
   const port = Number(text);
-  if (!Number.isInteger(port) || port < 1_100 || port > 65_500) throw new UserError(`--port must be a number from 1100 to 65500, not "${text}".`);
+  if (!Number.isInteger(port) || port < 1_100 || port > 65_500)
+    throw new UserError(`--port must be a number from 1100 to 65500, not "${text}".`);
   return port;
 }

@@ -39,7 +39,8 @@ interface Health {
 /** The instance of a state folder. Errors: a sentence where none was ever started there. */
 export function presentInstance(folder: string): InstanceSettings {
   const settings = readInstance(folder);
-  if (settings === undefined) throw new UserError(`There is no Gantry in ${folder} yet: run "gantry up" first.`);
+  if (settings === undefined)
+    throw new UserError(`There is no Gantry in ${folder} yet: run "gantry up" first.`);
   return settings;
 }
 
@@ -58,7 +59,9 @@ export async function bringUp(
     before !== undefined &&
     (await healthOf(before)) !== undefined
   )
-    throw new UserError('Gantry runs already and reads this when it starts: "gantry down" first, then "gantry up" with the option.');
+    throw new UserError(
+      'Gantry runs already and reads this when it starts: "gantry down" first, then "gantry up" with the option.',
+    );
   const settings = ensureInstance(folder, port, given);
   const running = await whoAnswers(settings.port);
   if (running !== undefined && running.instance !== settings.instance)
@@ -66,7 +69,8 @@ export async function bringUp(
       `Port ${settings.port} is another Gantry's (instance ${running.instance}, process ${running.pid}): take that one down, or give this one a port of its own with --port.`,
     );
   const image = await ensureImages(deps, settings);
-  if (running === undefined) await deps.progress.step("Starting the control plane", () => startControlPlane(deps, settings));
+  if (running === undefined)
+    await deps.progress.step("Starting the control plane", () => startControlPlane(deps, settings));
   await startAgent(deps, settings, image);
   return settings;
 }
@@ -93,7 +97,9 @@ export async function healthOf(settings: InstanceSettings): Promise<Health | und
 
 async function whoAnswers(port: number): Promise<Health | undefined> {
   try {
-    const response = await fetch(`http://127.0.0.1:${port}/gantry/health`, { signal: AbortSignal.timeout(2_000) });
+    const response = await fetch(`http://127.0.0.1:${port}/gantry/health`, {
+      signal: AbortSignal.timeout(2_000),
+    });
     return (await response.json()) as Health; // A control plane's answer; anything else fails to be read.
   } catch {
     return undefined;
@@ -104,19 +110,31 @@ async function whoAnswers(port: number): Promise<Health | undefined> {
 export function agentImageTag(): string {
   const hash = createHash("sha256");
   const walk = (path: string): void => {
-    for (const entry of readdirSync(path, { withFileTypes: true }).toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const entry of readdirSync(path, { withFileTypes: true }).toSorted((a, b) =>
+      a.name < b.name ? -1 : 1,
+    )) {
       if (entry.name === "node_modules" || entry.name.endsWith(".test.ts")) continue;
       const full = join(path, entry.name);
       if (entry.isDirectory()) walk(full);
       else hash.update(entry.name).update(readFileSync(full));
     }
   };
-  for (const part of ["packages/agent", "packages/agent-protocol", "packages/kernel", "apps/agent", "packages/images"]) walk(join(PROJECT, part));
+  for (const part of [
+    "packages/agent",
+    "packages/agent-protocol",
+    "packages/kernel",
+    "apps/agent",
+    "packages/images",
+  ])
+    walk(join(PROJECT, part));
   return `gantry/agent:${hash.digest("hex").slice(0, 12)}`;
 }
 
 async function ensureImages(deps: PlatformDeps, settings: InstanceSettings): Promise<string> {
-  if (await isMissing(PAUSE_IMAGE)) await deps.progress.step("Building the pause image", () => provideImage(pauseRecipe, imageOptions(settings)));
+  if (await isMissing(PAUSE_IMAGE))
+    await deps.progress.step("Building the pause image", () =>
+      provideImage(pauseRecipe, imageOptions(settings)),
+    );
   return ensureAgentImage(deps, settings);
 }
 
@@ -141,27 +159,36 @@ function imageOptions(settings: InstanceSettings): { cacheFolder: string; label:
 /** The database image: the agent would ask for it with the first database; whoever knows that one comes asks now. */
 export async function ensureDatabaseImage(deps: PlatformDeps, settings: InstanceSettings): Promise<void> {
   if (await isMissing(databaseRecipe.tag))
-    await deps.progress.step("Building the database image", () => provideImage(databaseRecipe, imageOptions(settings)));
+    await deps.progress.step("Building the database image", () =>
+      provideImage(databaseRecipe, imageOptions(settings)),
+    );
 }
 
 async function startControlPlane(deps: PlatformDeps, settings: InstanceSettings): Promise<void> {
   const log = openSync(join(settings.folder, "control-plane.log"), "a", 0o600);
-  const child = spawn(process.execPath, [...RUNTIME_FLAGS, join(PROJECT, "apps/control-plane/main.ts"), settings.folder], {
-    detached: true,
-    stdio: ["ignore", log, log],
-    cwd: PROJECT,
-  });
+  const child = spawn(
+    process.execPath,
+    [...RUNTIME_FLAGS, join(PROJECT, "apps/control-plane/main.ts"), settings.folder],
+    {
+      detached: true,
+      stdio: ["ignore", log, log],
+      cwd: PROJECT,
+    },
+  );
   child.unref();
   const deadline = deps.clock.now() + ANSWER_WAIT_MS;
   while ((await healthOf(settings)) === undefined) {
     if (child.exitCode !== null || deps.clock.now() > deadline)
-      throw new UserError(`The control plane did not start (see ${join(settings.folder, "control-plane.log")}): ${lastProblem(settings)}`);
+      throw new UserError(
+        `The control plane did not start (see ${join(settings.folder, "control-plane.log")}): ${lastProblem(settings)}`,
+      );
     await sleep(deps.clock, 25);
   }
 }
 
 function lastProblem(settings: InstanceSettings): string {
-  const last = readFileSync(join(settings.folder, "control-plane.log"), "utf8").trim().split("\n").at(-1) ?? "";
+  const last =
+    readFileSync(join(settings.folder, "control-plane.log"), "utf8").trim().split("\n").at(-1) ?? "";
   try {
     const { message, reason } = JSON.parse(last) as { message?: string; reason?: string }; // Our own log line.
     return [message, reason].filter((part) => part !== undefined).join(": ");
@@ -173,19 +200,25 @@ function lastProblem(settings: InstanceSettings): string {
 async function startAgent(deps: PlatformDeps, settings: InstanceSettings, image: string): Promise<void> {
   const naming = namingOf(settings.instance);
   const name = naming.agent();
-  const there = await run("docker", ["inspect", "-f", "{{.State.Running}} {{.Config.Image}}", name]).catch(() => "");
+  const there = await run("docker", ["inspect", "-f", "{{.State.Running}} {{.Config.Image}}", name]).catch(
+    () => "",
+  );
   if (there.trim() !== `true ${image}`) {
     await deps.progress.step("Starting the node agent", async () => {
       await run("docker", ["rm", "-f", name]).catch(() => {});
       await run("docker", ["volume", "create", "--label", naming.label, naming.volume]);
-      const mountpoint = (await run("docker", ["volume", "inspect", "-f", "{{.Mountpoint}}", naming.volume])).trim();
+      const mountpoint = (
+        await run("docker", ["volume", "inspect", "-f", "{{.Mountpoint}}", naming.volume])
+      ).trim();
       await run("docker", agentParameters(settings, { naming, name, image, mountpoint }));
     });
   }
   const deadline = deps.clock.now() + ANSWER_WAIT_MS;
   while (((await healthOf(settings))?.agents.length ?? 0) === 0) {
     if (deps.clock.now() > deadline)
-      throw new UserError(`The node agent did not connect within ${ANSWER_WAIT_MS / 1000} s: see "docker logs ${name}".`);
+      throw new UserError(
+        `The node agent did not connect within ${ANSWER_WAIT_MS / 1000} s: see "docker logs ${name}".`,
+      );
     await sleep(deps.clock, 25);
   }
 }
@@ -283,7 +316,15 @@ function isAlive(pid: number): boolean {
 /** The agent first, so that nothing is started again; databases get the time they need to close their files. */
 async function stopContainers(_deps: PlatformDeps, naming: Naming): Promise<void> {
   const list = async (...filters: string[]) =>
-    (await run("docker", ["ps", "-aq", "--filter", `label=${naming.label}`, ...filters.flatMap((filter) => ["--filter", filter])]))
+    (
+      await run("docker", [
+        "ps",
+        "-aq",
+        "--filter",
+        `label=${naming.label}`,
+        ...filters.flatMap((filter) => ["--filter", filter]),
+      ])
+    )
       .split("\n")
       .filter(Boolean);
   const remove = async (containers: readonly string[]) => {
@@ -299,7 +340,10 @@ async function stopContainers(_deps: PlatformDeps, naming: Naming): Promise<void
 
 /** Links, tables and rules on the host, by the tools in the agent's own image. */
 async function removeHostTraces(settings: InstanceSettings, naming: Naming): Promise<void> {
-  const image = (await run("docker", ["images", "-q", "--filter", `label=${IMAGE_LABEL}`, "gantry/agent"])).split("\n")[0] ?? "";
+  const image =
+    (await run("docker", ["images", "-q", "--filter", `label=${IMAGE_LABEL}`, "gantry/agent"])).split(
+      "\n",
+    )[0] ?? "";
   if (image === "") return;
   await run("docker", [
     "run",
@@ -328,10 +372,16 @@ async function removeHostTraces(settings: InstanceSettings, naming: Naming): Pro
 /** What keeps data, and images that no other instance uses. */
 async function purgeEngine(naming: Naming): Promise<void> {
   await run("docker", ["volume", "rm", "-f", naming.volume]);
-  const others = (await run("docker", ["ps", "-aq", "--filter", "label=gantry.instance"])).split("\n").filter(Boolean);
-  const volumes = (await run("docker", ["volume", "ls", "-q", "--filter", "label=gantry.instance"])).split("\n").filter(Boolean);
+  const others = (await run("docker", ["ps", "-aq", "--filter", "label=gantry.instance"]))
+    .split("\n")
+    .filter(Boolean);
+  const volumes = (await run("docker", ["volume", "ls", "-q", "--filter", "label=gantry.instance"]))
+    .split("\n")
+    .filter(Boolean);
   if (others.length > 0 || volumes.length > 0) return;
-  const images = (await run("docker", ["images", "-q", "--filter", `label=${IMAGE_LABEL}`])).split("\n").filter(Boolean);
+  const images = (await run("docker", ["images", "-q", "--filter", `label=${IMAGE_LABEL}`]))
+    .split("\n")
+    .filter(Boolean);
   if (images.length > 0) await run("docker", ["rmi", "-f", ...new Set(images)]).catch(() => {});
 }
 

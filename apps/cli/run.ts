@@ -19,7 +19,11 @@ export async function run(
 }
 
 /** Runs a program on this terminal; answers its exit status. */
-export function runVisibly(program: string, parameters: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Promise<number> {
+export function runVisibly(
+  program: string,
+  parameters: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, [...parameters], { stdio: "inherit", ...options });
     child.on("error", reject);

@@ -30,7 +30,9 @@ export async function printStatus(folder: string, json: boolean): Promise<number
     process.stdout.write(`${JSON.stringify(status)}\n`);
     return status.running ? 0 : 1;
   }
-  process.stdout.write(status.running ? `Gantry ${status.version} is up\n` : 'Gantry is down: "gantry up" brings it back.\n');
+  process.stdout.write(
+    status.running ? `Gantry ${status.version} is up\n` : 'Gantry is down: "gantry up" brings it back.\n',
+  );
   if (!status.running) return 1;
   process.stdout.write(
     `  AWS endpoint   ${status.endpoint}\n  registry       ${status.registry}\n  console        ${status.console}\n  credentials    ${status.credentialsFile}\n`,
@@ -54,7 +56,10 @@ export async function statusOf(settings: InstanceSettings): Promise<Status> {
     console: `http://127.0.0.1:${settings.consolePort}`,
     credentialsFile: join(settings.folder, "credentials"),
     controlPlane: { pid: health?.pid },
-    agents: (health?.agents ?? []).map((agent) => ({ pid: agent.pid, container: namingOf(settings.instance).agent() })),
+    agents: (health?.agents ?? []).map((agent) => ({
+      pid: agent.pid,
+      container: namingOf(settings.instance).agent(),
+    })),
     loadBalancers: health === undefined ? [] : await loadBalancersOf(settings),
   };
 }

@@ -34,16 +34,21 @@ export async function runTests(deps: PlatformDeps): Promise<number> {
   await ensureBrowser(deps);
   add(counts, await runProject("docker"));
   add(counts, await runProject("e2e"));
-  process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ""}\n`);
+  process.stdout.write(
+    `\n${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ""}\n`,
+  );
   return counts.failed === 0 ? 0 : 1;
 }
 
 /** Histories from seeds that nobody has tried yet, for so long ("90s", "10m", "2h"); prints its seeds. Errors: a sentence where the duration has another form. */
 export async function runSoak(duration: string): Promise<number> {
   const match = /^(\d+)(s|m|h)$/.exec(duration);
-  if (match === null) throw new UserError(`--soak takes a duration such as 90s, 10m or 2h, not "${duration}".`);
+  if (match === null)
+    throw new UserError(`--soak takes a duration such as 90s, 10m or 2h, not "${duration}".`);
   const unit = { s: 1_000, m: 60_000, h: 3_600_000 }[match[2] ?? "s"] ?? 1_000;
-  return runVisibly(process.execPath, ["test/simulation/soak.ts", String(Number(match[1]) * unit)], { cwd: PROJECT });
+  return runVisibly(process.execPath, ["test/simulation/soak.ts", String(Number(match[1]) * unit)], {
+    cwd: PROJECT,
+  });
 }
 
 function add(sum: { passed: number; failed: number; skipped: number }, counts: Counts): void {
@@ -75,10 +80,19 @@ async function ensureBrowser(deps: PlatformDeps): Promise<void> {
   const missing: string[] = [];
   if (!(await succeeds("sh", ["-c", "command -v chromium"]))) missing.push("chromium");
   if (!(await succeeds("sh", ["-c", "command -v curl"]))) missing.push("curl");
-  if (missing.length === 0 || process.getuid?.() !== 0 || !(await succeeds("sh", ["-c", "command -v apt-get"]))) return;
+  if (
+    missing.length === 0 ||
+    process.getuid?.() !== 0 ||
+    !(await succeeds("sh", ["-c", "command -v apt-get"]))
+  )
+    return;
   await deps.progress.step(`Installing ${missing.join(" and ")} for the tests`, async () => {
     const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
     await run("apt-get", ["-q", "update"], { env: environment }).catch(() => {});
-    await run("apt-get", ["-q", "-y", "--no-install-recommends", "install", ...missing, "fonts-dejavu-core"], { env: environment }).catch(() => {});
+    await run(
+      "apt-get",
+      ["-q", "-y", "--no-install-recommends", "install", ...missing, "fonts-dejavu-core"],
+      { env: environment },
+    ).catch(() => {});
   });
 }

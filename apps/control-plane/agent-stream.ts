@@ -6,10 +6,15 @@ import { messageOf, type Logger } from "@gantry/kernel";
 import { equalsInConstantTime } from "@gantry/wire";
 
 /** Lets agents that know the token upgrade to the assignment stream. */
-export function acceptAgents(server: Server, deps: { gateway: NodeGateway; token: string; log: Logger }): void {
+export function acceptAgents(
+  server: Server,
+  deps: { gateway: NodeGateway; token: string; log: Logger },
+): void {
   const { gateway, token, log } = deps;
   server.on("upgrade", (request, socket) => {
-    const allowed = request.url === "/gantry/agent" && equalsInConstantTime(request.headers.authorization ?? "", `Bearer ${token}`);
+    const allowed =
+      request.url === "/gantry/agent" &&
+      equalsInConstantTime(request.headers.authorization ?? "", `Bearer ${token}`);
     if (!allowed) {
       socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
       return;
@@ -23,7 +28,10 @@ export function acceptAgents(server: Server, deps: { gateway: NodeGateway; token
       try {
         reader.push(decoder.write(chunk));
       } catch (thrown) {
-        log.error("An agent's message could not be taken", { reason: messageOf(thrown), stack: thrown instanceof Error ? thrown.stack : undefined });
+        log.error("An agent's message could not be taken", {
+          reason: messageOf(thrown),
+          stack: thrown instanceof Error ? thrown.stack : undefined,
+        });
         socket.destroy();
       }
     });

@@ -12,7 +12,10 @@ export async function ensureAuthority(folder: string, clock: Clock): Promise<Aut
     writeFileSync(certificatePath, files.certificatePem, { mode: 0o644 });
     writeFileSync(keyPath, files.keyPem, { mode: 0o600 });
   }
-  return openAuthority({ certificatePem: readFileSync(certificatePath, "utf8"), keyPem: readFileSync(keyPath, "utf8") });
+  return openAuthority({
+    certificatePem: readFileSync(certificatePath, "utf8"),
+    keyPem: readFileSync(keyPath, "utf8"),
+  });
 }
 
 const CONTEXTS_MAX = 1_000;
@@ -29,7 +32,9 @@ export function secureContexts(
       if (contexts.size >= CONTEXTS_MAX) contexts.clear();
       context = authority
         .issue([name], clock.now())
-        .then((issued) => createSecureContext({ key: issued.keyPem, cert: `${issued.certificatePem}\n${issued.chainPem}` }));
+        .then((issued) =>
+          createSecureContext({ key: issued.keyPem, cert: `${issued.certificatePem}\n${issued.chainPem}` }),
+        );
       contexts.set(name, context);
     }
     context.then(

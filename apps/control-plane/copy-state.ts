@@ -30,7 +30,8 @@ export async function copyState({ folder, store, logs, objects, blobs }: CopiedS
   const objectsCopied = objects.copyTo(join(copy, "objects"));
   store.copyTo(join(copy, "state.db"));
   logs.copyTo(join(copy, "logs.db"));
-  for (const name of SMALL_FILES) if (existsSync(join(folder, name))) copyFileSync(join(folder, name), join(copy, name));
+  for (const name of SMALL_FILES)
+    if (existsSync(join(folder, name))) copyFileSync(join(folder, name), join(copy, name));
   await Promise.all([blobsCopied, objectsCopied]);
   return copy;
 }

@@ -20,16 +20,34 @@ export interface Explanation {
 
 /** Decides a call that nobody makes: `principal` is the ARN or the bare name of a user or role. */
 export function explain(policy: PolicyDecider, reader: Reader, query: URLSearchParams): Explanation {
-  const [wanted, action, resource] = [query.get("principal") ?? "", query.get("action") ?? "", query.get("resource") ?? "*"];
+  const [wanted, action, resource] = [
+    query.get("principal") ?? "",
+    query.get("action") ?? "",
+    query.get("resource") ?? "*",
+  ];
   const principal = principalOf(reader, wanted);
-  if (principal === undefined) return { principal: undefined, allowed: false, reason: `There is no user or role "${wanted}".`, statements: [] };
-  const conditions = Object.fromEntries(query.getAll("context").map((pair) => [pair.split("=")[0] ?? "", pair.slice(pair.indexOf("=") + 1)]));
+  if (principal === undefined)
+    return {
+      principal: undefined,
+      allowed: false,
+      reason: `There is no user or role "${wanted}".`,
+      statements: [],
+    };
+  const conditions = Object.fromEntries(
+    query.getAll("context").map((pair) => [pair.split("=")[0] ?? "", pair.slice(pair.indexOf("=") + 1)]),
+  );
   const decision = policy.decide({ principal, action, resource, conditions });
-  const denied = decision.allowed ? undefined : (policy.deniedBecause(principal, action, resource, () => conditions) ?? decision.because);
+  const denied = decision.allowed
+    ? undefined
+    : (policy.deniedBecause(principal, action, resource, () => conditions) ?? decision.because);
   return {
     principal: principal.arn,
     allowed: decision.allowed,
-    reason: denied ?? (decision.allowed && decision.by === "resource" ? "a resource-based policy allows it" : "an identity-based policy allows it"),
+    reason:
+      denied ??
+      (decision.allowed && decision.by === "resource"
+        ? "a resource-based policy allows it"
+        : "an identity-based policy allows it"),
     statements: decision.statements.map(({ policy: name, kind, number, statement }) => ({
       policy: name,
       kind,

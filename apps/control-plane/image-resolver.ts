@@ -18,9 +18,17 @@ export function imageResolver(deps: {
   clock: Clock;
   store: Reader;
   policy: {
-    deniedBecause(principal: Principal, action: string, resource: string, conditions: () => Readonly<Record<string, string>>): string | undefined;
+    deniedBecause(
+      principal: Principal,
+      action: string,
+      resource: string,
+      conditions: () => Readonly<Record<string, string>>,
+    ): string | undefined;
   };
-}): (image: string, executionRoleArn: string | undefined) => { image: string; registryAuth: string | undefined } {
+}): (
+  image: string,
+  executionRoleArn: string | undefined,
+) => { image: string; registryAuth: string | undefined } {
   const { registry, vault, clock, store, policy } = deps;
   const issued = new Map<string, { auth: string; until: number }>();
   const authOf = (roleArn: string | undefined): string | undefined => {
@@ -36,7 +44,8 @@ export function imageResolver(deps: {
       id: `${role.id}:${SESSION}`,
       roleArn: role.arn,
     };
-    if (policy.deniedBecause(principal, "ecr:GetAuthorizationToken", "*", () => ({})) !== undefined) return undefined;
+    if (policy.deniedBecause(principal, "ecr:GetAuthorizationToken", "*", () => ({})) !== undefined)
+      return undefined;
     const { token } = issueToken(vault, principal, now);
     const text = JSON.stringify({ username: "AWS", password: token, serveraddress: registry });
     // The engine takes base64url with its padding alone, and ignores what it cannot read.

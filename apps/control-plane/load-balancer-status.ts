@@ -1,7 +1,9 @@
 import type { Reader } from "@gantry/state";
 
 /** Where each internet-facing load balancer's listeners answer on this host. */
-export function loadBalancerStatus(reader: Reader): readonly { arn: string; dnsName: string; listeners: readonly { port: number; url: string }[] }[] {
+export function loadBalancerStatus(
+  reader: Reader,
+): readonly { arn: string; dnsName: string; listeners: readonly { port: number; url: string }[] }[] {
   return reader.list("loadBalancer").map((balancer) => ({
     arn: balancer.arn,
     dnsName: balancer.dnsName,

@@ -44,7 +44,11 @@ const clock = new SystemClock();
 const ids = randomIds();
 // Where the disk is full a line is lost, and nothing else.
 process.stdout.on("error", () => {});
-const log = jsonLogger({ clock, write: (line) => process.stdout.write(line), level: process.env["GANTRY_LOG_LEVEL"] === "debug" ? "debug" : "info" });
+const log = jsonLogger({
+  clock,
+  write: (line) => process.stdout.write(line),
+  level: process.env["GANTRY_LOG_LEVEL"] === "debug" ? "debug" : "info",
+});
 importSdkSchemasOnly(join(import.meta.dirname, "../../packages/api/index.ts"));
 
 const key = ensureSecretFile(join(folder, "key"), 32);
@@ -63,7 +67,13 @@ const authority = await ensureAuthority(folder, clock);
 const policy = policyDecider({ store, now: () => clock.now(), objects: objects.index });
 const registryAddress = `127.0.0.1:${settings.registryPort}`;
 const images = new ImageStore({ store, blobs, clock, ids });
-const dispatcher = new Dispatcher({ clock, ids, log, credentials: credentialSource({ store, vault }), policy });
+const dispatcher = new Dispatcher({
+  clock,
+  ids,
+  log,
+  credentials: credentialSource({ store, vault }),
+  policy,
+});
 registerServices(dispatcher, {
   store,
   clock,
@@ -104,13 +114,20 @@ const gateway = new NodeGateway({
     resolveImage: imageResolver({ registry: registryAddress, vault, clock, store, policy }),
     databaseImage: databaseRecipe.tag,
   },
-  settings: { tlsHost: "127.0.0.1", tlsPort: settings.tlsPort, caPem: authority.caPem, account: settings.account },
+  settings: {
+    tlsHost: "127.0.0.1",
+    tlsPort: settings.tlsPort,
+    caPem: authority.caPem,
+    account: settings.account,
+  },
   takeLogs: ({ containerId, destination, lines }) => {
     const group = `arn:aws:logs:${destination.region}:${settings.account}:log-group:${destination.group}`;
     return logs.take(containerId, { group, stream: destination.stream }, lines, clock.now());
   },
   provideImage: async (image) => {
-    const recipe = [databaseRecipe, ...wellKnownRecipes].find((each) => each.tag === image || each.tag === `${image}:latest`);
+    const recipe = [databaseRecipe, ...wellKnownRecipes].find(
+      (each) => each.tag === image || each.tag === `${image}:latest`,
+    );
     if (recipe === undefined) throw new Error(`No registry answers, and there is no recipe for ${image}.`);
     await provideImage(recipe, imageOptions);
   },
@@ -121,7 +138,12 @@ const server = newHttpServer(async (request, response, continueWith) => {
   if (request.url === "/gantry/health") {
     response.writeHead(200, { "content-type": "application/json" });
     response.end(
-      JSON.stringify({ status: "ok", instance: settings.instance, pid: process.pid, agents: gateway.agent === undefined ? [] : [gateway.agent] }),
+      JSON.stringify({
+        status: "ok",
+        instance: settings.instance,
+        pid: process.pid,
+        agents: gateway.agent === undefined ? [] : [gateway.agent],
+      }),
     );
     return;
   }
@@ -141,7 +163,8 @@ async function answerOwner(request: IncomingMessage, response: ServerResponse): 
     response.writeHead(status, { "content-type": "application/json" });
     response.end(JSON.stringify(body));
   };
-  if (!equalsInConstantTime(request.headers.authorization ?? "", `Bearer ${settings.agentToken}`)) return answer(403, {});
+  if (!equalsInConstantTime(request.headers.authorization ?? "", `Bearer ${settings.agentToken}`))
+    return answer(403, {});
   if (request.url === "/gantry/status") return answer(200, { loadBalancers: loadBalancerStatus(store) });
   if (request.url?.startsWith("/gantry/explain?") === true)
     return answer(200, explain(policy, store, new URLSearchParams(request.url.split("?")[1])));
@@ -163,21 +186,30 @@ const tlsServer = createTlsServer({ SNICallback: secureContexts(authority, clock
   if (/\.dkr\.ecr\./.test(request.headers.host ?? "")) void registry.handle(request, response);
   else void dispatcher.handle(request, response, () => {});
 });
-tlsServer.on("checkContinue", (request, response) => void dispatcher.handle(request, response, () => response.writeContinue()));
+tlsServer.on(
+  "checkContinue",
+  (request, response) => void dispatcher.handle(request, response, () => response.writeContinue()),
+);
 server.listen(settings.port, "127.0.0.1");
 tlsServer.listen(settings.tlsPort, "127.0.0.1");
 registryServer.listen(settings.registryPort, "127.0.0.1");
 consoleServer.listen(settings.consolePort, "127.0.0.1");
 for (const each of [server, tlsServer, registryServer, consoleServer]) {
   each.on("error", (thrown) => {
-    log.error("A port cannot be had: stop what listens there, or choose another with --port", { reason: messageOf(thrown) });
+    log.error("A port cannot be had: stop what listens there, or choose another with --port", {
+      reason: messageOf(thrown),
+    });
     process.exit(1);
   });
 }
 gateway.start();
 for (const controller of controllers) controller.start();
 writeFileSync(join(folder, "control-plane.pid"), `${process.pid}\n`);
-log.info("Control plane started", { port: settings.port, instance: settings.instance, startMs: Math.round(process.uptime() * 1000) });
+log.info("Control plane started", {
+  port: settings.port,
+  instance: settings.instance,
+  startMs: Math.round(process.uptime() * 1000),
+});
 
 /** A state that is damaged, or of a newer version, is told in a sentence and touched no further. */
 function openState(): SqliteStore {
@@ -206,5 +238,6 @@ await dispatcher.warm();
 flushCompileCache();
 await objects.sweep(openedAt).then(
   (count) => void (count > 0 && log.info("Removed files that no object names", { count })),
-  (thrown: unknown) => log.warn("Files that no object names could not be removed", { reason: messageOf(thrown) }),
+  (thrown: unknown) =>
+    log.warn("Files that no object names could not be removed", { reason: messageOf(thrown) }),
 );

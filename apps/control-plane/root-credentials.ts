@@ -4,7 +4,14 @@ import type { Clock, Ids, Vault } from "@gantry/kernel";
 import type { Store } from "@gantry/state";
 
 /** The root user's keys: made at the first start, sealed in the store, and written once where the owner finds them. */
-export function ensureRootCredentials(deps: { store: Store; vault: Vault; ids: Ids; clock: Clock; folder: string; account: string }): void {
+export function ensureRootCredentials(deps: {
+  store: Store;
+  vault: Vault;
+  ids: Ids;
+  clock: Clock;
+  folder: string;
+  account: string;
+}): void {
   const { store, vault, ids, clock, folder, account } = deps;
   const path = join(folder, "credentials");
   const known = store.list("accessKey").find((key) => key.userArn === undefined && key.account === account);
@@ -23,5 +30,7 @@ export function ensureRootCredentials(deps: { store: Store; vault: Vault; ids: I
       }),
     );
   }
-  writeFileSync(path, `[default]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secret}\n`, { mode: 0o600 });
+  writeFileSync(path, `[default]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secret}\n`, {
+    mode: 0o600,
+  });
 }

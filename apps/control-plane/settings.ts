@@ -23,7 +23,9 @@ const PORT_DEFAULT = 4566;
 const ACCOUNT = "000000000000";
 
 /** The ports of an instance: the one that is chosen, and those beside it. */
-export function portsOf(port = PORT_DEFAULT): Pick<InstanceSettings, "port" | "registryPort" | "consolePort" | "tlsPort"> {
+export function portsOf(
+  port = PORT_DEFAULT,
+): Pick<InstanceSettings, "port" | "registryPort" | "consolePort" | "tlsPort"> {
   return { port, registryPort: port - 56, consolePort: port + 14, tlsPort: port + 1 };
 }
 
@@ -43,22 +45,39 @@ export function readInstance(folder: string): InstanceSettings | undefined {
 const NOT_SAID = { allowHostAccess: false };
 
 /** Reads the instance, or makes it: names and ports are chosen once and kept. What is given replaces what was kept. */
-export function ensureInstance(folder: string, port: number | undefined, given: { allowHostAccess?: boolean } = {}): InstanceSettings {
+export function ensureInstance(
+  folder: string,
+  port: number | undefined,
+  given: { allowHostAccess?: boolean } = {},
+): InstanceSettings {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const known = readInstance(folder);
   const allowHostAccess = given.allowHostAccess ?? known?.allowHostAccess ?? false;
-  if (known !== undefined && (port === undefined || port === known.port) && allowHostAccess === known.allowHostAccess) return known;
+  if (
+    known !== undefined &&
+    (port === undefined || port === known.port) &&
+    allowHostAccess === known.allowHostAccess
+  )
+    return known;
   const hash = createHash("sha256").update(folder).digest();
   const settings: InstanceSettings = {
     folder,
-    instance: known?.instance ?? (folder === join(homedir(), ".gantry") ? "default" : hash.toString("hex").slice(0, 8)),
+    instance:
+      known?.instance ??
+      (folder === join(homedir(), ".gantry") ? "default" : hash.toString("hex").slice(0, 8)),
     ...portsOf(port ?? known?.port),
     account: ACCOUNT,
     agentToken: known?.agentToken ?? randomBytes(32).toString("hex"),
     allowHostAccess,
-    publicPool: known?.publicPool ?? `198.18.${folder === join(homedir(), ".gantry") ? 1 : 2 + ((hash[0] ?? 0) % 250)}.0/24`,
+    publicPool:
+      known?.publicPool ??
+      `198.18.${folder === join(homedir(), ".gantry") ? 1 : 2 + ((hash[0] ?? 0) % 250)}.0/24`,
   };
-  writeFileSync(join(folder, "instance.json"), `${JSON.stringify({ ...settings, folder: undefined }, null, 2)}\n`, { mode: 0o600 });
+  writeFileSync(
+    join(folder, "instance.json"),
+    `${JSON.stringify({ ...settings, folder: undefined }, null, 2)}\n`,
+    { mode: 0o600 },
+  );
   return settings;
 }
 

@@ -38,10 +38,18 @@ export interface ContainerAssignment {
   readonly memoryMiB: number | undefined;
   readonly memoryReservationMiB: number | undefined;
   /** Paths are within the data volume, or the node's own where `ofHost` says so. */
-  readonly mounts: readonly { readonly path: string; readonly containerPath: string; readonly readOnly: boolean; readonly ofHost: boolean }[];
+  readonly mounts: readonly {
+    readonly path: string;
+    readonly containerPath: string;
+    readonly readOnly: boolean;
+    readonly ofHost: boolean;
+  }[];
   readonly privileged: boolean;
   readonly pidHost: boolean;
-  readonly dependsOn: readonly { readonly containerName: string; readonly condition: "START" | "COMPLETE" | "SUCCESS" | "HEALTHY" }[];
+  readonly dependsOn: readonly {
+    readonly containerName: string;
+    readonly condition: "START" | "COMPLETE" | "SUCCESS" | "HEALTHY";
+  }[];
   readonly healthCheck:
     | {
         readonly command: readonly string[];
@@ -220,19 +228,33 @@ export type BalancerAction =
       readonly path: string;
       readonly query: string;
     }
-  | { readonly type: "fixed-response"; readonly statusCode: number; readonly contentType: string; readonly body: string };
+  | {
+      readonly type: "fixed-response";
+      readonly statusCode: number;
+      readonly contentType: string;
+      readonly body: string;
+    };
 
 export type BalancerCondition =
-  | { readonly field: "host-header" | "path-pattern" | "http-request-method" | "source-ip"; readonly values: readonly string[] }
+  | {
+      readonly field: "host-header" | "path-pattern" | "http-request-method" | "source-ip";
+      readonly values: readonly string[];
+    }
   | { readonly field: "http-header"; readonly header: string; readonly values: readonly string[] }
-  | { readonly field: "query-string"; readonly pairs: readonly { readonly key: string | undefined; readonly value: string }[] };
+  | {
+      readonly field: "query-string";
+      readonly pairs: readonly { readonly key: string | undefined; readonly value: string }[];
+    };
 
 export interface BalancerListener {
   readonly port: number;
   readonly tls: boolean;
   /** Certificate, chain and key in one PEM; the first is the default. */
   readonly certificates: readonly { readonly names: readonly string[]; readonly pem: string }[];
-  readonly rules: readonly { readonly conditions: readonly BalancerCondition[]; readonly action: BalancerAction }[];
+  readonly rules: readonly {
+    readonly conditions: readonly BalancerCondition[];
+    readonly action: BalancerAction;
+  }[];
   readonly defaultAction: BalancerAction;
 }
 
@@ -261,7 +283,12 @@ export interface FolderKeptAssignment {
   readonly path: string;
 }
 
-export type Assignment = PodAssignment | WarmAssignment | VpcAssignment | BalancersAssignment | FolderKeptAssignment;
+export type Assignment =
+  | PodAssignment
+  | WarmAssignment
+  | VpcAssignment
+  | BalancersAssignment
+  | FolderKeptAssignment;
 
 /** What the agent needs to know once: where tasks find the platform, whom they trust. */
 export interface NodeSettings {
@@ -294,7 +321,9 @@ export interface PodObservation {
   readonly phase: "pending" | "running" | "stopping" | "stopped";
   readonly containers: readonly ContainerObservation[];
   /** Why it stopped by itself; undefined where it was told to. */
-  readonly stop: { readonly code: "TaskFailedToStart" | "EssentialContainerExited"; readonly reason: string } | undefined;
+  readonly stop:
+    | { readonly code: "TaskFailedToStart" | "EssentialContainerExited"; readonly reason: string }
+    | undefined;
   readonly connectivityAt: number | undefined;
   readonly pullStartedAt: number | undefined;
   readonly pullStoppedAt: number | undefined;
@@ -342,7 +371,12 @@ export type ToControlPlane =
   | { readonly type: "removed"; readonly key: string }
   | { readonly type: "interface"; readonly id: string; readonly ready: boolean }
   | { readonly type: "balancers"; readonly observation: BalancersObservation }
-  | { readonly type: "logs"; readonly containerId: string; readonly destination: LogDestination; readonly lines: readonly LogLine[] }
+  | {
+      readonly type: "logs";
+      readonly containerId: string;
+      readonly destination: LogDestination;
+      readonly lines: readonly LogLine[];
+    }
   | { readonly type: "imageWanted"; readonly image: string };
 
 /**

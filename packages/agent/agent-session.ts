@@ -1,4 +1,10 @@
-import { Heard, newSequencer, type Envelope, type ToAgent, type ToControlPlane } from "@gantry/agent-protocol";
+import {
+  Heard,
+  newSequencer,
+  type Envelope,
+  type ToAgent,
+  type ToControlPlane,
+} from "@gantry/agent-protocol";
 import type { Clock, Timer } from "@gantry/kernel";
 import type { Agent } from "./agent.ts";
 
@@ -16,7 +22,12 @@ export class AgentSession {
   readonly #heard = new Heard();
   #timer: Timer | undefined;
 
-  constructor(deps: { agent: Agent; clock: Clock; hello: Hello; send: (envelope: Envelope<ToControlPlane>) => void }) {
+  constructor(deps: {
+    agent: Agent;
+    clock: Clock;
+    hello: Hello;
+    send: (envelope: Envelope<ToControlPlane>) => void;
+  }) {
     const number = newSequencer<ToControlPlane>();
     this.#agent = deps.agent;
     this.#clock = deps.clock;

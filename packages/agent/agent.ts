@@ -1,4 +1,12 @@
-import type { Assignment, InterfaceAssignment, NodeSettings, PodAssignment, ToAgent, ToControlPlane, VpcAssignment } from "@gantry/agent-protocol";
+import type {
+  Assignment,
+  InterfaceAssignment,
+  NodeSettings,
+  PodAssignment,
+  ToAgent,
+  ToControlPlane,
+  VpcAssignment,
+} from "@gantry/agent-protocol";
 import { WorkQueue, elapsedSince, messageOf, sleep, type Clock, type Logger } from "@gantry/kernel";
 import { AssignmentCache } from "./assignment-cache.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -65,7 +73,8 @@ export class Agent {
       clock,
       log,
       cursors: this.#cache.cursorAccess(),
-      send: (containerId, destination, lines) => this.#tell({ type: "logs", containerId, destination, lines }),
+      send: (containerId, destination, lines) =>
+        this.#tell({ type: "logs", containerId, destination, lines }),
     });
     this.#images = new ImageRequests({ clock, send: (image) => this.#tell({ type: "imageWanted", image }) });
     this.#pods = new PodController({
@@ -85,7 +94,8 @@ export class Agent {
       clock,
       concurrencyMax: CONCURRENCY_MAX,
       work: (key) => this.#reconcile(key),
-      onFailure: (key, thrown, retryInMs) => log.warn("Reconcile failed", { key, reason: messageOf(thrown), retryInMs }),
+      onFailure: (key, thrown, retryInMs) =>
+        log.warn("Reconcile failed", { key, reason: messageOf(thrown), retryInMs }),
     });
   }
 
@@ -203,7 +213,12 @@ export class Agent {
       case "pod":
         return this.#pods.reconcile(wanted, () => this.#cache.wanted.get(key) === wanted);
       case "folder":
-        await this.#deps.host.folders.ensure({ path: wanted.path, uid: undefined, gid: undefined, mode: undefined });
+        await this.#deps.host.folders.ensure({
+          path: wanted.path,
+          uid: undefined,
+          gid: undefined,
+          mode: undefined,
+        });
         return undefined;
       case "balancers":
         if (this.#isTakingUp()) return TAKE_UP_LOOK_MS;
@@ -215,7 +230,9 @@ export class Agent {
   /** A new agent finds the routers one by one, while the proxy serves by what the last one told it: it must not lose those not found yet. */
   #isTakingUp(): boolean {
     if (elapsedSince(this.#startedAt, this.#deps.clock.now()) > TAKE_UP_MS) return false;
-    return [...this.#cache.wanted.values()].some((assignment) => assignment.kind === "vpc" && this.#routers.find(assignment.vpcId) === undefined);
+    return [...this.#cache.wanted.values()].some(
+      (assignment) => assignment.kind === "vpc" && this.#routers.find(assignment.vpcId) === undefined,
+    );
   }
 
   async #reconcileVpc(vpc: VpcAssignment): Promise<number | undefined> {
@@ -224,7 +241,8 @@ export class Agent {
     this.#serve(vpc, router);
     if (before !== router.pid) {
       // A new namespace has no cables: whoever is in this VPC is looked at again.
-      for (const assignment of this.#cache.wanted.values()) if (assignment.kind !== "vpc") this.#queue.add(assignment.key);
+      for (const assignment of this.#cache.wanted.values())
+        if (assignment.kind !== "vpc") this.#queue.add(assignment.key);
     }
     return undefined;
   }
@@ -252,7 +270,8 @@ export class Agent {
         if (!this.#isInterfaceWanted(leaving.interface.id)) await this.#interfaces.remove(leaving.interface);
         break;
       case "vpc": {
-        if (this.#vpcInUse(leaving.vpcId)) throw new Error(`The VPC ${leaving.vpcId} still has interfaces on this node.`);
+        if (this.#vpcInUse(leaving.vpcId))
+          throw new Error(`The VPC ${leaving.vpcId} still has interfaces on this node.`);
         this.#endpoints.get(leaving.vpcId)?.close();
         this.#endpoints.delete(leaving.vpcId);
         await this.#routers.remove(leaving.vpcId);
@@ -339,7 +358,8 @@ export class Agent {
     const eni = labels["gantry.interface"];
     if (eni !== undefined) {
       for (const assignment of this.#cache.wanted.values())
-        if ((assignment.kind === "pod" || assignment.kind === "interface") && assignment.interface.id === eni) this.#queue.add(assignment.key);
+        if ((assignment.kind === "pod" || assignment.kind === "interface") && assignment.interface.id === eni)
+          this.#queue.add(assignment.key);
     }
     const vpc = labels["gantry.vpc"];
     if (vpc !== undefined) this.#queue.add(`vpc/${vpc}`);
@@ -357,9 +377,13 @@ export class Agent {
         (eni !== undefined &&
           !this.#isInterfaceWanted(eni) &&
           ![...this.#cache.leaving.values()].some(
-            (assignment) => (assignment.kind === "pod" || assignment.kind === "interface") && assignment.interface.id === eni,
+            (assignment) =>
+              (assignment.kind === "pod" || assignment.kind === "interface") &&
+              assignment.interface.id === eni,
           )) ||
-        (vpc !== undefined && !this.#cache.wanted.has(`vpc/${vpc}`) && !this.#cache.leaving.has(`vpc/${vpc}`));
+        (vpc !== undefined &&
+          !this.#cache.wanted.has(`vpc/${vpc}`) &&
+          !this.#cache.leaving.has(`vpc/${vpc}`));
       if (!stray) continue;
       log.warn("Container belongs to nothing that is wanted and is removed", { container: container.name });
       await engine.removeContainer(container.id);

@@ -62,7 +62,11 @@ export class AssignmentCache {
   }
 
   /** How far each container's log is shipped. */
-  cursorAccess(): { get(id: string): string | undefined; set(id: string, cursor: string): void; delete(id: string): void } {
+  cursorAccess(): {
+    get(id: string): string | undefined;
+    set(id: string, cursor: string): void;
+    delete(id: string): void;
+  } {
     const { cursors } = this;
     return {
       get: (id) => cursors.get(id),

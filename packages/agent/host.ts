@@ -81,12 +81,26 @@ export function linuxHost(deps: LinuxHostDeps): Host {
     },
     prepare: () => ensureHostRules(shell, naming),
     trust: (caPem) => writeTrust(deps, caPem),
-    proxy: (ports) => new Proxy({ engine, naming, clock, log, image, folder: join(dataFolder, "haproxy"), dataFolder, dataPath, ports }),
+    proxy: (ports) =>
+      new Proxy({
+        engine,
+        naming,
+        clock,
+        log,
+        image,
+        folder: join(dataFolder, "haproxy"),
+        dataFolder,
+        dataPath,
+        ports,
+      }),
     serve({ vpc, pods, router, settings }) {
       const address = router.transit.hostAddress;
       const dns = new DnsServer({ clock, address, lookUp: (name) => lookUp(vpc(), name), log });
       const tasks = new TaskEndpoints({ address, pods, engine, naming, log });
-      const relay = settings === undefined ? undefined : new ServiceRelay({ address, tls: { host: settings.tlsHost, port: settings.tlsPort }, log });
+      const relay =
+        settings === undefined
+          ? undefined
+          : new ServiceRelay({ address, tls: { host: settings.tlsHost, port: settings.tlsPort }, log });
       return {
         close() {
           dns.close();

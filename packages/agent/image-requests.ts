@@ -9,7 +9,10 @@ export class ImageRequests {
   readonly #send: (image: string) => boolean;
   readonly #waits = new Map<string, ((problem: string | undefined) => void)[]>();
 
-  constructor(deps: { clock: Clock; /** Asks for an image; false where nobody is there to ask. */ send: (image: string) => boolean }) {
+  constructor(deps: {
+    clock: Clock;
+    /** Asks for an image; false where nobody is there to ask. */ send: (image: string) => boolean;
+  }) {
     this.#clock = deps.clock;
     this.#send = deps.send;
   }

@@ -15,14 +15,25 @@ describe("S3 refuses values that there are not, and a bucket of another owner th
   const client = new s3.S3Client({ ...api.client(), forcePathStyle: true });
   const Bucket = "arguments";
   await client.send(new s3.CreateBucketCommand({ Bucket }));
-  await client.send(new s3.PutObjectCommand({ Bucket, Key: "k", Body: "x", ExpectedBucketOwner: "000000000000" }));
+  await client.send(
+    new s3.PutObjectCommand({ Bucket, Key: "k", Body: "x", ExpectedBucketOwner: "000000000000" }),
+  );
   const copy = (more: Partial<s3.CopyObjectCommandInput>) =>
     client.send(new s3.CopyObjectCommand({ Bucket, Key: "c", CopySource: `${Bucket}/k`, ...more }));
   it.each<[string, () => Promise<unknown>, string]>([
     ["metadata directive", () => copy({ MetadataDirective: nonsense }), "InvalidArgument"],
     ["tagging directive", () => copy({ TaggingDirective: nonsense }), "InvalidArgument"],
-    ["encoding", () => client.send(new s3.ListObjectsV2Command({ Bucket, EncodingType: nonsense })), "InvalidArgument"],
-    ["attribute", () => client.send(new s3.GetObjectAttributesCommand({ Bucket, Key: "k", ObjectAttributes: [nonsense] })), "InvalidArgument"],
+    [
+      "encoding",
+      () => client.send(new s3.ListObjectsV2Command({ Bucket, EncodingType: nonsense })),
+      "InvalidArgument",
+    ],
+    [
+      "attribute",
+      () =>
+        client.send(new s3.GetObjectAttributesCommand({ Bucket, Key: "k", ObjectAttributes: [nonsense] })),
+      "InvalidArgument",
+    ],
     [
       "protocol",
       () =>
@@ -34,7 +45,11 @@ describe("S3 refuses values that there are not, and a bucket of another owner th
         ),
       "InvalidRequest",
     ],
-    ["owner", () => client.send(new s3.ListObjectsV2Command({ Bucket, ExpectedBucketOwner: "111111111111" })), "AccessDenied"],
+    [
+      "owner",
+      () => client.send(new s3.ListObjectsV2Command({ Bucket, ExpectedBucketOwner: "111111111111" })),
+      "AccessDenied",
+    ],
     ["source's owner", () => copy({ ExpectedSourceBucketOwner: "111111111111" }), "AccessDenied"],
   ])("%s", async (_, call, name) => {
     await expect(call()).rejects.toMatchObject({ name });
@@ -46,7 +61,9 @@ describe("EC2", () => {
 
   it("makes nothing in a dry run", async () => {
     const before = (await client.send(new ec2.DescribeVpcsCommand({}))).Vpcs?.length;
-    await expect(client.send(new ec2.CreateVpcCommand({ CidrBlock: "10.1.0.0/16", DryRun: true }))).rejects.toMatchObject({
+    await expect(
+      client.send(new ec2.CreateVpcCommand({ CidrBlock: "10.1.0.0/16", DryRun: true })),
+    ).rejects.toMatchObject({
       name: "DryRunOperation",
       $metadata: { httpStatusCode: 412 },
     });
@@ -65,17 +82,25 @@ describe("EC2", () => {
     await expect(client.send(new ec2.DescribeVpcsCommand({ MaxResults: 1 }))).rejects.toThrow(
       "Value ( 1 ) for parameter maxResults is invalid. Expecting a value greater than 5.",
     );
-    await expect(client.send(new ec2.DescribeVpcsCommand({ NextToken: "nonsense" }))).rejects.toMatchObject({ name: "InvalidNextToken" });
+    await expect(client.send(new ec2.DescribeVpcsCommand({ NextToken: "nonsense" }))).rejects.toMatchObject({
+      name: "InvalidNextToken",
+    });
   });
 
   it.each<[string, () => Promise<unknown>]>([
-    ["tenancies", () => client.send(new ec2.CreateVpcCommand({ CidrBlock: "10.1.0.0/16", InstanceTenancy: nonsense }))],
+    [
+      "tenancies",
+      () => client.send(new ec2.CreateVpcCommand({ CidrBlock: "10.1.0.0/16", InstanceTenancy: nonsense })),
+    ],
     ["domains", () => client.send(new ec2.AllocateAddressCommand({ Domain: nonsense }))],
     [
       "kinds to tag",
       () =>
         client.send(
-          new ec2.CreateVpcCommand({ CidrBlock: "10.1.0.0/16", TagSpecifications: [{ ResourceType: "subnet", Tags: [{ Key: "a", Value: "b" }] }] }),
+          new ec2.CreateVpcCommand({
+            CidrBlock: "10.1.0.0/16",
+            TagSpecifications: [{ ResourceType: "subnet", Tags: [{ Key: "a", Value: "b" }] }],
+          }),
         ),
     ],
   ])("refuses %s that there are not", async (_, call) => {
@@ -99,19 +124,27 @@ describe("lists come page by page", () => {
           Protocol: "HTTP",
           Port: 80,
           TargetType: "ip",
-          VpcId: (await new ec2.EC2Client(api.client()).send(new ec2.DescribeVpcsCommand({}))).Vpcs?.[0]?.VpcId,
+          VpcId: (await new ec2.EC2Client(api.client()).send(new ec2.DescribeVpcsCommand({}))).Vpcs?.[0]
+            ?.VpcId,
         }),
       );
     }
     for await (const page of elbv2.paginateDescribeTargetGroups({ client: groups }, { PageSize: 2 }))
       seen["groups"]?.push(page.TargetGroups?.length ?? 0);
-    for await (const page of efs.paginateDescribeFileSystems({ client: files, pageSize: 2 }, {})) seen["files"]?.push(page.FileSystems?.length ?? 0);
+    for await (const page of efs.paginateDescribeFileSystems({ client: files, pageSize: 2 }, {}))
+      seen["files"]?.push(page.FileSystems?.length ?? 0);
     for await (const page of acm.paginateListCertificates({ client: certificates, pageSize: 2 }, {}))
       seen["certificates"]?.push(page.CertificateSummaryList?.length ?? 0);
     expect(seen).toEqual({ groups: [2, 2, 1], files: [2, 2, 1], certificates: [2, 2, 1] });
-    await expect(groups.send(new elbv2.DescribeTargetGroupsCommand({ Marker: "nonsense" }))).rejects.toMatchObject({ name: "ValidationError" });
-    await expect(files.send(new efs.DescribeFileSystemsCommand({ Marker: "nonsense" }))).rejects.toMatchObject({ name: "BadRequest" });
-    await expect(certificates.send(new acm.ListCertificatesCommand({ NextToken: "nonsense" }))).rejects.toMatchObject({
+    await expect(
+      groups.send(new elbv2.DescribeTargetGroupsCommand({ Marker: "nonsense" })),
+    ).rejects.toMatchObject({ name: "ValidationError" });
+    await expect(
+      files.send(new efs.DescribeFileSystemsCommand({ Marker: "nonsense" })),
+    ).rejects.toMatchObject({ name: "BadRequest" });
+    await expect(
+      certificates.send(new acm.ListCertificatesCommand({ NextToken: "nonsense" })),
+    ).rejects.toMatchObject({
       name: "InvalidArgsException",
     });
   });
@@ -145,12 +178,19 @@ describe("RDS", () => {
   });
 
   it("describes page by page, and knows its filters", async () => {
-    const describeAll = (more: rds.DescribeDBInstancesCommandInput) => client.send(new rds.DescribeDBInstancesCommand(more));
-    await expect(describeAll({ MaxRecords: 1 })).rejects.toThrow("Invalid value 1 for MaxRecords. Must be between 20 and 100");
-    await expect(describeAll({ Filters: [{ Name: "NONSENSE", Values: ["a"] }] })).rejects.toThrow("Unrecognized filter name: NONSENSE");
-    for (let count = 0; count < 22; count += 1) await create({ DBInstanceIdentifier: `db-${String(count).padStart(2, "0")}` });
+    const describeAll = (more: rds.DescribeDBInstancesCommandInput) =>
+      client.send(new rds.DescribeDBInstancesCommand(more));
+    await expect(describeAll({ MaxRecords: 1 })).rejects.toThrow(
+      "Invalid value 1 for MaxRecords. Must be between 20 and 100",
+    );
+    await expect(describeAll({ Filters: [{ Name: "NONSENSE", Values: ["a"] }] })).rejects.toThrow(
+      "Unrecognized filter name: NONSENSE",
+    );
+    for (let count = 0; count < 22; count += 1)
+      await create({ DBInstanceIdentifier: `db-${String(count).padStart(2, "0")}` });
     const sizes: number[] = [];
-    for await (const page of rds.paginateDescribeDBInstances({ client, pageSize: 20 }, {})) sizes.push(page.DBInstances?.length ?? 0);
+    for await (const page of rds.paginateDescribeDBInstances({ client, pageSize: 20 }, {}))
+      sizes.push(page.DBInstances?.length ?? 0);
     expect(sizes).toEqual([20, 2]);
   });
 });

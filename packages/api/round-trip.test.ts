@@ -14,9 +14,14 @@ const sdks = SDK_MODULES as unknown as Record<keyof typeof DESCRIPTORS, Record<s
 const KEY = { accessKeyId: "AKIAROUNDTRIP", secretAccessKey: "secret" };
 
 /** Names whose meaning the SDK or S3 themselves enforce, beyond the shape. */
-const SPECIAL: Readonly<Record<string, unknown>> = { Bucket: "a-bucket", Key: "a/key +with ünicode", DestinationRegion: undefined };
+const SPECIAL: Readonly<Record<string, unknown>> = {
+  Bucket: "a-bucket",
+  Key: "a/key +with ünicode",
+  DestinationRegion: undefined,
+};
 /** Checked or computed by the SDK on its own. */
-const COMPUTED = /^(Checksum|SSECustomer|CopySourceSSECustomer|ContentMD5|ContentLength|Expires$|ExpiresString)/;
+const COMPUTED =
+  /^(Checksum|SSECustomer|CopySourceSSECustomer|ContentMD5|ContentLength|Expires$|ExpiresString)/;
 const SKIPPED: Readonly<Record<string, string>> = {
   "s3:SelectObjectContent": "answers an event stream",
   "s3:WriteGetObjectResponse": "goes to a host of its own",
@@ -61,10 +66,15 @@ beforeAll(async () => {
       ]),
     );
     services.set(name, loadService(descriptor, { sdk, operations }));
-    const spoken = name === "ecs" ? { ...descriptor, protocols: [...descriptor.protocols, "rpcv2Cbor" as const] } : descriptor;
+    const spoken =
+      name === "ecs"
+        ? { ...descriptor, protocols: [...descriptor.protocols, "rpcv2Cbor" as const] }
+        : descriptor;
     dispatcher.register(spoken, async () => ({ sdk, operations }));
   }
-  server = newHttpServer((request, response, continueWith) => dispatcher.handle(request, response, continueWith));
+  server = newHttpServer((request, response, continueWith) =>
+    dispatcher.handle(request, response, continueWith),
+  );
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // A listening TCP server has an address.
 });
@@ -75,7 +85,11 @@ afterAll(() => {
 });
 
 const SUBJECTS = [
-  ...(Object.keys(DESCRIPTORS) as (keyof typeof DESCRIPTORS)[]).map((name) => ({ title: name, name, protocol: undefined })),
+  ...(Object.keys(DESCRIPTORS) as (keyof typeof DESCRIPTORS)[]).map((name) => ({
+    title: name,
+    name,
+    protocol: undefined,
+  })),
   // No service of ours speaks CBOR by default yet; ECS's shapes do as well as any.
   { title: "ecs by CBOR", name: "ecs" as const, protocol: SmithyRpcV2CborProtocol },
 ];
@@ -90,7 +104,10 @@ describe.each(SUBJECTS)("$title", ({ name, protocol }) => {
       const Command = sdks[name][`${operation}Command`] as (new (input: unknown) => unknown) | undefined; // The SDK's own naming.
       if (Command === undefined || SKIPPED[`${name}:${operation}`] !== undefined) continue;
       const given = valueOf(input, { random, depth: 0, name: "", input: true }) as Record<string, unknown>; // A structure, or nothing.
-      const answered = valueOf(output, { random, depth: 0, name: "", input: false }) as Record<string, unknown>; // As above.
+      const answered = valueOf(output, { random, depth: 0, name: "", input: false }) as Record<
+        string,
+        unknown
+      >; // As above.
       answers = () => answered;
       seen = undefined;
       try {
@@ -99,7 +116,9 @@ describe.each(SUBJECTS)("$title", ({ name, protocol }) => {
         await same(read, answered ?? {});
         count += 1;
       } catch (thrown) {
-        problems.push(`${operation}: ${thrown instanceof Error ? thrown.message.slice(0, 600) : String(thrown)}`);
+        problems.push(
+          `${operation}: ${thrown instanceof Error ? thrown.message.slice(0, 600) : String(thrown)}`,
+        );
       }
     }
     client.destroy();
@@ -111,9 +130,9 @@ describe.each(SUBJECTS)("$title", ({ name, protocol }) => {
     const random = newRandom(`${name} errors`);
     const client = openClient(name, protocol);
     const service = services.get(name);
-    const [operation] = [...(service?.operations ?? [])].find(([each, { input }]) => sdks[name][`${each}Command`] !== undefined && isEasy(input)) ?? [
-      "",
-    ];
+    const [operation] = [...(service?.operations ?? [])].find(
+      ([each, { input }]) => sdks[name][`${each}Command`] !== undefined && isEasy(input),
+    ) ?? [""];
     const Command = sdks[name][`${operation}Command`] as new (input: unknown) => unknown; // Found just above.
     const problems: string[] = [];
     for (const error of new Set(service?.errors.values())) {
@@ -133,15 +152,28 @@ describe.each(SUBJECTS)("$title", ({ name, protocol }) => {
         () => undefined,
         (each: unknown) => each,
       );
-      const { message, $metadata } = (thrown ?? {}) as { message?: string; $metadata?: { httpStatusCode?: number } }; // The SDK's errors have these.
+      const { message, $metadata } = (thrown ?? {}) as {
+        message?: string;
+        $metadata?: { httpStatusCode?: number };
+      }; // The SDK's errors have these.
       const place = difference(
-        await plain(Object.fromEntries(Object.keys(fields).map((key) => [key, (thrown as Record<string, unknown>)[key]]))),
+        await plain(
+          Object.fromEntries(
+            Object.keys(fields).map((key) => [key, (thrown as Record<string, unknown>)[key]]),
+          ),
+        ),
         await plain(fields),
         "",
       );
       if (!(thrown instanceof Raised)) problems.push(`${error.name}: ${String(thrown)}`);
-      else if (message !== "What AWS says of it." || $metadata?.httpStatusCode !== error.status || place !== undefined)
-        problems.push(`${error.name}: ${message} (${$metadata?.httpStatusCode} for ${error.status}) ${place ?? ""}`);
+      else if (
+        message !== "What AWS says of it." ||
+        $metadata?.httpStatusCode !== error.status ||
+        place !== undefined
+      )
+        problems.push(
+          `${error.name}: ${message} (${$metadata?.httpStatusCode} for ${error.status}) ${place ?? ""}`,
+        );
     }
     client.destroy();
     expect(problems, problems.slice(0, 12).join("\n\n")).toEqual([]);
@@ -220,19 +252,32 @@ function valueOf(shape: Shape, making: Making, member?: Member): unknown {
   if (COMPUTED.test(name)) return undefined;
   switch (shape.type) {
     case "structure": {
-      const wanted = shape.union ? shape.members.slice(Math.floor(random() * shape.members.length)).slice(0, 1) : shape.members;
+      const wanted = shape.union
+        ? shape.members.slice(Math.floor(random() * shape.members.length)).slice(0, 1)
+        : shape.members;
       const always = (each: Member) =>
-        shape.union || each.name === "ContentType" || each.required || ALWAYS.some((trait) => each.traits[trait] !== undefined);
+        shape.union ||
+        each.name === "ContentType" ||
+        each.required ||
+        ALWAYS.some((trait) => each.traits[trait] !== undefined);
       const some = wanted.filter((each) => always(each) || (depth < 4 && random() < 0.6));
       const chosen = some.length > 0 ? some : wanted.slice(0, 1);
-      return Object.fromEntries(chosen.map((each) => [each.name, valueOf(each.shape, { ...deeper, name: each.name }, each)]));
+      return Object.fromEntries(
+        chosen.map((each) => [each.name, valueOf(each.shape, { ...deeper, name: each.name }, each)]),
+      );
     }
     case "list":
       return Array.from({ length: depth > 4 ? 1 : 1 + Math.floor(random() * 2) }, () =>
         valueOf(shape.element.shape, { ...deeper, name: "" }, isInHeader(member) ? member : shape.element),
       );
     case "map":
-      return { [`k${Math.floor(random() * 100)}`]: valueOf(shape.value.shape, { ...deeper, name: "" }, isInHeader(member) ? member : shape.value) };
+      return {
+        [`k${Math.floor(random() * 100)}`]: valueOf(
+          shape.value.shape,
+          { ...deeper, name: "" },
+          isInHeader(member) ? member : shape.value,
+        ),
+      };
     case "timestamp":
       return new Date(Math.floor(1_600_000_000 + random() * 1e8) * 1000);
     case "number":
@@ -244,7 +289,9 @@ function valueOf(shape: Shape, making: Making, member?: Member): unknown {
     case "streaming":
       return Buffer.from(`stream ${random()}`);
     case "string":
-      return isInHeader(member) ? `h${Math.floor(random() * 1e6)}` : `<s> & "q" 'a' ünï €${Math.floor(random() * 1e6)}`;
+      return isInHeader(member)
+        ? `h${Math.floor(random() * 1e6)}`
+        : `<s> & "q" 'a' ünï €${Math.floor(random() * 1e6)}`;
     case "document":
       return { any: "thing" };
     default:
@@ -253,12 +300,17 @@ function valueOf(shape: Shape, making: Making, member?: Member): unknown {
 }
 
 function isInHeader(member: Member | undefined): boolean {
-  return ["httpHeader", "httpPrefixHeaders", "httpLabel"].some((trait) => member?.traits[trait] !== undefined);
+  return ["httpHeader", "httpPrefixHeaders", "httpLabel"].some(
+    (trait) => member?.traits[trait] !== undefined,
+  );
 }
 
 /** Numbers from 0 to 1 that are the same in every run. */
 function newRandom(seed: string): () => number {
-  let state = [...seed].reduce((sum, letter) => Math.imul(sum ^ letter.charCodeAt(0), 16_777_619), 2_166_136_261);
+  let state = [...seed].reduce(
+    (sum, letter) => Math.imul(sum ^ letter.charCodeAt(0), 16_777_619),
+    2_166_136_261,
+  );
   return () => {
     state = (state + 0x6d_2b_79_f5) | 0;
     let mixed = Math.imul(state ^ (state >>> 15), 1 | state);

@@ -63,7 +63,11 @@ export const DESCRIPTORS = {
     targetPrefix: "ElasticLoadBalancing_v10",
     xmlNamespace: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
   }),
-  acm: descriptor("acm", "acm", ["awsJson1_1"], { version: "2015-12-08", targetPrefix: "CertificateManager", xmlNamespace: "" }),
+  acm: descriptor("acm", "acm", ["awsJson1_1"], {
+    version: "2015-12-08",
+    targetPrefix: "CertificateManager",
+    xmlNamespace: "",
+  }),
   efs: descriptor("efs", "elasticfilesystem", ["restJson1"], {
     version: "2015-02-01",
     targetPrefix: "MagnolioAPIService_v20150201",

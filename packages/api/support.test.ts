@@ -7,7 +7,10 @@ import { DESCRIPTORS, registerServices, type ServicesDeps } from "./services.ts"
 const services = new Map<ServiceDescriptor, () => Promise<ServiceModule>>();
 const nothing: unknown = new Proxy({}, { get: () => nothing });
 registerServices(
-  { register: (descriptor: ServiceDescriptor, load: () => Promise<ServiceModule>) => void services.set(descriptor, load) } as unknown as Dispatcher,
+  {
+    register: (descriptor: ServiceDescriptor, load: () => Promise<ServiceModule>) =>
+      void services.set(descriptor, load),
+  } as unknown as Dispatcher,
   nothing as ServicesDeps,
 ); // Operations are only named here, never called.
 

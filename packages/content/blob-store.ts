@@ -57,7 +57,8 @@ export class BlobStore {
    */
   read(digest: string, range?: { start: number; end: number }): Readable {
     const path = this.#pathOf(digest);
-    if (range !== undefined || this.#isProven(digest)) return createReadStream(path, { ...range, highWaterMark: READ_BYTES });
+    if (range !== undefined || this.#isProven(digest))
+      return createReadStream(path, { ...range, highWaterMark: READ_BYTES });
     const algorithm = algorithmOf(digest);
     const hash = createHash(algorithm);
     const before = touchOf(path);
@@ -73,7 +74,8 @@ export class BlobStore {
         done();
       },
       flush(done) {
-        if (`${algorithm}:${hash.digest("hex")}` !== digest) return done(new DamagedBlobError(`The blob ${digest} is damaged.`));
+        if (`${algorithm}:${hash.digest("hex")}` !== digest)
+          return done(new DamagedBlobError(`The blob ${digest} is damaged.`));
         prove();
         return done(null, held);
       },
@@ -85,7 +87,8 @@ export class BlobStore {
 
   async readAll(digest: string): Promise<Buffer> {
     const bytes = await readFile(this.#pathOf(digest));
-    if (digestOf(bytes, algorithmOf(digest)) !== digest) throw new DamagedBlobError(`The blob ${digest} is damaged.`);
+    if (digestOf(bytes, algorithmOf(digest)) !== digest)
+      throw new DamagedBlobError(`The blob ${digest} is damaged.`);
     return bytes;
   }
 
@@ -118,10 +121,16 @@ export class BlobStore {
     const known = this.#hashes.get(id);
     this.#hashes.delete(id);
     const size = (await stat(path)).size;
-    const follows = size === 0 ? { hash: createHash(algorithm), algorithm, size: 0 } : known?.size === size ? known : undefined;
+    const follows =
+      size === 0
+        ? { hash: createHash(algorithm), algorithm, size: 0 }
+        : known?.size === size
+          ? known
+          : undefined;
     await appendBody(path, body, (chunk) => void follows?.hash.update(chunk));
     const now = (await stat(path)).size;
-    if (follows !== undefined && this.#hashes.size < HASHES_MAX) this.#hashes.set(id, { ...follows, size: now });
+    if (follows !== undefined && this.#hashes.size < HASHES_MAX)
+      this.#hashes.set(id, { ...follows, size: now });
     return now;
   }
 
@@ -131,7 +140,8 @@ export class BlobStore {
     const algorithm = algorithmOf(digest);
     const known = this.#hashes.get(id);
     this.#hashes.delete(id);
-    const isKnown = known !== undefined && known.algorithm === algorithm && known.size === (await stat(path)).size;
+    const isKnown =
+      known !== undefined && known.algorithm === algorithm && known.size === (await stat(path)).size;
     const hash: Hash = isKnown ? known.hash : await hashOf(path, algorithm);
     if (`${algorithm}:${hash.digest("hex")}` !== digest) {
       await rm(path, { force: true });
@@ -152,7 +162,8 @@ export class BlobStore {
   /** Every blob there is. */
   async *digests(): AsyncGenerator<string> {
     const blobs = join(this.#folder, "blobs");
-    for (const part of await readdir(blobs)) for (const hex of await readdir(join(blobs, part))) yield digestNamed(hex);
+    for (const part of await readdir(blobs))
+      for (const hex of await readdir(join(blobs, part))) yield digestNamed(hex);
   }
 
   /** Uploads that are under way. */
@@ -194,7 +205,11 @@ export class BlobStore {
 
   #isProven(digest: string): boolean {
     const proof = this.#proven.get(digest);
-    return proof !== undefined && performance.now() - proof.at < PROVEN_MS && proof.touch === touchOf(this.#pathOf(digest));
+    return (
+      proof !== undefined &&
+      performance.now() - proof.at < PROVEN_MS &&
+      proof.touch === touchOf(this.#pathOf(digest))
+    );
   }
 
   #pathOf(digest: string): string {
@@ -248,7 +263,8 @@ function touchOf(path: string): string | undefined {
 
 async function hashOf(path: string, algorithm: Algorithm): Promise<Hash> {
   const hash = createHash(algorithm);
-  for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) hash.update(chunk as Buffer); // No encoding is set, so chunks are buffers.
+  for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES }))
+    hash.update(chunk as Buffer); // No encoding is set, so chunks are buffers.
   return hash;
 }
 

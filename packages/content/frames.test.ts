@@ -12,33 +12,47 @@ import { DamagedObjectError, ObjectStore } from "./object-store.ts";
 const KEY = Buffer.alloc(32, 1);
 const store = new ObjectStore(mkdtempSync(join(tmpdir(), "gantry-frames-")), KEY);
 afterAll(() => store.close());
-const plain = Buffer.from(Array.from({ length: 3 * FRAME_BYTES + 1_000 }, (_, index) => (index * 31 + (index >> 9)) % 251));
+const plain = Buffer.from(
+  Array.from({ length: 3 * FRAME_BYTES + 1_000 }, (_, index) => (index * 31 + (index >> 9)) % 251),
+);
 const meta = (segment: Segment) => ({ size: segment.size, segments: [segment] }) as unknown as ObjectMeta; // What reading looks at.
-const bytes = async (stream: Readable | Promise<Readable>) => Buffer.concat((await (await stream).toArray()) as Buffer[]); // No encoding is set, so chunks are buffers.
+const bytes = async (stream: Readable | Promise<Readable>) =>
+  Buffer.concat((await (await stream).toArray()) as Buffer[]); // No encoding is set, so chunks are buffers.
 let count = 0;
 const write = (pieces: readonly Buffer[], customerKey?: Buffer) =>
   store.writeSegment(`${(count += 1)}`.padStart(6, "0"), Readable.from(pieces), () => {}, { customerKey });
 const pathOf = (segment: Segment) => join(store.folder, segment.file);
 /** The bytes of one frame as they lie in the file. */
-const frameAt = (stored: Buffer, index: number) => stored.subarray(frameOffset(index), frameOffset(index + 1));
+const frameAt = (stored: Buffer, index: number) =>
+  stored.subarray(frameOffset(index), frameOffset(index + 1));
 
 describe("frames", () => {
   it("give back what was written, of any length, in any pieces, in any range", async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.oneof(fc.nat(3 * FRAME_BYTES + 1_000), fc.constantFrom(0, 1, FRAME_BYTES - 1, FRAME_BYTES, FRAME_BYTES + 1, 2 * FRAME_BYTES)),
+        fc.oneof(
+          fc.nat(3 * FRAME_BYTES + 1_000),
+          fc.constantFrom(0, 1, FRAME_BYTES - 1, FRAME_BYTES, FRAME_BYTES + 1, 2 * FRAME_BYTES),
+        ),
         fc.integer({ min: 1_000, max: 300_000 }),
         fc.nat(),
         fc.nat(),
         async (length, piece, one, other) => {
           const whole = plain.subarray(0, length);
-          const pieces = Array.from({ length: Math.ceil(length / piece) }, (_, index) => whole.subarray(index * piece, (index + 1) * piece));
+          const pieces = Array.from({ length: Math.ceil(length / piece) }, (_, index) =>
+            whole.subarray(index * piece, (index + 1) * piece),
+          );
           const segment = await write(pieces);
-          expect([segment.size, segment.md5]).toEqual([length, createHash("md5").update(whole).digest("hex")]);
+          expect([segment.size, segment.md5]).toEqual([
+            length,
+            createHash("md5").update(whole).digest("hex"),
+          ]);
           if (length === 0) return;
           expect((await bytes(store.read(meta(segment)))).equals(whole)).toBe(true);
           const [start, end] = [one % length, other % length].toSorted((a, b) => a - b) as [number, number]; // Two of them.
-          expect((await bytes(store.read(meta(segment), start, end))).equals(whole.subarray(start, end + 1))).toBe(true);
+          expect(
+            (await bytes(store.read(meta(segment), start, end))).equals(whole.subarray(start, end + 1)),
+          ).toBe(true);
         },
       ),
       { numRuns: 40 },
@@ -52,7 +66,8 @@ describe("frames", () => {
         copy[frameOffset(1) + 7] = (copy[frameOffset(1) + 7] ?? 0) ^ 1;
         return copy;
       },
-      swapped: (stored) => Buffer.concat([frameAt(stored, 0), frameAt(stored, 2), frameAt(stored, 1), frameAt(stored, 3)]),
+      swapped: (stored) =>
+        Buffer.concat([frameAt(stored, 0), frameAt(stored, 2), frameAt(stored, 1), frameAt(stored, 3)]),
       "left out": (stored) => Buffer.concat([frameAt(stored, 0), frameAt(stored, 2), frameAt(stored, 3)]),
       "cut short": (stored) => stored.subarray(0, frameOffset(1) + 100),
     };
@@ -60,7 +75,10 @@ describe("frames", () => {
       const segment = await write([plain]);
       writeFileSync(pathOf(segment), damage(readFileSync(pathOf(segment))));
       await expect(bytes(store.read(meta(segment))), what).rejects.toBeInstanceOf(DamagedObjectError);
-      await expect(bytes(store.read(meta(segment), FRAME_BYTES + 5, FRAME_BYTES + 9)), what).rejects.toBeInstanceOf(DamagedObjectError);
+      await expect(
+        bytes(store.read(meta(segment), FRAME_BYTES + 5, FRAME_BYTES + 9)),
+        what,
+      ).rejects.toBeInstanceOf(DamagedObjectError);
       expect((await bytes(store.read(meta(segment), 5, 9))).equals(plain.subarray(5, 10)), what).toBe(true);
     }
   });
@@ -70,7 +88,16 @@ describe("frames", () => {
     const segment = await write([plain], customer);
     expect((await bytes(store.read(meta(segment), 0, plain.length - 1, customer))).equals(plain)).toBe(true);
     await expect(store.read(meta(segment))).rejects.toBeInstanceOf(DamagedObjectError);
-    await store.put("b", { ...meta(segment), key: "sealed", etag: "e", modifiedAt: 0, headers: {}, userMetadata: {}, checksums: {}, tags: {} });
+    await store.put("b", {
+      ...meta(segment),
+      key: "sealed",
+      etag: "e",
+      modifiedAt: 0,
+      headers: {},
+      userMetadata: {},
+      checksums: {},
+      tags: {},
+    });
     expect(await Array.fromAsync(store.damaged())).toEqual([]);
     writeFileSync(pathOf(segment), Buffer.alloc(plain.length));
     expect((await Array.fromAsync(store.damaged())).map((each) => each.key)).toEqual(["sealed"]);
@@ -78,9 +105,21 @@ describe("frames", () => {
 
   it("that no row names are swept away: those a crash left before or after the row", async () => {
     const own = new ObjectStore(mkdtempSync(join(tmpdir(), "gantry-frames-")), KEY);
-    const [kept, orphan] = [await own.writeSegment("aa-kept", Readable.from([plain])), await own.writeSegment("aa-orphan", Readable.from([plain]))];
+    const [kept, orphan] = [
+      await own.writeSegment("aa-kept", Readable.from([plain])),
+      await own.writeSegment("aa-orphan", Readable.from([plain])),
+    ];
     const put = (key: string, segment: Segment) =>
-      own.put("b", { ...meta(segment), key, etag: "e", modifiedAt: 0, headers: {}, userMetadata: {}, checksums: {}, tags: {} });
+      own.put("b", {
+        ...meta(segment),
+        key,
+        etag: "e",
+        modifiedAt: 0,
+        headers: {},
+        userMetadata: {},
+        checksums: {},
+        tags: {},
+      });
     await put("kept", kept);
     expect(await own.sweep(0)).toBe(0);
     expect(await own.sweep(Infinity)).toBe(1);
@@ -100,10 +139,21 @@ describe("frames", () => {
     const sha256 = createHash("sha256").update(plain).digest("hex");
     const segment: Segment = { file: "old", size: plain.length, sha256, iv: iv.toString("hex") };
     expect((await bytes(store.read(meta(segment)))).equals(plain)).toBe(true);
-    expect((await bytes(store.read(meta(segment), 300_001, 600_000))).equals(plain.subarray(300_001, 600_001))).toBe(true);
+    expect(
+      (await bytes(store.read(meta(segment), 300_001, 600_000))).equals(plain.subarray(300_001, 600_001)),
+    ).toBe(true);
     const inline = meta({ ...segment, file: "old-inline", inline: true });
     store.index.held.set("old-inline", stored);
-    await store.put("b", { ...inline, key: "old", etag: "e", modifiedAt: 0, headers: {}, userMetadata: {}, checksums: {}, tags: {} });
+    await store.put("b", {
+      ...inline,
+      key: "old",
+      etag: "e",
+      modifiedAt: 0,
+      headers: {},
+      userMetadata: {},
+      checksums: {},
+      tags: {},
+    });
     expect(store.readSmall(inline)?.equals(plain)).toBe(true);
     stored[5] = (stored[5] ?? 0) ^ 1;
     writeFileSync(join(store.folder, "old"), stored);

@@ -37,7 +37,9 @@ export class FrameCipher {
   /** The plain bytes. Errors: FrameError. */
   open(index: number, isLast: boolean, stored: Buffer): Buffer {
     if (stored.length < TAG_BYTES) throw new FrameError("The frame is cut short.");
-    const decipher = createDecipheriv("aes-256-gcm", this.#key, nonceOf(index, isLast), { authTagLength: TAG_BYTES });
+    const decipher = createDecipheriv("aes-256-gcm", this.#key, nonceOf(index, isLast), {
+      authTagLength: TAG_BYTES,
+    });
     decipher.setAuthTag(stored.subarray(stored.length - TAG_BYTES));
     const plain = decipher.update(stored.subarray(0, stored.length - TAG_BYTES));
     try {
@@ -79,7 +81,11 @@ export async function* readFrames(
       if (from + BATCH_FRAMES <= last) next = read(from + BATCH_FRAMES);
       for (let index = from; index < from + BATCH_FRAMES && index <= last; index += 1) {
         const at = frameOffset(index - from, frameBytes);
-        const plain = cipher.open(index, index === lastOfAll, stored.subarray(at, at + frameBytes + TAG_BYTES));
+        const plain = cipher.open(
+          index,
+          index === lastOfAll,
+          stored.subarray(at, at + frameBytes + TAG_BYTES),
+        );
         const offset = index * frameBytes;
         yield plain.subarray(Math.max(0, range.start - offset), range.end - offset + 1);
       }

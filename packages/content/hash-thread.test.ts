@@ -19,7 +19,9 @@ describe("the thread that hashes", () => {
         return hashing.digest();
       }),
     );
-    expect(digests).toEqual(bodies.map((pieces) => createHash("md5").update(Buffer.concat(pieces)).digest("hex")));
+    expect(digests).toEqual(
+      bodies.map((pieces) => createHash("md5").update(Buffer.concat(pieces)).digest("hex")),
+    );
     await thread.close();
   });
 

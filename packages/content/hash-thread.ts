@@ -3,7 +3,12 @@ import { Worker } from "node:worker_threads";
 export type HashName = "md5";
 export type ToHashWorker =
   | { readonly type: "start"; readonly id: number; readonly hash: HashName }
-  | { readonly type: "update"; readonly id: number; readonly bytes: SharedArrayBuffer; readonly length: number }
+  | {
+      readonly type: "update";
+      readonly id: number;
+      readonly bytes: SharedArrayBuffer;
+      readonly length: number;
+    }
   | { readonly type: "digest"; readonly id: number }
   | { readonly type: "drop"; readonly id: number };
 export type FromHashWorker =
@@ -49,7 +54,8 @@ export class HashThread {
       });
     say({ type: "start", id, hash });
     return {
-      update: (bytes, length) => ask({ type: "update", id, bytes, length }, (settle: Settle<void>) => waiting.taken.push(settle)),
+      update: (bytes, length) =>
+        ask({ type: "update", id, bytes, length }, (settle: Settle<void>) => waiting.taken.push(settle)),
       digest: () => ask({ type: "digest", id }, (settle: Settle<string>) => (waiting.digest = settle)),
       drop: () => {
         this.#waiting.delete(id);

@@ -52,16 +52,25 @@ export class LogStore {
       CREATE INDEX IF NOT EXISTS event_by_group ON event (log_group, timestamp, id);
       CREATE TABLE IF NOT EXISTS position (container TEXT PRIMARY KEY, cursor TEXT NOT NULL) STRICT;
     `);
-    this.#insert = this.#database.prepare("INSERT INTO event (log_group, stream, timestamp, ingested_at, message) VALUES (?, ?, ?, ?, ?)");
+    this.#insert = this.#database.prepare(
+      "INSERT INTO event (log_group, stream, timestamp, ingested_at, message) VALUES (?, ?, ?, ?, ?)",
+    );
   }
 
   /** Makes a stream; false where it is there already. */
   createStream(group: string, name: string, now: number): boolean {
-    return this.#database.prepare("INSERT OR IGNORE INTO stream (log_group, name, created_at) VALUES (?, ?, ?)").run(group, name, now).changes > 0;
+    return (
+      this.#database
+        .prepare("INSERT OR IGNORE INTO stream (log_group, name, created_at) VALUES (?, ?, ?)")
+        .run(group, name, now).changes > 0
+    );
   }
 
   hasStream(group: string, name: string): boolean {
-    return this.#database.prepare("SELECT 1 FROM stream WHERE log_group = ? AND name = ?").get(group, name) !== undefined;
+    return (
+      this.#database.prepare("SELECT 1 FROM stream WHERE log_group = ? AND name = ?").get(group, name) !==
+      undefined
+    );
   }
 
   deleteStream(group: string, name: string): void {
@@ -76,7 +85,9 @@ export class LogStore {
 
   streams(group: string): readonly LogStream[] {
     const rows = this.#database
-      .prepare("SELECT name, created_at, first_event_at, last_event_at, last_ingested_at FROM stream WHERE log_group = ? ORDER BY name")
+      .prepare(
+        "SELECT name, created_at, first_event_at, last_event_at, last_ingested_at FROM stream WHERE log_group = ? ORDER BY name",
+      )
       .all(group) as unknown as StreamRow[]; // The schema's own columns.
     return rows.map((row) => ({
       name: row.name,
@@ -96,8 +107,15 @@ export class LogStore {
    * Appends what a container wrote since the cursor that was kept; lines up to it are known and dropped, so sending
    * twice is sending once. Answers the cursor that is kept now.
    */
-  take(container: string, place: { group: string; stream: string }, lines: readonly (NewLogEvent & { cursor: string })[], now: number): string {
-    const row = this.#database.prepare("SELECT cursor FROM position WHERE container = ?").get(container) as { cursor: string } | undefined; // As above.
+  take(
+    container: string,
+    place: { group: string; stream: string },
+    lines: readonly (NewLogEvent & { cursor: string })[],
+    now: number,
+  ): string {
+    const row = this.#database.prepare("SELECT cursor FROM position WHERE container = ?").get(container) as
+      | { cursor: string }
+      | undefined; // As above.
     const known = row?.cursor ?? "";
     const fresh = lines.filter((line) => line.cursor > known);
     const cursor = fresh.at(-1)?.cursor ?? known;
@@ -105,7 +123,9 @@ export class LogStore {
       this.createStream(place.group, place.stream, now);
       this.#write(place.group, place.stream, fresh, now);
       this.#database
-        .prepare("INSERT INTO position (container, cursor) VALUES (?, ?) ON CONFLICT (container) DO UPDATE SET cursor = excluded.cursor")
+        .prepare(
+          "INSERT INTO position (container, cursor) VALUES (?, ?) ON CONFLICT (container) DO UPDATE SET cursor = excluded.cursor",
+        )
         .run(container, cursor);
     });
     return cursor;
@@ -124,7 +144,8 @@ export class LogStore {
     },
   ): readonly LogEvent[] {
     const descending = query.order === "descending";
-    const streams = query.streams === undefined ? "" : ` AND stream IN (${query.streams.map(() => "?").join(",")})`;
+    const streams =
+      query.streams === undefined ? "" : ` AND stream IN (${query.streams.map(() => "?").join(",")})`;
     const after = query.after === undefined ? "" : ` AND (timestamp, id) ${descending ? "<" : ">"} (?, ?)`;
     const rows = this.#database
       .prepare(
@@ -138,11 +159,19 @@ export class LogStore {
         ...(query.after === undefined ? [] : [query.after.timestamp, query.after.id]),
         query.limit,
       ) as unknown as EventRow[]; // As above.
-    return rows.map((row) => ({ id: row.id, stream: row.stream, timestamp: row.timestamp, ingestedAt: row.ingested_at, message: row.message }));
+    return rows.map((row) => ({
+      id: row.id,
+      stream: row.stream,
+      timestamp: row.timestamp,
+      ingestedAt: row.ingested_at,
+      message: row.message,
+    }));
   }
 
   storedBytes(group: string): number {
-    const row = this.#database.prepare("SELECT coalesce(sum(length(message) + 26), 0) AS bytes FROM event WHERE log_group = ?").get(group) as {
+    const row = this.#database
+      .prepare("SELECT coalesce(sum(length(message) + 26), 0) AS bytes FROM event WHERE log_group = ?")
+      .get(group) as {
       bytes: number;
     }; // As above.
     return row.bytes;

@@ -2,7 +2,15 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { transactSqlite } from "@gantry/kernel";
 import { listObjects, listVersions, type ListQuery, type VersionsQuery } from "./object-listing.ts";
 import { metaOf, read } from "./object-rows.ts";
-import type { ChangeOptions, MultipartPart, MultipartUpload, ObjectEvent, ObjectMeta, Segment, Versioning } from "./object-meta.ts";
+import type {
+  ChangeOptions,
+  MultipartPart,
+  MultipartUpload,
+  ObjectEvent,
+  ObjectMeta,
+  Segment,
+  Versioning,
+} from "./object-meta.ts";
 
 export interface PutOptions extends ChangeOptions {
   readonly check?: (there: ObjectMeta | undefined) => void;
@@ -50,7 +58,9 @@ export class ObjectIndex {
     const name = `${bucket}/${key}`;
     const known = isOwn ? undefined : this.#current.get(name);
     if (known !== undefined) return known;
-    const meta = metaOf(this.#run("SELECT meta FROM object WHERE bucket = ? AND key = ?").get(bucket, Buffer.from(key)));
+    const meta = metaOf(
+      this.#run("SELECT meta FROM object WHERE bucket = ? AND key = ?").get(bucket, Buffer.from(key)),
+    );
     if (meta === undefined || isOwn) return meta;
     if (this.#current.size >= CURRENT_MAX) this.#current.clear();
     this.#current.set(name, meta);
@@ -66,7 +76,13 @@ export class ObjectIndex {
   version(bucket: string, key: string, id: string): ObjectMeta | undefined {
     const current = this.get(bucket, key);
     if (current !== undefined && (current.versionId ?? "null") === id) return current;
-    return metaOf(this.#run("SELECT meta FROM version WHERE bucket = ? AND key = ? AND id = ?").get(bucket, Buffer.from(key), id));
+    return metaOf(
+      this.#run("SELECT meta FROM version WHERE bucket = ? AND key = ? AND id = ?").get(
+        bucket,
+        Buffer.from(key),
+        id,
+      ),
+    );
   }
 
   /** Makes an object the newest version of its key. `check` sees what was there and may throw: then nothing is changed. */
@@ -98,8 +114,12 @@ export class ObjectIndex {
 
   /** The stored bytes of an inline segment. */
   content(name: string): Buffer | undefined {
-    const row = this.#run("SELECT bytes FROM content WHERE name = ?").get(name) as { bytes: Uint8Array } | undefined; // The schema's own column.
-    return row === undefined ? undefined : Buffer.from(row.bytes.buffer, row.bytes.byteOffset, row.bytes.byteLength);
+    const row = this.#run("SELECT bytes FROM content WHERE name = ?").get(name) as
+      | { bytes: Uint8Array }
+      | undefined; // The schema's own column.
+    return row === undefined
+      ? undefined
+      : Buffer.from(row.bytes.buffer, row.bytes.byteOffset, row.bytes.byteLength);
   }
 
   /** Writes a version anew where it stands: its tags, retention or hold changed. */
@@ -157,13 +177,23 @@ export class ObjectIndex {
   }
 
   /** Takes one version away for good; where it was the newest the one beneath is uncovered. */
-  deleteVersion(bucket: string, key: string, id: string, options: ChangeOptions = {}): { was: ObjectMeta | undefined; dropped: readonly Segment[] } {
+  deleteVersion(
+    bucket: string,
+    key: string,
+    id: string,
+    options: ChangeOptions = {},
+  ): { was: ObjectMeta | undefined; dropped: readonly Segment[] } {
     return this.#transact(() => {
       const was = this.version(bucket, key, id);
       if (was === undefined) return { was, dropped: [] };
       const current = this.get(bucket, key);
       if (current !== undefined && (current.versionId ?? "null") === id) this.#dropCurrent(bucket, key);
-      else this.#run("DELETE FROM version WHERE bucket = ? AND key = ? AND id = ?").run(bucket, Buffer.from(key), id);
+      else
+        this.#run("DELETE FROM version WHERE bucket = ? AND key = ? AND id = ?").run(
+          bucket,
+          Buffer.from(key),
+          id,
+        );
       this.#promote(bucket, key);
       this.#tell(bucket, was, options);
       return { was, dropped: this.#forget(was.segments) };
@@ -181,19 +211,27 @@ export class ObjectIndex {
   }
 
   isEmpty(bucket: string): boolean {
-    const has = (table: string) => this.#run(`SELECT 1 FROM ${table} WHERE bucket = ? LIMIT 1`).get(bucket) !== undefined;
+    const has = (table: string) =>
+      this.#run(`SELECT 1 FROM ${table} WHERE bucket = ? LIMIT 1`).get(bucket) !== undefined;
     return !has("object") && !has("version");
   }
 
   /** Every row that names bytes. */
   *all(): Generator<{ bucket: string; meta: ObjectMeta }> {
     for (const table of ["object", "version"])
-      for (const row of this.#database.prepare(`SELECT bucket, meta FROM ${table}`).iterate() as Iterable<{ bucket: string; meta: string }>)
+      for (const row of this.#database.prepare(`SELECT bucket, meta FROM ${table}`).iterate() as Iterable<{
+        bucket: string;
+        meta: string;
+      }>)
         yield { bucket: row.bucket, meta: JSON.parse(row.meta) as ObjectMeta }; // The schema's own columns; we wrote them.
   }
 
   startUpload(upload: MultipartUpload): void {
-    this.#run("INSERT INTO upload (id, bucket, meta) VALUES (?, ?, ?)").run(upload.id, upload.bucket, JSON.stringify(upload));
+    this.#run("INSERT INTO upload (id, bucket, meta) VALUES (?, ?, ?)").run(
+      upload.id,
+      upload.bucket,
+      JSON.stringify(upload),
+    );
   }
 
   getUpload(id: string): MultipartUpload | undefined {
@@ -209,12 +247,12 @@ export class ObjectIndex {
   putPart(upload: string, part: MultipartPart): readonly Segment[] {
     return this.#transact(() => {
       this.#keep([part.segment]);
-      const before = read(this.#run("SELECT meta FROM part WHERE upload = ? AND number = ?").get(upload, part.number)) as MultipartPart | undefined; // As above.
-      this.#run("INSERT INTO part (upload, number, meta) VALUES (?, ?, ?) ON CONFLICT (upload, number) DO UPDATE SET meta = excluded.meta").run(
-        upload,
-        part.number,
-        JSON.stringify(part),
-      );
+      const before = read(
+        this.#run("SELECT meta FROM part WHERE upload = ? AND number = ?").get(upload, part.number),
+      ) as MultipartPart | undefined; // As above.
+      this.#run(
+        "INSERT INTO part (upload, number, meta) VALUES (?, ?, ?) ON CONFLICT (upload, number) DO UPDATE SET meta = excluded.meta",
+      ).run(upload, part.number, JSON.stringify(part));
       return before === undefined ? [] : this.#forget([before.segment]);
     });
   }
@@ -277,11 +315,14 @@ export class ObjectIndex {
 
   /** Once: the files of rows that were written before files were listed. */
   #listFiles(): void {
-    const { user_version: version } = this.#database.prepare("PRAGMA user_version").get() as { user_version: number }; // SQLite's own column.
+    const { user_version: version } = this.#database.prepare("PRAGMA user_version").get() as {
+      user_version: number;
+    }; // SQLite's own column.
     if (version >= 1) return;
     this.#transact(() => {
       for (const { meta } of this.all()) this.#keep(meta.segments);
-      for (const row of this.#database.prepare("SELECT meta FROM part").all()) this.#keep([(read(row) as MultipartPart).segment]); // We wrote it.
+      for (const row of this.#database.prepare("SELECT meta FROM part").all())
+        this.#keep([(read(row) as MultipartPart).segment]); // We wrote it.
       this.#database.exec("PRAGMA user_version = 1");
     });
   }
@@ -291,13 +332,15 @@ export class ObjectIndex {
     for (const { inline, file } of segments) {
       if (inline !== true) this.#run("INSERT OR IGNORE INTO file (name) VALUES (?)").run(file);
       const bytes = inline === true ? this.held.get(file) : undefined;
-      if (bytes !== undefined) this.#run("INSERT OR REPLACE INTO content (name, bytes) VALUES (?, ?)").run(file, bytes);
+      if (bytes !== undefined)
+        this.#run("INSERT OR REPLACE INTO content (name, bytes) VALUES (?, ?)").run(file, bytes);
     }
   }
 
   /** Inline bytes go with the rows that named them; answers those that lie in files, which nothing names any more. */
   #forget(segments: readonly Segment[]): readonly Segment[] {
-    for (const { inline, file } of segments) this.#run(`DELETE FROM ${inline === true ? "content" : "file"} WHERE name = ?`).run(file);
+    for (const { inline, file } of segments)
+      this.#run(`DELETE FROM ${inline === true ? "content" : "file"} WHERE name = ?`).run(file);
     return segments.filter((segment) => segment.inline !== true);
   }
 
@@ -307,9 +350,17 @@ export class ObjectIndex {
     const isNull = before?.versionId === undefined;
     const dropped: Segment[] = [];
     if (versioning !== "Enabled") {
-      const buried = metaOf(this.#run("SELECT meta FROM version WHERE bucket = ? AND key = ? AND id = 'null'").get(bucket, Buffer.from(key)));
+      const buried = metaOf(
+        this.#run("SELECT meta FROM version WHERE bucket = ? AND key = ? AND id = 'null'").get(
+          bucket,
+          Buffer.from(key),
+        ),
+      );
       if (buried !== undefined) {
-        this.#run("DELETE FROM version WHERE bucket = ? AND key = ? AND id = 'null'").run(bucket, Buffer.from(key));
+        this.#run("DELETE FROM version WHERE bucket = ? AND key = ? AND id = 'null'").run(
+          bucket,
+          Buffer.from(key),
+        );
         dropped.push(...buried.segments);
       }
       if (before !== undefined && isNull) return [...dropped, ...before.segments];
@@ -333,7 +384,11 @@ export class ObjectIndex {
     if (this.get(bucket, key) !== undefined) return;
     const next = this.#newestBeneath(bucket, key);
     if (next === undefined || next.isDeleteMarker === true) return;
-    this.#run("DELETE FROM version WHERE bucket = ? AND key = ? AND sequence = ?").run(bucket, Buffer.from(key), next.sequence ?? 0);
+    this.#run("DELETE FROM version WHERE bucket = ? AND key = ? AND sequence = ?").run(
+      bucket,
+      Buffer.from(key),
+      next.sequence ?? 0,
+    );
     const { noncurrentSince: _, ...meta } = next;
     this.#setCurrent(bucket, meta);
   }
@@ -345,15 +400,18 @@ export class ObjectIndex {
 
   #setCurrent(bucket: string, meta: ObjectMeta): void {
     this.#current.delete(`${bucket}/${meta.key}`);
-    this.#run("INSERT INTO object (bucket, key, meta) VALUES (?, ?, ?) ON CONFLICT (bucket, key) DO UPDATE SET meta = excluded.meta").run(
-      bucket,
-      Buffer.from(meta.key),
-      JSON.stringify(meta),
-    );
+    this.#run(
+      "INSERT INTO object (bucket, key, meta) VALUES (?, ?, ?) ON CONFLICT (bucket, key) DO UPDATE SET meta = excluded.meta",
+    ).run(bucket, Buffer.from(meta.key), JSON.stringify(meta));
   }
 
   #newestBeneath(bucket: string, key: string): ObjectMeta | undefined {
-    return metaOf(this.#run("SELECT meta FROM version WHERE bucket = ? AND key = ? ORDER BY sequence DESC LIMIT 1").get(bucket, Buffer.from(key)));
+    return metaOf(
+      this.#run("SELECT meta FROM version WHERE bucket = ? AND key = ? ORDER BY sequence DESC LIMIT 1").get(
+        bucket,
+        Buffer.from(key),
+      ),
+    );
   }
 
   #nextSequence(bucket: string, key: string, current: ObjectMeta | undefined): number {

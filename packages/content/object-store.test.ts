@@ -20,7 +20,8 @@ const meta = (segments: readonly Segment[]): ObjectMeta => ({
   tags: {},
   segments,
 });
-const bytes = async (stream: Readable | Promise<Readable>) => Buffer.concat((await (await stream).toArray()) as Buffer[]); // No encoding is set, so chunks are buffers.
+const bytes = async (stream: Readable | Promise<Readable>) =>
+  Buffer.concat((await (await stream).toArray()) as Buffer[]); // No encoding is set, so chunks are buffers.
 
 describe("objects at rest", () => {
   it("are encrypted on the disk and plain to the reader, whole and in any range, across segments", async () => {
@@ -40,7 +41,10 @@ describe("objects at rest", () => {
       [100_776, 100_776],
       [5, 100_700],
     ] as const)
-      expect((await bytes(store.read(meta(segments), start, end))).equals(all.subarray(start, end + 1)), `${start} to ${end}`).toBe(true);
+      expect(
+        (await bytes(store.read(meta(segments), start, end))).equals(all.subarray(start, end + 1)),
+        `${start} to ${end}`,
+      ).toBe(true);
   });
 
   it("are not given out when they are damaged: the answer breaks off before its last byte", async () => {
@@ -72,18 +76,32 @@ describe("objects at rest", () => {
       await own.put("b", { ...meta([segment]), key });
       return segment;
     };
-    const [whole, changed, short, gone] = [await put("whole"), await put("changed"), await put("short"), await put("gone")];
+    const [whole, changed, short, gone] = [
+      await put("whole"),
+      await put("changed"),
+      await put("short"),
+      await put("gone"),
+    ];
     writeFileSync(at(changed), Buffer.alloc(plain.length));
     truncateSync(at(short), 10);
     rmSync(at(gone));
-    expect((await Array.fromAsync(own.damaged())).map((each) => each.key).toSorted()).toEqual(["changed", "gone", "short"]);
-    for (const segment of [changed, short, gone]) await expect(own.read(meta([segment]))).rejects.toBeInstanceOf(DamagedObjectError);
+    expect((await Array.fromAsync(own.damaged())).map((each) => each.key).toSorted()).toEqual([
+      "changed",
+      "gone",
+      "short",
+    ]);
+    for (const segment of [changed, short, gone])
+      await expect(own.read(meta([segment]))).rejects.toBeInstanceOf(DamagedObjectError);
     expect((await bytes(own.read(meta([whole])))).equals(plain)).toBe(true);
   });
 
   it("are copied as of one moment, whatever is overwritten and deleted meanwhile", async () => {
     const own = new ObjectStore(mkdtempSync(join(tmpdir(), "gantry-objects-")), Buffer.alloc(32, 1));
-    for (const key of ["a", "b"]) await own.put("bucket", { ...meta([await own.writeSegment(`${key}${key}-one`, Readable.from([plain]))]), key });
+    for (const key of ["a", "b"])
+      await own.put("bucket", {
+        ...meta([await own.writeSegment(`${key}${key}-one`, Readable.from([plain]))]),
+        key,
+      });
     const copy = join(own.folder, "copy");
     const copying = own.copyTo(copy);
     await own.delete("bucket", "a", { at: 0, versionId: "null" });
@@ -117,7 +135,9 @@ describe("objects at rest", () => {
     expect(own.index.content("small")).toBeUndefined();
     // Whoever is reading it just now still has it at hand; nobody else finds it.
     expect(own.readSmall(meta([segment]))?.equals(few)).toBe(true);
-    expect(() => new ObjectStore(own.folder, Buffer.alloc(32, 1)).readSmall(meta([segment]))).toThrow(DamagedObjectError);
+    expect(() => new ObjectStore(own.folder, Buffer.alloc(32, 1)).readSmall(meta([segment]))).toThrow(
+      DamagedObjectError,
+    );
     await own.delete("b", "k", { at: 0, versionId: "null" });
     expect(own.index.content("next")).toBeUndefined();
   });
@@ -125,15 +145,26 @@ describe("objects at rest", () => {
   it("are put together with one sync, and each fails or succeeds by itself", async () => {
     const own = new ObjectStore(mkdtempSync(join(tmpdir(), "gantry-objects-")), Buffer.alloc(32, 1));
     const put = async (key: string, fails: boolean) => {
-      const segment = await own.writeSegment(`of-${key}`, Readable.from([plain.subarray(0, 10)]), () => {}, { expected: 10 });
+      const segment = await own.writeSegment(`of-${key}`, Readable.from([plain.subarray(0, 10)]), () => {}, {
+        expected: 10,
+      });
       const check = (): void => {
         if (fails) throw new Error(`no ${key}`);
       };
       await own.put("b", { ...meta([segment]), key }, { check });
     };
-    const outcomes = await Promise.allSettled(["a", "b", "c", "d"].map((key) => put(key, key === "b" || key === "d")));
-    expect(outcomes.map((outcome) => outcome.status)).toEqual(["fulfilled", "rejected", "fulfilled", "rejected"]);
-    expect(own.index.list("b", { prefix: "", from: "", inclusive: true, limit: 10 }).map((each) => each.key)).toEqual(["a", "c"]);
+    const outcomes = await Promise.allSettled(
+      ["a", "b", "c", "d"].map((key) => put(key, key === "b" || key === "d")),
+    );
+    expect(outcomes.map((outcome) => outcome.status)).toEqual([
+      "fulfilled",
+      "rejected",
+      "fulfilled",
+      "rejected",
+    ]);
+    expect(
+      own.index.list("b", { prefix: "", from: "", inclusive: true, limit: 10 }).map((each) => each.key),
+    ).toEqual(["a", "c"]);
     expect(own.index.content("of-b")).toBeUndefined();
   });
 });

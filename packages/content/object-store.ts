@@ -54,7 +54,8 @@ export class ObjectStore {
 
   /** What a crash left half-written goes; nothing refers to it. */
   async clean(): Promise<void> {
-    for (const name of await readdir(join(this.folder, "incoming"))) await rm(join(this.folder, "incoming", name), { force: true });
+    for (const name of await readdir(join(this.folder, "incoming")))
+      await rm(join(this.folder, "incoming", name), { force: true });
   }
 
   /** Removes files that no row names and that lay there before `before` (ms): a crash came between them and their row, or their removal. Answers how many. */
@@ -103,10 +104,21 @@ export class ObjectStore {
       throw thrown;
     }
     if (made !== undefined) await syncFolder(this.folder);
-    return { file, ...written, iv: iv.toString("hex"), frameBytes: FRAME_BYTES, ...sealedAs(stored?.digest("hex")) };
+    return {
+      file,
+      ...written,
+      iv: iv.toString("hex"),
+      frameBytes: FRAME_BYTES,
+      ...sealedAs(stored?.digest("hex")),
+    };
   }
 
-  async #holdSegment(name: string, body: Readable, onChunk: (chunk: Buffer) => void, customerKey: Buffer | undefined): Promise<WrittenSegment> {
+  async #holdSegment(
+    name: string,
+    body: Readable,
+    onChunk: (chunk: Buffer) => void,
+    customerKey: Buffer | undefined,
+  ): Promise<WrittenSegment> {
     const chunks: Buffer[] = [];
     for await (const chunk of body as AsyncIterable<Buffer>) {
       // No encoding is set, so chunks are buffers.
@@ -132,7 +144,8 @@ export class ObjectStore {
   async dropSegments(segments: readonly Segment[]): Promise<void> {
     this.#release(segments);
     const files = segments.filter((segment) => segment.inline !== true);
-    if (files.length > 0) await this.#removals.remove(files.map((segment) => join(this.folder, segment.file)));
+    if (files.length > 0)
+      await this.#removals.remove(files.map((segment) => join(this.folder, segment.file)));
   }
 
   /** A copy of one moment in a folder of its own, of this disk: bytes are the same files, not copies. */
@@ -173,14 +186,24 @@ export class ObjectStore {
   }
 
   /** A plain delete; answers the delete marker, where the bucket keeps versions. */
-  async delete(bucket: string, key: string, marker: { at: number; versionId: string }, options: ChangeOptions = {}): Promise<ObjectMeta | undefined> {
+  async delete(
+    bucket: string,
+    key: string,
+    marker: { at: number; versionId: string },
+    options: ChangeOptions = {},
+  ): Promise<ObjectMeta | undefined> {
     const answer = this.index.delete(bucket, key, marker, options);
     await this.dropSegments(answer.dropped);
     return answer.marker;
   }
 
   /** Takes one version away for good; answers what it was. */
-  async deleteVersion(bucket: string, key: string, id: string, options: ChangeOptions = {}): Promise<ObjectMeta | undefined> {
+  async deleteVersion(
+    bucket: string,
+    key: string,
+    id: string,
+    options: ChangeOptions = {},
+  ): Promise<ObjectMeta | undefined> {
     const { was, dropped } = this.index.deleteVersion(bucket, key, id, options);
     await this.dropSegments(dropped);
     return was;
@@ -237,10 +260,15 @@ export class ObjectStore {
       try {
         for (const segment of meta.segments)
           if (segment.sealed === true) await this.#checkStored(segment);
-          else if (segment.size > 0) for await (const _ of this.#readSegment(segment, 0, segment.size - 1, undefined));
+          else if (segment.size > 0)
+            for await (const _ of this.#readSegment(segment, 0, segment.size - 1, undefined));
       } catch (thrown) {
         // One that was replaced or deleted while it was read is not damaged.
-        if (this.index.version(bucket, meta.key, meta.versionId ?? "null")?.segments[0]?.file !== meta.segments[0]?.file) continue;
+        if (
+          this.index.version(bucket, meta.key, meta.versionId ?? "null")?.segments[0]?.file !==
+          meta.segments[0]?.file
+        )
+          continue;
         yield { bucket, key: meta.key, problem: messageOf(thrown) };
       }
     }
@@ -265,7 +293,12 @@ export class ObjectStore {
     this.#database.close();
   }
 
-  async *#readSegments(meta: ObjectMeta, start: number, end: number, customerKey: Buffer | undefined): AsyncGenerator<Buffer> {
+  async *#readSegments(
+    meta: ObjectMeta,
+    start: number,
+    end: number,
+    customerKey: Buffer | undefined,
+  ): AsyncGenerator<Buffer> {
     let offset = 0;
     for (const segment of meta.segments) {
       const [from, until] = [Math.max(0, start - offset), Math.min(segment.size - 1, end - offset)];
@@ -275,7 +308,12 @@ export class ObjectStore {
     }
   }
 
-  async *#readSegment(segment: Segment, start: number, end: number, customerKey: Buffer | undefined): AsyncGenerator<Buffer> {
+  async *#readSegment(
+    segment: Segment,
+    start: number,
+    end: number,
+    customerKey: Buffer | undefined,
+  ): AsyncGenerator<Buffer> {
     if (segment.inline === true) {
       yield this.#readInline(segment, customerKey).subarray(start, end + 1);
       return;
@@ -286,7 +324,13 @@ export class ObjectStore {
       const file = await open(join(this.folder, segment.file));
       try {
         if (frameBytes === undefined) yield* readUnframedFile(file, segment, { start, end }, key);
-        else yield* readFrames(file, new FrameCipher(key, Buffer.from(segment.iv, "hex")), { size, frameBytes }, { start, end });
+        else
+          yield* readFrames(
+            file,
+            new FrameCipher(key, Buffer.from(segment.iv, "hex")),
+            { size, frameBytes },
+            { start, end },
+          );
       } finally {
         await file.close();
       }
@@ -300,7 +344,9 @@ export class ObjectStore {
     const stored = createHash("sha256");
     try {
       if (segment.inline === true) stored.update(this.index.content(segment.file) ?? "");
-      else for await (const chunk of createReadStream(join(this.folder, segment.file))) stored.update(chunk as Buffer); // No encoding is set, so chunks are buffers.
+      else
+        for await (const chunk of createReadStream(join(this.folder, segment.file)))
+          stored.update(chunk as Buffer); // No encoding is set, so chunks are buffers.
     } catch (thrown) {
       throw damaged(segment, thrown);
     }

@@ -26,7 +26,11 @@ export class Removals {
 }
 
 /** The files of some folders of `from` under `to` as well: the same bytes under a second name. Both are on one disk. */
-export async function linkFiles(from: string, to: string, isWanted: (name: string) => boolean): Promise<void> {
+export async function linkFiles(
+  from: string,
+  to: string,
+  isWanted: (name: string) => boolean,
+): Promise<void> {
   await mkdir(to, { recursive: true });
   for (const entry of await readdir(from, { withFileTypes: true })) {
     if (!isWanted(entry.name)) continue;

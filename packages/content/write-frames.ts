@@ -51,10 +51,17 @@ export async function writeFrames(
     const first = batches * BATCH_FRAMES;
     const count = Math.max(1, Math.ceil(length / FRAME_BYTES));
     const pieces = Array.from({ length: count }, (_, frame) =>
-      cipher.seal(first + frame, isLast && frame === count - 1, taken.subarray(frame * FRAME_BYTES, Math.min(length, (frame + 1) * FRAME_BYTES))),
+      cipher.seal(
+        first + frame,
+        isLast && frame === count - 1,
+        taken.subarray(frame * FRAME_BYTES, Math.min(length, (frame + 1) * FRAME_BYTES)),
+      ),
     ).flat();
     if (onStored !== undefined) pieces.forEach(onStored);
-    const done = Promise.all([md5.update(taken.buffer, length), writeFully(file, pieces, frameOffset(first))]).then(
+    const done = Promise.all([
+      md5.update(taken.buffer, length),
+      writeFully(file, pieces, frameOffset(first)),
+    ]).then(
       () => void (spare.length < SPARE_BATCHES_MAX && spare.push(taken)),
       (thrown: unknown) => void (failure ??= { thrown }),
     );

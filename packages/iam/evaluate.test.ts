@@ -2,30 +2,48 @@ import { describe, expect, it } from "vitest";
 import { evaluate, glob, type PolicyRequest } from "./evaluate.ts";
 import { MalformedPolicyError, parsePolicyDocument } from "./policy-document.ts";
 
-const document = (...statements: readonly object[]) => parsePolicyDocument(JSON.stringify({ Version: "2012-10-17", Statement: statements }));
-const allow = (Action: string | readonly string[], Resource: string | readonly string[] = "*", more: object = {}) => ({
+const document = (...statements: readonly object[]) =>
+  parsePolicyDocument(JSON.stringify({ Version: "2012-10-17", Statement: statements }));
+const allow = (
+  Action: string | readonly string[],
+  Resource: string | readonly string[] = "*",
+  more: object = {},
+) => ({
   Effect: "Allow",
   Action,
   Resource,
   ...more,
 });
-const request = (action: string, resource = "*", conditions: PolicyRequest["conditions"] = {}): PolicyRequest => ({
+const request = (
+  action: string,
+  resource = "*",
+  conditions: PolicyRequest["conditions"] = {},
+): PolicyRequest => ({
   action,
   resource,
   principals: ["arn:aws:iam::1:user/ann"],
   conditions,
 });
-const allowed = (statements: readonly object[], asked: PolicyRequest): boolean => evaluate({ identity: [document(...statements)] }, asked).allowed;
+const allowed = (statements: readonly object[], asked: PolicyRequest): boolean =>
+  evaluate({ identity: [document(...statements)] }, asked).allowed;
 
 describe("evaluate", () => {
-  it("denies what nothing allows", () => expect(allowed([allow("s3:GetObject")], request("s3:PutObject"))).toBe(false));
-  it("compares actions without regard to case", () => expect(allowed([allow("S3:getobject")], request("s3:GetObject"))).toBe(true));
+  it("denies what nothing allows", () =>
+    expect(allowed([allow("s3:GetObject")], request("s3:PutObject"))).toBe(false));
+  it("compares actions without regard to case", () =>
+    expect(allowed([allow("S3:getobject")], request("s3:GetObject"))).toBe(true));
   it("compares resources with regard to case", () =>
-    expect(allowed([allow("*", "arn:aws:s3:::Bucket/*")], request("s3:GetObject", "arn:aws:s3:::bucket/a"))).toBe(false));
+    expect(
+      allowed([allow("*", "arn:aws:s3:::Bucket/*")], request("s3:GetObject", "arn:aws:s3:::bucket/a")),
+    ).toBe(false));
   it("lets an explicit deny win", () =>
-    expect(allowed([allow("*"), { Effect: "Deny", Action: "s3:*", Resource: "*" }], request("s3:GetObject"))).toBe(false));
+    expect(
+      allowed([allow("*"), { Effect: "Deny", Action: "s3:*", Resource: "*" }], request("s3:GetObject")),
+    ).toBe(false));
   it("lets * in a resource cross slashes and colons", () =>
-    expect(allowed([allow("*", "arn:aws:s3:::b*")], request("s3:GetObject", "arn:aws:s3:::b/c:d/e"))).toBe(true));
+    expect(allowed([allow("*", "arn:aws:s3:::b*")], request("s3:GetObject", "arn:aws:s3:::b/c:d/e"))).toBe(
+      true,
+    ));
   it("honours NotAction and NotResource", () => {
     const statement = { Effect: "Allow", NotAction: "iam:*", NotResource: "arn:aws:s3:::secret/*" };
     expect(allowed([statement], request("s3:GetObject", "arn:aws:s3:::open/a"))).toBe(true);
@@ -34,23 +52,41 @@ describe("evaluate", () => {
   });
   it("fills in variables", () => {
     const statement = allow("s3:*", "arn:aws:s3:::home/${aws:username}/*");
-    expect(allowed([statement], request("s3:GetObject", "arn:aws:s3:::home/ann/x", { "aws:username": "ann" }))).toBe(true);
-    expect(allowed([statement], request("s3:GetObject", "arn:aws:s3:::home/bob/x", { "aws:username": "ann" }))).toBe(false);
+    expect(
+      allowed([statement], request("s3:GetObject", "arn:aws:s3:::home/ann/x", { "aws:username": "ann" })),
+    ).toBe(true);
+    expect(
+      allowed([statement], request("s3:GetObject", "arn:aws:s3:::home/bob/x", { "aws:username": "ann" })),
+    ).toBe(false);
   });
   it("needs the boundary's leave as well", () => {
     const policies = { identity: [document(allow("*"))], boundary: document(allow("s3:*")) };
     expect(evaluate(policies, request("s3:GetObject")).allowed).toBe(true);
-    expect(evaluate(policies, request("ecs:RunTask"))).toMatchObject({ allowed: false, because: "no-boundary-allow" });
+    expect(evaluate(policies, request("ecs:RunTask"))).toMatchObject({
+      allowed: false,
+      because: "no-boundary-allow",
+    });
   });
   it("lets a resource policy of the same account allow by itself", () => {
     const resource = parsePolicyDocument(
       JSON.stringify({
         Version: "2012-10-17",
-        Statement: { Effect: "Allow", Principal: { AWS: "arn:aws:iam::1:user/ann" }, Action: "sts:AssumeRole" },
+        Statement: {
+          Effect: "Allow",
+          Principal: { AWS: "arn:aws:iam::1:user/ann" },
+          Action: "sts:AssumeRole",
+        },
       }),
     );
-    expect(evaluate({ identity: [], resource }, request("sts:AssumeRole", "arn:aws:iam::1:role/r")).allowed).toBe(true);
-    expect(evaluate({ identity: [], resource }, { ...request("sts:AssumeRole"), principals: ["arn:aws:iam::1:user/bob"] }).allowed).toBe(false);
+    expect(
+      evaluate({ identity: [], resource }, request("sts:AssumeRole", "arn:aws:iam::1:role/r")).allowed,
+    ).toBe(true);
+    expect(
+      evaluate(
+        { identity: [], resource },
+        { ...request("sts:AssumeRole"), principals: ["arn:aws:iam::1:user/bob"] },
+      ).allowed,
+    ).toBe(false);
   });
   it.each([
     ["StringEquals", { "aws:x": "a" }, "a", true],
@@ -64,7 +100,12 @@ describe("evaluate", () => {
     ["ArnLike", { "aws:x": "arn:aws:ecs:*:1:task/*" }, "arn:aws:ecs:eu:1:task/a", true],
     ["ArnLike", { "aws:x": "arn:aws:ecs:*:task/*" }, "arn:aws:ecs:eu:1:task/a", false],
   ])("%s %j of %s is %s", (operator, keys, value, expected) => {
-    expect(allowed([allow("*", "*", { Condition: { [operator]: keys } })], request("a:b", "*", { "aws:x": value }))).toBe(expected);
+    expect(
+      allowed(
+        [allow("*", "*", { Condition: { [operator]: keys } })],
+        request("a:b", "*", { "aws:x": value }),
+      ),
+    ).toBe(expected);
   });
   it("treats an absent key as the operator says", () => {
     const holds = (condition: object) => allowed([allow("*", "*", { Condition: condition })], request("a:b"));

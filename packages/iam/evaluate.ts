@@ -39,7 +39,11 @@ export type Denial =
 
 /** What was decided, why, and by which statements: those that deny, else those that allow. */
 export type Decision =
-  | { readonly allowed: true; readonly by: "identity" | "resource"; readonly statements: readonly MatchedStatement[] }
+  | {
+      readonly allowed: true;
+      readonly by: "identity" | "resource";
+      readonly statements: readonly MatchedStatement[];
+    }
   | { readonly allowed: false; readonly because: Denial; readonly statements: readonly MatchedStatement[] };
 
 interface Verdict {
@@ -56,17 +60,27 @@ interface Verdict {
  * role's sessions (`isSession`) only one that names the session does.
  * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
  */
-export function evaluate(policies: PolicySet, request: PolicyRequest, options: { accountGrants?: boolean; isSession?: boolean } = {}): Decision {
+export function evaluate(
+  policies: PolicySet,
+  request: PolicyRequest,
+  options: { accountGrants?: boolean; isSession?: boolean } = {},
+): Decision {
   const absent: Verdict = { effect: "allow", direct: false, statements: [] };
   const identity = verdict(policies.identity, request, "identity");
-  const resource: Verdict = policies.resource === undefined ? { ...absent, effect: "none" } : verdict([policies.resource], request, "resource");
-  const boundary = policies.boundary === undefined ? absent : verdict([policies.boundary], request, "boundary");
+  const resource: Verdict =
+    policies.resource === undefined
+      ? { ...absent, effect: "none" }
+      : verdict([policies.resource], request, "resource");
+  const boundary =
+    policies.boundary === undefined ? absent : verdict([policies.boundary], request, "boundary");
   const session = policies.session === undefined ? absent : verdict(policies.session, request, "session");
   const denials = { resource, identity, boundary, session };
   for (const [kind, { effect, statements }] of Object.entries(denials))
-    if (effect === "deny") return { allowed: false, because: `explicit-deny-${kind as keyof typeof denials}`, statements }; // The table's own keys.
+    if (effect === "deny")
+      return { allowed: false, because: `explicit-deny-${kind as keyof typeof denials}`, statements }; // The table's own keys.
   const grants = resource.effect === "allow" && (resource.direct || options.accountGrants === true);
-  if (grants && options.isSession !== true) return { allowed: true, by: "resource", statements: resource.statements };
+  if (grants && options.isSession !== true)
+    return { allowed: true, by: "resource", statements: resource.statements };
   const by = grants ? "resource" : "identity";
   const refused = (because: Denial): Decision => ({ allowed: false, because, statements: [] });
   if (!grants && identity.effect !== "allow") return refused("no-identity-allow");
@@ -75,7 +89,11 @@ export function evaluate(policies: PolicySet, request: PolicyRequest, options: {
   return { allowed: true, by, statements: grants ? resource.statements : identity.statements };
 }
 
-function verdict(documents: readonly PolicyDocument[], request: PolicyRequest, kind: MatchedStatement["kind"]): Verdict {
+function verdict(
+  documents: readonly PolicyDocument[],
+  request: PolicyRequest,
+  kind: MatchedStatement["kind"],
+): Verdict {
   const allows: MatchedStatement[] = [];
   const denies: MatchedStatement[] = [];
   let direct = false;
@@ -95,7 +113,12 @@ function verdict(documents: readonly PolicyDocument[], request: PolicyRequest, k
 function applies(statement: Statement, request: PolicyRequest): boolean {
   const lowerAction = request.action.toLowerCase();
   const matchesAction = (pattern: string) => glob(pattern.toLowerCase(), lowerAction);
-  if (statement.actions.length > 0 ? !statement.actions.some(matchesAction) : statement.notActions.some(matchesAction)) return false;
+  if (
+    statement.actions.length > 0
+      ? !statement.actions.some(matchesAction)
+      : statement.notActions.some(matchesAction)
+  )
+    return false;
   const matchesResource = (pattern: string) => glob(substitute(pattern, request), request.resource);
   if (statement.resources.length > 0 && !statement.resources.some(matchesResource)) return false;
   if (statement.notResources.length > 0 && statement.notResources.some(matchesResource)) return false;
@@ -105,16 +128,27 @@ function applies(statement: Statement, request: PolicyRequest): boolean {
 /** Whether a resource policy's statement is about the caller: by its own name (or everyone's), or by its account's. */
 function principalMatch(statement: Statement, request: PolicyRequest): "itself" | "account" | "nobody" {
   const match = (patterns: readonly string[]): "itself" | "account" | "nobody" => {
-    const isAccount = (pattern: string) => /^\d{12}$/.test(pattern) || /^arn:aws:iam::\d{12}:root$/.test(pattern);
+    const isAccount = (pattern: string) =>
+      /^\d{12}$/.test(pattern) || /^arn:aws:iam::\d{12}:root$/.test(pattern);
     const accountOf = (text: string) => (/^\d{12}$/.test(text) ? text : (text.split(":")[4] ?? ""));
     const [first = ""] = request.principals;
     const isRoot = isAccount(first);
-    if (patterns.some((pattern) => pattern === "*" || ((isRoot || !isAccount(pattern)) && request.principals.includes(pattern)))) return "itself";
-    return patterns.some((pattern) => isAccount(pattern) && request.principals.some((name) => accountOf(name) === accountOf(pattern)))
+    if (
+      patterns.some(
+        (pattern) =>
+          pattern === "*" || ((isRoot || !isAccount(pattern)) && request.principals.includes(pattern)),
+      )
+    )
+      return "itself";
+    return patterns.some(
+      (pattern) =>
+        isAccount(pattern) && request.principals.some((name) => accountOf(name) === accountOf(pattern)),
+    )
       ? "account"
       : "nobody";
   };
-  if (statement.notPrincipals !== undefined) return match(statement.notPrincipals) === "nobody" ? "itself" : "nobody";
+  if (statement.notPrincipals !== undefined)
+    return match(statement.notPrincipals) === "nobody" ? "itself" : "nobody";
   return statement.principals === undefined ? "nobody" : match(statement.principals);
 }
 
@@ -143,7 +177,8 @@ function substitute(pattern: string, request: PolicyRequest): string {
 
 function valuesOf(key: string, request: PolicyRequest): readonly string[] {
   const wanted = key.toLowerCase();
-  const among = (conditions: PolicyRequest["conditions"]) => Object.entries(conditions).find(([name]) => name.toLowerCase() === wanted)?.[1];
+  const among = (conditions: PolicyRequest["conditions"]) =>
+    Object.entries(conditions).find(([name]) => name.toLowerCase() === wanted)?.[1];
   const found = among(request.conditions) ?? among(request.moreConditions?.() ?? {});
   if (found === undefined) return [];
   return typeof found === "string" ? [found] : found;
@@ -153,9 +188,13 @@ function conditionHolds(condition: Condition, request: PolicyRequest): boolean {
   const match = /^(ForAllValues:|ForAnyValue:)?(.+?)(IfExists)?$/.exec(condition.operator);
   const [, quantifier, operator = "", ifExists] = match ?? [];
   const given = valuesOf(condition.key, request);
-  if (operator === "Null") return condition.values.some((value) => (value === "true") === (given.length === 0));
+  if (operator === "Null")
+    return condition.values.some((value) => (value === "true") === (given.length === 0));
   const negated = /^(String|Numeric|Date|Arn)Not|^NotIpAddress/.test(operator);
-  if (given.length === 0) return ifExists !== undefined || quantifier === "ForAllValues:" || (negated && quantifier !== "ForAnyValue:");
+  if (given.length === 0)
+    return (
+      ifExists !== undefined || quantifier === "ForAllValues:" || (negated && quantifier !== "ForAnyValue:")
+    );
   const holds = (value: string) =>
     negated
       ? !condition.values.some((wanted) => compare(positive(operator), value, substitute(wanted, request)))

@@ -36,12 +36,15 @@ export function parsePolicyDocument(text: string, name?: string): PolicyDocument
   } catch {
     throw new MalformedPolicyError("Syntax errors in policy.");
   }
-  if (!isObject(value) || value["Statement"] === undefined) throw new MalformedPolicyError("Syntax errors in policy.");
+  if (!isObject(value) || value["Statement"] === undefined)
+    throw new MalformedPolicyError("Syntax errors in policy.");
   const version = value["Version"] ?? "2008-10-17";
-  if (version !== "2012-10-17" && version !== "2008-10-17") throw new MalformedPolicyError("The policy must contain a valid version string");
+  if (version !== "2012-10-17" && version !== "2008-10-17")
+    throw new MalformedPolicyError("The policy must contain a valid version string");
   const statements = list(value["Statement"]).map(parseStatement);
   const sids = statements.flatMap((statement) => (statement.sid === undefined ? [] : [statement.sid]));
-  if (new Set(sids).size < sids.length) throw new MalformedPolicyError("Statement IDs (SID) in a single policy must be unique.");
+  if (new Set(sids).size < sids.length)
+    throw new MalformedPolicyError("Statement IDs (SID) in a single policy must be unique.");
   return { statements, ...(name === undefined ? {} : { name }) };
 }
 
@@ -55,7 +58,8 @@ export function isPublic(document: PolicyDocument): boolean {
     if (statement.principals?.includes("*") !== true && statement.notPrincipals === undefined) return false;
     return !statement.conditions.some(
       (condition) =>
-        NARROWING.test(condition.key) && condition.values.every((value) => !/[*?]/.test(value) && value !== "0.0.0.0/0" && value !== "::/0"),
+        NARROWING.test(condition.key) &&
+        condition.values.every((value) => !/[*?]/.test(value) && value !== "0.0.0.0/0" && value !== "::/0"),
     );
   });
 }
@@ -75,10 +79,13 @@ function parseStatement(value: unknown): Statement {
     notPrincipals: principals(value["NotPrincipal"]),
     conditions: conditions(value["Condition"]),
   };
-  if (statement.actions.length + statement.notActions.length === 0) throw new MalformedPolicyError("Policy statement must contain actions.");
+  if (statement.actions.length + statement.notActions.length === 0)
+    throw new MalformedPolicyError("Policy statement must contain actions.");
   for (const action of [...statement.actions, ...statement.notActions]) {
     if (action !== "*" && !/^[A-Za-z0-9*?-]+:[A-Za-z0-9*?]+$/.test(action))
-      throw new MalformedPolicyError("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.");
+      throw new MalformedPolicyError(
+        "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
+      );
   }
   return statement;
 }
@@ -87,7 +94,9 @@ function principals(value: unknown): readonly string[] | undefined {
   if (value === undefined) return undefined;
   if (value === "*") return ["*"];
   if (!isObject(value)) throw new MalformedPolicyError("Invalid principal in policy.");
-  return Object.entries(value).flatMap(([type, names]) => strings(names).map((name) => (type === "AWS" ? name : `${type}:${name}`)));
+  return Object.entries(value).flatMap(([type, names]) =>
+    strings(names).map((name) => (type === "AWS" ? name : `${type}:${name}`)),
+  );
 }
 
 function conditions(value: unknown): readonly Condition[] {
@@ -102,7 +111,8 @@ function conditions(value: unknown): readonly Condition[] {
 function strings(value: unknown): readonly string[] {
   if (value === undefined) return [];
   const values = list(value);
-  if (values.some((each) => typeof each !== "string")) throw new MalformedPolicyError("Syntax errors in policy.");
+  if (values.some((each) => typeof each !== "string"))
+    throw new MalformedPolicyError("Syntax errors in policy.");
   return values.map(String);
 }
 
@@ -134,7 +144,8 @@ export function statementSpan(text: string, number: number): { start: Position; 
     }
     if (character === '"') inText = true;
     else if (character === "{" && depth++ === 0) start = index;
-    else if (character === "}" && --depth === 0 && ++count === number) return { start: positionAt(text, start), end: positionAt(text, index + 1) };
+    else if (character === "}" && --depth === 0 && ++count === number)
+      return { start: positionAt(text, start), end: positionAt(text, index + 1) };
     else if (character === "]" && depth === 0) return undefined;
   }
   return undefined;

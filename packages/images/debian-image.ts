@@ -33,7 +33,10 @@ export async function buildDebianImage(
     await importFolder(root, recipe, options.label);
   } catch (thrown) {
     if (thrown instanceof ImageBuildError) throw thrown;
-    throw new ImageBuildError(`The image ${recipe.tag} could not be built from Debian packages: ${messageOf(thrown)}`, { cause: thrown });
+    throw new ImageBuildError(
+      `The image ${recipe.tag} could not be built from Debian packages: ${messageOf(thrown)}`,
+      { cause: thrown },
+    );
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -50,7 +53,11 @@ async function layOutFolders(root: string): Promise<void> {
 }
 
 /** Paths of the .deb files of the recipe's whole closure, fetched into a cache that is shared between images. */
-async function fetchPackages(recipe: ImageRecipe, work: string, cacheFolder: string): Promise<readonly string[]> {
+async function fetchPackages(
+  recipe: ImageRecipe,
+  work: string,
+  cacheFolder: string,
+): Promise<readonly string[]> {
   const state = join(work, "apt");
   await mkdir(join(state, "partial"), { recursive: true });
   const cache = join(cacheFolder, "debian-packages");
@@ -67,12 +74,27 @@ async function fetchPackages(recipe: ImageRecipe, work: string, cacheFolder: str
     "APT::Sandbox::User=",
   ];
   // With a filled archive folder --print-uris hides what is there, so the closure is resolved against an empty one.
-  const { stdout } = await runApt([...base, "-o", `Dir::Cache::archives=${state}`, "--print-uris", "install", ...recipe.packages]);
+  const { stdout } = await runApt([
+    ...base,
+    "-o",
+    `Dir::Cache::archives=${state}`,
+    "--print-uris",
+    "install",
+    ...recipe.packages,
+  ]);
   const names = [...stdout.matchAll(/^'[^']+' (\S+\.deb) /gm)].map((match) => match[1] ?? "");
   const wanted = names.filter((name) => !recipe.without.includes(name.split("_")[0] ?? ""));
   const there = new Set(await readdir(cache));
   if (wanted.some((name) => !there.has(name)))
-    await runApt([...base, "-y", "-o", `Dir::Cache::archives=${cache}`, "--download-only", "install", ...recipe.packages]);
+    await runApt([
+      ...base,
+      "-y",
+      "-o",
+      `Dir::Cache::archives=${cache}`,
+      "--download-only",
+      "install",
+      ...recipe.packages,
+    ]);
   return wanted.map((name) => join(cache, name));
 }
 
@@ -88,10 +110,22 @@ async function runApt(parameters: readonly string[]): Promise<{ stdout: string }
 }
 
 async function unpack(archive: string, root: string): Promise<void> {
-  const exclude = ["doc", "man", "locale", "info", "lintian", "bug"].map((name) => `--exclude=./usr/share/${name}`).join(" ");
-  await run("sh", ["-c", `dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink ${exclude} -C "$2"`, "sh", archive, root], {
-    maxBuffer: OUTPUT_MAX,
-  });
+  const exclude = ["doc", "man", "locale", "info", "lintian", "bug"]
+    .map((name) => `--exclude=./usr/share/${name}`)
+    .join(" ");
+  await run(
+    "sh",
+    [
+      "-c",
+      `dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink ${exclude} -C "$2"`,
+      "sh",
+      archive,
+      root,
+    ],
+    {
+      maxBuffer: OUTPUT_MAX,
+    },
+  );
 }
 
 async function addFiles(recipe: ImageRecipe, root: string): Promise<void> {
@@ -103,7 +137,11 @@ async function addFiles(recipe: ImageRecipe, root: string): Promise<void> {
   }
   for (const [path, source] of Object.entries(recipe.copies)) {
     await mkdir(dirname(join(root, path)), { recursive: true });
-    await cp(source, join(root, path), { recursive: true, dereference: true, filter: (from) => basename(from) !== "node_modules" });
+    await cp(source, join(root, path), {
+      recursive: true,
+      dereference: true,
+      filter: (from) => basename(from) !== "node_modules",
+    });
   }
   // Debian ships busybox as /bin/busybox, which is /usr/bin/busybox here; a link never replaces a package's own file.
   for (const [path, target] of Object.entries(recipe.links)) {
@@ -123,13 +161,19 @@ async function addFiles(recipe: ImageRecipe, root: string): Promise<void> {
 async function importFolder(root: string, recipe: ImageRecipe, label: string): Promise<void> {
   const tag = recipe.finish === undefined ? recipe.tag : `${recipe.tag}-unfinished`;
   const changes = asChanges(recipe, label);
-  const script = 'root="$1"; shift; tar -C "$root" --numeric-owner --owner=0 --group=0 -c . | docker import "$@" >/dev/null';
+  const script =
+    'root="$1"; shift; tar -C "$root" --numeric-owner --owner=0 --group=0 -c . | docker import "$@" >/dev/null';
   await run("sh", ["-c", script, "sh", root, ...changes, "-", tag], { maxBuffer: OUTPUT_MAX });
   if (recipe.finish !== undefined) await finishImage(tag, recipe.finish, recipe, label);
 }
 
 /** Runs the last step in a container without a network and keeps what it made. */
-async function finishImage(unfinished: string, command: string, recipe: ImageRecipe, label: string): Promise<void> {
+async function finishImage(
+  unfinished: string,
+  command: string,
+  recipe: ImageRecipe,
+  label: string,
+): Promise<void> {
   const { stdout } = await run("docker", [
     "create",
     "--network",
@@ -146,7 +190,9 @@ async function finishImage(unfinished: string, command: string, recipe: ImageRec
   const id = stdout.trim();
   try {
     await run("docker", ["start", "-a", id], { maxBuffer: OUTPUT_MAX });
-    const changes = recipe.changes.some((change) => change.startsWith("CMD ")) ? recipe.changes : [...recipe.changes, "CMD []"];
+    const changes = recipe.changes.some((change) => change.startsWith("CMD "))
+      ? recipe.changes
+      : [...recipe.changes, "CMD []"];
     await run("docker", ["commit", ...asChanges({ changes }, label), id, recipe.tag]);
   } finally {
     await run("docker", ["rm", "-f", id]);

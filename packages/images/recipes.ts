@@ -35,14 +35,25 @@ nogroup:x:65534:
 `;
 
 /** What every image of ours has so that names, users and shells work. */
-const BASE_FILES = { "/etc/passwd": PASSWD, "/etc/group": GROUP, "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n" };
+const BASE_FILES = {
+  "/etc/passwd": PASSWD,
+  "/etc/group": GROUP,
+  "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+};
 const SHELL_LINKS = Object.fromEntries(
   "sh ash cat chmod chown cp cut date dd df du echo env expr find free grep gunzip gzip head hostname id kill ln ls mkdir mktemp mv nc nslookup ping ps pwd rm rmdir sed sleep sort stat sync tail tar tee test timeout touch tr true false uname vi wc wget which xargs"
     .split(" ")
     .map((name) => [`/usr/bin/${name}`, "/usr/bin/busybox"]),
 );
 
-const NOTHING = { without: [], files: BASE_FILES, copies: {}, links: SHELL_LINKS, folders: ["/tmp", "/root", "/var/tmp"], changes: [] } as const;
+const NOTHING = {
+  without: [],
+  files: BASE_FILES,
+  copies: {},
+  links: SHELL_LINKS,
+  folders: ["/tmp", "/root", "/var/tmp"],
+  changes: [],
+} as const;
 
 export const PAUSE_TAG = "gantry/pause:1";
 export const NODE_BASE_TAG = "gantry/node:1";
@@ -112,7 +123,10 @@ export function agentRecipe(options: { tag: string; node: string; sources: strin
       "dpkg",
       "debianutils",
     ],
-    copies: { "/usr/local/bin/node": node, ...Object.fromEntries(copied.map((path) => [`/opt/gantry/${path}`, `${sources}/${path}`])) },
+    copies: {
+      "/usr/local/bin/node": node,
+      ...Object.fromEntries(copied.map((path) => [`/opt/gantry/${path}`, `${sources}/${path}`])),
+    },
     links: {
       ...SHELL_LINKS,
       "/opt/gantry/node_modules/@gantry/agent": "../../packages/agent",
@@ -157,7 +171,10 @@ export const databaseRecipe: ImageRecipe = {
   without: ["openssl", "debconf", "perl-base", "perl"],
   files: { ...BASE_FILES, "/usr/local/bin/gantry-database": DATABASE_START },
   folders: [...NOTHING.folders, "/run/mysqld", "/var/lib/mysql", "/usr/share/gantry"],
-  changes: ["ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", 'ENTRYPOINT ["/usr/bin/busybox","sh","/usr/local/bin/gantry-database"]'],
+  changes: [
+    "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin",
+    'ENTRYPOINT ["/usr/bin/busybox","sh","/usr/local/bin/gantry-database"]',
+  ],
   // An empty database laid out beforehand: a server is ready in half a second.
   finish:
     "mkdir -p /usr/share/gantry/mysql-template /run/mysqld && mariadb-install-db --no-defaults --user=mysql --auth-root-authentication-method=socket --skip-test-db --basedir=/usr --datadir=/usr/share/gantry/mysql-template --innodb-log-file-size=32M --skip-name-resolve >/dev/null",
@@ -185,10 +202,23 @@ export const wellKnownRecipes: readonly ImageRecipe[] = [
     tag: "nginx:latest",
     upstream: "nginx:latest",
     packages: ["nginx-light", "busybox-static", "ca-certificates"],
-    without: ["perl", "perl-base", "debconf", "openssl", "init-system-helpers", "lsb-base", "sysvinit-utils", "iproute2"],
+    without: [
+      "perl",
+      "perl-base",
+      "debconf",
+      "openssl",
+      "init-system-helpers",
+      "lsb-base",
+      "sysvinit-utils",
+      "iproute2",
+    ],
     files: { ...BASE_FILES, "/etc/nginx/nginx.conf": NGINX_CONFIG },
     folders: [...NOTHING.folders, "/run", "/var/log/nginx", "/var/lib/nginx", "/usr/share/nginx/html"],
-    changes: ["ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "EXPOSE 80", 'CMD ["/usr/sbin/nginx","-g","daemon off;"]'],
+    changes: [
+      "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin",
+      "EXPOSE 80",
+      'CMD ["/usr/sbin/nginx","-g","daemon off;"]',
+    ],
   },
   {
     ...NOTHING,

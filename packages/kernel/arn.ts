@@ -8,14 +8,19 @@ export interface Arn {
 }
 
 /** `arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE`. */
-export function formatArn(service: string, place: { region: string; account: string }, resource: string): string {
+export function formatArn(
+  service: string,
+  place: { region: string; account: string },
+  resource: string,
+): string {
   return `arn:aws:${service}:${place.region}:${place.account}:${resource}`;
 }
 
 /** The parts, or undefined where the text is no ARN. The resource keeps its colons. */
 export function parseArn(text: string): Arn | undefined {
   const [prefix, partition, service, region, account, ...resource] = text.split(":");
-  if (prefix !== "arn" || partition === undefined || service === undefined || region === undefined) return undefined;
+  if (prefix !== "arn" || partition === undefined || service === undefined || region === undefined)
+    return undefined;
   if (account === undefined || resource.length === 0) return undefined;
   return { partition, service, region, account, resource: resource.join(":") };
 }

@@ -28,7 +28,10 @@ describe("checksums", () => {
           const oneByOne = of(algorithm, ...[...bytes].map((byte) => Uint8Array.of(byte)));
           expect(of(algorithm, moved)).toBe(oneByOne);
           expect(of(algorithm, first, second)).toBe(oneByOne);
-          const pieces = [first, second].map((piece) => ({ checksum: of(algorithm, piece), size: piece.length }));
+          const pieces = [first, second].map((piece) => ({
+            checksum: of(algorithm, piece),
+            size: piece.length,
+          }));
           expect(combineChecksums(algorithm, pieces)).toBe(oneByOne);
         }),
       );

@@ -93,8 +93,24 @@ function sliced(tables: Tables, width: 4 | 8): Checksum {
           const f = 0x200 | ((second >>> 8) & 0xff);
           const g = 0x100 | ((second >>> 16) & 0xff);
           const h = second >>> 24;
-          low = at(LOW, a) ^ at(LOW, b) ^ at(LOW, c) ^ at(LOW, d) ^ at(LOW, e) ^ at(LOW, f) ^ at(LOW, g) ^ at(LOW, h);
-          high = at(HIGH, a) ^ at(HIGH, b) ^ at(HIGH, c) ^ at(HIGH, d) ^ at(HIGH, e) ^ at(HIGH, f) ^ at(HIGH, g) ^ at(HIGH, h);
+          low =
+            at(LOW, a) ^
+            at(LOW, b) ^
+            at(LOW, c) ^
+            at(LOW, d) ^
+            at(LOW, e) ^
+            at(LOW, f) ^
+            at(LOW, g) ^
+            at(LOW, h);
+          high =
+            at(HIGH, a) ^
+            at(HIGH, b) ^
+            at(HIGH, c) ^
+            at(HIGH, d) ^
+            at(HIGH, e) ^
+            at(HIGH, f) ^
+            at(HIGH, g) ^
+            at(HIGH, h);
         }
         [state.high, state.low] = [high, low];
       }
@@ -115,7 +131,11 @@ function base64Of(value: number): string {
   return bytes.toString("base64");
 }
 
-const POLYNOMIALS = { crc32: [32n, 0xedb88320n], crc32c: [32n, 0x82f63b78n], crc64nvme: [64n, 0x9a6c9329ac4bc9b5n] } as const;
+const POLYNOMIALS = {
+  crc32: [32n, 0xedb88320n],
+  crc32c: [32n, 0x82f63b78n],
+  crc64nvme: [64n, 0x9a6c9329ac4bc9b5n],
+} as const;
 
 /**
  * The CRC of pieces put together, from each piece's CRC (base64) and length in bytes, without their bytes: what S3 calls
@@ -145,6 +165,8 @@ export function combineChecksums(
   };
   let combined = 0n;
   for (const { checksum, size } of pieces)
-    combined = multiply(powerOfX(8n * BigInt(size)), combined) ^ BigInt(`0x${Buffer.from(checksum, "base64").toString("hex")}`);
+    combined =
+      multiply(powerOfX(8n * BigInt(size)), combined) ^
+      BigInt(`0x${Buffer.from(checksum, "base64").toString("hex")}`);
   return Buffer.from(combined.toString(16).padStart(Number(width) / 4, "0"), "hex").toString("base64");
 }

@@ -33,7 +33,9 @@ export function cidrSize(cidr: Cidr): number {
 }
 
 export function cidrContains(outer: Cidr, inner: Cidr): boolean {
-  return inner.prefix >= outer.prefix && inner.base >= outer.base && inner.base < outer.base + cidrSize(outer);
+  return (
+    inner.prefix >= outer.prefix && inner.base >= outer.base && inner.base < outer.base + cidrSize(outer)
+  );
 }
 
 export function cidrsOverlap(a: Cidr, b: Cidr): boolean {

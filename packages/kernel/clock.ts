@@ -80,7 +80,12 @@ export class VirtualClock implements Clock {
   }
 
   after(delayMs: number, run: () => void): Timer {
-    const timer: PendingTimer = { at: this.#now + Math.max(0, delayMs), order: this.#order++, run, cancelled: false };
+    const timer: PendingTimer = {
+      at: this.#now + Math.max(0, delayMs),
+      order: this.#order++,
+      run,
+      cancelled: false,
+    };
     this.#timers.push(timer);
     this.#siftUp(this.#timers.length - 1);
     return { cancel: () => void (timer.cancelled = true) };
@@ -112,7 +117,8 @@ export class VirtualClock implements Clock {
 
   /** Lets promise chains run to their ends. */
   async #settle(): Promise<void> {
-    for (let turn = 0; turn < this.#settleTurns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    for (let turn = 0; turn < this.#settleTurns; turn += 1)
+      await new Promise((resolve) => setImmediate(resolve));
   }
 
   #removeFirst(): void {
@@ -134,7 +140,8 @@ export class VirtualClock implements Clock {
   #siftDown(): void {
     for (let index = 0; ;) {
       let first = index;
-      for (const child of [2 * index + 1, 2 * index + 2]) if (child < this.#timers.length && this.#isBefore(child, first)) first = child;
+      for (const child of [2 * index + 1, 2 * index + 2])
+        if (child < this.#timers.length && this.#isBefore(child, first)) first = child;
       if (first === index) return;
       this.#swap(index, first);
       index = first;

@@ -35,7 +35,8 @@ export class Controller {
       work: (key) => reconciler.reconcile(key),
       concurrencyMax: CONCURRENCY_MAX,
       onFailure: (key, thrown, retryInMs) => {
-        if (thrown instanceof AssertionError) log.error("A law of the program does not hold", { key, law: thrown.message, stack: thrown.stack });
+        if (thrown instanceof AssertionError)
+          log.error("A law of the program does not hold", { key, law: thrown.message, stack: thrown.stack });
         else log.warn("Reconcile failed", { key, reason: messageOf(thrown), retryInMs });
       },
     });

@@ -17,7 +17,8 @@ const POOL_BYTES = 4_096;
 const UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 function idsFrom(bytes: (count: number) => Uint8Array): Ids {
-  const pick = (alphabet: string, length: number) => Array.from(bytes(length), (byte) => alphabet[byte % alphabet.length]).join("");
+  const pick = (alphabet: string, length: number) =>
+    Array.from(bytes(length), (byte) => alphabet[byte % alphabet.length]).join("");
   const hex = (length: number) => pick("0123456789abcdef", length);
   return {
     hex,
@@ -33,7 +34,8 @@ export function randomIds(): Ids {
   let [pool, used]: [Uint8Array, number] = [new Uint8Array(), 0];
   let [digits, taken] = ["", 0];
   const hex = (length: number): string => {
-    if (taken + length > digits.length) [digits, taken] = [randomBytes(Math.max(POOL_BYTES, length)).toString("hex"), 0];
+    if (taken + length > digits.length)
+      [digits, taken] = [randomBytes(Math.max(POOL_BYTES, length)).toString("hex"), 0];
     taken += length;
     return digits.slice(taken - length, taken);
   };

@@ -15,13 +15,20 @@ export interface Logger {
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 /** A logger that hands finished lines to `write`. */
-export function jsonLogger(options: { clock: Clock; write: (line: string) => void; level: LogLevel; fields?: LogFields }): Logger {
+export function jsonLogger(options: {
+  clock: Clock;
+  write: (line: string) => void;
+  level: LogLevel;
+  fields?: LogFields;
+}): Logger {
   const { clock, write, level, fields: bound = {} } = options;
   const line =
     (at: LogLevel) =>
     (sentence: string, fields: LogFields = {}) => {
       if (LEVELS.indexOf(at) < LEVELS.indexOf(level)) return;
-      write(`${JSON.stringify({ time: new Date(clock.now()).toISOString(), level: at, message: sentence, ...bound, ...fields })}\n`);
+      write(
+        `${JSON.stringify({ time: new Date(clock.now()).toISOString(), level: at, message: sentence, ...bound, ...fields })}\n`,
+      );
     };
   return {
     debug: line("debug"),

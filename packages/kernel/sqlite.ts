@@ -13,7 +13,12 @@ const SQLITE_DAMAGE: ReadonlySet<number> = new Set([11, 26]);
 export function isOutOfRoom(thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false;
   const { code, errcode } = thrown as { code?: string; errcode?: number }; // Node's file errors and SQLite's carry these.
-  return code === "ENOSPC" || code === "EDQUOT" || (errcode !== undefined && (errcode & 0xff) === SQLITE_FULL) || isOutOfRoom(thrown.cause);
+  return (
+    code === "ENOSPC" ||
+    code === "EDQUOT" ||
+    (errcode !== undefined && (errcode & 0xff) === SQLITE_FULL) ||
+    isOutOfRoom(thrown.cause)
+  );
 }
 
 /** Whether something failed because a file is not what was written. */
@@ -32,7 +37,10 @@ export function openSqlite(path: string): DatabaseSync {
   } catch (thrown) {
     database.close();
     if (!isDamage(thrown)) throw thrown;
-    throw new DamagedError(`The database ${path} is damaged (${messageOf(thrown)}): bring back a backup with "gantry restore".`, { cause: thrown });
+    throw new DamagedError(
+      `The database ${path} is damaged (${messageOf(thrown)}): bring back a backup with "gantry restore".`,
+      { cause: thrown },
+    );
   }
 }
 

@@ -8,7 +8,8 @@ import { describe, expect, it } from "vitest";
 import { GRACE_MS, ImageStore, keyOf, type Blobs } from "./image-store.ts";
 import { InvalidLifecyclePolicyError, parseLifecyclePolicy, planExpiry } from "./lifecycle-policy.ts";
 
-const digestOf = (bytes: string | Uint8Array): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+const digestOf = (bytes: string | Uint8Array): string =>
+  `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 type Dice = (sides: number) => number;
 
 /** Bytes in memory, where every step takes its own while: what another does meanwhile is the dice's to say. */
@@ -41,7 +42,10 @@ function slowBlobs(roll: Dice): Blobs & { has: (digest: string) => boolean; coun
       return uploads.get(id)?.length;
     },
     async append(id, body) {
-      const bytes = Buffer.concat([uploads.get(id) ?? Buffer.alloc(0), ...((await body.toArray()) as Buffer[])]); // The test's own streams are of buffers.
+      const bytes = Buffer.concat([
+        uploads.get(id) ?? Buffer.alloc(0),
+        ...((await body.toArray()) as Buffer[]),
+      ]); // The test's own streams are of buffers.
       await pause();
       uploads.set(id, bytes);
       return bytes.length;
@@ -113,42 +117,62 @@ function newWorld(seed: number) {
   const push = async (): Promise<void> => {
     const to = repository();
     const layers = [];
-    for (let index = 0; index < 1 + roll(3); index += 1) layers.push({ digest: await pushLayer(to, `layer ${roll(5)}`), size: 7 });
+    for (let index = 0; index < 1 + roll(3); index += 1)
+      layers.push({ digest: await pushLayer(to, `layer ${roll(5)}`), size: 7 });
     const config = { digest: await pushLayer(to, `config ${roll(3)}`), size: 8 };
-    await images.putManifest(to, Buffer.from(JSON.stringify({ schemaVersion: 2, config, layers })), { mediaType: undefined, tag: `t${roll(4)}` });
+    await images.putManifest(to, Buffer.from(JSON.stringify({ schemaVersion: 2, config, layers })), {
+      mediaType: undefined,
+      tag: `t${roll(4)}`,
+    });
   };
   const remove = async (): Promise<void> => {
     for (let turns = roll(40); turns > 0; turns -= 1) await Promise.resolve();
     const all = store.list("image");
     const image = all[roll(Math.max(1, all.length))];
-    if (image !== undefined) store.transact((tx) => tx.delete("image", keyOf(image.repositoryArn, image.digest)));
+    if (image !== undefined)
+      store.transact((tx) => tx.delete("image", keyOf(image.repositoryArn, image.digest)));
   };
-  const lost = (): string[] => store.list("image").flatMap((image) => [image.digest, ...image.references].filter((digest) => !blobs.has(digest)));
+  const lost = (): string[] =>
+    store
+      .list("image")
+      .flatMap((image) => [image.digest, ...image.references].filter((digest) => !blobs.has(digest)));
   return { roll, clock, store, blobs, images, push, remove, lost };
 }
 
 describe("collecting", () => {
-  it("never takes what a push refers to, however the two meet, and takes all that is left", { timeout: 60_000 }, async () => {
-    for (let seed = 1; seed <= 150; seed += 1) {
-      const world = newWorld(seed);
-      for (let round = 0; round < 6; round += 1) {
-        await world.clock.advance(Math.floor(GRACE_MS / 2));
-        const collecting = async () => {
-          await world.images.collect();
+  it(
+    "never takes what a push refers to, however the two meet, and takes all that is left",
+    { timeout: 60_000 },
+    async () => {
+      for (let seed = 1; seed <= 150; seed += 1) {
+        const world = newWorld(seed);
+        for (let round = 0; round < 6; round += 1) {
+          await world.clock.advance(Math.floor(GRACE_MS / 2));
+          const collecting = async () => {
+            await world.images.collect();
+            expect(world.lost(), `seed ${seed}, round ${round}`).toEqual([]);
+          };
+          await Promise.all([
+            world.push(),
+            world.push(),
+            world.push(),
+            world.remove(),
+            world.remove(),
+            collecting(),
+            collecting(),
+          ]);
           expect(world.lost(), `seed ${seed}, round ${round}`).toEqual([]);
-        };
-        await Promise.all([world.push(), world.push(), world.push(), world.remove(), world.remove(), collecting(), collecting()]);
-        expect(world.lost(), `seed ${seed}, round ${round}`).toEqual([]);
+        }
+        world.store.transact((tx) => {
+          for (const image of tx.list("image")) tx.delete("image", keyOf(image.repositoryArn, image.digest));
+        });
+        await world.clock.advance(2 * GRACE_MS);
+        await world.images.collect();
+        expect(world.blobs.count(), `seed ${seed}`).toBe(0);
+        expect(world.store.list("layer")).toEqual([]);
       }
-      world.store.transact((tx) => {
-        for (const image of tx.list("image")) tx.delete("image", keyOf(image.repositoryArn, image.digest));
-      });
-      await world.clock.advance(2 * GRACE_MS);
-      await world.images.collect();
-      expect(world.blobs.count(), `seed ${seed}`).toBe(0);
-      expect(world.store.list("layer")).toEqual([]);
-    }
-  });
+    },
+  );
 
   it("gives up uploads that were left alone for a day, and no younger ones", async () => {
     const { images, clock, store, blobs } = newWorld(1);
@@ -166,7 +190,12 @@ describe("collecting", () => {
 
 describe("lifecycle policies", () => {
   const day = 86_400_000;
-  const image = (digest: string, imageTags: string[], daysOld: number, references: string[] = []): ImageRecord => ({
+  const image = (
+    digest: string,
+    imageTags: string[],
+    daysOld: number,
+    references: string[] = [],
+  ): ImageRecord => ({
     repositoryArn: "r",
     digest,
     mediaType: "m",
@@ -176,9 +205,15 @@ describe("lifecycle policies", () => {
     references,
     pushedAt: 1_000 * day - daysOld * day,
   });
-  const rule = (rulePriority: number, selection: object) => ({ rulePriority, selection, action: { type: "expire" } });
+  const rule = (rulePriority: number, selection: object) => ({
+    rulePriority,
+    selection,
+    action: { type: "expire" },
+  });
   const expiring = (rules: object[], images: ImageRecord[]) =>
-    planExpiry(parseLifecyclePolicy(JSON.stringify({ rules })), images, 1_000 * day).map((each) => `${each.image.digest} by ${each.rule}`);
+    planExpiry(parseLifecyclePolicy(JSON.stringify({ rules })), images, 1_000 * day).map(
+      (each) => `${each.image.digest} by ${each.rule}`,
+    );
 
   it("expire by count and by age, the older first, by the first rule that selects an image", () => {
     const images = [
@@ -189,20 +224,32 @@ describe("lifecycle policies", () => {
       image("5", [], 1),
       image("6", ["x"], 0),
     ];
-    expect(expiring([rule(1, { tagStatus: "untagged", countType: "sinceImagePushed", countUnit: "days", countNumber: 5 })], images)).toEqual([
-      "4 by 1",
-    ]);
-    expect(expiring([rule(2, { tagStatus: "any", countType: "imageCountMoreThan", countNumber: 2 })], images)).toEqual([
-      "4 by 2",
-      "3 by 2",
-      "2 by 2",
-      "1 by 2",
-    ]);
+    expect(
+      expiring(
+        [
+          rule(1, {
+            tagStatus: "untagged",
+            countType: "sinceImagePushed",
+            countUnit: "days",
+            countNumber: 5,
+          }),
+        ],
+        images,
+      ),
+    ).toEqual(["4 by 1"]);
+    expect(
+      expiring([rule(2, { tagStatus: "any", countType: "imageCountMoreThan", countNumber: 2 })], images),
+    ).toEqual(["4 by 2", "3 by 2", "2 by 2", "1 by 2"]);
     // The first rule selects the production images and keeps them both: the second may not touch them.
     expect(
       expiring(
         [
-          rule(1, { tagStatus: "tagged", tagPrefixList: ["prod"], countType: "imageCountMoreThan", countNumber: 2 }),
+          rule(1, {
+            tagStatus: "tagged",
+            tagPrefixList: ["prod"],
+            countType: "imageCountMoreThan",
+            countNumber: 2,
+          }),
           rule(9, { tagStatus: "any", countType: "imageCountMoreThan", countNumber: 1 }),
         ],
         images,
@@ -210,7 +257,15 @@ describe("lifecycle policies", () => {
     ).toEqual(["5 by 9", "4 by 9", "3 by 9"]);
     expect(
       expiring(
-        [rule(1, { tagStatus: "tagged", tagPatternList: ["*-1", "prod*"], countType: "sinceImagePushed", countUnit: "days", countNumber: 1 })],
+        [
+          rule(1, {
+            tagStatus: "tagged",
+            tagPatternList: ["*-1", "prod*"],
+            countType: "sinceImagePushed",
+            countUnit: "days",
+            countNumber: 1,
+          }),
+        ],
         images,
       ),
     ).toEqual(["1 by 1"]);
@@ -218,15 +273,31 @@ describe("lifecycle policies", () => {
 
   it("leave what an index holds", () => {
     const images = [image("index", ["t"], 0, ["part"]), image("part", [], 9)];
-    expect(expiring([rule(1, { tagStatus: "untagged", countType: "sinceImagePushed", countUnit: "days", countNumber: 1 })], images)).toEqual([]);
+    expect(
+      expiring(
+        [
+          rule(1, {
+            tagStatus: "untagged",
+            countType: "sinceImagePushed",
+            countUnit: "days",
+            countNumber: 1,
+          }),
+        ],
+        images,
+      ),
+    ).toEqual([]);
   });
 
   it.each([
     "nonsense",
     "{}",
     '{"rules":[]}',
-    JSON.stringify({ rules: [rule(0, { tagStatus: "any", countType: "imageCountMoreThan", countNumber: 1 })] }),
-    JSON.stringify({ rules: [rule(1, { tagStatus: "tagged", countType: "imageCountMoreThan", countNumber: 1 })] }),
+    JSON.stringify({
+      rules: [rule(0, { tagStatus: "any", countType: "imageCountMoreThan", countNumber: 1 })],
+    }),
+    JSON.stringify({
+      rules: [rule(1, { tagStatus: "tagged", countType: "imageCountMoreThan", countNumber: 1 })],
+    }),
     JSON.stringify({
       rules: [
         rule(1, { tagStatus: "any", countType: "imageCountMoreThan", countNumber: 1 }),
@@ -234,7 +305,9 @@ describe("lifecycle policies", () => {
       ],
     }),
     JSON.stringify({ rules: [rule(1, { tagStatus: "any", countType: "sinceImagePushed", countNumber: 1 })] }),
-  ])("are refused where they say what ECR refuses: %s", (text) => expect(() => parseLifecyclePolicy(text)).toThrow(InvalidLifecyclePolicyError));
+  ])("are refused where they say what ECR refuses: %s", (text) =>
+    expect(() => parseLifecyclePolicy(text)).toThrow(InvalidLifecyclePolicyError),
+  );
 
   it("are refused or read, whatever they hold", () => {
     fc.assert(

@@ -27,7 +27,12 @@ interface Answer {
   readonly headers: Headers;
 }
 
-async function call(method: string, path: string, body?: string | Uint8Array, headers: Record<string, string> = {}): Promise<Answer> {
+async function call(
+  method: string,
+  path: string,
+  body?: string | Uint8Array,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
   const response = await fetch(`http://127.0.0.1:${api.registryPort}${path}`, {
     method,
     headers: { authorization, ...headers },
@@ -39,7 +44,10 @@ async function call(method: string, path: string, body?: string | Uint8Array, he
 /** The client's fault, and said in the registry's form. */
 function expectBlamed({ status, text }: Answer): void {
   expect(status, text.slice(0, 300)).toBeLessThan(500);
-  if (status >= 400 && text !== "") expect(JSON.parse(text)).toMatchObject({ errors: [{ code: expect.any(String), message: expect.any(String) }] });
+  if (status >= 400 && text !== "")
+    expect(JSON.parse(text)).toMatchObject({
+      errors: [{ code: expect.any(String), message: expect.any(String) }],
+    });
 }
 
 it("takes no manifest that is none, whatever it holds", () => {
@@ -78,7 +86,11 @@ it("takes no manifest that is none, whatever it holds", () => {
         fc.uint8Array(),
       ),
       async (body) => {
-        expectBlamed(await call("PUT", `/v2/${NAME}/manifests/latest`, body, { "content-type": "application/vnd.oci.image.manifest.v1+json" }));
+        expectBlamed(
+          await call("PUT", `/v2/${NAME}/manifests/latest`, body, {
+            "content-type": "application/vnd.oci.image.manifest.v1+json",
+          }),
+        );
       },
     ),
     { numRuns: 300, seed: SEED },
@@ -114,8 +126,14 @@ it("answers names, references, digests, ranges and uploads of every form, and wr
       fc.array(piece, { maxLength: 5 }),
       fc.constantFrom("", "0-4", "5-", "bytes 7-9", "-1-1", "99999999999999999999-3"),
       async (method, kind, pieces, range) => {
-        const headers: Record<string, string> = range === "" ? {} : { "content-range": range, range: `bytes=${range}` };
-        const answer = await call(method, `/v2/${NAME}/${kind}${pieces.join("")}`, method === "HEAD" ? undefined : "bytes", headers);
+        const headers: Record<string, string> =
+          range === "" ? {} : { "content-range": range, range: `bytes=${range}` };
+        const answer = await call(
+          method,
+          `/v2/${NAME}/${kind}${pieces.join("")}`,
+          method === "HEAD" ? undefined : "bytes",
+          headers,
+        );
         expect(answer.status, `${method} ${kind}${pieces.join("")}: ${answer.text}`).toBeLessThan(500);
       },
     ),
@@ -124,7 +142,9 @@ it("answers names, references, digests, ranges and uploads of every form, and wr
   expect(readdirSync(outside)).toEqual([]);
   const raw = await sendBytes(
     api.registryPort,
-    [`GET /v2/${NAME}/blobs/../../../../etc/passwd HTTP/1.1\r\nhost: x\r\nauthorization: ${authorization}\r\n\r\n`],
+    [
+      `GET /v2/${NAME}/blobs/../../../../etc/passwd HTTP/1.1\r\nhost: x\r\nauthorization: ${authorization}\r\n\r\n`,
+    ],
     { deadlineMs: 500 },
   );
   expect(raw).toMatch(/^HTTP\/1.1 404/);
@@ -138,7 +158,10 @@ it("goes on with an upload that broke off in the middle, and never shows half of
   // The client dies after 4,000 of the bytes that it announced.
   await sendBytes(
     api.registryPort,
-    [`PATCH ${location} HTTP/1.1\r\nhost: x\r\nauthorization: ${authorization}\r\ncontent-length: 10000\r\n\r\n`, bytes.subarray(0, 4_000)],
+    [
+      `PATCH ${location} HTTP/1.1\r\nhost: x\r\nauthorization: ${authorization}\r\ncontent-length: 10000\r\n\r\n`,
+      bytes.subarray(0, 4_000),
+    ],
     { end: true, deadlineMs: 2_000 },
   );
   expect((await call("HEAD", `/v2/${NAME}/blobs/${digest}`)).status).toBe(404);
@@ -146,7 +169,9 @@ it("goes on with an upload that broke off in the middle, and never shows half of
   const have = Number(/^0-(\d+)$/.exec(status.headers.get("range") ?? "")?.[1] ?? -1) + 1;
   expect(have).toBeGreaterThanOrEqual(0);
   expect(have).toBeLessThanOrEqual(4_000);
-  expect((await call("PATCH", location, bytes.subarray(5_000), { "content-range": "5000-9999" })).status).toBe(416);
+  expect(
+    (await call("PATCH", location, bytes.subarray(5_000), { "content-range": "5000-9999" })).status,
+  ).toBe(416);
   const rest = have <= 1 && status.headers.get("range") === "0-0" ? bytes : bytes.subarray(have);
   const patched = await call("PATCH", location, rest);
   expect(patched.status).toBe(202);

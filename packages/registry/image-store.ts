@@ -71,7 +71,11 @@ export class ImageStore {
   }
 
   /** The size of a blob that the repository may use. Asking counts as using: a client that hears of it does not push it. */
-  async layerSize(repository: RepositoryRecord, digest: string, options: { touch: boolean }): Promise<number | undefined> {
+  async layerSize(
+    repository: RepositoryRecord,
+    digest: string,
+    options: { touch: boolean },
+  ): Promise<number | undefined> {
     if (!isDigest(digest) || !mayUse(this.#store, repository, digest)) return undefined;
     const size = await this.#blobs.sizeOf(digest);
     if (size === undefined || !options.touch) return size;
@@ -87,18 +91,26 @@ export class ImageStore {
   async startUpload(repository: RepositoryRecord): Promise<string> {
     const id = this.#ids.uuid();
     await this.#blobs.startUpload(id);
-    this.#store.transact((tx) => tx.put("layerUpload", id, { id, repositoryArn: repository.arn, startedAt: this.#clock.now() }));
+    this.#store.transact((tx) =>
+      tx.put("layerUpload", id, { id, repositoryArn: repository.arn, startedAt: this.#clock.now() }),
+    );
     return id;
   }
 
   /** How much of an upload is here; undefined where the repository has no such upload. */
   async uploadSize(repository: RepositoryRecord, id: string): Promise<number | undefined> {
-    return this.#store.get("layerUpload", id)?.repositoryArn === repository.arn ? this.#blobs.uploadSize(id) : undefined;
+    return this.#store.get("layerUpload", id)?.repositoryArn === repository.arn
+      ? this.#blobs.uploadSize(id)
+      : undefined;
   }
 
   /** `digest` is what it is said to become, where that is known yet. */
   append(id: string, body: Readable, digest?: string): Promise<number> {
-    return this.#blobs.append(id, body, digest === undefined || !isDigest(digest) ? undefined : algorithmOf(digest));
+    return this.#blobs.append(
+      id,
+      body,
+      digest === undefined || !isDigest(digest) ? undefined : algorithmOf(digest),
+    );
   }
 
   /** Makes an upload a blob of the repository. Errors: DigestMismatchError, and the upload is gone. */
@@ -149,21 +161,28 @@ export class ImageStore {
     options: { mediaType: string | undefined; tag: string | undefined; digest?: string | undefined },
   ): Promise<ImageRecord> {
     const { tag } = options;
-    if (tag !== undefined && !TAG.test(tag)) throw new RegistryError(400, "TAG_INVALID", "The tag has the wrong form.");
+    if (tag !== undefined && !TAG.test(tag))
+      throw new RegistryError(400, "TAG_INVALID", "The tag has the wrong form.");
     const manifest = parseManifest(bytes);
     const algorithm = options.digest === undefined ? "sha256" : algorithmOf(options.digest);
     const digest = digestOf(bytes, algorithm);
-    if (digest !== (options.digest ?? digest)) throw new RegistryError(400, "DIGEST_INVALID", `The manifest's digest is ${digest}.`);
+    if (digest !== (options.digest ?? digest))
+      throw new RegistryError(400, "DIGEST_INVALID", `The manifest's digest is ${digest}.`);
     const blobs = blobsOf(manifest);
     const manifests = (manifest.manifests ?? []).map((descriptor) => descriptor.digest);
     return this.#locks.hold([digest, ...blobs, ...manifests], async () => {
       for (const blob of blobs)
-        if (!isDigest(blob) || !mayUse(this.#store, repository, blob) || (await this.#blobs.sizeOf(blob)) === undefined)
+        if (
+          !isDigest(blob) ||
+          !mayUse(this.#store, repository, blob) ||
+          (await this.#blobs.sizeOf(blob)) === undefined
+        )
           throw new MissingReferenceError("layer", blob);
       await this.#blobs.write(bytes, algorithm);
       return this.#store.transact((tx) => {
         for (const each of manifests)
-          if (tx.get("image", keyOf(repository.arn, each)) === undefined) throw new MissingReferenceError("manifest", each);
+          if (tx.get("image", keyOf(repository.arn, each)) === undefined)
+            throw new MissingReferenceError("manifest", each);
         const fresh = tx.get("repository", repository.arn);
         if (fresh === undefined)
           throw new RegistryError(
@@ -179,8 +198,12 @@ export class ImageStore {
           mediaType: options.mediaType ?? manifest.mediaType ?? "application/vnd.oci.image.manifest.v1+json",
           artifactType: manifest.artifactType ?? manifest.config?.mediaType,
           sizeBytes: bytes.length,
-          contentBytes: [manifest.config, ...(manifest.layers ?? [])].reduce((sum, descriptor) => sum + (descriptor?.size ?? 0), 0),
-          imageTags: tag === undefined ? (known?.imageTags ?? []) : [...new Set([...(known?.imageTags ?? []), tag])],
+          contentBytes: [manifest.config, ...(manifest.layers ?? [])].reduce(
+            (sum, descriptor) => sum + (descriptor?.size ?? 0),
+            0,
+          ),
+          imageTags:
+            tag === undefined ? (known?.imageTags ?? []) : [...new Set([...(known?.imageTags ?? []), tag])],
           references: [...blobs, ...manifests],
           ...(manifest.subject === undefined ? {} : { subject: manifest.subject.digest }),
           pushedAt: this.#clock.now(),
@@ -194,7 +217,9 @@ export class ImageStore {
   /** The image of a tag or a digest. */
   find(repository: RepositoryRecord, reference: string): ImageRecord | undefined {
     if (isDigest(reference)) return this.#store.get("image", keyOf(repository.arn, reference));
-    return this.#store.listBy("image", "repository", repository.arn).find((image) => image.imageTags.includes(reference));
+    return this.#store
+      .listBy("image", "repository", repository.arn)
+      .find((image) => image.imageTags.includes(reference));
   }
 
   /** Notes that an image was pulled. */
@@ -223,7 +248,8 @@ export class ImageStore {
       removed += await this.#locks.hold([digest], async () => {
         const used = this.#store.transact((tx) => {
           for (const layer of tx.listBy("layer", "digest", digest))
-            if (layer.usedAt <= before && !isReferred(tx, layer.repositoryArn, digest)) tx.delete("layer", keyOf(layer.repositoryArn, digest));
+            if (layer.usedAt <= before && !isReferred(tx, layer.repositoryArn, digest))
+              tx.delete("layer", keyOf(layer.repositoryArn, digest));
           return (
             tx.countBy("layer", "digest", digest) > 0 ||
             tx.list("image").some((image) => image.digest === digest || image.references.includes(digest))
@@ -237,7 +263,12 @@ export class ImageStore {
   }
 
   #link(tx: Transaction, repository: RepositoryRecord, digest: string, size: number): void {
-    tx.put("layer", keyOf(repository.arn, digest), { repositoryArn: repository.arn, digest, size, usedAt: this.#clock.now() });
+    tx.put("layer", keyOf(repository.arn, digest), {
+      repositoryArn: repository.arn,
+      digest,
+      size,
+      usedAt: this.#clock.now(),
+    });
   }
 }
 
@@ -249,24 +280,36 @@ export function isImmutable(repository: RepositoryRecord, tag: string): boolean 
 
 /** Takes the tag from the image that has it. Errors: ImmutableTagError. */
 function releaseTag(tx: Transaction, repository: RepositoryRecord, tag: string, digest: string): void {
-  const holder = tx.listBy("image", "repository", repository.arn).find((image) => image.imageTags.includes(tag));
+  const holder = tx
+    .listBy("image", "repository", repository.arn)
+    .find((image) => image.imageTags.includes(tag));
   if (holder === undefined || holder.digest === digest) return;
   if (isImmutable(repository, tag)) throw new ImmutableTagError(tag, repository);
-  tx.put("image", keyOf(repository.arn, holder.digest), { ...holder, imageTags: holder.imageTags.filter((each) => each !== tag) });
+  tx.put("image", keyOf(repository.arn, holder.digest), {
+    ...holder,
+    imageTags: holder.imageTags.filter((each) => each !== tag),
+  });
 }
 
 /** The blobs of a manifest that must lie here. */
 function blobsOf(manifest: Manifest): readonly string[] {
   const layers = (manifest.layers ?? []).filter((layer) => (layer.urls ?? []).length === 0);
-  return [...(manifest.config === undefined ? [] : [manifest.config]), ...layers].map((descriptor) => descriptor.digest);
+  return [...(manifest.config === undefined ? [] : [manifest.config]), ...layers].map(
+    (descriptor) => descriptor.digest,
+  );
 }
 
 function mayUse(reader: Reader, repository: RepositoryRecord, digest: string): boolean {
-  return reader.get("layer", keyOf(repository.arn, digest)) !== undefined || isReferred(reader, repository.arn, digest);
+  return (
+    reader.get("layer", keyOf(repository.arn, digest)) !== undefined ||
+    isReferred(reader, repository.arn, digest)
+  );
 }
 
 function isReferred(reader: Reader, repositoryArn: string, digest: string): boolean {
-  return reader.listBy("image", "repository", repositoryArn).some((image) => image.references.includes(digest));
+  return reader
+    .listBy("image", "repository", repositoryArn)
+    .some((image) => image.references.includes(digest));
 }
 export function keyOf(repositoryArn: string, digest: string): string {
   return `${repositoryArn}@${digest}`;

@@ -24,19 +24,24 @@ export class InvalidLifecyclePolicyError extends Error {
 /** Reads a lifecycle policy. Source: "Lifecycle policy properties in Amazon ECR". Errors: InvalidLifecyclePolicyError. */
 export function parseLifecyclePolicy(text: string): readonly ImageRule[] {
   const invalid = (reason: string): InvalidLifecyclePolicyError => new InvalidLifecyclePolicyError(reason);
-  if (text.length > POLICY_MAX) throw invalid(`String "policyText" is too long: ${text.length} characters, at most ${POLICY_MAX}`);
+  if (text.length > POLICY_MAX)
+    throw invalid(`String "policyText" is too long: ${text.length} characters, at most ${POLICY_MAX}`);
   let rules: unknown;
   try {
     rules = (JSON.parse(text) as { rules?: unknown }).rules; // Checked just below.
   } catch {
     throw invalid("Could not map policyString into LifecyclePolicy.");
   }
-  if (!Array.isArray(rules) || rules.length === 0 || rules.length > RULES_MAX) throw invalid(`"rules" must be a list of 1 to ${RULES_MAX} rules`);
+  if (!Array.isArray(rules) || rules.length === 0 || rules.length > RULES_MAX)
+    throw invalid(`"rules" must be a list of 1 to ${RULES_MAX} rules`);
   const read = (rules as Record<string, unknown>[]).map(readRule); // Each member is checked when it is read.
-  if (new Set(read.map((rule) => rule.priority)).size < read.length) throw invalid("rulePriority values must be unique");
+  if (new Set(read.map((rule) => rule.priority)).size < read.length)
+    throw invalid("rulePriority values must be unique");
   const any = read.filter((rule) => rule.tagStatus === "any");
   if (any.length > 1 || any.some((rule) => read.some((other) => other.priority > rule.priority)))
-    throw invalid('A rule with tagStatus "any" must be the only one of its kind and have the highest rulePriority');
+    throw invalid(
+      'A rule with tagStatus "any" must be the only one of its kind and have the highest rulePriority',
+    );
   return read.toSorted((a, b) => a.priority - b.priority);
 }
 
@@ -45,14 +50,18 @@ function readRule(rule: Record<string, unknown>): ImageRule {
   const selection = (rule["selection"] ?? {}) as Record<string, unknown>; // As above.
   const { rulePriority: priority, action } = rule;
   const { tagStatus, tagPrefixList, tagPatternList, countType, countNumber, countUnit } = selection;
-  if (typeof priority !== "number" || !Number.isInteger(priority) || priority < 1) throw invalid("rulePriority must be a number from 1");
-  if ((action as { type?: unknown } | undefined)?.type !== "expire") throw invalid('action.type must be "expire"');
+  if (typeof priority !== "number" || !Number.isInteger(priority) || priority < 1)
+    throw invalid("rulePriority must be a number from 1");
+  if ((action as { type?: unknown } | undefined)?.type !== "expire")
+    throw invalid('action.type must be "expire"');
   if (tagStatus !== "tagged" && tagStatus !== "untagged" && tagStatus !== "any")
     throw invalid('selection.tagStatus must be "tagged", "untagged" or "any"');
   const prefixes = Array.isArray(tagPrefixList) ? tagPrefixList.map((prefix) => `${String(prefix)}*`) : [];
   const patterns = [...prefixes, ...(Array.isArray(tagPatternList) ? tagPatternList.map(String) : [])];
   if ((tagStatus === "tagged") !== patterns.length > 0)
-    throw invalid('"tagPrefixList" or "tagPatternList" must be given where tagStatus is "tagged", and only there');
+    throw invalid(
+      '"tagPrefixList" or "tagPatternList" must be given where tagStatus is "tagged", and only there',
+    );
   if (countType !== "imageCountMoreThan" && countType !== "sinceImagePushed")
     throw invalid('selection.countType must be "imageCountMoreThan" or "sinceImagePushed"');
   if ((countType === "sinceImagePushed") !== (countUnit === "days"))
@@ -75,10 +84,14 @@ export function planExpiry(
   const expired: { image: ImageRecord; rule: number }[] = [];
   const held = new Set(images.flatMap((image) => image.references));
   for (const rule of rules) {
-    const selected = [...left].filter((image) => selects(rule, image)).toSorted((a, b) => b.pushedAt - a.pushedAt || (a.digest < b.digest ? -1 : 1));
+    const selected = [...left]
+      .filter((image) => selects(rule, image))
+      .toSorted((a, b) => b.pushedAt - a.pushedAt || (a.digest < b.digest ? -1 : 1));
     for (const image of selected) left.delete(image);
     const due =
-      rule.countType === "imageCountMoreThan" ? selected.slice(rule.count) : selected.filter((image) => now - image.pushedAt > rule.count * DAY_MS);
+      rule.countType === "imageCountMoreThan"
+        ? selected.slice(rule.count)
+        : selected.filter((image) => now - image.pushedAt > rule.count * DAY_MS);
     for (const image of due) if (!held.has(image.digest)) expired.push({ image, rule: rule.priority });
   }
   return expired;

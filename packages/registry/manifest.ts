@@ -22,7 +22,8 @@ export interface Manifest {
 export function parseManifest(bytes: Buffer): Manifest {
   try {
     const value: unknown = JSON.parse(bytes.toString());
-    if (typeof value === "object" && value !== null && "schemaVersion" in value && value.schemaVersion === 2) return value as Manifest; // Descriptors are checked by use.
+    if (typeof value === "object" && value !== null && "schemaVersion" in value && value.schemaVersion === 2)
+      return value as Manifest; // Descriptors are checked by use.
   } catch {
     // Refused below, like any other text.
   }

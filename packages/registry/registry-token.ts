@@ -10,7 +10,11 @@ interface Content {
 }
 
 /** A token that only this instance can read: it carries who may use it and until when. */
-export function issueToken(vault: Vault, principal: Principal, now: number): { token: string; expiresAt: number } {
+export function issueToken(
+  vault: Vault,
+  principal: Principal,
+  now: number,
+): { token: string; expiresAt: number } {
   const content: Content = { principal, expiresAt: now + TOKEN_MS };
   return { token: vault.seal(JSON.stringify(content)), expiresAt: content.expiresAt };
 }

@@ -15,7 +15,13 @@ import {
   DescribeImagesCommand,
   type CreateRepositoryCommandInput,
 } from "@aws-sdk/client-ecr";
-import { AttachUserPolicyCommand, CreateAccessKeyCommand, CreateUserCommand, IAMClient, PutUserPolicyCommand } from "@aws-sdk/client-iam";
+import {
+  AttachUserPolicyCommand,
+  CreateAccessKeyCommand,
+  CreateUserCommand,
+  IAMClient,
+  PutUserPolicyCommand,
+} from "@aws-sdk/client-iam";
 import { startApi } from "@gantry/testkit";
 import { afterAll, describe, expect, it } from "vitest";
 
@@ -24,7 +30,8 @@ afterAll(() => api.close());
 const ecr = new ECRClient(api.client());
 let count = 0;
 
-const digestOf = (bytes: string | Buffer): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+const digestOf = (bytes: string | Buffer): string =>
+  `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 const token = async (client = ecr): Promise<string> =>
   `Basic ${(await client.send(new GetAuthorizationTokenCommand({}))).authorizationData?.[0]?.authorizationToken}`;
 const rootToken = await token();
@@ -37,7 +44,10 @@ async function call(
   const url = path.startsWith("http") ? path : `http://127.0.0.1:${api.registryPort}${path}`;
   const response = await fetch(url, {
     method,
-    headers: { ...(path.startsWith("http") ? {} : { authorization: options.authorization ?? rootToken }), ...options.headers },
+    headers: {
+      ...(path.startsWith("http") ? {} : { authorization: options.authorization ?? rootToken }),
+      ...options.headers,
+    },
     ...(options.body === undefined ? {} : { body: new Uint8Array(Buffer.from(options.body)) }),
   });
   const text = await response.text();
@@ -78,7 +88,10 @@ async function pushImage(v2: string, reference: string, layer: string, more: obj
     ...more,
   });
   const digest = digestOf(manifest);
-  const answer = await call("PUT", `${v2}/manifests/${reference === "" ? digest : reference}`, { body: manifest, headers: { "content-type": OCI } });
+  const answer = await call("PUT", `${v2}/manifests/${reference === "" ? digest : reference}`, {
+    body: manifest,
+    headers: { "content-type": OCI },
+  });
   return { digest, manifest, answer, layer: content };
 }
 
@@ -88,25 +101,46 @@ describe("OCI distribution 1.1", () => {
     const start = async () => (await call("POST", `${v2}/blobs/uploads/`)).headers.get("location") ?? "";
     const whole = await start();
     expect(
-      (await call("PUT", `${whole}?digest=${digestOf("whole")}`, { body: "whole", headers: { "content-type": "application/octet-stream" } })).status,
+      (
+        await call("PUT", `${whole}?digest=${digestOf("whole")}`, {
+          body: "whole",
+          headers: { "content-type": "application/octet-stream" },
+        })
+      ).status,
     ).toBe(201);
     const chunked = await start();
-    const patch = (body: string, range: string) => call("PATCH", chunked, { body, headers: { "content-range": range } });
+    const patch = (body: string, range: string) =>
+      call("PATCH", chunked, { body, headers: { "content-range": range } });
     const one = await patch("01234", "0-4");
-    expect([one.status, one.headers.get("range"), one.headers.get("docker-upload-uuid")?.length]).toEqual([202, "0-4", 36]);
+    expect([one.status, one.headers.get("range"), one.headers.get("docker-upload-uuid")?.length]).toEqual([
+      202,
+      "0-4",
+      36,
+    ]);
     expect((await call("GET", chunked)).headers.get("range")).toBe("0-4");
     for (const range of ["0-4", "6-9", "3-7", "nonsense"]) {
       const refused = await patch("56789", range);
-      expect([refused.status, refused.headers.get("range"), refused.headers.get("location")]).toEqual([416, "0-4", chunked]);
+      expect([refused.status, refused.headers.get("range"), refused.headers.get("location")]).toEqual([
+        416,
+        "0-4",
+        chunked,
+      ]);
     }
     expect((await patch("56789", "5-9")).headers.get("range")).toBe("0-9");
-    expect((await call("PUT", `${chunked}?digest=${digestOf("0123456789ab")}`, { body: "ab", headers: { "content-range": "10-11" } })).status).toBe(
-      201,
-    );
+    expect(
+      (
+        await call("PUT", `${chunked}?digest=${digestOf("0123456789ab")}`, {
+          body: "ab",
+          headers: { "content-range": "10-11" },
+        })
+      ).status,
+    ).toBe(201);
     expect((await call("GET", `${v2}/blobs/${digestOf("0123456789ab")}`)).text).toBe("0123456789ab");
     expect((await call("GET", chunked)).code()).toBe("BLOB_UPLOAD_UNKNOWN");
     const wrong = await start();
-    expect((await call("PUT", `${wrong}?digest=${digestOf("x")}`, { body: "y" })).code()).toBe("DIGEST_INVALID");
+    expect((await call("PUT", `${wrong}?digest=${digestOf("x")}`, { body: "y" })).code()).toBe(
+      "DIGEST_INVALID",
+    );
     const given = await start();
     expect((await call("DELETE", given)).status).toBe(204);
     expect((await call("PATCH", given, { body: "x" })).status).toBe(404);
@@ -116,7 +150,11 @@ describe("OCI distribution 1.1", () => {
     const { v2 } = await newRepository();
     const digest = await pushBlob(v2, "0123456789");
     const head = await call("HEAD", `${v2}/blobs/${digest}`);
-    expect([head.status, head.headers.get("content-length"), head.headers.get("docker-content-digest")]).toEqual([200, "10", digest]);
+    expect([
+      head.status,
+      head.headers.get("content-length"),
+      head.headers.get("docker-content-digest"),
+    ]).toEqual([200, "10", digest]);
     const range = (value: string) => call("GET", `${v2}/blobs/${digest}`, { headers: { range: value } });
     expect((await range("bytes=2-4")).text).toBe("234");
     expect((await range("bytes=7-")).text).toBe("789");
@@ -131,7 +169,9 @@ describe("OCI distribution 1.1", () => {
     const digest = await pushBlob(from.v2, "shared");
     expect((await call("HEAD", `${to.v2}/blobs/${digest}`)).status).toBe(404);
     const mount = (source: string) => call("POST", `${to.v2}/blobs/uploads/?mount=${digest}&from=${source}`);
-    expect((await mount(from.v2.slice("/v2/".length).replace(from.repositoryName, "nowhere"))).status).toBe(202);
+    expect((await mount(from.v2.slice("/v2/".length).replace(from.repositoryName, "nowhere"))).status).toBe(
+      202,
+    );
     const mounted = await mount(from.v2.slice("/v2/".length));
     expect([mounted.status, mounted.headers.get("location")]).toEqual([201, `${to.v2}/blobs/${digest}`]);
     expect((await call("GET", `${to.v2}/blobs/${digest}`)).text).toBe("shared");
@@ -140,28 +180,49 @@ describe("OCI distribution 1.1", () => {
   it("takes manifests by tag and digest, and none that refers to what is not there", async () => {
     const { v2 } = await newRepository();
     const pushed = await pushImage(v2, "one", "layer");
-    expect([pushed.answer.status, pushed.answer.headers.get("docker-content-digest")]).toEqual([201, pushed.digest]);
+    expect([pushed.answer.status, pushed.answer.headers.get("docker-content-digest")]).toEqual([
+      201,
+      pushed.digest,
+    ]);
     expect((await pushImage(v2, "", "layer")).answer.status).toBe(201);
     for (const reference of ["one", pushed.digest]) {
       const got = await call("GET", `${v2}/manifests/${reference}`);
       expect([got.text, got.headers.get("content-type")]).toEqual([pushed.manifest, OCI]);
-      expect((await call("HEAD", `${v2}/manifests/${reference}`)).headers.get("content-length")).toBe(String(pushed.manifest.length));
+      expect((await call("HEAD", `${v2}/manifests/${reference}`)).headers.get("content-length")).toBe(
+        String(pushed.manifest.length),
+      );
     }
     const other = await newRepository();
-    const foreign = await call("PUT", `${other.v2}/manifests/x`, { body: pushed.manifest, headers: { "content-type": OCI } });
+    const foreign = await call("PUT", `${other.v2}/manifests/x`, {
+      body: pushed.manifest,
+      headers: { "content-type": OCI },
+    });
     expect([foreign.status, foreign.code()]).toEqual([404, "MANIFEST_BLOB_UNKNOWN"]);
-    expect((await call("PUT", `${v2}/manifests/${digestOf("no")}`, { body: pushed.manifest })).code()).toBe("DIGEST_INVALID");
+    expect((await call("PUT", `${v2}/manifests/${digestOf("no")}`, { body: pushed.manifest })).code()).toBe(
+      "DIGEST_INVALID",
+    );
     expect((await call("PUT", `${v2}/manifests/-bad`, { body: pushed.manifest })).code()).toBe("TAG_INVALID");
-    expect((await call("PUT", `${v2}/manifests/v1`, { body: '{"schemaVersion":1}' })).code()).toBe("MANIFEST_INVALID");
+    expect((await call("PUT", `${v2}/manifests/v1`, { body: '{"schemaVersion":1}' })).code()).toBe(
+      "MANIFEST_INVALID",
+    );
     expect((await call("GET", `${v2}/manifests/absent`)).code()).toBe("MANIFEST_UNKNOWN");
     const index = JSON.stringify({
       schemaVersion: 2,
       mediaType: INDEX,
-      manifests: [{ mediaType: OCI, digest: pushed.digest, size: 1, platform: { os: "linux", architecture: "amd64" } }],
+      manifests: [
+        { mediaType: OCI, digest: pushed.digest, size: 1, platform: { os: "linux", architecture: "amd64" } },
+      ],
     });
-    expect((await call("PUT", `${v2}/manifests/index`, { body: index, headers: { "content-type": INDEX } })).status).toBe(201);
+    expect(
+      (await call("PUT", `${v2}/manifests/index`, { body: index, headers: { "content-type": INDEX } }))
+        .status,
+    ).toBe(201);
     const broken = index.replace(pushed.digest, digestOf("gone"));
-    expect((await call("PUT", `${v2}/manifests/broken`, { body: broken, headers: { "content-type": INDEX } })).code()).toBe("MANIFEST_UNKNOWN");
+    expect(
+      (
+        await call("PUT", `${v2}/manifests/broken`, { body: broken, headers: { "content-type": INDEX } })
+      ).code(),
+    ).toBe("MANIFEST_UNKNOWN");
     const elsewhere = JSON.stringify({
       schemaVersion: 2,
       config: { digest: digestOf("{}"), size: 2 },
@@ -196,7 +257,9 @@ describe("OCI distribution 1.1", () => {
     expect(await list("?n=2")).toEqual([["a", "b"], `<${v2}/tags/list?n=2&last=b>; rel="next"`]);
     expect(await list("?n=2&last=b")).toEqual([["c", "d"], null]);
     expect(await list("?n=0")).toEqual([[], null]);
-    expect((await call("GET", `/v2/000000000000.dkr.ecr.eu-south-1.amazonaws.com/nowhere/tags/list`)).code()).toBe("NAME_UNKNOWN");
+    expect(
+      (await call("GET", `/v2/000000000000.dkr.ecr.eu-south-1.amazonaws.com/nowhere/tags/list`)).code(),
+    ).toBe("NAME_UNKNOWN");
   });
 
   it("lists what is about an image, filtered by type, also before the image is there", async () => {
@@ -213,15 +276,22 @@ describe("OCI distribution 1.1", () => {
     await about("application/sbom");
     const referrers = async (query = "", digest = image.digest) => {
       const answer = await call("GET", `${v2}/referrers/${digest}${query}`);
-      return { answer, list: (JSON.parse(answer.text) as { manifests: { artifactType: string; annotations: object }[] }).manifests };
+      return {
+        answer,
+        list: (JSON.parse(answer.text) as { manifests: { artifactType: string; annotations: object }[] })
+          .manifests,
+      };
     };
-    expect((await referrers()).list.map((each) => each.artifactType).toSorted()).toEqual(["application/sbom", "application/signature"]);
-    const filtered = await referrers("?artifactType=application/sbom");
-    expect([filtered.list.length, filtered.answer.headers.get("oci-filters-applied"), filtered.answer.headers.get("content-type")]).toEqual([
-      1,
-      "artifactType",
-      INDEX,
+    expect((await referrers()).list.map((each) => each.artifactType).toSorted()).toEqual([
+      "application/sbom",
+      "application/signature",
     ]);
+    const filtered = await referrers("?artifactType=application/sbom");
+    expect([
+      filtered.list.length,
+      filtered.answer.headers.get("oci-filters-applied"),
+      filtered.answer.headers.get("content-type"),
+    ]).toEqual([1, "artifactType", INDEX]);
     expect(filtered.list[0]?.annotations).toEqual({ kind: "application/sbom" });
     expect((await referrers("", digestOf("later"))).list).toEqual([]);
     expect((await call("GET", `${v2}/referrers/nonsense`)).code()).toBe("DIGEST_INVALID");
@@ -258,21 +328,34 @@ describe("ECR's side", () => {
         }),
       );
     await part("first ", 0);
-    await expect(part("x", 9)).rejects.toMatchObject({ name: "InvalidLayerPartException", lastValidByteReceived: 5 });
+    await expect(part("x", 9)).rejects.toMatchObject({
+      name: "InvalidLayerPartException",
+      lastValidByteReceived: 5,
+    });
     await part("second", 6);
     const digest = digestOf("first second");
     await ecr.send(new CompleteLayerUploadCommand({ repositoryName, uploadId, layerDigests: [digest] }));
-    const { layers } = await ecr.send(new BatchCheckLayerAvailabilityCommand({ repositoryName, layerDigests: [digest, digestOf("none")] }));
+    const { layers } = await ecr.send(
+      new BatchCheckLayerAvailabilityCommand({ repositoryName, layerDigests: [digest, digestOf("none")] }),
+    );
     expect(layers?.map((layer) => layer.layerAvailability)).toEqual(["AVAILABLE", "UNAVAILABLE"]);
-    const { downloadUrl = "" } = await ecr.send(new GetDownloadUrlForLayerCommand({ repositoryName, layerDigest: digest }));
+    const { downloadUrl = "" } = await ecr.send(
+      new GetDownloadUrlForLayerCommand({ repositoryName, layerDigest: digest }),
+    );
     expect((await call("GET", downloadUrl)).text).toBe("first second");
     const imageManifest = JSON.stringify({ schemaVersion: 2, config: { digest, size: 12 }, layers: [] });
-    await ecr.send(new PutImageCommand({ repositoryName, imageManifest, imageTag: "t", imageManifestMediaType: OCI }));
-    await expect(ecr.send(new PutImageCommand({ repositoryName, imageManifest, imageTag: "t" }))).rejects.toMatchObject({
+    await ecr.send(
+      new PutImageCommand({ repositoryName, imageManifest, imageTag: "t", imageManifestMediaType: OCI }),
+    );
+    await expect(
+      ecr.send(new PutImageCommand({ repositoryName, imageManifest, imageTag: "t" })),
+    ).rejects.toMatchObject({
       name: "ImageAlreadyExistsException",
     });
     const lacking = imageManifest.replace(digest, digestOf("none"));
-    await expect(ecr.send(new PutImageCommand({ repositoryName, imageManifest: lacking }))).rejects.toMatchObject({
+    await expect(
+      ecr.send(new PutImageCommand({ repositoryName, imageManifest: lacking })),
+    ).rejects.toMatchObject({
       name: "LayersNotFoundException",
     });
     expect((await call("GET", `${v2}/manifests/t`)).text).toBe(imageManifest);
@@ -298,7 +381,9 @@ describe("ECR's side", () => {
     await ecr.send(new PutImageTagMutabilityCommand({ repositoryName, imageTagMutability: "MUTABLE" }));
     expect((await pushImage(v2, "v1", "two")).answer.status).toBe(201);
     await expect(
-      ecr.send(new PutImageTagMutabilityCommand({ repositoryName, imageTagMutability: "IMMUTABLE_WITH_EXCLUSION" })),
+      ecr.send(
+        new PutImageTagMutabilityCommand({ repositoryName, imageTagMutability: "IMMUTABLE_WITH_EXCLUSION" }),
+      ),
     ).rejects.toMatchObject({ name: "InvalidParameterException" });
   });
 
@@ -306,12 +391,20 @@ describe("ECR's side", () => {
     const iam = new IAMClient(api.client());
     await iam.send(new CreateUserCommand({ UserName: "puller" }));
     const { AccessKey } = await iam.send(new CreateAccessKeyCommand({ UserName: "puller" }));
-    const puller = new ECRClient(api.client({ accessKeyId: AccessKey?.AccessKeyId ?? "", secretAccessKey: AccessKey?.SecretAccessKey ?? "" }));
+    const puller = new ECRClient(
+      api.client({
+        accessKeyId: AccessKey?.AccessKeyId ?? "",
+        secretAccessKey: AccessKey?.SecretAccessKey ?? "",
+      }),
+    );
     await iam.send(
       new PutUserPolicyCommand({
         UserName: "puller",
         PolicyName: "token",
-        PolicyDocument: JSON.stringify({ Version: "2012-10-17", Statement: { Effect: "Allow", Action: "ecr:GetAuthorizationToken", Resource: "*" } }),
+        PolicyDocument: JSON.stringify({
+          Version: "2012-10-17",
+          Statement: { Effect: "Allow", Action: "ecr:GetAuthorizationToken", Resource: "*" },
+        }),
       }),
     );
     const authorization = await token(puller);
@@ -331,17 +424,28 @@ describe("ECR's side", () => {
     await policy("Allow", ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]);
     expect((await call("GET", `${v2}/manifests/t`, { authorization })).status).toBe(200);
     await expect(pushBlob(v2, "new", authorization)).rejects.toThrow(/ecr:InitiateLayerUpload/);
-    await iam.send(new AttachUserPolicyCommand({ UserName: "puller", PolicyArn: "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryFullAccess" }));
+    await iam.send(
+      new AttachUserPolicyCommand({
+        UserName: "puller",
+        PolicyArn: "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryFullAccess",
+      }),
+    );
     await policy("Deny", ["ecr:BatchGetImage"]);
-    expect((await call("GET", `${v2}/manifests/t`, { authorization })).text).toContain("with an explicit deny in a resource-based policy");
-    await expect(ecr.send(new SetRepositoryPolicyCommand({ repositoryName, policyText: "{}" }))).rejects.toMatchObject({
+    expect((await call("GET", `${v2}/manifests/t`, { authorization })).text).toContain(
+      "with an explicit deny in a resource-based policy",
+    );
+    await expect(
+      ecr.send(new SetRepositoryPolicyCommand({ repositoryName, policyText: "{}" })),
+    ).rejects.toMatchObject({
       name: "InvalidParameterException",
     });
   });
 
   it("refuses replication clearly", async () => {
     const rules = [{ destinations: [{ region: "eu-west-1", registryId: "000000000000" }] }];
-    await expect(ecr.send(new PutReplicationConfigurationCommand({ replicationConfiguration: { rules } }))).rejects.toMatchObject({
+    await expect(
+      ecr.send(new PutReplicationConfigurationCommand({ replicationConfiguration: { rules } })),
+    ).rejects.toMatchObject({
       name: "ValidationException",
     });
     await ecr.send(new PutReplicationConfigurationCommand({ replicationConfiguration: { rules: [] } }));

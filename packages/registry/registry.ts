@@ -1,6 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { DigestMismatchError, isDigest, type BlobStore } from "@gantry/content";
-import { formatArn, isDamage, isOutOfRoom, messageOf, type Clock, type Logger, type Vault } from "@gantry/kernel";
+import {
+  formatArn,
+  isDamage,
+  isOutOfRoom,
+  messageOf,
+  type Clock,
+  type Logger,
+  type Vault,
+} from "@gantry/kernel";
 import type { RepositoryRecord, Store } from "@gantry/state";
 import type { ConditionContext, Principal } from "@gantry/wire";
 import { keyOf, type ImageStore } from "./image-store.ts";
@@ -19,7 +27,14 @@ export interface RegistryDeps {
   readonly clock: Clock;
   readonly vault: Vault;
   readonly log: Logger;
-  readonly policy: { deniedBecause(principal: Principal, action: string, resource: string, conditions: () => ConditionContext): string | undefined };
+  readonly policy: {
+    deniedBecause(
+      principal: Principal,
+      action: string,
+      resource: string,
+      conditions: () => ConditionContext,
+    ): string | undefined;
+  };
 }
 
 interface Call {
@@ -59,12 +74,18 @@ export class Registry {
         this.#deps.log.error("Registry request failed", { path: request.url, reason: messageOf(thrown) });
       const headers: Record<string, string> =
         error?.status === 401
-          ? { "www-authenticate": `Basic realm="http://${request.headers.host ?? "127.0.0.1"}/",service="ecr.amazonaws.com"` }
+          ? {
+              "www-authenticate": `Basic realm="http://${request.headers.host ?? "127.0.0.1"}/",service="ecr.amazonaws.com"`,
+            }
           : { ...error?.headers };
       sendJson(
         response,
         error?.status ?? 500,
-        { errors: [{ code: error?.code ?? "UNKNOWN", message: error?.message ?? "The registry could not answer." }] },
+        {
+          errors: [
+            { code: error?.code ?? "UNKNOWN", message: error?.message ?? "The registry could not answer." },
+          ],
+        },
         headers,
       );
     }
@@ -76,7 +97,9 @@ export class Registry {
     if (url === null) throw new RegistryError(400, "NAME_INVALID", "The address has the wrong form.");
     const principal = this.#authenticate(request, url.searchParams.get("token"));
     if (url.pathname === "/v2/" || url.pathname === "/v2") return sendJson(response, 200, {});
-    const match = /^\/v2\/(.+)\/(blobs\/uploads|blobs|manifests|tags|referrers)\/?([^/]*)$/.exec(decoded(url.pathname));
+    const match = /^\/v2\/(.+)\/(blobs\/uploads|blobs|manifests|tags|referrers)\/?([^/]*)$/.exec(
+      decoded(url.pathname),
+    );
     if (match === null) throw new RegistryError(404, "NAME_UNKNOWN", "There is nothing at this address.");
     const [, name = "", kind = "", reference = ""] = match;
     const call: Call = {
@@ -107,12 +130,17 @@ export class Registry {
     const [user, token = ""] = Buffer.from(header ?? "", "base64")
       .toString()
       .split(/:(.*)/s);
-    const principal = given !== null || user === "AWS" ? readToken(this.#deps.vault, given ?? token, this.#deps.clock.now()) : undefined;
+    const principal =
+      given !== null || user === "AWS"
+        ? readToken(this.#deps.vault, given ?? token, this.#deps.clock.now())
+        : undefined;
     if (principal === undefined)
       throw new RegistryError(
         401,
         "UNAUTHORIZED",
-        header === undefined ? "no basic auth credentials" : "Your authorization token has expired or is not valid. Reauthenticate and try again.",
+        header === undefined
+          ? "no basic auth credentials"
+          : "Your authorization token has expired or is not valid. Reauthenticate and try again.",
       );
     return principal;
   }
@@ -121,17 +149,29 @@ export class Registry {
     const record = this.#lookUp(name, host, principal);
     if (record !== undefined) return record;
     const { account, repository } = placeOf(name, host, principal);
-    throw new RegistryError(404, "NAME_UNKNOWN", `The repository with name '${repository}' does not exist in the registry with id '${account}'`);
+    throw new RegistryError(
+      404,
+      "NAME_UNKNOWN",
+      `The repository with name '${repository}' does not exist in the registry with id '${account}'`,
+    );
   }
 
   #lookUp(name: string, host: string, principal: Principal): RepositoryRecord | undefined {
     const { account, region, repository } = placeOf(name, host, principal);
-    return this.#deps.store.get("repository", formatArn("ecr", { account, region }, `repository/${repository}`));
+    return this.#deps.store.get(
+      "repository",
+      formatArn("ecr", { account, region }, `repository/${repository}`),
+    );
   }
 
   #authorize(call: Call, ...actions: readonly string[]): void {
     for (const action of actions) {
-      const why = this.#deps.policy.deniedBecause(call.principal, `ecr:${action}`, call.repository.arn, () => ({}));
+      const why = this.#deps.policy.deniedBecause(
+        call.principal,
+        `ecr:${action}`,
+        call.repository.arn,
+        () => ({}),
+      );
       if (why !== undefined) throw new RegistryError(403, "DENIED", why);
     }
   }
@@ -149,14 +189,18 @@ export class Registry {
     if (request.method === "POST" && id === "") {
       const mounted = query.get("mount");
       if (mounted !== null && (await this.#mount(call, mounted)))
-        return send(response, 201, { location: `/v2/${call.name}/blobs/${mounted}`, "docker-content-digest": mounted });
+        return send(response, 201, {
+          location: `/v2/${call.name}/blobs/${mounted}`,
+          "docker-content-digest": mounted,
+        });
       const upload = await images.startUpload(repository);
       const digest = query.get("digest");
       if (digest !== null) return this.#finishUpload(call, upload, digest);
       return send(response, 202, progress(upload, 0));
     }
     const size = await images.uploadSize(repository, id);
-    if (size === undefined) throw new RegistryError(404, "BLOB_UPLOAD_UNKNOWN", "The upload is not known to this registry.");
+    if (size === undefined)
+      throw new RegistryError(404, "BLOB_UPLOAD_UNKNOWN", "The upload is not known to this registry.");
     switch (request.method) {
       case "GET":
         return send(response, 204, progress(id, size));
@@ -179,9 +223,15 @@ export class Registry {
   async #mount(call: Call, digest: string): Promise<boolean> {
     const from = call.query.get("from");
     // Without a name any repository will do; its own is the one whose blobs the caller may use without more.
-    const source = from === null ? call.repository : this.#lookUp(from, call.request.headers.host ?? "", call.principal);
+    const source =
+      from === null ? call.repository : this.#lookUp(from, call.request.headers.host ?? "", call.principal);
     if (source === undefined) return false;
-    const why = this.#deps.policy.deniedBecause(call.principal, "ecr:GetDownloadUrlForLayer", source.arn, () => ({}));
+    const why = this.#deps.policy.deniedBecause(
+      call.principal,
+      "ecr:GetDownloadUrlForLayer",
+      source.arn,
+      () => ({}),
+    );
     return why === undefined && this.#deps.images.mount(source, call.repository, digest);
   }
 
@@ -199,7 +249,10 @@ export class Registry {
     this.#authorize(call, "CompleteLayerUpload");
     await this.#deps.images.append(id, call.request, digest);
     await this.#deps.images.finishUpload(call.repository, id, digest);
-    send(call.response, 201, { location: `/v2/${call.name}/blobs/${digest}`, "docker-content-digest": digest });
+    send(call.response, 201, {
+      location: `/v2/${call.name}/blobs/${digest}`,
+      "docker-content-digest": digest,
+    });
   }
 
   async #blob(call: Call, digest: string): Promise<void> {
@@ -209,20 +262,34 @@ export class Registry {
     const isHead = request.method === "HEAD";
     this.#authorize(call, isHead ? "BatchCheckLayerAvailability" : "GetDownloadUrlForLayer");
     const size = await images.layerSize(repository, digest, { touch: isHead });
-    if (size === undefined) throw new RegistryError(404, "BLOB_UNKNOWN", "The blob is not known to this registry.");
-    const headers = { "content-type": "application/octet-stream", "docker-content-digest": digest, "accept-ranges": "bytes", etag: `"${digest}"` };
+    if (size === undefined)
+      throw new RegistryError(404, "BLOB_UNKNOWN", "The blob is not known to this registry.");
+    const headers = {
+      "content-type": "application/octet-stream",
+      "docker-content-digest": digest,
+      "accept-ranges": "bytes",
+      etag: `"${digest}"`,
+    };
     if (isHead) return send(response, 200, { ...headers, "content-length": String(size) });
-    if (request.method !== "GET") throw new RegistryError(405, "UNSUPPORTED", "The operation is not supported.");
+    if (request.method !== "GET")
+      throw new RegistryError(405, "UNSUPPORTED", "The operation is not supported.");
     const range = /^bytes=(\d*)-(\d*)$/.exec(request.headers.range ?? "");
     if (range === null || (range[1] === "" && range[2] === ""))
       return stream(response, 200, { ...headers, "content-length": String(size) }, blobs.read(digest));
     const start = range[1] === "" ? Math.max(0, size - Number(range[2])) : Number(range[1]);
     const end = range[1] === "" || range[2] === "" ? size - 1 : Math.min(Number(range[2]), size - 1);
-    if (start > end) throw new RegistryError(416, "RANGE_INVALID", "The range lies outside of the blob.", { "content-range": `bytes */${size}` });
+    if (start > end)
+      throw new RegistryError(416, "RANGE_INVALID", "The range lies outside of the blob.", {
+        "content-range": `bytes */${size}`,
+      });
     return stream(
       response,
       206,
-      { ...headers, "content-length": String(end - start + 1), "content-range": `bytes ${start}-${end}/${size}` },
+      {
+        ...headers,
+        "content-length": String(end - start + 1),
+        "content-range": `bytes ${start}-${end}/${size}`,
+      },
       blobs.read(digest, { start, end }),
     );
   }
@@ -232,7 +299,11 @@ export class Registry {
     if ((await this.#deps.images.layerSize(call.repository, digest, { touch: false })) === undefined)
       throw new RegistryError(404, "BLOB_UNKNOWN", "The blob is not known to this registry.");
     if (!this.#deps.images.removeLayer(call.repository, digest))
-      throw new RegistryError(405, "UNSUPPORTED", "An image of this repository needs the blob: delete the image first.");
+      throw new RegistryError(
+        405,
+        "UNSUPPORTED",
+        "An image of this repository needs the blob: delete the image first.",
+      );
     send(call.response, 202, {});
   }
 
@@ -271,7 +342,8 @@ export class Registry {
     this.#authorize(call, "PutImage");
     const bytes = await readBounded(call.request, MANIFEST_MAX_BYTES);
     const hasColon = reference.includes(":");
-    if (hasColon && !isDigest(reference)) throw new RegistryError(400, "DIGEST_INVALID", `${reference} is no digest.`);
+    if (hasColon && !isDigest(reference))
+      throw new RegistryError(400, "DIGEST_INVALID", `${reference} is no digest.`);
     const image = await this.#deps.images.putManifest(call.repository, bytes, {
       mediaType: call.request.headers["content-type"],
       ...(hasColon ? { tag: undefined, digest: reference } : { tag: reference }),
@@ -305,14 +377,19 @@ export class Registry {
     const last = call.query.get("last");
     const rest = last === null ? all : all.filter((tag) => tag > last);
     const count = Number(call.query.get("n") ?? 1_000);
-    if (!Number.isInteger(count) || count < 0) throw new RegistryError(400, "PAGINATION_NUMBER_INVALID", "n is a number of tags.");
+    if (!Number.isInteger(count) || count < 0)
+      throw new RegistryError(400, "PAGINATION_NUMBER_INVALID", "n is a number of tags.");
     const some = rest.slice(0, count);
     const more = rest.length > count && some.length > 0;
     sendJson(
       call.response,
       200,
       { name: call.name, tags: some },
-      more ? { link: `</v2/${call.name}/tags/list?n=${count}&last=${encodeURIComponent(some.at(-1) ?? "")}>; rel="next"` } : {},
+      more
+        ? {
+            link: `</v2/${call.name}/tags/list?n=${count}&last=${encodeURIComponent(some.at(-1) ?? "")}>; rel="next"`,
+          }
+        : {},
     );
   }
 
@@ -324,19 +401,32 @@ export class Registry {
     for (const image of this.#deps.store.listBy("image", "repository", call.repository.arn)) {
       if (image.subject !== digest || (filter !== null && image.artifactType !== filter)) continue;
       const { annotations } = parseManifest(await this.#deps.blobs.readAll(image.digest));
-      manifests.push({ mediaType: image.mediaType, digest: image.digest, size: image.sizeBytes, artifactType: image.artifactType, annotations });
+      manifests.push({
+        mediaType: image.mediaType,
+        digest: image.digest,
+        size: image.sizeBytes,
+        artifactType: image.artifactType,
+        annotations,
+      });
     }
     sendJson(
       call.response,
       200,
       { schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests },
-      { "content-type": "application/vnd.oci.image.index.v1+json", ...(filter === null ? {} : { "oci-filters-applied": "artifactType" }) },
+      {
+        "content-type": "application/vnd.oci.image.index.v1+json",
+        ...(filter === null ? {} : { "oci-filters-applied": "artifactType" }),
+      },
     );
   }
 }
 
 /** Account, region and name that a repository is meant by. */
-function placeOf(name: string, host: string, principal: Principal): { account: string; region: string; repository: string } {
+function placeOf(
+  name: string,
+  host: string,
+  principal: Principal,
+): { account: string; region: string; repository: string } {
   const [first = "", ...rest] = name.split("/");
   const own = ECR_NAME.exec(first);
   if (own !== null) return { account: own[1] ?? "", region: own[2] ?? "", repository: rest.join("/") };
@@ -356,7 +446,13 @@ function decoded(path: string): string {
 
 /** What the disk did, in words for who pushes or pulls. */
 function storageError(thrown: unknown): RegistryError | undefined {
-  if (isOutOfRoom(thrown)) return new RegistryError(503, "UNAVAILABLE", "The disk that holds the registry is full: make room on it, then try again.");
-  if (isDamage(thrown)) return new RegistryError(500, "UNKNOWN", `${messageOf(thrown)} It is not served: push it again.`);
+  if (isOutOfRoom(thrown))
+    return new RegistryError(
+      503,
+      "UNAVAILABLE",
+      "The disk that holds the registry is full: make room on it, then try again.",
+    );
+  if (isDamage(thrown))
+    return new RegistryError(500, "UNKNOWN", `${messageOf(thrown)} It is not served: push it again.`);
   return undefined;
 }

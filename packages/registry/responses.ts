@@ -10,7 +10,8 @@ export async function readBounded(body: Readable, max: number): Promise<Buffer> 
   for await (const chunk of body as AsyncIterable<Buffer>) {
     // No encoding is set, so chunks are buffers.
     size += chunk.length;
-    if (size > max) throw new RegistryError(413, "MANIFEST_INVALID", `A manifest may have ${max} bytes at most.`);
+    if (size > max)
+      throw new RegistryError(413, "MANIFEST_INVALID", `A manifest may have ${max} bytes at most.`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
@@ -26,7 +27,12 @@ export function send(response: ServerResponse, status: number, headers: Record<s
   response.end();
 }
 
-export function sendJson(response: ServerResponse, status: number, body: object, headers: Record<string, string> = {}): void {
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  body: object,
+  headers: Record<string, string> = {},
+): void {
   const text = JSON.stringify(body);
   response.writeHead(status, {
     "docker-distribution-api-version": "registry/2.0",
@@ -37,7 +43,12 @@ export function sendJson(response: ServerResponse, status: number, body: object,
   response.end(text);
 }
 
-export async function stream(response: ServerResponse, status: number, headers: Record<string, string>, body: Readable): Promise<void> {
+export async function stream(
+  response: ServerResponse,
+  status: number,
+  headers: Record<string, string>,
+  body: Readable,
+): Promise<void> {
   response.writeHead(status, { "docker-distribution-api-version": "registry/2.0", ...headers });
   await pipeline(body, response);
 }

@@ -24,7 +24,8 @@ export class MemoryStore implements Store {
   list<K extends Kind>(kind: K, keyPrefix = ""): readonly RecordOf<K>[] {
     const table = this.#tables.get(kind);
     if (table === undefined) return [];
-    const keys = keyPrefix === "" ? this.keys(kind) : this.keys(kind).filter((key) => key.startsWith(keyPrefix));
+    const keys =
+      keyPrefix === "" ? this.keys(kind) : this.keys(kind).filter((key) => key.startsWith(keyPrefix));
     return keys.map((key) => table.get(key) as RecordOf<K>); // As in get.
   }
 
@@ -57,7 +58,10 @@ export class MemoryStore implements Store {
   }
 
   /** As `transact`, with `persist` called before anything becomes visible; a throw from it leaves no trace either. */
-  transactWith<T>(work: (tx: Transaction) => T, persist: (writes: Writes, sequences: ReadonlyMap<string, number>) => void): T {
+  transactWith<T>(
+    work: (tx: Transaction) => T,
+    persist: (writes: Writes, sequences: ReadonlyMap<string, number>) => void,
+  ): T {
     assert(!this.#inTransaction, "Transactions do not nest.");
     this.#inTransaction = true;
     const overlay = new Overlay(this, this.#sequences);
@@ -157,7 +161,9 @@ class Overlay implements Transaction {
     const below = this.#below.listBy(kind, index, value);
     if (written === undefined) return below;
     const valueOf = INDEXES[kind]?.[index];
-    const rows = this.#below.keysBy(kind, index, value).map((key, at) => ({ key, record: below[at] as RecordOf<K> })); // Of one index, in one order.
+    const rows = this.#below
+      .keysBy(kind, index, value)
+      .map((key, at) => ({ key, record: below[at] as RecordOf<K> })); // Of one index, in one order.
     const kept = rows.filter((row) => !written.has(row.key));
     const own = [...written].flatMap(([key, record]) =>
       record !== undefined && valueOf?.(record) === value ? [{ key, record: record as RecordOf<K> }] : [],

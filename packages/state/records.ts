@@ -12,8 +12,22 @@ import type {
 import type { ImageRecord, LayerRecord, LayerUploadRecord, RepositoryRecord } from "./records/ecr.ts";
 import type { ClusterRecord, ServiceRecord, TaskDefinitionRecord, TaskRecord } from "./records/ecs.ts";
 import type { AccessPointRecord, FileSystemRecord, MountTargetRecord } from "./records/efs.ts";
-import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord, TargetRecord } from "./records/elbv2.ts";
-import type { AccessKeyRecord, GroupRecord, InstanceProfileRecord, PolicyRecord, RoleRecord, SessionRecord, UserRecord } from "./records/iam.ts";
+import type {
+  ListenerRecord,
+  LoadBalancerRecord,
+  RuleRecord,
+  TargetGroupRecord,
+  TargetRecord,
+} from "./records/elbv2.ts";
+import type {
+  AccessKeyRecord,
+  GroupRecord,
+  InstanceProfileRecord,
+  PolicyRecord,
+  RoleRecord,
+  SessionRecord,
+  UserRecord,
+} from "./records/iam.ts";
 import type { LogGroupRecord } from "./records/logs.ts";
 import type { NodeRecord } from "./records/node.ts";
 import type { DatabaseInstanceRecord, DatabaseSubnetGroupRecord } from "./records/rds.ts";
@@ -76,12 +90,18 @@ export interface Records {
 export type Kind = keyof Records;
 export type RecordOf<K extends Kind> = Records[K];
 
-type IndexesOf = { readonly [K in Kind]?: Readonly<Record<string, (record: Records[K]) => string | undefined>> };
+type IndexesOf = {
+  readonly [K in Kind]?: Readonly<Record<string, (record: Records[K]) => string | undefined>>;
+};
 
 const lastPartOf = (arn: string): string => arn.slice(arn.lastIndexOf("/") + 1);
 
 const DECLARED: IndexesOf = {
-  task: { id: (task) => lastPartOf(task.arn), service: (task) => task.serviceArn, cluster: (task) => task.clusterArn },
+  task: {
+    id: (task) => lastPartOf(task.arn),
+    service: (task) => task.serviceArn,
+    cluster: (task) => task.clusterArn,
+  },
   service: { cluster: (service) => service.clusterArn },
   networkInterface: {
     vpc: (eni) => eni.vpcId,
@@ -101,4 +121,6 @@ const DECLARED: IndexesOf = {
 };
 
 /** What a kind is found by besides its key. The store keeps these current. */
-export const INDEXES = DECLARED as Readonly<Partial<Record<Kind, Readonly<Record<string, (record: object) => string | undefined>>>>>; // Typed per kind just above.
+export const INDEXES = DECLARED as Readonly<
+  Partial<Record<Kind, Readonly<Record<string, (record: object) => string | undefined>>>>
+>; // Typed per kind just above.

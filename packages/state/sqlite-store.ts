@@ -27,7 +27,10 @@ export class SqliteStore implements Store {
     this.#database = openSqlite(path);
     migrate(this.#database);
     const rows = readRecords(this.#database, path);
-    const sequences = this.#database.prepare("SELECT name, value FROM sequence").all() as { name: string; value: number }[]; // As above.
+    const sequences = this.#database.prepare("SELECT name, value FROM sequence").all() as {
+      name: string;
+      value: number;
+    }[]; // As above.
     this.#memory.load(
       rows.map((row) => ({ kind: row.kind, key: row.key, record: JSON.parse(row.record) as object })), // We wrote it.
       new Map(sequences.map((row) => [row.name, row.value])),
@@ -112,7 +115,8 @@ function readRecords(database: DatabaseSync, path: string): readonly Row[] {
     throw new DamagedError(`The database ${path} is damaged: ${remedy}.`, { cause: thrown });
   }
   const damaged = rows.find((row) => crc32(`${row.kind}${row.key}${row.record}`) !== row.checksum);
-  if (damaged !== undefined) throw new DamagedError(`The record ${damaged.kind} ${damaged.key} in ${path} is damaged: ${remedy}.`);
+  if (damaged !== undefined)
+    throw new DamagedError(`The record ${damaged.kind} ${damaged.key} in ${path} is damaged: ${remedy}.`);
   return rows;
 }
 

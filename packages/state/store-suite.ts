@@ -3,7 +3,17 @@ import type { ClusterRecord, TaskRecord } from "./records.ts";
 import type { Change, Store } from "./store.ts";
 
 export function cluster(name: string): ClusterRecord {
-  return { arn: `cluster/${name}`, account: "0", region: "x", name, status: "ACTIVE", settings: [], capacityProviders: [], tags: {}, createdAt: 0 };
+  return {
+    arn: `cluster/${name}`,
+    account: "0",
+    region: "x",
+    name,
+    status: "ACTIVE",
+    settings: [],
+    capacityProviders: [],
+    tags: {},
+    createdAt: 0,
+  };
 }
 
 /** What every store must do. The memory store and the SQLite store both sit this exam. */
@@ -50,7 +60,9 @@ export function describeStore(name: string, open: () => Store): void {
     it("tells of every committed change, once, after it is visible", () => {
       const store = open();
       const seen: string[] = [];
-      store.watch((change) => seen.push(`${change.kind}/${change.key}=${store.get("cluster", change.key)?.name}`));
+      store.watch((change) =>
+        seen.push(`${change.kind}/${change.key}=${store.get("cluster", change.key)?.name}`),
+      );
       store.transact((tx) => {
         tx.put("cluster", "a", cluster("a"));
         tx.put("cluster", "b", cluster("b"));
@@ -71,7 +83,8 @@ export function describeStore(name: string, open: () => Store): void {
 
     it("finds by its declared indexes, also inside a transaction", () => {
       const store = open();
-      const task = (arn: string, serviceArn: string | undefined): TaskRecord => ({ arn, serviceArn, clusterArn: "c" }) as TaskRecord; // Only what the indexes read.
+      const task = (arn: string, serviceArn: string | undefined): TaskRecord =>
+        ({ arn, serviceArn, clusterArn: "c" }) as TaskRecord; // Only what the indexes read.
       store.transact((tx) => {
         tx.put("task", "1", task("1", "s"));
         tx.put("task", "2", task("2", "s"));

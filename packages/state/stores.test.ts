@@ -51,7 +51,9 @@ describe("SqliteStore on disk", () => {
     const database = new DatabaseSync(path);
     database.exec(`UPDATE record SET record = replace(record, 'ACTIVE', 'INACTIVE')`);
     database.close();
-    expect(() => new SqliteStore(path)).toThrow(/The record cluster a in .* is damaged: bring back a backup with "gantry restore"/);
+    expect(() => new SqliteStore(path)).toThrow(
+      /The record cluster a in .* is damaged: bring back a backup with "gantry restore"/,
+    );
   });
 
   it("says that a torn file is damaged and believes nothing of it", () => {

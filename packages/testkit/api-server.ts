@@ -71,7 +71,10 @@ export async function startApi({
     publicPool: "198.18.9.0/24",
     allowHostAccess,
   });
-  const server = newHttpServer((request, response, continueWith) => dispatcher.handle(request, response, continueWith), idleMs);
+  const server = newHttpServer(
+    (request, response, continueWith) => dispatcher.handle(request, response, continueWith),
+    idleMs,
+  );
   const port = await listen(server);
   return {
     store,
@@ -83,7 +86,10 @@ export async function startApi({
     registryPort,
     endpoint: `http://127.0.0.1:${port}`,
     /** What a client of the SDK is given. */
-    client: (credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string } = ROOT, region = "eu-south-1") => ({
+    client: (
+      credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string } = ROOT,
+      region = "eu-south-1",
+    ) => ({
       region,
       endpoint: `http://127.0.0.1:${port}`,
       credentials,

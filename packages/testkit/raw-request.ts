@@ -26,7 +26,12 @@ export async function sendRaw(endpoint: string, request: RawRequest, now: number
   const url = new URL(endpoint);
   const payload = request.payload ?? sha256Hex(body);
   const scope = { date: amzDateOf(now).slice(0, 8), region: "eu-south-1", service };
-  const headers: Record<string, string> = { ...request.headers, host: url.host, "x-amz-date": amzDateOf(now), "x-amz-content-sha256": payload };
+  const headers: Record<string, string> = {
+    ...request.headers,
+    host: url.host,
+    "x-amz-date": amzDateOf(now),
+    "x-amz-content-sha256": payload,
+  };
   const names = Object.keys(headers)
     .map((name) => name.toLowerCase())
     .toSorted();
@@ -55,7 +60,11 @@ export async function sendRaw(endpoint: string, request: RawRequest, now: number
 }
 
 /** Bytes on a connection of their own, and all that comes back until it ends or the deadline passes. */
-export function sendBytes(port: number, bytes: readonly (string | Uint8Array)[], options: { end?: boolean; deadlineMs: number }): Promise<string> {
+export function sendBytes(
+  port: number,
+  bytes: readonly (string | Uint8Array)[],
+  options: { end?: boolean; deadlineMs: number },
+): Promise<string> {
   return new Promise((resolve) => {
     const socket: Socket = connect(port, "127.0.0.1");
     let answer = "";

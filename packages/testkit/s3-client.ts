@@ -9,15 +9,23 @@ export async function startS3() {
   return {
     api,
     client,
-    newBucket: async (more: Partial<s3.CreateBucketCommandInput> = {}, versioned = false): Promise<string> => {
+    newBucket: async (
+      more: Partial<s3.CreateBucketCommandInput> = {},
+      versioned = false,
+    ): Promise<string> => {
       const Bucket = `bucket-${(count += 1)}`;
       await client.send(new s3.CreateBucketCommand({ Bucket, ...more }));
-      if (versioned) await client.send(new s3.PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: "Enabled" } }));
+      if (versioned)
+        await client.send(
+          new s3.PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: "Enabled" } }),
+        );
       return Bucket;
     },
     put: (Bucket: string, Key: string, Body: string | Buffer, more: Partial<s3.PutObjectCommandInput> = {}) =>
       client.send(new s3.PutObjectCommand({ Bucket, Key, Body, ...more })),
     get: async (Bucket: string, Key: string, more: Partial<s3.GetObjectCommandInput> = {}): Promise<string> =>
-      (await (await client.send(new s3.GetObjectCommand({ Bucket, Key, ...more }))).Body?.transformToString()) ?? "",
+      (await (
+        await client.send(new s3.GetObjectCommand({ Bucket, Key, ...more }))
+      ).Body?.transformToString()) ?? "",
   };
 }

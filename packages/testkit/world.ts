@@ -9,14 +9,28 @@ import {
   warmPoolController,
   type NodeConnection,
 } from "@gantry/controllers";
-import { Controller, newVault, seededIds, silentLogger, VirtualClock, type Logger, type Reconciler } from "@gantry/kernel";
+import {
+  Controller,
+  newVault,
+  seededIds,
+  silentLogger,
+  VirtualClock,
+  type Logger,
+  type Reconciler,
+} from "@gantry/kernel";
 import { MemoryStore, type ServiceRecord, type TaskRecord } from "@gantry/state";
 import { newDice } from "./simulation/dice.ts";
 import { fakeHost, fakeShell } from "./simulation/fake-host.ts";
 import { keepLaws } from "./simulation/laws.ts";
 import { Killed, Life, mortalClock, mortalEngine, mortalStore, type Fate } from "./simulation/life.ts";
 import { FAIR, Link, type Weather } from "./simulation/link.ts";
-import { ACCOUNT_OF_WORLD, putDeployment, putGround, putService, serviceArnOf } from "./simulation/records.ts";
+import {
+  ACCOUNT_OF_WORLD,
+  putDeployment,
+  putGround,
+  putService,
+  serviceArnOf,
+} from "./simulation/records.ts";
 
 const NODE = "n";
 const VAULT = newVault(Buffer.alloc(32, 3));
@@ -51,8 +65,15 @@ export function newWorld(
   const ids = seededIds(seed);
   const remembered = { text: undefined as string | undefined };
   const bugs: string[] = [];
-  const log: Logger = { ...silentLogger, error: (sentence, fields) => void bugs.push(`${sentence}: ${JSON.stringify(fields)}`), with: () => log };
-  const dooms: { controlPlane: Doom | undefined; agent: Doom | undefined } = { controlPlane: undefined, agent: undefined };
+  const log: Logger = {
+    ...silentLogger,
+    error: (sentence, fields) => void bugs.push(`${sentence}: ${JSON.stringify(fields)}`),
+    with: () => log,
+  };
+  const dooms: { controlPlane: Doom | undefined; agent: Doom | undefined } = {
+    controlPlane: undefined,
+    agent: undefined,
+  };
   let weather = FAIR;
   let incarnations = 0;
   let controlPlane: ReturnType<typeof startControlPlane> | undefined;
@@ -92,7 +113,13 @@ export function newWorld(
       taskController({ ...deps, vault: VAULT }),
       serviceController(deps),
       targetController(deps),
-    ].map((reconciler) => new Controller(onReconcile === undefined ? reconciler : timed(reconciler, onReconcile), { clock: own, log }));
+    ].map(
+      (reconciler) =>
+        new Controller(onReconcile === undefined ? reconciler : timed(reconciler, onReconcile), {
+          clock: own,
+          log,
+        }),
+    );
     life.atEnd(() => {
       controlPlane = undefined;
       connection?.end();
@@ -111,9 +138,19 @@ export function newWorld(
     const host = fakeHost({ engine, clock, remembered });
     const written = {
       ...host,
-      memory: { read: () => host.memory.read(), write: (text: string) => (life.isAlive ? host.memory.write(text) : undefined) },
+      memory: {
+        read: () => host.memory.read(),
+        write: (text: string) => (life.isAlive ? host.memory.write(text) : undefined),
+      },
     };
-    const one = new Agent({ engine: mortal, shell: fakeShell, naming: namingOf("w"), clock: own, log, host: written });
+    const one = new Agent({
+      engine: mortal,
+      shell: fakeShell,
+      naming: namingOf("w"),
+      clock: own,
+      log,
+      host: written,
+    });
     life.atEnd(() => {
       agent = undefined;
       connection?.end();
@@ -133,11 +170,15 @@ export function newWorld(
   function connect(): void {
     clock.after(LOOK_MS, connect);
     // One that died while it started is there as a corpse until the next.
-    if (connection !== undefined || controlPlane?.life.isAlive !== true || agent?.life.isAlive !== true) return;
+    if (connection !== undefined || controlPlane?.life.isAlive !== true || agent?.life.isAlive !== true)
+      return;
     const { gateway, life } = controlPlane;
     const own = agent;
     const link = { clock, dice, weather: () => weather };
-    const toAgent = new Link<Envelope<ToAgent>>({ ...link, deliver: (envelope) => session.receive(envelope) });
+    const toAgent = new Link<Envelope<ToAgent>>({
+      ...link,
+      deliver: (envelope) => session.receive(envelope),
+    });
     const peer: NodeConnection = { send: (envelope) => toAgent.send(envelope) };
     const toControlPlane = new Link<Envelope<ToControlPlane>>({
       ...link,
@@ -198,7 +239,11 @@ export function newWorld(
     },
     createService(
       spec: Partial<ServiceRecord["spec"]> = {},
-      { image = "good", balanced = false, name = "s" }: { image?: string; balanced?: boolean; name?: string } = {},
+      {
+        image = "good",
+        balanced = false,
+        name = "s",
+      }: { image?: string; balanced?: boolean; name?: string } = {},
     ): void {
       store.transact((tx) => putService(tx, ids, { name, image, balanced, spec, now: clock.now() }));
     },
@@ -212,7 +257,8 @@ export function newWorld(
     scale(desiredCount: number): void {
       store.transact((tx) => {
         const service = tx.get("service", arn);
-        if (service !== undefined) tx.put("service", arn, { ...service, spec: { ...service.spec, desiredCount }, steady: false });
+        if (service !== undefined)
+          tx.put("service", arn, { ...service, spec: { ...service.spec, desiredCount }, steady: false });
       });
     },
     /** Ends a task's container from outside, as `docker kill` would. */
@@ -224,7 +270,9 @@ export function newWorld(
     },
     service: () => store.get("service", arn),
     runningTasks: (): readonly TaskRecord[] =>
-      store.listBy("task", "service", arn).filter((task) => task.lastStatus === "RUNNING" && task.desiredStatus === "RUNNING"),
+      store
+        .listBy("task", "service", arn)
+        .filter((task) => task.lastStatus === "RUNNING" && task.desiredStatus === "RUNNING"),
     tasks: (): readonly TaskRecord[] => store.listBy("task", "service", arn),
   };
 }

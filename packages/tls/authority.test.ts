@@ -16,5 +16,7 @@ it("signs names with a key of their own, provable by its certificate", async () 
 
 it("refuses a key that is another certificate's", async () => {
   const [one, other] = [await newAuthority(NOW), await newAuthority(NOW)];
-  expect(() => openAuthority({ certificatePem: one.certificatePem, keyPem: other.keyPem })).toThrow("do not belong together");
+  expect(() => openAuthority({ certificatePem: one.certificatePem, keyPem: other.keyPem })).toThrow(
+    "do not belong together",
+  );
 });

@@ -48,7 +48,10 @@ export async function newIssuer(files: AuthorityFiles): Promise<Authority["issue
         signingKey,
         extensions: [
           new x509.BasicConstraintsExtension(false, undefined, true),
-          new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment, true),
+          new x509.KeyUsagesExtension(
+            x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment,
+            true,
+          ),
           new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
           new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: "dns" as const, value }))),
           await x509.AuthorityKeyIdentifierExtension.create(ca.publicKey),

@@ -42,7 +42,11 @@ const EC2_WORDS: Words = {
 const S3_WORDS: Words = {
   missing: ["AccessDenied", 403, "Access Denied"],
   malformed: ["AuthorizationHeaderMalformed", 400],
-  "unknown-key": ["InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records."],
+  "unknown-key": [
+    "InvalidAccessKeyId",
+    403,
+    "The AWS Access Key Id you provided does not exist in our records.",
+  ],
   "bad-token": ["InvalidToken", 400, "The provided token is malformed or otherwise invalid."],
   "expired-token": ["ExpiredToken", 400, "The provided token has expired."],
   mismatch: [
@@ -50,7 +54,11 @@ const S3_WORDS: Words = {
     403,
     "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
   ],
-  skewed: ["RequestTimeTooSkewed", 403, "The difference between the request time and the current time is too large."],
+  skewed: [
+    "RequestTimeTooSkewed",
+    403,
+    "The difference between the request time and the current time is too large.",
+  ],
   expired: ["AccessDenied", 403, "Request has expired"],
 };
 
@@ -88,7 +96,11 @@ export function accessDeniedError(protocol: Protocol, message: string): ApiError
     case "awsQuery":
       return new ApiError("AccessDenied", message, { status: 403 });
     case "ec2Query":
-      return new ApiError("UnauthorizedOperation", `You are not authorized to perform this operation. ${message}`, { status: 403 });
+      return new ApiError(
+        "UnauthorizedOperation",
+        `You are not authorized to perform this operation. ${message}`,
+        { status: 403 },
+      );
     case "restXml":
       return new ApiError("AccessDenied", message, { status: 403 });
   }
@@ -96,14 +108,23 @@ export function accessDeniedError(protocol: Protocol, message: string): ApiError
 
 /** We could not, and it is not the caller's doing. */
 export function internalError(protocol: Protocol, message: string): ApiError {
-  const code = protocol === "restXml" ? "InternalError" : protocol.startsWith("awsJson") ? "ServerException" : "InternalFailure";
+  const code =
+    protocol === "restXml"
+      ? "InternalError"
+      : protocol.startsWith("awsJson")
+        ? "ServerException"
+        : "InternalFailure";
   return new ApiError(code, message, { status: 500 });
 }
 
 /** The disk is full. Nothing was written; the same call works once there is room. Source: ServiceUnavailable of the CommonErrors pages and of S3. */
 export function noRoomError(protocol: Protocol): ApiError {
   const code = protocol.startsWith("awsJson") ? "ServerException" : "ServiceUnavailable";
-  return new ApiError(code, "The disk that holds the platform's state is full: make room on it, then try again.", { status: 503 });
+  return new ApiError(
+    code,
+    "The disk that holds the platform's state is full: make room on it, then try again.",
+    { status: 503 },
+  );
 }
 
 /** Too much at once: the same call works a moment later, and every SDK tries again by itself. Source: the CommonErrors pages; EC2's and S3's error codes. */

@@ -12,7 +12,11 @@ export class ApiError extends Error {
   constructor(
     code: string,
     message: string,
-    options: { status?: number; fields?: Readonly<Record<string, unknown>>; headers?: Readonly<Record<string, string>> } = {},
+    options: {
+      status?: number;
+      fields?: Readonly<Record<string, unknown>>;
+      headers?: Readonly<Record<string, string>>;
+    } = {},
   ) {
     super(message);
     this.code = code;

@@ -34,15 +34,19 @@ export class AwsChunkedDecoder extends Transform {
   #trailers: string[] = [];
   #checksum: { algorithm: ChecksumAlgorithm; state: Checksum } | undefined;
 
-  constructor(options: { signing: ChunkSigning | undefined; decodedLength: number | undefined; trailerName: string | undefined }) {
+  constructor(options: {
+    signing: ChunkSigning | undefined;
+    decodedLength: number | undefined;
+    trailerName: string | undefined;
+  }) {
     super();
     this.#signing = options.signing;
     this.#decodedLength = options.decodedLength;
     this.#hasTrailer = options.trailerName !== undefined;
     this.#previousSignature = options.signing?.seedSignature ?? "";
-    const algorithm = /^x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)$/.exec(options.trailerName?.toLowerCase() ?? "")?.[1] as
-      | ChecksumAlgorithm
-      | undefined; // The pattern names them all.
+    const algorithm = /^x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)$/.exec(
+      options.trailerName?.toLowerCase() ?? "",
+    )?.[1] as ChecksumAlgorithm | undefined; // The pattern names them all.
     if (algorithm !== undefined) this.#checksum = { algorithm, state: checksumOf(algorithm) };
   }
 
@@ -159,7 +163,10 @@ export class AwsChunkedDecoder extends Transform {
   #endTrailers(): void {
     this.#state = "done";
     const trailers = new Map(
-      this.#trailers.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]),
+      this.#trailers.map((line) => [
+        line.slice(0, line.indexOf(":")).toLowerCase(),
+        line.slice(line.indexOf(":") + 1).trim(),
+      ]),
     );
     const signature = trailers.get("x-amz-trailer-signature");
     if (this.#signing !== undefined && this.#hasTrailer) {
@@ -167,16 +174,27 @@ export class AwsChunkedDecoder extends Transform {
         .filter(([name]) => name !== "x-amz-trailer-signature")
         .map(([name, value]) => `${name}:${value}\n`)
         .join("");
-      const toSign = ["AWS4-HMAC-SHA256-TRAILER", this.#signing.amzDate, this.#signing.scope, this.#previousSignature, sha256Hex(text)].join("\n");
-      if (signature === undefined || hmac(this.#signing.key, toSign).toString("hex") !== signature) throw signatureMismatch();
+      const toSign = [
+        "AWS4-HMAC-SHA256-TRAILER",
+        this.#signing.amzDate,
+        this.#signing.scope,
+        this.#previousSignature,
+        sha256Hex(text),
+      ].join("\n");
+      if (signature === undefined || hmac(this.#signing.key, toSign).toString("hex") !== signature)
+        throw signatureMismatch();
     }
     if (this.#checksum === undefined) return;
     const claimed = trailers.get(`x-amz-checksum-${this.#checksum.algorithm}`);
     if (claimed === undefined) throw malformed();
     if (this.#checksum.state.digest() !== claimed) {
-      throw new ApiError("BadDigest", `The ${this.#checksum.algorithm.toUpperCase()} you specified did not match the calculated checksum.`, {
-        status: 400,
-      });
+      throw new ApiError(
+        "BadDigest",
+        `The ${this.#checksum.algorithm.toUpperCase()} you specified did not match the calculated checksum.`,
+        {
+          status: 400,
+        },
+      );
     }
     this.emit("checksum", this.#checksum.algorithm, claimed);
   }
@@ -187,7 +205,9 @@ function incomplete(): ApiError {
 }
 
 function malformed(): ApiError {
-  return new ApiError("InvalidRequest", "The chunked body of the request has the wrong form", { status: 400 });
+  return new ApiError("InvalidRequest", "The chunked body of the request has the wrong form", {
+    status: 400,
+  });
 }
 
 function signatureMismatch(): ApiError {

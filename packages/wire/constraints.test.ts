@@ -1,6 +1,13 @@
-import { CloudWatchLogsClient, CreateLogGroupCommand, DescribeLogGroupsCommand } from "@aws-sdk/client-cloudwatch-logs";
+import {
+  CloudWatchLogsClient,
+  CreateLogGroupCommand,
+  DescribeLogGroupsCommand,
+} from "@aws-sdk/client-cloudwatch-logs";
 import { ECSClient, ListTasksCommand, RegisterTaskDefinitionCommand } from "@aws-sdk/client-ecs";
-import { CreateTargetGroupCommand, ElasticLoadBalancingV2Client } from "@aws-sdk/client-elastic-load-balancing-v2";
+import {
+  CreateTargetGroupCommand,
+  ElasticLoadBalancingV2Client,
+} from "@aws-sdk/client-elastic-load-balancing-v2";
 import { CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
 import { startApi } from "@gantry/testkit";
 import { afterAll, describe, expect, it } from "vitest";
@@ -11,7 +18,12 @@ afterAll(() => api.close());
 describe("a refused input names every member that is wrong", () => {
   it("by patterns, lengths and ranges", async () => {
     const call = new IAMClient(api.client()).send(
-      new CreateRoleCommand({ RoleName: "no spaces", AssumeRolePolicyDocument: "{}", MaxSessionDuration: 10, Description: "x".repeat(1_001) }),
+      new CreateRoleCommand({
+        RoleName: "no spaces",
+        AssumeRolePolicyDocument: "{}",
+        MaxSessionDuration: 10,
+        Description: "x".repeat(1_001),
+      }),
     );
     await expect(call).rejects.toMatchObject({
       name: "ValidationError",
@@ -58,7 +70,9 @@ describe("a refused input names every member that is wrong", () => {
     await expect(call).rejects.toThrow(
       "3 validation errors detected: Value 'NONSENSE' at 'networkMode' failed to satisfy constraint: Member must satisfy enum value set: [awsvpc, bridge, host, none]; Value '[FARGATE, NONSENSE]' at 'requiresCompatibilities' failed to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [EC2, EXTERNAL, FARGATE, MANAGED_INSTANCES]]; Value 'NONSENSE' at 'containerDefinitions.2.member.logConfiguration.logDriver' failed to satisfy constraint: Member must satisfy enum value set: [awsfirelens, awslogs, fluentd, gelf, journald, json-file, splunk, syslog]",
     );
-    await expect(ecs.send(new ListTasksCommand({ desiredStatus: nonsense, maxResults: 101 }))).rejects.toThrow(/^2 validation errors detected/);
+    await expect(
+      ecs.send(new ListTasksCommand({ desiredStatus: nonsense, maxResults: 101 })),
+    ).rejects.toThrow(/^2 validation errors detected/);
   });
 
   it("with the code of the service, and its own class", async () => {

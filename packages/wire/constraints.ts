@@ -22,7 +22,11 @@ export type Constraints = Readonly<Record<string, Constraint>>;
 const patterns = new Map<string, RegExp>();
 
 /** A sentence for each constraint that does not hold, in the order of the members. */
-export function violations(operation: string, input: Readonly<Record<string, unknown>>, constraints: Constraints): readonly string[] {
+export function violations(
+  operation: string,
+  input: Readonly<Record<string, unknown>>,
+  constraints: Constraints,
+): readonly string[] {
   const shallow = Object.entries(input).flatMap(([member, value]) => {
     const constraint = constraints[`${operation}.${member}`] ?? constraints[member];
     return constraint === undefined ? [] : sentences(lowerFirst(member), value, constraint);
@@ -35,7 +39,9 @@ export function violations(operation: string, input: Readonly<Record<string, unk
 
 function sentences(path: string, value: unknown, constraint: Constraint): readonly string[] {
   if (value === undefined || value === null) return [];
-  return breaches(value, constraint).map((breach) => `Value '${shown(value)}' at '${path}' failed to satisfy constraint: ${breach}`);
+  return breaches(value, constraint).map(
+    (breach) => `Value '${shown(value)}' at '${path}' failed to satisfy constraint: ${breach}`,
+  );
 }
 
 interface Deep {
@@ -48,19 +54,29 @@ function deepOnes(constraints: Constraints): readonly Deep[] {
   let known = deep.get(constraints);
   if (known === undefined) {
     const entries = Object.entries(constraints).filter(([name]) => name.includes("/"));
-    deep.set(constraints, (known = entries.map(([name, constraint]) => ({ members: name.split("/"), constraint }))));
+    deep.set(
+      constraints,
+      (known = entries.map(([name, constraint]) => ({ members: name.split("/"), constraint }))),
+    );
   }
   return known;
 }
 
 /** The values that lie at a path, each with where that is in AWS's spelling: `containerDefinitions.1.member.name`. */
-function valuesAt(input: unknown, members: readonly string[], path = ""): readonly { path: string; value: unknown }[] {
+function valuesAt(
+  input: unknown,
+  members: readonly string[],
+  path = "",
+): readonly { path: string; value: unknown }[] {
   const [member, ...rest] = members;
   if (member === undefined) return [{ path, value: input }];
-  if (Array.isArray(input)) return input.flatMap((element, index) => valuesAt(element, members, `${path}.${index + 1}.member`));
+  if (Array.isArray(input))
+    return input.flatMap((element, index) => valuesAt(element, members, `${path}.${index + 1}.member`));
   if (typeof input !== "object" || input === null) return [];
   const inner = (input as Record<string, unknown>)[member]; // A structure's members.
-  return inner === undefined || inner === null ? [] : valuesAt(inner, rest, path === "" ? lowerFirst(member) : `${path}.${lowerFirst(member)}`);
+  return inner === undefined || inner === null
+    ? []
+    : valuesAt(inner, rest, path === "" ? lowerFirst(member) : `${path}.${lowerFirst(member)}`);
 }
 
 function lowerFirst(member: string): string {
@@ -75,16 +91,22 @@ function breaches(value: unknown, constraint: Constraint): readonly string[] {
     if (inner.size > 0) found.push(`Member must satisfy constraint: [${[...inner].join(", ")}]`);
   }
   if (typeof value === "string" || Array.isArray(value)) {
-    if (shortest !== undefined && value.length < shortest) found.push(`Member must have length greater than or equal to ${shortest}`);
-    if (longest !== undefined && value.length > longest) found.push(`Member must have length less than or equal to ${longest}`);
+    if (shortest !== undefined && value.length < shortest)
+      found.push(`Member must have length greater than or equal to ${shortest}`);
+    if (longest !== undefined && value.length > longest)
+      found.push(`Member must have length less than or equal to ${longest}`);
   }
   if (typeof value === "string") {
-    if (pattern !== undefined && !expressionOf(pattern).test(value)) found.push(`Member must satisfy regular expression pattern: ${pattern}`);
-    if (oneOf !== undefined && !oneOf.includes(value)) found.push(`Member must satisfy enum value set: [${oneOf.join(", ")}]`);
+    if (pattern !== undefined && !expressionOf(pattern).test(value))
+      found.push(`Member must satisfy regular expression pattern: ${pattern}`);
+    if (oneOf !== undefined && !oneOf.includes(value))
+      found.push(`Member must satisfy enum value set: [${oneOf.join(", ")}]`);
   }
   if (typeof value === "number") {
-    if (least !== undefined && value < least) found.push(`Member must have value greater than or equal to ${least}`);
-    if (most !== undefined && value > most) found.push(`Member must have value less than or equal to ${most}`);
+    if (least !== undefined && value < least)
+      found.push(`Member must have value greater than or equal to ${least}`);
+    if (most !== undefined && value > most)
+      found.push(`Member must have value less than or equal to ${most}`);
   }
   return found;
 }

@@ -18,7 +18,12 @@ export interface DecodedRequest {
 export function decode(
   operation: Operation,
   protocol: Protocol,
-  parts: { exchange: DecodedRequest; labels: Record<string, string>; buffered: Buffer | undefined; stream: Readable | undefined },
+  parts: {
+    exchange: DecodedRequest;
+    labels: Record<string, string>;
+    buffered: Buffer | undefined;
+    stream: Readable | undefined;
+  },
 ): Record<string, unknown> {
   const { exchange, buffered = Buffer.alloc(0) } = parts;
   const shape = operation.input;
@@ -35,10 +40,15 @@ export function decode(
       return readQuery(shape, formParameters(exchange, buffered), "ec2") as Record<string, unknown>; // As above.
     case "restJson1":
     case "restXml": {
-      const input = readBindings(shape, { labels: parts.labels, query: new URLSearchParams(exchange.rawQuery), headers: exchange.headers });
+      const input = readBindings(shape, {
+        labels: parts.labels,
+        query: new URLSearchParams(exchange.rawQuery),
+        headers: exchange.headers,
+      });
       const payload = shape.members.find((member) => bindingOf(member) === "payload");
       if (payload !== undefined) {
-        if (payload.shape.type === "streaming") return { ...input, [payload.name]: parts.stream ?? Readable.from([buffered]) };
+        if (payload.shape.type === "streaming")
+          return { ...input, [payload.name]: parts.stream ?? Readable.from([buffered]) };
         if (payload.shape.type === "blob") return { ...input, [payload.name]: buffered };
         if (payload.shape.type === "string") return { ...input, [payload.name]: buffered.toString() };
         if (buffered.length === 0) return input;
@@ -56,7 +66,9 @@ export function decode(
       const rest = { ...shape, members };
       return {
         ...input,
-        ...((protocol === "restXml" ? readXmlDocument(rest, buffered.toString()) : readJson(rest, parseJsonObject(buffered.toString()))) as object),
+        ...((protocol === "restXml"
+          ? readXmlDocument(rest, buffered.toString())
+          : readJson(rest, parseJsonObject(buffered.toString()))) as object),
       }; // As above.
     }
   }
@@ -73,14 +85,22 @@ export function checkInput(
 ): void {
   if (operation.input.type !== "structure") return;
   const { protocol, constraints, validationCode } = options;
-  const missing = operation.input.members.filter((member) => member.required && input[member.name] === undefined).map((member) => member.name);
+  const missing = operation.input.members
+    .filter((member) => member.required && input[member.name] === undefined)
+    .map((member) => member.name);
   const [first] = missing;
-  if (first !== undefined && protocol === "ec2Query") throw new ApiError("MissingParameter", `The request must contain the parameter ${first}`);
-  if (first !== undefined && protocol === "restXml") throw new ApiError("InvalidRequest", `Missing required parameter: ${first}`);
+  if (first !== undefined && protocol === "ec2Query")
+    throw new ApiError("MissingParameter", `The request must contain the parameter ${first}`);
+  if (first !== undefined && protocol === "restXml")
+    throw new ApiError("InvalidRequest", `Missing required parameter: ${first}`);
   const wrong = [...missing.map(nullValue), ...violations(operation.name, input, constraints)];
   if (wrong.length === 0) return;
   const code = validationCode ?? (protocol === "awsQuery" ? "ValidationError" : "ValidationException");
-  throw new ApiError(code, `${wrong.length} validation error${wrong.length === 1 ? "" : "s"} detected: ${wrong.join("; ")}`, { status: 400 });
+  throw new ApiError(
+    code,
+    `${wrong.length} validation error${wrong.length === 1 ? "" : "s"} detected: ${wrong.join("; ")}`,
+    { status: 400 },
+  );
 }
 
 function nullValue(name: string): string {
@@ -91,7 +111,9 @@ function nullValue(name: string): string {
 export function hasStreamingInput(operation: Operation): boolean {
   return (
     operation.input.type === "structure" &&
-    operation.input.members.some((member) => bindingOf(member) === "payload" && member.shape.type === "streaming")
+    operation.input.members.some(
+      (member) => bindingOf(member) === "payload" && member.shape.type === "streaming",
+    )
   );
 }
 

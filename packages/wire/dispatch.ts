@@ -1,8 +1,22 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { AssertionError, isDamage, isOutOfRoom, messageOf, type Clock, type Ids, type Logger } from "@gantry/kernel";
-import { accessDeniedError, authenticationError, internalError, noRoomError, throttledError } from "./access-errors.ts";
+import {
+  AssertionError,
+  isDamage,
+  isOutOfRoom,
+  messageOf,
+  type Clock,
+  type Ids,
+  type Logger,
+} from "@gantry/kernel";
+import {
+  accessDeniedError,
+  authenticationError,
+  internalError,
+  noRoomError,
+  throttledError,
+} from "./access-errors.ts";
 import { ApiError } from "./api-error.ts";
 import { checkInput, decode, hasStreamingInput } from "./decode.ts";
 import { encodeError, encodeOutput, type WireResponse } from "./encode.ts";
@@ -41,7 +55,12 @@ export interface DispatcherDeps {
   readonly inFlightMax?: number;
   readonly policy: {
     /** Why the principal may not, or undefined where it may. */
-    deniedBecause(principal: Principal, action: string, resource: string, conditions: () => ConditionContext): string | undefined;
+    deniedBecause(
+      principal: Principal,
+      action: string,
+      resource: string,
+      conditions: () => ConditionContext,
+    ): string | undefined;
   };
 }
 
@@ -129,7 +148,9 @@ export class Dispatcher {
       if (!(thrown instanceof SignatureError)) throw thrown;
       claimFailure = thrown;
     }
-    const form = await this.#formOf(exchange).catch((thrown: unknown) => (thrown instanceof ApiError ? thrown : Promise.reject(thrown as Error)));
+    const form = await this.#formOf(exchange).catch((thrown: unknown) =>
+      thrown instanceof ApiError ? thrown : Promise.reject(thrown as Error),
+    );
     if (form instanceof ApiError) return tooLarge(exchange, form);
     const registered = this.#choose(exchange, claim, form);
     if (registered === undefined) return unknownService(exchange);
@@ -153,7 +174,8 @@ export class Dispatcher {
       now: this.#deps.clock.now(),
       invoke: async (name, input, caller) => {
         const operation = service.operations.get(name);
-        if (operation?.handler === undefined) throw new AssertionError(`${name} is an operation of ${service.descriptor.id}.`);
+        if (operation?.handler === undefined)
+          throw new AssertionError(`${name} is an operation of ${service.descriptor.id}.`);
         return this.#run(operation, input, { exchange, service, protocol, ...caller });
       },
     });
@@ -165,7 +187,11 @@ export class Dispatcher {
   async #invoke(call: Call): Promise<WireResponse> {
     const { exchange, claim, service, protocol } = call;
     const isS3 = service.descriptor.id === "s3";
-    const { principal, body } = await this.#authenticate(exchange, claim, { isS3, allowsAnonymous: service.allowsAnonymous, form: call.form });
+    const { principal, body } = await this.#authenticate(exchange, claim, {
+      isS3,
+      allowsAnonymous: service.allowsAnonymous,
+      form: call.form,
+    });
     const found = resolve(service, protocol, exchange, body);
     if (found === undefined) throw this.#unknownOperation(service, protocol, exchange, body);
     const { operation, labels } = found;
@@ -178,10 +204,25 @@ export class Dispatcher {
       );
     }
     const stream = body instanceof Readable ? body : undefined;
-    const buffered = stream === undefined ? (body as Buffer) : hasStreamingInput(operation) ? undefined : await readAll(stream); // Not a stream, so a buffer.
+    const buffered =
+      stream === undefined
+        ? (body as Buffer)
+        : hasStreamingInput(operation)
+          ? undefined
+          : await readAll(stream); // Not a stream, so a buffer.
     const input = decode(operation, protocol, { exchange, labels, buffered, stream });
-    checkInput(operation, input, { protocol, constraints: service.constraints, validationCode: service.validationCode });
-    const output = await this.#run(operation, input, { exchange, service, protocol, principal, region: claim?.region ?? "us-east-1" });
+    checkInput(operation, input, {
+      protocol,
+      constraints: service.constraints,
+      validationCode: service.validationCode,
+    });
+    const output = await this.#run(operation, input, {
+      exchange,
+      service,
+      protocol,
+      principal,
+      region: claim?.region ?? "us-east-1",
+    });
     return encodeOutput(operation, output, { protocol, service, requestId: exchange.requestId });
   }
 
@@ -189,7 +230,13 @@ export class Dispatcher {
   async #run(
     operation: Operation,
     input: Record<string, unknown>,
-    call: { exchange: Exchange; service: LoadedService; protocol: Protocol; principal: Principal; region: string },
+    call: {
+      exchange: Exchange;
+      service: LoadedService;
+      protocol: Protocol;
+      principal: Principal;
+      region: string;
+    },
   ): Promise<Record<string, unknown>> {
     const { exchange, service, protocol, principal, region } = call;
     const authorize = (action: string, resource: string, conditions?: ConditionContext): void => {
@@ -197,11 +244,21 @@ export class Dispatcher {
       const why = this.#deps.policy.deniedBecause(principal, action, resource, known);
       if (why !== undefined) throw accessDeniedError(protocol, why);
     };
-    for (const { action, resource, conditions } of service.permissions(operation.name, input, { account: principal.account, region }))
+    for (const { action, resource, conditions } of service.permissions(operation.name, input, {
+      account: principal.account,
+      region,
+    }))
       authorize(action, resource, conditions);
     service.prepare?.({ account: principal.account, region });
     const { requestId, endpoint } = exchange;
-    const context: RequestContext = { requestId, account: principal.account, region, principal, endpoint, authorize };
+    const context: RequestContext = {
+      requestId,
+      account: principal.account,
+      region,
+      principal,
+      endpoint,
+      authorize,
+    };
     return ((await operation.handler?.(input, context)) ?? {}) as Record<string, unknown>; // Typed by Implementation<M>.
   }
 
@@ -218,9 +275,11 @@ export class Dispatcher {
     if (claim === undefined) throw new SignatureError("missing", "Request is missing Authentication Token");
     const credential = this.#deps.credentials.find(claim.accessKeyId);
     if (credential === undefined) throw new SignatureError("unknown-key", "Unknown access key");
-    if (credential.token !== claim.token) throw new SignatureError("bad-token", "The session token does not belong to the access key");
+    if (credential.token !== claim.token)
+      throw new SignatureError("bad-token", "The session token does not belong to the access key");
     const now = this.#deps.clock.now();
-    if (credential.expiresAt !== undefined && now >= credential.expiresAt) throw new SignatureError("expired-token", "Expired token");
+    if (credential.expiresAt !== undefined && now >= credential.expiresAt)
+      throw new SignatureError("expired-token", "Expired token");
     const { secretAccessKey } = credential;
     if (options.isS3) {
       verifySignature({ request: exchange, claim, secretAccessKey, now, bodyHash: undefined });
@@ -232,7 +291,10 @@ export class Dispatcher {
     const bodyHash = sha256Hex(body);
     const declared = claim.payloadHash;
     if (declared !== undefined && declared !== "UNSIGNED-PAYLOAD" && declared !== bodyHash)
-      throw new SignatureError("mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.");
+      throw new SignatureError(
+        "mismatch",
+        "The provided 'x-amz-content-sha256' header does not match what was computed.",
+      );
     verifySignature({ request: exchange, claim, secretAccessKey, now, bodyHash });
     return { principal: credential.principal, body };
   }
@@ -245,9 +307,16 @@ export class Dispatcher {
     return readAll(exchange.request);
   }
 
-  #choose(exchange: Exchange, claim: Claim | undefined, form: Buffer | undefined): RegisteredService | undefined {
+  #choose(
+    exchange: Exchange,
+    claim: Claim | undefined,
+    form: Buffer | undefined,
+  ): RegisteredService | undefined {
     const target = exchange.headers["x-amz-target"]?.split(".")[0];
-    const byTarget = target === undefined ? undefined : this.#services.find((service) => service.descriptor.targetPrefix === target);
+    const byTarget =
+      target === undefined
+        ? undefined
+        : this.#services.find((service) => service.descriptor.targetPrefix === target);
     if (byTarget !== undefined) return byTarget;
     const version = new URLSearchParams(form?.toString() ?? exchange.rawQuery).get("Version");
     if (claim !== undefined) {
@@ -257,19 +326,31 @@ export class Dispatcher {
     if (version !== null) return this.#services.find((service) => service.descriptor.version === version);
     const host = exchange.headers["host"]?.split(".")[0];
     return (
-      this.#services.find((service) => service.descriptor.signingName === host) ?? this.#services.find((service) => service.descriptor.id === "s3")
+      this.#services.find((service) => service.descriptor.signingName === host) ??
+      this.#services.find((service) => service.descriptor.id === "s3")
     );
   }
 
-  #unknownOperation(service: LoadedService, protocol: Protocol, exchange: Exchange, body: Buffer | Readable): ApiError {
+  #unknownOperation(
+    service: LoadedService,
+    protocol: Protocol,
+    exchange: Exchange,
+    body: Buffer | Readable,
+  ): ApiError {
     const name = operationNameOf(protocol, exchange, body) ?? `${exchange.method} ${exchange.rawPath}`;
     this.#logUnknownOnce(`${service.descriptor.id}:${name}`);
     switch (protocol) {
       case "awsQuery":
       case "ec2Query":
-        return new ApiError("InvalidAction", `The action ${name} is not valid for this web service.`, { status: 400 });
+        return new ApiError("InvalidAction", `The action ${name} is not valid for this web service.`, {
+          status: 400,
+        });
       case "restXml":
-        return new ApiError("MethodNotAllowed", "The specified method is not allowed against this resource.", { status: 405 });
+        return new ApiError(
+          "MethodNotAllowed",
+          "The specified method is not allowed against this resource.",
+          { status: 405 },
+        );
       default:
         return new ApiError("UnknownOperationException", `Unknown operation ${name}`, { status: 404 });
     }
@@ -283,14 +364,25 @@ export class Dispatcher {
 
   #toApiError(thrown: unknown, protocol: Protocol, exchange: Exchange): ApiError {
     if (thrown instanceof ApiError) return thrown;
-    if (thrown instanceof SignatureError) return authenticationError(protocol, thrown.failure, thrown.message);
+    if (thrown instanceof SignatureError)
+      return authenticationError(protocol, thrown.failure, thrown.message);
     if (isOutOfRoom(thrown)) {
-      this.#deps.log.error("The disk is full: make room on it", { requestId: exchange.requestId, reason: messageOf(thrown) });
+      this.#deps.log.error("The disk is full: make room on it", {
+        requestId: exchange.requestId,
+        reason: messageOf(thrown),
+      });
       return noRoomError(protocol);
     }
     if (isDamage(thrown)) {
-      this.#deps.log.error("What is stored is damaged", { requestId: exchange.requestId, path: exchange.rawPath, reason: messageOf(thrown) });
-      return internalError(protocol, "What was asked for is damaged on the disk and is not served: gantry doctor names it.");
+      this.#deps.log.error("What is stored is damaged", {
+        requestId: exchange.requestId,
+        path: exchange.rawPath,
+        reason: messageOf(thrown),
+      });
+      return internalError(
+        protocol,
+        "What was asked for is damaged on the disk and is not served: gantry doctor names it.",
+      );
     }
     const fields = {
       requestId: exchange.requestId,
@@ -298,7 +390,10 @@ export class Dispatcher {
       reason: messageOf(thrown),
       stack: thrown instanceof Error ? thrown.stack : undefined,
     };
-    this.#deps.log.error(thrown instanceof AssertionError ? "A law of the program does not hold" : "Request failed", fields);
+    this.#deps.log.error(
+      thrown instanceof AssertionError ? "A law of the program does not hold" : "Request failed",
+      fields,
+    );
     return internalError(protocol, "We encountered an internal error. Please try again.");
   }
 }
@@ -334,7 +429,10 @@ function tagKeys(input: Readonly<Record<string, unknown>>): ConditionContext {
   }[][]; // As above.
   const pairs = lists.flat().map((tag) => [tag.Key ?? tag.key ?? "", tag.Value ?? tag.value ?? ""] as const);
   if (pairs.length === 0) return {};
-  return { ...Object.fromEntries(pairs.map(([key, value]) => [`aws:RequestTag/${key}`, value])), "aws:TagKeys": pairs.map(([key]) => key) };
+  return {
+    ...Object.fromEntries(pairs.map(([key, value]) => [`aws:RequestTag/${key}`, value])),
+    "aws:TagKeys": pairs.map(([key]) => key),
+  };
 }
 
 function notImplementedCode(protocol: Protocol): string {
@@ -356,8 +454,15 @@ function tooLarge(exchange: Exchange, { code, message, status }: ApiError): Wire
 }
 
 function unknownService(exchange: Exchange): WireResponse {
-  const body = JSON.stringify({ __type: "UnknownServiceException", message: "Gantry does not know the service that this request is signed for." });
-  return { status: 404, headers: { "content-type": "application/json", "x-amzn-requestid": exchange.requestId }, body };
+  const body = JSON.stringify({
+    __type: "UnknownServiceException",
+    message: "Gantry does not know the service that this request is signed for.",
+  });
+  return {
+    status: 404,
+    headers: { "content-type": "application/json", "x-amzn-requestid": exchange.requestId },
+    body,
+  };
 }
 
 async function send(response: ServerResponse, answer: WireResponse, method: string): Promise<void> {
@@ -375,7 +480,10 @@ async function send(response: ServerResponse, answer: WireResponse, method: stri
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
   const hasLength = Object.keys(answer.headers).some((name) => name.toLowerCase() === "content-length");
   const hasBody = answer.status !== 204 && answer.status !== 304;
-  response.writeHead(answer.status, hasLength || !hasBody ? answer.headers : { ...answer.headers, "content-length": String(length) });
+  response.writeHead(
+    answer.status,
+    hasLength || !hasBody ? answer.headers : { ...answer.headers, "content-length": String(length) },
+  );
   // In one piece with its headers, and after all requests of this turn are read: who is woken once finds all their answers, where a
   // client woken for each costs more than the answer (bench describe-tasks).
   setImmediate(() => response.end(method === "HEAD" || !hasBody ? undefined : body));

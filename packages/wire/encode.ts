@@ -23,7 +23,11 @@ export interface EncodeContext {
 }
 
 /** The response that carries a handler's output. */
-export function encodeOutput(operation: Operation, output: Record<string, unknown>, context: EncodeContext): WireResponse {
+export function encodeOutput(
+  operation: Operation,
+  output: Record<string, unknown>,
+  context: EncodeContext,
+): WireResponse {
   const { protocol, service, requestId } = context;
   switch (protocol) {
     case "awsJson1_0":
@@ -35,19 +39,31 @@ export function encodeOutput(operation: Operation, output: Record<string, unknow
     case "rpcv2Cbor":
       return {
         status: 200,
-        headers: { "content-type": "application/cbor", "smithy-protocol": "rpc-v2-cbor", "x-amzn-requestid": requestId },
+        headers: {
+          "content-type": "application/cbor",
+          "smithy-protocol": "rpc-v2-cbor",
+          "x-amzn-requestid": requestId,
+        },
         body: writeCbor(operation.output, output),
       };
     case "awsQuery": {
       const name = operation.name;
-      const result = operation.output.type === "unit" ? "" : `<${name}Result>${writeContent(operation.output, output)}</${name}Result>`;
+      const result =
+        operation.output.type === "unit"
+          ? ""
+          : `<${name}Result>${writeContent(operation.output, output)}</${name}Result>`;
       const body = `<${name}Response xmlns="${escapeXml(service.descriptor.xmlNamespace)}">${result}<ResponseMetadata><RequestId>${requestId}</RequestId></ResponseMetadata></${name}Response>`;
       return { status: 200, headers: { "content-type": "text/xml", "x-amzn-requestid": requestId }, body };
     }
     case "ec2Query": {
-      const content = operation.output.type === "unit" ? "<return>true</return>" : writeContent(operation.output, output);
+      const content =
+        operation.output.type === "unit" ? "<return>true</return>" : writeContent(operation.output, output);
       const body = `<?xml version="1.0" encoding="UTF-8"?>\n<${operation.name}Response xmlns="${escapeXml(service.descriptor.xmlNamespace)}/"><requestId>${requestId}</requestId>${content}</${operation.name}Response>`;
-      return { status: 200, headers: { "content-type": "text/xml;charset=UTF-8", "x-amzn-requestid": requestId }, body };
+      return {
+        status: 200,
+        headers: { "content-type": "text/xml;charset=UTF-8", "x-amzn-requestid": requestId },
+        body,
+      };
     }
     case "restJson1":
     case "restXml":
@@ -55,19 +71,32 @@ export function encodeOutput(operation: Operation, output: Record<string, unknow
   }
 }
 
-function encodeRest(operation: Operation, output: Record<string, unknown>, context: EncodeContext): WireResponse {
+function encodeRest(
+  operation: Operation,
+  output: Record<string, unknown>,
+  context: EncodeContext,
+): WireResponse {
   const isXml = context.protocol === "restXml";
   const bound = boundOf(operation, output);
   const asked = (output["$metadata"] as { httpStatusCode?: number } | undefined)?.httpStatusCode; // The one field of $metadata a handler may set.
   const status = asked ?? bound.status ?? operation.http?.status ?? 200;
-  const headers: Record<string, string> = { [isXml ? "x-amz-request-id" : "x-amzn-requestid"]: context.requestId, ...bound.headers };
+  const headers: Record<string, string> = {
+    [isXml ? "x-amz-request-id" : "x-amzn-requestid"]: context.requestId,
+    ...bound.headers,
+  };
   if (operation.output.type !== "structure") return { status, headers, body: "" };
   const payload = operation.output.members.find((member) => bindingOf(member) === "payload");
-  if (payload !== undefined) return { status, ...payloadBody(payload, output[payload.name], headers, context) };
+  if (payload !== undefined)
+    return { status, ...payloadBody(payload, output[payload.name], headers, context) };
   const members = operation.output.members.filter((member) => bindingOf(member) === "body");
   if (members.length === 0) return { status, headers, body: "" };
   const shape = { ...operation.output, members };
-  if (!isXml) return { status, headers: { ...headers, "content-type": "application/json" }, body: JSON.stringify(writeJson(shape, output)) };
+  if (!isXml)
+    return {
+      status,
+      headers: { ...headers, "content-type": "application/json" },
+      body: JSON.stringify(writeJson(shape, output)),
+    };
   headers["content-type"] = "application/xml";
   // GetBucketLocation alone answers its one member unwrapped; the trait that says so is not in the schema.
   if (operation.name === "GetBucketLocation")
@@ -80,7 +109,14 @@ function encodeRest(operation: Operation, output: Record<string, unknown>, conte
   return {
     status,
     headers,
-    body: PROLOG + writeElement(name, shape, output, shape.traits["xmlNamespace"] ?? context.service.descriptor.xmlNamespace),
+    body:
+      PROLOG +
+      writeElement(
+        name,
+        shape,
+        output,
+        shape.traits["xmlNamespace"] ?? context.service.descriptor.xmlNamespace,
+      ),
   };
 }
 
@@ -104,10 +140,14 @@ function payloadBody(
   context: EncodeContext,
 ): { headers: Record<string, string>; body: WireResponse["body"] } {
   if (value === undefined || value === null) return { headers, body: "" };
-  if (member.shape.type === "streaming" || member.shape.type === "blob") return { headers, body: value instanceof Readable ? value : bytesOf(value) };
+  if (member.shape.type === "streaming" || member.shape.type === "blob")
+    return { headers, body: value instanceof Readable ? value : bytesOf(value) };
   if (member.shape.type === "string") return { headers, body: String(value) };
   if (context.protocol === "restJson1")
-    return { headers: { ...headers, "content-type": "application/json" }, body: JSON.stringify(writeJson(member.shape, value)) };
+    return {
+      headers: { ...headers, "content-type": "application/json" },
+      body: JSON.stringify(writeJson(member.shape, value)),
+    };
   const name =
     typeof member.own["xmlName"] === "string"
       ? elementName(member)
@@ -115,7 +155,10 @@ function payloadBody(
         ? String(member.shape.traits["xmlName"] ?? member.shape.name)
         : member.name;
   const namespace = member.own["xmlNamespace"] ?? context.service.descriptor.xmlNamespace;
-  return { headers: { ...headers, "content-type": "application/xml" }, body: PROLOG + writeElement(name, member.shape, value, namespace) };
+  return {
+    headers: { ...headers, "content-type": "application/xml" },
+    body: PROLOG + writeElement(name, member.shape, value, namespace),
+  };
 }
 
 /** The response that carries an error, in the words and with the status of the service's model. */
@@ -128,7 +171,10 @@ function encodeErrorBody(error: ApiError, context: EncodeContext & { path: strin
   const { protocol, service, requestId } = context;
   const known = service.errors.get(error.code);
   const status = error.status ?? known?.status ?? 400;
-  const fields = known?.shape.type === "structure" ? (writeJson(known.shape, error.fields) as Record<string, unknown>) : {};
+  const fields =
+    known?.shape.type === "structure"
+      ? (writeJson(known.shape, error.fields) as Record<string, unknown>)
+      : {};
   const messageName =
     known?.shape.type === "structure"
       ? (known.shape.members.find((member) => member.name.toLowerCase() === "message")?.name ?? "message")
@@ -144,8 +190,20 @@ function encodeErrorBody(error: ApiError, context: EncodeContext & { path: strin
       };
     }
     case "rpcv2Cbor": {
-      const body = writeCbor({ type: "unit" }, {}, { __type: known?.name ?? error.code, ...fields, message: error.message });
-      return { status, headers: { "content-type": "application/cbor", "smithy-protocol": "rpc-v2-cbor", "x-amzn-requestid": requestId }, body };
+      const body = writeCbor(
+        { type: "unit" },
+        {},
+        { __type: known?.name ?? error.code, ...fields, message: error.message },
+      );
+      return {
+        status,
+        headers: {
+          "content-type": "application/cbor",
+          "smithy-protocol": "rpc-v2-cbor",
+          "x-amzn-requestid": requestId,
+        },
+        body,
+      };
     }
     case "awsQuery": {
       const more = Object.entries(fields)
@@ -157,14 +215,26 @@ function encodeErrorBody(error: ApiError, context: EncodeContext & { path: strin
     }
     case "ec2Query": {
       const body = `<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>${escapeXml(error.code)}</Code><Message>${escapeXml(error.message)}</Message></Error></Errors><RequestID>${requestId}</RequestID></Response>`;
-      return { status, headers: { "content-type": "text/xml;charset=UTF-8", "x-amzn-requestid": requestId }, body };
+      return {
+        status,
+        headers: { "content-type": "text/xml;charset=UTF-8", "x-amzn-requestid": requestId },
+        body,
+      };
     }
     case "restJson1": {
-      const headers = { "content-type": "application/json", "x-amzn-requestid": requestId, "x-amzn-errortype": known?.name ?? error.code };
+      const headers = {
+        "content-type": "application/json",
+        "x-amzn-requestid": requestId,
+        "x-amzn-errortype": known?.name ?? error.code,
+      };
       return {
         status,
         headers,
-        body: JSON.stringify({ ...fields, [messageName]: error.message, ...(service.descriptor.id === "efs" ? { ErrorCode: error.code } : {}) }),
+        body: JSON.stringify({
+          ...fields,
+          [messageName]: error.message,
+          ...(service.descriptor.id === "efs" ? { ErrorCode: error.code } : {}),
+        }),
       };
     }
     case "restXml": {

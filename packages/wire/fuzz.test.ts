@@ -17,16 +17,28 @@ const DEEP = 100_000;
 const send = (request: RawRequest): Promise<RawAnswer> => sendRaw(api.endpoint, request, Date.now());
 const json = (operation: string, body: string | Uint8Array): RawRequest => ({
   service: "ecs",
-  headers: { "x-amz-target": `AmazonEC2ContainerServiceV20141113.${operation}`, "content-type": "application/x-amz-json-1.1" },
+  headers: {
+    "x-amz-target": `AmazonEC2ContainerServiceV20141113.${operation}`,
+    "content-type": "application/x-amz-json-1.1",
+  },
   body,
 });
-const form = (body: string): RawRequest => ({ service: "ec2", headers: { "content-type": "application/x-www-form-urlencoded" }, body });
+const form = (body: string): RawRequest => ({
+  service: "ec2",
+  headers: { "content-type": "application/x-www-form-urlencoded" },
+  body,
+});
 const query = (body: string): RawRequest => ({
   service: "elasticloadbalancing",
   headers: { "content-type": "application/x-www-form-urlencoded" },
   body,
 });
-const s3 = (method: string, path: string, body: string | Uint8Array = ""): RawRequest => ({ service: "s3", method, path, body });
+const s3 = (method: string, path: string, body: string | Uint8Array = ""): RawRequest => ({
+  service: "s3",
+  method,
+  path,
+  body,
+});
 
 /** Bad input is the caller's: an answer below 500, in the protocol's own form. */
 function expectBlamed({ status, text }: RawAnswer, form: RegExp): void {
@@ -67,9 +79,19 @@ const nearJson = fc.letrec((tie) => ({
     fc.double(),
     fc.boolean(),
     fc.constant(null),
-    fc.constantFrom("FARGATE", "awsvpc", "__proto__", "constructor", "\u0000", "arn:aws:ecs:::", "9".repeat(400)),
+    fc.constantFrom(
+      "FARGATE",
+      "awsvpc",
+      "__proto__",
+      "constructor",
+      "\u0000",
+      "arn:aws:ecs:::",
+      "9".repeat(400),
+    ),
     fc.array(tie("value"), { maxLength: 4 }),
-    fc.dictionary(fc.oneof(fc.constantFrom(...NAMES, "__proto__"), fc.string()), tie("value"), { maxKeys: 6 }),
+    fc.dictionary(fc.oneof(fc.constantFrom(...NAMES, "__proto__"), fc.string()), tie("value"), {
+      maxKeys: 6,
+    }),
   ),
 })).value;
 
@@ -107,7 +129,13 @@ describe("whatever is sent, the caller is told so in AWS's form", () => {
   it("forms: indices, names and values of every kind", () =>
     fc.assert(
       fc.asyncProperty(
-        fc.constantFrom("DescribeVpcs", "CreateVpc", "CreateSecurityGroup", "AuthorizeSecurityGroupIngress", "RunInstances"),
+        fc.constantFrom(
+          "DescribeVpcs",
+          "CreateVpc",
+          "CreateSecurityGroup",
+          "AuthorizeSecurityGroupIngress",
+          "RunInstances",
+        ),
         fc.array(
           fc.tuple(
             fc.oneof(
@@ -127,9 +155,17 @@ describe("whatever is sent, the caller is told so in AWS's form", () => {
           { maxLength: 8 },
         ),
         async (action, pairs) => {
-          const fields = new URLSearchParams([["Action", action], ["Version", "2016-11-15"], ...pairs]).toString();
+          const fields = new URLSearchParams([
+            ["Action", action],
+            ["Version", "2016-11-15"],
+            ...pairs,
+          ]).toString();
           expectBlamed(await send(form(fields)), /<Response><Errors><Error><Code>/);
-          const balancers = new URLSearchParams([["Action", "DescribeLoadBalancers"], ["Version", "2015-12-01"], ...pairs]).toString();
+          const balancers = new URLSearchParams([
+            ["Action", "DescribeLoadBalancers"],
+            ["Version", "2015-12-01"],
+            ...pairs,
+          ]).toString();
           expectBlamed(await send(query(balancers)), /<ErrorResponse/);
         },
       ),
@@ -178,7 +214,11 @@ describe("whatever is sent, the caller is told so in AWS's form", () => {
   });
 
   it("bombs of depth: JSON and XML nested a hundred thousand times", async () => {
-    for (const body of ["[".repeat(DEEP), '{"a":'.repeat(DEEP), `{"containerDefinitions":${"[".repeat(DEEP)}${"]".repeat(DEEP)}}`])
+    for (const body of [
+      "[".repeat(DEEP),
+      '{"a":'.repeat(DEEP),
+      `{"containerDefinitions":${"[".repeat(DEEP)}${"]".repeat(DEEP)}}`,
+    ])
       expectBlamed(await send(json("RegisterTaskDefinition", body)), /"__type"/);
     expectBlamed(await send(s3("POST", "/fuzz?delete=", "<Delete>".repeat(DEEP))), /<Error><Code>/);
   });
@@ -188,14 +228,30 @@ describe("whatever is sent, the caller is told so in AWS's form", () => {
       fc.asyncProperty(
         fc.array(
           fc.oneof(
-            fc.constantFrom("5;chunk-signature=", "0".repeat(64), "\r\n", "hello", "0\r\n\r\n", "ffffffffffff\r\n", "x-amz-trailer-signature:"),
+            fc.constantFrom(
+              "5;chunk-signature=",
+              "0".repeat(64),
+              "\r\n",
+              "hello",
+              "0\r\n\r\n",
+              "ffffffffffff\r\n",
+              "x-amz-trailer-signature:",
+            ),
             fc.string(),
           ),
           { maxLength: 12 },
         ),
-        fc.constantFrom("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"),
+        fc.constantFrom(
+          "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+          "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+          "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+        ),
         async (parts, payload) => {
-          const headers = { "content-encoding": "aws-chunked", "x-amz-decoded-content-length": "5", "x-amz-trailer": "x-amz-checksum-crc32" };
+          const headers = {
+            "content-encoding": "aws-chunked",
+            "x-amz-decoded-content-length": "5",
+            "x-amz-trailer": "x-amz-checksum-crc32",
+          };
           const answer = await send({ ...s3("PUT", "/fuzz/chunks", parts.join("")), headers, payload });
           expectBlamed(answer, /<Error><Code>/);
           expect(answer.status).toBeGreaterThanOrEqual(400);
@@ -205,7 +261,8 @@ describe("whatever is sent, the caller is told so in AWS's form", () => {
     ));
 
   it("keys with tricks of paths: kept as they are, or refused; nothing is written anywhere else", async () => {
-    const outside = (): readonly string[] => readdirSync("/tmp").filter((name) => name.includes("gantry-fuzz"));
+    const outside = (): readonly string[] =>
+      readdirSync("/tmp").filter((name) => name.includes("gantry-fuzz"));
     const before = outside();
     const parts = fc.constantFrom(
       "..",
@@ -235,7 +292,12 @@ describe("whatever is sent, the caller is told so in AWS's form", () => {
         const key = chosen.join("");
         const path = `/fuzz/${key
           .split("/")
-          .map((part) => encodeURIComponent(part).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`))
+          .map((part) =>
+            encodeURIComponent(part).replace(
+              /[!'()*]/g,
+              (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+            ),
+          )
           .join("/")}`;
         // URLs of fetch lose dot segments: what would, goes as one that is encoded.
         if (path.split("/").some((part) => /^(\.|%2e){1,2}$/i.test(part)) || path.endsWith("/")) return;
@@ -245,7 +307,9 @@ describe("whatever is sent, the caller is told so in AWS's form", () => {
       }),
       { numRuns: 200, seed: SEED },
     );
-    const raw = await sendBytes(api.port, ["GET /fuzz/../../../../etc/passwd HTTP/1.1\r\nhost: x\r\n\r\n"], { deadlineMs: 1_000 });
+    const raw = await sendBytes(api.port, ["GET /fuzz/../../../../etc/passwd HTTP/1.1\r\nhost: x\r\n\r\n"], {
+      deadlineMs: 1_000,
+    });
     expect(raw).toMatch(/^HTTP\/1.1 (403|404|400)/);
     expect(outside()).toEqual(before);
   });
@@ -261,7 +325,11 @@ describe("whoever sends slowly, endlessly or by halves", () => {
   it("is refused with headers of 100 MB, early and in bounded memory", async () => {
     const line = `x-flood: ${"f".repeat(8_000)}\r\n`;
     const before = process.memoryUsage().rss;
-    const answer = await sendBytes(api.port, ["GET / HTTP/1.1\r\nhost: x\r\n", ...Array.from({ length: 13_000 }, () => line)], { deadlineMs: 5_000 });
+    const answer = await sendBytes(
+      api.port,
+      ["GET / HTTP/1.1\r\nhost: x\r\n", ...Array.from({ length: 13_000 }, () => line)],
+      { deadlineMs: 5_000 },
+    );
     expect(answer).toMatch(/^HTTP\/1.1 431 /);
     expect(process.memoryUsage().rss - before).toBeLessThan(80 * 1024 ** 2);
     await quick();
@@ -270,7 +338,9 @@ describe("whoever sends slowly, endlessly or by halves", () => {
   it("is refused with a body that is too large, before all of it is there", async () => {
     const chunk = Buffer.alloc(1024 * 1024, 32);
     const head = `POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: ${200 * chunk.length}\r\n\r\n`;
-    const answer = await sendBytes(api.port, [head, ...Array.from({ length: 200 }, () => chunk)], { deadlineMs: 5_000 });
+    const answer = await sendBytes(api.port, [head, ...Array.from({ length: 200 }, () => chunk)], {
+      deadlineMs: 5_000,
+    });
     expect(answer).toMatch(/^HTTP\/1.1 (413|400|403) /);
     await quick();
   });
@@ -281,7 +351,9 @@ describe("whoever sends slowly, endlessly or by halves", () => {
         api.port,
         index % 2 === 0
           ? ["POST / HTTP/1.1\r\nhost: x\r\nx-slow: "]
-          : ["POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\ncontent-type: application/x-www-form-urlencoded\r\n\r\nAction="],
+          : [
+              "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\ncontent-type: application/x-www-form-urlencoded\r\n\r\nAction=",
+            ],
         { deadlineMs: 3_000 },
       ),
     );
@@ -313,7 +385,9 @@ describe("whoever sends slowly, endlessly or by halves", () => {
       const began = performance.now();
       await sendBytes(
         impatient.port,
-        ["POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 1000\r\n\r\nabc"],
+        [
+          "POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 1000\r\n\r\nabc",
+        ],
         { deadlineMs: 5_000 },
       );
       expect(performance.now() - began).toBeLessThan(3_000);

@@ -12,7 +12,11 @@ const AHEAD_BYTES = 1024 * 1024;
 /** What a node's agent asks to change to. */
 const OWN_UPGRADE = "gantry-agent";
 
-export type RequestHandler = (request: IncomingMessage, response: ServerResponse, continueWith: () => void) => Promise<void>;
+export type RequestHandler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  continueWith: () => void,
+) => Promise<void>;
 
 /**
  * An HTTP server whose handler decides when a client that asked `Expect: 100-continue` may send its body: a refused
@@ -30,6 +34,9 @@ export function newHttpServer(handle: RequestHandler, idleTimeoutMs = IDLE_TIMEO
   });
   server.setTimeout(idleTimeoutMs);
   server.on("request", (request, response) => void handle(request, response, () => {}));
-  server.on("checkContinue", (request, response) => void handle(request, response, () => response.writeContinue()));
+  server.on(
+    "checkContinue",
+    (request, response) => void handle(request, response, () => response.writeContinue()),
+  );
   return server;
 }

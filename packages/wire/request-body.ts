@@ -25,11 +25,18 @@ export function verifiedStream(exchange: SignedBody, claim: Claim, secretAccessK
   // pipeline destroys both ends when one fails; the reader sees the error on `out`.
   const out = new PassThrough();
   check.on("checksum", (algorithm: string, value: string) => out.emit("checksum", algorithm, value));
-  pipeline(exchange.request, check, out).catch((thrown: unknown) => out.destroy(thrown instanceof Error ? thrown : new Error(messageOf(thrown))));
+  pipeline(exchange.request, check, out).catch((thrown: unknown) =>
+    out.destroy(thrown instanceof Error ? thrown : new Error(messageOf(thrown))),
+  );
   return out;
 }
 
-function chunkDecoder(exchange: SignedBody, claim: Claim, declared: string, secretAccessKey: string): AwsChunkedDecoder {
+function chunkDecoder(
+  exchange: SignedBody,
+  claim: Claim,
+  declared: string,
+  secretAccessKey: string,
+): AwsChunkedDecoder {
   const signed = declared.startsWith("STREAMING-AWS4-HMAC-SHA256-PAYLOAD");
   const length = exchange.headers["x-amz-decoded-content-length"];
   return new AwsChunkedDecoder({
@@ -58,9 +65,13 @@ function hashCheck(declared: string): Transform {
       done(
         matches
           ? null
-          : new ApiError("XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.", {
-              status: 400,
-            }),
+          : new ApiError(
+              "XAmzContentSHA256Mismatch",
+              "The provided 'x-amz-content-sha256' header does not match what was computed.",
+              {
+                status: 400,
+              },
+            ),
       );
     },
   });
@@ -76,7 +87,13 @@ export function readAll(stream: Readable): Promise<Buffer> {
       if (size <= BODY_MAX_BYTES) chunks.push(chunk);
       else {
         stream.pause();
-        reject(new ApiError("RequestEntityTooLargeException", `The request body is larger than ${BODY_MAX_BYTES} bytes`, { status: 413 }));
+        reject(
+          new ApiError(
+            "RequestEntityTooLargeException",
+            `The request body is larger than ${BODY_MAX_BYTES} bytes`,
+            { status: 413 },
+          ),
+        );
       }
     });
     let isWhole = false;

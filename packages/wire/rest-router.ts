@@ -47,7 +47,10 @@ export class RestRouter {
       if (best === undefined || score > best.score) best = { route, labels, score };
     }
     if (best === undefined) return undefined;
-    return { operation: best.route.operation, labels: request.bucket === undefined ? best.labels : { ...best.labels, Bucket: request.bucket } };
+    return {
+      operation: best.route.operation,
+      labels: request.bucket === undefined ? best.labels : { ...best.labels, Bucket: request.bucket },
+    };
   }
 }
 
@@ -60,7 +63,9 @@ function toRoute(operation: Operation): Route {
     .filter(Boolean)
     .map((pair) => [pair.split("=")[0] ?? "", pair.split("=")[1]] as const);
   const literals = pairs.filter(([name]) => name !== "x-id");
-  const requiredQuery = required.filter((member) => bindingOf(member) === "query").map((member) => String(member.traits["httpQuery"]));
+  const requiredQuery = required
+    .filter((member) => bindingOf(member) === "query")
+    .map((member) => String(member.traits["httpQuery"]));
   return {
     operation,
     segments: path
@@ -68,18 +73,23 @@ function toRoute(operation: Operation): Route {
       .slice(1)
       .filter((segment) => segment !== ""),
     // S3's URIs have lost {Bucket}; it stays a label member that no segment names.
-    needsBucket: members.some((member) => member.name === "Bucket" && bindingOf(member) === "label" && !path.includes("{Bucket}")),
+    needsBucket: members.some(
+      (member) => member.name === "Bucket" && bindingOf(member) === "label" && !path.includes("{Bucket}"),
+    ),
     literals,
     id: pairs.find(([name]) => name === "x-id")?.[1],
     asksQuery: literals.length > 0 || requiredQuery.length > 0,
     requiredQuery,
-    requiredHeaders: required.filter((member) => bindingOf(member) === "header").map((member) => String(member.traits["httpHeader"]).toLowerCase()),
+    requiredHeaders: required
+      .filter((member) => bindingOf(member) === "header")
+      .map((member) => String(member.traits["httpHeader"]).toLowerCase()),
   };
 }
 
 function match(route: Route, request: RoutedRequest): Record<string, string> | undefined {
   for (const [name, value] of route.literals) {
-    if (!request.query.has(name) || (value !== undefined && request.query.get(name) !== value)) return undefined;
+    if (!request.query.has(name) || (value !== undefined && request.query.get(name) !== value))
+      return undefined;
   }
   if (route.requiredQuery.some((name) => !request.query.has(name))) return undefined;
   if (route.requiredHeaders.some((name) => request.headers[name] === undefined)) return undefined;
@@ -112,7 +122,12 @@ function specificity(route: Route, request: RoutedRequest): number {
   const { id } = route;
   const asked = route.literals.length + route.requiredQuery.length + route.requiredHeaders.length;
   const literalSegments = route.segments.filter((segment) => !segment.startsWith("{")).length;
-  return asked * 100 + literalSegments * 10 + (id !== undefined && request.query.get("x-id") === id ? 5 : 0) + (id === undefined ? 0 : 1);
+  return (
+    asked * 100 +
+    literalSegments * 10 +
+    (id !== undefined && request.query.get("x-id") === id ? 5 : 0) +
+    (id === undefined ? 0 : 1)
+  );
 }
 
 function decodeLabel(text: string): string {

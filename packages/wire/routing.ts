@@ -31,7 +31,11 @@ export function protocolOf(descriptor: ServiceDescriptor, exchange: Exchange): P
 }
 
 /** The name of the operation where the request says it outright. */
-export function operationNameOf(protocol: Protocol, exchange: Exchange, body: Buffer | Readable): string | undefined {
+export function operationNameOf(
+  protocol: Protocol,
+  exchange: Exchange,
+  body: Buffer | Readable,
+): string | undefined {
   switch (protocol) {
     case "awsJson1_0":
     case "awsJson1_1":
@@ -55,8 +59,15 @@ export function resolve(
   body: Buffer | Readable,
 ): { operation: Operation; labels: Record<string, string> } | undefined {
   if (protocol === "restJson1" || protocol === "restXml") {
-    const { bucket, path } = service.descriptor.id === "s3" ? splitBucket(exchange) : { bucket: undefined, path: exchange.rawPath };
-    return service.router.find({ method: exchange.method, path, bucket, query: new URLSearchParams(exchange.rawQuery), headers: exchange.headers });
+    const { bucket, path } =
+      service.descriptor.id === "s3" ? splitBucket(exchange) : { bucket: undefined, path: exchange.rawPath };
+    return service.router.find({
+      method: exchange.method,
+      path,
+      bucket,
+      query: new URLSearchParams(exchange.rawQuery),
+      headers: exchange.headers,
+    });
   }
   const name = operationNameOf(protocol, exchange, body);
   const operation = name === undefined ? undefined : service.operations.get(name);
@@ -64,9 +75,14 @@ export function resolve(
 }
 
 /** The bucket that the host names (`BUCKET.s3.REGION.amazonaws.com`, `BUCKET.s3.localhost`), else the path's first segment. */
-export function splitBucket(exchange: Pick<Exchange, "headers" | "rawPath">): { bucket: string | undefined; path: string } {
+export function splitBucket(exchange: Pick<Exchange, "headers" | "rawPath">): {
+  bucket: string | undefined;
+  path: string;
+} {
   const host = (exchange.headers["host"] ?? "").replace(/:\d+$/, "");
-  const virtual = /^(.+?)\.s3(?:[.-][a-z0-9-]+)*\.(?:amazonaws\.com|localhost)$/.exec(host)?.[1] ?? /^(.+)\.localhost$/.exec(host)?.[1];
+  const virtual =
+    /^(.+?)\.s3(?:[.-][a-z0-9-]+)*\.(?:amazonaws\.com|localhost)$/.exec(host)?.[1] ??
+    /^(.+)\.localhost$/.exec(host)?.[1];
   if (virtual !== undefined && virtual !== "s3") return { bucket: virtual, path: exchange.rawPath };
   const match = /^\/([^/]+)(\/.*)?$/.exec(exchange.rawPath);
   if (match === null) return { bucket: undefined, path: exchange.rawPath };

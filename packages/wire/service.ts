@@ -4,7 +4,14 @@ import type { WireResponse } from "./encode.ts";
 import type { Exchange } from "./routing.ts";
 import { shapeOf, type Shape } from "./shape.ts";
 
-export type Protocol = "awsJson1_0" | "awsJson1_1" | "awsQuery" | "ec2Query" | "restJson1" | "restXml" | "rpcv2Cbor";
+export type Protocol =
+  | "awsJson1_0"
+  | "awsJson1_1"
+  | "awsQuery"
+  | "ec2Query"
+  | "restJson1"
+  | "restXml"
+  | "rpcv2Cbor";
 
 /** Who calls, as signature verification found out. */
 export interface Principal {
@@ -38,17 +45,18 @@ export interface RequestContext {
 export type ConditionContext = Readonly<Record<string, string | readonly string[]>>;
 
 type OutputOf<O> = Omit<O, "$metadata"> & { $metadata?: { httpStatusCode?: number } };
-type HandlerOf<C> = C extends { readonly input: infer I; resolveMiddleware(...parts: never[]): (...parts: never[]) => Promise<{ output: infer O }> }
+type HandlerOf<C> = C extends {
+  readonly input: infer I;
+  resolveMiddleware(...parts: never[]): (...parts: never[]) => Promise<{ output: infer O }>;
+}
   ? (input: I, context: RequestContext) => OutputOf<O> | Promise<OutputOf<O>>
   : never;
 
 /** The operations of a service, typed by the SDK's own client module. Each may be missing; an unknown name does not compile. */
 export type Implementation<M> = {
-  [K in keyof M as K extends `${infer Name}Command` ? (Name extends "$" ? never : Name) : never]?: M[K] extends abstract new (
-    ...parts: never[]
-  ) => infer C
-    ? HandlerOf<C>
-    : never;
+  [
+    K in keyof M as K extends `${infer Name}Command` ? (Name extends "$" ? never : Name) : never
+  ]?: M[K] extends abstract new (...parts: never[]) => infer C ? HandlerOf<C> : never;
 };
 
 /** What the schemas do not say about a service. A test compares it with the SDK client's own configuration. */
@@ -158,21 +166,49 @@ export function loadService(descriptor: ServiceDescriptor, module: ServiceModule
   for (const [key, schema] of Object.entries(module.sdk)) {
     if (!key.endsWith("$") || !Array.isArray(schema)) continue;
     const name = String(schema[2]);
-    if (schema[0] === 9) operations.set(name, lazyOperation(name, schema, module.operations[name] as Handler | undefined)); // Implementation<M> typed it.
+    if (schema[0] === 9)
+      operations.set(name, lazyOperation(name, schema, module.operations[name] as Handler | undefined)); // Implementation<M> typed it.
     if (schema[0] === -3) errors.set(name, errorShape(name, schema));
   }
-  for (const error of [...errors.values()]) if (!errors.has(error.queryCode)) errors.set(error.queryCode, error);
+  for (const error of [...errors.values()])
+    if (!errors.has(error.queryCode)) errors.set(error.queryCode, error);
   for (const name of Object.keys(module.operations))
-    if (!operations.has(name)) throw new Error(`${descriptor.id} implements ${name}, which the SDK does not know.`);
-  const byDefault = (operation: string) => [{ action: `${descriptor.iamPrefix}:${operation}`, resource: "*" }];
-  const { constraints = {}, validationCode, allowsAnonymous = false, extras, responseHeaders, prepare, permissions = byDefault } = module;
-  return { descriptor, operations, errors, constraints, validationCode, allowsAnonymous, extras, responseHeaders, prepare, permissions };
+    if (!operations.has(name))
+      throw new Error(`${descriptor.id} implements ${name}, which the SDK does not know.`);
+  const byDefault = (operation: string) => [
+    { action: `${descriptor.iamPrefix}:${operation}`, resource: "*" },
+  ];
+  const {
+    constraints = {},
+    validationCode,
+    allowsAnonymous = false,
+    extras,
+    responseHeaders,
+    prepare,
+    permissions = byDefault,
+  } = module;
+  return {
+    descriptor,
+    operations,
+    errors,
+    constraints,
+    validationCode,
+    allowsAnonymous,
+    extras,
+    responseHeaders,
+    prepare,
+    permissions,
+  };
 }
 
 function lazyOperation(name: string, schema: readonly unknown[], handler: Handler | undefined): Operation {
   const traits = schema[3];
-  const http = typeof traits === "object" && traits !== null && "http" in traits ? (traits.http as [string, string, number]) : undefined; // The SDK's format.
-  const resolve = (index: number) => shapeOf(typeof schema[index] === "function" ? (schema[index] as () => unknown)() : schema[index]); // As above.
+  const http =
+    typeof traits === "object" && traits !== null && "http" in traits
+      ? (traits.http as [string, string, number])
+      : undefined; // The SDK's format.
+  const resolve = (index: number) =>
+    shapeOf(typeof schema[index] === "function" ? (schema[index] as () => unknown)() : schema[index]); // As above.
   let input: Shape | undefined;
   let output: Shape | undefined;
   return {
@@ -194,7 +230,10 @@ function errorShape(name: string, schema: readonly unknown[]): ErrorShape {
     awsQueryError?: [string, number];
     error?: string;
   }; // As above.
-  const status = traits.awsQueryError?.[1] ?? traits.httpError ?? (name === "NotFound" ? 404 : traits.error === "server" ? 500 : 400);
+  const status =
+    traits.awsQueryError?.[1] ??
+    traits.httpError ??
+    (name === "NotFound" ? 404 : traits.error === "server" ? 500 : 400);
   let shape: Shape | undefined;
   return {
     name,

@@ -18,11 +18,28 @@ export interface Member {
 
 /** What a value looks like on the wire: built once per schema, walked on each request. */
 export type Shape =
-  | { readonly type: "structure"; readonly name: string; readonly union: boolean; readonly traits: Traits; readonly members: readonly Member[] }
+  | {
+      readonly type: "structure";
+      readonly name: string;
+      readonly union: boolean;
+      readonly traits: Traits;
+      readonly members: readonly Member[];
+    }
   | { readonly type: "list"; readonly traits: Traits; readonly element: Member }
   | { readonly type: "map"; readonly traits: Traits; readonly key: Member; readonly value: Member }
   | { readonly type: "timestamp"; readonly format: TimestampFormat | undefined }
-  | { readonly type: "string" | "number" | "boolean" | "blob" | "streaming" | "document" | "bigInteger" | "bigDecimal" | "unit" };
+  | {
+      readonly type:
+        | "string"
+        | "number"
+        | "boolean"
+        | "blob"
+        | "streaming"
+        | "document"
+        | "bigInteger"
+        | "bigDecimal"
+        | "unit";
+    };
 
 const cache = new WeakMap<object, Shape>();
 const UNIT: Shape = { type: "unit" };
@@ -56,7 +73,9 @@ function compound(schema: NormalizedSchema): Shape {
       traits,
       // Lazy, for structures refer to themselves.
       get members() {
-        members ??= [...schema.structIterator()].map(([name, member], index) => memberOf(name, member, index < requiredCount));
+        members ??= [...schema.structIterator()].map(([name, member], index) =>
+          memberOf(name, member, index < requiredCount),
+        );
         return members;
       },
     };
@@ -67,7 +86,12 @@ function compound(schema: NormalizedSchema): Shape {
   }
   if (schema.isMapSchema()) {
     const traits = schema.getOwnTraits() as Traits;
-    return { type: "map", traits, key: memberOf("key", schema.getKeySchema(), false), value: memberOf("value", schema.getValueSchema(), false) };
+    return {
+      type: "map",
+      traits,
+      key: memberOf("key", schema.getKeySchema(), false),
+      value: memberOf("value", schema.getValueSchema(), false),
+    };
   }
   return simple(schema);
 }

@@ -1,7 +1,15 @@
 import { createHmac, hash, timingSafeEqual } from "node:crypto";
 
 /** Why a request's signature does not let it in. */
-export type AuthFailure = "missing" | "malformed" | "unknown-key" | "expired-token" | "bad-token" | "mismatch" | "skewed" | "expired";
+export type AuthFailure =
+  | "missing"
+  | "malformed"
+  | "unknown-key"
+  | "expired-token"
+  | "bad-token"
+  | "mismatch"
+  | "skewed"
+  | "expired";
 
 /** Thrown by verification; the dispatcher says it in the words of the service's protocol. */
 export class SignatureError extends Error {
@@ -51,7 +59,10 @@ export function readClaim(request: SignedRequest): Claim | undefined {
 }
 
 function readHeaderClaim(authorization: string, request: SignedRequest): Claim {
-  const match = /^AWS4-HMAC-SHA256\s+Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]{64})\s*$/.exec(authorization);
+  const match =
+    /^AWS4-HMAC-SHA256\s+Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]{64})\s*$/.exec(
+      authorization,
+    );
   const scope = CREDENTIAL.exec(match?.[1] ?? "");
   const amzDate = request.headers["x-amz-date"] ?? "";
   if (match === null || scope === null || !/^\d{8}T\d{6}Z$/.test(amzDate)) {
@@ -81,7 +92,12 @@ function readPresignedClaim(query: URLSearchParams): Claim {
   const expiresSeconds = Number(query.get("X-Amz-Expires") ?? "x");
   const amzDate = query.get("X-Amz-Date") ?? "";
   const fits = Number.isInteger(expiresSeconds) && expiresSeconds >= 1 && expiresSeconds <= PRESIGNED_MAX_S;
-  if (scope === null || query.get("X-Amz-Algorithm") !== "AWS4-HMAC-SHA256" || !fits || !/^\d{8}T\d{6}Z$/.test(amzDate)) {
+  if (
+    scope === null ||
+    query.get("X-Amz-Algorithm") !== "AWS4-HMAC-SHA256" ||
+    !fits ||
+    !/^\d{8}T\d{6}Z$/.test(amzDate)
+  ) {
     throw new SignatureError(
       "malformed",
       "Query-string authentication requires X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders and X-Amz-Expires of 1 to 604800 seconds.",
@@ -118,12 +134,18 @@ export function verifySignature(options: {
   checkTime(claim, now);
   for (const name of Object.keys(request.headers)) {
     if (name.startsWith("x-amz-") && claim.form === "header" && !claim.signedHeaders.includes(name)) {
-      throw new SignatureError("mismatch", `There were headers present in the request which were not signed: ${name}`);
+      throw new SignatureError(
+        "mismatch",
+        `There were headers present in the request which were not signed: ${name}`,
+      );
     }
   }
-  if (!claim.signedHeaders.includes("host")) throw new SignatureError("malformed", "Host must be in SignedHeaders.");
+  if (!claim.signedHeaders.includes("host"))
+    throw new SignatureError("malformed", "Host must be in SignedHeaders.");
   const isS3 = claim.service === "s3";
-  const payloadHash = claim.payloadHash ?? (claim.form === "presigned" && isS3 ? "UNSIGNED-PAYLOAD" : (options.bodyHash ?? sha256Hex("")));
+  const payloadHash =
+    claim.payloadHash ??
+    (claim.form === "presigned" && isS3 ? "UNSIGNED-PAYLOAD" : (options.bodyHash ?? sha256Hex("")));
   const canonical = [
     request.method,
     isS3 ? canonicalPathS3(request.rawPath) : canonicalPath(request.rawPath),
@@ -136,7 +158,10 @@ export function verifySignature(options: {
   const scope = `${claim.date}/${claim.region}/${claim.service}/aws4_request`;
   const toSign = ["AWS4-HMAC-SHA256", claim.amzDate, scope, sha256Hex(canonical)].join("\n");
   const expected = hmac(signingKey(options.secretAccessKey, claim), toSign);
-  if (!/^[0-9a-f]{64}$/.test(claim.signature) || !timingSafeEqual(expected, Buffer.from(claim.signature, "hex"))) {
+  if (
+    !/^[0-9a-f]{64}$/.test(claim.signature) ||
+    !timingSafeEqual(expected, Buffer.from(claim.signature, "hex"))
+  ) {
     throw new SignatureError(
       "mismatch",
       "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
@@ -152,14 +177,21 @@ function collapsed(value: string): string {
 function checkTime(claim: Claim, now: number): void {
   const signedAt = momentOf(claim.amzDate);
   if (Number.isNaN(signedAt) || claim.amzDate.slice(0, 8) !== claim.date)
-    throw new SignatureError("malformed", "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP.");
+    throw new SignatureError(
+      "malformed",
+      "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP.",
+    );
   if (claim.expiresSeconds !== undefined) {
-    if (now > signedAt + claim.expiresSeconds * 1000) throw new SignatureError("expired", "Request has expired");
+    if (now > signedAt + claim.expiresSeconds * 1000)
+      throw new SignatureError("expired", "Request has expired");
     if (signedAt > now + SKEW_MAX_MS) throw new SignatureError("skewed", "Request is not yet valid");
     return;
   }
   if (Math.abs(now - signedAt) <= SKEW_MAX_MS) return;
-  const [signed, limit] = [amzDateOf(signedAt), amzDateOf(signedAt < now ? now - SKEW_MAX_MS : now + SKEW_MAX_MS)];
+  const [signed, limit] = [
+    amzDateOf(signedAt),
+    amzDateOf(signedAt < now ? now - SKEW_MAX_MS : now + SKEW_MAX_MS),
+  ];
   const verdict =
     signedAt < now
       ? `Signature expired: ${signed} is now earlier than ${limit}`
@@ -185,7 +217,10 @@ const signingKeys = new Map<string, Buffer>();
 const SIGNING_KEYS_MAX = 1_000;
 
 /** The derived key of a day, region and service; remembered, for it costs four HMACs. */
-export function signingKey(secretAccessKey: string, scope: { date: string; region: string; service: string }): Buffer {
+export function signingKey(
+  secretAccessKey: string,
+  scope: { date: string; region: string; service: string },
+): Buffer {
   const name = `${secretAccessKey}/${scope.date}/${scope.region}/${scope.service}`;
   const known = signingKeys.get(name);
   if (known !== undefined) return known;
@@ -249,7 +284,10 @@ function decode(text: string): string {
 }
 
 function encode(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }
 
 export function sha256Hex(data: string | Uint8Array): string {

@@ -8,10 +8,21 @@ import { expect, it } from "vitest";
 it("tells those who are too many to come back, in the words of their protocol, and the SDKs do", async () => {
   const api = await startApi({ inFlightMax: 0 });
   const patient = { ...api.client(), maxAttempts: 2, forcePathStyle: true };
-  const refusal = (name: string, httpStatusCode: number) => ({ name, $metadata: { httpStatusCode, attempts: 2 } });
-  await expect(new ECSClient(patient).send(new ListClustersCommand({}))).rejects.toMatchObject(refusal("ThrottlingException", 400));
-  await expect(new IAMClient(patient).send(new ListUsersCommand({}))).rejects.toMatchObject(refusal("Throttling", 400));
-  await expect(new EC2Client(patient).send(new DescribeVpcsCommand({}))).rejects.toMatchObject(refusal("RequestLimitExceeded", 503));
-  await expect(new S3Client(patient).send(new ListBucketsCommand({}))).rejects.toMatchObject(refusal("SlowDown", 503));
+  const refusal = (name: string, httpStatusCode: number) => ({
+    name,
+    $metadata: { httpStatusCode, attempts: 2 },
+  });
+  await expect(new ECSClient(patient).send(new ListClustersCommand({}))).rejects.toMatchObject(
+    refusal("ThrottlingException", 400),
+  );
+  await expect(new IAMClient(patient).send(new ListUsersCommand({}))).rejects.toMatchObject(
+    refusal("Throttling", 400),
+  );
+  await expect(new EC2Client(patient).send(new DescribeVpcsCommand({}))).rejects.toMatchObject(
+    refusal("RequestLimitExceeded", 503),
+  );
+  await expect(new S3Client(patient).send(new ListBucketsCommand({}))).rejects.toMatchObject(
+    refusal("SlowDown", 503),
+  );
   api.close();
 });

@@ -26,7 +26,8 @@ export function formatTimestamp(value: Date, format: TimestampFormat): string {
 /** A number from its text. AWS's JSON readers take numbers written as strings, so ours do. */
 export function parseNumber(value: unknown, path: string): number {
   if (typeof value === "number") return value;
-  if (typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value))) return Number(value);
+  if (typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value)))
+    return Number(value);
   if (value === "NaN" || value === "Infinity" || value === "-Infinity") return Number(value);
   throw serializationError(`${describe(value)} can not be converted to a Number (${path})`);
 }

@@ -21,7 +21,11 @@ import {
   RegisterTaskDefinitionCommand,
 } from "@aws-sdk/client-ecs";
 import { DescribeFileSystemsCommand, EFSClient, FileSystemNotFound } from "@aws-sdk/client-efs";
-import { DescribeLoadBalancersCommand, ElasticLoadBalancingV2Client, LoadBalancerNotFoundException } from "@aws-sdk/client-elastic-load-balancing-v2";
+import {
+  DescribeLoadBalancersCommand,
+  ElasticLoadBalancingV2Client,
+  LoadBalancerNotFoundException,
+} from "@aws-sdk/client-elastic-load-balancing-v2";
 import {
   CreateAccessKeyCommand,
   CreateRoleCommand,
@@ -63,35 +67,50 @@ describe("real clients, every protocol", () => {
     const ecs = new ECSClient(api.client());
     await ecs.send(new CreateClusterCommand({ clusterName: "c", tags: [{ key: "k", value: "v" }] }));
     const { clusters } = await ecs.send(new DescribeClustersCommand({ clusters: ["c"], include: ["TAGS"] }));
-    expect(clusters).toMatchObject([{ clusterName: "c", status: "ACTIVE", tags: [{ key: "k", value: "v" }] }]);
-    await expect(ecs.send(new DescribeTasksCommand({ cluster: "none", tasks: ["t"] }))).rejects.toBeInstanceOf(ClusterNotFoundException);
+    expect(clusters).toMatchObject([
+      { clusterName: "c", status: "ACTIVE", tags: [{ key: "k", value: "v" }] },
+    ]);
+    await expect(
+      ecs.send(new DescribeTasksCommand({ cluster: "none", tasks: ["t"] })),
+    ).rejects.toBeInstanceOf(ClusterNotFoundException);
   });
 
   it("EC2 Query: makes, filters and deletes a VPC, and answers EC2's codes", async () => {
     const ec2 = new EC2Client(api.client());
     const { Vpc } = await ec2.send(
-      new CreateVpcCommand({ CidrBlock: "10.9.0.0/16", TagSpecifications: [{ ResourceType: "vpc", Tags: [{ Key: "Name", Value: "a & b" }] }] }),
+      new CreateVpcCommand({
+        CidrBlock: "10.9.0.0/16",
+        TagSpecifications: [{ ResourceType: "vpc", Tags: [{ Key: "Name", Value: "a & b" }] }],
+      }),
     );
-    const { Vpcs } = await ec2.send(new DescribeVpcsCommand({ Filters: [{ Name: "tag:Name", Values: ["a &*"] }] }));
+    const { Vpcs } = await ec2.send(
+      new DescribeVpcsCommand({ Filters: [{ Name: "tag:Name", Values: ["a &*"] }] }),
+    );
     expect(Vpcs?.map((vpc) => vpc.VpcId)).toEqual([Vpc?.VpcId]);
     await ec2.send(new DeleteVpcCommand({ VpcId: Vpc?.VpcId }));
-    await expect(ec2.send(new DescribeVpcsCommand({ VpcIds: ["vpc-none"] }))).rejects.toMatchObject({ name: "InvalidVpcID.NotFound" });
+    await expect(ec2.send(new DescribeVpcsCommand({ VpcIds: ["vpc-none"] }))).rejects.toMatchObject({
+      name: "InvalidVpcID.NotFound",
+    });
   });
 
   it("AWS Query: roles, load balancers and databases raise the SDK's own exceptions", async () => {
-    await expect(new IAMClient(api.client()).send(new GetRoleCommand({ RoleName: "none" }))).rejects.toBeInstanceOf(NoSuchEntityException);
-    await expect(new ElasticLoadBalancingV2Client(api.client()).send(new DescribeLoadBalancersCommand({ Names: ["none"] }))).rejects.toBeInstanceOf(
-      LoadBalancerNotFoundException,
-    );
-    await expect(new RDSClient(api.client()).send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: "none" }))).rejects.toBeInstanceOf(
-      DBInstanceNotFoundFault,
-    );
+    await expect(
+      new IAMClient(api.client()).send(new GetRoleCommand({ RoleName: "none" })),
+    ).rejects.toBeInstanceOf(NoSuchEntityException);
+    await expect(
+      new ElasticLoadBalancingV2Client(api.client()).send(
+        new DescribeLoadBalancersCommand({ Names: ["none"] }),
+      ),
+    ).rejects.toBeInstanceOf(LoadBalancerNotFoundException);
+    await expect(
+      new RDSClient(api.client()).send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: "none" })),
+    ).rejects.toBeInstanceOf(DBInstanceNotFoundFault);
   });
 
   it("REST-JSON: file systems", async () => {
-    await expect(new EFSClient(api.client()).send(new DescribeFileSystemsCommand({ FileSystemId: "fs-00000000" }))).rejects.toBeInstanceOf(
-      FileSystemNotFound,
-    );
+    await expect(
+      new EFSClient(api.client()).send(new DescribeFileSystemsCommand({ FileSystemId: "fs-00000000" })),
+    ).rejects.toBeInstanceOf(FileSystemNotFound);
   });
 
   it("logs: takes events and gives them back in order", async () => {
@@ -109,7 +128,9 @@ describe("real clients, every protocol", () => {
         ],
       }),
     );
-    const { events } = await logs.send(new GetLogEventsCommand({ logGroupName: "/g", logStreamName: "s", startFromHead: true }));
+    const { events } = await logs.send(
+      new GetLogEventsCommand({ logGroupName: "/g", logStreamName: "s", startFromHead: true }),
+    );
     expect(events?.map((event) => event.message)).toEqual(["one", "two"]);
   });
 
@@ -124,8 +145,12 @@ describe("real clients, every protocol", () => {
   });
 
   it("keeps regions apart", async () => {
-    await new ECSClient(api.client(undefined, "us-east-1")).send(new CreateClusterCommand({ clusterName: "only-here" }));
-    const { clusters } = await new ECSClient(api.client(undefined, "eu-west-1")).send(new DescribeClustersCommand({ clusters: ["only-here"] }));
+    await new ECSClient(api.client(undefined, "us-east-1")).send(
+      new CreateClusterCommand({ clusterName: "only-here" }),
+    );
+    const { clusters } = await new ECSClient(api.client(undefined, "eu-west-1")).send(
+      new DescribeClustersCommand({ clusters: ["only-here"] }),
+    );
     expect(clusters).toEqual([]);
   });
 });
@@ -135,10 +160,21 @@ describe("the object store", () => {
     const client = s3();
     await client.send(new CreateBucketCommand({ Bucket: "bytes" }));
     const body = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251));
-    await client.send(new PutObjectCommand({ Bucket: "bytes", Key: "dir//a b+ü.bin", Body: body, Metadata: { who: "me" }, ContentType: "x/y" }));
+    await client.send(
+      new PutObjectCommand({
+        Bucket: "bytes",
+        Key: "dir//a b+ü.bin",
+        Body: body,
+        Metadata: { who: "me" },
+        ContentType: "x/y",
+      }),
+    );
     const got = await client.send(new GetObjectCommand({ Bucket: "bytes", Key: "dir//a b+ü.bin" }));
     expect(Buffer.from((await got.Body?.transformToByteArray()) ?? []).equals(body)).toBe(true);
-    expect({ type: got.ContentType, metadata: got.Metadata }).toEqual({ type: "x/y", metadata: { who: "me" } });
+    expect({ type: got.ContentType, metadata: got.Metadata }).toEqual({
+      type: "x/y",
+      metadata: { who: "me" },
+    });
     await client.send(
       new PutObjectCommand({
         Bucket: "bytes",
@@ -147,14 +183,22 @@ describe("the object store", () => {
         ContentLength: body.length,
       }),
     );
-    const range = await client.send(new GetObjectCommand({ Bucket: "bytes", Key: "stream", Range: "bytes=10-19" }));
+    const range = await client.send(
+      new GetObjectCommand({ Bucket: "bytes", Key: "stream", Range: "bytes=10-19" }),
+    );
     expect(Buffer.from((await range.Body?.transformToByteArray()) ?? [])).toEqual(body.subarray(10, 20));
     expect(range.ContentRange).toBe(`bytes 10-19/${body.length}`);
     await client.send(new CopyObjectCommand({ Bucket: "bytes", Key: "copy", CopySource: "bytes/stream" }));
-    const { UploadId } = await client.send(new CreateMultipartUploadCommand({ Bucket: "bytes", Key: "parts" }));
+    const { UploadId } = await client.send(
+      new CreateMultipartUploadCommand({ Bucket: "bytes", Key: "parts" }),
+    );
     const part = Buffer.alloc(5 * 1024 * 1024, 1);
-    const one = await client.send(new UploadPartCommand({ Bucket: "bytes", Key: "parts", UploadId, PartNumber: 1, Body: part }));
-    const two = await client.send(new UploadPartCommand({ Bucket: "bytes", Key: "parts", UploadId, PartNumber: 2, Body: body }));
+    const one = await client.send(
+      new UploadPartCommand({ Bucket: "bytes", Key: "parts", UploadId, PartNumber: 1, Body: part }),
+    );
+    const two = await client.send(
+      new UploadPartCommand({ Bucket: "bytes", Key: "parts", UploadId, PartNumber: 2, Body: body }),
+    );
     await client.send(
       new CompleteMultipartUploadCommand({
         Bucket: "bytes",
@@ -169,19 +213,29 @@ describe("the object store", () => {
       }),
     );
     const whole = await client.send(new GetObjectCommand({ Bucket: "bytes", Key: "parts" }));
-    expect(Buffer.from((await whole.Body?.transformToByteArray()) ?? []).equals(Buffer.concat([part, body]))).toBe(true);
-    await expect(client.send(new GetObjectCommand({ Bucket: "bytes", Key: "none" }))).rejects.toBeInstanceOf(NoSuchKey);
+    expect(
+      Buffer.from((await whole.Body?.transformToByteArray()) ?? []).equals(Buffer.concat([part, body])),
+    ).toBe(true);
+    await expect(client.send(new GetObjectCommand({ Bucket: "bytes", Key: "none" }))).rejects.toBeInstanceOf(
+      NoSuchKey,
+    );
   });
 
   it("lists by prefix and delimiter, page by page", async () => {
     const client = s3();
     await client.send(new CreateBucketCommand({ Bucket: "listing" }));
-    for (const key of ["a/1", "a/2", "b/1", "c"]) await client.send(new PutObjectCommand({ Bucket: "listing", Key: key, Body: "" }));
+    for (const key of ["a/1", "a/2", "b/1", "c"])
+      await client.send(new PutObjectCommand({ Bucket: "listing", Key: key, Body: "" }));
     const found: string[] = [];
     let ContinuationToken: string | undefined;
     do {
-      const page = await client.send(new ListObjectsV2Command({ Bucket: "listing", Delimiter: "/", MaxKeys: 1, ContinuationToken }));
-      found.push(...(page.CommonPrefixes ?? []).map((each) => each.Prefix ?? ""), ...(page.Contents ?? []).map((each) => each.Key ?? ""));
+      const page = await client.send(
+        new ListObjectsV2Command({ Bucket: "listing", Delimiter: "/", MaxKeys: 1, ContinuationToken }),
+      );
+      found.push(
+        ...(page.CommonPrefixes ?? []).map((each) => each.Prefix ?? ""),
+        ...(page.Contents ?? []).map((each) => each.Key ?? ""),
+      );
       ContinuationToken = page.NextContinuationToken;
     } while (ContinuationToken !== undefined);
     expect(found).toEqual(["a/", "b/", "c"]);
@@ -191,7 +245,9 @@ describe("the object store", () => {
     const client = s3();
     await client.send(new CreateBucketCommand({ Bucket: "conditions" }));
     await client.send(new PutObjectCommand({ Bucket: "conditions", Key: "k", Body: "1", IfNoneMatch: "*" }));
-    await expect(client.send(new PutObjectCommand({ Bucket: "conditions", Key: "k", Body: "2", IfNoneMatch: "*" }))).rejects.toMatchObject({
+    await expect(
+      client.send(new PutObjectCommand({ Bucket: "conditions", Key: "k", Body: "2", IfNoneMatch: "*" })),
+    ).rejects.toMatchObject({
       name: "PreconditionFailed",
     });
   });
@@ -205,33 +261,49 @@ describe("who may call", () => {
     ecr: (client: Client) => new ECRClient(client).send(new DescribeRepositoriesCommand({})),
     ecs: (client: Client) => new ECSClient(client).send(new DescribeClustersCommand({})),
     efs: (client: Client) => new EFSClient(client).send(new DescribeFileSystemsCommand({})),
-    elbv2: (client: Client) => new ElasticLoadBalancingV2Client(client).send(new DescribeLoadBalancersCommand({})),
+    elbv2: (client: Client) =>
+      new ElasticLoadBalancingV2Client(client).send(new DescribeLoadBalancersCommand({})),
     iam: (client: Client) => new IAMClient(client).send(new GetRoleCommand({ RoleName: "r" })),
     rds: (client: Client) => new RDSClient(client).send(new DescribeDBInstancesCommand({})),
-    s3: (client: Client) => new S3Client({ ...client, forcePathStyle: true }).send(new ListObjectsV2Command({ Bucket: "bytes" })),
+    s3: (client: Client) =>
+      new S3Client({ ...client, forcePathStyle: true }).send(new ListObjectsV2Command({ Bucket: "bytes" })),
     sts: (client: Client) => new STSClient(client).send(new GetCallerIdentityCommand({})),
   };
   type Client = ReturnType<Api["client"]>;
 
-  it.each(Object.keys(calls) as (keyof typeof calls)[])("%s refuses an unknown key and a wrong secret", async (name) => {
-    const unknown = api.client({ accessKeyId: "AKIANOBODYNOBODYNOBO", secretAccessKey: "x" });
-    await expect(calls[name](unknown)).rejects.toMatchObject({
-      name: expect.stringMatching(/UnrecognizedClientException|InvalidClientTokenId|AuthFailure|InvalidAccessKeyId/),
-    });
-    const wrong = api.client({ accessKeyId: "AKIAROOTROOTROOTROOT", secretAccessKey: "wrong" });
-    await expect(calls[name](wrong)).rejects.toMatchObject({ name: expect.stringMatching(/InvalidSignatureException|SignatureDoesNotMatch/) });
-  });
+  it.each(Object.keys(calls) as (keyof typeof calls)[])(
+    "%s refuses an unknown key and a wrong secret",
+    async (name) => {
+      const unknown = api.client({ accessKeyId: "AKIANOBODYNOBODYNOBO", secretAccessKey: "x" });
+      await expect(calls[name](unknown)).rejects.toMatchObject({
+        name: expect.stringMatching(
+          /UnrecognizedClientException|InvalidClientTokenId|AuthFailure|InvalidAccessKeyId/,
+        ),
+      });
+      const wrong = api.client({ accessKeyId: "AKIAROOTROOTROOTROOT", secretAccessKey: "wrong" });
+      await expect(calls[name](wrong)).rejects.toMatchObject({
+        name: expect.stringMatching(/InvalidSignatureException|SignatureDoesNotMatch/),
+      });
+    },
+  );
 
   it.each(["ecs", "s3", "ec2"])("refuses an unsigned request to %s", async (service) => {
     const response = await fetch(`${api.endpoint}/${service === "s3" ? "bytes/x" : ""}`, {
       method: service === "s3" ? "GET" : "POST",
       headers:
         service === "ecs"
-          ? { "x-amz-target": "AmazonEC2ContainerServiceV20141113.ListClusters", "content-type": "application/x-amz-json-1.1" }
+          ? {
+              "x-amz-target": "AmazonEC2ContainerServiceV20141113.ListClusters",
+              "content-type": "application/x-amz-json-1.1",
+            }
           : service === "ec2"
             ? { "content-type": "application/x-www-form-urlencoded" }
             : {},
-      ...(service === "ec2" ? { body: "Action=DescribeVpcs&Version=2016-11-15" } : service === "ecs" ? { body: "{}" } : {}),
+      ...(service === "ec2"
+        ? { body: "Action=DescribeVpcs&Version=2016-11-15" }
+        : service === "ecs"
+          ? { body: "{}" }
+          : {}),
     });
     expect(response.ok).toBe(false);
     expect(await response.text()).toMatch(/MissingAuthenticationToken|AccessDenied/);
@@ -241,7 +313,10 @@ describe("who may call", () => {
     const iam = new IAMClient(api.client());
     await iam.send(new CreateUserCommand({ UserName: "ann" }));
     const { AccessKey } = await iam.send(new CreateAccessKeyCommand({ UserName: "ann" }));
-    const ann = api.client({ accessKeyId: AccessKey?.AccessKeyId ?? "", secretAccessKey: AccessKey?.SecretAccessKey ?? "" });
+    const ann = api.client({
+      accessKeyId: AccessKey?.AccessKeyId ?? "",
+      secretAccessKey: AccessKey?.SecretAccessKey ?? "",
+    });
     await expect(new ECSClient(ann).send(new CreateClusterCommand({ clusterName: "x" }))).rejects.toThrow(
       "User: arn:aws:iam::000000000000:user/ann is not authorized to perform: ecs:CreateCluster on resource: * because no identity-based policy allows the ecs:CreateCluster action",
     );
@@ -249,7 +324,10 @@ describe("who may call", () => {
       new PutUserPolicyCommand({
         UserName: "ann",
         PolicyName: "p",
-        PolicyDocument: JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "ecs:*", Resource: "*" }] }),
+        PolicyDocument: JSON.stringify({
+          Version: "2012-10-17",
+          Statement: [{ Effect: "Allow", Action: "ecs:*", Resource: "*" }],
+        }),
       }),
     );
     await new ECSClient(ann).send(new CreateClusterCommand({ clusterName: "x" }));
@@ -269,10 +347,16 @@ describe("who may call", () => {
     const iam = new IAMClient(api.client());
     const trust = {
       Version: "2012-10-17",
-      Statement: [{ Effect: "Allow", Principal: { AWS: "arn:aws:iam::000000000000:root" }, Action: "sts:AssumeRole" }],
+      Statement: [
+        { Effect: "Allow", Principal: { AWS: "arn:aws:iam::000000000000:root" }, Action: "sts:AssumeRole" },
+      ],
     };
-    const { Role } = await iam.send(new CreateRoleCommand({ RoleName: "assumed", AssumeRolePolicyDocument: JSON.stringify(trust) }));
-    const { Credentials } = await new STSClient(api.client()).send(new AssumeRoleCommand({ RoleArn: Role?.Arn, RoleSessionName: "session" }));
+    const { Role } = await iam.send(
+      new CreateRoleCommand({ RoleName: "assumed", AssumeRolePolicyDocument: JSON.stringify(trust) }),
+    );
+    const { Credentials } = await new STSClient(api.client()).send(
+      new AssumeRoleCommand({ RoleArn: Role?.Arn, RoleSessionName: "session" }),
+    );
     const session = {
       accessKeyId: Credentials?.AccessKeyId ?? "",
       secretAccessKey: Credentials?.SecretAccessKey ?? "",
@@ -280,12 +364,18 @@ describe("who may call", () => {
     };
     const { Arn } = await new STSClient(api.client(session)).send(new GetCallerIdentityCommand({}));
     expect(Arn).toBe("arn:aws:sts::000000000000:assumed-role/assumed/session");
-    await expect(new STSClient(api.client({ ...session, sessionToken: "other" })).send(new GetCallerIdentityCommand({}))).rejects.toMatchObject({
+    await expect(
+      new STSClient(api.client({ ...session, sessionToken: "other" })).send(new GetCallerIdentityCommand({})),
+    ).rejects.toMatchObject({
       name: "InvalidClientTokenId",
     });
     const record = api.store.get("session", session.accessKeyId);
-    api.store.transact((tx) => record !== undefined && tx.put("session", session.accessKeyId, { ...record, expiresAt: 1 }));
-    await expect(new STSClient(api.client(session)).send(new GetCallerIdentityCommand({}))).rejects.toMatchObject({ name: "ExpiredToken" });
+    api.store.transact(
+      (tx) => record !== undefined && tx.put("session", session.accessKeyId, { ...record, expiresAt: 1 }),
+    );
+    await expect(
+      new STSClient(api.client(session)).send(new GetCallerIdentityCommand({})),
+    ).rejects.toMatchObject({ name: "ExpiredToken" });
   });
 });
 
@@ -305,7 +395,11 @@ describe("bad bytes", () => {
   });
 
   it("says which service it does not know", async () => {
-    const response = await fetch(api.endpoint, { method: "POST", body: "{}", headers: { "x-amz-target": "Nobody.Nothing" } });
+    const response = await fetch(api.endpoint, {
+      method: "POST",
+      body: "{}",
+      headers: { "x-amz-target": "Nobody.Nothing" },
+    });
     expect(response.status).toBeGreaterThanOrEqual(400);
   });
 

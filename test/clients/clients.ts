@@ -9,7 +9,14 @@ const BOTO3 = "1.43.11";
 const AWS_CLI_1 = "1.45.11";
 
 /** The journeys that every client makes, in this order. */
-export const JOURNEYS = ["cluster_task_logs", "bucket_object_presigned", "repository_push", "load_balancer", "database", "roles"];
+export const JOURNEYS = [
+  "cluster_task_logs",
+  "bucket_object_presigned",
+  "repository_push",
+  "load_balancer",
+  "database",
+  "roles",
+];
 
 /** A client of AWS: what it needs on this machine, how it is made ready, and how it makes the journeys. */
 export interface Client {
@@ -22,12 +29,14 @@ export const CLIENTS: readonly Client[] = [
   {
     name: "boto3",
     needs: ["python3"],
-    journeys: async (environment) => run(join(await python(), "bin/python"), [join(HERE, "journeys.py")], environment),
+    journeys: async (environment) =>
+      run(join(await python(), "bin/python"), [join(HERE, "journeys.py")], environment),
   },
   {
     name: "aws-cli-1",
     needs: ["python3"],
-    journeys: async (environment) => run(join(HERE, "journeys.sh"), [], { ...environment, JOURNEY_AWS: join(await python(), "bin/aws") }),
+    journeys: async (environment) =>
+      run(join(HERE, "journeys.sh"), [], { ...environment, JOURNEY_AWS: join(await python(), "bin/aws") }),
   },
   {
     name: "aws-cli-2",
@@ -35,7 +44,11 @@ export const CLIENTS: readonly Client[] = [
     journeys: async (environment) => {
       await debianPackages("awscli");
       // Ten thousand files, both ways.
-      return run(join(HERE, "journeys.sh"), [], { ...environment, JOURNEY_AWS: "/usr/bin/aws", JOURNEY_FILES: "10000" });
+      return run(join(HERE, "journeys.sh"), [], {
+        ...environment,
+        JOURNEY_AWS: "/usr/bin/aws",
+        JOURNEY_FILES: "10000",
+      });
     },
   },
   {
@@ -59,7 +72,11 @@ export const CLIENTS: readonly Client[] = [
         "dependency:build-classpath",
         `-Dmdep.outputFile=${classpath}`,
       ]);
-      return run("sh", ["-c", `exec java -cp "${join(target, "classes")}:$(cat ${classpath})" Journeys`], environment);
+      return run(
+        "sh",
+        ["-c", `exec java -cp "${join(target, "classes")}:$(cat ${classpath})" Journeys`],
+        environment,
+      );
     },
   },
 ];
@@ -68,7 +85,10 @@ export const CLIENTS: readonly Client[] = [
  * The conformance suite of the OCI distribution specification, version 1.1, against two repositories (by their addresses).
  * Answers its report. Errors: what it found wrong.
  */
-export async function ociConformance(repositories: readonly [string, string], credentials: string): Promise<string> {
+export async function ociConformance(
+  repositories: readonly [string, string],
+  credentials: string,
+): Promise<string> {
   const [registry = ""] = repositories[0].split("/");
   const [user = "", password = ""] = credentials.split(/:(.*)/s);
   return run(await goProgram("oci", "github.com/opencontainers/distribution-spec/conformance"), [], {
@@ -113,9 +133,13 @@ export async function debianPackages(...names: readonly string[]): Promise<void>
       missing.push(name);
   if (missing.length === 0) return;
   await run("apt-get", ["-qq", "-o", "DPkg::Lock::Timeout=300", "update"]);
-  await run("apt-get", ["-qq", "-y", "-o", "DPkg::Lock::Timeout=300", "--no-install-recommends", "install", ...missing], {
-    DEBIAN_FRONTEND: "noninteractive",
-  });
+  await run(
+    "apt-get",
+    ["-qq", "-y", "-o", "DPkg::Lock::Timeout=300", "--no-install-recommends", "install", ...missing],
+    {
+      DEBIAN_FRONTEND: "noninteractive",
+    },
+  );
 }
 
 let pythonReady: Promise<string> | undefined;
@@ -127,7 +151,13 @@ function python(): Promise<string> {
     if (existsSync(join(folder, "bin/aws"))) return folder;
     mkdirSync(CACHE, { recursive: true });
     await run("python3", ["-m", "venv", folder]);
-    await run(join(folder, "bin/pip"), ["install", "--quiet", "--disable-pip-version-check", `boto3==${BOTO3}`, `awscli==${AWS_CLI_1}`]);
+    await run(join(folder, "bin/pip"), [
+      "install",
+      "--quiet",
+      "--disable-pip-version-check",
+      `boto3==${BOTO3}`,
+      `awscli==${AWS_CLI_1}`,
+    ]);
     return folder;
   })());
 }

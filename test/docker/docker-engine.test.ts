@@ -8,7 +8,13 @@ import { silentLogger, SystemClock } from "@gantry/kernel";
 import { beforeAll } from "vitest";
 
 beforeAll(async () => {
-  await provideImage(pauseRecipe, { cacheFolder: mkdtempSync(join(tmpdir(), "gantry-cache-")), label: "gantry.image=true" });
+  await provideImage(pauseRecipe, {
+    cacheFolder: mkdtempSync(join(tmpdir(), "gantry-cache-")),
+    label: "gantry.image=true",
+  });
 });
 
-describeEngine("DockerEngine", () => new DockerEngine({ socketPath: "/var/run/docker.sock", clock: new SystemClock(), log: silentLogger }));
+describeEngine(
+  "DockerEngine",
+  () => new DockerEngine({ socketPath: "/var/run/docker.sock", clock: new SystemClock(), log: silentLogger }),
+);

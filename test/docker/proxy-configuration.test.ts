@@ -53,7 +53,11 @@ const text = fc.oneof(
     .map((parts) => parts.join("")),
 );
 const action: fc.Arbitrary<BalancerAction> = fc.oneof(
-  fc.constant({ type: "forward", targets: [{ targetGroupArn: GROUP, weight: 1 }], stickySeconds: undefined } as const),
+  fc.constant({
+    type: "forward",
+    targets: [{ targetGroupArn: GROUP, weight: 1 }],
+    stickySeconds: undefined,
+  } as const),
   fc.record({
     type: fc.constant("fixed-response" as const),
     statusCode: fc.constantFrom(200, 404, 503),
@@ -76,14 +80,27 @@ const action: fc.Arbitrary<BalancerAction> = fc.oneof(
 const values = fc.array(text, { minLength: 1, maxLength: 3 });
 const condition: fc.Arbitrary<BalancerCondition> = fc.oneof(
   fc.record({ field: fc.constantFrom("host-header" as const, "path-pattern" as const), values }),
-  fc.record({ field: fc.constant("http-header" as const), header: fc.constantFrom("X-One", "user-agent"), values }),
+  fc.record({
+    field: fc.constant("http-header" as const),
+    header: fc.constantFrom("X-One", "user-agent"),
+    values,
+  }),
   fc.record({
     field: fc.constant("query-string" as const),
-    pairs: fc.array(fc.record({ key: fc.option(text, { nil: undefined }), value: text }), { minLength: 1, maxLength: 2 }),
+    pairs: fc.array(fc.record({ key: fc.option(text, { nil: undefined }), value: text }), {
+      minLength: 1,
+      maxLength: 2,
+    }),
   }),
 );
 const assignment: fc.Arbitrary<BalancersAssignment> = fc
-  .tuple(fc.array(fc.record({ conditions: fc.array(condition, { minLength: 1, maxLength: 3 }), action }), { maxLength: 4 }), action, text)
+  .tuple(
+    fc.array(fc.record({ conditions: fc.array(condition, { minLength: 1, maxLength: 3 }), action }), {
+      maxLength: 4,
+    }),
+    action,
+    text,
+  )
   .map(([rules, defaultAction, path]) => ({
     kind: "balancers",
     key: "balancers",
@@ -124,7 +141,10 @@ const assignment: fc.Arbitrary<BalancersAssignment> = fc
 it("is one that the proxy takes, whatever rules hold: no text in a rule becomes a line of its own", async () => {
   const folder = mkdtempSync(join(tmpdir(), "gantry-proxy-fuzz-"));
   const settings = ensureInstance(folder, 20_566);
-  const image = await ensureAgentImage({ clock: new SystemClock(), progress: new Progress(new SystemClock(), () => {}) }, settings);
+  const image = await ensureAgentImage(
+    { clock: new SystemClock(), progress: new Progress(new SystemClock(), () => {}) },
+    settings,
+  );
   const samples = fc.sample(assignment, { numRuns: COUNT, seed: SEED });
   for (const [index, sample] of samples.entries()) {
     const place = join(folder, `case-${index}`);
@@ -135,13 +155,15 @@ it("is one that the proxy takes, whatever rules hold: no text in a rule becomes 
       namespaces: new Set(["vpc-1"]),
       connectionsMax: 100,
     });
-    for (const [name, content] of Object.entries(configuration.files)) writeFileSync(join(place, name), content);
+    for (const [name, content] of Object.entries(configuration.files))
+      writeFileSync(join(place, name), content);
     writeFileSync(join(place, "servers.state"), "1\n");
     // Namespaces are the node's; here there are none.
     writeFileSync(join(place, "haproxy.cfg"), configuration.text.replaceAll(" namespace vpc-1", ""));
     expect(configuration.text).not.toMatch(/^ {2}http-request deny$/m);
   }
-  const script = "for c in /cases/case-*; do haproxy -c -q -f $c/haproxy.cfg >/tmp/out 2>&1 || { echo $c; cat /tmp/out; }; done";
+  const script =
+    "for c in /cases/case-*; do haproxy -c -q -f $c/haproxy.cfg >/tmp/out 2>&1 || { echo $c; cat /tmp/out; }; done";
   const said = await run("docker", [
     "run",
     "--rm",

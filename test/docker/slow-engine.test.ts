@@ -14,7 +14,10 @@ let server: Server;
 
 /** The real engine behind a wire on which every answer takes its time. */
 beforeAll(async () => {
-  await provideImage(pauseRecipe, { cacheFolder: mkdtempSync(join(tmpdir(), "gantry-cache-")), label: "gantry.image=true" });
+  await provideImage(pauseRecipe, {
+    cacheFolder: mkdtempSync(join(tmpdir(), "gantry-cache-")),
+    label: "gantry.image=true",
+  });
   server = createServer((client) => {
     const engine = connect("/var/run/docker.sock");
     client.on("data", (chunk) => setTimeout(() => engine.write(chunk), DELAY_MS));
@@ -31,14 +34,23 @@ beforeAll(async () => {
 });
 afterAll(() => void server.close());
 
-describeEngine("DockerEngine, slow", () => new DockerEngine({ socketPath: path, clock: new SystemClock(), log: silentLogger }));
+describeEngine(
+  "DockerEngine, slow",
+  () => new DockerEngine({ socketPath: path, clock: new SystemClock(), log: silentLogger }),
+);
 
 it("says what it waits for", async () => {
   const lines: string[] = [];
   const clock = new VirtualClock();
-  const engine = new DockerEngine({ socketPath: path, clock, log: jsonLogger({ clock, write: (line) => lines.push(line), level: "warn" }) });
+  const engine = new DockerEngine({
+    socketPath: path,
+    clock,
+    log: jsonLogger({ clock, write: (line) => lines.push(line), level: "warn" }),
+  });
   const answer = engine.inspect("gantry-nobody");
   await clock.advance(6_000);
   expect(await answer).toBeUndefined();
-  expect(lines.join("")).toContain('"Waiting for the engine","method":"GET","path":"/containers/gantry-nobody/json"');
+  expect(lines.join("")).toContain(
+    '"Waiting for the engine","method":"GET","path":"/containers/gantry-nobody/json"',
+  );
 });

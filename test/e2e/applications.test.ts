@@ -37,7 +37,9 @@ except botocore.exceptions.ClientError as thrown:
 
 describe("applications written for AWS", () => {
   it("run unedited with an old SDK of another language", async () => {
-    const { repository } = await new ECRClient(client()).send(new CreateRepositoryCommand({ repositoryName: "python" }));
+    const { repository } = await new ECRClient(client()).send(
+      new CreateRepositoryCommand({ repositoryName: "python" }),
+    );
     const image = `${repository?.repositoryUri}:1`;
     await buildDebianImage(
       {
@@ -50,7 +52,9 @@ describe("applications written for AWS", () => {
       { cacheFolder: join(instance.folder, "cache"), label: "gantry.image=true" },
     );
     const digest = await demo.push(image);
-    const { imageDetails = [] } = await new ECRClient(client()).send(new DescribeImagesCommand({ repositoryName: "python" }));
+    const { imageDetails = [] } = await new ECRClient(client()).send(
+      new DescribeImagesCommand({ repositoryName: "python" }),
+    );
     expect(imageDetails[0]).toMatchObject({ imageDigest: digest, imageTags: ["1"] });
     await run("docker", ["rmi", "-f", image]);
     const main = {
@@ -59,7 +63,9 @@ describe("applications written for AWS", () => {
       command: ["python3", "-c", BOTO],
       environment: [{ name: "AWS_DEFAULT_REGION", value: REGION }],
     };
-    const task = await tasks.runToEnd("python", main, { definition: { taskRoleArn: "arn:aws:iam::000000000000:role/fileshare-task" } });
+    const task = await tasks.runToEnd("python", main, {
+      definition: { taskRoleArn: "arn:aws:iam::000000000000:role/fileshare-task" },
+    });
     expect(task?.stoppedReason).toBe("Essential container in task exited");
     const said = await tasks.messagesOf("python", task);
     expect(said.slice(1), said.join("\n")).toEqual([
@@ -71,14 +77,25 @@ describe("applications written for AWS", () => {
     expect(said[0]).toMatch(/^boto3 1\.2[0-7]\./);
     expect(task?.containers?.[0]).toMatchObject({ exitCode: 0, imageDigest: digest });
     // What came over the wire is what went: the digest is computed again by the engine.
-    expect(await run("docker", ["image", "inspect", "-f", "{{json .RepoDigests}}", `${repository?.repositoryUri}@${digest}`])).toContain(digest);
+    expect(
+      await run("docker", [
+        "image",
+        "inspect",
+        "-f",
+        "{{json .RepoDigests}}",
+        `${repository?.repositoryUri}@${digest}`,
+      ]),
+    ).toContain(digest);
   });
 
   it("get their lines kept as events: several lines as one where a pattern says so, none lost without blocking", async () => {
     const script =
       'echo "2026 first"; echo "  at one"; echo "  at two"; echo "2026 second"; i=0; while [ $i -lt 2000 ]; do echo "2026 line $i"; i=$((i+1)); done';
     const options = { "awslogs-multiline-pattern": "^2026", mode: "non-blocking", "max-buffer-size": "4m" };
-    const task = await tasks.runToEnd("lines", { command: ["sh", "-c", script], logConfiguration: { logDriver: "awslogs", options } });
+    const task = await tasks.runToEnd("lines", {
+      command: ["sh", "-c", script],
+      logConfiguration: { logDriver: "awslogs", options },
+    });
     const said = await tasks.messagesOf("lines", task);
     expect(said.slice(0, 3)).toEqual(["2026 first\n  at one\n  at two", "2026 second", "2026 line 0"]);
     expect(said).toHaveLength(2002);
@@ -89,7 +106,9 @@ describe("file systems", () => {
   it("are on the node while they are there, and their files go with them", async () => {
     const efs = new EFSClient(client());
     const { FileSystemId } = await efs.send(new CreateFileSystemCommand({ CreationToken: "e2e" }));
-    const mountpoint = (await run("docker", ["volume", "inspect", "-f", "{{.Mountpoint}}", `gantry-${name}`])).trim();
+    const mountpoint = (
+      await run("docker", ["volume", "inspect", "-f", "{{.Mountpoint}}", `gantry-${name}`])
+    ).trim();
     const folder = join(mountpoint, "efs", FileSystemId ?? "");
     await eventually(async () => expect(existsSync(folder)).toBe(true));
     writeFileSync(join(folder, "file"), "bytes");
@@ -130,10 +149,12 @@ describe("the command line", () => {
   it("says what the machine has, what the parts say, and whose port it is", async () => {
     expect(await instance.gantry("doctor")).toMatch(/^ok {7}Docker Engine: /m);
     expect(await instance.gantry("logs", "agent")).toContain("Agent started");
-    await expect(run("./gantry", ["up", "--port", "24566", "--state-dir", join(instance.folder, "other")])).rejects.toThrow(
-      `Port 24566 is another Gantry's (instance ${name},`,
+    await expect(
+      run("./gantry", ["up", "--port", String(instance.port), "--state-dir", join(instance.folder, "other")]),
+    ).rejects.toThrow(`Port ${instance.port} is another Gantry's (instance ${name},`);
+    await expect(instance.gantry("up", "--frobnicate")).rejects.toThrow(
+      'gantry: There is no option "--frobnicate": see "gantry help".',
     );
-    await expect(instance.gantry("up", "--frobnicate")).rejects.toThrow('gantry: There is no option "--frobnicate": see "gantry help".');
   });
 
   it("ends quietly where nobody reads on", async () => {

@@ -56,11 +56,15 @@ const again = async (work) => {
 export function openDemo(demo: Demo) {
   const { environment, url } = demo;
   const instance = openInstance(demo.folder, demo.port);
-  const name = (JSON.parse(readFileSync(join(demo.folder, "instance.json"), "utf8")) as { instance: string }).instance; // Our own file.
+  const name = (JSON.parse(readFileSync(join(demo.folder, "instance.json"), "utf8")) as { instance: string })
+    .instance; // Our own file.
   const client = () => ({
     region: REGION,
     endpoint: environment["AWS_ENDPOINT_URL"] ?? "",
-    credentials: { accessKeyId: environment["AWS_ACCESS_KEY_ID"] ?? "", secretAccessKey: environment["AWS_SECRET_ACCESS_KEY"] ?? "" },
+    credentials: {
+      accessKeyId: environment["AWS_ACCESS_KEY_ID"] ?? "",
+      secretAccessKey: environment["AWS_SECRET_ACCESS_KEY"] ?? "",
+    },
   });
   return {
     instance,
@@ -72,26 +76,47 @@ export function openDemo(demo: Demo) {
     /** Pushes an image to this instance's registry; answers its digest. */
     push: async (image: string): Promise<string> => {
       const { registry } = await instance.status();
-      const { authorizationData = [] } = await new ECRClient(client()).send(new GetAuthorizationTokenCommand({}));
+      const { authorizationData = [] } = await new ECRClient(client()).send(
+        new GetAuthorizationTokenCommand({}),
+      );
       const folder = join(demo.folder, "docker-e2e");
       const file = join(demo.folder, "password");
       const password = Buffer.from(authorizationData[0]?.authorizationToken ?? "", "base64")
         .toString()
         .slice("AWS:".length);
       writeFileSync(file, password, { mode: 0o600 });
-      await run("sh", ["-c", `docker --config ${folder} login -u AWS --password-stdin ${registry} < ${file}`]);
+      await run("sh", [
+        "-c",
+        `docker --config ${folder} login -u AWS --password-stdin ${registry} < ${file}`,
+      ]);
       const output = await run("docker", ["--config", folder, "push", image]);
       return /digest: (sha256:[0-9a-f]{64})/.exec(output)?.[1] ?? "";
     },
     fileshare: async () =>
-      (await new ECSClient(client()).send(new DescribeServicesCommand({ cluster: "fileshare", services: ["fileshare"] }))).services?.[0],
+      (
+        await new ECSClient(client()).send(
+          new DescribeServicesCommand({ cluster: "fileshare", services: ["fileshare"] }),
+        )
+      ).services?.[0],
     namesAndCredentials: async (container: string, options: { seconds: number; tries: number }) => {
-      const output = await run("docker", ["exec", container, "node", "-e", NAMES_AND_CREDENTIALS, String(options.seconds), String(options.tries)]);
+      const output = await run("docker", [
+        "exec",
+        container,
+        "node",
+        "-e",
+        NAMES_AND_CREDENTIALS,
+        String(options.seconds),
+        String(options.tries),
+      ]);
       return JSON.parse(output) as { good: number; failures: readonly string[] }; // The script's own line.
     },
     taskContainers: async () => {
       const filters = ["gantry.role=task", `gantry.instance=${name}`, "gantry.container=fileshare-app"];
-      return (await run("docker", ["ps", "-q", ...filters.flatMap((filter) => ["--filter", `label=${filter}`])])).split("\n").filter(Boolean);
+      return (
+        await run("docker", ["ps", "-q", ...filters.flatMap((filter) => ["--filter", `label=${filter}`])])
+      )
+        .split("\n")
+        .filter(Boolean);
     },
   };
 }

@@ -8,7 +8,7 @@ import { namingOf } from "@gantry/agent";
 import { bringUpDemo, openDemo } from "./demo.ts";
 import { eventually, get, newInstance, run, startLoop, type Status } from "./helpers.ts";
 
-const instance = newInstance(23_566);
+const instance = await newInstance();
 let demo: ReturnType<typeof openDemo>;
 
 beforeAll(async () => {
@@ -20,7 +20,11 @@ afterAll(async () => {
 });
 
 describe("down and up", () => {
-  const kept: { users: string; files: readonly number[]; tasks: readonly string[] | undefined } = { users: "", files: [], tasks: undefined };
+  const kept: { users: string; files: readonly number[]; tasks: readonly string[] | undefined } = {
+    users: "",
+    files: [],
+    tasks: undefined,
+  };
   const bytes = "the same bytes ".repeat(10_000);
 
   /** Users, the files of both places byte for byte, and a service at its wanted count. */
@@ -28,14 +32,21 @@ describe("down and up", () => {
     const { url, fileshare } = demo;
     await eventually(async () => expect((await get(url, { path: "/user-api/users" })).body).toBe(kept.users));
     for (const id of kept.files)
-      expect((await get(url, { path: `/user-files/attachment/${id}/get` })).body === bytes, `the bytes of file ${id}`).toBe(true);
+      expect(
+        (await get(url, { path: `/user-files/attachment/${id}/get` })).body === bytes,
+        `the bytes of file ${id}`,
+      ).toBe(true);
     await eventually(async () => expect((await fileshare())?.runningCount).toBe(2));
     const { events = [] } = await new CloudWatchLogsClient(demo.client()).send(
       new FilterLogEventsCommand({ logGroupName: "/ecs/fileshare-app", limit: 1 }),
     );
     expect(events).toHaveLength(1);
     await eventually(async () => expect((await fileshare())?.events?.[0]?.message).toContain("steady state"));
-    expect((await new ECSClient(demo.client()).send(new ListTasksCommand({ cluster: "fileshare" }))).taskArns?.toSorted()).toEqual(kept.tasks);
+    expect(
+      (
+        await new ECSClient(demo.client()).send(new ListTasksCommand({ cluster: "fileshare" }))
+      ).taskArns?.toSorted(),
+    ).toEqual(kept.tasks);
     const status: Status = await instance.status();
     expect(status.loadBalancers).toHaveLength(1);
   }
@@ -68,7 +79,9 @@ describe("down and up", () => {
     kept.files = files;
     kept.users = (await get(url, { path: "/user-api/users" })).body;
     expect(kept.users).toContain("Lovelace");
-    kept.tasks = (await new ECSClient(client()).send(new ListTasksCommand({ cluster: "fileshare" }))).taskArns?.toSorted();
+    kept.tasks = (
+      await new ECSClient(client()).send(new ListTasksCommand({ cluster: "fileshare" }))
+    ).taskArns?.toSorted();
     await instance.gantry("down");
     expect(await run("docker", ["ps", "-aq", "--filter", `label=gantry.instance=${name}`])).toBe("");
     await instance.up("up");
@@ -85,7 +98,9 @@ describe("down and up", () => {
     expect(count).toBeGreaterThan(50);
     expect(failures, failures.slice(0, 5).join("\n")).toHaveLength(0);
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    await expect(instance.gantry("backup", file)).rejects.toThrow(`${file} is there already: choose another name, or remove it.`);
+    await expect(instance.gantry("backup", file)).rejects.toThrow(
+      `${file} is there already: choose another name, or remove it.`,
+    );
     await expect(instance.gantry("restore", file)).rejects.toThrow("gantry down --purge");
 
     const foreign = (await run("docker", ["run", "-d", "gantry/pause:1"])).trim();
@@ -98,9 +113,13 @@ describe("down and up", () => {
     await instance.gantry("down", "--purge");
     expect(await run("docker", ["ps", "-aq", "--filter", `label=gantry.instance=${name}`])).toBe("");
     expect(await run("docker", ["volume", "ls", "-q", "--filter", `label=gantry.instance=${name}`])).toBe("");
-    expect(await run("sh", ["-c", `ip -o link show | grep ': ${namingOf(name).linkPrefix}' || true`])).toBe("");
+    expect(await run("sh", ["-c", `ip -o link show | grep ': ${namingOf(name).linkPrefix}' || true`])).toBe(
+      "",
+    );
     expect(await run("docker", ["ps", "-q", "--no-trunc", "--filter", `id=${foreign}`])).toContain(foreign);
-    expect(await run("docker", ["network", "ls", "-q", "--no-trunc", "--filter", `id=${network}`])).toContain(network);
+    expect(await run("docker", ["network", "ls", "-q", "--no-trunc", "--filter", `id=${network}`])).toContain(
+      network,
+    );
     expect(existsSync(instance.folder)).toBe(false);
     for (const rule of rules) await run("iptables", ["-C", ...rule]);
     for (const rule of rules) await run("iptables", ["-D", ...rule]);
@@ -114,6 +133,8 @@ describe("down and up", () => {
     await instance.gantry("restore", file);
     await instance.up("up");
     await expectAllBack();
-    expect(await instance.gantry("doctor")).toContain("ok       stored data: every byte is as it was written");
+    expect(await instance.gantry("doctor")).toContain(
+      "ok       stored data: every byte is as it was written",
+    );
   });
 });

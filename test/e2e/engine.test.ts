@@ -16,7 +16,7 @@ import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } fro
 import { namingOf } from "@gantry/agent";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openDemo } from "./demo.ts";
-import { eventually, openInstance, run } from "./helpers.ts";
+import { eventually, newInstance, run } from "./helpers.ts";
 
 /** An engine of the test's own: whatever else uses Docker on this machine does not notice. */
 const engineFolder = mkdtempSync(join(tmpdir(), "gantry-engine-"));
@@ -24,7 +24,7 @@ const socket = join(engineFolder, "docker.sock");
 /** An engine without a bridge, or with the usual one, would take the usual one away from the machine's own engine. */
 const BRIDGE = "gantry-e2e0";
 const canRun = process.getuid?.() === 0;
-const instance = openInstance(mkdtempSync(join(tmpdir(), "gantry-e2e-")), 20_566);
+const instance = await newInstance();
 let engine: ChildProcess | undefined;
 let ecs: ECSClient;
 let s3: S3Client;
@@ -34,13 +34,27 @@ const docker = (...parameters: readonly string[]) => run("docker", ["-H", `unix:
 
 async function startEngine(liveRestore: boolean): Promise<void> {
   const log = openSync(join(engineFolder, "dockerd.log"), "a");
-  const folders = ["--data-root", join(engineFolder, "data"), "--exec-root", join(engineFolder, "exec"), "--pidfile", join(engineFolder, "pid")];
+  const folders = [
+    "--data-root",
+    join(engineFolder, "data"),
+    "--exec-root",
+    join(engineFolder, "exec"),
+    "--pidfile",
+    join(engineFolder, "pid"),
+  ];
   rmSync(join(engineFolder, "pid"), { force: true });
   // An engine that was killed leaves the file of its containerd behind, and would wait for what is not there.
   rmSync(join(engineFolder, "exec/containerd/containerd.pid"), { force: true });
   engine = spawn(
     "dockerd",
-    [...folders, "-H", `unix://${socket}`, `--bridge=${BRIDGE}`, "--iptables=false", ...(liveRestore ? ["--live-restore"] : [])],
+    [
+      ...folders,
+      "-H",
+      `unix://${socket}`,
+      `--bridge=${BRIDGE}`,
+      "--iptables=false",
+      ...(liveRestore ? ["--live-restore"] : []),
+    ],
     {
       detached: true,
       stdio: ["ignore", log, log],
@@ -57,12 +71,17 @@ async function endEngine(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
 
 /** Everything of the engine's: the engine, its containerd, the shims and what they hold. */
 async function endEverything(): Promise<void> {
-  await run("sh", ["-c", `pkill -9 -f '${engineFolder}/[e]xec' ; pkill -9 -f '${engineFolder}/[d]ata'; true`]);
+  await run("sh", [
+    "-c",
+    `pkill -9 -f '${engineFolder}/[e]xec' ; pkill -9 -f '${engineFolder}/[d]ata'; true`,
+  ]);
   if (engine?.exitCode === null && engine.signalCode === null) await endEngine("SIGKILL");
 }
 
 const runningTasks = async (): Promise<readonly string[]> => {
-  const { taskArns = [] } = await ecs.send(new ListTasksCommand({ cluster: "engine", serviceName: "sleepers" }));
+  const { taskArns = [] } = await ecs.send(
+    new ListTasksCommand({ cluster: "engine", serviceName: "sleepers" }),
+  );
   if (taskArns.length === 0) return [];
   const { tasks = [] } = await ecs.send(new DescribeTasksCommand({ cluster: "engine", tasks: taskArns }));
   return tasks
@@ -72,7 +91,17 @@ const runningTasks = async (): Promise<readonly string[]> => {
 };
 
 const taskContainers = async (): Promise<readonly string[]> =>
-  (await docker("ps", "-q", "--no-trunc", "--filter", `label=gantry.instance=${instanceName}`, "--filter", "label=gantry.role=task"))
+  (
+    await docker(
+      "ps",
+      "-q",
+      "--no-trunc",
+      "--filter",
+      `label=gantry.instance=${instanceName}`,
+      "--filter",
+      "label=gantry.role=task",
+    )
+  )
     .split("\n")
     .filter(Boolean)
     .toSorted();
@@ -80,7 +109,9 @@ const taskContainers = async (): Promise<readonly string[]> =>
 /** Two tasks run, two containers are theirs, and the service says that it is steady. */
 async function expectSteady(): Promise<readonly string[]> {
   return eventually(async () => {
-    const { services = [] } = await ecs.send(new DescribeServicesCommand({ cluster: "engine", services: ["sleepers"] }));
+    const { services = [] } = await ecs.send(
+      new DescribeServicesCommand({ cluster: "engine", services: ["sleepers"] }),
+    );
     expect(services[0]).toMatchObject({ runningCount: 2, pendingCount: 0 });
     expect(services[0]?.events?.[0]?.message).toContain("steady state");
     expect(await taskContainers()).toHaveLength(2);
@@ -98,13 +129,20 @@ beforeAll(async () => {
   await startEngine(false);
   process.env["DOCKER_HOST"] = `unix://${socket}`;
   await instance.up("up");
-  const { client, name } = openDemo({ folder: instance.folder, port: instance.port, url: "", environment: await instance.environment() });
+  const { client, name } = openDemo({
+    folder: instance.folder,
+    port: instance.port,
+    url: "",
+    environment: await instance.environment(),
+  });
   instanceName = name;
   ecs = new ECSClient(client());
   s3 = new S3Client({ ...client(), forcePathStyle: true });
   const ec2 = new EC2Client(client());
   const { Vpc } = await ec2.send(new CreateVpcCommand({ CidrBlock: "10.66.0.0/16" }));
-  const { Subnet } = await ec2.send(new CreateSubnetCommand({ VpcId: Vpc?.VpcId, CidrBlock: "10.66.1.0/24" }));
+  const { Subnet } = await ec2.send(
+    new CreateSubnetCommand({ VpcId: Vpc?.VpcId, CidrBlock: "10.66.1.0/24" }),
+  );
   await ecs.send(new CreateClusterCommand({ clusterName: "engine" }));
   await ecs.send(
     new RegisterTaskDefinitionCommand({
@@ -114,7 +152,12 @@ beforeAll(async () => {
       cpu: "256",
       memory: "512",
       containerDefinitions: [
-        { name: "main", image: "busybox", command: ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done"], stopTimeout: 2 },
+        {
+          name: "main",
+          image: "busybox",
+          command: ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done"],
+          stopTimeout: 2,
+        },
       ],
     }),
   );
@@ -177,12 +220,22 @@ describe.skipIf(!canRun)("Docker Engine", () => {
     await endEverything();
     // What does not outlive a boot: links, rules, mounts.
     const { linkPrefix } = namingOf(instanceName);
-    await run("sh", ["-c", `for l in $(ip -o link show | sed -n 's/^[0-9]*: \\(${linkPrefix}[^:@]*\\).*/\\1/p'); do ip link del $l; done`]);
-    await run("sh", ["-c", `awk '{print $2}' /proc/mounts | grep '^${engineFolder}' | sort -r | xargs -r umount -l; true`]);
+    await run("sh", [
+      "-c",
+      `for l in $(ip -o link show | sed -n 's/^[0-9]*: \\(${linkPrefix}[^:@]*\\).*/\\1/p'); do ip link del $l; done`,
+    ]);
+    await run("sh", [
+      "-c",
+      `awk '{print $2}' /proc/mounts | grep '^${engineFolder}' | sort -r | xargs -r umount -l; true`,
+    ]);
     await startEngine(true);
     await instance.up("up");
     await expectSteady();
-    expect(await (await s3.send(new GetObjectCommand({ Bucket: "engine", Key: "kept" }))).Body?.transformToString()).toBe("kept");
+    expect(
+      await (
+        await s3.send(new GetObjectCommand({ Bucket: "engine", Key: "kept" }))
+      ).Body?.transformToString(),
+    ).toBe("kept");
     expect(await instance.gantry("install")).toContain(`ExecStart=`);
   });
 });

@@ -1,27 +1,64 @@
 import { execFile } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { Agent, request } from "node:http";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { portsOf } from "@gantry/control-plane";
 
 const execute = promisify(execFile);
 export const PROJECT = resolve(import.meta.dirname, "../..");
 
 /** Runs a program; answers what it printed. A failure shows both outputs. */
-export async function run(program: string, parameters: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+export async function run(
+  program: string,
+  parameters: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<string> {
   try {
-    const { stdout } = await execute(program, [...parameters], { cwd: PROJECT, env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024 });
+    const { stdout } = await execute(program, [...parameters], {
+      cwd: PROJECT,
+      env: { ...process.env, ...env },
+      maxBuffer: 64 * 1024 * 1024,
+    });
     return stdout;
   } catch (thrown) {
-    const { stdout = "", stderr = "", message } = thrown as { stdout?: string; stderr?: string; message: string }; // What execFile throws.
+    const {
+      stdout = "",
+      stderr = "",
+      message,
+    } = thrown as { stdout?: string; stderr?: string; message: string }; // What execFile throws.
     throw new Error(`${message}\n${stdout}\n${stderr}`, { cause: thrown });
   }
 }
 
-/** An instance of its own, beside whatever else runs on the machine. */
-export function newInstance(port: number) {
-  return openInstance(mkdtempSync(join(tmpdir(), "gantry-e2e-")), port);
+/** An instance of its own, on ports that are free now, beside whatever else runs on the machine. */
+export async function newInstance(folder = mkdtempSync(join(tmpdir(), "gantry-e2e-"))) {
+  return openInstance(folder, await freeInstancePort());
+}
+
+const PORT_FIRST = 17_100;
+const PORT_BLOCKS = 100;
+const PORT_BLOCK = 100;
+
+/** A port whose instance (API, TLS, console, registry) finds all its ports free. */
+async function freeInstancePort(): Promise<number> {
+  for (let attempt = 0; attempt < PORT_BLOCKS; attempt += 1) {
+    const port = PORT_FIRST + Math.floor(Math.random() * PORT_BLOCKS) * PORT_BLOCK;
+    const { registryPort, consolePort, tlsPort } = portsOf(port);
+    const free = await Promise.all([port, registryPort, consolePort, tlsPort].map(isFree));
+    if (free.every(Boolean)) return port;
+  }
+  throw new Error("No block of free ports for an instance.");
+}
+
+function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
 }
 
 export function openInstance(folder: string, port: number) {
@@ -31,12 +68,15 @@ export function openInstance(folder: string, port: number) {
     folder,
     port,
     gantry,
-    up: (command: "up" | "demo", ...parameters: readonly string[]) => gantry(command, "--port", String(port), ...parameters),
+    up: (command: "up" | "demo", ...parameters: readonly string[]) =>
+      gantry(command, "--port", String(port), ...parameters),
     status: async () => JSON.parse(await gantry("status", "--json")) as Status, // Our own output.
     /** The environment that `gantry env` gives. */
     environment: async () => {
       const text = await gantry("env");
-      return Object.fromEntries([...text.matchAll(/^export (\w+)='(.*)'$/gm)].map((match) => [match[1] ?? "", match[2] ?? ""]));
+      return Object.fromEntries(
+        [...text.matchAll(/^export (\w+)='(.*)'$/gm)].map((match) => [match[1] ?? "", match[2] ?? ""]),
+      );
     },
   };
 }
@@ -63,7 +103,13 @@ export interface Answer {
 /** One request to a load balancer's printed address: names under .localhost are loopback. */
 export function get(
   url: string,
-  options: { agent?: Agent; method?: string; headers?: Record<string, string>; body?: string | Buffer; path?: string } = {},
+  options: {
+    agent?: Agent;
+    method?: string;
+    headers?: Record<string, string>;
+    body?: string | Buffer;
+    path?: string;
+  } = {},
 ): Promise<Answer> {
   const target = new URL(options.path ?? "", url);
   return new Promise((resolve, reject) => {
@@ -80,7 +126,13 @@ export function get(
       (response) => {
         const chunks: Buffer[] = [];
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
-        response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString() }));
+        response.on("end", () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: Buffer.concat(chunks).toString(),
+          }),
+        );
         response.on("error", reject);
       },
     );
@@ -96,11 +148,17 @@ export function startLoop(url: string, path: string, clients = 4) {
   const going = new AbortController();
   let count = 0;
   const loops = Array.from({ length: clients }, async (_, index) => {
-    const agent = index % 2 === 0 ? new Agent({ keepAlive: true, maxSockets: 1 }) : new Agent({ keepAlive: false });
+    const agent =
+      index % 2 === 0 ? new Agent({ keepAlive: true, maxSockets: 1 }) : new Agent({ keepAlive: false });
     while (!going.signal.aborted) {
-      const answer = await get(url, { path, agent }).catch((thrown: Error) => ({ status: 0, headers: {}, body: thrown.message }));
+      const answer = await get(url, { path, agent }).catch((thrown: Error) => ({
+        status: 0,
+        headers: {},
+        body: thrown.message,
+      }));
       count += 1;
-      if (answer.status !== 200) failures.push(`${new Date().toISOString()} ${answer.status} ${answer.body.slice(0, 100)}`);
+      if (answer.status !== 200)
+        failures.push(`${new Date().toISOString()} ${answer.status} ${answer.body.slice(0, 100)}`);
       await new Promise((done) => setTimeout(done, 5));
     }
     agent.destroy();

@@ -10,7 +10,13 @@ import {
   DeleteVpcCommand,
   EC2Client,
 } from "@aws-sdk/client-ec2";
-import { DescribeTasksCommand, ECSClient, RegisterTaskDefinitionCommand, RunTaskCommand, StopTaskCommand } from "@aws-sdk/client-ecs";
+import {
+  DescribeTasksCommand,
+  ECSClient,
+  RegisterTaskDefinitionCommand,
+  RunTaskCommand,
+  StopTaskCommand,
+} from "@aws-sdk/client-ecs";
 import { namingOf } from "@gantry/agent";
 import { beforeAll, describe, expect, inject, it } from "vitest";
 import { openDemo } from "./demo.ts";
@@ -32,9 +38,15 @@ async function environmentOf(container: string, variable: string): Promise<strin
 }
 
 /** What a task with these commands writes, one line each: `name: yes` or `name: no`. */
-async function tryFromTask(family: string, attempts: Readonly<Record<string, string>>): Promise<Record<string, string>> {
+async function tryFromTask(
+  family: string,
+  attempts: Readonly<Record<string, string>>,
+): Promise<Record<string, string>> {
   const script = Object.entries(attempts)
-    .map(([what, command]) => `if { ${command}; } >/dev/null 2>&1; then echo "${what}: yes"; else echo "${what}: no"; fi`)
+    .map(
+      ([what, command]) =>
+        `if { ${command}; } >/dev/null 2>&1; then echo "${what}: yes"; else echo "${what}: no"; fi`,
+    )
     .join("\n");
   const task = await tasks.runToEnd(family, { command: ["sh", "-c", script] });
   const said = await tasks.messagesOf(family, task);
@@ -59,7 +71,8 @@ describe("a task", () => {
       "the kernel's log": "dmesg",
     };
     for (const [index, host] of hosts.entries())
-      for (const target of [port, port + 1, port - 56, 22]) attempts[`host ${index} port ${target}`] = `nc -w 1 ${host} ${target} </dev/null`;
+      for (const target of [port, port + 1, port - 56, 22])
+        attempts[`host ${index} port ${target}`] = `nc -w 1 ${host} ${target} </dev/null`;
     const found = await tryFromTask("reach", attempts);
     expect(Object.keys(found)).toHaveLength(Object.keys(attempts).length);
     expect(Object.entries(found).filter(([, answer]) => answer !== "no")).toEqual([]);
@@ -69,10 +82,17 @@ describe("a task", () => {
     // Neither VPC has a way out: what is tried stays on this machine.
     const closedVpc = async (cidr: string) => {
       const { Vpc } = await ec2.send(new CreateVpcCommand({ CidrBlock: `${cidr}.0.0/16` }));
-      const { Subnet } = await ec2.send(new CreateSubnetCommand({ VpcId: Vpc?.VpcId, CidrBlock: `${cidr}.1.0/24` }));
-      const { GroupId } = await ec2.send(new CreateSecurityGroupCommand({ VpcId: Vpc?.VpcId, GroupName: "open", Description: "everybody" }));
+      const { Subnet } = await ec2.send(
+        new CreateSubnetCommand({ VpcId: Vpc?.VpcId, CidrBlock: `${cidr}.1.0/24` }),
+      );
+      const { GroupId } = await ec2.send(
+        new CreateSecurityGroupCommand({ VpcId: Vpc?.VpcId, GroupName: "open", Description: "everybody" }),
+      );
       await ec2.send(
-        new AuthorizeSecurityGroupIngressCommand({ GroupId, IpPermissions: [{ IpProtocol: "-1", IpRanges: [{ CidrIp: "0.0.0.0/0" }] }] }),
+        new AuthorizeSecurityGroupIngressCommand({
+          GroupId,
+          IpPermissions: [{ IpProtocol: "-1", IpRanges: [{ CidrIp: "0.0.0.0/0" }] }],
+        }),
       );
       return { vpcId: Vpc?.VpcId, subnetId: Subnet?.SubnetId ?? "", groupId: GroupId ?? "" };
     };
@@ -80,15 +100,25 @@ describe("a task", () => {
     const start = async (vpc: typeof own, family: string, main: { image: string; command?: string[] }) => {
       const size = { requiresCompatibilities: ["FARGATE" as const], cpu: "256", memory: "512" };
       await ecs.send(
-        new RegisterTaskDefinitionCommand({ family, networkMode: "awsvpc", ...size, containerDefinitions: [{ name: "main", ...main }] }),
+        new RegisterTaskDefinitionCommand({
+          family,
+          networkMode: "awsvpc",
+          ...size,
+          containerDefinitions: [{ name: "main", ...main }],
+        }),
       );
-      const networkConfiguration = { awsvpcConfiguration: { subnets: [vpc.subnetId], securityGroups: [vpc.groupId] } };
-      const { tasks: started = [] } = await ecs.send(new RunTaskCommand({ cluster: "fileshare", taskDefinition: family, networkConfiguration }));
+      const networkConfiguration = {
+        awsvpcConfiguration: { subnets: [vpc.subnetId], securityGroups: [vpc.groupId] },
+      };
+      const { tasks: started = [] } = await ecs.send(
+        new RunTaskCommand({ cluster: "fileshare", taskDefinition: family, networkConfiguration }),
+      );
       return started[0]?.taskArn ?? "";
     };
     const taskIn = (arn: string, status: string) =>
       eventually(async () => {
-        const [task] = (await ecs.send(new DescribeTasksCommand({ cluster: "fileshare", tasks: [arn] }))).tasks ?? [];
+        const [task] =
+          (await ecs.send(new DescribeTasksCommand({ cluster: "fileshare", tasks: [arn] }))).tasks ?? [];
         expect(task?.lastStatus).toBe(status);
         return task?.containers?.[0];
       });
@@ -96,7 +126,11 @@ describe("a task", () => {
     const address = (await taskIn(server, "RUNNING"))?.networkInterfaces?.[0]?.privateIpv4Address ?? "";
     const probe = {
       image: "busybox",
-      command: ["sh", "-c", `for i in 1 2 3 4 5; do nc -w 1 ${address} 80 </dev/null && exit 0; sleep 0.3; done; exit 1`],
+      command: [
+        "sh",
+        "-c",
+        `for i in 1 2 3 4 5; do nc -w 1 ${address} 80 </dev/null && exit 0; sleep 0.3; done; exit 1`,
+      ],
     };
     expect((await taskIn(await start(own, "isolation-probe", probe), "STOPPED"))?.exitCode).toBe(0);
     expect((await taskIn(await start(other, "isolation-probe", probe), "STOPPED"))?.exitCode).toBe(1);
@@ -134,23 +168,41 @@ describe("a task", () => {
   });
 
   it("asks for the host itself only where the operator allows it, and is refused in AWS's words", async () => {
-    const definition = { family: "wall", networkMode: "awsvpc" as const, containerDefinitions: [{ name: "main", image: "busybox", memory: 64 }] };
+    const definition = {
+      family: "wall",
+      networkMode: "awsvpc" as const,
+      containerDefinitions: [{ name: "main", image: "busybox", memory: 64 }],
+    };
     const [container] = definition.containerDefinitions;
     const asks = [
       { ...definition, containerDefinitions: [{ ...container, privileged: true }] },
       { ...definition, pidMode: "host" as const },
       { ...definition, volumes: [{ name: "host", host: { sourcePath: "/" } }] },
-      { ...definition, containerDefinitions: [{ ...container, linuxParameters: { capabilities: { add: ["SYS_ADMIN"] } } }] },
+      {
+        ...definition,
+        containerDefinitions: [{ ...container, linuxParameters: { capabilities: { add: ["SYS_ADMIN"] } } }],
+      },
     ];
     for (const ask of asks) {
       const refused = ecs.send(new RegisterTaskDefinitionCommand(ask));
-      await expect(refused).rejects.toMatchObject({ name: "ClientException", message: expect.stringContaining('"gantry up --allow-host-access"') });
+      await expect(refused).rejects.toMatchObject({
+        name: "ClientException",
+        message: expect.stringContaining('"gantry up --allow-host-access"'),
+      });
     }
     const fargate = { requiresCompatibilities: ["FARGATE" as const], cpu: "256", memory: "512" };
     await expect(
-      ecs.send(new RegisterTaskDefinitionCommand({ ...definition, volumes: [{ name: "host", host: { sourcePath: "/" } }], ...fargate })),
+      ecs.send(
+        new RegisterTaskDefinitionCommand({
+          ...definition,
+          volumes: [{ name: "host", host: { sourcePath: "/" } }],
+          ...fargate,
+        }),
+      ),
     ).rejects.toThrow("host.sourcePath should not be set for volumes in Fargate.");
-    await expect(instance.up("up", "--allow-host-access")).rejects.toThrow("Gantry runs already and reads this when it starts");
+    await expect(instance.up("up", "--allow-host-access")).rejects.toThrow(
+      "Gantry runs already and reads this when it starts",
+    );
   });
 });
 
@@ -167,7 +219,9 @@ describe("secrets", () => {
     const { SecretAccessKey } = JSON.parse(credentials) as { SecretAccessKey: string }; // The endpoint's answer.
     const secrets = [environment["AWS_SECRET_ACCESS_KEY"] ?? "", SecretAccessKey];
     expect(secrets.every((secret) => secret.length > 20)).toBe(true);
-    const files = readdirSync(instance.folder, { recursive: true, encoding: "utf8" }).filter((file) => !file.startsWith("cache"));
+    const files = readdirSync(instance.folder, { recursive: true, encoding: "utf8" }).filter(
+      (file) => !file.startsWith("cache"),
+    );
     for (const file of files) {
       const path = join(instance.folder, file);
       const stats = statSync(path);
@@ -179,7 +233,14 @@ describe("secrets", () => {
     for (const file of ["credentials", "key", "ca-key.pem", "instance.json"])
       expect(statSync(join(instance.folder, file)).mode & 0o077, file).toBe(0);
     const said = await instance.gantry("logs", "--lines", "100000").catch((thrown: Error) => thrown.message);
-    const services = await demo.aws("ecs", "describe-services", "--cluster", "fileshare", "--services", "fileshare");
+    const services = await demo.aws(
+      "ecs",
+      "describe-services",
+      "--cluster",
+      "fileshare",
+      "--services",
+      "fileshare",
+    );
     const database = await demo.aws("rds", "describe-db-instances");
     for (const secret of [...secrets, await databasePassword()])
       for (const text of [said, services, database]) expect(text.includes(secret)).toBe(false);
@@ -193,13 +254,20 @@ describe("secrets", () => {
 
 describe("with the operator's leave", () => {
   it("a task sees the host's folders and processes", async () => {
-    const own = newInstance(21_566);
+    const own = await newInstance();
     try {
       await own.up("up", "--allow-host-access");
-      const other = openDemo({ folder: own.folder, port: own.port, url: "", environment: await own.environment() });
+      const other = openDemo({
+        folder: own.folder,
+        port: own.port,
+        url: "",
+        environment: await own.environment(),
+      });
       const [ec2Own, ecsOwn] = [new EC2Client(other.client()), new ECSClient(other.client())];
       const { Vpc } = await ec2Own.send(new CreateVpcCommand({ CidrBlock: "10.78.0.0/16" }));
-      const { Subnet } = await ec2Own.send(new CreateSubnetCommand({ VpcId: Vpc?.VpcId, CidrBlock: "10.78.1.0/24" }));
+      const { Subnet } = await ec2Own.send(
+        new CreateSubnetCommand({ VpcId: Vpc?.VpcId, CidrBlock: "10.78.1.0/24" }),
+      );
       await other.aws("ecs", "create-cluster", "--cluster-name", "host");
       await ecsOwn.send(
         new RegisterTaskDefinitionCommand({
@@ -228,8 +296,17 @@ describe("with the operator's leave", () => {
         }),
       );
       await eventually(async () => {
-        const [task] = (await ecsOwn.send(new DescribeTasksCommand({ cluster: "host", tasks: [started[0]?.taskArn ?? ""] }))).tasks ?? [];
-        expect(task).toMatchObject({ lastStatus: "STOPPED", stoppedReason: "Essential container in task exited", containers: [{ exitCode: 0 }] });
+        const [task] =
+          (
+            await ecsOwn.send(
+              new DescribeTasksCommand({ cluster: "host", tasks: [started[0]?.taskArn ?? ""] }),
+            )
+          ).tasks ?? [];
+        expect(task).toMatchObject({
+          lastStatus: "STOPPED",
+          stoppedReason: "Essential container in task exited",
+          containers: [{ exitCode: 0 }],
+        });
       });
       expect((await get(`http://127.0.0.1:${own.port}`, { path: "/gantry/health" })).status).toBe(200);
     } finally {

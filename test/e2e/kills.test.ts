@@ -1,5 +1,10 @@
 import { createHash } from "node:crypto";
-import { CreateRepositoryCommand, DeleteRepositoryCommand, ECRClient, GetAuthorizationTokenCommand } from "@aws-sdk/client-ecr";
+import {
+  CreateRepositoryCommand,
+  DeleteRepositoryCommand,
+  ECRClient,
+  GetAuthorizationTokenCommand,
+} from "@aws-sdk/client-ecr";
 import {
   GetObjectCommand,
   ListMultipartUploadsCommand,
@@ -17,7 +22,16 @@ const demo = openDemo(inject("demo"));
 const { instance, url, client, name, fileshare, taskContainers } = demo;
 const BUCKET = "fileshare-000000000000";
 const containersOf = async (role: string) =>
-  (await run("docker", ["ps", "-q", "--filter", `label=gantry.instance=${name}`, "--filter", `label=gantry.role=${role}`]))
+  (
+    await run("docker", [
+      "ps",
+      "-q",
+      "--filter",
+      `label=gantry.instance=${name}`,
+      "--filter",
+      `label=gantry.role=${role}`,
+    ])
+  )
     .split("\n")
     .filter(Boolean);
 const json = { method: "POST", headers: { "content-type": "application/json" }, path: "/user-api/user" };
@@ -56,15 +70,21 @@ describe("killed, and back by itself", () => {
     await eventually(async () => expect(written.length).toBeGreaterThan(beforeKill + 20));
     going.abort();
     await writer;
-    const users = JSON.parse((await get(url, { path: "/user-api/users" })).body) as { id: number; username: string }[]; // The website's answer.
+    const users = JSON.parse((await get(url, { path: "/user-api/users" })).body) as {
+      id: number;
+      username: string;
+    }[]; // The website's answer.
     const there = new Set(users.map((user) => user.username));
     expect(written.filter((username) => !there.has(username))).toEqual([]);
-    for (const user of users.filter((each) => /^w\d+$/.test(each.username))) await get(url, { method: "DELETE", path: `/user-api/user/${user.id}` });
+    for (const user of users.filter((each) => /^w\d+$/.test(each.username)))
+      await get(url, { method: "DELETE", path: `/user-api/user/${user.id}` });
   });
 
   it("a pause: its task ends, says why, and is replaced, while clients are served", async () => {
     const [first = ""] = await taskContainers();
-    const eni = JSON.parse(await run("docker", ["inspect", "-f", "{{json .HostConfig.NetworkMode}}", first])) as string; // Docker's own.
+    const eni = JSON.parse(
+      await run("docker", ["inspect", "-f", "{{json .HostConfig.NetworkMode}}", first]),
+    ) as string; // Docker's own.
     const loop = startLoop(url, "/version");
     await run("docker", ["kill", eni.replace(/^container:/, "")]);
     await eventually(async () => {
@@ -85,9 +105,14 @@ describe("killed, and back by itself", () => {
     const base = `http://${registry}/v2/000000000000.dkr.ecr.eu-south-1.amazonaws.com/killed/blobs`;
     const authorization = `Basic ${authorizationData[0]?.authorizationToken}`;
     const call = (method: string, url: string, body?: Buffer) =>
-      fetch(new URL(url, base), { method, headers: { authorization }, ...(body === undefined ? {} : { body: new Uint8Array(body) }) });
+      fetch(new URL(url, base), {
+        method,
+        headers: { authorization },
+        ...(body === undefined ? {} : { body: new Uint8Array(body) }),
+      });
     const bytes = Buffer.from("layer ".repeat(500_000));
-    const digestOf = (content: Buffer): string => `sha256:${createHash("sha256").update(content).digest("hex")}`;
+    const digestOf = (content: Buffer): string =>
+      `sha256:${createHash("sha256").update(content).digest("hex")}`;
     const whole = Buffer.from("a layer that was acknowledged");
     const first = (await call("POST", `${base}/uploads/`)).headers.get("location") ?? "";
     expect((await call("PUT", `${first}?digest=${digestOf(whole)}`, whole)).status).toBe(201);
@@ -100,15 +125,27 @@ describe("killed, and back by itself", () => {
     expect((await call("GET", location)).headers.get("range")).toBe("0-999999");
     expect((await call("PATCH", location, bytes.subarray(1_000_000))).status).toBe(202);
     expect((await call("PUT", `${location}?digest=${digestOf(bytes)}`)).status).toBe(201);
-    expect(Buffer.from(await (await call("GET", `${base}/${digestOf(bytes)}`)).arrayBuffer()).equals(bytes)).toBe(true);
+    expect(
+      Buffer.from(await (await call("GET", `${base}/${digestOf(bytes)}`)).arrayBuffer()).equals(bytes),
+    ).toBe(true);
     await ecr.send(new DeleteRepositoryCommand({ repositoryName: "killed", force: true }));
   });
 
   it("the control plane, which is the object store too: every acknowledged object is whole, none is half visible", async () => {
     const s3 = new S3Client({ ...client(), forcePathStyle: true, maxAttempts: 1 });
     const acknowledged = new Map<string, string>();
-    const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket: BUCKET, Key: "killed/in-parts" }));
-    await s3.send(new UploadPartCommand({ Bucket: BUCKET, Key: "killed/in-parts", UploadId, PartNumber: 1, Body: Buffer.alloc(6_000_000, "p") }));
+    const { UploadId } = await s3.send(
+      new CreateMultipartUploadCommand({ Bucket: BUCKET, Key: "killed/in-parts" }),
+    );
+    await s3.send(
+      new UploadPartCommand({
+        Bucket: BUCKET,
+        Key: "killed/in-parts",
+        UploadId,
+        PartNumber: 1,
+        Body: Buffer.alloc(6_000_000, "p"),
+      }),
+    );
     const going = new AbortController();
     const writers = Array.from({ length: 4 }, async (_, writer) => {
       for (let index = 0; !going.signal.aborted; index += 1) {
@@ -145,7 +182,9 @@ describe("killed, and back by itself", () => {
     }
     const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket: BUCKET }));
     expect(Uploads.map((upload) => upload.UploadId)).toContain(UploadId);
-    const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: BUCKET, Prefix: "killed/in-parts" }));
+    const { Contents = [] } = await s3.send(
+      new ListObjectsV2Command({ Bucket: BUCKET, Prefix: "killed/in-parts" }),
+    );
     expect(Contents).toEqual([]);
   });
 });

@@ -46,7 +46,11 @@ afterAll(async () => {
 });
 
 /** A target group with one of the website's tasks in it. */
-async function groupOf(address: string, vpcId: string, more: Partial<CreateTargetGroupCommandInput> & { Name: string }): Promise<string> {
+async function groupOf(
+  address: string,
+  vpcId: string,
+  more: Partial<CreateTargetGroupCommandInput> & { Name: string },
+): Promise<string> {
   const { TargetGroups = [] } = await elb.send(
     new CreateTargetGroupCommand({
       TargetType: "ip",
@@ -62,13 +66,17 @@ async function groupOf(address: string, vpcId: string, more: Partial<CreateTarge
     }),
   );
   const arn = TargetGroups[0]?.TargetGroupArn ?? "";
-  await elb.send(new RegisterTargetsCommand({ TargetGroupArn: arn, Targets: [{ Id: address, Port: more.Port ?? 8080 }] }));
+  await elb.send(
+    new RegisterTargetsCommand({ TargetGroupArn: arn, Targets: [{ Id: address, Port: more.Port ?? 8080 }] }),
+  );
   return arn;
 }
 
 async function addRule(priority: number, condition: RuleCondition, action: Action): Promise<void> {
   const { LoadBalancers = [] } = await elb.send(new DescribeLoadBalancersCommand({ Names: ["fileshare"] }));
-  const { Listeners = [] } = await elb.send(new DescribeListenersCommand({ LoadBalancerArn: LoadBalancers[0]?.LoadBalancerArn }));
+  const { Listeners = [] } = await elb.send(
+    new DescribeListenersCommand({ LoadBalancerArn: LoadBalancers[0]?.LoadBalancerArn }),
+  );
   const { Rules = [] } = await elb.send(
     new CreateRuleCommand({
       ListenerArn: Listeners.find((listener) => listener.Port === 80)?.ListenerArn,
@@ -81,15 +89,32 @@ async function addRule(priority: number, condition: RuleCondition, action: Actio
 }
 
 /** One request over TLS to this machine, by a name that the certificate must be for. */
-function getSecurely(port: string, name: string, path: string): Promise<{ status: number | undefined; authorized: boolean; body: string }> {
+function getSecurely(
+  port: string,
+  name: string,
+  path: string,
+): Promise<{ status: number | undefined; authorized: boolean; body: string }> {
   const ca = readFileSync(join(instance.folder, "ca.pem"));
   return new Promise((resolve, reject) => {
-    const call = request({ host: "127.0.0.1", servername: name, port: port || 443, path, headers: { host: name }, ca, agent: false }, (response) => {
-      const chunks: Buffer[] = [];
-      const { authorized } = response.socket as TLSSocket; // An https response's.
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("end", () => resolve({ status: response.statusCode, authorized, body: Buffer.concat(chunks).toString() }));
-    });
+    const call = request(
+      {
+        host: "127.0.0.1",
+        servername: name,
+        port: port || 443,
+        path,
+        headers: { host: name },
+        ca,
+        agent: false,
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        const { authorized } = response.socket as TLSSocket; // An https response's.
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("end", () =>
+          resolve({ status: response.statusCode, authorized, body: Buffer.concat(chunks).toString() }),
+        );
+      },
+    );
     call.on("error", reject);
     call.end();
   });
@@ -101,23 +126,46 @@ it("answers over TLS by a certificate of the platform's authority, redirects, an
   const { hostname } = new URL(url);
   const { loadBalancers } = await instance.status();
   const secure = new URL(loadBalancers[0]?.listeners.find((listener) => listener.port === 443)?.url ?? "");
-  expect(await getSecurely(secure.port, hostname, "/health")).toMatchObject({ status: 200, authorized: true });
-  const redirect = { Protocol: "HTTPS", Port: "443", Path: "/new/#{path}", Query: "q=1&#{query}", StatusCode: "HTTP_301" as const };
+  expect(await getSecurely(secure.port, hostname, "/health")).toMatchObject({
+    status: 200,
+    authorized: true,
+  });
+  const redirect = {
+    Protocol: "HTTPS",
+    Port: "443",
+    Path: "/new/#{path}",
+    Query: "q=1&#{query}",
+    StatusCode: "HTTP_301" as const,
+  };
   await addRule(31, path("/old/*"), { Type: "redirect", RedirectConfig: redirect });
   const fixed = { StatusCode: "418", ContentType: "text/plain", MessageBody: "by host" };
-  await addRule(32, { Field: "host-header", Values: ["*.example.org"] }, { Type: "fixed-response", FixedResponseConfig: fixed });
+  await addRule(
+    32,
+    { Field: "host-header", Values: ["*.example.org"] },
+    { Type: "fixed-response", FixedResponseConfig: fixed },
+  );
   await eventually(async () => {
     const moved = await get(url, { path: "/old/page?a=b" });
-    expect([moved.status, moved.headers["location"]]).toEqual([301, `https://${hostname}/new/old/page?q=1&a=b`]);
+    expect([moved.status, moved.headers["location"]]).toEqual([
+      301,
+      `https://${hostname}/new/old/page?q=1&a=b`,
+    ]);
   });
-  expect(await get(url, { path: "/", headers: { host: "www.example.org" } })).toMatchObject({ status: 418, body: "by host" });
+  expect(await get(url, { path: "/", headers: { host: "www.example.org" } })).toMatchObject({
+    status: 418,
+    body: "by host",
+  });
 });
 
 it("splits by weight, keeps a client where it was, asks the unhealthy where nobody is healthy, and says 502 where nobody listens", async () => {
   const ecs = new ECSClient(client());
-  const { taskArns } = await ecs.send(new ListTasksCommand({ cluster: "fileshare", serviceName: "fileshare" }));
+  const { taskArns } = await ecs.send(
+    new ListTasksCommand({ cluster: "fileshare", serviceName: "fileshare" }),
+  );
   const { tasks = [] } = await ecs.send(new DescribeTasksCommand({ cluster: "fileshare", tasks: taskArns }));
-  const addresses = tasks.map((task) => task.containers?.[0]?.networkInterfaces?.[0]?.privateIpv4Address ?? "");
+  const addresses = tasks.map(
+    (task) => task.containers?.[0]?.networkInterfaces?.[0]?.privateIpv4Address ?? "",
+  );
   const { Subnets = [] } = await new EC2Client(client()).send(
     new DescribeSubnetsCommand({ Filters: [{ Name: "tag:Name", Values: ["fileshare-private-a"] }] }),
   );
@@ -130,32 +178,47 @@ it("splits by weight, keeps a client where it was, asks the unhealthy where nobo
   await addRule(22, path("/health"), forward({ arn: sick, weight: 1 }));
   await addRule(23, path("/user-api/users"), forward({ arn: silent, weight: 1 }));
   const stateOf = async (arn: string) =>
-    (await elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: arn }))).TargetHealthDescriptions?.[0]?.TargetHealth;
-  await eventually(async () => expect([(await stateOf(one))?.State, (await stateOf(two))?.State]).toEqual(["healthy", "healthy"]));
-  await eventually(async () => expect(await stateOf(sick)).toMatchObject({ State: "unhealthy", Reason: "Target.ResponseCodeMismatch" }));
+    (await elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: arn }))).TargetHealthDescriptions?.[0]
+      ?.TargetHealth;
+  await eventually(async () =>
+    expect([(await stateOf(one))?.State, (await stateOf(two))?.State]).toEqual(["healthy", "healthy"]),
+  );
+  await eventually(async () =>
+    expect(await stateOf(sick)).toMatchObject({ State: "unhealthy", Reason: "Target.ResponseCodeMismatch" }),
+  );
   await eventually(async () => expect((await stateOf(silent))?.State).toBe("unhealthy"));
 
-  const cookieOf = (headers: Record<string, unknown>) => /AWSALBTG=([^;]+)/.exec(String(headers["set-cookie"]))?.[1] ?? "";
+  const cookieOf = (headers: Record<string, unknown>) =>
+    /AWSALBTG=([^;]+)/.exec(String(headers["set-cookie"]))?.[1] ?? "";
   const seen: string[] = [];
-  for (let index = 0; index < 400; index += 1) seen.push(cookieOf((await get(url, { path: "/version" })).headers));
+  for (let index = 0; index < 400; index += 1)
+    seen.push(cookieOf((await get(url, { path: "/version" })).headers));
   const often = seen.filter((cookie) => cookie === seen.toSorted()[200]).length;
   expect(new Set(seen).size).toBe(2);
   // Nine of ten, within four standard deviations.
   expect(Math.abs(often / 400 - 0.9)).toBeLessThan(4 * Math.sqrt((0.9 * 0.1) / 400));
   const rare = seen.find((cookie) => cookie !== seen.toSorted()[200]) ?? "";
   for (let index = 0; index < 20; index += 1)
-    expect(cookieOf((await get(url, { path: "/version", headers: { cookie: `AWSALBTG=${rare}` } })).headers)).toBe(rare);
+    expect(
+      cookieOf((await get(url, { path: "/version", headers: { cookie: `AWSALBTG=${rare}` } })).headers),
+    ).toBe(rare);
 
   expect((await get(url, { path: "/health" })).status).toBe(200);
   // On a connection that was kept from an earlier request HAProxy closes without a word, so that the client asks again.
-  expect((await get(url, { path: "/user-api/users", agent: new Agent({ keepAlive: false }) })).status).toBe(502);
+  expect((await get(url, { path: "/user-api/users", agent: new Agent({ keepAlive: false }) })).status).toBe(
+    502,
+  );
 });
 
 it("shares one host port between load balancers by Host and SNI, and gives each name its own addresses inside the VPC", async () => {
   const ec2 = new EC2Client(client());
   const acm = new ACMClient(client());
-  const { LoadBalancers: [first] = [] } = await elb.send(new DescribeLoadBalancersCommand({ Names: ["fileshare"] }));
-  const { CertificateArn } = await acm.send(new RequestCertificateCommand({ DomainName: "second.example.org" }));
+  const { LoadBalancers: [first] = [] } = await elb.send(
+    new DescribeLoadBalancersCommand({ Names: ["fileshare"] }),
+  );
+  const { CertificateArn } = await acm.send(
+    new RequestCertificateCommand({ DomainName: "second.example.org" }),
+  );
   const { LoadBalancers: [second] = [] } = await elb.send(
     new CreateLoadBalancerCommand({
       Name: "second",
@@ -168,7 +231,14 @@ it("shares one host port between load balancers by Host and SNI, and gives each 
     FixedResponseConfig: { StatusCode: "200", ContentType: "text/plain", MessageBody },
   });
   const LoadBalancerArn = second?.LoadBalancerArn;
-  await elb.send(new CreateListenerCommand({ LoadBalancerArn, Protocol: "HTTP", Port: 80, DefaultActions: [says("second, plain")] }));
+  await elb.send(
+    new CreateListenerCommand({
+      LoadBalancerArn,
+      Protocol: "HTTP",
+      Port: 80,
+      DefaultActions: [says("second, plain")],
+    }),
+  );
   await elb.send(
     new CreateListenerCommand({
       LoadBalancerArn,
@@ -182,17 +252,30 @@ it("shares one host port between load balancers by Host and SNI, and gives each 
     const listenersOf = async (arn: string | undefined) =>
       (await instance.status()).loadBalancers.find((balancer) => balancer.arn === arn)?.listeners ?? [];
     await eventually(async () => expect(await listenersOf(LoadBalancerArn)).toHaveLength(2));
-    const ports = (listeners: Awaited<ReturnType<typeof listenersOf>>) => listeners.map(({ port, url }) => [port, new URL(url).port]).toSorted();
+    const ports = (listeners: Awaited<ReturnType<typeof listenersOf>>) =>
+      listeners.map(({ port, url }) => [port, new URL(url).port]).toSorted();
     const [one, two] = [await listenersOf(first?.LoadBalancerArn), await listenersOf(LoadBalancerArn)];
     expect(ports(two)).toEqual(ports(one));
-    await eventually(async () => expect((await get(two.find(({ port }) => port === 80)?.url ?? "")).body).toBe("second, plain"));
+    await eventually(async () =>
+      expect((await get(two.find(({ port }) => port === 80)?.url ?? "")).body).toBe("second, plain"),
+    );
     expect((await get(url, { path: "/health" })).body).toBe('{"status":"healthy"}');
     const secure = new URL(one.find(({ port }) => port === 443)?.url ?? "");
-    expect(await getSecurely(secure.port, "second.example.org", "/")).toEqual({ status: 200, authorized: true, body: "second, over TLS" });
-    expect(await getSecurely(secure.port, secure.hostname, "/health")).toEqual({ status: 200, authorized: true, body: '{"status":"healthy"}' });
+    expect(await getSecurely(secure.port, "second.example.org", "/")).toEqual({
+      status: 200,
+      authorized: true,
+      body: "second, over TLS",
+    });
+    expect(await getSecurely(secure.port, secure.hostname, "/health")).toEqual({
+      status: 200,
+      authorized: true,
+      body: '{"status":"healthy"}',
+    });
 
     const { NetworkInterfaces = [] } = await ec2.send(
-      new DescribeNetworkInterfacesCommand({ Filters: [{ Name: "description", Values: [`ELB app/second/*`] }] }),
+      new DescribeNetworkInterfacesCommand({
+        Filters: [{ Name: "description", Values: [`ELB app/second/*`] }],
+      }),
     );
     const addresses = NetworkInterfaces.map((eni) => eni.PrivateIpAddress ?? "").toSorted();
     expect(addresses).toHaveLength(3);

@@ -23,7 +23,7 @@ const LIFETIMES = 1_000;
 /** Bounds, in seconds, on two cores: more than twice what was measured. */
 const BOUNDS = { started: 90, rolled: 240, removed: 120 };
 
-const instance = newInstance(18_566);
+const instance = await newInstance();
 let ecs: ECSClient;
 let name = "";
 let vpcId = "";
@@ -32,7 +32,12 @@ const services = Array.from({ length: SERVICES }, (_, index) => `s${index}`);
 
 beforeAll(async () => {
   await instance.up("up");
-  const demo = openDemo({ folder: instance.folder, port: instance.port, url: "", environment: await instance.environment() });
+  const demo = openDemo({
+    folder: instance.folder,
+    port: instance.port,
+    url: "",
+    environment: await instance.environment(),
+  });
   name = demo.name;
   ecs = new ECSClient(demo.client());
   const ec2 = new EC2Client(demo.client());
@@ -52,12 +57,16 @@ afterAll(async () => {
 async function register(family: string, command: string[]): Promise<void> {
   const size = { requiresCompatibilities: ["FARGATE" as const], cpu: "256", memory: "512" };
   const containerDefinitions = [{ name: "main", image: "busybox", command, stopTimeout: 5 }];
-  await ecs.send(new RegisterTaskDefinitionCommand({ family, networkMode: "awsvpc", ...size, containerDefinitions }));
+  await ecs.send(
+    new RegisterTaskDefinitionCommand({ family, networkMode: "awsvpc", ...size, containerDefinitions }),
+  );
 }
 
 async function allServices() {
   const halves = [services.slice(0, 10), services.slice(10)];
-  const answers = await Promise.all(halves.map((half) => ecs.send(new DescribeServicesCommand({ cluster: "many", services: half }))));
+  const answers = await Promise.all(
+    halves.map((half) => ecs.send(new DescribeServicesCommand({ cluster: "many", services: half }))),
+  );
   return answers.flatMap((answer) => answer.services ?? []);
 }
 
@@ -68,19 +77,41 @@ async function seconds(work: () => Promise<unknown>): Promise<number> {
 }
 
 const taskContainers = async (): Promise<number> =>
-  (await run("docker", ["ps", "-aq", "--filter", `label=gantry.instance=${name}`, "--filter", "label=gantry.role=task"])).split("\n").filter(Boolean)
-    .length;
+  (
+    await run("docker", [
+      "ps",
+      "-aq",
+      "--filter",
+      `label=gantry.instance=${name}`,
+      "--filter",
+      "label=gantry.role=task",
+    ])
+  )
+    .split("\n")
+    .filter(Boolean).length;
 
 /** All that grows where something is forgotten. Pauses that are kept ready come and go by design, and are taken off. */
 async function census() {
   const status = await instance.status();
-  const [controlPlane, agent] = [status.controlPlane.pid, present(status.agents[0], "The agent is there.").pid];
+  const [controlPlane, agent] = [
+    status.controlPlane.pid,
+    present(status.agents[0], "The agent is there.").pid,
+  ];
   const descriptors = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
-  const memoryMiB = (pid: number): number => Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
+  const memoryMiB = (pid: number): number =>
+    Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
   const count = async (program: string, ...parameters: readonly string[]): Promise<number> =>
     (await run(program, parameters)).split("\n").filter(Boolean).length;
   const containers = (role: string) =>
-    count("docker", "ps", "-aq", "--filter", `label=gantry.instance=${name}`, "--filter", `label=gantry.role=${role}`);
+    count(
+      "docker",
+      "ps",
+      "-aq",
+      "--filter",
+      `label=gantry.instance=${name}`,
+      "--filter",
+      `label=gantry.role=${role}`,
+    );
   const pauses = await containers("pause");
   const namespaces = new Set(
     readdirSync("/proc")
@@ -103,7 +134,11 @@ async function census() {
       "links in the router": (await count("nsenter", "-t", router, "-n", "ip", "-o", "link")) - pauses,
       "neighbours in the router": (await count("nsenter", "-t", router, "-n", "ip", "neigh")) - pauses,
       "firewall rules of the host": await count("iptables-save"),
-      "control groups": await count("sh", "-c", `ls -d /sys/fs/cgroup/memory/gantry-${name}/*/ /sys/fs/cgroup/gantry-${name}/*/ 2>/dev/null || true`),
+      "control groups": await count(
+        "sh",
+        "-c",
+        `ls -d /sys/fs/cgroup/memory/gantry-${name}/*/ /sys/fs/cgroup/gantry-${name}/*/ 2>/dev/null || true`,
+      ),
       "log files": (await count("sh", "-c", "ls /var/lib/docker/containers")) - pauses,
     },
     memory: { "the control plane": memoryMiB(controlPlane), "the agent": memoryMiB(agent) },
@@ -125,80 +160,121 @@ async function settledCensus() {
 
 async function runShort(total: number): Promise<void> {
   for (let left = total; left > 0; left -= 30) {
-    const counts = [left, left - 10, left - 20].map((count) => Math.min(10, count)).filter((count) => count > 0);
+    const counts = [left, left - 10, left - 20]
+      .map((count) => Math.min(10, count))
+      .filter((count) => count > 0);
     const answers = await Promise.all(
-      counts.map((count) => ecs.send(new RunTaskCommand({ cluster: "many", taskDefinition: "short", count, networkConfiguration }))),
+      counts.map((count) =>
+        ecs.send(
+          new RunTaskCommand({ cluster: "many", taskDefinition: "short", count, networkConfiguration }),
+        ),
+      ),
     );
     expect(answers.flatMap((answer) => answer.failures ?? [])).toEqual([]);
     const tasks = answers.flatMap((answer) => answer.tasks ?? []);
     await eventually(async () => {
-      const answer = await ecs.send(new DescribeTasksCommand({ cluster: "many", tasks: tasks.map((task) => task.taskArn ?? "") }));
-      expect(answer.tasks?.map((task) => [task.lastStatus, task.containers?.[0]?.exitCode])).toEqual(tasks.map(() => ["STOPPED", 0]));
+      const answer = await ecs.send(
+        new DescribeTasksCommand({ cluster: "many", tasks: tasks.map((task) => task.taskArn ?? "") }),
+      );
+      expect(answer.tasks?.map((task) => [task.lastStatus, task.containers?.[0]?.exitCode])).toEqual(
+        tasks.map(() => ["STOPPED", 0]),
+      );
     });
   }
 }
 
 describe("two hundred tasks in twenty services on one machine", () => {
-  it("start, are rolled and go within their bounds, and a thousand lifetimes leave nothing behind", { timeout: 900_000 }, async () => {
-    await runShort(40);
-    await eventually(async () => expect(await taskContainers()).toBe(0));
-    const before = await settledCensus();
-    let lifetimes = 0;
+  it(
+    "start, are rolled and go within their bounds, and a thousand lifetimes leave nothing behind",
+    { timeout: 900_000 },
+    async () => {
+      await runShort(40);
+      await eventually(async () => expect(await taskContainers()).toBe(0));
+      const before = await settledCensus();
+      let lifetimes = 0;
 
-    const started = await seconds(async () => {
-      await Promise.all(
-        services.map((serviceName) =>
-          ecs.send(new CreateServiceCommand({ cluster: "many", serviceName, taskDefinition: "many", desiredCount: EACH, networkConfiguration })),
-        ),
-      );
-      await eventually(
-        async () => expect((await allServices()).every((service) => service.runningCount === EACH)).toBe(true),
-        BOUNDS.started * 1_000,
-      );
-    });
-    lifetimes += SERVICES * EACH;
-    expect(await taskContainers()).toBe(SERVICES * EACH);
-
-    const rolled = await seconds(async () => {
-      await Promise.all(services.map((service) => ecs.send(new UpdateServiceCommand({ cluster: "many", service, forceNewDeployment: true }))));
-      await eventually(
-        async () =>
-          expect(
-            (await allServices()).every(
-              ({ runningCount, deployments = [] }) =>
-                runningCount === EACH && deployments.length === 1 && deployments[0]?.rolloutState === "COMPLETED",
+      const started = await seconds(async () => {
+        await Promise.all(
+          services.map((serviceName) =>
+            ecs.send(
+              new CreateServiceCommand({
+                cluster: "many",
+                serviceName,
+                taskDefinition: "many",
+                desiredCount: EACH,
+                networkConfiguration,
+              }),
             ),
-          ).toBe(true),
-        BOUNDS.rolled * 1_000,
-      );
-    });
-    lifetimes += SERVICES * EACH;
-
-    const removed = await seconds(async () => {
-      await Promise.all(services.map((service) => ecs.send(new DeleteServiceCommand({ cluster: "many", service, force: true }))));
-      await eventually(async () => expect(await taskContainers()).toBe(0), BOUNDS.removed * 1_000);
-    });
-    process.stdout.write(`200 tasks: started in ${started.toFixed(1)} s, rolled in ${rolled.toFixed(1)} s, removed in ${removed.toFixed(1)} s\n`);
-    expect([started < BOUNDS.started, rolled < BOUNDS.rolled, removed < BOUNDS.removed]).toEqual([true, true, true]);
-
-    await runShort(LIFETIMES - lifetimes);
-    const { taskArns } = await ecs.send(new ListTasksCommand({ cluster: "many" }));
-    expect(taskArns).toEqual([]);
-    await eventually(async () => {
-      const after = await census();
-      const grown = Object.entries(after.counts).flatMap(([what, count]) => {
-        const was = before.counts[what as keyof typeof before.counts]; // Both are made by the same function.
-        return count > was + (what.startsWith("descriptors") ? 12 : 0) ? [`${what}: ${was} before, ${count} after`] : [];
+          ),
+        );
+        await eventually(
+          async () =>
+            expect((await allServices()).every((service) => service.runningCount === EACH)).toBe(true),
+          BOUNDS.started * 1_000,
+        );
       });
-      expect(grown).toEqual([]);
-    }, 60_000);
-    const after = await census();
-    for (const who of ["the control plane", "the agent"] as const) {
+      lifetimes += SERVICES * EACH;
+      expect(await taskContainers()).toBe(SERVICES * EACH);
+
+      const rolled = await seconds(async () => {
+        await Promise.all(
+          services.map((service) =>
+            ecs.send(new UpdateServiceCommand({ cluster: "many", service, forceNewDeployment: true })),
+          ),
+        );
+        await eventually(
+          async () =>
+            expect(
+              (await allServices()).every(
+                ({ runningCount, deployments = [] }) =>
+                  runningCount === EACH &&
+                  deployments.length === 1 &&
+                  deployments[0]?.rolloutState === "COMPLETED",
+              ),
+            ).toBe(true),
+          BOUNDS.rolled * 1_000,
+        );
+      });
+      lifetimes += SERVICES * EACH;
+
+      const removed = await seconds(async () => {
+        await Promise.all(
+          services.map((service) =>
+            ecs.send(new DeleteServiceCommand({ cluster: "many", service, force: true })),
+          ),
+        );
+        await eventually(async () => expect(await taskContainers()).toBe(0), BOUNDS.removed * 1_000);
+      });
       process.stdout.write(
-        `memory of ${who}: ${before.memory[who].toFixed(0)} MiB before, ${after.memory[who].toFixed(0)} MiB after ${LIFETIMES} lifetimes\n`,
+        `200 tasks: started in ${started.toFixed(1)} s, rolled in ${rolled.toFixed(1)} s, removed in ${removed.toFixed(1)} s\n`,
       );
-      // Stopped tasks are kept for hours, as people wish: a few kilobytes each.
-      expect(after.memory[who] - before.memory[who], who).toBeLessThan(80);
-    }
-  });
+      expect([started < BOUNDS.started, rolled < BOUNDS.rolled, removed < BOUNDS.removed]).toEqual([
+        true,
+        true,
+        true,
+      ]);
+
+      await runShort(LIFETIMES - lifetimes);
+      const { taskArns } = await ecs.send(new ListTasksCommand({ cluster: "many" }));
+      expect(taskArns).toEqual([]);
+      await eventually(async () => {
+        const after = await census();
+        const grown = Object.entries(after.counts).flatMap(([what, count]) => {
+          const was = before.counts[what as keyof typeof before.counts]; // Both are made by the same function.
+          return count > was + (what.startsWith("descriptors") ? 12 : 0)
+            ? [`${what}: ${was} before, ${count} after`]
+            : [];
+        });
+        expect(grown).toEqual([]);
+      }, 60_000);
+      const after = await census();
+      for (const who of ["the control plane", "the agent"] as const) {
+        process.stdout.write(
+          `memory of ${who}: ${before.memory[who].toFixed(0)} MiB before, ${after.memory[who].toFixed(0)} MiB after ${LIFETIMES} lifetimes\n`,
+        );
+        // Stopped tasks are kept for hours, as people wish: a few kilobytes each.
+        expect(after.memory[who] - before.memory[who], who).toBeLessThan(80);
+      }
+    },
+  );
 });

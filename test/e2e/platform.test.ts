@@ -1,7 +1,13 @@
 import { existsSync } from "node:fs";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DescribeTaskDefinitionCommand, DescribeTasksCommand, ECSClient, RegisterTaskDefinitionCommand, RunTaskCommand } from "@aws-sdk/client-ecs";
+import {
+  DescribeTaskDefinitionCommand,
+  DescribeTasksCommand,
+  ECSClient,
+  RegisterTaskDefinitionCommand,
+  RunTaskCommand,
+} from "@aws-sdk/client-ecs";
 import {
   CreateSecurityGroupCommand,
   DescribeSecurityGroupsCommand,
@@ -23,7 +29,9 @@ describe("the demo", () => {
     expect(url).toMatch(/^http:\/\/fileshare-\d+\.eu-south-1\.elb\.localhost/);
     expect(await get(url, { path: "/health" })).toMatchObject({ status: 200, body: '{"status":"healthy"}' });
     expect((await get(url, { path: "/balancer" })).body).toBe("BALANCER IS HEALTHY");
-    expect((await get(url, { path: "/users", headers: { accept: "text/html" } })).body).toContain('<div id="root">');
+    expect((await get(url, { path: "/users", headers: { accept: "text/html" } })).body).toContain(
+      '<div id="root">',
+    );
   });
 
   it("changes nothing when it is run again, and says so", async () => {
@@ -45,7 +53,12 @@ describe("the demo", () => {
         page.on("request", (request) => void hosts.add(new URL(request.url()).host));
         await page.goto(`${url}users`);
         const register = async () => {
-          for (const [name, value] of Object.entries({ name: "Ada", lastname: "Lovelace", email: "ada@example.org", username: "ada" }))
+          for (const [name, value] of Object.entries({
+            name: "Ada",
+            lastname: "Lovelace",
+            email: "ada@example.org",
+            username: "ada",
+          }))
             await page.fill(`input[name=${name}]`, value);
           await page.click("text=Register");
         };
@@ -56,19 +69,32 @@ describe("the demo", () => {
         // A phone shows the whole width, and nothing comes from elsewhere.
         expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
         await page.click("text=Ada Lovelace");
-        await page.setInputFiles("input[type=file]", { name: ".hidden", mimeType: "text/plain", buffer: Buffer.from("x") });
+        await page.setInputFiles("input[type=file]", {
+          name: ".hidden",
+          mimeType: "text/plain",
+          buffer: Buffer.from("x"),
+        });
         await page.click("button:has-text('Upload')");
-        expect(await page.textContent("[role=alert]")).toBe("This file name is not allowed: please rename the file.");
+        expect(await page.textContent("[role=alert]")).toBe(
+          "This file name is not allowed: please rename the file.",
+        );
         const bytes = Buffer.from(Array.from({ length: 200_000 }, (_, index) => (index * 7) % 256));
         for (const [place, name] of [
           ["s3", "in-s3.bin"],
           ["FS", "in-files.bin"],
         ]) {
           await page.check(`input[value=${place}]`);
-          await page.setInputFiles("input[type=file]", { name: name ?? "", mimeType: "application/octet-stream", buffer: bytes });
+          await page.setInputFiles("input[type=file]", {
+            name: name ?? "",
+            mimeType: "application/octet-stream",
+            buffer: bytes,
+          });
           await page.click("button:has-text('Upload')");
           await page.waitForSelector(`a:has-text("${name}")`);
-          const [download] = await Promise.all([page.waitForEvent("download"), page.click(`a:has-text("${name}")`)]);
+          const [download] = await Promise.all([
+            page.waitForEvent("download"),
+            page.click(`a:has-text("${name}")`),
+          ]);
           const stream = await download.createReadStream();
           const chunks: Buffer[] = [];
           for await (const chunk of stream) chunks.push(chunk as Buffer); // No encoding is set, so chunks are buffers.
@@ -91,7 +117,10 @@ describe("the demo", () => {
 describe("the website", () => {
   it("answers as the talk's table says: users, files in both places, and every refusal with its sentence", async () => {
     const call = async (method: string, path: string, body?: unknown) => {
-      const json = body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+      const json =
+        body === undefined
+          ? {}
+          : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
       const answer = await get(url, { method, path, ...json });
       return { status: answer.status, body: JSON.parse(answer.body) as Record<string, unknown> }; // The website's answers are JSON.
     };
@@ -108,13 +137,25 @@ describe("the website", () => {
     const grace = { name: "Grace", lastname: "Hopper", email: "grace@example.org", username: "grace" };
     const { status, body: user } = await call("POST", "/user-api/user", grace);
     expect([status, user]).toEqual([200, { id: user["id"], ...grace }]);
-    expect(await call("POST", "/user-api/user", grace)).toEqual({ status: 400, body: { error: "Duplicate username and/or email!" } });
+    expect(await call("POST", "/user-api/user", grace)).toEqual({
+      status: 400,
+      body: { error: "Duplicate username and/or email!" },
+    });
     expect((await call("POST", "/user-api/user", { ...grace, username: "../up" })).status).toBe(400);
     expect(await call("GET", `/user-api/user/${user["id"]}`)).toEqual({ status: 200, body: user });
     expect(await call("GET", "/user-api/username/grace")).toEqual({ status: 200, body: user });
-    expect(await call("GET", "/user-api/user/999999")).toEqual({ status: 404, body: { error: "User not found!" } });
-    expect(await call("GET", "/user-api/username/nobody")).toEqual({ status: 404, body: { error: "User not found!" } });
-    expect(await call("GET", "/user-files/attachments/nobody")).toEqual({ status: 400, body: { error: "Username not found!" } });
+    expect(await call("GET", "/user-api/user/999999")).toEqual({
+      status: 404,
+      body: { error: "User not found!" },
+    });
+    expect(await call("GET", "/user-api/username/nobody")).toEqual({
+      status: 404,
+      body: { error: "User not found!" },
+    });
+    expect(await call("GET", "/user-files/attachments/nobody")).toEqual({
+      status: 400,
+      body: { error: "Username not found!" },
+    });
     const made: unknown[] = [];
     for (const [place, type] of [
       ["", "FS"],
@@ -127,16 +168,33 @@ describe("the website", () => {
     }
     // The same name again is the same file.
     expect(made[1]).toBe(made[0]);
-    expect((await upload("/user-files/attachment/grace", "../../etc/passwd", "tricks")).body["file_name"]).not.toContain("/");
-    const list = JSON.parse((await get(url, { path: "/user-files/attachments/grace" })).body) as { id: number; file_name: string }[]; // As above.
+    expect(
+      (await upload("/user-files/attachment/grace", "../../etc/passwd", "tricks")).body["file_name"],
+    ).not.toContain("/");
+    const list = JSON.parse((await get(url, { path: "/user-files/attachments/grace" })).body) as {
+      id: number;
+      file_name: string;
+    }[]; // As above.
     expect(list.map((file) => file.file_name).toSorted()).toEqual(["FS.txt", "passwd", "s3.txt"]);
     expect((await get(url, { path: `/user-files/attachment/${made[2]}/get` })).body).toBe("in s3");
-    expect((await call("GET", `/user-files/attachment/${made[2]}`)).body).toMatchObject({ file_name: "s3.txt", upload_type: "s3" });
-    expect(await call("DELETE", `/user-api/user/${user["id"]}`)).toEqual({ status: 400, body: { error: "User has dependencies!" } });
+    expect((await call("GET", `/user-files/attachment/${made[2]}`)).body).toMatchObject({
+      file_name: "s3.txt",
+      upload_type: "s3",
+    });
+    expect(await call("DELETE", `/user-api/user/${user["id"]}`)).toEqual({
+      status: 400,
+      body: { error: "User has dependencies!" },
+    });
     for (const file of list)
-      expect(await call("DELETE", `/user-files/attachment/${file.id}`)).toEqual({ status: 200, body: { id: file.id, deleted: true } });
+      expect(await call("DELETE", `/user-files/attachment/${file.id}`)).toEqual({
+        status: 200,
+        body: { id: file.id, deleted: true },
+      });
     expect((await call("GET", `/user-files/attachment/${made[2]}/get`)).status).toBe(404);
-    expect(await call("DELETE", `/user-api/user/${user["id"]}`)).toEqual({ status: 200, body: { id: user["id"], deleted: true } });
+    expect(await call("DELETE", `/user-api/user/${user["id"]}`)).toEqual({
+      status: 200,
+      body: { id: user["id"], deleted: true },
+    });
   });
 });
 
@@ -152,10 +210,19 @@ describe("the AWS CLI", () => {
     writeFileSync(config, "[default]\nparameter_validation = false\n");
     const lenient = { ...environment, AWS_CONFIG_FILE: config };
     await aws("ecs", "create-cluster", "--cluster-name", "talk");
-    const registered = JSON.parse(await run("aws", ["ecs", "register-task-definition", "--cli-input-json", `file://${definition}`], lenient)) as {
+    const registered = JSON.parse(
+      await run(
+        "aws",
+        ["ecs", "register-task-definition", "--cli-input-json", `file://${definition}`],
+        lenient,
+      ),
+    ) as {
       taskDefinition: { revision: number; containerDefinitions: { memory: number }[] };
     }; // The CLI's output.
-    expect(registered.taskDefinition).toMatchObject({ revision: 1, containerDefinitions: [{ memory: 100, cpu: 99 }] });
+    expect(registered.taskDefinition).toMatchObject({
+      revision: 1,
+      containerDefinitions: [{ memory: 100, cpu: 99 }],
+    });
     const { Subnets = [] } = await new EC2Client(client()).send(
       new DescribeSubnetsCommand({ Filters: [{ Name: "tag:Name", Values: ["fileshare-private-a"] }] }),
     );
@@ -179,14 +246,24 @@ describe("the AWS CLI", () => {
     ) as { tasks: { taskArn: string }[] }; // As above.
     const arn = tasks[0]?.taskArn ?? "";
     await aws("ecs", "wait", "tasks-running", "--cluster", "talk", "--tasks", arn);
-    const [task] = (await new ECSClient(client()).send(new DescribeTasksCommand({ cluster: "talk", tasks: [arn] }))).tasks ?? [];
+    const [task] =
+      (await new ECSClient(client()).send(new DescribeTasksCommand({ cluster: "talk", tasks: [arn] })))
+        .tasks ?? [];
     const address = task?.containers?.[0]?.networkInterfaces?.[0]?.privateIpv4Address ?? "";
     const pid = await routerPid(Subnets[0]?.VpcId ?? "");
-    expect(await run("nsenter", ["-t", pid, "-n", "curl", "-s", "-m", "5", `http://${address}/`])).toContain("nginx");
+    expect(await run("nsenter", ["-t", pid, "-n", "curl", "-s", "-m", "5", `http://${address}/`])).toContain(
+      "nginx",
+    );
     await aws("ecs", "stop-task", "--cluster", "talk", "--task", arn, "--reason", "done");
     await aws("ecs", "wait", "tasks-stopped", "--cluster", "talk", "--tasks", arn);
-    const [stopped] = (await new ECSClient(client()).send(new DescribeTasksCommand({ cluster: "talk", tasks: [arn] }))).tasks ?? [];
-    expect(stopped).toMatchObject({ lastStatus: "STOPPED", stopCode: "UserInitiated", stoppedReason: "done" });
+    const [stopped] =
+      (await new ECSClient(client()).send(new DescribeTasksCommand({ cluster: "talk", tasks: [arn] })))
+        .tasks ?? [];
+    expect(stopped).toMatchObject({
+      lastStatus: "STOPPED",
+      stopCode: "UserInitiated",
+      stoppedReason: "done",
+    });
   });
 
   it("waits: services stable and inactive, load balancers, targets, databases, network interfaces, buckets, objects and roles", async () => {
@@ -201,9 +278,19 @@ describe("the AWS CLI", () => {
     await aws("ec2", "wait", "subnet-available", "--filters", "Name=tag:Name,Values=fileshare-private-a");
     await aws("ec2", "wait", "nat-gateway-available", "--filter", "Name=state,Values=available");
     await aws("s3api", "wait", "bucket-exists", "--bucket", "fileshare-000000000000");
-    await aws("s3api", "wait", "object-not-exists", "--bucket", "fileshare-000000000000", "--key", "never/there");
+    await aws(
+      "s3api",
+      "wait",
+      "object-not-exists",
+      "--bucket",
+      "fileshare-000000000000",
+      "--key",
+      "never/there",
+    );
     await aws("iam", "wait", "role-exists", "--role-name", "fileshare-task");
-    await expect(run("aws", ["elbv2", "wait", "load-balancers-deleted", "--names", "never-there"], environment)).resolves.toBe("");
+    await expect(
+      run("aws", ["elbv2", "wait", "load-balancers-deleted", "--names", "never-there"], environment),
+    ).resolves.toBe("");
 
     const { subnets = [], securityGroups = [] } = service?.networkConfiguration?.awsvpcConfiguration ?? {};
     const network = `awsvpcConfiguration={subnets=[${subnets[0]}],securityGroups=[${securityGroups[0]}]}`;
@@ -221,7 +308,9 @@ describe("the AWS CLI", () => {
     ];
     await aws(...create, "--launch-type", "FARGATE", "--network-configuration", network);
     await aws("ecs", "wait", "services-stable", "--cluster", "fileshare", "--services", "waited");
-    const { services } = JSON.parse(await aws("ecs", "describe-services", "--cluster", "fileshare", "--services", "waited")) as {
+    const { services } = JSON.parse(
+      await aws("ecs", "describe-services", "--cluster", "fileshare", "--services", "waited"),
+    ) as {
       services: { runningCount: number }[];
     }; // The CLI's output.
     expect(services[0]?.runningCount).toBe(2);
@@ -239,11 +328,27 @@ describe("the AWS CLI", () => {
       expect(events.length).toBeGreaterThan(0);
     }, 10_000);
     const { logStreams } = JSON.parse(
-      await aws("logs", "describe-log-streams", "--log-group-name", "/ecs/fileshare-app", "--order-by", "LastEventTime"),
+      await aws(
+        "logs",
+        "describe-log-streams",
+        "--log-group-name",
+        "/ecs/fileshare-app",
+        "--order-by",
+        "LastEventTime",
+      ),
     ) as { logStreams: { logStreamName: string }[] }; // The CLI's output.
     const stream = logStreams[0]?.logStreamName ?? "";
     expect(stream).toMatch(/^app\/fileshare-app\/[0-9a-f]{32}$/);
-    expect(await aws("logs", "get-log-events", "--log-group-name", "/ecs/fileshare-app", "--log-stream-name", stream)).toContain("Server listening");
+    expect(
+      await aws(
+        "logs",
+        "get-log-events",
+        "--log-group-name",
+        "/ecs/fileshare-app",
+        "--log-stream-name",
+        stream,
+      ),
+    ).toContain("Server listening");
   });
 });
 
@@ -251,14 +356,26 @@ describe("isolation", () => {
   it("keeps a task from the database unless a security group lets it in, and names work as on AWS", async () => {
     const ec2 = new EC2Client(client());
     const ecs = new ECSClient(client());
-    const { Subnets = [] } = await ec2.send(new DescribeSubnetsCommand({ Filters: [{ Name: "tag:Name", Values: ["fileshare-private-b"] }] }));
+    const { Subnets = [] } = await ec2.send(
+      new DescribeSubnetsCommand({ Filters: [{ Name: "tag:Name", Values: ["fileshare-private-b"] }] }),
+    );
     const { SecurityGroups = [] } = await ec2.send(
       new DescribeSecurityGroupsCommand({ Filters: [{ Name: "group-name", Values: ["fileshare-db"] }] }),
     );
-    const { GroupId } = await ec2.send(new CreateSecurityGroupCommand({ VpcId: Subnets[0]?.VpcId, GroupName: "stranger", Description: "no way in" }));
+    const { GroupId } = await ec2.send(
+      new CreateSecurityGroupCommand({
+        VpcId: Subnets[0]?.VpcId,
+        GroupName: "stranger",
+        Description: "no way in",
+      }),
+    );
     const service = await fileshare();
-    const { taskDefinition } = await ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition: service?.taskDefinition }));
-    const host = taskDefinition?.containerDefinitions?.[0]?.environment?.find((pair) => pair.name === "DB_HOST")?.value ?? "";
+    const { taskDefinition } = await ecs.send(
+      new DescribeTaskDefinitionCommand({ taskDefinition: service?.taskDefinition }),
+    );
+    const host =
+      taskDefinition?.containerDefinitions?.[0]?.environment?.find((pair) => pair.name === "DB_HOST")
+        ?.value ?? "";
     await ecs.send(
       new RegisterTaskDefinitionCommand({
         family: "probe",
@@ -274,11 +391,15 @@ describe("isolation", () => {
         new RunTaskCommand({
           cluster: "talk",
           taskDefinition: "probe",
-          networkConfiguration: { awsvpcConfiguration: { subnets: [Subnets[0]?.SubnetId ?? ""], securityGroups: [GroupId ?? ""] } },
+          networkConfiguration: {
+            awsvpcConfiguration: { subnets: [Subnets[0]?.SubnetId ?? ""], securityGroups: [GroupId ?? ""] },
+          },
         }),
       );
       return eventually(async () => {
-        const [task] = (await ecs.send(new DescribeTasksCommand({ cluster: "talk", tasks: [tasks[0]?.taskArn ?? ""] }))).tasks ?? [];
+        const [task] =
+          (await ecs.send(new DescribeTasksCommand({ cluster: "talk", tasks: [tasks[0]?.taskArn ?? ""] })))
+            .tasks ?? [];
         expect(task?.lastStatus).toBe("STOPPED");
         expect(task?.stoppedReason).toBe("Essential container in task exited");
         return task?.containers?.[0]?.exitCode;
@@ -314,16 +435,35 @@ describe("isolation", () => {
       AWS_SESSION_TOKEN: credentials.Token,
     };
     await expect(
-      run("aws", ["s3api", "create-bucket", "--bucket", "not-mine", "--create-bucket-configuration", `LocationConstraint=${REGION}`], asTask),
+      run(
+        "aws",
+        [
+          "s3api",
+          "create-bucket",
+          "--bucket",
+          "not-mine",
+          "--create-bucket-configuration",
+          `LocationConstraint=${REGION}`,
+        ],
+        asTask,
+      ),
     ).rejects.toThrow(/AccessDenied/);
-    await run("aws", ["s3api", "put-object", "--bucket", "fileshare-000000000000", "--key", "by-role"], asTask);
+    await run(
+      "aws",
+      ["s3api", "put-object", "--bucket", "fileshare-000000000000", "--key", "by-role"],
+      asTask,
+    );
   });
 
   it("asks the registry's clients for a token", async () => {
     const { registry } = await instance.status();
     expect((await fetch(`http://${registry}/v2/`)).status).toBe(401);
     expect(
-      (await fetch(`http://${registry}/v2/`, { headers: { authorization: `Basic ${Buffer.from("AWS:made-up").toString("base64")}` } })).status,
+      (
+        await fetch(`http://${registry}/v2/`, {
+          headers: { authorization: `Basic ${Buffer.from("AWS:made-up").toString("base64")}` },
+        })
+      ).status,
     ).toBe(401);
   });
 });

@@ -16,18 +16,25 @@ import { eventually, newInstance, run } from "./helpers.ts";
 
 const SEED = 20_261_125;
 const ROUNDS = 50;
-const instance = newInstance(19_566);
+const instance = await newInstance();
 let ecs: ECSClient;
 let name = "";
 
 beforeAll(async () => {
   await instance.up("up");
-  const demo = openDemo({ folder: instance.folder, port: instance.port, url: "", environment: await instance.environment() });
+  const demo = openDemo({
+    folder: instance.folder,
+    port: instance.port,
+    url: "",
+    environment: await instance.environment(),
+  });
   name = demo.name;
   ecs = new ECSClient({ ...demo.client(), maxAttempts: 10 });
   const ec2 = new EC2Client(demo.client());
   const { Vpc } = await ec2.send(new CreateVpcCommand({ CidrBlock: "10.65.0.0/16" }));
-  const { Subnet } = await ec2.send(new CreateSubnetCommand({ VpcId: Vpc?.VpcId, CidrBlock: "10.65.1.0/24" }));
+  const { Subnet } = await ec2.send(
+    new CreateSubnetCommand({ VpcId: Vpc?.VpcId, CidrBlock: "10.65.1.0/24" }),
+  );
   await ecs.send(new CreateClusterCommand({ clusterName: "chaos" }));
   await register(0);
   const awsvpcConfiguration = { subnets: [Subnet?.SubnetId ?? ""] };
@@ -71,17 +78,32 @@ async function register(version: number): Promise<string> {
 /** As many tasks as are wanted, all of the newest version, one container each and none besides; the deployment complete. */
 async function expectAtRest(wanted: { desiredCount: number; taskDefinition: string }): Promise<void> {
   await eventually(async () => {
-    const { services = [] } = await ecs.send(new DescribeServicesCommand({ cluster: "chaos", services: ["s"] }));
-    expect(services[0]).toMatchObject({ runningCount: wanted.desiredCount, pendingCount: 0, deployments: [{ rolloutState: "COMPLETED" }] });
+    const { services = [] } = await ecs.send(
+      new DescribeServicesCommand({ cluster: "chaos", services: ["s"] }),
+    );
+    expect(services[0]).toMatchObject({
+      runningCount: wanted.desiredCount,
+      pendingCount: 0,
+      deployments: [{ rolloutState: "COMPLETED" }],
+    });
     const { taskArns = [] } = await ecs.send(new ListTasksCommand({ cluster: "chaos", serviceName: "s" }));
     const { tasks = [] } = await ecs.send(new DescribeTasksCommand({ cluster: "chaos", tasks: taskArns }));
-    expect(tasks.map((task) => task.taskDefinitionArn)).toEqual(Array.from({ length: wanted.desiredCount }, () => wanted.taskDefinition));
-    const filters = ["gantry.role=task", `gantry.instance=${name}`].flatMap((label) => ["--filter", `label=${label}`]);
-    const containers = (await run("docker", ["ps", "-a", "--format", '{{.Label "gantry.pod"}} {{.State}}', ...filters]))
+    expect(tasks.map((task) => task.taskDefinitionArn)).toEqual(
+      Array.from({ length: wanted.desiredCount }, () => wanted.taskDefinition),
+    );
+    const filters = ["gantry.role=task", `gantry.instance=${name}`].flatMap((label) => [
+      "--filter",
+      `label=${label}`,
+    ]);
+    const containers = (
+      await run("docker", ["ps", "-a", "--format", '{{.Label "gantry.pod"}} {{.State}}', ...filters])
+    )
       .split("\n")
       .filter(Boolean)
       .toSorted();
-    expect(containers).toEqual(tasks.map((task) => `pod/${task.taskArn?.split("/").at(-1)} running`).toSorted());
+    expect(containers).toEqual(
+      tasks.map((task) => `pod/${task.taskArn?.split("/").at(-1)} running`).toSorted(),
+    );
   }, 60_000);
 }
 
@@ -91,13 +113,20 @@ it(
   async () => {
     const next = seededRandom(SEED);
     const wanted = { desiredCount: 3, taskDefinition: await register(1) };
-    await ecs.send(new UpdateServiceCommand({ cluster: "chaos", service: "s", taskDefinition: wanted.taskDefinition }));
+    await ecs.send(
+      new UpdateServiceCommand({ cluster: "chaos", service: "s", taskDefinition: wanted.taskDefinition }),
+    );
     await expectAtRest(wanted);
     for (let round = 0; round < ROUNDS; round += 1) {
       if (round % 2 === 0) wanted.taskDefinition = await register(round + 2);
       else wanted.desiredCount = wanted.desiredCount === 3 ? 1 : 3;
       await ecs.send(
-        new UpdateServiceCommand({ cluster: "chaos", service: "s", taskDefinition: wanted.taskDefinition, desiredCount: wanted.desiredCount }),
+        new UpdateServiceCommand({
+          cluster: "chaos",
+          service: "s",
+          taskDefinition: wanted.taskDefinition,
+          desiredCount: wanted.desiredCount,
+        }),
       );
       const pids = await eventually(async () => {
         const status = await instance.status();

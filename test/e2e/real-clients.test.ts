@@ -1,6 +1,11 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { DescribeSecurityGroupsCommand, DescribeSubnetsCommand, DescribeVpcsCommand, EC2Client } from "@aws-sdk/client-ec2";
+import {
+  DescribeSecurityGroupsCommand,
+  DescribeSubnetsCommand,
+  DescribeVpcsCommand,
+  EC2Client,
+} from "@aws-sdk/client-ec2";
 import { DescribeServicesCommand, ECSClient, waitUntilServicesStable } from "@aws-sdk/client-ecs";
 import {
   BatchGetImageCommand,
@@ -18,22 +23,29 @@ import { openDemo, REGION } from "./demo.ts";
 import { get, PROJECT, run } from "./helpers.ts";
 
 const canRun = canRunTerraform();
-if (!canRun) process.stderr.write("\nTerraform or its AWS provider is not here: the tests of the website's Terraform are skipped.\n");
+if (!canRun)
+  process.stderr.write(
+    "\nTerraform or its AWS provider is not here: the tests of the website's Terraform are skipped.\n",
+  );
 
 const demo = openDemo(inject("demo"));
 const present = CLIENTS.filter((client) => client.needs.every(has));
 for (const client of CLIENTS.filter((each) => !present.includes(each)))
-  process.stderr.write(`\n${client.needs.join(" and ")} is not here: the journeys by ${client.name} are skipped.\n`);
+  process.stderr.write(
+    `\n${client.needs.join(" and ")} is not here: the journeys by ${client.name} are skipped.\n`,
+  );
 const journeys = new Map<string, Promise<{ output: string } | { problem: unknown }>>();
 
 /** The demo's network, by the names that the journeys know it by. */
 async function surroundings(): Promise<Record<string, string>> {
   const ec2 = new EC2Client(demo.client());
   const named = async (names: string) =>
-    (await ec2.send(new DescribeSubnetsCommand({ Filters: [{ Name: "tag:Name", Values: [names] }] }))).Subnets?.map(
-      (subnet) => subnet.SubnetId ?? "",
-    ).join(",") ?? "";
-  const { SecurityGroups = [] } = await ec2.send(new DescribeSecurityGroupsCommand({ Filters: [{ Name: "group-name", Values: ["fileshare-app"] }] }));
+    (
+      await ec2.send(new DescribeSubnetsCommand({ Filters: [{ Name: "tag:Name", Values: [names] }] }))
+    ).Subnets?.map((subnet) => subnet.SubnetId ?? "").join(",") ?? "";
+  const { SecurityGroups = [] } = await ec2.send(
+    new DescribeSecurityGroupsCommand({ Filters: [{ Name: "group-name", Values: ["fileshare-app"] }] }),
+  );
   return {
     ...demo.environment,
     AWS_REGION: REGION,
@@ -64,15 +76,26 @@ beforeAll(async () => {
 });
 
 const variables = { name: "webshop", domain: "webshop.example.com", db_password: "sesame-open-sesame" };
-const changed = { environment: "staging", app_version: "2", desired_count: "3", administrators: '["10.1.2.3/32"]' };
+const changed = {
+  environment: "staging",
+  app_version: "2",
+  desired_count: "3",
+  administrators: '["10.1.2.3/32"]',
+};
 
 /** As a person would: the configuration as it stands, the variables of `gantry env`, the real Terraform and provider. */
 describe.skipIf(!canRun)("the website's Terraform", () => {
-  const [first, second] = canRun ? [openTerraform(demo.environment, variables), openTerraform(demo.environment, variables)] : [];
+  const [first, second] = canRun
+    ? [openTerraform(demo.environment, variables), openTerraform(demo.environment, variables)]
+    : [];
   const ecs = new ECSClient(demo.client());
-  const service = async () => (await ecs.send(new DescribeServicesCommand({ cluster: "webshop", services: ["webshop"] }))).services?.[0];
+  const service = async () =>
+    (await ecs.send(new DescribeServicesCommand({ cluster: "webshop", services: ["webshop"] })))
+      .services?.[0];
   const website = async (path: string) => {
-    const balancer = (await demo.instance.status()).loadBalancers.find((each) => each.dnsName.startsWith("webshop-"));
+    const balancer = (await demo.instance.status()).loadBalancers.find((each) =>
+      each.dnsName.startsWith("webshop-"),
+    );
     const url = new URL(path, balancer?.listeners.find((listener) => listener.url.startsWith("https:"))?.url);
     return run("curl", ["-sk", "--resolve", `${url.hostname}:${url.port || "443"}:127.0.0.1`, url.href]);
   };
@@ -92,13 +115,20 @@ describe.skipIf(!canRun)("the website's Terraform", () => {
   });
 
   it("runs the website once its image is pushed", async () => {
-    const repositories = (await new ECRClient(demo.client()).send(new DescribeRepositoriesCommand({ repositoryNames: ["webshop"] }))).repositories;
+    const repositories = (
+      await new ECRClient(demo.client()).send(
+        new DescribeRepositoriesCommand({ repositoryNames: ["webshop"] }),
+      )
+    ).repositories;
     const container = (await demo.taskContainers())[0] ?? "";
     const image = (await run("docker", ["inspect", "-f", "{{.Config.Image}}", container])).trim();
     const own = `${repositories?.[0]?.repositoryUri}:latest`;
     await run("docker", ["tag", image, own]);
     await demo.push(own);
-    await waitUntilServicesStable({ client: ecs, maxWaitTime: 120, minDelay: 2, maxDelay: 2 }, { cluster: "webshop", services: ["webshop"] });
+    await waitUntilServicesStable(
+      { client: ecs, maxWaitTime: 120, minDelay: 2, maxDelay: 2 },
+      { cluster: "webshop", services: ["webshop"] },
+    );
     expect(await website("/health")).toContain("healthy");
     expect(await website("/balancer")).toBe("BALANCER IS HEALTHY");
   });
@@ -108,8 +138,13 @@ describe.skipIf(!canRun)("the website's Terraform", () => {
     expect(output).toMatch(/Apply complete! Resources: 2 added, \d+ changed, 1 destroyed/);
     expect(output).toContain("aws_ecs_task_definition.app must be replaced");
     expect(output).not.toMatch(/(?<!task_definition\.app) must be replaced/);
-    expect(await first?.plan(changed)).toContain("No changes. Your infrastructure matches the configuration.");
-    await waitUntilServicesStable({ client: ecs, maxWaitTime: 120, minDelay: 2, maxDelay: 2 }, { cluster: "webshop", services: ["webshop"] });
+    expect(await first?.plan(changed)).toContain(
+      "No changes. Your infrastructure matches the configuration.",
+    );
+    await waitUntilServicesStable(
+      { client: ecs, maxWaitTime: 120, minDelay: 2, maxDelay: 2 },
+      { cluster: "webshop", services: ["webshop"] },
+    );
     expect(await service()).toMatchObject({ desiredCount: 3, runningCount: 3 });
     expect(await website("/version")).toContain("2");
   });
@@ -117,17 +152,25 @@ describe.skipIf(!canRun)("the website's Terraform", () => {
   it("is taken over by import, every resource, into a state that had none; the plan after it is empty", async () => {
     const resources = (await first?.resources()) ?? [];
     second?.writeImports(resources);
-    expect(await second?.apply(changed)).toContain(`Apply complete! Resources: ${resources.length} imported, 0 added, 6 changed, 0 destroyed.`);
+    expect(await second?.apply(changed)).toContain(
+      `Apply complete! Resources: ${resources.length} imported, 0 added, 6 changed, 0 destroyed.`,
+    );
     second?.removeImports();
-    expect(await second?.plan(changed)).toContain("No changes. Your infrastructure matches the configuration.");
+    expect(await second?.plan(changed)).toContain(
+      "No changes. Your infrastructure matches the configuration.",
+    );
   });
 
   it("is destroyed, and nothing is left", async () => {
     expect(await second?.destroy(changed)).toMatch(/Destroy complete! Resources: 62 destroyed/);
     const config = demo.client();
-    const { Vpcs = [] } = await new EC2Client(config).send(new DescribeVpcsCommand({ Filters: [{ Name: "tag:Project", Values: ["webshop"] }] }));
+    const { Vpcs = [] } = await new EC2Client(config).send(
+      new DescribeVpcsCommand({ Filters: [{ Name: "tag:Project", Values: ["webshop"] }] }),
+    );
     const { DBInstances = [] } = await new RDSClient(config).send(new DescribeDBInstancesCommand({}));
-    const { Buckets = [] } = await new S3Client({ ...config, forcePathStyle: true }).send(new ListBucketsCommand({}));
+    const { Buckets = [] } = await new S3Client({ ...config, forcePathStyle: true }).send(
+      new ListBucketsCommand({}),
+    );
     expect(Vpcs).toEqual([]);
     expect(DBInstances.map((each) => each.DBInstanceIdentifier)).not.toContain("webshop");
     expect(Buckets.map((each) => each.Name)).not.toContain("webshop-files-000000000000");
@@ -160,17 +203,39 @@ describe.skipIf(!has("apt-get"))("tools for images, from Debian's packages", () 
     mkdirSync(folder);
     const { authorizationData = [] } = await ecr.send(new GetAuthorizationTokenCommand({}));
     credentials = Buffer.from(authorizationData[0]?.authorizationToken ?? "", "base64").toString();
-    repository = (await ecr.send(new CreateRepositoryCommand({ repositoryName: "image-tools" }))).repository?.repositoryUri ?? "";
+    repository =
+      (await ecr.send(new CreateRepositoryCommand({ repositoryName: "image-tools" }))).repository
+        ?.repositoryUri ?? "";
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it("skopeo pushes, looks, lists, copies and deletes", async () => {
     const image = `docker://${repository}:by-skopeo`;
-    await run("skopeo", ["copy", "--insecure-policy", "--dest-tls-verify=false", "--dest-creds", credentials, "docker-daemon:gantry/pause:1", image]);
-    const look = JSON.parse(await run("skopeo", ["inspect", "--tls-verify=false", "--creds", credentials, image])) as { Digest: string }; // Its documented form.
-    const { images = [] } = await ecr.send(new BatchGetImageCommand({ repositoryName: "image-tools", imageIds: [{ imageTag: "by-skopeo" }] }));
+    await run("skopeo", [
+      "copy",
+      "--insecure-policy",
+      "--dest-tls-verify=false",
+      "--dest-creds",
+      credentials,
+      "docker-daemon:gantry/pause:1",
+      image,
+    ]);
+    const look = JSON.parse(
+      await run("skopeo", ["inspect", "--tls-verify=false", "--creds", credentials, image]),
+    ) as { Digest: string }; // Its documented form.
+    const { images = [] } = await ecr.send(
+      new BatchGetImageCommand({ repositoryName: "image-tools", imageIds: [{ imageTag: "by-skopeo" }] }),
+    );
     expect(look.Digest).toBe(images[0]?.imageId?.imageDigest);
-    await run("skopeo", ["copy", "--insecure-policy", "--src-tls-verify=false", "--src-creds", credentials, image, `oci:${folder}/layout:copy`]);
+    await run("skopeo", [
+      "copy",
+      "--insecure-policy",
+      "--src-tls-verify=false",
+      "--src-creds",
+      credentials,
+      image,
+      `oci:${folder}/layout:copy`,
+    ]);
     await run("skopeo", [
       "copy",
       "--insecure-policy",
@@ -180,20 +245,49 @@ describe.skipIf(!has("apt-get"))("tools for images, from Debian's packages", () 
       `oci:${folder}/layout:copy`,
       `docker://${repository}:as-oci`,
     ]);
-    expect(await run("skopeo", ["list-tags", "--tls-verify=false", "--creds", credentials, `docker://${repository}`])).toMatch(
-      /"as-oci",\s+"by-skopeo"/,
-    );
+    expect(
+      await run("skopeo", [
+        "list-tags",
+        "--tls-verify=false",
+        "--creds",
+        credentials,
+        `docker://${repository}`,
+      ]),
+    ).toMatch(/"as-oci",\s+"by-skopeo"/);
     await run("skopeo", ["delete", "--tls-verify=false", "--creds", credentials, image]);
-    expect(await run("skopeo", ["list-tags", "--tls-verify=false", "--creds", credentials, `docker://${repository}`])).not.toContain("by-skopeo");
+    expect(
+      await run("skopeo", [
+        "list-tags",
+        "--tls-verify=false",
+        "--creds",
+        credentials,
+        `docker://${repository}`,
+      ]),
+    ).not.toContain("by-skopeo");
   });
 
   it("buildah builds, pushes and pulls", async () => {
     const buildah = (...parameters: readonly string[]) =>
-      run("buildah", ["--root", join(folder, "root"), "--runroot", join(folder, "run"), "--storage-driver", "vfs", ...parameters]);
+      run("buildah", [
+        "--root",
+        join(folder, "root"),
+        "--runroot",
+        join(folder, "run"),
+        "--storage-driver",
+        "vfs",
+        ...parameters,
+      ]);
     const container = (await buildah("from", "scratch")).trim();
     await buildah("copy", container, join(PROJECT, "LICENSE"), "/LICENSE");
     const id = (await buildah("commit", container)).trim();
-    await buildah("push", "--tls-verify=false", "--creds", credentials, id, `docker://${repository}:by-buildah`);
+    await buildah(
+      "push",
+      "--tls-verify=false",
+      "--creds",
+      credentials,
+      id,
+      `docker://${repository}:by-buildah`,
+    );
     await buildah("rmi", "--all", "--force");
     await buildah("pull", "--tls-verify=false", "--creds", credentials, `docker://${repository}:by-buildah`);
     expect(await buildah("images")).toContain("by-buildah");
@@ -204,12 +298,15 @@ describe.skipIf(!has("go"))("the OCI's conformance suite, version 1.1", () => {
   it("finds nothing wrong with the registry", async () => {
     const ecr = new ECRClient(demo.client());
     const { authorizationData = [] } = await ecr.send(new GetAuthorizationTokenCommand({}));
-    const uriOf = async (repositoryName: string) => (await ecr.send(new CreateRepositoryCommand({ repositoryName }))).repository?.repositoryUri ?? "";
+    const uriOf = async (repositoryName: string) =>
+      (await ecr.send(new CreateRepositoryCommand({ repositoryName }))).repository?.repositoryUri ?? "";
     const report = await ociConformance(
       [await uriOf("conformance/one"), await uriOf("conformance/two")],
       Buffer.from(authorizationData[0]?.authorizationToken ?? "", "base64").toString(),
     );
     expect(report).toMatch(/OCI Conformance Result: Pass/);
-    expect(report.split("\n").filter((line) => /FAIL\.*: +[1-9]|: +(FAIL|Error|Unknown)$/.test(line))).toEqual([]);
+    expect(
+      report.split("\n").filter((line) => /FAIL\.*: +[1-9]|: +(FAIL|Error|Unknown)$/.test(line)),
+    ).toEqual([]);
   });
 });

@@ -12,8 +12,20 @@ let outside = { id: "", address: "" };
 beforeAll(async () => {
   tasks = await openTasks(demo);
   await tasks.runToEnd("image", { command: ["true"] });
-  const id = (await run("docker", ["run", "-d", "busybox:latest", "sh", "-c", "while :; do echo outside | nc -l -p 7777; done"])).trim();
-  outside = { id, address: (await run("docker", ["inspect", "-f", "{{.NetworkSettings.IPAddress}}", id])).trim() };
+  const id = (
+    await run("docker", [
+      "run",
+      "-d",
+      "busybox:latest",
+      "sh",
+      "-c",
+      "while :; do echo outside | nc -l -p 7777; done",
+    ])
+  ).trim();
+  outside = {
+    id,
+    address: (await run("docker", ["inspect", "-f", "{{.NetworkSettings.IPAddress}}", id])).trim(),
+  };
 });
 afterAll(async () => {
   await run("docker", ["rm", "-f", outside.id]);
@@ -22,7 +34,11 @@ afterAll(async () => {
 describe("a task", () => {
   it("finds its metadata at the endpoint of version 4", async () => {
     const task = await tasks.runToEnd("metadata", {
-      command: ["sh", "-c", 'wget -qO- "$ECS_CONTAINER_METADATA_URI_V4/task"; echo; wget -qO- "$ECS_CONTAINER_METADATA_URI_V4"'],
+      command: [
+        "sh",
+        "-c",
+        'wget -qO- "$ECS_CONTAINER_METADATA_URI_V4/task"; echo; wget -qO- "$ECS_CONTAINER_METADATA_URI_V4"',
+      ],
     });
     const [whole = "", own = ""] = await tasks.messagesOf("metadata", task);
     expect(JSON.parse(whole)).toMatchObject({
@@ -48,7 +64,11 @@ describe("a task", () => {
   });
 
   it("that cannot start says why in ECS's words", async () => {
-    expect(await tasks.runToEnd("missing", { image: `000000000000.dkr.ecr.${REGION}.amazonaws.com/no-such-repository:1` })).toMatchObject({
+    expect(
+      await tasks.runToEnd("missing", {
+        image: `000000000000.dkr.ecr.${REGION}.amazonaws.com/no-such-repository:1`,
+      }),
+    ).toMatchObject({
       stopCode: "TaskFailedToStart",
       stoppedReason: expect.stringMatching(/^CannotPullContainerError: /) as string,
     });
@@ -65,19 +85,33 @@ describe("the way out", () => {
   it("is there behind a NAT gateway, and with a public address behind an internet gateway", async () => {
     const behindNat = await tasks.runToEnd("nat", reach());
     expect(await tasks.messagesOf("nat", behindNat)).toEqual(["outside"]);
-    const open = await tasks.runToEnd("public", reach(), { subnet: await tasks.subnetOf("fileshare-public-a"), publicIp: true });
+    const open = await tasks.runToEnd("public", reach(), {
+      subnet: await tasks.subnetOf("fileshare-public-a"),
+      publicIp: true,
+    });
     expect(await tasks.messagesOf("public", open)).toEqual(["outside"]);
   });
 
   it("is not there without a public address, nor from a subnet without a route", async () => {
-    const closed = await tasks.runToEnd("private", reach(), { subnet: await tasks.subnetOf("fileshare-public-a") });
+    const closed = await tasks.runToEnd("private", reach(), {
+      subnet: await tasks.subnetOf("fileshare-public-a"),
+    });
     expect(closed?.containers?.[0]?.exitCode).not.toBe(0);
     const ec2 = new EC2Client(demo.client());
-    const { Subnets = [] } = await ec2.send(new DescribeSubnetsCommand({ Filters: [{ Name: "tag:Name", Values: ["fileshare-public-a"] }] }));
-    const { Subnet } = await ec2.send(
-      new CreateSubnetCommand({ VpcId: Subnets[0]?.VpcId, CidrBlock: "172.16.15.192/28", AvailabilityZone: `${REGION}a` }),
+    const { Subnets = [] } = await ec2.send(
+      new DescribeSubnetsCommand({ Filters: [{ Name: "tag:Name", Values: ["fileshare-public-a"] }] }),
     );
-    const island = await tasks.runToEnd("island", reach(), { subnet: Subnet?.SubnetId ?? "", publicIp: true });
+    const { Subnet } = await ec2.send(
+      new CreateSubnetCommand({
+        VpcId: Subnets[0]?.VpcId,
+        CidrBlock: "172.16.15.192/28",
+        AvailabilityZone: `${REGION}a`,
+      }),
+    );
+    const island = await tasks.runToEnd("island", reach(), {
+      subnet: Subnet?.SubnetId ?? "",
+      publicIp: true,
+    });
     expect(island?.containers?.[0]?.exitCode).not.toBe(0);
   });
 

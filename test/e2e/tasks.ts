@@ -1,5 +1,9 @@
 import { DescribeSecurityGroupsCommand, DescribeSubnetsCommand, EC2Client } from "@aws-sdk/client-ec2";
-import { CloudWatchLogsClient, CreateLogGroupCommand, GetLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
+import {
+  CloudWatchLogsClient,
+  CreateLogGroupCommand,
+  GetLogEventsCommand,
+} from "@aws-sdk/client-cloudwatch-logs";
 import {
   DescribeTasksCommand,
   ECSClient,
@@ -18,9 +22,13 @@ export async function openTasks({ client }: ReturnType<typeof openDemo>) {
   const ec2 = new EC2Client(client());
   const ecs = new ECSClient(client());
   const logs = new CloudWatchLogsClient(client());
-  const { SecurityGroups = [] } = await ec2.send(new DescribeSecurityGroupsCommand({ Filters: [{ Name: "group-name", Values: ["fileshare-app"] }] }));
+  const { SecurityGroups = [] } = await ec2.send(
+    new DescribeSecurityGroupsCommand({ Filters: [{ Name: "group-name", Values: ["fileshare-app"] }] }),
+  );
   const subnetOf = async (name: string) => {
-    const { Subnets = [] } = await ec2.send(new DescribeSubnetsCommand({ Filters: [{ Name: "tag:Name", Values: [name] }] }));
+    const { Subnets = [] } = await ec2.send(
+      new DescribeSubnetsCommand({ Filters: [{ Name: "tag:Name", Values: [name] }] }),
+    );
     return Subnets[0]?.SubnetId ?? "";
   };
   const home = await subnetOf("fileshare-private-c");
@@ -31,7 +39,11 @@ export async function openTasks({ client }: ReturnType<typeof openDemo>) {
     async runToEnd(
       family: string,
       main: Partial<ContainerDefinition>,
-      more: { definition?: Partial<RegisterTaskDefinitionCommandInput>; subnet?: string; publicIp?: boolean } = {},
+      more: {
+        definition?: Partial<RegisterTaskDefinitionCommandInput>;
+        subnet?: string;
+        publicIp?: boolean;
+      } = {},
     ): Promise<Task | undefined> {
       const options = {
         "awslogs-group": "/e2e",
@@ -47,7 +59,9 @@ export async function openTasks({ client }: ReturnType<typeof openDemo>) {
           cpu: "256",
           memory: "512",
           executionRoleArn: "arn:aws:iam::000000000000:role/fileshare-execution",
-          containerDefinitions: [{ name: "main", image: "busybox", ...main, logConfiguration: { logDriver: "awslogs", options } }],
+          containerDefinitions: [
+            { name: "main", image: "busybox", ...main, logConfiguration: { logDriver: "awslogs", options } },
+          ],
           ...more.definition,
         }),
       );
@@ -57,10 +71,19 @@ export async function openTasks({ client }: ReturnType<typeof openDemo>) {
         assignPublicIp: more.publicIp === true ? ("ENABLED" as const) : ("DISABLED" as const),
       };
       const { tasks = [] } = await ecs.send(
-        new RunTaskCommand({ cluster: "fileshare", taskDefinition: family, networkConfiguration: { awsvpcConfiguration } }),
+        new RunTaskCommand({
+          cluster: "fileshare",
+          taskDefinition: family,
+          networkConfiguration: { awsvpcConfiguration },
+        }),
       );
       return eventually(async () => {
-        const [task] = (await ecs.send(new DescribeTasksCommand({ cluster: "fileshare", tasks: [tasks[0]?.taskArn ?? ""] }))).tasks ?? [];
+        const [task] =
+          (
+            await ecs.send(
+              new DescribeTasksCommand({ cluster: "fileshare", tasks: [tasks[0]?.taskArn ?? ""] }),
+            )
+          ).tasks ?? [];
         expect(task?.lastStatus).toBe("STOPPED");
         return task;
       });
@@ -70,7 +93,9 @@ export async function openTasks({ client }: ReturnType<typeof openDemo>) {
       // The stream is there since the container's start.
       const logStreamName = `${family}/main/${task?.taskArn?.split("/").at(-1)}`;
       const read = async () => {
-        const { events = [] } = await logs.send(new GetLogEventsCommand({ logGroupName: "/e2e", logStreamName, startFromHead: true }));
+        const { events = [] } = await logs.send(
+          new GetLogEventsCommand({ logGroupName: "/e2e", logStreamName, startFromHead: true }),
+        );
         return events.map((event) => event.message ?? "");
       };
       let before = await read();

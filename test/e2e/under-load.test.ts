@@ -1,4 +1,9 @@
-import { DescribeTaskDefinitionCommand, ECSClient, RegisterTaskDefinitionCommand, UpdateServiceCommand } from "@aws-sdk/client-ecs";
+import {
+  DescribeTaskDefinitionCommand,
+  ECSClient,
+  RegisterTaskDefinitionCommand,
+  UpdateServiceCommand,
+} from "@aws-sdk/client-ecs";
 import { describe, expect, inject, it } from "vitest";
 import { openDemo } from "./demo.ts";
 import { eventually, get, run, startLoop } from "./helpers.ts";
@@ -26,14 +31,25 @@ describe("under load", () => {
   it("rolls out a new version without a failed request, and keeps the old one where the new never becomes healthy", async () => {
     const ecs = new ECSClient(client());
     const service = await fileshare();
-    const { taskDefinition } = await ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition: service?.taskDefinition }));
+    const { taskDefinition } = await ecs.send(
+      new DescribeTaskDefinitionCommand({ taskDefinition: service?.taskDefinition }),
+    );
     const container = taskDefinition?.containerDefinitions?.[0];
     const register = async (changes: Record<string, string>) => {
       const environmentPairs = [
         ...(container?.environment ?? []).filter((pair) => changes[pair.name ?? ""] === undefined),
         ...Object.entries(changes).map(([name, value]) => ({ name, value })),
       ];
-      const { family, requiresCompatibilities, networkMode, cpu, memory, taskRoleArn, executionRoleArn, volumes } = taskDefinition ?? {};
+      const {
+        family,
+        requiresCompatibilities,
+        networkMode,
+        cpu,
+        memory,
+        taskRoleArn,
+        executionRoleArn,
+        volumes,
+      } = taskDefinition ?? {};
       const answer = await ecs.send(
         new RegisterTaskDefinitionCommand({
           family,
@@ -50,7 +66,13 @@ describe("under load", () => {
       return answer.taskDefinition?.taskDefinitionArn;
     };
     const loop = startLoop(url, "/version");
-    await ecs.send(new UpdateServiceCommand({ cluster: "fileshare", service: "fileshare", taskDefinition: await register({ APP_VERSION: "2" }) }));
+    await ecs.send(
+      new UpdateServiceCommand({
+        cluster: "fileshare",
+        service: "fileshare",
+        taskDefinition: await register({ APP_VERSION: "2" }),
+      }),
+    );
     await eventually(async () => expect((await fileshare())?.deployments).toHaveLength(1), 120_000);
     expect((await get(url, { path: "/version" })).body).toBe('{"version":"2"}');
     // A port that nobody checks: the website never answers its health check.
@@ -63,7 +85,12 @@ describe("under load", () => {
       }),
     );
     await eventually(
-      async () => expect((await fileshare())?.events?.some((event) => event.message?.includes("is unhealthy in (target-group"))).toBe(true),
+      async () =>
+        expect(
+          (await fileshare())?.events?.some((event) =>
+            event.message?.includes("is unhealthy in (target-group"),
+          ),
+        ).toBe(true),
       120_000,
     );
     expect((await get(url, { path: "/version" })).body).toBe('{"version":"2"}');

@@ -1,5 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { MUTATIONS, type Mutation } from "./mutation-list.ts";
@@ -38,22 +47,30 @@ function copySources(into: string): void {
   mkdirSync(join(modules, "@gantry"), { recursive: true });
   for (const name of readdirSync(join(ROOT, "node_modules")))
     if (name !== "@gantry") symlinkSync(join(ROOT, "node_modules", name), join(modules, name));
-  for (const name of readdirSync(join(into, "packages"))) symlinkSync(join(into, "packages", name), join(modules, "@gantry", name));
+  for (const name of readdirSync(join(into, "packages")))
+    symlinkSync(join(into, "packages", name), join(modules, "@gantry", name));
   writeFileSync(join(into, "run.ts"), RUNNER);
 }
 
 function tryOut(into: string, mutation: Mutation): { seed: number; problem: string } {
   const path = join(into, mutation.file);
   const text = readFileSync(path, "utf8");
-  if (text.split(mutation.from).length !== 2) throw new Error(`"${mutation.bug}": its place in ${mutation.file} is not there exactly once.`);
+  if (text.split(mutation.from).length !== 2)
+    throw new Error(`"${mutation.bug}": its place in ${mutation.file} is not there exactly once.`);
   writeFileSync(
     path,
     text.replace(mutation.from, () => mutation.to),
   );
   try {
-    const { stdout } = spawnSync(process.execPath, [join(into, "run.ts")], { cwd: into, encoding: "utf8", timeout: 60_000 });
+    const { stdout } = spawnSync(process.execPath, [join(into, "run.ts")], {
+      cwd: into,
+      encoding: "utf8",
+      timeout: 60_000,
+    });
     const line = stdout.trim().split("\n").at(-1) ?? "";
-    return line === "" ? { seed: 0, problem: "it never comes to an end" } : (JSON.parse(line) as { seed: number; problem: string }); // The runner's own line.
+    return line === ""
+      ? { seed: 0, problem: "it never comes to an end" }
+      : (JSON.parse(line) as { seed: number; problem: string }); // The runner's own line.
   } finally {
     writeFileSync(path, text);
   }
@@ -61,7 +78,9 @@ function tryOut(into: string, mutation: Mutation): { seed: number; problem: stri
 
 function row(mutation: Mutation, { seed, problem }: { seed: number; problem: string }): string {
   const law = problem.replace(/ \(.*$/s, "").slice(0, 80);
-  process.stdout.write(`${problem === "" ? "missed" : "caught"}: ${mutation.bug}${problem === "" ? "" : ` — seed ${seed}: ${law}`}\n`);
+  process.stdout.write(
+    `${problem === "" ? "missed" : "caught"}: ${mutation.bug}${problem === "" ? "" : ` — seed ${seed}: ${law}`}\n`,
+  );
   return `| ${mutation.bug} | \`${mutation.file.replace("packages/", "")}\` | ${law === "" ? "—" : law} | ${seed === 0 ? (problem === "" ? "—" : "1") : seed} |`;
 }
 

@@ -7,7 +7,9 @@ describe("a service, on virtual time", () => {
     world.createService({ desiredCount: 3 });
     await world.clock.advance(30_000);
     expect(world.runningTasks()).toHaveLength(3);
-    expect(world.service()?.events.map((event) => event.message)).toContain("(service s) has reached a steady state.");
+    expect(world.service()?.events.map((event) => event.message)).toContain(
+      "(service s) has reached a steady state.",
+    );
     expect(world.service()?.deployments[0]?.rolloutState).toBe("COMPLETED");
   });
 
@@ -19,7 +21,10 @@ describe("a service, on virtual time", () => {
     world.kill(victim);
     await world.clock.advance(5_000);
     expect(world.runningTasks()).toHaveLength(2);
-    expect(world.tasks().find((task) => task.arn === victim?.arn)).toMatchObject({ lastStatus: "STOPPED", stopCode: "EssentialContainerExited" });
+    expect(world.tasks().find((task) => task.arn === victim?.arn)).toMatchObject({
+      lastStatus: "STOPPED",
+      stopCode: "EssentialContainerExited",
+    });
   });
 
   it("rolls to a new version without ever having fewer than the minimum", async () => {
@@ -31,9 +36,15 @@ describe("a service, on virtual time", () => {
     let most = 0;
     for (let step = 0; step < 300; step += 1) {
       await world.clock.advance(100);
-      const active = world.tasks().filter((task) => task.lastStatus === "RUNNING" && task.desiredStatus === "RUNNING");
+      const active = world
+        .tasks()
+        .filter((task) => task.lastStatus === "RUNNING" && task.desiredStatus === "RUNNING");
       fewest = Math.min(fewest, active.length);
-      most = Math.max(most, world.tasks().filter((task) => task.lastStatus !== "STOPPED" && task.desiredStatus === "RUNNING").length);
+      most = Math.max(
+        most,
+        world.tasks().filter((task) => task.lastStatus !== "STOPPED" && task.desiredStatus === "RUNNING")
+          .length,
+      );
     }
     expect(fewest).toBeGreaterThanOrEqual(4);
     expect(most).toBeLessThanOrEqual(8);
@@ -48,9 +59,14 @@ describe("a service, on virtual time", () => {
     world.engine.behaviour = (image) => (image === "bad" ? "fails" : "runs");
     world.deploy("bad");
     await world.clock.advance(120_000);
-    expect(world.runningTasks().map((task) => task.taskDefinitionArn)).toEqual([expect.stringContaining("good"), expect.stringContaining("good")]);
+    expect(world.runningTasks().map((task) => task.taskDefinitionArn)).toEqual([
+      expect.stringContaining("good"),
+      expect.stringContaining("good"),
+    ]);
     const messages = world.service()?.events.map((event) => event.message) ?? [];
-    expect(messages.some((message) => message.includes("unable to consistently start tasks successfully"))).toBe(true);
+    expect(
+      messages.some((message) => message.includes("unable to consistently start tasks successfully")),
+    ).toBe(true);
     expect(messages.some((message) => message.includes("CannotPullContainerError"))).toBe(true);
     expect(world.tasks().length).toBeLessThan(40);
   });
@@ -64,7 +80,9 @@ describe("a service, on virtual time", () => {
     await world.clock.advance(120_000);
     expect(world.runningTasks()).toHaveLength(2);
     expect(world.runningTasks().every((task) => task.taskDefinitionArn.includes("good"))).toBe(true);
-    expect(world.service()?.events.some((event) => event.message.includes("rolling back to deployment"))).toBe(true);
+    expect(
+      world.service()?.events.some((event) => event.message.includes("rolling back to deployment")),
+    ).toBe(true);
   });
 
   it("scales in and gives the addresses back", async () => {
@@ -74,6 +92,8 @@ describe("a service, on virtual time", () => {
     world.scale(1);
     await world.clock.advance(60_000);
     expect(world.runningTasks()).toHaveLength(1);
-    expect(world.store.list("networkInterface").filter((eni) => eni.ownerKey.includes(":task/"))).toHaveLength(1);
+    expect(
+      world.store.list("networkInterface").filter((eni) => eni.ownerKey.includes(":task/")),
+    ).toHaveLength(1);
   });
 });

@@ -23,11 +23,20 @@ export function canRunTerraform(): boolean {
 }
 
 /** A folder with the website's configuration and a state of its own. `environment` names the endpoint and the credentials. */
-export function openTerraform(environment: Readonly<Record<string, string>>, variables: Readonly<Record<string, string>>) {
+export function openTerraform(
+  environment: Readonly<Record<string, string>>,
+  variables: Readonly<Record<string, string>>,
+) {
   const folder = mkdtempSync(join(tmpdir(), "gantry-terraform-"));
   const settings = join(folder, "terraformrc");
-  writeFileSync(settings, `provider_installation {\n  filesystem_mirror {\n    path = "${mirrorPath() ?? ""}"\n  }\n}\n`);
-  cpSync(CONFIGURATION, folder, { recursive: true, filter: (path) => !path.includes(".terraform") && !path.includes(".tfstate") });
+  writeFileSync(
+    settings,
+    `provider_installation {\n  filesystem_mirror {\n    path = "${mirrorPath() ?? ""}"\n  }\n}\n`,
+  );
+  cpSync(CONFIGURATION, folder, {
+    recursive: true,
+    filter: (path) => !path.includes(".terraform") && !path.includes(".tfstate"),
+  });
   const env = {
     ...process.env,
     ...environment,
@@ -36,32 +45,54 @@ export function openTerraform(environment: Readonly<Record<string, string>>, var
     CHECKPOINT_DISABLE: "1",
     ...Object.fromEntries(Object.entries(variables).map(([name, value]) => [`TF_VAR_${name}`, value])),
   };
-  const terraform = async (parameters: readonly string[], changes: Readonly<Record<string, string>> = {}): Promise<string> => {
-    const given = Object.fromEntries(Object.entries(changes).map(([name, value]) => [`TF_VAR_${name}`, value]));
+  const terraform = async (
+    parameters: readonly string[],
+    changes: Readonly<Record<string, string>> = {},
+  ): Promise<string> => {
+    const given = Object.fromEntries(
+      Object.entries(changes).map(([name, value]) => [`TF_VAR_${name}`, value]),
+    );
     try {
-      const { stdout } = await execute("terraform", [...parameters], { cwd: folder, env: { ...env, ...given }, maxBuffer: 64 * 1024 * 1024 });
+      const { stdout } = await execute("terraform", [...parameters], {
+        cwd: folder,
+        env: { ...env, ...given },
+        maxBuffer: 64 * 1024 * 1024,
+      });
       return stdout;
     } catch (thrown) {
-      const { code, stdout = "", stderr = "" } = thrown as { code?: number; stdout?: string; stderr?: string }; // What execFile throws.
+      const {
+        code,
+        stdout = "",
+        stderr = "",
+      } = thrown as { code?: number; stdout?: string; stderr?: string }; // What execFile throws.
       // A plan that has something to do says so by 2.
       if (code === 2 && parameters[0] === "plan") return stdout;
-      throw new Error(`terraform ${parameters.join(" ")} failed:\n${stdout.slice(-4_000)}\n${stderr}`, { cause: thrown });
+      throw new Error(`terraform ${parameters.join(" ")} failed:\n${stdout.slice(-4_000)}\n${stderr}`, {
+        cause: thrown,
+      });
     }
   };
   return {
     folder,
     terraform,
     init: () => terraform(["init", "-no-color", "-input=false"]),
-    apply: (changes?: Readonly<Record<string, string>>) => terraform(["apply", "-auto-approve", "-no-color", "-input=false"], changes),
-    plan: (changes?: Readonly<Record<string, string>>) => terraform(["plan", "-no-color", "-input=false", "-detailed-exitcode"], changes),
-    destroy: (changes?: Readonly<Record<string, string>>) => terraform(["destroy", "-auto-approve", "-no-color", "-input=false"], changes),
+    apply: (changes?: Readonly<Record<string, string>>) =>
+      terraform(["apply", "-auto-approve", "-no-color", "-input=false"], changes),
+    plan: (changes?: Readonly<Record<string, string>>) =>
+      terraform(["plan", "-no-color", "-input=false", "-detailed-exitcode"], changes),
+    destroy: (changes?: Readonly<Record<string, string>>) =>
+      terraform(["destroy", "-auto-approve", "-no-color", "-input=false"], changes),
     resources: async (): Promise<readonly StateResource[]> => {
-      const state = JSON.parse(await terraform(["show", "-json"])) as { values?: { root_module: { resources: StateResource[] } } }; // Terraform's documented form.
+      const state = JSON.parse(await terraform(["show", "-json"])) as {
+        values?: { root_module: { resources: StateResource[] } };
+      }; // Terraform's documented form.
       return (state.values?.root_module.resources ?? []).filter((resource) => resource.mode === "managed");
     },
     /** What every resource is imported by, as blocks that one `apply` carries out. */
     writeImports: (resources: readonly StateResource[]) => {
-      const blocks = resources.map((resource) => `import {\n  to = ${resource.address}\n  id = "${importId(resource)}"\n}\n`);
+      const blocks = resources.map(
+        (resource) => `import {\n  to = ${resource.address}\n  id = "${importId(resource)}"\n}\n`,
+      );
       writeFileSync(join(folder, "imports.tf"), blocks.join("\n"));
     },
     removeImports: () => rmSync(join(folder, "imports.tf"), { force: true }),
@@ -79,8 +110,16 @@ export function importId({ type, values }: Pick<StateResource, "type" | "values"
       return `${text("subnet_id")}/${text("route_table_id")}`;
     case "aws_security_group_rule": {
       const blocks = values["cidr_blocks"];
-      const source = Array.isArray(blocks) && blocks.length > 0 ? blocks.join("_") : text("source_security_group_id");
-      return [text("security_group_id"), text("type"), text("protocol"), text("from_port"), text("to_port"), source].join("_");
+      const source =
+        Array.isArray(blocks) && blocks.length > 0 ? blocks.join("_") : text("source_security_group_id");
+      return [
+        text("security_group_id"),
+        text("type"),
+        text("protocol"),
+        text("from_port"),
+        text("to_port"),
+        source,
+      ].join("_");
     }
     case "aws_iam_role_policy_attachment":
       return `${text("role")}/${text("policy_arn")}`;

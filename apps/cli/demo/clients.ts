@@ -13,7 +13,11 @@ import { rootCredentials } from "../credentials.ts";
 
 /** AWS's own clients, pointed at this instance with its root keys. */
 export function openClients(settings: InstanceSettings, region: string) {
-  const configuration = { region, endpoint: `http://127.0.0.1:${settings.port}`, credentials: rootCredentials(settings) };
+  const configuration = {
+    region,
+    endpoint: `http://127.0.0.1:${settings.port}`,
+    credentials: rootCredentials(settings),
+  };
   return {
     acm: new ACMClient(configuration),
     ec2: new EC2Client(configuration),

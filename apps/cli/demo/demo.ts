@@ -8,16 +8,23 @@ import { ensureService, ensureWebsiteImage, waitUntilSteady } from "./website.ts
 const REGION = "eu-south-1";
 
 /** Sets up everything and runs the talk's website; run again it changes nothing and says so. */
-export async function runDemo(deps: PlatformDeps, folder: string, options: { port: number | undefined; json: boolean }): Promise<void> {
+export async function runDemo(
+  deps: PlatformDeps,
+  folder: string,
+  options: { port: number | undefined; json: boolean },
+): Promise<void> {
   const settings = await bringUp(deps, folder, options.port);
   await ensureDatabaseImage(deps, settings);
   const clients = openClients(settings, REGION);
   const image = await ensureWebsiteImage(deps, settings, clients);
-  const changed = await deps.progress.step("Setting up the talk's infrastructure through the AWS API", async () => {
-    const network = await ensureNetwork(clients, REGION);
-    const resources = await ensureResources(clients, network, settings.account);
-    return ensureService(clients, { image, region: REGION, network, resources });
-  });
+  const changed = await deps.progress.step(
+    "Setting up the talk's infrastructure through the AWS API",
+    async () => {
+      const network = await ensureNetwork(clients, REGION);
+      const resources = await ensureResources(clients, network, settings.account);
+      return ensureService(clients, { image, region: REGION, network, resources });
+    },
+  );
   await deps.progress.step("Waiting until the website is steady", () => waitUntilSteady(deps, clients));
   const status = await statusOf(settings);
   const listener = status.loadBalancers
@@ -25,10 +32,15 @@ export async function runDemo(deps: PlatformDeps, folder: string, options: { por
     ?.listeners.find((each) => each.url.startsWith("http:"));
   const url = listener?.url ?? "";
   if (options.json) {
-    process.stdout.write(`${JSON.stringify({ url, console: status.console, endpoint: status.endpoint, changed })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ url, console: status.console, endpoint: status.endpoint, changed })}\n`,
+    );
     return;
   }
-  const moved = listener !== undefined && listener.port !== Number(new URL(url).port || 80) ? ` (port ${listener.port} of this host is taken)` : "";
+  const moved =
+    listener !== undefined && listener.port !== Number(new URL(url).port || 80)
+      ? ` (port ${listener.port} of this host is taken)`
+      : "";
   process.stdout.write(`
 ${changed ? "The website is live." : "Everything was there already: nothing was changed."}
 

@@ -25,7 +25,12 @@ export interface DemoNetwork {
   readonly vpcId: string;
   readonly privateSubnets: readonly string[];
   readonly publicSubnets: readonly string[];
-  readonly groups: { readonly balancer: string; readonly app: string; readonly database: string; readonly files: string };
+  readonly groups: {
+    readonly balancer: string;
+    readonly app: string;
+    readonly database: string;
+    readonly files: string;
+  };
 }
 
 const PRIVATE = ["172.16.15.0/27", "172.16.15.32/27", "172.16.15.64/27"];
@@ -52,7 +57,10 @@ export async function ensureNetwork({ ec2 }: Clients, region: string): Promise<D
     const { Subnets = [] } = await ec2.send(new DescribeSubnetsCommand({ Filters: filters }));
     const { SecurityGroups = [] } = await ec2.send(new DescribeSecurityGroupsCommand({ Filters: filters }));
     const subnet = (cidr: string) =>
-      present(Subnets.find((each) => each.CidrBlock === cidr)?.SubnetId, 'The demo\'s subnets are there; run "gantry down --purge" to begin anew.');
+      present(
+        Subnets.find((each) => each.CidrBlock === cidr)?.SubnetId,
+        'The demo\'s subnets are there; run "gantry down --purge" to begin anew.',
+      );
     const group = (name: string) =>
       present(
         SecurityGroups.find((each) => each.GroupName === name)?.GroupId,
@@ -62,7 +70,12 @@ export async function ensureNetwork({ ec2 }: Clients, region: string): Promise<D
       vpcId: known.VpcId,
       privateSubnets: PRIVATE.map(subnet),
       publicSubnets: PUBLIC.map(subnet),
-      groups: { balancer: group("fileshare-alb"), app: group("fileshare-app"), database: group("fileshare-db"), files: group("fileshare-efs") },
+      groups: {
+        balancer: group("fileshare-alb"),
+        app: group("fileshare-app"),
+        database: group("fileshare-db"),
+        files: group("fileshare-efs"),
+      },
     };
   }
   return createNetwork(ec2, region);
@@ -70,13 +83,20 @@ export async function ensureNetwork({ ec2 }: Clients, region: string): Promise<D
 
 async function createNetwork(ec2: Clients["ec2"], region: string): Promise<DemoNetwork> {
   const vpcId = present(
-    (await ec2.send(new CreateVpcCommand({ CidrBlock: "172.16.15.0/24", TagSpecifications: named("vpc", "fileshare") }))).Vpc?.VpcId,
+    (
+      await ec2.send(
+        new CreateVpcCommand({ CidrBlock: "172.16.15.0/24", TagSpecifications: named("vpc", "fileshare") }),
+      )
+    ).Vpc?.VpcId,
     law,
   );
   await ec2.send(new ModifyVpcAttributeCommand({ VpcId: vpcId, EnableDnsHostnames: { Value: true } }));
   const gatewayId = present(
-    (await ec2.send(new CreateInternetGatewayCommand({ TagSpecifications: named("internet-gateway", "fileshare") }))).InternetGateway
-      ?.InternetGatewayId,
+    (
+      await ec2.send(
+        new CreateInternetGatewayCommand({ TagSpecifications: named("internet-gateway", "fileshare") }),
+      )
+    ).InternetGateway?.InternetGatewayId,
     law,
   );
   await ec2.send(new AttachInternetGatewayCommand({ InternetGatewayId: gatewayId, VpcId: vpcId }));
@@ -102,11 +122,23 @@ async function createNetwork(ec2: Clients["ec2"], region: string): Promise<DemoN
     }
     return ids;
   };
-  const [privateSubnets, publicSubnets] = [await subnets(PRIVATE, "private"), await subnets(PUBLIC, "public")];
-  const { AllocationId } = await ec2.send(new AllocateAddressCommand({ Domain: "vpc", TagSpecifications: named("elastic-ip", "fileshare-nat") }));
+  const [privateSubnets, publicSubnets] = [
+    await subnets(PRIVATE, "private"),
+    await subnets(PUBLIC, "public"),
+  ];
+  const { AllocationId } = await ec2.send(
+    new AllocateAddressCommand({ Domain: "vpc", TagSpecifications: named("elastic-ip", "fileshare-nat") }),
+  );
   const natId = present(
-    (await ec2.send(new CreateNatGatewayCommand({ SubnetId: publicSubnets[0], AllocationId, TagSpecifications: named("natgateway", "fileshare") })))
-      .NatGateway?.NatGatewayId,
+    (
+      await ec2.send(
+        new CreateNatGatewayCommand({
+          SubnetId: publicSubnets[0],
+          AllocationId,
+          TagSpecifications: named("natgateway", "fileshare"),
+        }),
+      )
+    ).NatGateway?.NatGatewayId,
     law,
   );
   for (const [kind, ids, target] of [
@@ -114,8 +146,14 @@ async function createNetwork(ec2: Clients["ec2"], region: string): Promise<DemoN
     ["public", publicSubnets, { GatewayId: gatewayId }],
   ] as const) {
     const RouteTableId = present(
-      (await ec2.send(new CreateRouteTableCommand({ VpcId: vpcId, TagSpecifications: named("route-table", `fileshare-${kind}`) }))).RouteTable
-        ?.RouteTableId,
+      (
+        await ec2.send(
+          new CreateRouteTableCommand({
+            VpcId: vpcId,
+            TagSpecifications: named("route-table", `fileshare-${kind}`),
+          }),
+        )
+      ).RouteTable?.RouteTableId,
       law,
     );
     await ec2.send(new CreateRouteCommand({ RouteTableId, DestinationCidrBlock: "0.0.0.0/0", ...target }));
@@ -145,9 +183,18 @@ async function createNetwork(ec2: Clients["ec2"], region: string): Promise<DemoN
     ...from,
   });
   const anyone = { IpRanges: [{ CidrIp: "0.0.0.0/0" }] };
-  const balancer = await group("fileshare-alb", "Anyone to the load balancer", [tcp(80, anyone), tcp(443, anyone)]);
-  const app = await group("fileshare-app", "The load balancer to the website", [tcp(8080, { UserIdGroupPairs: [{ GroupId: balancer }] })]);
-  const database = await group("fileshare-db", "The website to the database", [tcp(3306, { UserIdGroupPairs: [{ GroupId: app }] })]);
-  const files = await group("fileshare-efs", "The website to its files", [tcp(2049, { UserIdGroupPairs: [{ GroupId: app }] })]);
+  const balancer = await group("fileshare-alb", "Anyone to the load balancer", [
+    tcp(80, anyone),
+    tcp(443, anyone),
+  ]);
+  const app = await group("fileshare-app", "The load balancer to the website", [
+    tcp(8080, { UserIdGroupPairs: [{ GroupId: balancer }] }),
+  ]);
+  const database = await group("fileshare-db", "The website to the database", [
+    tcp(3306, { UserIdGroupPairs: [{ GroupId: app }] }),
+  ]);
+  const files = await group("fileshare-efs", "The website to its files", [
+    tcp(2049, { UserIdGroupPairs: [{ GroupId: app }] }),
+  ]);
   return { vpcId, privateSubnets, publicSubnets, groups: { balancer, app, database, files } };
 }

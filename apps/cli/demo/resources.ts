@@ -1,6 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { ListCertificatesCommand, RequestCertificateCommand } from "@aws-sdk/client-acm";
-import { CreateLogGroupCommand, DescribeLogGroupsCommand, PutRetentionPolicyCommand } from "@aws-sdk/client-cloudwatch-logs";
+import {
+  CreateLogGroupCommand,
+  DescribeLogGroupsCommand,
+  PutRetentionPolicyCommand,
+} from "@aws-sdk/client-cloudwatch-logs";
 import { CreateClusterCommand } from "@aws-sdk/client-ecs";
 import {
   CreateAccessPointCommand,
@@ -18,8 +22,17 @@ import {
   DescribeTargetGroupsCommand,
   ModifyTargetGroupAttributesCommand,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
-import { AttachRolePolicyCommand, CreateRoleCommand, GetRoleCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
-import { CreateDBInstanceCommand, CreateDBSubnetGroupCommand, DescribeDBInstancesCommand } from "@aws-sdk/client-rds";
+import {
+  AttachRolePolicyCommand,
+  CreateRoleCommand,
+  GetRoleCommand,
+  PutRolePolicyCommand,
+} from "@aws-sdk/client-iam";
+import {
+  CreateDBInstanceCommand,
+  CreateDBSubnetGroupCommand,
+  DescribeDBInstancesCommand,
+} from "@aws-sdk/client-rds";
 import { CreateBucketCommand, HeadBucketCommand, PutPublicAccessBlockCommand } from "@aws-sdk/client-s3";
 import { present } from "@gantry/kernel";
 import type { Clients } from "./clients.ts";
@@ -29,7 +42,12 @@ export interface DemoResources {
   readonly bucket: string;
   readonly fileSystemId: string;
   readonly accessPointId: string;
-  readonly database: { readonly host: string; readonly user: string; readonly name: string; readonly password: string | undefined };
+  readonly database: {
+    readonly host: string;
+    readonly user: string;
+    readonly name: string;
+    readonly password: string | undefined;
+  };
   readonly logGroup: string;
   readonly roles: { readonly task: string; readonly execution: string };
   readonly targetGroupArn: string;
@@ -44,21 +62,44 @@ const missing = <T>(call: Promise<T>, ...names: readonly string[]): Promise<T | 
   });
 
 /** Bucket, files, database, roles, logs, load balancer: found by their names, or made. */
-export async function ensureResources(clients: Clients, network: DemoNetwork, account: string): Promise<DemoResources> {
+export async function ensureResources(
+  clients: Clients,
+  network: DemoNetwork,
+  account: string,
+): Promise<DemoResources> {
   const bucket = `fileshare-${account}`;
-  if ((await missing(clients.s3.send(new HeadBucketCommand({ Bucket: bucket })), "NotFound", "NoSuchBucket", "404")) === undefined) {
-    await clients.s3.send(new CreateBucketCommand({ Bucket: bucket, CreateBucketConfiguration: { LocationConstraint: "eu-south-1" } }));
+  if (
+    (await missing(
+      clients.s3.send(new HeadBucketCommand({ Bucket: bucket })),
+      "NotFound",
+      "NoSuchBucket",
+      "404",
+    )) === undefined
+  ) {
+    await clients.s3.send(
+      new CreateBucketCommand({
+        Bucket: bucket,
+        CreateBucketConfiguration: { LocationConstraint: "eu-south-1" },
+      }),
+    );
     await clients.s3.send(
       new PutPublicAccessBlockCommand({
         Bucket: bucket,
-        PublicAccessBlockConfiguration: { BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true },
+        PublicAccessBlockConfiguration: {
+          BlockPublicAcls: true,
+          BlockPublicPolicy: true,
+          IgnorePublicAcls: true,
+          RestrictPublicBuckets: true,
+        },
       }),
     );
   }
   const files = await ensureFiles(clients.efs, network);
   const database = await ensureDatabase(clients.rds, network);
   const logGroup = "/ecs/fileshare-app";
-  const { logGroups = [] } = await clients.logs.send(new DescribeLogGroupsCommand({ logGroupNamePrefix: logGroup }));
+  const { logGroups = [] } = await clients.logs.send(
+    new DescribeLogGroupsCommand({ logGroupNamePrefix: logGroup }),
+  );
   if (logGroups.length === 0) {
     await clients.logs.send(new CreateLogGroupCommand({ logGroupName: logGroup }));
     await clients.logs.send(new PutRetentionPolicyCommand({ logGroupName: logGroup, retentionInDays: 30 }));
@@ -74,19 +115,37 @@ export async function ensureResources(clients: Clients, network: DemoNetwork, ac
   return { bucket, ...files, database, logGroup, roles, ...balancer };
 }
 
-async function ensureFiles(efs: Clients["efs"], network: DemoNetwork): Promise<Pick<DemoResources, "fileSystemId" | "accessPointId">> {
+async function ensureFiles(
+  efs: Clients["efs"],
+  network: DemoNetwork,
+): Promise<Pick<DemoResources, "fileSystemId" | "accessPointId">> {
   const { FileSystems = [] } = await efs.send(new DescribeFileSystemsCommand({ CreationToken: "fileshare" }));
   let fileSystemId = FileSystems[0]?.FileSystemId;
   if (fileSystemId === undefined) {
     fileSystemId = present(
-      (await efs.send(new CreateFileSystemCommand({ CreationToken: "fileshare", Encrypted: true, Tags: [{ Key: "Name", Value: "fileshare" }] })))
-        .FileSystemId,
+      (
+        await efs.send(
+          new CreateFileSystemCommand({
+            CreationToken: "fileshare",
+            Encrypted: true,
+            Tags: [{ Key: "Name", Value: "fileshare" }],
+          }),
+        )
+      ).FileSystemId,
       law,
     );
     for (const SubnetId of network.privateSubnets)
-      await efs.send(new CreateMountTargetCommand({ FileSystemId: fileSystemId, SubnetId, SecurityGroups: [network.groups.files] }));
+      await efs.send(
+        new CreateMountTargetCommand({
+          FileSystemId: fileSystemId,
+          SubnetId,
+          SecurityGroups: [network.groups.files],
+        }),
+      );
   }
-  const { AccessPoints = [] } = await efs.send(new DescribeAccessPointsCommand({ FileSystemId: fileSystemId }));
+  const { AccessPoints = [] } = await efs.send(
+    new DescribeAccessPointsCommand({ FileSystemId: fileSystemId }),
+  );
   const point =
     AccessPoints[0] ??
     (await efs.send(
@@ -101,10 +160,15 @@ async function ensureFiles(efs: Clients["efs"], network: DemoNetwork): Promise<P
 
 async function ensureDatabase(rds: Clients["rds"], network: DemoNetwork): Promise<DemoResources["database"]> {
   const described = () =>
-    missing(rds.send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: "fileshare" })), "DBInstanceNotFoundFault", "DBInstanceNotFound");
+    missing(
+      rds.send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: "fileshare" })),
+      "DBInstanceNotFoundFault",
+      "DBInstanceNotFound",
+    );
   const known = { user: "fileshare", name: "fileshare" };
   const there = (await described())?.DBInstances?.[0];
-  if (there?.Endpoint?.Address !== undefined) return { host: there.Endpoint.Address, ...known, password: undefined };
+  if (there?.Endpoint?.Address !== undefined)
+    return { host: there.Endpoint.Address, ...known, password: undefined };
   const password = randomBytes(18).toString("base64url");
   await missing(
     rds.send(
@@ -137,15 +201,28 @@ async function ensureDatabase(rds: Clients["rds"], network: DemoNetwork): Promis
   }
 }
 
-async function ensureRole(iam: Clients["iam"], name: string, options: { bucket?: string; managed?: string }): Promise<string> {
-  const there = await missing(iam.send(new GetRoleCommand({ RoleName: name })), "NoSuchEntityException", "NoSuchEntity");
+async function ensureRole(
+  iam: Clients["iam"],
+  name: string,
+  options: { bucket?: string; managed?: string },
+): Promise<string> {
+  const there = await missing(
+    iam.send(new GetRoleCommand({ RoleName: name })),
+    "NoSuchEntityException",
+    "NoSuchEntity",
+  );
   if (there?.Role?.Arn !== undefined) return there.Role.Arn;
   const trust = {
     Version: "2012-10-17",
-    Statement: [{ Effect: "Allow", Principal: { Service: "ecs-tasks.amazonaws.com" }, Action: "sts:AssumeRole" }],
+    Statement: [
+      { Effect: "Allow", Principal: { Service: "ecs-tasks.amazonaws.com" }, Action: "sts:AssumeRole" },
+    ],
   };
-  const { Role } = await iam.send(new CreateRoleCommand({ RoleName: name, AssumeRolePolicyDocument: JSON.stringify(trust) }));
-  if (options.managed !== undefined) await iam.send(new AttachRolePolicyCommand({ RoleName: name, PolicyArn: options.managed }));
+  const { Role } = await iam.send(
+    new CreateRoleCommand({ RoleName: name, AssumeRolePolicyDocument: JSON.stringify(trust) }),
+  );
+  if (options.managed !== undefined)
+    await iam.send(new AttachRolePolicyCommand({ RoleName: name, PolicyArn: options.managed }));
   if (options.bucket !== undefined) {
     const policy = {
       Version: "2012-10-17",
@@ -157,12 +234,21 @@ async function ensureRole(iam: Clients["iam"], name: string, options: { bucket?:
         },
       ],
     };
-    await iam.send(new PutRolePolicyCommand({ RoleName: name, PolicyName: "bucket", PolicyDocument: JSON.stringify(policy) }));
+    await iam.send(
+      new PutRolePolicyCommand({
+        RoleName: name,
+        PolicyName: "bucket",
+        PolicyDocument: JSON.stringify(policy),
+      }),
+    );
   }
   return present(Role?.Arn, law);
 }
 
-async function ensureBalancer({ elb, acm }: Clients, network: DemoNetwork): Promise<Pick<DemoResources, "targetGroupArn" | "loadBalancer">> {
+async function ensureBalancer(
+  { elb, acm }: Clients,
+  network: DemoNetwork,
+): Promise<Pick<DemoResources, "targetGroupArn" | "loadBalancer">> {
   const known = await missing(
     elb.send(new DescribeLoadBalancersCommand({ Names: ["fileshare"] })),
     "LoadBalancerNotFoundException",
@@ -198,26 +284,46 @@ async function ensureBalancer({ elb, acm }: Clients, network: DemoNetwork): Prom
     }),
   );
   const { LoadBalancers = [] } = await elb.send(
-    new CreateLoadBalancerCommand({ Name: "fileshare", Subnets: [...network.publicSubnets], SecurityGroups: [network.groups.balancer] }),
+    new CreateLoadBalancerCommand({
+      Name: "fileshare",
+      Subnets: [...network.publicSubnets],
+      SecurityGroups: [network.groups.balancer],
+    }),
   );
-  const loadBalancer = { arn: present(LoadBalancers[0]?.LoadBalancerArn, law), dnsName: present(LoadBalancers[0]?.DNSName, law) };
+  const loadBalancer = {
+    arn: present(LoadBalancers[0]?.LoadBalancerArn, law),
+    dnsName: present(LoadBalancers[0]?.DNSName, law),
+  };
   const { CertificateSummaryList = [] } = await acm.send(new ListCertificatesCommand({}));
   const CertificateArn =
     CertificateSummaryList[0]?.CertificateArn ??
-    (await acm.send(new RequestCertificateCommand({ DomainName: loadBalancer.dnsName, ValidationMethod: "DNS" }))).CertificateArn;
+    (
+      await acm.send(
+        new RequestCertificateCommand({ DomainName: loadBalancer.dnsName, ValidationMethod: "DNS" }),
+      )
+    ).CertificateArn;
   const forward = [{ Type: "forward" as const, TargetGroupArn: targetGroupArn }];
   for (const listener of [
     { Protocol: "HTTP" as const, Port: 80 },
     { Protocol: "HTTPS" as const, Port: 443, Certificates: [{ CertificateArn }] },
   ]) {
-    const { Listeners = [] } = await elb.send(new CreateListenerCommand({ LoadBalancerArn: loadBalancer.arn, ...listener, DefaultActions: forward }));
+    const { Listeners = [] } = await elb.send(
+      new CreateListenerCommand({ LoadBalancerArn: loadBalancer.arn, ...listener, DefaultActions: forward }),
+    );
     await elb.send(
       new CreateRuleCommand({
         ListenerArn: present(Listeners[0]?.ListenerArn, law),
         Priority: 10,
         Conditions: [{ Field: "path-pattern", Values: ["/balancer"] }],
         Actions: [
-          { Type: "fixed-response", FixedResponseConfig: { StatusCode: "200", ContentType: "text/plain", MessageBody: "BALANCER IS HEALTHY" } },
+          {
+            Type: "fixed-response",
+            FixedResponseConfig: {
+              StatusCode: "200",
+              ContentType: "text/plain",
+              MessageBody: "BALANCER IS HEALTHY",
+            },
+          },
         ],
       }),
     );

@@ -1,7 +1,12 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { CreateRepositoryCommand, DescribeImagesCommand, DescribeRepositoriesCommand, GetAuthorizationTokenCommand } from "@aws-sdk/client-ecr";
+import {
+  CreateRepositoryCommand,
+  DescribeImagesCommand,
+  DescribeRepositoriesCommand,
+  GetAuthorizationTokenCommand,
+} from "@aws-sdk/client-ecr";
 import {
   CreateServiceCommand,
   DescribeServicesCommand,
@@ -25,18 +30,28 @@ const STEADY_WAIT_MS = 180_000;
 const law = "Gantry answers with the resource that it made.";
 
 /** The website's image in this instance's registry, built and pushed where it is not there; answers its address. */
-export async function ensureWebsiteImage(deps: PlatformDeps, settings: InstanceSettings, { ecr }: Clients): Promise<string> {
+export async function ensureWebsiteImage(
+  deps: PlatformDeps,
+  settings: InstanceSettings,
+  { ecr }: Clients,
+): Promise<string> {
   const tag = sourcesHash();
   const uri = await repositoryUri(ecr);
-  const there = await ecr.send(new DescribeImagesCommand({ repositoryName: "fileshare", imageIds: [{ imageTag: tag }] })).catch(() => undefined);
+  const there = await ecr
+    .send(new DescribeImagesCommand({ repositoryName: "fileshare", imageIds: [{ imageTag: tag }] }))
+    .catch(() => undefined);
   const image = `${uri}:${tag}`;
   if (there !== undefined) return image;
   await deps.progress.step("Building the website", async () => {
     await run("npm", ["run", "build", "-w", "examples/fileshare"], { cwd: PROJECT });
     const base = await baseImage(settings);
-    await run("docker", ["build", "-q", "--build-arg", `BASE=${base}`, "--label", "gantry.image=true", "-t", image, FOLDER], {
-      env: { ...process.env, DOCKER_BUILDKIT: "0" },
-    });
+    await run(
+      "docker",
+      ["build", "-q", "--build-arg", `BASE=${base}`, "--label", "gantry.image=true", "-t", image, FOLDER],
+      {
+        env: { ...process.env, DOCKER_BUILDKIT: "0" },
+      },
+    );
   });
   await deps.progress.step("Pushing its image to the registry", () => push(settings, ecr, image));
   return image;
@@ -45,7 +60,9 @@ export async function ensureWebsiteImage(deps: PlatformDeps, settings: InstanceS
 function sourcesHash(): string {
   const hash = createHash("sha256");
   const walk = (path: string): void => {
-    for (const entry of readdirSync(path, { withFileTypes: true }).toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const entry of readdirSync(path, { withFileTypes: true }).toSorted((a, b) =>
+      a.name < b.name ? -1 : 1,
+    )) {
       if (["node_modules", "dist"].includes(entry.name)) continue;
       if (entry.isDirectory()) walk(join(path, entry.name));
       else hash.update(entry.name).update(readFileSync(join(path, entry.name)));
@@ -56,15 +73,22 @@ function sourcesHash(): string {
 }
 
 async function repositoryUri(ecr: Clients["ecr"]): Promise<string> {
-  const known = await ecr.send(new DescribeRepositoriesCommand({ repositoryNames: ["fileshare"] })).catch(() => undefined);
-  const repository = known?.repositories?.[0] ?? (await ecr.send(new CreateRepositoryCommand({ repositoryName: "fileshare" }))).repository;
+  const known = await ecr
+    .send(new DescribeRepositoriesCommand({ repositoryNames: ["fileshare"] }))
+    .catch(() => undefined);
+  const repository =
+    known?.repositories?.[0] ??
+    (await ecr.send(new CreateRepositoryCommand({ repositoryName: "fileshare" }))).repository;
   return present(repository?.repositoryUri, law);
 }
 
 async function baseImage(settings: InstanceSettings): Promise<string> {
   if (await succeeds("docker", ["image", "inspect", BASE_UPSTREAM])) return BASE_UPSTREAM;
   if (await succeeds("docker", ["pull", "-q", BASE_UPSTREAM])) return BASE_UPSTREAM;
-  await provideImage(nodeBaseRecipe(process.execPath), { cacheFolder: join(settings.folder, "cache"), label: "gantry.image=true" });
+  await provideImage(nodeBaseRecipe(process.execPath), {
+    cacheFolder: join(settings.folder, "cache"),
+    label: "gantry.image=true",
+  });
   return NODE_BASE_TAG;
 }
 
@@ -77,9 +101,19 @@ async function push(settings: InstanceSettings, ecr: Clients["ecr"], image: stri
     .toString()
     .split(/:(.*)/s);
   const registry = image.slice(0, image.indexOf("/"));
-  await run("sh", ["-c", 'printf %s "$PASSWORD" | docker --config "$1" login -u AWS --password-stdin "$2"', "sh", folder, registry], {
-    env: { ...process.env, PASSWORD: password },
-  });
+  await run(
+    "sh",
+    [
+      "-c",
+      'printf %s "$PASSWORD" | docker --config "$1" login -u AWS --password-stdin "$2"',
+      "sh",
+      folder,
+      registry,
+    ],
+    {
+      env: { ...process.env, PASSWORD: password },
+    },
+  );
   await run("docker", ["--config", folder, "push", "-q", image]);
 }
 
@@ -88,17 +122,24 @@ export async function ensureService(
   { ecs }: Clients,
   options: { image: string; region: string; network: DemoNetwork; resources: DemoResources },
 ): Promise<boolean> {
-  const { services = [] } = await ecs.send(new DescribeServicesCommand({ cluster: "fileshare", services: ["fileshare"] }));
+  const { services = [] } = await ecs.send(
+    new DescribeServicesCommand({ cluster: "fileshare", services: ["fileshare"] }),
+  );
   const there = services.find((service) => service.status === "ACTIVE");
   const current =
     there?.taskDefinition === undefined
       ? undefined
-      : (await ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition: there.taskDefinition }))).taskDefinition;
+      : (await ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition: there.taskDefinition })))
+          .taskDefinition;
   const container = current?.containerDefinitions?.[0];
   if (container?.image === options.image) return false;
-  const password = options.resources.database.password ?? container?.environment?.find((pair) => pair.name === "DB_PASSWORD")?.value;
+  const password =
+    options.resources.database.password ??
+    container?.environment?.find((pair) => pair.name === "DB_PASSWORD")?.value;
   if (password === undefined)
-    throw new UserError('The demo was interrupted when its database was made: run "gantry down --purge", then "gantry demo" again.');
+    throw new UserError(
+      'The demo was interrupted when its database was made: run "gantry down --purge", then "gantry demo" again.',
+    );
   const taskDefinition = await register(ecs, { ...options, password });
   if (there !== undefined) {
     await ecs.send(new UpdateServiceCommand({ cluster: "fileshare", service: "fileshare", taskDefinition }));
@@ -120,7 +161,13 @@ export async function ensureService(
           assignPublicIp: "DISABLED",
         },
       },
-      loadBalancers: [{ targetGroupArn: options.resources.targetGroupArn, containerName: "fileshare-app", containerPort: 8080 }],
+      loadBalancers: [
+        {
+          targetGroupArn: options.resources.targetGroupArn,
+          containerName: "fileshare-app",
+          containerPort: 8080,
+        },
+      ],
       deploymentConfiguration: { minimumHealthyPercent: 100, maximumPercent: 200 },
     }),
   );
@@ -150,7 +197,11 @@ async function register(
     mountPoints: [{ sourceVolume: "efs", containerPath: "/efs" }],
     logConfiguration: {
       logDriver: "awslogs",
-      options: { "awslogs-group": resources.logGroup, "awslogs-region": region, "awslogs-stream-prefix": "app" },
+      options: {
+        "awslogs-group": resources.logGroup,
+        "awslogs-region": region,
+        "awslogs-stream-prefix": "app",
+      },
     },
   };
   const { taskDefinition } = await ecs.send(
@@ -182,9 +233,15 @@ async function register(
 export async function waitUntilSteady(deps: PlatformDeps, { ecs }: Clients): Promise<void> {
   const deadline = deps.clock.now() + STEADY_WAIT_MS;
   for (;;) {
-    const { services = [] } = await ecs.send(new DescribeServicesCommand({ cluster: "fileshare", services: ["fileshare"] }));
+    const { services = [] } = await ecs.send(
+      new DescribeServicesCommand({ cluster: "fileshare", services: ["fileshare"] }),
+    );
     const [service] = services;
-    if (service?.deployments?.length === 1 && service.runningCount === service.desiredCount && service.deployments[0]?.rolloutState === "COMPLETED")
+    if (
+      service?.deployments?.length === 1 &&
+      service.runningCount === service.desiredCount &&
+      service.deployments[0]?.rolloutState === "COMPLETED"
+    )
       return;
     if (deps.clock.now() > deadline)
       throw new UserError(

@@ -56,9 +56,16 @@ function explain(thrown: unknown): { status: number; message: string } {
   if (thrown instanceof RequestError) return { status: thrown.status, message: thrown.message };
   const { code = "", statusCode } = thrown as { code?: string; statusCode?: number }; // Errors of fastify and mysql2 carry these.
   if (code === "FST_REQ_FILE_TOO_LARGE") return { status: 413, message: "The file is larger than 100 MB." };
-  if (/^(ECONNREFUSED|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|PROTOCOL_CONNECTION_LOST|ER_NO_SUCH_TABLE|EHOSTUNREACH)$/.test(code))
+  if (
+    /^(ECONNREFUSED|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|PROTOCOL_CONNECTION_LOST|ER_NO_SUCH_TABLE|EHOSTUNREACH)$/.test(
+      code,
+    )
+  )
     return { status: 503, message: "The database does not answer right now. Please try again in a moment." };
   if (statusCode !== undefined && statusCode < 500)
-    return { status: statusCode, message: thrown instanceof Error ? thrown.message : "The request has the wrong form." };
+    return {
+      status: statusCode,
+      message: thrown instanceof Error ? thrown.message : "The request has the wrong form.",
+    };
   return { status: 500, message: "Something went wrong on our side. Please try again." };
 }

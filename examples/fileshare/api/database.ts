@@ -28,14 +28,25 @@ export type Database = Kysely<Tables>;
 
 const RETRY_MS = 1_000;
 
-export function openDatabase(settings: { host: string; port: number; user: string; password: string; database: string }): Database {
+export function openDatabase(settings: {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+  database: string;
+}): Database {
   return new Kysely<Tables>({
-    dialect: new MysqlDialect({ pool: createPool({ ...settings, connectionLimit: 10, connectTimeout: 5_000, enableKeepAlive: true }) }),
+    dialect: new MysqlDialect({
+      pool: createPool({ ...settings, connectionLimit: 10, connectTimeout: 5_000, enableKeepAlive: true }),
+    }),
   });
 }
 
 /** Makes the tables where they are missing, as soon as the database answers. */
-export async function migrateWhenReachable(database: Database, warn: (message: string) => void): Promise<void> {
+export async function migrateWhenReachable(
+  database: Database,
+  warn: (message: string) => void,
+): Promise<void> {
   for (;;) {
     try {
       await migrate(database);

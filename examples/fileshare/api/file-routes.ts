@@ -25,7 +25,11 @@ export function fileRoutes(app: FastifyInstance, { database, storages }: AppDeps
     return found;
   };
   const userId = async (username: string): Promise<number> => {
-    const user = await database.selectFrom("user").select("id").where("username", "=", username).executeTakeFirst();
+    const user = await database
+      .selectFrom("user")
+      .select("id")
+      .where("username", "=", username)
+      .executeTakeFirst();
     if (user === undefined) throw new RequestError(400, "Username not found!");
     return user.id;
   };
@@ -40,7 +44,10 @@ export function fileRoutes(app: FastifyInstance, { database, storages }: AppDeps
       .execute();
   });
 
-  const upload = async (request: { params: { username: string; place?: string }; file: () => Promise<UploadedFile | undefined> }) => {
+  const upload = async (request: {
+    params: { username: string; place?: string };
+    file: () => Promise<UploadedFile | undefined>;
+  }) => {
     const { username, place = "FS" } = request.params;
     const type: UploadType = place === "" || place === "FS" ? "FS" : "s3";
     const user = await userId(username);
@@ -64,8 +71,9 @@ export function fileRoutes(app: FastifyInstance, { database, storages }: AppDeps
   app.post<{ Params: { username: string } }>("/user-files/attachment/:username", async (request) =>
     upload({ params: request.params, file: () => request.file() }),
   );
-  app.post<{ Params: { username: string; place: string } }>("/user-files/attachment/:username/:place", async (request) =>
-    upload({ params: request.params, file: () => request.file() }),
+  app.post<{ Params: { username: string; place: string } }>(
+    "/user-files/attachment/:username/:place",
+    async (request) => upload({ params: request.params, file: () => request.file() }),
   );
 
   app.get<{ Params: { id: string } }>("/user-files/attachment/:id", async (request) => {
@@ -104,7 +112,9 @@ export function checkFileName(given: string): string {
 }
 
 /** The bytes of an upload; one that was cut off at the limit fails at its end, before it could take a stored file's place. */
-export async function* wholeOf(file: AsyncIterable<Buffer> & { readonly truncated: boolean }): AsyncGenerator<Buffer> {
+export async function* wholeOf(
+  file: AsyncIterable<Buffer> & { readonly truncated: boolean },
+): AsyncGenerator<Buffer> {
   yield* file;
   if (file.truncated) throw new RequestError(413, "The file is larger than 100 MB.");
 }

@@ -19,7 +19,10 @@ const database = openDatabase({
 });
 const app = await createApp({
   database,
-  storages: { FS: openFileStorage(setting("USER_FILE_PATH")), s3: openS3Storage({ bucket: setting("S3_BUCKET"), region: setting("AWS_REGION") }) },
+  storages: {
+    FS: openFileStorage(setting("USER_FILE_PATH")),
+    s3: openS3Storage({ bucket: setting("S3_BUCKET"), region: setting("AWS_REGION") }),
+  },
   webFolder: process.env["WEB_FOLDER"] ?? join(dirname(fileURLToPath(import.meta.url)), "web"),
   version: setting("APP_VERSION", "1"),
 });

@@ -39,7 +39,10 @@ export function openFileStorage(folder: string): Storage {
 
 export function openS3Storage(settings: { bucket: string; region: string }): Storage {
   const client = new S3Client({ region: settings.region });
-  const place = (username: string, fileName: string) => ({ Bucket: settings.bucket, Key: `${username}/${fileName}` });
+  const place = (username: string, fileName: string) => ({
+    Bucket: settings.bucket,
+    Key: `${username}/${fileName}`,
+  });
   return {
     async save(username, fileName, body) {
       await new Upload({ client, params: { ...place(username, fileName), Body: body } }).done();

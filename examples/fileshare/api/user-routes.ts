@@ -13,12 +13,20 @@ export function userRoutes(app: FastifyInstance, { database }: AppDeps): void {
   const columns = ["id", "name", "lastname", "email", "username"] as const;
   app.get("/user-api/users", async () => database.selectFrom("user").select(columns).orderBy("id").execute());
   app.get<{ Params: { id: string } }>("/user-api/user/:id", async (request) => {
-    const user = await database.selectFrom("user").select(columns).where("id", "=", Number(request.params.id)).executeTakeFirst();
+    const user = await database
+      .selectFrom("user")
+      .select(columns)
+      .where("id", "=", Number(request.params.id))
+      .executeTakeFirst();
     if (user === undefined) throw new RequestError(404, "User not found!");
     return user;
   });
   app.get<{ Params: { username: string } }>("/user-api/username/:username", async (request) => {
-    const user = await database.selectFrom("user").select(columns).where("username", "=", request.params.username).executeTakeFirst();
+    const user = await database
+      .selectFrom("user")
+      .select(columns)
+      .where("username", "=", request.params.username)
+      .executeTakeFirst();
     if (user === undefined) throw new RequestError(404, "User not found!");
     return user;
   });
@@ -28,7 +36,8 @@ export function userRoutes(app: FastifyInstance, { database }: AppDeps): void {
       const { insertId } = await database.insertInto("user").values(user).executeTakeFirstOrThrow();
       return { id: Number(insertId), ...user };
     } catch (thrown) {
-      if ((thrown as { code?: string }).code === "ER_DUP_ENTRY") throw new RequestError(400, "Duplicate username and/or email!"); // mysql2's code.
+      if ((thrown as { code?: string }).code === "ER_DUP_ENTRY")
+        throw new RequestError(400, "Duplicate username and/or email!"); // mysql2's code.
       throw thrown;
     }
   });
@@ -39,7 +48,8 @@ export function userRoutes(app: FastifyInstance, { database }: AppDeps): void {
       if (numDeletedRows === 0n) throw new RequestError(404, "User not found!");
       return { id, deleted: true };
     } catch (thrown) {
-      if ((thrown as { code?: string }).code === "ER_ROW_IS_REFERENCED_2") throw new RequestError(400, "User has dependencies!"); // As above.
+      if ((thrown as { code?: string }).code === "ER_ROW_IS_REFERENCED_2")
+        throw new RequestError(400, "User has dependencies!"); // As above.
       throw thrown;
     }
   });
@@ -56,7 +66,12 @@ function checkUser(body: unknown): NewUser {
       throw new RequestError(400, `Please give a ${name} of at most ${max} characters.`);
     return value.trim();
   };
-  const user = { name: text("name", 100), lastname: text("lastname", 100), email: text("email", 190), username: text("username", 64) };
+  const user = {
+    name: text("name", 100),
+    lastname: text("lastname", 100),
+    email: text("email", 190),
+    username: text("username", 64),
+  };
   if (!/^[^\s@]+@[^\s@]+$/.test(user.email)) throw new RequestError(400, "Please give an email address.");
   if (!USERNAME.test(user.username) || user.username.includes(".."))
     throw new RequestError(400, "A username may have letters, digits, dots, hyphens and underscores.");

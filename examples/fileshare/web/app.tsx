@@ -23,7 +23,13 @@ export function App(): ReactNode {
           Fileshare
         </a>
       </header>
-      <main>{username === undefined ? <UsersPage open={open} /> : <FilesPage username={decodeURIComponent(username)} open={open} />}</main>
+      <main>
+        {username === undefined ? (
+          <UsersPage open={open} />
+        ) : (
+          <FilesPage username={decodeURIComponent(username)} open={open} />
+        )}
+      </main>
     </>
   );
 }

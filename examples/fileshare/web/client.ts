@@ -20,12 +20,17 @@ export async function call<T>(method: string, path: string, body?: object | Form
   try {
     response = await fetch(path, {
       method,
-      ...(body === undefined ? {} : isForm ? { body } : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+      ...(body === undefined
+        ? {}
+        : isForm
+          ? { body }
+          : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
     });
   } catch {
     throw new Error("The server does not answer. Please check your connection and try again.");
   }
   const answer: unknown = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error((answer as { error?: string }).error ?? `The server answered ${response.status}.`);
+  if (!response.ok)
+    throw new Error((answer as { error?: string }).error ?? `The server answered ${response.status}.`);
   return answer as T; // The back end is ours.
 }

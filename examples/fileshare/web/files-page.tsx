@@ -3,11 +3,18 @@ import { call, type Attachment } from "./client.ts";
 import { useAttempt } from "./use-attempt.ts";
 
 /** A user's files: uploads them to S3 or to the filesystem, downloads and deletes them. */
-export function FilesPage({ username, open }: { username: string; open: (path: string) => (event: MouseEvent) => void }): ReactNode {
+export function FilesPage({
+  username,
+  open,
+}: {
+  username: string;
+  open: (path: string) => (event: MouseEvent) => void;
+}): ReactNode {
   const [files, setFiles] = useState<readonly Attachment[]>();
   const { busy, problem, attempt } = useAttempt();
   const load = useCallback(
-    async () => setFiles(await call<Attachment[]>("GET", `/user-files/attachments/${encodeURIComponent(username)}`)),
+    async () =>
+      setFiles(await call<Attachment[]>("GET", `/user-files/attachments/${encodeURIComponent(username)}`)),
     [username],
   );
   useEffect(() => void attempt(load), [attempt, load]);
@@ -65,7 +72,12 @@ export function FilesPage({ username, open }: { username: string; open: (path: s
             <small>
               {file.upload_type === "s3" ? "S3" : "Filesystem"} · {new Date(file.date).toLocaleString()}
             </small>
-            <button className="quiet" disabled={busy} onClick={remove(file)} aria-label={`Delete ${file.file_name}`}>
+            <button
+              className="quiet"
+              disabled={busy}
+              onClick={remove(file)}
+              aria-label={`Delete ${file.file_name}`}
+            >
               Delete
             </button>
           </li>

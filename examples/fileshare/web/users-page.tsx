@@ -46,13 +46,21 @@ export function UsersPage({ open }: { open: (path: string) => (event: MouseEvent
       <ul>
         {users?.map((user) => (
           <li key={user.id}>
-            <a href={`/user/${user.username}/attachments`} onClick={open(`/user/${user.username}/attachments`)}>
+            <a
+              href={`/user/${user.username}/attachments`}
+              onClick={open(`/user/${user.username}/attachments`)}
+            >
               {user.name} {user.lastname}
             </a>
             <small>
               {user.username} · {user.email}
             </small>
-            <button className="quiet" disabled={busy} onClick={remove(user)} aria-label={`Delete ${user.username}`}>
+            <button
+              className="quiet"
+              disabled={busy}
+              onClick={remove(user)}
+              aria-label={`Delete ${user.username}`}
+            >
               Delete
             </button>
           </li>

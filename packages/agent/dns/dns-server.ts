@@ -83,7 +83,15 @@ export class DnsServer {
               type: "SOA",
               name: question.name,
               ttl: NEGATIVE_TTL_SECONDS,
-              data: { mname: "ns.internal", rname: "root.internal", serial: 1, refresh: 60, retry: 60, expire: 60, minimum: NEGATIVE_TTL_SECONDS },
+              data: {
+                mname: "ns.internal",
+                rname: "root.internal",
+                serial: 1,
+                refresh: 60,
+                retry: 60,
+                expire: 60,
+                minimum: NEGATIVE_TTL_SECONDS,
+              },
             },
           ];
     // An AAAA of a name that has an A is "no data", not "no name".
@@ -100,17 +108,29 @@ export class DnsServer {
 }
 
 function failure(query: Packet, code: number): Buffer {
-  return packet.encode({ id: query.id ?? 0, type: "response", flags: packet.RECURSION_AVAILABLE | code, questions: query.questions ?? [] });
+  return packet.encode({
+    id: query.id ?? 0,
+    type: "response",
+    flags: packet.RECURSION_AVAILABLE | code,
+    questions: query.questions ?? [],
+  });
 }
 
 function truncated(answer: Buffer): Buffer {
   const full = packet.decode(answer);
-  return packet.encode({ id: full.id ?? 0, type: "response", flags: (full.flags ?? 0) | packet.TRUNCATED_RESPONSE, questions: full.questions ?? [] });
+  return packet.encode({
+    id: full.id ?? 0,
+    type: "response",
+    flags: (full.flags ?? 0) | packet.TRUNCATED_RESPONSE,
+    questions: full.questions ?? [],
+  });
 }
 
 /** Asks the host's resolvers, one after the other. */
 async function forward(message: Buffer, log: Logger, clock: Clock): Promise<Buffer> {
-  const resolvers = [...readFileSync("/etc/resolv.conf", "utf8").matchAll(/^nameserver\s+(\d+\.\d+\.\d+\.\d+)/gm)].map((match) => match[1] ?? "");
+  const resolvers = [
+    ...readFileSync("/etc/resolv.conf", "utf8").matchAll(/^nameserver\s+(\d+\.\d+\.\d+\.\d+)/gm),
+  ].map((match) => match[1] ?? "");
   let last: unknown = new Error("The host has no resolver.");
   for (const resolver of resolvers) {
     try {
@@ -126,7 +146,9 @@ async function forward(message: Buffer, log: Logger, clock: Clock): Promise<Buff
 function askResolver(address: string, message: Buffer, clock: Clock): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const socket = createSocket("udp4");
-    const timer = clock.after(FORWARD_TIMEOUT_MS, () => socket.emit("error", new Error("The resolver did not answer.")));
+    const timer = clock.after(FORWARD_TIMEOUT_MS, () =>
+      socket.emit("error", new Error("The resolver did not answer.")),
+    );
     const end = (): void => {
       timer.cancel();
       socket.close();

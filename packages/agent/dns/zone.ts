@@ -28,8 +28,11 @@ export function lookUp(vpc: VpcAssignment, queried: string): ZoneAnswer {
       ? { type: "addresses", addresses: [address], ttlSeconds: SERVICE_TTL_SECONDS }
       : { type: "none" };
   }
-  if (isServiceName(name)) return { type: "addresses", addresses: [SERVICES_ADDRESS], ttlSeconds: SERVICE_TTL_SECONDS };
-  return name.endsWith(".internal") || name.endsWith(".elb.localhost") || name.endsWith(".rds.amazonaws.com") ? { type: "none" } : undefined;
+  if (isServiceName(name))
+    return { type: "addresses", addresses: [SERVICES_ADDRESS], ttlSeconds: SERVICE_TTL_SECONDS };
+  return name.endsWith(".internal") || name.endsWith(".elb.localhost") || name.endsWith(".rds.amazonaws.com")
+    ? { type: "none" }
+    : undefined;
 }
 
 /** `s3.amazonaws.com`, `ecs.eu-south-1.amazonaws.com`, `BUCKET.s3.REGION.amazonaws.com`, `ACCOUNT.dkr.ecr.REGION.amazonaws.com`, `api.ecr.…`. */

@@ -51,14 +51,19 @@ export function describeEngine(name: string, open: () => Engine): void {
     it("does not start a container in the network of one that has ended", async () => {
       const pause = await engine.createContainer(spec("network"));
       await engine.startContainer(pause);
-      const id = await engine.createContainer({ ...spec("inside"), network: "container:gantry-suite-network" });
+      const id = await engine.createContainer({
+        ...spec("inside"),
+        network: "container:gantry-suite-network",
+      });
       await engine.stopContainer(pause, 1);
       await expect(engine.startContainer(id)).rejects.toMatchObject({ name: "CannotStartContainerError" });
       expect((await engine.inspect(id))?.state).not.toBe("running");
     });
 
     it("says in ECS's words that an image is not there", async () => {
-      await expect(engine.createContainer({ ...spec("none"), image: "gantry/missing:1" })).rejects.toMatchObject({
+      await expect(
+        engine.createContainer({ ...spec("none"), image: "gantry/missing:1" }),
+      ).rejects.toMatchObject({
         name: "CannotCreateContainerError",
       });
     });

@@ -32,7 +32,13 @@ export interface ContainerSpec {
   readonly network: string;
   readonly pidHost: boolean;
   readonly privileged: boolean;
-  readonly dns: { readonly servers: readonly string[]; readonly search: readonly string[]; readonly options: readonly string[] } | undefined;
+  readonly dns:
+    | {
+        readonly servers: readonly string[];
+        readonly search: readonly string[];
+        readonly options: readonly string[];
+      }
+    | undefined;
   readonly extraHosts: readonly string[];
   readonly binds: readonly string[];
   readonly cpuShares: number;
@@ -80,7 +86,11 @@ export interface Engine {
   /** Lines from just after the cursor, then live ones, until the container has ended or the signal aborts. */
   logs(id: string, after: string | undefined, signal: AbortSignal): AsyncIterable<EngineLogLine>;
   /** Calls back with the labels of a container of ours whenever something happened to it. Reconnects by itself. */
-  watch(label: string, onChange: (labels: Readonly<Record<string, string>>) => void, signal: AbortSignal): void;
+  watch(
+    label: string,
+    onChange: (labels: Readonly<Record<string, string>>) => void,
+    signal: AbortSignal,
+  ): void;
 }
 
 /** The engine could not do it; `name` is the word that ECS reports before the colon. Source: amazon-ecs-agent, agent/engine/errors.go. */
@@ -94,7 +104,11 @@ export class EngineError extends Error {
     | "CannotRemoveContainerError";
   /** No registry answered: whoever can build the image may. */
   readonly unreachable: boolean;
-  constructor(name: EngineError["name"], message: string, options: { cause?: unknown; unreachable?: boolean } = {}) {
+  constructor(
+    name: EngineError["name"],
+    message: string,
+    options: { cause?: unknown; unreachable?: boolean } = {},
+  ) {
     super(message, { cause: options.cause });
     this.name = name;
     this.unreachable = options.unreachable ?? false;

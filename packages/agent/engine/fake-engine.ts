@@ -1,5 +1,11 @@
 import { sleep, type Clock } from "@gantry/kernel";
-import { EngineError, type ContainerSpec, type Engine, type EngineContainer, type EngineLogLine } from "./engine.ts";
+import {
+  EngineError,
+  type ContainerSpec,
+  type Engine,
+  type EngineContainer,
+  type EngineLogLine,
+} from "./engine.ts";
 
 interface FakeContainer {
   readonly spec: ContainerSpec;
@@ -38,7 +44,8 @@ export class FakeEngine implements Engine {
 
   async pullImage(image: string): Promise<void> {
     await this.#begin("pull", image);
-    if (image.includes("missing") || this.behaviour(image) === "fails") throw new EngineError("CannotPullContainerError", `${image}: not found`);
+    if (image.includes("missing") || this.behaviour(image) === "fails")
+      throw new EngineError("CannotPullContainerError", `${image}: not found`);
     this.#images.add(image);
   }
 
@@ -46,7 +53,8 @@ export class FakeEngine implements Engine {
     await this.#begin("create", spec.name);
     const there = this.#find(spec.name);
     if (there !== undefined) return there.state.id;
-    if (!this.#images.has(spec.image)) throw new EngineError("CannotCreateContainerError", `No such image: ${spec.image}`);
+    if (!this.#images.has(spec.image))
+      throw new EngineError("CannotCreateContainerError", `No such image: ${spec.image}`);
     const id = `fake${String((this.#serial += 1)).padStart(60, "0")}`;
     const state: EngineContainer = {
       id,
@@ -69,16 +77,28 @@ export class FakeEngine implements Engine {
 
   async startContainer(id: string): Promise<void> {
     const container = this.#find(id);
-    if (container === undefined) throw new EngineError("CannotStartContainerError", `No such container: ${id}`);
+    if (container === undefined)
+      throw new EngineError("CannotStartContainerError", `No such container: ${id}`);
     await this.#begin("start", container.spec.name);
-    if (!this.#containers.has(container.state.id)) throw new EngineError("CannotStartContainerError", `No such container: ${id}`);
+    if (!this.#containers.has(container.state.id))
+      throw new EngineError("CannotStartContainerError", `No such container: ${id}`);
     if (container.state.state === "running") return;
     const joined = /^container:(.+)$/.exec(container.spec.network)?.[1];
     if (joined !== undefined && this.#find(joined)?.state.state !== "running")
-      throw new EngineError("CannotStartContainerError", `cannot join network of a non running container: ${joined}`);
-    container.state = { ...container.state, state: "running", pid: (this.#pid += 1), startedAt: this.#clock.now(), exitCode: undefined };
+      throw new EngineError(
+        "CannotStartContainerError",
+        `cannot join network of a non running container: ${joined}`,
+      );
+    container.state = {
+      ...container.state,
+      state: "running",
+      pid: (this.#pid += 1),
+      startedAt: this.#clock.now(),
+      exitCode: undefined,
+    };
     this.onStart(container.state);
-    if (this.behaviour(container.spec.image) === "crashes") this.#clock.after(CRASH_MS, () => this.kill(container.state.id, 1));
+    if (this.behaviour(container.spec.image) === "crashes")
+      this.#clock.after(CRASH_MS, () => this.kill(container.state.id, 1));
     this.#tell(container);
   }
 
@@ -110,7 +130,11 @@ export class FakeEngine implements Engine {
 
   async *logs(): AsyncIterable<EngineLogLine> {}
 
-  watch(label: string, onChange: (labels: Readonly<Record<string, string>>) => void, signal: AbortSignal): void {
+  watch(
+    label: string,
+    onChange: (labels: Readonly<Record<string, string>>) => void,
+    signal: AbortSignal,
+  ): void {
     const [name = "", value] = label.split("=");
     const watcher = (labels: Readonly<Record<string, string>>): void => {
       if (value === undefined || labels[name] === value) onChange(labels);
@@ -122,9 +146,14 @@ export class FakeEngine implements Engine {
   /** Since when something runs at an address; undefined where nothing does. */
   servingSince(address: string): number | undefined {
     const all = [...this.#containers.values()];
-    const pause = all.find(({ spec, state }) => state.state === "running" && spec.extraHosts.some((entry) => entry.endsWith(`:${address}`)));
+    const pause = all.find(
+      ({ spec, state }) =>
+        state.state === "running" && spec.extraHosts.some((entry) => entry.endsWith(`:${address}`)),
+    );
     if (pause === undefined) return undefined;
-    const inside = all.filter(({ spec, state }) => spec.network === `container:${pause.spec.name}` && state.state === "running");
+    const inside = all.filter(
+      ({ spec, state }) => spec.network === `container:${pause.spec.name}` && state.state === "running",
+    );
     return inside.length === 0 ? undefined : Math.max(...inside.map(({ state }) => state.startedAt ?? 0));
   }
 
@@ -137,7 +166,13 @@ export class FakeEngine implements Engine {
     this.#powerCuts += 1;
     for (const container of this.#containers.values())
       if (container.state.state === "running")
-        container.state = { ...container.state, state: "exited", pid: 0, exitCode: 137, finishedAt: this.#clock.now() };
+        container.state = {
+          ...container.state,
+          state: "exited",
+          pid: 0,
+          exitCode: 137,
+          finishedAt: this.#clock.now(),
+        };
   }
 
   /** Ends a running container from outside, as `docker kill` would. */
@@ -149,12 +184,19 @@ export class FakeEngine implements Engine {
   async #begin(operation: string, name: string): Promise<void> {
     const before = this.#powerCuts;
     if (this.latencyMs > 0) await sleep(this.#clock, this.latencyMs);
-    if (before !== this.#powerCuts) throw new EngineError("CannotInspectContainerError", "The engine went away.");
+    if (before !== this.#powerCuts)
+      throw new EngineError("CannotInspectContainerError", "The engine went away.");
     this.fault(operation, name);
   }
 
   #exit(container: FakeContainer, exitCode: number): void {
-    container.state = { ...container.state, state: "exited", pid: 0, exitCode, finishedAt: this.#clock.now() };
+    container.state = {
+      ...container.state,
+      state: "exited",
+      pid: 0,
+      exitCode,
+      finishedAt: this.#clock.now(),
+    };
     this.#tell(container);
   }
 

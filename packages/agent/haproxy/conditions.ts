@@ -12,10 +12,13 @@ export function renderCondition(condition: BalancerCondition): readonly string[]
     case "source-ip":
       return condition.values.map((value) => `src ${quote(value)}`);
     case "http-header":
-      return condition.values.map((value) => `req.fhdr(${condition.header}),lower ${matcher(value.toLowerCase())}`);
+      return condition.values.map(
+        (value) => `req.fhdr(${condition.header}),lower ${matcher(value.toLowerCase())}`,
+      );
     case "query-string":
       return condition.pairs.map(({ key, value }) => {
-        if (key !== undefined && /^[A-Za-z0-9_.~-]+$/.test(key)) return `url_param(${key}),lower ${matcher(value.toLowerCase())}`;
+        if (key !== undefined && /^[A-Za-z0-9_.~-]+$/.test(key))
+          return `url_param(${key}),lower ${matcher(value.toLowerCase())}`;
         const source = key === undefined ? "[^=&]*=?" : `${globSource(key.toLowerCase())}=`;
         return `query,lower -m reg -- ${quote(`(^|&)${source}${globSource(value.toLowerCase())}(&|$)`)}`;
       });
@@ -26,7 +29,8 @@ export function renderCondition(condition: BalancerCondition): readonly string[]
 export function matcher(pattern: string): string {
   const wild = /[*?]/.test(pattern);
   if (!wild) return `-m str -- ${quote(pattern)}`;
-  if (/^[^*?]*\*$/.test(pattern)) return pattern === "*" ? "-m found" : `-m beg -- ${quote(pattern.slice(0, -1))}`;
+  if (/^[^*?]*\*$/.test(pattern))
+    return pattern === "*" ? "-m found" : `-m beg -- ${quote(pattern.slice(0, -1))}`;
   if (/^\*[^*?]*$/.test(pattern)) return `-m end -- ${quote(pattern.slice(1))}`;
   return `-m reg -- ${quote(`^${globSource(pattern)}$`)}`;
 }

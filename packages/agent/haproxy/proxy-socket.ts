@@ -8,7 +8,9 @@ export function askProxy(socketPath: string, command: string): Promise<string> {
     const socket = connect(socketPath);
     let answer = "";
     socket.setEncoding("utf8");
-    socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy(new Error("The proxy did not answer in time.")));
+    socket.setTimeout(ANSWER_TIMEOUT_MS, () =>
+      socket.destroy(new Error("The proxy did not answer in time.")),
+    );
     socket.on("connect", () => socket.end(`${command}\n`));
     socket.on("data", (chunk: string) => (answer += chunk));
     socket.on("end", () => resolve(answer));

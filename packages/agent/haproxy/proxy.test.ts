@@ -3,7 +3,8 @@ import { observeTarget } from "./proxy.ts";
 
 const target = { address: "10.0.0.4", port: 80, draining: false, isNew: false };
 const healthOf = (status: string, checkStatus: string) =>
-  observeTarget("tg", target, { status, checkStatus, checkCode: "200", lastCheck: "", sessions: 0 }, false).health;
+  observeTarget("tg", target, { status, checkStatus, checkCode: "200", lastCheck: "", sessions: 0 }, false)
+    .health;
 
 describe("what the proxy's checks say of a target", () => {
   it.each([

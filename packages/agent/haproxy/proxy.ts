@@ -3,7 +3,13 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, rename, rm, symlink, readlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { Balancer, BalancerListener, BalancersAssignment, BalancersObservation, TargetObservation } from "@gantry/agent-protocol";
+import type {
+  Balancer,
+  BalancerListener,
+  BalancersAssignment,
+  BalancersObservation,
+  TargetObservation,
+} from "@gantry/agent-protocol";
 import { messageOf, sleep, type Clock, type Logger } from "@gantry/kernel";
 import type { ContainerSpec, Engine } from "../engine/engine.ts";
 import { pauseSpec, type Naming } from "../naming.ts";
@@ -100,7 +106,9 @@ export class Proxy {
     let leaving = false;
     try {
       stats = parseStats(await askProxy(join(this.#deps.folder, "run/admin.sock"), "show stat -1 4 -1"));
-      leaving = /# old workers\n\d+/.test(await askProxy(join(this.#deps.folder, "run/master.sock"), "show proc"));
+      leaving = /# old workers\n\d+/.test(
+        await askProxy(join(this.#deps.folder, "run/master.sock"), "show proc"),
+      );
     } catch (thrown) {
       this.#deps.log.debug("The proxy does not answer", { reason: messageOf(thrown) });
       return undefined;
@@ -109,7 +117,14 @@ export class Proxy {
     // A target that only the old worker saw pass must not make another drain: the new one would have none to send to.
     if (handovers % 2 === 1 || handovers !== this.#handovers) return undefined;
     const targets = assignment.targetGroups.flatMap((group) =>
-      group.targets.map((target) => observeTarget(group.arn, target, stats.get(`${backendName(group.arn)}/${serverName(target)}`), leaving)),
+      group.targets.map((target) =>
+        observeTarget(
+          group.arn,
+          target,
+          stats.get(`${backendName(group.arn)}/${serverName(target)}`),
+          leaving,
+        ),
+      ),
     );
     const hostPorts = Object.fromEntries(
       assignment.balancers.map((balancer) => [
@@ -134,7 +149,13 @@ export class Proxy {
       for (const target of group.targets) {
         const server = `${backendName(group.arn)}/${serverName(target)}`;
         const stat = stats.get(server);
-        if (!target.isNew || target.draining || stat?.status.startsWith("DOWN") !== true || !PASSED.has(stat.checkStatus)) continue;
+        if (
+          !target.isNew ||
+          target.draining ||
+          stat?.status.startsWith("DOWN") !== true ||
+          !PASSED.has(stat.checkStatus)
+        )
+          continue;
         await askProxy(join(this.#deps.folder, "run/admin.sock"), `set server ${server} health up`);
       }
     }
@@ -146,13 +167,18 @@ export class Proxy {
 
   /** The listener's own port where it is free and permitted, else the next that is; chosen once and kept. */
   async #choosePorts(assignment: BalancersAssignment): Promise<void> {
-    for (const listener of assignment.balancers.filter((balancer) => balancer.internetFacing).flatMap((balancer) => balancer.listeners)) {
+    for (const listener of assignment.balancers
+      .filter((balancer) => balancer.internetFacing)
+      .flatMap((balancer) => balancer.listeners)) {
       if (this.#deps.ports.get(portKey(listener)) !== undefined) continue;
       let port = listener.port;
       for (let step = 0; !(await isPortFree(port)); step += 1)
-        port = ((listener.port + PORT_FALLBACK + step) % 64_000) + 1_000 * Number(listener.port + PORT_FALLBACK + step >= 64_000);
+        port =
+          ((listener.port + PORT_FALLBACK + step) % 64_000) +
+          1_000 * Number(listener.port + PORT_FALLBACK + step >= 64_000);
       this.#deps.ports.set(portKey(listener), port);
-      if (port !== listener.port) this.#deps.log.warn("Host port is taken, another is used", { port: listener.port, used: port });
+      if (port !== listener.port)
+        this.#deps.log.warn("Host port is taken, another is used", { port: listener.port, used: port });
     }
   }
 
@@ -171,9 +197,13 @@ export class Proxy {
   async #write(configuration: ProxyConfiguration, fingerprint: string, running: boolean): Promise<void> {
     const { folder } = this.#deps;
     await mkdir(join(folder, "run"), { recursive: true });
-    for (const [name, content] of Object.entries(configuration.files)) await writeAtomically(join(folder, name), content, 0o600);
+    for (const [name, content] of Object.entries(configuration.files))
+      await writeAtomically(join(folder, name), content, 0o600);
     const next = join(folder, "next.cfg");
-    const text = configuration.text.replace("global\n", `global\n  set-var proc.fingerprint str(${fingerprint})\n`);
+    const text = configuration.text.replace(
+      "global\n",
+      `global\n  set-var proc.fingerprint str(${fingerprint})\n`,
+    );
     await writeFile(next, text, { mode: 0o600 });
     await run("haproxy", ["-c", "-q", "-f", next]).catch((thrown: { stderr?: string }) => {
       throw new Error(`The proxy refuses its configuration: ${thrown.stderr ?? messageOf(thrown)}`);
@@ -182,7 +212,8 @@ export class Proxy {
     await rename(next, join(folder, "haproxy.cfg"));
     const kept = new Set(Object.keys(configuration.files));
     for (const name of await readdir(folder))
-      if (/^(body|cert|crtlist)_/.test(name) && !kept.has(name)) await rm(join(folder, name), { force: true });
+      if (/^(body|cert|crtlist)_/.test(name) && !kept.has(name))
+        await rm(join(folder, name), { force: true });
   }
 
   /** Health survives a reload; a server the proxy has not seen begins DOWN, one passed check from UP, and gets no traffic before. */
@@ -191,7 +222,9 @@ export class Proxy {
     let head =
       "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port";
     if (running) {
-      const answer = await askProxy(join(this.#deps.folder, "run/admin.sock"), "show servers state").catch(() => "");
+      const answer = await askProxy(join(this.#deps.folder, "run/admin.sock"), "show servers state").catch(
+        () => "",
+      );
       const lines = answer.split("\n").filter((line) => line !== "");
       if (lines[1] !== undefined) head = `${lines[0]}\n${lines[1]}`;
       for (const line of lines.slice(2)) {
@@ -230,7 +263,10 @@ export class Proxy {
   }
 
   async #inEffect(fingerprint: string): Promise<boolean> {
-    const answer = await askProxy(join(this.#deps.folder, "run/admin.sock"), "get var proc.fingerprint").catch(() => "");
+    const answer = await askProxy(
+      join(this.#deps.folder, "run/admin.sock"),
+      "get var proc.fingerprint",
+    ).catch(() => "");
     return answer.includes(fingerprint);
   }
 
@@ -281,17 +317,31 @@ export function observeTarget(
     draining: target.draining,
     inFlight: (stat?.sessions ?? 0) + (leaving ? 1 : 0),
   };
-  const initial = { ...base, health: "initial" as const, reason: "Elb.RegistrationInProgress", description: "Target registration is in progress" };
+  const initial = {
+    ...base,
+    health: "initial" as const,
+    reason: "Elb.RegistrationInProgress",
+    description: "Target registration is in progress",
+  };
   if (stat === undefined) return initial;
   if (stat.status.startsWith("UP") || stat.status === "no check" || stat.status === "DRAIN")
     return { ...base, health: "healthy", reason: undefined, description: undefined };
   // Passed, though not often enough in a row yet: no failure to be told of.
-  if (PASSED.has(stat.checkStatus)) return { ...initial, reason: "Elb.InitialHealthChecking", description: "Initial health checks in progress" };
+  if (PASSED.has(stat.checkStatus))
+    return {
+      ...initial,
+      reason: "Elb.InitialHealthChecking",
+      description: "Initial health checks in progress",
+    };
   switch (stat.checkStatus) {
     case "":
     case "UNK":
     case "INI":
-      return { ...initial, reason: "Elb.InitialHealthChecking", description: "Initial health checks in progress" };
+      return {
+        ...initial,
+        reason: "Elb.InitialHealthChecking",
+        description: "Initial health checks in progress",
+      };
     case "L7STS":
       return {
         ...base,
@@ -304,13 +354,24 @@ export function observeTarget(
     case "L7TOUT":
       return { ...base, health: "unhealthy", reason: "Target.Timeout", description: "Request timed out" };
     default:
-      return { ...base, health: "unhealthy", reason: "Target.FailedHealthChecks", description: "Health checks failed" };
+      return {
+        ...base,
+        health: "unhealthy",
+        reason: "Target.FailedHealthChecks",
+        description: "Health checks failed",
+      };
   }
 }
 
 function fingerprintOf(configuration: ProxyConfiguration, routers: readonly Router[]): string {
   return createHash("sha256")
-    .update(JSON.stringify([configuration.text, configuration.files, routers.map((router) => [router.vpcId, router.pid]).toSorted()]))
+    .update(
+      JSON.stringify([
+        configuration.text,
+        configuration.files,
+        routers.map((router) => [router.vpcId, router.pid]).toSorted(),
+      ]),
+    )
     .digest("hex")
     .slice(0, 24);
 }

@@ -1,5 +1,12 @@
 import { createHash } from "node:crypto";
-import type { Balancer, BalancerAction, BalancerListener, BalancersAssignment, BalancerTarget, BalancerTargetGroup } from "@gantry/agent-protocol";
+import type {
+  Balancer,
+  BalancerAction,
+  BalancerListener,
+  BalancersAssignment,
+  BalancerTarget,
+  BalancerTargetGroup,
+} from "@gantry/agent-protocol";
 import { matcher, quote, renderCondition } from "./conditions.ts";
 
 /** The proxy's whole configuration as values: the main text and the files it names. */
@@ -30,13 +37,19 @@ export interface RenderOptions {
 /** Renders the whole configuration. Same assignment, same text. Source: docs/decisions/0006 and the HAProxy 2.6 manual. */
 export function renderProxy(assignment: BalancersAssignment, options: RenderOptions): ProxyConfiguration {
   const files: Record<string, string> = {};
-  const groups = assignment.targetGroups.filter((group) => options.namespaces.has(group.vpcId)).toSorted((a, b) => compare(a.arn, b.arn));
+  const groups = assignment.targetGroups
+    .filter((group) => options.namespaces.has(group.vpcId))
+    .toSorted((a, b) => compare(a.arn, b.arn));
   const known = new Set(groups.map((group) => group.arn));
-  const balancers = assignment.balancers.filter((balancer) => options.namespaces.has(balancer.vpcId)).toSorted((a, b) => compare(a.arn, b.arn));
+  const balancers = assignment.balancers
+    .filter((balancer) => options.namespaces.has(balancer.vpcId))
+    .toSorted((a, b) => compare(a.arn, b.arn));
   const context: Context = { options, files, known };
   const text = [
     ...renderGlobal(options),
-    ...balancers.flatMap((balancer) => balancer.listeners.flatMap((listener) => renderFrontend(balancer, listener, balancers, context))),
+    ...balancers.flatMap((balancer) =>
+      balancer.listeners.flatMap((listener) => renderFrontend(balancer, listener, balancers, context)),
+    ),
     ...renderSharedFrontends(balancers, context),
     ...groups.flatMap((group) => renderBackend(group, context)),
     "",
@@ -93,19 +106,32 @@ function renderGlobal(options: RenderOptions): readonly string[] {
   ];
 }
 
-function renderFrontend(balancer: Balancer, listener: BalancerListener, all: readonly Balancer[], context: Context): readonly string[] {
+function renderFrontend(
+  balancer: Balancer,
+  listener: BalancerListener,
+  all: readonly Balancer[],
+  context: Context,
+): readonly string[] {
   const hostPort = context.options.hostPortOf(balancer, listener);
   const alone = hostPort !== undefined && usersOf(hostPort, all, context).length === 1;
-  const tls = listener.tls ? ` ssl crt-list ${certificateList(balancer, [listener], context)} alpn h2,http/1.1` : "";
+  const tls = listener.tls
+    ? ` ssl crt-list ${certificateList(balancer, [listener], context)} alpn h2,http/1.1`
+    : "";
   const name = frontendName(balancer, listener);
   return [
     ...renderHandover(name, context),
     `frontend ${name}`,
     `  bind ${handoverSocket(name, context)} accept-proxy`,
-    ...balancer.addresses.map((address) => `  bind ${address}:${listener.port} namespace ${balancer.vpcId}${tls}`),
+    ...balancer.addresses.map(
+      (address) => `  bind ${address}:${listener.port} namespace ${balancer.vpcId}${tls}`,
+    ),
     ...(alone ? [`  bind 127.0.0.1:${hostPort}${tls}`] : []),
     `  timeout client ${balancer.idleTimeoutSeconds}s`,
-    ...picksLast([...renderLeaving(name), ...renderHeaders(listener.tls, listener.port), ...renderRules(listener, `r`, "", context)]),
+    ...picksLast([
+      ...renderLeaving(name),
+      ...renderHeaders(listener.tls, listener.port),
+      ...renderRules(listener, `r`, "", context),
+    ]),
     "",
   ];
 }
@@ -120,7 +146,9 @@ function picksLast(lines: readonly string[]): readonly string[] {
 function renderSharedFrontends(balancers: readonly Balancer[], context: Context): readonly string[] {
   const ports = new Set(
     balancers.flatMap((balancer) =>
-      balancer.listeners.map((listener) => context.options.hostPortOf(balancer, listener)).filter((port) => port !== undefined),
+      balancer.listeners
+        .map((listener) => context.options.hostPortOf(balancer, listener))
+        .filter((port) => port !== undefined),
     ),
   );
   return [...ports]
@@ -145,17 +173,24 @@ function renderSharedFrontends(balancers: readonly Balancer[], context: Context)
         ...picksLast([
           ...renderLeaving(name),
           ...renderHeaders(first.listener.tls, first.listener.port),
-          ...users.map(({ balancer }, index) => `  acl is_${index} req.hdr(host),host_only,lower -m str ${balancer.dnsName.toLowerCase()}`),
+          ...users.map(
+            ({ balancer }, index) =>
+              `  acl is_${index} req.hdr(host),host_only,lower -m str ${balancer.dnsName.toLowerCase()}`,
+          ),
           ...users.flatMap(({ listener }, index) =>
             listener.rules.flatMap((rule) =>
               rule.conditions.flatMap((condition) =>
                 (condition.field === "host-header" ? condition.values : []).map(
-                  (value) => `  acl is_${index} req.hdr(host),host_only,lower ${matcher(value.toLowerCase())}`,
+                  (value) =>
+                    `  acl is_${index} req.hdr(host),host_only,lower ${matcher(value.toLowerCase())}`,
                 ),
               ),
             ),
           ),
-          ...users.map((_, index) => `  http-request set-var(txn.lb) str(${index}) if !{ var(txn.lb) -m found } is_${index}`),
+          ...users.map(
+            (_, index) =>
+              `  http-request set-var(txn.lb) str(${index}) if !{ var(txn.lb) -m found } is_${index}`,
+          ),
           // A name that no Host rule knows is still one load balancer's where its certificate was asked for.
           ...users.flatMap(({ listener }, index) =>
             listener.certificates
@@ -166,16 +201,24 @@ function renderSharedFrontends(balancers: readonly Balancer[], context: Context)
               ),
           ),
           "  http-request set-var(txn.lb) str(0) if !{ var(txn.lb) -m found }",
-          ...users.flatMap(({ listener }, index) => renderRules(listener, `r${index}_`, `{ var(txn.lb) -m str ${index} } `, context)),
+          ...users.flatMap(({ listener }, index) =>
+            renderRules(listener, `r${index}_`, `{ var(txn.lb) -m str ${index} } `, context),
+          ),
         ]),
         "",
       ];
     });
 }
 
-function usersOf(port: number, balancers: readonly Balancer[], context: Context): readonly { balancer: Balancer; listener: BalancerListener }[] {
+function usersOf(
+  port: number,
+  balancers: readonly Balancer[],
+  context: Context,
+): readonly { balancer: Balancer; listener: BalancerListener }[] {
   return balancers.flatMap((balancer) =>
-    balancer.listeners.filter((listener) => context.options.hostPortOf(balancer, listener) === port).map((listener) => ({ balancer, listener })),
+    balancer.listeners
+      .filter((listener) => context.options.hostPortOf(balancer, listener) === port)
+      .map((listener) => ({ balancer, listener })),
   );
 }
 
@@ -208,15 +251,25 @@ function renderHeaders(tls: boolean, port: number): readonly string[] {
   ];
 }
 
-function renderRules(listener: BalancerListener, prefix: string, guard: string, context: Context): readonly string[] {
+function renderRules(
+  listener: BalancerListener,
+  prefix: string,
+  guard: string,
+  context: Context,
+): readonly string[] {
   const lines: string[] = [];
   const actions: { name: string; action: BalancerAction }[] = [];
   for (const [index, rule] of listener.rules.entries()) {
     const name = `${prefix}${index}`;
-    const acls = rule.conditions.map((condition, part) => ({ acl: `${name}_${part}`, tests: renderCondition(condition) }));
+    const acls = rule.conditions.map((condition, part) => ({
+      acl: `${name}_${part}`,
+      tests: renderCondition(condition),
+    }));
     lines.push(...acls.flatMap(({ acl, tests }) => tests.map((test) => `  acl ${acl} ${test}`)));
     const unmatched = index === 0 ? "" : "!{ var(txn.rule) -m found } ";
-    lines.push(`  http-request set-var(txn.rule) str(${name}) if ${guard}${unmatched}${acls.map(({ acl }) => acl).join(" ")}`);
+    lines.push(
+      `  http-request set-var(txn.rule) str(${name}) if ${guard}${unmatched}${acls.map(({ acl }) => acl).join(" ")}`,
+    );
     actions.push({ name, action: rule.action });
   }
   const dices = [...actions.map(({ action }) => action), listener.defaultAction].some(
@@ -225,7 +278,9 @@ function renderRules(listener: BalancerListener, prefix: string, guard: string, 
   if (dices) lines.push("  http-request set-var(txn.dice) rand(1000000)");
   const fallback = listener.rules.length === 0 ? guard.trim() : `${guard}!{ var(txn.rule) -m found }`;
   lines.push(
-    ...actions.flatMap(({ name, action }) => renderAction(action, `{ var(txn.rule) -m str ${name} }`, context)),
+    ...actions.flatMap(({ name, action }) =>
+      renderAction(action, `{ var(txn.rule) -m str ${name} }`, context),
+    ),
     ...renderAction(listener.defaultAction, fallback, context),
   );
   return lines;
@@ -236,7 +291,9 @@ function renderAction(action: BalancerAction, when: string, context: Context): r
   const only = when === "" ? "" : ` if ${when}`;
   switch (action.type) {
     case "redirect":
-      return [`  http-request redirect code ${action.statusCode} location "${redirectLocation(action)}"${only}`];
+      return [
+        `  http-request redirect code ${action.statusCode} location "${redirectLocation(action)}"${only}`,
+      ];
     case "fixed-response": {
       const file = `body_${hash(action.body)}`;
       context.files[file] = action.body;
@@ -246,22 +303,31 @@ function renderAction(action: BalancerAction, when: string, context: Context): r
       ];
     }
     case "forward": {
-      const live = action.targets.filter((target) => target.weight > 0 && context.known.has(target.targetGroupArn));
+      const live = action.targets.filter(
+        (target) => target.weight > 0 && context.known.has(target.targetGroupArn),
+      );
       const total = live.reduce((sum, target) => sum + target.weight, 0);
       if (total === 0) return [`  http-request return status 503${only}`];
       let sum = 0;
       const sticky = live.length > 1 ? action.stickySeconds : undefined;
       const kept = live.map(({ targetGroupArn }) => {
-        const condition = [when, `{ req.cook(AWSALBTG) -m str ${hash(targetGroupArn)} }`].filter((part) => part !== "").join(" ");
+        const condition = [when, `{ req.cook(AWSALBTG) -m str ${hash(targetGroupArn)} }`]
+          .filter((part) => part !== "")
+          .join(" ");
         return `  use_backend ${backendName(targetGroupArn)} if ${condition}`;
       });
       const picked = live.map((target, index) => {
         sum += target.weight;
-        const share = index === live.length - 1 ? "" : `{ var(txn.dice) -m int lt ${Math.round((sum / total) * 1_000_000)} }`;
+        const share =
+          index === live.length - 1
+            ? ""
+            : `{ var(txn.dice) -m int lt ${Math.round((sum / total) * 1_000_000)} }`;
         const condition = [when, share].filter((part) => part !== "").join(" ");
         return `  use_backend ${backendName(target.targetGroupArn)}${condition === "" ? "" : ` if ${condition}`}`;
       });
-      return sticky === undefined ? picked : [`  http-request set-var(txn.sticky) int(${sticky})${only}`, ...kept, ...picked];
+      return sticky === undefined
+        ? picked
+        : [`  http-request set-var(txn.sticky) int(${sticky})${only}`, ...kept, ...picked];
     }
   }
 }
@@ -281,7 +347,9 @@ function redirectLocation(action: Extract<BalancerAction, { type: "redirect" }>)
       .map((part) => own[part] ?? literal(part))
       .join("");
   const protocol = fill(action.protocol.startsWith("#") ? action.protocol : action.protocol.toLowerCase());
-  const usual = (action.protocol === "HTTPS" && action.port === "443") || (action.protocol === "HTTP" && action.port === "80");
+  const usual =
+    (action.protocol === "HTTPS" && action.port === "443") ||
+    (action.protocol === "HTTP" && action.port === "80");
   const path = action.path.startsWith("/") ? fill(action.path) : `/${fill(action.path)}`;
   const query = action.query === "" ? "" : `?${fill(action.query)}`;
   return `${protocol}://${fill(action.host)}${usual ? "" : `:${fill(action.port)}`}${path}${query}`;
@@ -293,7 +361,10 @@ function literal(text: string): string {
     .replaceAll("%", "%%")
     .replaceAll("\\", "%%5C")
     .replaceAll("$", "\\$")
-    .replace(/["\u0000-\u0020\u007f]/g, (character) => `%%${character.charCodeAt(0).toString(16).padStart(2, "0").toUpperCase()}`);
+    .replace(
+      /["\u0000-\u0020\u007f]/g,
+      (character) => `%%${character.charCodeAt(0).toString(16).padStart(2, "0").toUpperCase()}`,
+    );
 }
 
 function renderBackend(group: BalancerTargetGroup, context: Context): readonly string[] {
@@ -301,13 +372,21 @@ function renderBackend(group: BalancerTargetGroup, context: Context): readonly s
   const checked = check.enabled
     ? ` check${check.port === "traffic-port" ? "" : ` port ${check.port}`}${check.protocol === "HTTPS" ? " check-ssl verify none" : ""}`
     : "";
-  const balance = group.algorithm === "least_outstanding_requests" ? "leastconn" : group.algorithm === "weighted_random" ? "random" : "roundrobin";
+  const balance =
+    group.algorithm === "least_outstanding_requests"
+      ? "leastconn"
+      : group.algorithm === "weighted_random"
+        ? "random"
+        : "roundrobin";
   return [
     `backend ${backendName(group.arn)}`,
     `  balance ${balance}`,
     ...(group.stickySeconds === undefined
       ? []
-      : [`  dynamic-cookie-key ${hash(group.arn)}`, `  cookie AWSALB insert indirect nocache dynamic maxlife ${group.stickySeconds}`]),
+      : [
+          `  dynamic-cookie-key ${hash(group.arn)}`,
+          `  cookie AWSALB insert indirect nocache dynamic maxlife ${group.stickySeconds}`,
+        ]),
     // Nobody left to ask who is healthy: all are asked, whatever their health. Source: "Target group health", fail open.
     "  option allbackups",
     "  http-response set-var(txn.answered) bool(true)",
@@ -336,7 +415,11 @@ function renderBackend(group: BalancerTargetGroup, context: Context): readonly s
 }
 
 /** Writes certificates and the list that names them; the first is the default. */
-function certificateList(balancer: Balancer, listeners: readonly BalancerListener[], context: Context): string {
+function certificateList(
+  balancer: Balancer,
+  listeners: readonly BalancerListener[],
+  context: Context,
+): string {
   const lines = listeners.flatMap((listener) =>
     listener.certificates.map((certificate, index) => {
       const file = `cert_${hash(certificate.pem)}.pem`;

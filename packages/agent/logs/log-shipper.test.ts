@@ -16,7 +16,11 @@ const destination = (more: Partial<LogDestination> = {}): LogDestination => ({
 });
 
 /** A shipper over lines of an engine that breaks off after each `breakAfter` lines, once; and what it shipped. */
-function ship(texts: readonly string[], wanted: LogDestination, options: { breakAfter?: number; isAway?: () => boolean } = {}) {
+function ship(
+  texts: readonly string[],
+  wanted: LogDestination,
+  options: { breakAfter?: number; isAway?: () => boolean } = {},
+) {
   const clock = new SystemClock();
   const cursors = new Map<string, string>();
   const taken: LogLine[] = [];
@@ -40,7 +44,11 @@ function ship(texts: readonly string[], wanted: LogDestination, options: { break
     engine,
     clock,
     log: silentLogger,
-    cursors: { get: (id) => cursors.get(id), set: (id, cursor) => void cursors.set(id, cursor), delete: (id) => void cursors.delete(id) },
+    cursors: {
+      get: (id) => cursors.get(id),
+      set: (id, cursor) => void cursors.set(id, cursor),
+      delete: (id) => void cursors.delete(id),
+    },
     send: (id, _, lines) => {
       if (options.isAway?.()) return false;
       batches.push(lines.length);
@@ -87,7 +95,9 @@ describe("shipping logs", () => {
       [false, 100],
     ] as const) {
       let away = true;
-      const { shipper, messages, clock } = ship(lines, destination({ nonBlocking, bufferMaxBytes: 100 }), { isAway: () => away });
+      const { shipper, messages, clock } = ship(lines, destination({ nonBlocking, bufferMaxBytes: 100 }), {
+        isAway: () => away,
+      });
       await sleep(clock, 50);
       away = false;
       shipper.resend();

@@ -43,7 +43,11 @@ export class LogShipper {
     engine: Engine;
     clock: Clock;
     log: Logger;
-    cursors: { get(containerId: string): string | undefined; set(containerId: string, cursor: string): void; delete(containerId: string): void };
+    cursors: {
+      get(containerId: string): string | undefined;
+      set(containerId: string, cursor: string): void;
+      delete(containerId: string): void;
+    };
     /** Sends a batch; false where nobody is there to take it. */
     send: (containerId: string, destination: LogDestination, lines: readonly LogLine[]) => boolean;
   }) {
@@ -58,7 +62,14 @@ export class LogShipper {
   follow(containerId: string, destination: LogDestination): void {
     if (this.#followers.has(containerId)) return;
     const abort = new AbortController();
-    const follower: Follower = { destination, abort, queue: [], queuedBytes: 0, sent: undefined, ended: Promise.resolve() };
+    const follower: Follower = {
+      destination,
+      abort,
+      queue: [],
+      queuedBytes: 0,
+      sent: undefined,
+      ended: Promise.resolve(),
+    };
     this.#followers.set(containerId, follower);
     this.#open(containerId, follower);
     follower.ended = this.#read(containerId, follower);
@@ -71,7 +82,8 @@ export class LogShipper {
     const follower = this.#followers.get(containerId);
     if (follower === undefined) return;
     follower.sent = undefined;
-    while (follower.queue[0] !== undefined && follower.queue[0].cursor <= cursor) follower.queuedBytes -= follower.queue.shift()?.message.length ?? 0;
+    while (follower.queue[0] !== undefined && follower.queue[0].cursor <= cursor)
+      follower.queuedBytes -= follower.queue.shift()?.message.length ?? 0;
     this.#flush(containerId, follower);
   }
 
@@ -104,7 +116,8 @@ export class LogShipper {
 
   async #read(containerId: string, follower: Follower): Promise<void> {
     const { destination, abort } = follower;
-    const starts = destination.multilinePattern === undefined ? undefined : new RegExp(destination.multilinePattern);
+    const starts =
+      destination.multilinePattern === undefined ? undefined : new RegExp(destination.multilinePattern);
     let open: LogLine | undefined;
     let openedAt = 0;
     const close = (): void => {
@@ -113,9 +126,22 @@ export class LogShipper {
     };
     for (;;) {
       try {
-        for await (const line of this.#engine.logs(containerId, follower.queue.at(-1)?.cursor ?? this.#cursors.get(containerId), abort.signal)) {
-          while (!destination.nonBlocking && follower.queue.length > BLOCKING_LINES_MAX && !abort.signal.aborted) await sleep(this.#clock, RETRY_MS);
-          const event: LogLine = { cursor: line.at, timestamp: Date.parse(`${line.at.slice(0, 23)}Z`), message: line.text };
+        for await (const line of this.#engine.logs(
+          containerId,
+          follower.queue.at(-1)?.cursor ?? this.#cursors.get(containerId),
+          abort.signal,
+        )) {
+          while (
+            !destination.nonBlocking &&
+            follower.queue.length > BLOCKING_LINES_MAX &&
+            !abort.signal.aborted
+          )
+            await sleep(this.#clock, RETRY_MS);
+          const event: LogLine = {
+            cursor: line.at,
+            timestamp: Date.parse(`${line.at.slice(0, 23)}Z`),
+            message: line.text,
+          };
           if (starts === undefined) {
             this.#enqueue(containerId, follower, event);
             continue;
@@ -148,7 +174,11 @@ export class LogShipper {
     follower.queue.push(line);
     follower.queuedBytes += line.message.length;
     // Beyond its bound a non-blocking buffer drops its oldest; a blocking one drops nothing and the engine's file waits.
-    while (follower.destination.nonBlocking && follower.queuedBytes > follower.destination.bufferMaxBytes && follower.queue.length > 1) {
+    while (
+      follower.destination.nonBlocking &&
+      follower.queuedBytes > follower.destination.bufferMaxBytes &&
+      follower.queue.length > 1
+    ) {
       follower.queuedBytes -= follower.queue.shift()?.message.length ?? 0;
     }
     if (follower.queue.length >= BATCH_LINES_MAX) this.#flush(containerId, follower);

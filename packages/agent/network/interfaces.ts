@@ -67,7 +67,8 @@ export class NetworkInterfaces {
     this.#plumbed.delete(id);
     await this.#engine.removeContainer(this.#naming.pause(id));
     const router = this.#routers.find(vpcId);
-    if (router !== undefined) await this.#shell.run(`nsenter -t ${router.pid} -n ip neigh del ${ip} dev br0 2>/dev/null || true`);
+    if (router !== undefined)
+      await this.#shell.run(`nsenter -t ${router.pid} -n ip neigh del ${ip} dev br0 2>/dev/null || true`);
   }
 }
 

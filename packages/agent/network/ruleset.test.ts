@@ -16,35 +16,87 @@ const vpc = (more: Partial<VpcAssignment> = {}): VpcAssignment => ({
     { id: "subnet-c", cidr: "10.0.3.0/24", egress: "none", natPublicIp: undefined },
   ],
   interfaces: [
-    { id: "eni-web", ip: "10.0.2.10", mac: "02:00:00:00:00:01", groups: ["sg-web"], publicIp: "198.18.1.1", local: false },
-    { id: "eni-db", ip: "10.0.3.10", mac: "02:00:00:00:00:02", groups: ["sg-db"], publicIp: "198.18.1.2", local: false },
+    {
+      id: "eni-web",
+      ip: "10.0.2.10",
+      mac: "02:00:00:00:00:01",
+      groups: ["sg-web"],
+      publicIp: "198.18.1.1",
+      local: false,
+    },
+    {
+      id: "eni-db",
+      ip: "10.0.3.10",
+      mac: "02:00:00:00:00:02",
+      groups: ["sg-db"],
+      publicIp: "198.18.1.2",
+      local: false,
+    },
   ],
   groups: [
     {
       id: "sg-web",
       rules: [
-        { direction: "ingress", protocol: "tcp", fromPort: 80, toPort: 81, cidr: "0.0.0.0/0", groupId: undefined },
-        { direction: "egress", protocol: "-1", fromPort: -1, toPort: -1, cidr: "0.0.0.0/0", groupId: undefined },
+        {
+          direction: "ingress",
+          protocol: "tcp",
+          fromPort: 80,
+          toPort: 81,
+          cidr: "0.0.0.0/0",
+          groupId: undefined,
+        },
+        {
+          direction: "egress",
+          protocol: "-1",
+          fromPort: -1,
+          toPort: -1,
+          cidr: "0.0.0.0/0",
+          groupId: undefined,
+        },
       ],
     },
     {
       id: "sg-db",
       rules: [
-        { direction: "ingress", protocol: "tcp", fromPort: 3306, toPort: 3306, cidr: undefined, groupId: "sg-web" },
-        { direction: "ingress", protocol: "udp", fromPort: 0, toPort: 65_535, cidr: "10.0.0.0/8", groupId: undefined },
-        { direction: "ingress", protocol: "tcp", fromPort: 1, toPort: 2, cidr: undefined, groupId: "sg-gone" },
+        {
+          direction: "ingress",
+          protocol: "tcp",
+          fromPort: 3306,
+          toPort: 3306,
+          cidr: undefined,
+          groupId: "sg-web",
+        },
+        {
+          direction: "ingress",
+          protocol: "udp",
+          fromPort: 0,
+          toPort: 65_535,
+          cidr: "10.0.0.0/8",
+          groupId: undefined,
+        },
+        {
+          direction: "ingress",
+          protocol: "tcp",
+          fromPort: 1,
+          toPort: 2,
+          cidr: undefined,
+          groupId: "sg-gone",
+        },
       ],
     },
   ],
   names: {},
   ...more,
 });
-const chain = (text: string, name: string) => new RegExp(`chain ${name} \\{\n([^}]*)\\}`).exec(text)?.[1]?.trim() ?? "";
+const chain = (text: string, name: string) =>
+  new RegExp(`chain ${name} \\{\n([^}]*)\\}`).exec(text)?.[1]?.trim() ?? "";
 const render = (assignment: VpcAssignment) => renderRouterRules(assignment, TRANSIT, "10.0.0.2");
 
 it("renders the same text for the same VPC, whatever the order it is told in", () => {
   const one = vpc();
-  expect(render({ ...one, interfaces: one.interfaces.toReversed(), groups: one.groups.toReversed() })).toBe(render(one));
+  expect(render({ ...one, interfaces: one.interfaces.toReversed(), groups: one.groups.toReversed() })).toBe(
+    render(one),
+  );
 });
 
 it("admits by rule, by members of a group, and nothing of a group that is not there", () => {
@@ -68,7 +120,9 @@ it("lets nobody out who sends without an egress rule, and sends who may by what 
 
 it("has a way out for NAT subnets and for public addresses in internet subnets, and for no others", () => {
   const text = render(vpc());
-  expect(text).toContain("set exits { type ipv4_addr; flags interval; elements = { 10.0.1.0/24, 10.0.2.10 }; }");
+  expect(text).toContain(
+    "set exits { type ipv4_addr; flags interval; elements = { 10.0.1.0/24, 10.0.2.10 }; }",
+  );
   expect(text).toContain('oifname "up0" ip saddr 10.0.1.0/24 snat to 198.18.1.9');
   expect(/map private \{[^\n]*/.exec(text)?.[0]).not.toContain("198.18.1.2");
 });

@@ -19,18 +19,29 @@ export interface Transit {
 export function renderRouterRules(vpc: VpcAssignment, transit: Transit, resolver: string): string {
   const interfaces = vpc.interfaces.toSorted((a, b) => compare(a.id, b.id));
   const groups = vpc.groups.toSorted((a, b) => compare(a.id, b.id));
-  return ["flush ruleset", ...renderFilter(vpc, interfaces, groups, transit, resolver), ...renderNat(vpc, interfaces, transit, resolver), ""].join(
-    "\n",
-  );
+  return [
+    "flush ruleset",
+    ...renderFilter(vpc, interfaces, groups, transit, resolver),
+    ...renderNat(vpc, interfaces, transit, resolver),
+    "",
+  ].join("\n");
 }
 
 type Interfaces = VpcAssignment["interfaces"];
 type Groups = VpcAssignment["groups"];
 
-function renderFilter(vpc: VpcAssignment, interfaces: Interfaces, groups: Groups, transit: Transit, resolver: string): readonly string[] {
+function renderFilter(
+  vpc: VpcAssignment,
+  interfaces: Interfaces,
+  groups: Groups,
+  transit: Transit,
+  resolver: string,
+): readonly string[] {
   const known = new Set(groups.map((group) => group.id));
   const mapOf = (direction: "in" | "out") =>
-    interfaces.length === 0 ? "" : ` elements = { ${interfaces.map((eni) => `${eni.ip} : goto ${direction}_${nameOf(eni.id)}`).join(", ")} };`;
+    interfaces.length === 0
+      ? ""
+      : ` elements = { ${interfaces.map((eni) => `${eni.ip} : goto ${direction}_${nameOf(eni.id)}`).join(", ")} };`;
   return [
     "table inet filter {",
     ...groups.map((group) => {
@@ -40,10 +51,14 @@ function renderFilter(vpc: VpcAssignment, interfaces: Interfaces, groups: Groups
     ...renderExits(vpc, interfaces),
     ...groups.flatMap((group) => [
       `  chain gin_${nameOf(group.id)} {`,
-      ...group.rules.filter((rule) => rule.direction === "ingress").flatMap((rule) => renderRule(rule, "ip saddr", known, "accept")),
+      ...group.rules
+        .filter((rule) => rule.direction === "ingress")
+        .flatMap((rule) => renderRule(rule, "ip saddr", known, "accept")),
       "  }",
       `  chain gout_${nameOf(group.id)} {`,
-      ...group.rules.filter((rule) => rule.direction === "egress").flatMap((rule) => renderRule(rule, "ip daddr", known, "goto arrive")),
+      ...group.rules
+        .filter((rule) => rule.direction === "egress")
+        .flatMap((rule) => renderRule(rule, "ip daddr", known, "goto arrive")),
       "  }",
     ]),
     ...interfaces.flatMap((eni) => [
@@ -95,15 +110,26 @@ function renderFilter(vpc: VpcAssignment, interfaces: Interfaces, groups: Groups
 /** Addresses that have a way out of the VPC: public ones in internet subnets, all of those behind a NAT gateway. */
 function renderExits(vpc: VpcAssignment, interfaces: Interfaces): readonly string[] {
   const nat = vpc.subnets.filter((subnet) => subnet.egress === "nat").map((subnet) => subnet.cidr);
-  const open = interfaces.filter((eni) => eni.publicIp !== undefined && egressOf(vpc, eni.ip) === "internet").map((eni) => eni.ip);
+  const open = interfaces
+    .filter((eni) => eni.publicIp !== undefined && egressOf(vpc, eni.ip) === "internet")
+    .map((eni) => eni.ip);
   const elements = [...nat, ...open].toSorted();
-  return [`  set exits { type ipv4_addr; flags interval;${elements.length === 0 ? "" : ` elements = { ${elements.join(", ")} };`} }`];
+  return [
+    `  set exits { type ipv4_addr; flags interval;${elements.length === 0 ? "" : ` elements = { ${elements.join(", ")} };`} }`,
+  ];
 }
 
-function renderNat(vpc: VpcAssignment, interfaces: Interfaces, transit: Transit, resolver: string): readonly string[] {
+function renderNat(
+  vpc: VpcAssignment,
+  interfaces: Interfaces,
+  transit: Transit,
+  resolver: string,
+): readonly string[] {
   const open = interfaces.filter((eni) => eni.publicIp !== undefined);
   const inbound = open.map((eni) => `${eni.publicIp} : ${eni.ip}`);
-  const outbound = open.filter((eni) => egressOf(vpc, eni.ip) === "internet").map((eni) => `${eni.ip} : ${eni.publicIp}`);
+  const outbound = open
+    .filter((eni) => egressOf(vpc, eni.ip) === "internet")
+    .map((eni) => `${eni.ip} : ${eni.publicIp}`);
   const services = `ip daddr ${SERVICES_ADDRESS}`;
   return [
     "table ip nat {",
@@ -141,7 +167,12 @@ function contains(cidr: string, ip: string): boolean {
   return Math.floor(number(base) / size) === Math.floor(number(ip) / size);
 }
 
-function renderRule(rule: SecurityRule, peer: "ip saddr" | "ip daddr", known: ReadonlySet<string>, verdict: string): readonly string[] {
+function renderRule(
+  rule: SecurityRule,
+  peer: "ip saddr" | "ip daddr",
+  known: ReadonlySet<string>,
+  verdict: string,
+): readonly string[] {
   if (rule.groupId !== undefined && !known.has(rule.groupId)) return [];
   const from =
     rule.groupId !== undefined

@@ -47,7 +47,11 @@ export class VpcRouters {
   async ensure(vpc: VpcAssignment): Promise<Router> {
     const router = await this.#ensureNamespace(vpc);
     const rules = renderRouterRules(vpc, router.transit, router.resolver);
-    const addresses = [...vpc.subnets.map((subnet) => gatewayOf(subnet.cidr)), `${router.resolver}/32`, ...localAddresses(vpc)].toSorted();
+    const addresses = [
+      ...vpc.subnets.map((subnet) => gatewayOf(subnet.cidr)),
+      `${router.resolver}/32`,
+      ...localAddresses(vpc),
+    ].toSorted();
     const publicAddresses = [
       ...vpc.interfaces.flatMap((eni) => (eni.publicIp === undefined ? [] : [eni.publicIp])),
       ...vpc.subnets.flatMap((subnet) => (subnet.natPublicIp === undefined ? [] : [subnet.natPublicIp])),
@@ -115,7 +119,10 @@ export class VpcRouters {
       fi
       ip -4 -o addr show dev ${link} | sed -n 's/.* \\(100\\.64\\.[0-9]*\\.[0-9]*\\)\\/30.*/\\1/p'
     `);
-    const hostAddress = present(/100\.64\.\d+\.\d+\s*$/.exec(output)?.[0], "A link that was made has an address.").trim();
+    const hostAddress = present(
+      /100\.64\.\d+\.\d+\s*$/.exec(output)?.[0],
+      "A link that was made has an address.",
+    ).trim();
     const last = hostAddress.split(".");
     return { hostAddress, routerAddress: [...last.slice(0, 3), String(Number(last[3]) + 1)].join(".") };
   }
@@ -154,7 +161,10 @@ function routerSpec(naming: Naming, vpcId: string): ContainerSpec {
   };
 }
 
-function applyScript(router: Router, wanted: { rules: string; addresses: readonly string[]; publicAddresses: readonly string[] }): string {
+function applyScript(
+  router: Router,
+  wanted: { rules: string; addresses: readonly string[]; publicAddresses: readonly string[] },
+): string {
   const inside = `nsenter -t ${router.pid} -n`;
   return `
     wanted="${wanted.addresses.join(" ")}"

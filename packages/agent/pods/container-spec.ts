@@ -23,12 +23,22 @@ export function containerSpec(
   return {
     name: naming.container(pod.key, container.name),
     image: container.image,
-    labels: { ...container.labels, ...naming.labels, "gantry.role": pod.role, "gantry.pod": pod.key, "gantry.container": container.name },
+    labels: {
+      ...container.labels,
+      ...naming.labels,
+      "gantry.role": pod.role,
+      "gantry.pod": pod.key,
+      "gantry.container": container.name,
+    },
     command: container.command,
     entryPoint: container.entryPoint,
     workingDirectory: container.workingDirectory,
     user: container.user,
-    environment: [...container.environment, ...(pod.trustBundle ? trustVariables(container.environment) : []), ...metadataVariables(container, pod)],
+    environment: [
+      ...container.environment,
+      ...(pod.trustBundle ? trustVariables(container.environment) : []),
+      ...metadataVariables(container, pod),
+    ],
     hostname: undefined,
     interactive: container.interactive,
     pseudoTerminal: container.pseudoTerminal,
@@ -39,7 +49,8 @@ export function containerSpec(
     extraHosts: [],
     binds: [
       ...container.mounts.map(
-        (mount) => `${mount.ofHost ? mount.path : `${dataPath}/${mount.path}`}:${mount.containerPath}${mount.readOnly ? ":ro" : ""}`,
+        (mount) =>
+          `${mount.ofHost ? mount.path : `${dataPath}/${mount.path}`}:${mount.containerPath}${mount.readOnly ? ":ro" : ""}`,
       ),
       ...trust,
     ],
@@ -64,7 +75,9 @@ export function containerSpec(
 /** The variables that name the CA bundle, but those that the definition sets itself. */
 function trustVariables(environment: readonly string[]): readonly string[] {
   const set = new Set(environment.map((entry) => entry.split("=")[0]));
-  return Object.entries(TRUST_VARIABLES).flatMap(([name, value]) => (set.has(name) ? [] : [`${name}=${value}`]));
+  return Object.entries(TRUST_VARIABLES).flatMap(([name, value]) =>
+    set.has(name) ? [] : [`${name}=${value}`],
+  );
 }
 
 /** Source: Amazon ECS task metadata endpoint version 4; AWS SDKs' container credential provider. */
@@ -78,6 +91,8 @@ function metadataVariables(container: ContainerAssignment, pod: PodAssignment): 
     `ECS_CONTAINER_METADATA_URI_V4=${base}/v4/${path}`,
     `ECS_AGENT_URI=${base}/api/${path}`,
     `AWS_EXECUTION_ENV=AWS_ECS_${pod.metadata.launchType}`,
-    ...(credentials === undefined ? [] : [`AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/v2/credentials/${credentials.id}`]),
+    ...(credentials === undefined
+      ? []
+      : [`AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/v2/credentials/${credentials.id}`]),
   ];
 }

@@ -25,7 +25,10 @@ const there = (state: EngineContainer["state"], more: Partial<EngineContainer> =
     exitCode: state === "exited" ? 0 : undefined,
     ...more,
   }) as EngineContainer; // As above.
-const view = (containers: Readonly<Record<string, EngineContainer>>, more: Partial<PodView> = {}): PodView => ({
+const view = (
+  containers: Readonly<Record<string, EngineContainer>>,
+  more: Partial<PodView> = {},
+): PodView => ({
   pause: there("running"),
   interfaceReady: true,
   containers: new Map(Object.entries(containers)),
@@ -35,12 +38,16 @@ const view = (containers: Readonly<Record<string, EngineContainer>>, more: Parti
   ...more,
 });
 const NO_TIMES = { connectivityAt: undefined, pullStartedAt: undefined, pullStoppedAt: undefined };
-const typesOf = (steps: ReturnType<typeof planPod>) => steps.map((step) => ("container" in step ? `${step.type} ${step.container.name}` : step.type));
+const typesOf = (steps: ReturnType<typeof planPod>) =>
+  steps.map((step) => ("container" in step ? `${step.type} ${step.container.name}` : step.type));
 
 describe("starting", () => {
   it("pulls each image once while the interface is made, and starts nothing before it is", () => {
     const two = pod([container("a", { image: "same" }), container("b", { image: "same" })]);
-    expect(typesOf(planPod(two, view({}, { pause: undefined, interfaceReady: false })))).toEqual(["pullImage a", "ensureInterface"]);
+    expect(typesOf(planPod(two, view({}, { pause: undefined, interfaceReady: false })))).toEqual([
+      "pullImage a",
+      "ensureInterface",
+    ]);
   });
 
   it.each([
@@ -52,14 +59,24 @@ describe("starting", () => {
     ["HEALTHY", there("running", { health: "UNKNOWN" }), false],
     ["HEALTHY", there("running", { health: "HEALTHY" }), true],
   ] as const)("waits for the condition %s", (condition, first, starts) => {
-    const both = pod([container("a", { essential: false }), container("b", { dependsOn: [{ containerName: "a", condition }] })]);
-    expect(typesOf(planPod(both, view({ a: first, b: there("created") }))).includes("startContainer b")).toBe(starts);
+    const both = pod([
+      container("a", { essential: false }),
+      container("b", { dependsOn: [{ containerName: "a", condition }] }),
+    ]);
+    expect(typesOf(planPod(both, view({ a: first, b: there("created") }))).includes("startContainer b")).toBe(
+      starts,
+    );
   });
 
   it("ends where a container that must succeed has failed, and where one is late", () => {
     const after = (condition: "SUCCESS" | "HEALTHY") =>
-      pod([container("a", { essential: false, startTimeoutSeconds: 5 }), container("b", { dependsOn: [{ containerName: "a", condition }] })]);
-    expect(stopCauseOf(after("SUCCESS"), view({ a: there("exited", { exitCode: 3 }), b: there("created") }))?.code).toBe("TaskFailedToStart");
+      pod([
+        container("a", { essential: false, startTimeoutSeconds: 5 }),
+        container("b", { dependsOn: [{ containerName: "a", condition }] }),
+      ]);
+    expect(
+      stopCauseOf(after("SUCCESS"), view({ a: there("exited", { exitCode: 3 }), b: there("created") }))?.code,
+    ).toBe("TaskFailedToStart");
     const late = view({ a: there("running", { health: "UNKNOWN" }), b: there("created") });
     expect(stopCauseOf(after("HEALTHY"), late)?.reason).toContain("container b can not start");
     expect(stopCauseOf(after("HEALTHY"), { ...late, now: 4_000 })).toBeUndefined();
@@ -68,9 +85,16 @@ describe("starting", () => {
 
 describe("ending", () => {
   it("stops in the reverse of start-up", () => {
-    const both = pod([container("a"), container("b", { dependsOn: [{ containerName: "a", condition: "START" }] })], { desired: "STOPPED" });
-    expect(typesOf(planPod(both, view({ a: there("running"), b: there("running") })))).toEqual(["stopContainer b"]);
-    expect(typesOf(planPod(both, view({ a: there("running"), b: there("exited") })))).toEqual(["stopContainer a"]);
+    const both = pod(
+      [container("a"), container("b", { dependsOn: [{ containerName: "a", condition: "START" }] })],
+      { desired: "STOPPED" },
+    );
+    expect(typesOf(planPod(both, view({ a: there("running"), b: there("running") })))).toEqual([
+      "stopContainer b",
+    ]);
+    expect(typesOf(planPod(both, view({ a: there("running"), b: there("exited") })))).toEqual([
+      "stopContainer a",
+    ]);
   });
 
   it("takes the task along when an essential container ends, and only then", () => {
@@ -78,12 +102,16 @@ describe("ending", () => {
     const cause = stopCauseOf(both, view({ a: there("exited", { exitCode: 137 }), b: there("running") }));
     expect(cause).toEqual({ code: "EssentialContainerExited", reason: "Essential container in task exited" });
     expect(stopCauseOf(both, view({ a: there("running"), b: there("exited") }))).toBeUndefined();
-    expect(observePod(both, view({ a: there("running"), b: there("exited") }), NO_TIMES).phase).toBe("running");
+    expect(observePod(both, view({ a: there("running"), b: there("exited") }), NO_TIMES).phase).toBe(
+      "running",
+    );
   });
 
   it("makes a server anew that is to run with other settings, and leaves one of the same as it is", () => {
-    const database = (revision: string) => pod([container("a", { labels: { "gantry.revision": revision } })], { restart: true });
-    const has = (state: EngineContainer["state"], revision: string) => view({ a: there(state, { labels: { "gantry.revision": revision } }) });
+    const database = (revision: string) =>
+      pod([container("a", { labels: { "gantry.revision": revision } })], { restart: true });
+    const has = (state: EngineContainer["state"], revision: string) =>
+      view({ a: there(state, { labels: { "gantry.revision": revision } }) });
     expect(planPod(database("2"), has("running", "2"))).toEqual([]);
     expect(planPod(database("2"), has("running", "1")).map((step) => step.type)).toEqual(["stopContainer"]);
     expect(planPod(database("2"), has("exited", "1")).map((step) => step.type)).toEqual(["removeContainer"]);
@@ -91,8 +119,17 @@ describe("ending", () => {
 
   it("starts a database again instead, and says why a container was killed", () => {
     const database = pod([container("a")], { restart: true });
-    expect(typesOf(planPod(database, view({ a: there("exited", { exitCode: 1 }) })))).toEqual(["startContainer a"]);
-    const killed = observePod(pod([container("a")]), view({ a: there("exited", { exitCode: 137, outOfMemory: true }) }), NO_TIMES);
-    expect(killed.containers[0]).toMatchObject({ exitCode: 137, reason: "OutOfMemoryError: Container killed due to memory usage" });
+    expect(typesOf(planPod(database, view({ a: there("exited", { exitCode: 1 }) })))).toEqual([
+      "startContainer a",
+    ]);
+    const killed = observePod(
+      pod([container("a")]),
+      view({ a: there("exited", { exitCode: 137, outOfMemory: true }) }),
+      NO_TIMES,
+    );
+    expect(killed.containers[0]).toMatchObject({
+      exitCode: 137,
+      reason: "OutOfMemoryError: Container killed due to memory usage",
+    });
   });
 });

@@ -1,4 +1,9 @@
-import type { ContainerAssignment, ContainerObservation, PodAssignment, PodObservation } from "@gantry/agent-protocol";
+import type {
+  ContainerAssignment,
+  ContainerObservation,
+  PodAssignment,
+  PodObservation,
+} from "@gantry/agent-protocol";
 import { REVISION_LABEL } from "@gantry/agent-protocol";
 import type { EngineContainer } from "../engine/engine.ts";
 
@@ -12,7 +17,9 @@ export interface ContainerProblem {
 
 /** Whether the engine itself will go on saying that the pod has ended. */
 export function isSaidByEngine(pod: PodAssignment, view: PodView): boolean {
-  return pod.containers.some((container) => container.essential && view.containers.get(container.name)?.state === "exited");
+  return pod.containers.some(
+    (container) => container.essential && view.containers.get(container.name)?.state === "exited",
+  );
 }
 
 /** A pod as it stands, all of it read fresh. */
@@ -38,16 +45,24 @@ export type PodStep =
 export function stopCauseOf(pod: PodAssignment, view: PodView): PodObservation["stop"] {
   if (view.problem !== undefined) return { code: view.problem.code, reason: view.problem.reason };
   if (pod.restart) return undefined;
-  const ended = pod.containers.find((container) => container.essential && view.containers.get(container.name)?.state === "exited");
+  const ended = pod.containers.find(
+    (container) => container.essential && view.containers.get(container.name)?.state === "exited",
+  );
   if (ended !== undefined) {
     const { startedAt, problem } = view.containers.get(ended.name) ?? {};
     if (startedAt === undefined)
-      return { code: "TaskFailedToStart", reason: `CannotStartContainerError: ${problem ?? "the container did not start"}` };
+      return {
+        code: "TaskFailedToStart",
+        reason: `CannotStartContainerError: ${problem ?? "the container did not start"}`,
+      };
     return { code: "EssentialContainerExited", reason: "Essential container in task exited" };
   }
   // Until something was made in it a namespace can be had again; a warm interface may have ended before it was given away.
   if (view.pause?.state === "exited" && view.containers.size > 0)
-    return { code: "EssentialContainerExited", reason: "Essential container in task exited: the task's network interface was lost" };
+    return {
+      code: "EssentialContainerExited",
+      reason: "Essential container in task exited: the task's network interface was lost",
+    };
   const never = pod.containers.find((container) => neverStarts(container, pod, view));
   if (never !== undefined)
     return {
@@ -60,25 +75,42 @@ export function stopCauseOf(pod: PodAssignment, view: PodView): PodObservation["
 /** The steps that can be made now, in parallel; none where the pod is as it should be or waits for the world. */
 export function planPod(pod: PodAssignment, view: PodView): readonly PodStep[] {
   if (pod.desired === "STOPPED" || stopCauseOf(pod, view) !== undefined) return planStop(pod, view);
-  if (view.pause?.state !== "running" || !view.interfaceReady) return [...planPulls(pod, view), { type: "ensureInterface" }];
-  return [...planPulls(pod, view), ...pod.containers.flatMap((container) => planContainer(container, pod, view))];
+  if (view.pause?.state !== "running" || !view.interfaceReady)
+    return [...planPulls(pod, view), { type: "ensureInterface" }];
+  return [
+    ...planPulls(pod, view),
+    ...pod.containers.flatMap((container) => planContainer(container, pod, view)),
+  ];
 }
 
 function planPulls(pod: PodAssignment, view: PodView): readonly PodStep[] {
-  const missing = pod.containers.filter((container) => !view.images.has(container.image) && !view.containers.has(container.name));
-  const once = missing.filter((container, index) => missing.findIndex((other) => other.image === container.image) === index);
+  const missing = pod.containers.filter(
+    (container) => !view.images.has(container.image) && !view.containers.has(container.name),
+  );
+  const once = missing.filter(
+    (container, index) => missing.findIndex((other) => other.image === container.image) === index,
+  );
   return once.map((container) => ({ type: "pullImage", container }));
 }
 
-function planContainer(container: ContainerAssignment, pod: PodAssignment, view: PodView): readonly PodStep[] {
+function planContainer(
+  container: ContainerAssignment,
+  pod: PodAssignment,
+  view: PodView,
+): readonly PodStep[] {
   const there = view.containers.get(container.name);
   if (there === undefined)
-    return view.images.has(container.image) ? [{ type: "createContainer", container, start: dependenciesHold(container, view) }] : [];
+    return view.images.has(container.image)
+      ? [{ type: "createContainer", container, start: dependenciesHold(container, view) }]
+      : [];
   // A server that is to run with other settings is made anew over the data it had.
   const revision = container.labels[REVISION_LABEL];
   if (pod.restart && revision !== undefined && there.labels[REVISION_LABEL] !== revision)
-    return [{ type: there.state === "running" ? "stopContainer" : "removeContainer", container, id: there.id }];
-  if (there.state === "created" && dependenciesHold(container, view)) return [{ type: "startContainer", container, id: there.id }];
+    return [
+      { type: there.state === "running" ? "stopContainer" : "removeContainer", container, id: there.id },
+    ];
+  if (there.state === "created" && dependenciesHold(container, view))
+    return [{ type: "startContainer", container, id: there.id }];
   if (there.state === "exited" && pod.restart) return [{ type: "startContainer", container, id: there.id }];
   return [];
 }
@@ -94,7 +126,9 @@ function planStop(pod: PodAssignment, view: PodView): readonly PodStep[] {
     if (there?.state === "created") return [{ type: "removeContainer", container, id: there.id }];
     if (there?.state !== "running") return [];
     const needed = pod.containers.some(
-      (other) => isRunning(other.name) && other.dependsOn.some((dependency) => dependency.containerName === container.name),
+      (other) =>
+        isRunning(other.name) &&
+        other.dependsOn.some((dependency) => dependency.containerName === container.name),
     );
     return needed ? [] : [{ type: "stopContainer", container, id: there.id }];
   });
@@ -127,7 +161,12 @@ function neverStarts(container: ContainerAssignment, pod: PodAssignment, view: P
     if (condition === "SUCCESS" && other.state === "exited" && other.exitCode !== 0) return true;
     if (condition === "HEALTHY" && other.state === "exited") return true;
     const limit = pod.containers.find((each) => each.name === containerName)?.startTimeoutSeconds;
-    return limit !== undefined && other.startedAt !== undefined && view.now - other.startedAt > limit * 1000 && !dependenciesHold(container, view);
+    return (
+      limit !== undefined &&
+      other.startedAt !== undefined &&
+      view.now - other.startedAt > limit * 1000 &&
+      !dependenciesHold(container, view)
+    );
   });
 }
 
@@ -135,7 +174,11 @@ function neverStarts(container: ContainerAssignment, pod: PodAssignment, view: P
 export function observePod(
   pod: PodAssignment,
   view: PodView,
-  times: { connectivityAt: number | undefined; pullStartedAt: number | undefined; pullStoppedAt: number | undefined },
+  times: {
+    connectivityAt: number | undefined;
+    pullStartedAt: number | undefined;
+    pullStoppedAt: number | undefined;
+  },
 ): PodObservation {
   const stop = stopCauseOf(pod, view);
   const left = [...view.containers.values()].filter((container) => container.state !== "exited");
@@ -148,7 +191,13 @@ export function observePod(
   const finished = [...view.containers.values()].map((container) => container.finishedAt ?? 0);
   return {
     key: pod.key,
-    phase: ending ? (left.length > 0 ? "stopping" : "stopped") : up && view.interfaceReady ? "running" : "pending",
+    phase: ending
+      ? left.length > 0
+        ? "stopping"
+        : "stopped"
+      : up && view.interfaceReady
+        ? "running"
+        : "pending",
     containers: pod.containers.map((container) => observeContainer(container, view)),
     stop: pod.desired === "STOPPED" ? undefined : stop,
     ...times,

@@ -6,7 +6,15 @@ import type { Host } from "../host.ts";
 import type { Naming } from "../naming.ts";
 import { RouterMissingError, type NetworkInterfaces } from "../network/interfaces.ts";
 import { containerSpec } from "./container-spec.ts";
-import { isSaidByEngine, observePod, planPod, stopCauseOf, type ContainerProblem, type PodStep, type PodView } from "./plan-pod.ts";
+import {
+  isSaidByEngine,
+  observePod,
+  planPod,
+  stopCauseOf,
+  type ContainerProblem,
+  type PodStep,
+  type PodView,
+} from "./plan-pod.ts";
 
 /** What only the one who acted knows of a pod; lost with the agent, and not missed. */
 interface PodMemory {
@@ -63,7 +71,12 @@ export class PodController {
       this.#followLogs(pod, view);
       const cause = stopCauseOf(pod, view);
       // Said once, it stays so: what is reported as ended does not start again when a lost namespace comes back.
-      if (cause !== undefined && view.problem === undefined && pod.desired === "RUNNING" && !isSaidByEngine(pod, view)) {
+      if (
+        cause !== undefined &&
+        view.problem === undefined &&
+        pod.desired === "RUNNING" &&
+        !isSaidByEngine(pod, view)
+      ) {
         await this.#deps.problems.set(pod.key, { container: undefined, ...cause });
         continue;
       }
@@ -71,7 +84,11 @@ export class PodController {
       this.#report(pod, view, memory);
       if (steps.length === 0) return lookAgainIn(pod, view);
       try {
-        await allOf(steps.map((step) => this.#perform(step, pod, { memory, mayStart: view.containers.size === 0, isCurrent })));
+        await allOf(
+          steps.map((step) =>
+            this.#perform(step, pod, { memory, mayStart: view.containers.size === 0, isCurrent }),
+          ),
+        );
       } catch (thrown) {
         if (thrown instanceof RouterMissingError) return ROUTER_LOOK_MS;
         if (!(thrown instanceof EngineError) || pod.restart || pod.desired === "STOPPED") throw thrown;
@@ -83,10 +100,16 @@ export class PodController {
   /** Takes the pod off this node: its containers once their logs are shipped, its limits, and what is to be purged. */
   async remove(pod: PodAssignment): Promise<void> {
     const { engine, naming, host, logs } = this.#deps;
-    const there = (await Promise.all(pod.containers.map((container) => engine.inspect(naming.container(pod.key, container.name))))).filter(
-      (container) => container !== undefined,
+    const there = (
+      await Promise.all(
+        pod.containers.map((container) => engine.inspect(naming.container(pod.key, container.name))),
+      )
+    ).filter((container) => container !== undefined);
+    await Promise.all(
+      there
+        .filter((container) => container.state === "running")
+        .map((container) => engine.stopContainer(container.id, 2)),
     );
-    await Promise.all(there.filter((container) => container.state === "running").map((container) => engine.stopContainer(container.id, 2)));
     await Promise.all(there.map((container) => logs.finish(container.id)));
     await Promise.all(there.map((container) => engine.removeContainer(container.id)));
     await host.limits.remove(pod.key);
@@ -128,7 +151,11 @@ export class PodController {
       if (there !== undefined) containers.set(container.name, there);
     }
     for (const container of pod.containers) {
-      if (!containers.has(container.name) && !this.#images.has(container.image) && (await engine.hasImage(container.image)))
+      if (
+        !containers.has(container.name) &&
+        !this.#images.has(container.image) &&
+        (await engine.hasImage(container.image))
+      )
         this.#images.add(container.image);
     }
     if (pause?.state !== "running") memory.interfaceReady = false;
@@ -145,7 +172,8 @@ export class PodController {
   #followLogs(pod: PodAssignment, view: PodView): void {
     for (const container of pod.containers) {
       const there = view.containers.get(container.name);
-      if (container.logs !== undefined && there !== undefined && there.state !== "created") this.#deps.logs.follow(there.id, container.logs);
+      if (container.logs !== undefined && there !== undefined && there.state !== "created")
+        this.#deps.logs.follow(there.id, container.logs);
     }
   }
 
@@ -232,10 +260,13 @@ export class PodController {
 function lookAgainIn(pod: PodAssignment, view: PodView): number | undefined {
   if (pod.desired === "STOPPED" || stopCauseOf(pod, view) !== undefined) return undefined;
   const waits = pod.containers.some((container) => view.containers.get(container.name)?.state === "created");
-  return waits || pod.containers.some((container) => container.healthCheck !== undefined) ? HEALTH_LOOK_MS : undefined;
+  return waits || pod.containers.some((container) => container.healthCheck !== undefined)
+    ? HEALTH_LOOK_MS
+    : undefined;
 }
 
 /** Waits for every step, also where one fails: none goes on behind the back of the next look. */
 async function allOf(steps: readonly Promise<void>[]): Promise<void> {
-  for (const outcome of await Promise.allSettled(steps)) if (outcome.status === "rejected") throw outcome.reason;
+  for (const outcome of await Promise.allSettled(steps))
+    if (outcome.status === "rejected") throw outcome.reason;
 }

@@ -28,7 +28,10 @@ export class TaskLimits {
       else await this.#writeLegacy(parent, pod);
       return parent;
     } catch (thrown) {
-      if (!this.#warned) this.#log.warn("Task-level limits are not to be had here; containers carry them", { reason: messageOf(thrown) });
+      if (!this.#warned)
+        this.#log.warn("Task-level limits are not to be had here; containers carry them", {
+          reason: messageOf(thrown),
+        });
       this.#warned = true;
       return undefined;
     }
@@ -53,10 +56,16 @@ export class TaskLimits {
     };
     const { memoryMiB, cpuUnits } = pod;
     await Promise.all([
-      memoryMiB === undefined ? undefined : limit("memory", { "memory.limit_in_bytes": memoryMiB * 1024 * 1024 }),
+      memoryMiB === undefined
+        ? undefined
+        : limit("memory", { "memory.limit_in_bytes": memoryMiB * 1024 * 1024 }),
       cpuUnits === undefined
         ? undefined
-        : limit("cpu", { "cpu.cfs_period_us": PERIOD_US, "cpu.cfs_quota_us": quotaOf(cpuUnits), "cpu.shares": Math.max(2, cpuUnits) }),
+        : limit("cpu", {
+            "cpu.cfs_period_us": PERIOD_US,
+            "cpu.cfs_quota_us": quotaOf(cpuUnits),
+            "cpu.shares": Math.max(2, cpuUnits),
+          }),
     ]);
   }
 
@@ -68,8 +77,10 @@ export class TaskLimits {
       path = `${path}/${folder}`;
       await mkdir(path, { recursive: true });
     }
-    if (pod.memoryMiB !== undefined) await writeFile(`${path}/memory.max`, String(pod.memoryMiB * 1024 * 1024));
-    if (pod.cpuUnits !== undefined) await writeFile(`${path}/cpu.max`, `${quotaOf(pod.cpuUnits)} ${PERIOD_US}`);
+    if (pod.memoryMiB !== undefined)
+      await writeFile(`${path}/memory.max`, String(pod.memoryMiB * 1024 * 1024));
+    if (pod.cpuUnits !== undefined)
+      await writeFile(`${path}/cpu.max`, `${quotaOf(pod.cpuUnits)} ${PERIOD_US}`);
   }
 }
 

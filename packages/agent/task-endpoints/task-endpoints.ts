@@ -23,7 +23,9 @@ export class TaskEndpoints {
   constructor(deps: TaskEndpointsDeps) {
     this.#deps = deps;
     this.#server = http.createServer((request, response) => void this.#handle(request, response)); // #handle never rejects.
-    this.#server.on("error", (thrown) => deps.log.warn("Task endpoints failed", { reason: messageOf(thrown) }));
+    this.#server.on("error", (thrown) =>
+      deps.log.warn("Task endpoints failed", { reason: messageOf(thrown) }),
+    );
     this.#server.listen(8080, deps.address);
   }
 
@@ -39,7 +41,10 @@ export class TaskEndpoints {
       if (credentials !== undefined) return this.#sendCredentials(credentials, response);
       const metadata = /^\/v[34]\/([0-9a-f]{32})-([A-Za-z0-9_-]+)(\/task)?\/?$/.exec(path);
       if (metadata !== null)
-        return await this.#sendMetadata({ endpointId: metadata[1] ?? "", container: metadata[2] ?? "", whole: metadata[3] !== undefined }, response);
+        return await this.#sendMetadata(
+          { endpointId: metadata[1] ?? "", container: metadata[2] ?? "", whole: metadata[3] !== undefined },
+          response,
+        );
       send(response, 404, { code: "NotFound", message: "404 page not found" });
     } catch (thrown) {
       this.#deps.log.warn("Task endpoint failed", { reason: messageOf(thrown) });
@@ -53,7 +58,11 @@ export class TaskEndpoints {
       .flatMap((pod) => pod.credentials)
       .find((credentials) => credentials.id === id);
     if (found === undefined) {
-      send(response, 400, { code: "InvalidIdInRequest", message: "CredentialsV2Request: Credentials not found", HTTPErrorCode: 400 });
+      send(response, 400, {
+        code: "InvalidIdInRequest",
+        message: "CredentialsV2Request: Credentials not found",
+        HTTPErrorCode: 400,
+      });
       return;
     }
     send(response, 200, {
@@ -65,16 +74,27 @@ export class TaskEndpoints {
     });
   }
 
-  async #sendMetadata(asked: { endpointId: string; container: string; whole: boolean }, response: ServerResponse): Promise<void> {
+  async #sendMetadata(
+    asked: { endpointId: string; container: string; whole: boolean },
+    response: ServerResponse,
+  ): Promise<void> {
     const pod = this.#deps.pods().find((each) => each.metadata?.endpointId === asked.endpointId);
     const { metadata } = pod ?? {};
     if (pod === undefined || metadata === undefined)
-      return send(response, 404, { code: "NotFound", message: "V4 metadata handler: unable to get the task" });
-    const containers = await Promise.all(pod.containers.map((container) => this.#present(pod, container.name)));
+      return send(response, 404, {
+        code: "NotFound",
+        message: "V4 metadata handler: unable to get the task",
+      });
+    const containers = await Promise.all(
+      pod.containers.map((container) => this.#present(pod, container.name)),
+    );
     if (!asked.whole) {
       const one = containers[pod.containers.findIndex((container) => container.name === asked.container)];
       return one === undefined
-        ? send(response, 404, { code: "NotFound", message: "V4 metadata handler: unable to get the container" })
+        ? send(response, 404, {
+            code: "NotFound",
+            message: "V4 metadata handler: unable to get the container",
+          })
         : send(response, 200, one);
     }
     send(response, 200, {
@@ -83,7 +103,9 @@ export class TaskEndpoints {
       Family: metadata.family,
       Revision: metadata.revision,
       DesiredStatus: pod.desired,
-      KnownStatus: containers.every((container) => container["KnownStatus"] === "RUNNING") ? "RUNNING" : "PENDING",
+      KnownStatus: containers.every((container) => container["KnownStatus"] === "RUNNING")
+        ? "RUNNING"
+        : "PENDING",
       ...(metadata.serviceName === undefined ? {} : { ServiceName: metadata.serviceName }),
       Limits: { CPU: (pod.cpuUnits ?? 0) / 1024, Memory: pod.memoryMiB },
       AvailabilityZone: metadata.availabilityZone,

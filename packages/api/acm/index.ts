@@ -46,7 +46,9 @@ export function acmService(deps: AcmDeps): ServiceModule {
         const known =
           token === undefined
             ? undefined
-            : tx.list("certificate").find((each) => each.tags["aws:acm:token"] === token && each.domainName === domainName);
+            : tx
+                .list("certificate")
+                .find((each) => each.tags["aws:acm:token"] === token && each.domainName === domainName);
         if (known !== undefined) return known.arn;
         const record = newRecord(
           context,
@@ -60,7 +62,10 @@ export function acmService(deps: AcmDeps): ServiceModule {
             sealedKey: vault.seal(issued.keyPem),
           },
         );
-        tx.put("certificate", record.arn, { ...record, tags: { ...toTags(input.Tags), ...(token === undefined ? {} : { "aws:acm:token": token }) } });
+        tx.put("certificate", record.arn, {
+          ...record,
+          tags: { ...toTags(input.Tags), ...(token === undefined ? {} : { "aws:acm:token": token }) },
+        });
         return record.arn;
       });
       return { CertificateArn: arn };
@@ -73,9 +78,14 @@ export function acmService(deps: AcmDeps): ServiceModule {
       try {
         parsed = new X509Certificate(certificatePem);
       } catch {
-        throw new ApiError("ValidationException", "The certificate field contains more than one certificate or is not a valid PEM certificate.");
+        throw new ApiError(
+          "ValidationException",
+          "The certificate field contains more than one certificate or is not a valid PEM certificate.",
+        );
       }
-      const names = [...(parsed.subjectAltName ?? "").matchAll(/DNS:([^,\s]+)/g)].map((match) => match[1] ?? "");
+      const names = [...(parsed.subjectAltName ?? "").matchAll(/DNS:([^,\s]+)/g)].map(
+        (match) => match[1] ?? "",
+      );
       const domainName = /CN=([^\n,]+)/.exec(parsed.subject)?.[1] ?? names[0] ?? "";
       const issued = {
         certificatePem,
@@ -89,7 +99,14 @@ export function acmService(deps: AcmDeps): ServiceModule {
         const record = newRecord(
           context,
           { ids, clock },
-          { domainName, names, validationMethod: "DNS", type: "IMPORTED", issued, sealedKey: vault.seal(keyPem) },
+          {
+            domainName,
+            names,
+            validationMethod: "DNS",
+            type: "IMPORTED",
+            issued,
+            sealedKey: vault.seal(keyPem),
+          },
         );
         const next = { ...record, arn: input.CertificateArn ?? record.arn, tags: toTags(input.Tags) };
         tx.put("certificate", next.arn, next);
@@ -97,7 +114,9 @@ export function acmService(deps: AcmDeps): ServiceModule {
       });
       return { CertificateArn: arn };
     },
-    DescribeCertificate: (input) => ({ Certificate: presentDetail(findCertificate(store, input.CertificateArn), store) }),
+    DescribeCertificate: (input) => ({
+      Certificate: presentDetail(findCertificate(store, input.CertificateArn), store),
+    }),
     GetCertificate(input) {
       const record = findCertificate(store, input.CertificateArn);
       return { Certificate: record.certificatePem, CertificateChain: record.chainPem };
@@ -105,7 +124,9 @@ export function acmService(deps: AcmDeps): ServiceModule {
     ListCertificates(input, context) {
       const found = store
         .list("certificate", formatArn("acm", context, "certificate/"))
-        .filter(() => input.CertificateStatuses === undefined || input.CertificateStatuses.includes("ISSUED"));
+        .filter(
+          () => input.CertificateStatuses === undefined || input.CertificateStatuses.includes("ISSUED"),
+        );
       return {
         CertificateSummaryList: found.map((record) => ({
           CertificateArn: record.arn,
@@ -125,7 +146,10 @@ export function acmService(deps: AcmDeps): ServiceModule {
       store.transact((tx) => {
         const record = findCertificate(tx, input.CertificateArn);
         if (usersOf(tx, record.arn).length > 0)
-          throw new ApiError("ResourceInUseException", `Certificate ${record.arn} in account ${record.account} is in use.`);
+          throw new ApiError(
+            "ResourceInUseException",
+            `Certificate ${record.arn} in account ${record.account} is in use.`,
+          );
         tx.delete("certificate", record.arn);
       });
       return {};
@@ -151,7 +175,9 @@ export function acmService(deps: AcmDeps): ServiceModule {
       return {};
     },
     ListTagsForCertificate: (input) => ({
-      Tags: presentTags(findCertificate(store, input.CertificateArn).tags).filter((tag) => !tag.Key.startsWith("aws:")),
+      Tags: presentTags(findCertificate(store, input.CertificateArn).tags).filter(
+        (tag) => !tag.Key.startsWith("aws:"),
+      ),
     }),
   } satisfies Implementation<typeof sdk>;
   return {
@@ -159,7 +185,10 @@ export function acmService(deps: AcmDeps): ServiceModule {
     operations: paged(operations, (name) => (name === "ListCertificates" ? WORDS : undefined)),
     constraints: CONSTRAINTS,
     permissions: (operation, input) => [
-      { action: `acm:${operation}`, resource: typeof input["CertificateArn"] === "string" ? input["CertificateArn"] : "*" },
+      {
+        action: `acm:${operation}`,
+        resource: typeof input["CertificateArn"] === "string" ? input["CertificateArn"] : "*",
+      },
     ],
   };
 }
@@ -198,7 +227,8 @@ function newRecord(
 
 function findCertificate(reader: Reader, arn: string | undefined): CertificateRecord {
   const record = reader.get("certificate", arn ?? "");
-  if (record === undefined) throw new ApiError("ResourceNotFoundException", `Could not find certificate ${arn}.`);
+  if (record === undefined)
+    throw new ApiError("ResourceNotFoundException", `Could not find certificate ${arn}.`);
   return record;
 }
 

@@ -24,21 +24,33 @@ export function paged(
       const handler = operation as Handler; // Typed by Implementation where it is declared.
       const words = wordsOf(name);
       const answer: Handler =
-        words === undefined ? handler : async (input, context) => pageOf((await handler(input, context)) as Record<string, unknown>, input, words); // As above.
+        words === undefined
+          ? handler
+          : async (input, context) =>
+              pageOf((await handler(input, context)) as Record<string, unknown>, input, words); // As above.
       return [name, answer];
     }),
   );
 }
 
-function pageOf(output: Record<string, unknown>, input: Readonly<Record<string, unknown>>, words: PageWords): Record<string, unknown> {
+function pageOf(
+  output: Record<string, unknown>,
+  input: Readonly<Record<string, unknown>>,
+  words: PageWords,
+): Record<string, unknown> {
   const list = Object.entries(output).find((entry): entry is [string, unknown[]] => Array.isArray(entry[1]));
   const [asked, token] = [input[words.size], input[words.token]];
   // What needs no pages has none: EC2 answers all of a list whose size nobody says.
-  if (list === undefined || (asked === undefined && token === undefined && list[1].length <= words.most)) return output;
+  if (list === undefined || (asked === undefined && token === undefined && list[1].length <= words.most))
+    return output;
   const [name, items] = list;
   const start = token === undefined ? 0 : startOf(String(token), words);
   const end = start + (typeof asked === "number" ? asked : words.most);
-  return { ...output, [name]: items.slice(start, end), [words.next]: end < items.length ? tokenOf(end) : undefined };
+  return {
+    ...output,
+    [name]: items.slice(start, end),
+    [words.next]: end < items.length ? tokenOf(end) : undefined,
+  };
 }
 
 function tokenOf(start: number): string {

@@ -9,7 +9,8 @@ export function page<T>(
   let start = 0;
   if (options.token !== undefined) {
     const last = Buffer.from(options.token, "base64url").toString();
-    if (Buffer.from(last).toString("base64url") !== options.token || last === "") throw options.invalidToken();
+    if (Buffer.from(last).toString("base64url") !== options.token || last === "")
+      throw options.invalidToken();
     start = items.findIndex((item) => keyOf(item) > last);
     if (start < 0) return { items: [], nextToken: undefined };
   }

@@ -4,7 +4,8 @@ import { ApiError } from "@gantry/wire";
 export function refuseMembers(input: object, names: readonly string[], code: string): void {
   const given = names.filter((name) => isGiven((input as Record<string, unknown>)[name])); // Members are looked up by name.
   const [first] = given;
-  if (first !== undefined) throw new ApiError(code, `Gantry does not support the parameter ${given.join(", ")} yet: leave it out.`);
+  if (first !== undefined)
+    throw new ApiError(code, `Gantry does not support the parameter ${given.join(", ")} yet: leave it out.`);
 }
 
 function isGiven(value: unknown): boolean {

@@ -2,9 +2,18 @@ import type { Tags } from "@gantry/state";
 
 /** Tags as records keep them, from any of AWS's spellings. */
 export function toTags(
-  list: readonly { Key?: string | undefined; Value?: string | undefined; key?: string | undefined; value?: string | undefined }[] | undefined,
+  list:
+    | readonly {
+        Key?: string | undefined;
+        Value?: string | undefined;
+        key?: string | undefined;
+        value?: string | undefined;
+      }[]
+    | undefined,
 ): Tags {
-  return Object.fromEntries((list ?? []).map((tag) => [tag.Key ?? tag.key ?? "", tag.Value ?? tag.value ?? ""]));
+  return Object.fromEntries(
+    (list ?? []).map((tag) => [tag.Key ?? tag.key ?? "", tag.Value ?? tag.value ?? ""]),
+  );
 }
 
 /** Tags the way most services write them. */

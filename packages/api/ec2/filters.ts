@@ -30,7 +30,8 @@ function valuesOf<T extends { tags: Tags }>(
 ): readonly string[] {
   if (name === "tag-key") return Object.keys(record.tags);
   if (name === "tag-value") return Object.values(record.tags);
-  if (name.startsWith("tag:")) return record.tags[name.slice(4)] === undefined ? [] : [record.tags[name.slice(4)] ?? ""];
+  if (name.startsWith("tag:"))
+    return record.tags[name.slice(4)] === undefined ? [] : [record.tags[name.slice(4)] ?? ""];
   const field = fields[name];
   if (field === undefined) throw new ApiError("InvalidParameterValue", `The filter '${name}' is invalid`);
   const value = field(record);
@@ -55,13 +56,23 @@ export function selectById<T>(
 /** Tags that a create operation gives to the resource type it makes. */
 export function tagsFor(
   specifications:
-    | readonly { ResourceType?: string | undefined; Tags?: readonly { Key?: string | undefined; Value?: string | undefined }[] | undefined }[]
+    | readonly {
+        ResourceType?: string | undefined;
+        Tags?: readonly { Key?: string | undefined; Value?: string | undefined }[] | undefined;
+      }[]
     | undefined,
   type: string,
 ): Tags {
   const wrong = specifications?.find((specification) => specification.ResourceType !== type);
   if (wrong !== undefined)
-    throw new ApiError("InvalidParameterValue", `'${wrong.ResourceType}' is not a valid taggable resource type for this operation.`);
+    throw new ApiError(
+      "InvalidParameterValue",
+      `'${wrong.ResourceType}' is not a valid taggable resource type for this operation.`,
+    );
   const matching = (specifications ?? []).filter((specification) => specification.ResourceType === type);
-  return Object.fromEntries(matching.flatMap((specification) => (specification.Tags ?? []).map((tag) => [tag.Key ?? "", tag.Value ?? ""])));
+  return Object.fromEntries(
+    matching.flatMap((specification) =>
+      (specification.Tags ?? []).map((tag) => [tag.Key ?? "", tag.Value ?? ""]),
+    ),
+  );
 }

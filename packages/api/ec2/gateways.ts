@@ -38,9 +38,15 @@ export function gatewayOperations(deps: Ec2Deps) {
         const gateway = findInternetGateway(tx, context, input.InternetGatewayId);
         const vpc = findVpc(tx, context, input.VpcId);
         if (gateway.vpcId !== undefined)
-          throw new ApiError("Resource.AlreadyAssociated", `resource ${gateway.id} is already attached to network ${gateway.vpcId}`);
+          throw new ApiError(
+            "Resource.AlreadyAssociated",
+            `resource ${gateway.id} is already attached to network ${gateway.vpcId}`,
+          );
         if (tx.list("internetGateway").some((other) => other.vpcId === vpc.id))
-          throw new ApiError("InvalidParameterValue", `Network ${vpc.id} already has an internet gateway attached`);
+          throw new ApiError(
+            "InvalidParameterValue",
+            `Network ${vpc.id} already has an internet gateway attached`,
+          );
         tx.put("internetGateway", gateway.id, { ...gateway, vpcId: vpc.id });
       });
       return {};
@@ -49,8 +55,13 @@ export function gatewayOperations(deps: Ec2Deps) {
       store.transact((tx) => {
         const gateway = findInternetGateway(tx, context, input.InternetGatewayId);
         if (gateway.vpcId !== input.VpcId)
-          throw new ApiError("Gateway.NotAttached", `resource ${gateway.id} is not attached to network ${input.VpcId}`);
-        const mapped = tx.listBy("networkInterface", "vpc", gateway.vpcId ?? "").some((eni) => eni.publicIp !== undefined);
+          throw new ApiError(
+            "Gateway.NotAttached",
+            `resource ${gateway.id} is not attached to network ${input.VpcId}`,
+          );
+        const mapped = tx
+          .listBy("networkInterface", "vpc", gateway.vpcId ?? "")
+          .some((eni) => eni.publicIp !== undefined);
         if (mapped)
           throw new ApiError(
             "DependencyViolation",
@@ -64,24 +75,37 @@ export function gatewayOperations(deps: Ec2Deps) {
       store.transact((tx) => {
         const gateway = findInternetGateway(tx, context, input.InternetGatewayId);
         if (gateway.vpcId !== undefined)
-          throw new ApiError("DependencyViolation", `The internetGateway '${gateway.id}' has dependencies and cannot be deleted.`);
+          throw new ApiError(
+            "DependencyViolation",
+            `The internetGateway '${gateway.id}' has dependencies and cannot be deleted.`,
+          );
         tx.delete("internetGateway", gateway.id);
       });
       return {};
     },
     DescribeInternetGateways(input, context) {
       const all = store.list("internetGateway").filter((gateway) => isIn(gateway, context));
-      const chosen = selectById(all, input.InternetGatewayIds, (gateway) => gateway.id, missingInternetGateway);
+      const chosen = selectById(
+        all,
+        input.InternetGatewayIds,
+        (gateway) => gateway.id,
+        missingInternetGateway,
+      );
       const fields = {
         "internet-gateway-id": (gateway: InternetGatewayRecord) => gateway.id,
         "attachment.vpc-id": (gateway: InternetGatewayRecord) => gateway.vpcId,
-        "attachment.state": (gateway: InternetGatewayRecord) => (gateway.vpcId === undefined ? undefined : "available"),
+        "attachment.state": (gateway: InternetGatewayRecord) =>
+          gateway.vpcId === undefined ? undefined : "available",
       };
       return { InternetGateways: applyFilters(chosen, input.Filters, fields).map(presentInternetGateway) };
     },
     AllocateAddress(input, context) {
       refuseMembers(input, ["Address", "CustomerOwnedIpv4Pool", "IpamPoolId"], "InvalidParameterValue");
-      if ((input.Domain ?? "vpc") !== "vpc") throw new ApiError("InvalidParameterValue", `Value (${input.Domain}) for parameter domain is invalid.`);
+      if ((input.Domain ?? "vpc") !== "vpc")
+        throw new ApiError(
+          "InvalidParameterValue",
+          `Value (${input.Domain}) for parameter domain is invalid.`,
+        );
       const address = store.transact((tx) => {
         const record: ElasticAddressRecord = {
           account: context.account,
@@ -106,7 +130,8 @@ export function gatewayOperations(deps: Ec2Deps) {
     ReleaseAddress(input, context) {
       store.transact((tx) => {
         const address = findAddress(tx, context, input.AllocationId);
-        if (address.networkInterfaceId !== undefined) throw new ApiError("InvalidIPAddress.InUse", `Address ${address.publicIp} is in use.`);
+        if (address.networkInterfaceId !== undefined)
+          throw new ApiError("InvalidIPAddress.InUse", `Address ${address.publicIp} is in use.`);
         tx.delete("elasticAddress", address.allocationId);
       });
       return {};
@@ -117,14 +142,21 @@ export function gatewayOperations(deps: Ec2Deps) {
         const address = findAddress(tx, context, input.AllocationId);
         const eni = tx.get("networkInterface", input.NetworkInterfaceId ?? "");
         if (eni === undefined || !isIn(eni, context))
-          throw new ApiError("InvalidNetworkInterfaceID.NotFound", `The networkInterface ID '${input.NetworkInterfaceId}' does not exist`);
+          throw new ApiError(
+            "InvalidNetworkInterfaceID.NotFound",
+            `The networkInterface ID '${input.NetworkInterfaceId}' does not exist`,
+          );
         if (address.networkInterfaceId !== undefined && input.AllowReassociation !== true)
           throw new ApiError(
             "Resource.AlreadyAssociated",
             `resource ${address.allocationId} is already associated with associate-id ${address.associationId}`,
           );
         const id = `eipassoc-${ids.hex(17)}`;
-        tx.put("elasticAddress", address.allocationId, { ...address, associationId: id, networkInterfaceId: eni.id });
+        tx.put("elasticAddress", address.allocationId, {
+          ...address,
+          associationId: id,
+          networkInterfaceId: eni.id,
+        });
         tx.put("networkInterface", eni.id, { ...eni, publicIp: address.publicIp });
         return id;
       });
@@ -132,18 +164,30 @@ export function gatewayOperations(deps: Ec2Deps) {
     },
     DisassociateAddress(input, context) {
       store.transact((tx) => {
-        const address = tx.list("elasticAddress").find((each) => isIn(each, context) && each.associationId === input.AssociationId);
-        if (address === undefined) throw new ApiError("InvalidAssociationID.NotFound", `The association ID '${input.AssociationId}' does not exist`);
+        const address = tx
+          .list("elasticAddress")
+          .find((each) => isIn(each, context) && each.associationId === input.AssociationId);
+        if (address === undefined)
+          throw new ApiError(
+            "InvalidAssociationID.NotFound",
+            `The association ID '${input.AssociationId}' does not exist`,
+          );
         const eni = tx.get("networkInterface", address.networkInterfaceId ?? "");
         if (eni !== undefined) tx.put("networkInterface", eni.id, { ...eni, publicIp: undefined });
-        tx.put("elasticAddress", address.allocationId, { ...address, associationId: undefined, networkInterfaceId: undefined });
+        tx.put("elasticAddress", address.allocationId, {
+          ...address,
+          associationId: undefined,
+          networkInterfaceId: undefined,
+        });
       });
       return {};
     },
     DescribeAddresses(input, context) {
       const all = store.list("elasticAddress").filter((address) => isIn(address, context));
       const byIp =
-        input.PublicIps === undefined || input.PublicIps.length === 0 ? all : all.filter((address) => input.PublicIps?.includes(address.publicIp));
+        input.PublicIps === undefined || input.PublicIps.length === 0
+          ? all
+          : all.filter((address) => input.PublicIps?.includes(address.publicIp));
       const chosen = selectById(byIp, input.AllocationIds, (address) => address.allocationId, missingAddress);
       const fields = {
         "allocation-id": (address: ElasticAddressRecord) => address.allocationId,
@@ -152,7 +196,11 @@ export function gatewayOperations(deps: Ec2Deps) {
         "network-interface-id": (address: ElasticAddressRecord) => address.networkInterfaceId,
         domain: () => "vpc",
       };
-      return { Addresses: applyFilters(chosen, input.Filters, fields).map((address) => presentAddress(address, store)) };
+      return {
+        Addresses: applyFilters(chosen, input.Filters, fields).map((address) =>
+          presentAddress(address, store),
+        ),
+      };
     },
     DescribeAddressesAttribute() {
       return { Addresses: [] };
@@ -160,10 +208,16 @@ export function gatewayOperations(deps: Ec2Deps) {
     CreateNatGateway(input, context) {
       refuseMembers(
         input,
-        ["PrivateIpAddress", "SecondaryAllocationIds", "SecondaryPrivateIpAddresses", "SecondaryPrivateIpAddressCount"],
+        [
+          "PrivateIpAddress",
+          "SecondaryAllocationIds",
+          "SecondaryPrivateIpAddresses",
+          "SecondaryPrivateIpAddressCount",
+        ],
         "InvalidParameterValue",
       );
-      if (input.ConnectivityType === "private") throw new ApiError("InvalidParameterValue", "Gantry does not support private NAT gateways.");
+      if (input.ConnectivityType === "private")
+        throw new ApiError("InvalidParameterValue", "Gantry does not support private NAT gateways.");
       const gateway = store.transact((tx) => {
         const subnet = findSubnet(tx, context, input.SubnetId);
         const address = findAddress(tx, context, input.AllocationId);
@@ -184,7 +238,11 @@ export function gatewayOperations(deps: Ec2Deps) {
           publicIp: undefined,
           now,
         });
-        tx.put("elasticAddress", address.allocationId, { ...address, associationId: `eipassoc-${ids.hex(17)}`, networkInterfaceId: eni.id });
+        tx.put("elasticAddress", address.allocationId, {
+          ...address,
+          associationId: `eipassoc-${ids.hex(17)}`,
+          networkInterfaceId: eni.id,
+        });
         const record: NatGatewayRecord = {
           account: context.account,
           region: context.region,
@@ -205,10 +263,15 @@ export function gatewayOperations(deps: Ec2Deps) {
     DeleteNatGateway(input, context) {
       store.transact((tx) => {
         const gateway = tx.get("natGateway", input.NatGatewayId ?? "");
-        if (gateway === undefined || !isIn(gateway, context)) throw missingNatGateway(input.NatGatewayId ?? "");
+        if (gateway === undefined || !isIn(gateway, context))
+          throw missingNatGateway(input.NatGatewayId ?? "");
         const address = tx.get("elasticAddress", gateway.allocationId);
         if (address !== undefined)
-          tx.put("elasticAddress", address.allocationId, { ...address, associationId: undefined, networkInterfaceId: undefined });
+          tx.put("elasticAddress", address.allocationId, {
+            ...address,
+            associationId: undefined,
+            networkInterfaceId: undefined,
+          });
         tx.delete("networkInterface", gateway.networkInterfaceId);
         tx.put("natGateway", gateway.id, { ...gateway, state: "deleted" });
       });
@@ -223,12 +286,20 @@ export function gatewayOperations(deps: Ec2Deps) {
         "subnet-id": (gateway: NatGatewayRecord) => gateway.subnetId,
         "vpc-id": (gateway: NatGatewayRecord) => gateway.vpcId,
       };
-      return { NatGateways: applyFilters(chosen, input.Filter, fields).map((gateway) => presentNatGateway(gateway, store)) };
+      return {
+        NatGateways: applyFilters(chosen, input.Filter, fields).map((gateway) =>
+          presentNatGateway(gateway, store),
+        ),
+      };
     },
   } satisfies Ec2;
 }
 
-export function findInternetGateway(reader: Reader, place: Place, id: string | undefined): InternetGatewayRecord {
+export function findInternetGateway(
+  reader: Reader,
+  place: Place,
+  id: string | undefined,
+): InternetGatewayRecord {
   const gateway = reader.get("internetGateway", id ?? "");
   if (gateway === undefined || !isIn(gateway, place)) throw missingInternetGateway(id ?? "");
   return gateway;
@@ -242,14 +313,19 @@ function findAddress(tx: Transaction, place: Place, id: string | undefined): Ela
 
 const missingInternetGateway = (id: string): ApiError =>
   new ApiError("InvalidInternetGatewayID.NotFound", `The internetGateway ID '${id}' does not exist`);
-const missingAddress = (id: string): ApiError => new ApiError("InvalidAllocationID.NotFound", `The allocation ID '${id}' does not exist`);
-export const missingNatGateway = (id: string): ApiError => new ApiError("NatGatewayNotFound", `NatGateway ${id} was not found`);
+const missingAddress = (id: string): ApiError =>
+  new ApiError("InvalidAllocationID.NotFound", `The allocation ID '${id}' does not exist`);
+export const missingNatGateway = (id: string): ApiError =>
+  new ApiError("NatGatewayNotFound", `NatGateway ${id} was not found`);
 
 function presentInternetGateway(gateway: InternetGatewayRecord): ec2.InternetGateway {
   return {
     InternetGatewayId: gateway.id,
     OwnerId: gateway.account,
-    Attachments: gateway.vpcId === undefined ? [] : [{ VpcId: gateway.vpcId, State: "available" as ec2.AttachmentStatus }],
+    Attachments:
+      gateway.vpcId === undefined
+        ? []
+        : [{ VpcId: gateway.vpcId, State: "available" as ec2.AttachmentStatus }],
     Tags: presentTags(gateway.tags),
   }; // EC2 says "available" here, which the SDK's enum lacks.
 }

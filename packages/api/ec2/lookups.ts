@@ -9,19 +9,22 @@ export function isIn(record: { account: string; region: string } | undefined, pl
 
 export function findVpc(reader: Reader, place: Place, id: string | undefined): VpcRecord {
   const vpc = reader.get("vpc", id ?? "");
-  if (vpc === undefined || !isIn(vpc, place)) throw new ApiError("InvalidVpcID.NotFound", `The vpc ID '${id}' does not exist`);
+  if (vpc === undefined || !isIn(vpc, place))
+    throw new ApiError("InvalidVpcID.NotFound", `The vpc ID '${id}' does not exist`);
   return vpc;
 }
 
 export function findSubnet(reader: Reader, place: Place, id: string | undefined): SubnetRecord {
   const subnet = reader.get("subnet", id ?? "");
-  if (subnet === undefined || !isIn(subnet, place)) throw new ApiError("InvalidSubnetID.NotFound", `The subnet ID '${id}' does not exist`);
+  if (subnet === undefined || !isIn(subnet, place))
+    throw new ApiError("InvalidSubnetID.NotFound", `The subnet ID '${id}' does not exist`);
   return subnet;
 }
 
 export function findSecurityGroup(reader: Reader, place: Place, id: string | undefined): SecurityGroupRecord {
   const group = reader.get("securityGroup", id ?? "");
-  if (group === undefined || !isIn(group, place)) throw new ApiError("InvalidGroup.NotFound", `The security group '${id}' does not exist`);
+  if (group === undefined || !isIn(group, place))
+    throw new ApiError("InvalidGroup.NotFound", `The security group '${id}' does not exist`);
   return group;
 }
 

@@ -54,7 +54,11 @@ const NEEDS: Readonly<Record<string, readonly (Prefix | `${Prefix}*`)[]>> = {
 };
 
 /** Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon EC2". */
-export function permissions(operation: string, input: Readonly<Record<string, unknown>>, place: Place): readonly Permission[] {
+export function permissions(
+  operation: string,
+  input: Readonly<Record<string, unknown>>,
+  place: Place,
+): readonly Permission[] {
   const action = `ec2:${operation}`;
   if (operation === "CreateTags" || operation === "DeleteTags") {
     const ids = Array.isArray(input["Resources"]) ? input["Resources"].map(String) : [];
@@ -82,5 +86,9 @@ export function permissions(operation: string, input: Readonly<Record<string, un
 
 function arnOf(id: string, place: Place): string {
   const found = (RESOURCES as Readonly<Record<string, { type: string }>>)[id.split("-")[0] ?? ""]; // Looked up by prefix; undefined is handled.
-  return formatArn("ec2", place, `${found?.type ?? (id.startsWith("sgr-") ? "security-group-rule" : "*")}/${id}`);
+  return formatArn(
+    "ec2",
+    place,
+    `${found?.type ?? (id.startsWith("sgr-") ? "security-group-rule" : "*")}/${id}`,
+  );
 }

@@ -20,7 +20,10 @@ export function asRequests(operations: Readonly<Record<string, unknown>>): Reado
   return Object.fromEntries(
     Object.entries(pages).map(([name, handler]) => {
       const request: Handler = (input, context) => {
-        if (input["DryRun"] === true) throw new ApiError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", { status: 412 });
+        if (input["DryRun"] === true)
+          throw new ApiError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", {
+            status: 412,
+          });
         const size = input["MaxResults"];
         if (typeof size === "number" && (size < LEAST || size > MOST))
           throw new ApiError(

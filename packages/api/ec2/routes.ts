@@ -38,7 +38,10 @@ export function routeOperations(deps: Ec2Deps) {
       store.transact((tx) => {
         const table = findRouteTable(tx, context, input.RouteTableId);
         if (table.associations.length > 0)
-          throw new ApiError("DependencyViolation", `The routeTable '${table.id}' has dependencies and cannot be deleted.`);
+          throw new ApiError(
+            "DependencyViolation",
+            `The routeTable '${table.id}' has dependencies and cannot be deleted.`,
+          );
         tx.delete("routeTable", table.id);
       });
       return {};
@@ -49,14 +52,18 @@ export function routeOperations(deps: Ec2Deps) {
       const fields = {
         "route-table-id": (table: RouteTableRecord) => table.id,
         "vpc-id": (table: RouteTableRecord) => table.vpcId,
-        "association.main": (table: RouteTableRecord) => table.associations.map((each) => String(each.subnetId === undefined)),
+        "association.main": (table: RouteTableRecord) =>
+          table.associations.map((each) => String(each.subnetId === undefined)),
         "association.subnet-id": (table: RouteTableRecord) =>
           table.associations.flatMap((each) => (each.subnetId === undefined ? [] : [each.subnetId])),
-        "association.route-table-association-id": (table: RouteTableRecord) => table.associations.map((each) => each.id),
+        "association.route-table-association-id": (table: RouteTableRecord) =>
+          table.associations.map((each) => each.id),
         "route.nat-gateway-id": (table: RouteTableRecord) =>
           table.routes.filter((route) => route.target.type === "nat-gateway").map((route) => route.target.id),
         "route.gateway-id": (table: RouteTableRecord) =>
-          table.routes.filter((route) => route.target.type === "internet-gateway").map((route) => route.target.id),
+          table.routes
+            .filter((route) => route.target.type === "internet-gateway")
+            .map((route) => route.target.id),
       };
       return { RouteTables: applyFilters(chosen, input.Filters, fields).map(presentRouteTable) };
     },
@@ -65,7 +72,10 @@ export function routeOperations(deps: Ec2Deps) {
         const table = findRouteTable(tx, context, input.RouteTableId);
         const route = toRoute(tx, context, input);
         if (table.routes.some((each) => each.destination === route.destination))
-          throw new ApiError("RouteAlreadyExists", `The route identified by ${route.destination} already exists.`);
+          throw new ApiError(
+            "RouteAlreadyExists",
+            `The route identified by ${route.destination} already exists.`,
+          );
         tx.put("routeTable", table.id, { ...table, routes: [...table.routes, route] });
       });
       return { Return: true };
@@ -79,20 +89,28 @@ export function routeOperations(deps: Ec2Deps) {
             "InvalidParameterValue",
             `There is no route defined for '${route.destination}' in the route table. Use CreateRoute instead.`,
           );
-        tx.put("routeTable", table.id, { ...table, routes: table.routes.map((each) => (each.destination === route.destination ? route : each)) });
+        tx.put("routeTable", table.id, {
+          ...table,
+          routes: table.routes.map((each) => (each.destination === route.destination ? route : each)),
+        });
       });
       return {};
     },
     DeleteRoute(input, context) {
       store.transact((tx) => {
         const table = findRouteTable(tx, context, input.RouteTableId);
-        const there = table.routes.some((route) => route.destination === input.DestinationCidrBlock && route.target.type !== "local");
+        const there = table.routes.some(
+          (route) => route.destination === input.DestinationCidrBlock && route.target.type !== "local",
+        );
         if (!there)
           throw new ApiError(
             "InvalidRoute.NotFound",
             `no route with destination-cidr-block ${input.DestinationCidrBlock} in route table ${table.id}`,
           );
-        tx.put("routeTable", table.id, { ...table, routes: table.routes.filter((route) => route.destination !== input.DestinationCidrBlock) });
+        tx.put("routeTable", table.id, {
+          ...table,
+          routes: table.routes.filter((route) => route.destination !== input.DestinationCidrBlock),
+        });
       });
       return {};
     },
@@ -100,14 +118,19 @@ export function routeOperations(deps: Ec2Deps) {
       const associationId = store.transact((tx) => {
         const table = findRouteTable(tx, context, input.RouteTableId);
         const subnet = findSubnet(tx, context, input.SubnetId);
-        const other = tx.list("routeTable").find((each) => each.associations.some((association) => association.subnetId === subnet.id));
+        const other = tx
+          .list("routeTable")
+          .find((each) => each.associations.some((association) => association.subnetId === subnet.id));
         if (other !== undefined)
           throw new ApiError(
             "Resource.AlreadyAssociated",
             `the specified association for route table ${other.id} conflicts with an existing association`,
           );
         const id = `rtbassoc-${ids.hex(17)}`;
-        tx.put("routeTable", table.id, { ...table, associations: [...table.associations, { id, subnetId: subnet.id }] });
+        tx.put("routeTable", table.id, {
+          ...table,
+          associations: [...table.associations, { id, subnetId: subnet.id }],
+        });
         return id;
       });
       return { AssociationId: associationId, AssociationState: { State: "associated" } };
@@ -116,18 +139,33 @@ export function routeOperations(deps: Ec2Deps) {
       store.transact((tx) => {
         const table = tx
           .list("routeTable")
-          .find((each) => isIn(each, context) && each.associations.some((association) => association.id === input.AssociationId));
-        if (table === undefined) throw new ApiError("InvalidAssociationID.NotFound", `The association ID '${input.AssociationId}' does not exist`);
+          .find(
+            (each) =>
+              isIn(each, context) &&
+              each.associations.some((association) => association.id === input.AssociationId),
+          );
+        if (table === undefined)
+          throw new ApiError(
+            "InvalidAssociationID.NotFound",
+            `The association ID '${input.AssociationId}' does not exist`,
+          );
         if (isMain({ associations: table.associations.filter((each) => each.id === input.AssociationId) }))
           throw new ApiError("InvalidParameterValue", "cannot disassociate the main route table association");
-        tx.put("routeTable", table.id, { ...table, associations: table.associations.filter((each) => each.id !== input.AssociationId) });
+        tx.put("routeTable", table.id, {
+          ...table,
+          associations: table.associations.filter((each) => each.id !== input.AssociationId),
+        });
       });
       return {};
     },
   } satisfies Ec2;
 }
 
-function toRoute(reader: Reader, place: Place, input: ec2.CreateRouteRequest): RouteTableRecord["routes"][number] {
+function toRoute(
+  reader: Reader,
+  place: Place,
+  input: ec2.CreateRouteRequest,
+): RouteTableRecord["routes"][number] {
   refuseMembers(
     input,
     [
@@ -166,7 +204,8 @@ function findRouteTable(tx: Transaction, place: Place, id: string | undefined): 
   return table;
 }
 
-const missingRouteTable = (id: string): ApiError => new ApiError("InvalidRouteTableID.NotFound", `The routeTable ID '${id}' does not exist`);
+const missingRouteTable = (id: string): ApiError =>
+  new ApiError("InvalidRouteTableID.NotFound", `The routeTable ID '${id}' does not exist`);
 
 function presentRouteTable(table: RouteTableRecord): ec2.RouteTable {
   return {
@@ -176,7 +215,9 @@ function presentRouteTable(table: RouteTableRecord): ec2.RouteTable {
     PropagatingVgws: [],
     Routes: table.routes.map((route) => ({
       DestinationCidrBlock: route.destination,
-      ...(route.target.type === "nat-gateway" ? { NatGatewayId: route.target.id } : { GatewayId: route.target.id }),
+      ...(route.target.type === "nat-gateway"
+        ? { NatGatewayId: route.target.id }
+        : { GatewayId: route.target.id }),
       Origin: route.target.type === "local" ? "CreateRouteTable" : "CreateRoute",
       State: "active",
     })),

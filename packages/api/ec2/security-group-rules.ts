@@ -13,10 +13,19 @@ type Direction = SecurityGroupRuleRecord["direction"];
 
 /** Rules by their own ids: described, changed, described in words. Source: API_ModifySecurityGroupRules and following. */
 export function securityGroupRuleOperations({ store, ids }: Ec2Deps) {
-  const describe = (input: ec2.UpdateSecurityGroupRuleDescriptionsIngressRequest, place: Place, direction: Direction) =>
+  const describe = (
+    input: ec2.UpdateSecurityGroupRuleDescriptionsIngressRequest,
+    place: Place,
+    direction: Direction,
+  ) =>
     store.transact((tx) => {
       const group = findSecurityGroup(tx, place, input.GroupId ?? "");
-      const byId = new Map((input.SecurityGroupRuleDescriptions ?? []).map((each) => [each.SecurityGroupRuleId, each.Description]));
+      const byId = new Map(
+        (input.SecurityGroupRuleDescriptions ?? []).map((each) => [
+          each.SecurityGroupRuleId,
+          each.Description,
+        ]),
+      );
       const wanted = byId.size > 0 ? [] : toRules(input, direction, ids);
       const rules = group.rules.map((rule) => {
         if (byId.has(rule.id)) return { ...rule, description: byId.get(rule.id) };
@@ -36,21 +45,34 @@ export function securityGroupRuleOperations({ store, ids }: Ec2Deps) {
         all,
         input.SecurityGroupRuleIds,
         ({ rule }) => rule.id,
-        (id) => new ApiError("InvalidSecurityGroupRuleId.NotFound", `The security group rule ID '${id}' does not exist`),
+        (id) =>
+          new ApiError(
+            "InvalidSecurityGroupRuleId.NotFound",
+            `The security group rule ID '${id}' does not exist`,
+          ),
       );
       const fields = {
         "group-id": (each: (typeof all)[number]) => each.group.id,
         "security-group-rule-id": (each: (typeof all)[number]) => each.rule.id,
       };
-      return { SecurityGroupRules: applyFilters(chosen, input.Filters, fields).map(({ group, rule }) => presentRule(group, rule)) };
+      return {
+        SecurityGroupRules: applyFilters(chosen, input.Filters, fields).map(({ group, rule }) =>
+          presentRule(group, rule),
+        ),
+      };
     },
     ModifySecurityGroupRules(input, context) {
       store.transact((tx) => {
-        for (const { SecurityGroupRuleId: id = "", SecurityGroupRule: wanted } of input.SecurityGroupRules ?? []) {
+        for (const { SecurityGroupRuleId: id = "", SecurityGroupRule: wanted } of input.SecurityGroupRules ??
+          []) {
           refuseMembers(wanted ?? {}, ["CidrIpv6", "PrefixListId"], "InvalidParameterValue");
           const group = findSecurityGroup(tx, context, input.GroupId ?? "");
           const before = group.rules.find((rule) => rule.id === id);
-          if (before === undefined) throw new ApiError("InvalidSecurityGroupRuleId.NotFound", `The security group rule ID '${id}' does not exist`);
+          if (before === undefined)
+            throw new ApiError(
+              "InvalidSecurityGroupRuleId.NotFound",
+              `The security group rule ID '${id}' does not exist`,
+            );
           const [changed] = toRules(
             {
               IpPermissions: [
@@ -59,7 +81,11 @@ export function securityGroupRuleOperations({ store, ids }: Ec2Deps) {
                   FromPort: wanted?.FromPort,
                   ToPort: wanted?.ToPort,
                   ...(wanted?.CidrIpv4 === undefined
-                    ? { UserIdGroupPairs: [{ GroupId: wanted?.ReferencedGroupId, Description: wanted?.Description }] }
+                    ? {
+                        UserIdGroupPairs: [
+                          { GroupId: wanted?.ReferencedGroupId, Description: wanted?.Description },
+                        ],
+                      }
                     : { IpRanges: [{ CidrIp: wanted.CidrIpv4, Description: wanted.Description }] }),
                 },
               ],
@@ -68,7 +94,12 @@ export function securityGroupRuleOperations({ store, ids }: Ec2Deps) {
             ids,
           );
           if (changed?.groupId !== undefined) findSecurityGroup(tx, context, changed.groupId);
-          changeRule(tx, context, id, (rule) => ({ ...rule, ...changed, id: rule.id, tags: rule.tags ?? {} }));
+          changeRule(tx, context, id, (rule) => ({
+            ...rule,
+            ...changed,
+            id: rule.id,
+            tags: rule.tags ?? {},
+          }));
         }
       });
       return { Return: true };
@@ -79,10 +110,24 @@ export function securityGroupRuleOperations({ store, ids }: Ec2Deps) {
 }
 
 /** Changes one rule where it stands. Errors: InvalidSecurityGroupRuleId.NotFound. */
-export function changeRule(tx: Transaction, place: Place, id: string, change: (rule: SecurityGroupRuleRecord) => SecurityGroupRuleRecord): void {
-  const group = tx.list("securityGroup").find((each) => isIn(each, place) && each.rules.some((rule) => rule.id === id));
-  if (group === undefined) throw new ApiError("InvalidSecurityGroupRuleId.NotFound", `The security group rule ID '${id}' does not exist`);
-  tx.put("securityGroup", group.id, { ...group, rules: group.rules.map((rule) => (rule.id === id ? change(rule) : rule)) });
+export function changeRule(
+  tx: Transaction,
+  place: Place,
+  id: string,
+  change: (rule: SecurityGroupRuleRecord) => SecurityGroupRuleRecord,
+): void {
+  const group = tx
+    .list("securityGroup")
+    .find((each) => isIn(each, place) && each.rules.some((rule) => rule.id === id));
+  if (group === undefined)
+    throw new ApiError(
+      "InvalidSecurityGroupRuleId.NotFound",
+      `The security group rule ID '${id}' does not exist`,
+    );
+  tx.put("securityGroup", group.id, {
+    ...group,
+    rules: group.rules.map((rule) => (rule.id === id ? change(rule) : rule)),
+  });
 }
 
 /** Rules as a request gives them, one for each block and each group. */
@@ -102,15 +147,30 @@ export function toRules(
   const flat: readonly ec2.IpPermission[] =
     input.CidrIp === undefined
       ? []
-      : [{ IpProtocol: input.IpProtocol, FromPort: input.FromPort, ToPort: input.ToPort, IpRanges: [{ CidrIp: input.CidrIp }] }];
+      : [
+          {
+            IpProtocol: input.IpProtocol,
+            FromPort: input.FromPort,
+            ToPort: input.ToPort,
+            IpRanges: [{ CidrIp: input.CidrIp }],
+          },
+        ];
   const permissions = input.IpPermissions ?? flat;
   const tags = tagsFor(input.TagSpecifications, "security-group-rule");
-  if (permissions.length === 0) throw new ApiError("MissingParameter", "Either 'ipPermissions' or 'securityGroupRuleIds' should be provided.");
+  if (permissions.length === 0)
+    throw new ApiError(
+      "MissingParameter",
+      "Either 'ipPermissions' or 'securityGroupRuleIds' should be provided.",
+    );
   return permissions.flatMap((permission) => {
     refuseMembers(permission, ["PrefixListIds"], "InvalidParameterValue");
     // ::/0 next to 0.0.0.0/0 is everybody's habit; there is no IPv6 here for it to let in.
     const narrow = (permission.Ipv6Ranges ?? []).filter((range) => range.CidrIpv6 !== "::/0");
-    if (narrow.length > 0) throw new ApiError("InvalidParameterValue", "Gantry does not support the parameter Ipv6Ranges yet: leave it out.");
+    if (narrow.length > 0)
+      throw new ApiError(
+        "InvalidParameterValue",
+        "Gantry does not support the parameter Ipv6Ranges yet: leave it out.",
+      );
     const protocol = protocolName(permission.IpProtocol ?? "");
     const base = {
       direction,
@@ -120,8 +180,15 @@ export function toRules(
       toPort: protocol === "-1" ? -1 : (permission.ToPort ?? -1),
     };
     const byBlock = (permission.IpRanges ?? []).map((range) => {
-      if (parseCidr(range.CidrIp ?? "") === undefined) throw new ApiError("InvalidParameterValue", `CIDR block ${range.CidrIp} is malformed`);
-      return { ...base, id: `sgr-${ids.hex(17)}`, cidr: range.CidrIp, groupId: undefined, description: range.Description };
+      if (parseCidr(range.CidrIp ?? "") === undefined)
+        throw new ApiError("InvalidParameterValue", `CIDR block ${range.CidrIp} is malformed`);
+      return {
+        ...base,
+        id: `sgr-${ids.hex(17)}`,
+        cidr: range.CidrIp,
+        groupId: undefined,
+        description: range.Description,
+      };
     });
     const byGroup = (permission.UserIdGroupPairs ?? []).map((pair) => ({
       ...base,
@@ -147,7 +214,10 @@ function protocolName(protocol: string): string {
   };
   const name = names[protocol.toLowerCase()];
   if (name === undefined)
-    throw new ApiError("InvalidParameterValue", `Invalid value '${protocol}' for IP protocol. Gantry knows tcp, udp, icmp and -1.`);
+    throw new ApiError(
+      "InvalidParameterValue",
+      `Invalid value '${protocol}' for IP protocol. Gantry knows tcp, udp, icmp and -1.`,
+    );
   return name;
 }
 
@@ -162,7 +232,10 @@ export function isSame(a: SecurityGroupRuleRecord, b: SecurityGroupRuleRecord): 
   );
 }
 
-export function presentRule(group: SecurityGroupRecord, rule: SecurityGroupRuleRecord): ec2.SecurityGroupRule {
+export function presentRule(
+  group: SecurityGroupRecord,
+  rule: SecurityGroupRuleRecord,
+): ec2.SecurityGroupRule {
   return {
     SecurityGroupRuleId: rule.id,
     SecurityGroupRuleArn: `arn:aws:ec2:${group.region}:${group.account}:security-group-rule/${rule.id}`,
@@ -173,7 +246,8 @@ export function presentRule(group: SecurityGroupRecord, rule: SecurityGroupRuleR
     FromPort: rule.fromPort,
     ToPort: rule.toPort,
     CidrIpv4: rule.cidr,
-    ReferencedGroupInfo: rule.groupId === undefined ? undefined : { GroupId: rule.groupId, UserId: group.account },
+    ReferencedGroupInfo:
+      rule.groupId === undefined ? undefined : { GroupId: rule.groupId, UserId: group.account },
     Description: rule.description,
     Tags: presentTags(rule.tags ?? {}),
   };

@@ -1,5 +1,11 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
-import type { NetworkInterfaceRecord, SecurityGroupRecord, SecurityGroupRuleRecord, Tags, Transaction } from "@gantry/state";
+import type {
+  NetworkInterfaceRecord,
+  SecurityGroupRecord,
+  SecurityGroupRuleRecord,
+  Tags,
+  Transaction,
+} from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
@@ -36,26 +42,36 @@ export function securityGroupOperations(deps: Ec2Deps) {
       const group = findGroup(tx, place, input);
       const byId = new Set(input.SecurityGroupRuleIds ?? []);
       const wanted = byId.size > 0 ? [] : toRules(input, direction, ids);
-      const gone = group.rules.filter((rule) => byId.has(rule.id) || wanted.some((each) => isSame(each, rule)));
+      const gone = group.rules.filter(
+        (rule) => byId.has(rule.id) || wanted.some((each) => isSame(each, rule)),
+      );
       if (gone.length === 0)
         throw new ApiError(
           byId.size > 0 ? "InvalidSecurityGroupRuleId.NotFound" : "InvalidPermission.NotFound",
           "The specified rule does not exist in this security group.",
         );
-      tx.put("securityGroup", group.id, { ...group, rules: group.rules.filter((rule) => !gone.includes(rule)) });
+      tx.put("securityGroup", group.id, {
+        ...group,
+        rules: group.rules.filter((rule) => !gone.includes(rule)),
+      });
       return { Return: true };
     });
   return {
     CreateSecurityGroup(input, context) {
       const group = store.transact((tx) => {
         const vpc =
-          input.VpcId === undefined ? tx.list("vpc").find((each) => isIn(each, context) && each.isDefault) : findVpc(tx, context, input.VpcId);
+          input.VpcId === undefined
+            ? tx.list("vpc").find((each) => isIn(each, context) && each.isDefault)
+            : findVpc(tx, context, input.VpcId);
         if (vpc === undefined) throw new ApiError("VPCIdNotSpecified", "No default VPC for this user");
         const name = input.GroupName ?? "";
         if (name.startsWith("sg-") || name === "default" || name.length > 255 || name === "")
           throw new ApiError("InvalidParameterValue", `Value (${name}) for parameter GroupName is invalid.`);
         if (tx.list("securityGroup").some((each) => each.vpcId === vpc.id && each.name === name))
-          throw new ApiError("InvalidGroup.Duplicate", `The security group '${name}' already exists for VPC '${vpc.id}'`);
+          throw new ApiError(
+            "InvalidGroup.Duplicate",
+            `The security group '${name}' already exists for VPC '${vpc.id}'`,
+          );
         const everywhere: SecurityGroupRuleRecord = {
           id: `sgr-${ids.hex(17)}`,
           direction: "egress",
@@ -89,10 +105,18 @@ export function securityGroupOperations(deps: Ec2Deps) {
       store.transact((tx) => {
         const group = findGroup(tx, context, input);
         if (group.name === "default")
-          throw new ApiError("CannotDelete", `the specified group: "${group.id}" name: "default" cannot be deleted by a user`);
-        const used = tx.listBy("networkInterface", "vpc", group.vpcId).some((eni) => eni.securityGroups.includes(group.id));
-        const named = tx.list("securityGroup").some((other) => other.id !== group.id && other.rules.some((rule) => rule.groupId === group.id));
-        if (used || named) throw new ApiError("DependencyViolation", `resource ${group.id} has a dependent object`);
+          throw new ApiError(
+            "CannotDelete",
+            `the specified group: "${group.id}" name: "default" cannot be deleted by a user`,
+          );
+        const used = tx
+          .listBy("networkInterface", "vpc", group.vpcId)
+          .some((eni) => eni.securityGroups.includes(group.id));
+        const named = tx
+          .list("securityGroup")
+          .some((other) => other.id !== group.id && other.rules.some((rule) => rule.groupId === group.id));
+        if (used || named)
+          throw new ApiError("DependencyViolation", `resource ${group.id} has a dependent object`);
         tx.delete("securityGroup", group.id);
       });
       return { Return: true, GroupId: input.GroupId };
@@ -100,7 +124,9 @@ export function securityGroupOperations(deps: Ec2Deps) {
     DescribeSecurityGroups(input, context) {
       const all = store.list("securityGroup").filter((group) => isIn(group, context));
       const named =
-        input.GroupNames === undefined || input.GroupNames.length === 0 ? all : all.filter((group) => input.GroupNames?.includes(group.name));
+        input.GroupNames === undefined || input.GroupNames.length === 0
+          ? all
+          : all.filter((group) => input.GroupNames?.includes(group.name));
       const chosen = selectById(
         named,
         input.GroupIds,
@@ -133,7 +159,11 @@ export function interfaceOperations(deps: Ec2Deps) {
         all,
         input.NetworkInterfaceIds,
         (eni) => eni.id,
-        (id) => new ApiError("InvalidNetworkInterfaceID.NotFound", `The networkInterface ID '${id}' does not exist`),
+        (id) =>
+          new ApiError(
+            "InvalidNetworkInterfaceID.NotFound",
+            `The networkInterface ID '${id}' does not exist`,
+          ),
       );
       const fields = {
         "network-interface-id": (eni: NetworkInterfaceRecord) => eni.id,
@@ -160,7 +190,8 @@ export function interfaceOperations(deps: Ec2Deps) {
     },
     CreateTags(input, context) {
       store.transact((tx) => {
-        for (const id of input.Resources ?? []) retag(tx, id, (tags) => ({ ...tags, ...toTags(input.Tags) }), context);
+        for (const id of input.Resources ?? [])
+          retag(tx, id, (tags) => ({ ...tags, ...toTags(input.Tags) }), context);
       });
       return {};
     },
@@ -195,14 +226,20 @@ export function interfaceOperations(deps: Ec2Deps) {
 }
 
 function retag(tx: Transaction, id: string, change: (tags: Tags) => Tags, place: Place): void {
-  if (id.startsWith("sgr-")) return changeRule(tx, place, id, (rule) => ({ ...rule, tags: change(rule.tags ?? {}) }));
+  if (id.startsWith("sgr-"))
+    return changeRule(tx, place, id, (rule) => ({ ...rule, tags: change(rule.tags ?? {}) }));
   const kind = RESOURCES[(id.split("-")[0] ?? "") as keyof typeof RESOURCES]?.kind; // Looked up by prefix; undefined is handled.
   const record = kind === undefined ? undefined : tx.get(kind, id);
-  if (kind === undefined || record === undefined || !isIn(record, place)) throw new ApiError("InvalidID", `The ID '${id}' is not valid`);
+  if (kind === undefined || record === undefined || !isIn(record, place))
+    throw new ApiError("InvalidID", `The ID '${id}' is not valid`);
   tx.put(kind, id, { ...record, tags: change(record.tags) }); // The record of the kind just read, with other tags.
 }
 
-function findGroup(tx: Transaction, place: Place, input: { GroupId?: string | undefined; GroupName?: string | undefined }): SecurityGroupRecord {
+function findGroup(
+  tx: Transaction,
+  place: Place,
+  input: { GroupId?: string | undefined; GroupName?: string | undefined },
+): SecurityGroupRecord {
   if (input.GroupId !== undefined) return findSecurityGroup(tx, place, input.GroupId);
   const vpc = tx.list("vpc").find((each) => isIn(each, place) && each.isDefault);
   const group =
@@ -210,7 +247,10 @@ function findGroup(tx: Transaction, place: Place, input: { GroupId?: string | un
       ? defaultSecurityGroup(tx, vpc?.id ?? "")
       : tx.list("securityGroup").find((each) => each.vpcId === vpc?.id && each.name === input.GroupName);
   if (group === undefined)
-    throw new ApiError("InvalidGroup.NotFound", `The security group '${input.GroupName}' does not exist in default VPC '${vpc?.id ?? "none"}'`);
+    throw new ApiError(
+      "InvalidGroup.NotFound",
+      `The security group '${input.GroupName}' does not exist in default VPC '${vpc?.id ?? "none"}'`,
+    );
   return group;
 }
 
@@ -224,7 +264,9 @@ function presentGroup(group: SecurityGroupRecord): ec2.SecurityGroup {
     return [...byPorts.values()].map((rules) => ({
       IpProtocol: rules[0]?.protocol,
       ...(rules[0]?.protocol === "-1" ? {} : { FromPort: rules[0]?.fromPort, ToPort: rules[0]?.toPort }),
-      IpRanges: rules.filter((rule) => rule.cidr !== undefined).map((rule) => ({ CidrIp: rule.cidr, Description: rule.description })),
+      IpRanges: rules
+        .filter((rule) => rule.cidr !== undefined)
+        .map((rule) => ({ CidrIp: rule.cidr, Description: rule.description })),
       Ipv6Ranges: [],
       PrefixListIds: [],
       UserIdGroupPairs: rules
@@ -245,9 +287,16 @@ function presentGroup(group: SecurityGroupRecord): ec2.SecurityGroup {
   };
 }
 
-function presentInterface(eni: NetworkInterfaceRecord, zone: string | undefined, names: ReadonlyMap<string, string>): ec2.NetworkInterface {
+function presentInterface(
+  eni: NetworkInterfaceRecord,
+  zone: string | undefined,
+  names: ReadonlyMap<string, string>,
+): ec2.NetworkInterface {
   const dns = `ip-${eni.privateIp.replaceAll(".", "-")}.${eni.region}.compute.internal`;
-  const association = eni.publicIp === undefined ? undefined : { PublicIp: eni.publicIp, IpOwnerId: "amazon", PublicDnsName: "" };
+  const association =
+    eni.publicIp === undefined
+      ? undefined
+      : { PublicIp: eni.publicIp, IpOwnerId: "amazon", PublicDnsName: "" };
   return {
     NetworkInterfaceId: eni.id,
     VpcId: eni.vpcId,
@@ -263,7 +312,9 @@ function presentInterface(eni: NetworkInterfaceRecord, zone: string | undefined,
     RequesterManaged: true,
     SourceDestCheck: true,
     Groups: eni.securityGroups.map((GroupId) => ({ GroupId, GroupName: names.get(GroupId) })),
-    PrivateIpAddresses: [{ Primary: true, PrivateIpAddress: eni.privateIp, PrivateDnsName: dns, Association: association }],
+    PrivateIpAddresses: [
+      { Primary: true, PrivateIpAddress: eni.privateIp, PrivateDnsName: dns, Association: association },
+    ],
     Association: association,
     TagSet: presentTags(eni.tags),
   };

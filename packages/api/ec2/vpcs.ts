@@ -16,16 +16,32 @@ export function vpcOperations(deps: Ec2Deps) {
   const { store } = deps;
   return {
     CreateVpc(input, context) {
-      refuseMembers(input, ["Ipv4IpamPoolId", "AmazonProvidedIpv6CidrBlock", "Ipv6Pool", "Ipv6CidrBlock"], "InvalidParameterValue");
-      if (input.InstanceTenancy === "dedicated") throw new ApiError("InvalidParameterValue", "Gantry does not support dedicated tenancy.");
+      refuseMembers(
+        input,
+        ["Ipv4IpamPoolId", "AmazonProvidedIpv6CidrBlock", "Ipv6Pool", "Ipv6CidrBlock"],
+        "InvalidParameterValue",
+      );
+      if (input.InstanceTenancy === "dedicated")
+        throw new ApiError("InvalidParameterValue", "Gantry does not support dedicated tenancy.");
       if ((input.InstanceTenancy ?? "default") !== "default")
-        throw new ApiError("InvalidParameterValue", `Value (${input.InstanceTenancy}) for parameter instanceTenancy is invalid.`);
+        throw new ApiError(
+          "InvalidParameterValue",
+          `Value (${input.InstanceTenancy}) for parameter instanceTenancy is invalid.`,
+        );
       const block = parseCidr(input.CidrBlock ?? "");
       if (block === undefined)
-        throw new ApiError("InvalidParameterValue", `Value (${input.CidrBlock}) for parameter cidrBlock is invalid. This is not a valid CIDR block.`);
-      if (block.prefix < 16 || block.prefix > 28) throw new ApiError("InvalidVpc.Range", `The CIDR '${input.CidrBlock}' is invalid.`);
+        throw new ApiError(
+          "InvalidParameterValue",
+          `Value (${input.CidrBlock}) for parameter cidrBlock is invalid. This is not a valid CIDR block.`,
+        );
+      if (block.prefix < 16 || block.prefix > 28)
+        throw new ApiError("InvalidVpc.Range", `The CIDR '${input.CidrBlock}' is invalid.`);
       const vpc = store.transact((tx) =>
-        createVpc(tx, deps, context, { cidr: input.CidrBlock ?? "", isDefault: false, tags: tagsFor(input.TagSpecifications, "vpc") }),
+        createVpc(tx, deps, context, {
+          cidr: input.CidrBlock ?? "",
+          isDefault: false,
+          tags: tagsFor(input.TagSpecifications, "vpc"),
+        }),
       );
       return { Vpc: presentVpc(vpc) };
     },
@@ -59,7 +75,11 @@ export function vpcOperations(deps: Ec2Deps) {
           groups.some((group) => group.name !== "default") ||
           tables.some((table) => !isMain(table)) ||
           tx.listBy("networkInterface", "vpc", vpc.id).length > 0;
-        if (used) throw new ApiError("DependencyViolation", `The vpc '${vpc.id}' has dependencies and cannot be deleted.`);
+        if (used)
+          throw new ApiError(
+            "DependencyViolation",
+            `The vpc '${vpc.id}' has dependencies and cannot be deleted.`,
+          );
         for (const group of groups) tx.delete("securityGroup", group.id);
         for (const table of tables) tx.delete("routeTable", table.id);
         tx.delete("vpc", vpc.id);
@@ -88,13 +108,19 @@ export function vpcOperations(deps: Ec2Deps) {
         case "enableNetworkAddressUsageMetrics":
           return { VpcId: vpc.id, EnableNetworkAddressUsageMetrics: { Value: false } };
         default:
-          throw new ApiError("InvalidParameterValue", `Value (${String(input.Attribute)}) for parameter attribute is invalid. Unknown attribute.`);
+          throw new ApiError(
+            "InvalidParameterValue",
+            `Value (${String(input.Attribute)}) for parameter attribute is invalid. Unknown attribute.`,
+          );
       }
     },
     CreateDefaultVpc(_input, context) {
       const vpc = store.transact((tx) => {
         if (tx.list("vpc").some((each) => isIn(each, context) && each.isDefault))
-          throw new ApiError("DefaultVpcAlreadyExists", "A Default VPC already exists for this account in this region.");
+          throw new ApiError(
+            "DefaultVpcAlreadyExists",
+            "A Default VPC already exists for this account in this region.",
+          );
         return createDefaultVpc(tx, deps, context);
       });
       return { Vpc: presentVpc(vpc) };
@@ -107,14 +133,23 @@ export function subnetOperations(deps: Ec2Deps) {
   const { store, ids } = deps;
   return {
     CreateSubnet(input, context) {
-      refuseMembers(input, ["Ipv6CidrBlock", "OutpostArn", "Ipv6Native", "Ipv4IpamPoolId"], "InvalidParameterValue");
+      refuseMembers(
+        input,
+        ["Ipv6CidrBlock", "OutpostArn", "Ipv6Native", "Ipv4IpamPoolId"],
+        "InvalidParameterValue",
+      );
       const block = parseCidr(input.CidrBlock ?? "");
       if (block === undefined)
-        throw new ApiError("InvalidParameterValue", `Value (${input.CidrBlock}) for parameter cidrBlock is invalid. This is not a valid CIDR block.`);
+        throw new ApiError(
+          "InvalidParameterValue",
+          `Value (${input.CidrBlock}) for parameter cidrBlock is invalid. This is not a valid CIDR block.`,
+        );
       const zones = zonesOf(context.region);
       const availabilityZone =
         input.AvailabilityZone ??
-        (input.AvailabilityZoneId === undefined ? (zones[0] ?? "") : (zones[Number(input.AvailabilityZoneId.at(-1)) - 1] ?? ""));
+        (input.AvailabilityZoneId === undefined
+          ? (zones[0] ?? "")
+          : (zones[Number(input.AvailabilityZoneId.at(-1)) - 1] ?? ""));
       if (!zones.includes(availabilityZone))
         throw new ApiError(
           "InvalidParameterValue",
@@ -123,11 +158,20 @@ export function subnetOperations(deps: Ec2Deps) {
       const record = store.transact((tx) => {
         const vpc = findVpc(tx, context, input.VpcId);
         const outer = present(parseCidr(vpc.cidr), "A stored VPC's block is valid.");
-        if (!cidrContains(outer, block) || block.prefix > 28) throw new ApiError("InvalidSubnet.Range", `The CIDR '${input.CidrBlock}' is invalid.`);
+        if (!cidrContains(outer, block) || block.prefix > 28)
+          throw new ApiError("InvalidSubnet.Range", `The CIDR '${input.CidrBlock}' is invalid.`);
         const clash = tx
           .list("subnet")
-          .some((subnet) => subnet.vpcId === vpc.id && cidrsOverlap(present(parseCidr(subnet.cidr), "A stored subnet's block is valid."), block));
-        if (clash) throw new ApiError("InvalidSubnet.Conflict", `The CIDR '${input.CidrBlock}' conflicts with another subnet`);
+          .some(
+            (subnet) =>
+              subnet.vpcId === vpc.id &&
+              cidrsOverlap(present(parseCidr(subnet.cidr), "A stored subnet's block is valid."), block),
+          );
+        if (clash)
+          throw new ApiError(
+            "InvalidSubnet.Conflict",
+            `The CIDR '${input.CidrBlock}' conflicts with another subnet`,
+          );
         const subnet: SubnetRecord = {
           id: `subnet-${ids.hex(17)}`,
           account: context.account,
@@ -163,7 +207,11 @@ export function subnetOperations(deps: Ec2Deps) {
         "map-public-ip-on-launch": (subnet: SubnetRecord) => String(subnet.mapPublicIpOnLaunch),
         state: () => "available",
       };
-      return { Subnets: applyFilters(chosen, input.Filters, fields).map((subnet) => presentSubnet(subnet, freeAddressCount(store, subnet))) };
+      return {
+        Subnets: applyFilters(chosen, input.Filters, fields).map((subnet) =>
+          presentSubnet(subnet, freeAddressCount(store, subnet)),
+        ),
+      };
     },
     DeleteSubnet(input, context) {
       store.transact((tx) => {
@@ -171,11 +219,17 @@ export function subnetOperations(deps: Ec2Deps) {
         // Interfaces kept warm for tasks are ours, not the caller's.
         const enis = tx.listBy("networkInterface", "subnet", subnet.id);
         if (enis.some((eni) => eni.type !== "warm"))
-          throw new ApiError("DependencyViolation", `The subnet '${subnet.id}' has dependencies and cannot be deleted.`);
+          throw new ApiError(
+            "DependencyViolation",
+            `The subnet '${subnet.id}' has dependencies and cannot be deleted.`,
+          );
         for (const eni of enis) tx.delete("networkInterface", eni.id);
         for (const table of tx.list("routeTable")) {
           if (table.associations.some((each) => each.subnetId === subnet.id))
-            tx.put("routeTable", table.id, { ...table, associations: table.associations.filter((each) => each.subnetId !== subnet.id) });
+            tx.put("routeTable", table.id, {
+              ...table,
+              associations: table.associations.filter((each) => each.subnetId !== subnet.id),
+            });
         }
         tx.delete("subnet", subnet.id);
       });
@@ -190,12 +244,20 @@ export function subnetOperations(deps: Ec2Deps) {
           EnableLniAtDeviceIndex: input.EnableLniAtDeviceIndex,
           MapCustomerOwnedIpOnLaunch: input.MapCustomerOwnedIpOnLaunch?.Value,
         },
-        ["AssignIpv6AddressOnCreation", "EnableDns64", "EnableLniAtDeviceIndex", "MapCustomerOwnedIpOnLaunch"],
+        [
+          "AssignIpv6AddressOnCreation",
+          "EnableDns64",
+          "EnableLniAtDeviceIndex",
+          "MapCustomerOwnedIpOnLaunch",
+        ],
         "InvalidParameterValue",
       );
       store.transact((tx) => {
         const subnet = findSubnet(tx, context, input.SubnetId);
-        tx.put("subnet", subnet.id, { ...subnet, mapPublicIpOnLaunch: input.MapPublicIpOnLaunch?.Value ?? subnet.mapPublicIpOnLaunch });
+        tx.put("subnet", subnet.id, {
+          ...subnet,
+          mapPublicIpOnLaunch: input.MapPublicIpOnLaunch?.Value ?? subnet.mapPublicIpOnLaunch,
+        });
       });
       return {};
     },
@@ -298,7 +360,10 @@ export function createDefaultVpc(tx: Transaction, deps: Ec2Deps, place: Place): 
   );
   tx.put("routeTable", main.id, {
     ...main,
-    routes: [...main.routes, { destination: "0.0.0.0/0", target: { type: "internet-gateway", id: gatewayId } }],
+    routes: [
+      ...main.routes,
+      { destination: "0.0.0.0/0", target: { type: "internet-gateway", id: gatewayId } },
+    ],
   });
   return vpc;
 }
@@ -316,7 +381,13 @@ function presentVpc(vpc: VpcRecord): ec2.Vpc {
     InstanceTenancy: "default",
     DhcpOptionsId: "default",
     OwnerId: vpc.account,
-    CidrBlockAssociationSet: [{ AssociationId: `vpc-cidr-assoc-${vpc.id.slice(4)}`, CidrBlock: vpc.cidr, CidrBlockState: { State: "associated" } }],
+    CidrBlockAssociationSet: [
+      {
+        AssociationId: `vpc-cidr-assoc-${vpc.id.slice(4)}`,
+        CidrBlock: vpc.cidr,
+        CidrBlockState: { State: "associated" },
+      },
+    ],
     Tags: presentTags(vpc.tags),
   };
 }
@@ -340,7 +411,11 @@ function presentSubnet(subnet: SubnetRecord, free: number): ec2.Subnet {
     Ipv6Native: false,
     EnableDns64: false,
     OwnerId: subnet.account,
-    PrivateDnsNameOptionsOnLaunch: { HostnameType: "ip-name", EnableResourceNameDnsARecord: false, EnableResourceNameDnsAAAARecord: false },
+    PrivateDnsNameOptionsOnLaunch: {
+      HostnameType: "ip-name",
+      EnableResourceNameDnsARecord: false,
+      EnableResourceNameDnsAAAARecord: false,
+    },
     Tags: presentTags(subnet.tags),
   };
 }

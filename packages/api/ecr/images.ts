@@ -18,12 +18,18 @@ export function imageOperations(deps: EcrDeps) {
             ? [{ imageDigest: image.digest }]
             : image.imageTags.map((imageTag) => ({ imageDigest: image.digest, imageTag })),
         );
-      const chosen = ids.filter((id) => status === undefined || status === "ANY" || (status === "TAGGED") === "imageTag" in id);
-      const { items, nextToken } = page(chosen, (id) => `${id.imageDigest}${"imageTag" in id ? id.imageTag : ""}`, {
-        token: input.nextToken,
-        size: input.maxResults ?? 100,
-        invalidToken,
-      });
+      const chosen = ids.filter(
+        (id) => status === undefined || status === "ANY" || (status === "TAGGED") === "imageTag" in id,
+      );
+      const { items, nextToken } = page(
+        chosen,
+        (id) => `${id.imageDigest}${"imageTag" in id ? id.imageTag : ""}`,
+        {
+          token: input.nextToken,
+          size: input.maxResults ?? 100,
+          invalidToken,
+        },
+      );
       return { imageIds: [...items], nextToken };
     },
     DescribeImages(input, context) {
@@ -42,8 +48,15 @@ export function imageOperations(deps: EcrDeps) {
               return image;
             });
       const status = input.filter?.tagStatus;
-      const fitting = chosen.filter((image) => status === undefined || status === "ANY" || (status === "TAGGED") === image.imageTags.length > 0);
-      const { items, nextToken } = page(fitting, (image) => image.digest, { token: input.nextToken, size: input.maxResults ?? 100, invalidToken });
+      const fitting = chosen.filter(
+        (image) =>
+          status === undefined || status === "ANY" || (status === "TAGGED") === image.imageTags.length > 0,
+      );
+      const { items, nextToken } = page(fitting, (image) => image.digest, {
+        token: input.nextToken,
+        size: input.maxResults ?? 100,
+        invalidToken,
+      });
       return { imageDetails: items.map((image) => presentImage(image, repository)), nextToken };
     },
     async BatchGetImage(input, context) {
@@ -53,7 +66,12 @@ export function imageOperations(deps: EcrDeps) {
       const failures: sdk.ImageFailure[] = [];
       for (const id of input.imageIds ?? []) {
         const image = findImage(all, id);
-        if (image === undefined) failures.push({ imageId: id, failureCode: "ImageNotFound", failureReason: "Requested image not found" });
+        if (image === undefined)
+          failures.push({
+            imageId: id,
+            failureCode: "ImageNotFound",
+            failureReason: "Requested image not found",
+          });
         else
           images.push({
             registryId: repository.account,
@@ -73,10 +91,15 @@ export function imageOperations(deps: EcrDeps) {
         for (const id of input.imageIds ?? []) {
           const image = findImage(tx.listBy("image", "repository", repository.arn), id);
           if (image === undefined) {
-            failures.push({ imageId: id, failureCode: "ImageNotFound", failureReason: "Requested image not found" });
+            failures.push({
+              imageId: id,
+              failureCode: "ImageNotFound",
+              failureReason: "Requested image not found",
+            });
             continue;
           }
-          const rest = id.imageDigest === undefined ? image.imageTags.filter((tag) => tag !== id.imageTag) : [];
+          const rest =
+            id.imageDigest === undefined ? image.imageTags.filter((tag) => tag !== id.imageTag) : [];
           // The last tag takes the image with it. Source: API_BatchDeleteImage.
           if (rest.length === 0) tx.delete("image", `${repository.arn}@${image.digest}`);
           else tx.put("image", `${repository.arn}@${image.digest}`, { ...image, imageTags: rest });

@@ -20,7 +20,11 @@ export function layerOperations(deps: EcrDeps) {
       for (const layerDigest of input.layerDigests ?? []) {
         const size = await images.layerSize(repository, layerDigest, { touch: true });
         if (!/^sha256:[0-9a-f]{64}$/.test(layerDigest))
-          failures.push({ layerDigest, failureCode: "InvalidLayerDigest", failureReason: "The specified layer digest is not valid" });
+          failures.push({
+            layerDigest,
+            failureCode: "InvalidLayerDigest",
+            failureReason: "The specified layer digest is not valid",
+          });
         else if (size === undefined) layers.push({ layerDigest, layerAvailability: "UNAVAILABLE" });
         else layers.push({ layerDigest, layerAvailability: "AVAILABLE", layerSize: size });
       }
@@ -36,10 +40,16 @@ export function layerOperations(deps: EcrDeps) {
         );
       const { token } = issueToken(vault, context.principal, clock.now());
       const name = `${repository.account}.dkr.ecr.${repository.region}.amazonaws.com/${repository.name}`;
-      return { layerDigest, downloadUrl: `http://${deps.registry}/v2/${name}/blobs/${layerDigest}?token=${encodeURIComponent(token)}` };
+      return {
+        layerDigest,
+        downloadUrl: `http://${deps.registry}/v2/${name}/blobs/${layerDigest}?token=${encodeURIComponent(token)}`,
+      };
     },
     async InitiateLayerUpload(input, context) {
-      return { uploadId: await images.startUpload(findRepository(store, context, input.repositoryName)), partSize: PART_BYTES };
+      return {
+        uploadId: await images.startUpload(findRepository(store, context, input.repositoryName)),
+        partSize: PART_BYTES,
+      };
     },
     async UploadLayerPart(input, context) {
       const repository = findRepository(store, context, input.repositoryName);
@@ -60,13 +70,22 @@ export function layerOperations(deps: EcrDeps) {
           },
         );
       await images.append(input.uploadId ?? "", Readable.from([bytes]));
-      return { registryId: repository.account, repositoryName: repository.name, uploadId: input.uploadId, lastByteReceived: last };
+      return {
+        registryId: repository.account,
+        repositoryName: repository.name,
+        uploadId: input.uploadId,
+        lastByteReceived: last,
+      };
     },
     async CompleteLayerUpload(input, context) {
       const repository = findRepository(store, context, input.repositoryName);
       const size = await findUpload(repository, input.uploadId);
       const [layerDigest = ""] = input.layerDigests ?? [];
-      if (size === 0) throw new ApiError("EmptyUploadException", "The specified layer upload does not contain any layer parts.");
+      if (size === 0)
+        throw new ApiError(
+          "EmptyUploadException",
+          "The specified layer upload does not contain any layer parts.",
+        );
       if ((await images.layerSize(repository, layerDigest, { touch: true })) !== undefined) {
         await images.cancelUpload(input.uploadId ?? "");
         throw new ApiError(
@@ -83,7 +102,12 @@ export function layerOperations(deps: EcrDeps) {
           "The layer digest calculation performed by Amazon ECR upon receipt of the image layer does not match the digest specified.",
         );
       }
-      return { registryId: repository.account, repositoryName: repository.name, uploadId: input.uploadId, layerDigest };
+      return {
+        registryId: repository.account,
+        repositoryName: repository.name,
+        uploadId: input.uploadId,
+        layerDigest,
+      };
     },
     async PutImage(input, context) {
       const repository = findRepository(store, context, input.repositoryName);
@@ -101,7 +125,10 @@ export function layerOperations(deps: EcrDeps) {
           `Image with digest '${digest}' and tag '${input.imageTag ?? "null"}' already exists in the repository with name '${repository.name}' in registry with id '${repository.account}'`,
         );
       try {
-        const image = await images.putManifest(repository, bytes, { mediaType: input.imageManifestMediaType, tag: input.imageTag });
+        const image = await images.putManifest(repository, bytes, {
+          mediaType: input.imageManifestMediaType,
+          tag: input.imageTag,
+        });
         return {
           image: {
             registryId: repository.account,
@@ -117,7 +144,10 @@ export function layerOperations(deps: EcrDeps) {
     },
   } satisfies Implementation<typeof sdk>;
 
-  async function findUpload(repository: Parameters<EcrDeps["images"]["uploadSize"]>[0], id: string | undefined): Promise<number> {
+  async function findUpload(
+    repository: Parameters<EcrDeps["images"]["uploadSize"]>[0],
+    id: string | undefined,
+  ): Promise<number> {
     const size = await images.uploadSize(repository, id ?? "");
     if (size === undefined)
       throw new ApiError(
@@ -130,7 +160,8 @@ export function layerOperations(deps: EcrDeps) {
 
 /** What the image store refuses, in ECR's words. */
 function asApiError(thrown: RegistryError, repository: { name: string; account: string }): ApiError {
-  if (thrown instanceof ImmutableTagError) return new ApiError("ImageTagAlreadyExistsException", thrown.message);
+  if (thrown instanceof ImmutableTagError)
+    return new ApiError("ImageTagAlreadyExistsException", thrown.message);
   if (thrown instanceof MissingReferenceError && thrown.kind === "layer")
     return new ApiError(
       "LayersNotFoundException",

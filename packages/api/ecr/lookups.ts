@@ -8,7 +8,8 @@ import type { Place } from "../common/api-deps.ts";
 export function findImage(images: readonly ImageRecord[], id: sdk.ImageIdentifier): ImageRecord | undefined {
   return images.find(
     (image) =>
-      (id.imageDigest === undefined || image.digest === id.imageDigest) && (id.imageTag === undefined || image.imageTags.includes(id.imageTag)),
+      (id.imageDigest === undefined || image.digest === id.imageDigest) &&
+      (id.imageTag === undefined || image.imageTags.includes(id.imageTag)),
   );
 }
 
@@ -16,18 +17,25 @@ export function findImage(images: readonly ImageRecord[], id: sdk.ImageIdentifie
 export function findRepository(reader: Reader, place: Place, name: string | undefined): RepositoryRecord {
   const record = reader.get("repository", formatArn("ecr", place, `repository/${name}`));
   if (record === undefined)
-    throw new ApiError("RepositoryNotFoundException", `The repository with name '${name}' does not exist in the registry with id '${place.account}'`);
+    throw new ApiError(
+      "RepositoryNotFoundException",
+      `The repository with name '${name}' does not exist in the registry with id '${place.account}'`,
+    );
   return record;
 }
 
 export function byArn(reader: Reader, arn: string | undefined): RepositoryRecord {
   const record = reader.get("repository", arn ?? "");
-  if (record === undefined) throw new ApiError("RepositoryNotFoundException", `The repository '${arn}' does not exist`);
+  if (record === undefined)
+    throw new ApiError("RepositoryNotFoundException", `The repository '${arn}' does not exist`);
   return record;
 }
 
 export function invalidToken(): ApiError {
-  return new ApiError("InvalidParameterException", "Invalid parameter at 'nextToken' failed to satisfy constraint: 'Invalid token'");
+  return new ApiError(
+    "InvalidParameterException",
+    "Invalid parameter at 'nextToken' failed to satisfy constraint: 'Invalid token'",
+  );
 }
 
 export function presentRepository(record: RepositoryRecord, registry: string): sdk.Repository {
@@ -59,6 +67,8 @@ export function presentImage(image: ImageRecord, repository: RepositoryRecord): 
   };
 }
 
-export function presentExclusions(record: RepositoryRecord): sdk.ImageTagMutabilityExclusionFilter[] | undefined {
+export function presentExclusions(
+  record: RepositoryRecord,
+): sdk.ImageTagMutabilityExclusionFilter[] | undefined {
   return record.excludedTags?.map((filter) => ({ filterType: "WILDCARD", filter }));
 }

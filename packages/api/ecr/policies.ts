@@ -9,7 +9,11 @@ import { findImage, findRepository, invalidToken } from "./lookups.ts";
 
 /** Who may push and pull, and which images expire. Source: API_SetRepositoryPolicy, API_PutLifecyclePolicy and following. */
 export function policyOperations({ store, clock }: EcrDeps) {
-  const change = (context: RequestContext, name: string | undefined, apply: (record: RepositoryRecord) => RepositoryRecord): RepositoryRecord =>
+  const change = (
+    context: RequestContext,
+    name: string | undefined,
+    apply: (record: RepositoryRecord) => RepositoryRecord,
+  ): RepositoryRecord =>
     store.transact((tx) => {
       const next = apply(findRepository(tx, context, name));
       tx.put("repository", next.arn, next);
@@ -17,27 +21,43 @@ export function policyOperations({ store, clock }: EcrDeps) {
     });
   const named = (record: RepositoryRecord) => ({ registryId: record.account, repositoryName: record.name });
   const missing = (code: string, what: string, record: RepositoryRecord): ApiError =>
-    new ApiError(code, `${what} does not exist for the repository with name '${record.name}' in the registry with id '${record.account}'`);
+    new ApiError(
+      code,
+      `${what} does not exist for the repository with name '${record.name}' in the registry with id '${record.account}'`,
+    );
   const previewOf = (record: RepositoryRecord, reader: Reader) => {
-    if (record.lifecyclePreview === undefined) throw missing("LifecyclePolicyPreviewNotFoundException", "Lifecycle policy preview", record);
+    if (record.lifecyclePreview === undefined)
+      throw missing("LifecyclePolicyPreviewNotFoundException", "Lifecycle policy preview", record);
     const { text } = record.lifecyclePreview;
-    return { text, expiring: planExpiry(parseLifecyclePolicy(text), reader.listBy("image", "repository", record.arn), clock.now()) };
+    return {
+      text,
+      expiring: planExpiry(
+        parseLifecyclePolicy(text),
+        reader.listBy("image", "repository", record.arn),
+        clock.now(),
+      ),
+    };
   };
   return {
     GetRepositoryPolicy(input, context) {
       const record = findRepository(store, context, input.repositoryName);
-      if (record.policy === undefined) throw missing("RepositoryPolicyNotFoundException", "Repository policy", record);
+      if (record.policy === undefined)
+        throw missing("RepositoryPolicyNotFoundException", "Repository policy", record);
       return { ...named(record), policyText: record.policy };
     },
     SetRepositoryPolicy(input, context) {
       const policy = input.policyText ?? "";
       checkPolicy(policy);
-      return { ...named(change(context, input.repositoryName, (record) => ({ ...record, policy }))), policyText: policy };
+      return {
+        ...named(change(context, input.repositoryName, (record) => ({ ...record, policy }))),
+        policyText: policy,
+      };
     },
     DeleteRepositoryPolicy(input, context) {
       let before = "";
       const record = change(context, input.repositoryName, ({ policy, ...rest }) => {
-        if (policy === undefined) throw missing("RepositoryPolicyNotFoundException", "Repository policy", rest);
+        if (policy === undefined)
+          throw missing("RepositoryPolicyNotFoundException", "Repository policy", rest);
         before = policy;
         return rest;
       });
@@ -45,20 +65,29 @@ export function policyOperations({ store, clock }: EcrDeps) {
     },
     GetLifecyclePolicy(input, context) {
       const record = findRepository(store, context, input.repositoryName);
-      if (record.lifecyclePolicy === undefined) throw missing("LifecyclePolicyNotFoundException", "Lifecycle policy", record);
+      if (record.lifecyclePolicy === undefined)
+        throw missing("LifecyclePolicyNotFoundException", "Lifecycle policy", record);
       const { text, evaluatedAt } = record.lifecyclePolicy;
-      return { ...named(record), lifecyclePolicyText: text, lastEvaluatedAt: evaluatedAt === undefined ? undefined : new Date(evaluatedAt) };
+      return {
+        ...named(record),
+        lifecyclePolicyText: text,
+        lastEvaluatedAt: evaluatedAt === undefined ? undefined : new Date(evaluatedAt),
+      };
     },
     PutLifecyclePolicy(input, context) {
       const text = input.lifecyclePolicyText ?? "";
       readLifecycle(text);
-      const record = change(context, input.repositoryName, (each) => ({ ...each, lifecyclePolicy: { text, evaluatedAt: undefined } }));
+      const record = change(context, input.repositoryName, (each) => ({
+        ...each,
+        lifecyclePolicy: { text, evaluatedAt: undefined },
+      }));
       return { ...named(record), lifecyclePolicyText: text };
     },
     DeleteLifecyclePolicy(input, context) {
       let before: RepositoryRecord["lifecyclePolicy"];
       const record = change(context, input.repositoryName, ({ lifecyclePolicy, ...rest }) => {
-        if (lifecyclePolicy === undefined) throw missing("LifecyclePolicyNotFoundException", "Lifecycle policy", rest);
+        if (lifecyclePolicy === undefined)
+          throw missing("LifecyclePolicyNotFoundException", "Lifecycle policy", rest);
         before = lifecyclePolicy;
         return rest;
       });
@@ -81,10 +110,14 @@ export function policyOperations({ store, clock }: EcrDeps) {
       const record = findRepository(store, context, input.repositoryName);
       const { text, expiring } = previewOf(record, store);
       const chosen = expiring.filter(
-        ({ image }) => input.imageIds === undefined || input.imageIds.some((id) => findImage([image], id) !== undefined),
+        ({ image }) =>
+          input.imageIds === undefined || input.imageIds.some((id) => findImage([image], id) !== undefined),
       );
       const status = input.filter?.tagStatus;
-      const fitting = chosen.filter(({ image }) => status === undefined || status === "ANY" || (status === "TAGGED") === image.imageTags.length > 0);
+      const fitting = chosen.filter(
+        ({ image }) =>
+          status === undefined || status === "ANY" || (status === "TAGGED") === image.imageTags.length > 0,
+      );
       const { items, nextToken } = page(fitting, ({ image }) => image.digest, {
         token: input.nextToken,
         size: input.maxResults ?? 100,
@@ -123,12 +156,21 @@ function readLifecycle(text: string): void {
 /** A repository's policy is about the repository itself: it names no resource. */
 function checkPolicy(text: string): void {
   const invalid = (why: string): ApiError =>
-    new ApiError("InvalidParameterException", `Invalid parameter at 'PolicyText' failed to satisfy constraint: '${why}'`);
+    new ApiError(
+      "InvalidParameterException",
+      `Invalid parameter at 'PolicyText' failed to satisfy constraint: '${why}'`,
+    );
   try {
     for (const statement of parsePolicyDocument(text).statements) {
-      if (statement.principals === undefined && statement.notPrincipals === undefined) throw invalid("Invalid repository policy provided");
-      if (statement.resources.length + statement.notResources.length > 0) throw invalid("Invalid repository policy provided");
-      if ([...statement.actions, ...statement.notActions].some((action) => action !== "*" && !action.toLowerCase().startsWith("ecr:")))
+      if (statement.principals === undefined && statement.notPrincipals === undefined)
+        throw invalid("Invalid repository policy provided");
+      if (statement.resources.length + statement.notResources.length > 0)
+        throw invalid("Invalid repository policy provided");
+      if (
+        [...statement.actions, ...statement.notActions].some(
+          (action) => action !== "*" && !action.toLowerCase().startsWith("ecr:"),
+        )
+      )
         throw invalid("Invalid repository policy provided");
     }
   } catch (thrown) {

@@ -15,12 +15,22 @@ export function repositoryOperations(deps: EcrDeps) {
   return {
     CreateRepository(input, context) {
       refuseMembers(
-        { ...input, encryptionConfiguration: input.encryptionConfiguration?.encryptionType === "KMS" ? input.encryptionConfiguration : undefined },
+        {
+          ...input,
+          encryptionConfiguration:
+            input.encryptionConfiguration?.encryptionType === "KMS"
+              ? input.encryptionConfiguration
+              : undefined,
+        },
         ["encryptionConfiguration"],
         "InvalidParameterException",
       );
       const name = input.repositoryName ?? "";
-      if (!/^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/.test(name) || name.length < 2 || name.length > 256)
+      if (
+        !/^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/.test(name) ||
+        name.length < 2 ||
+        name.length > 256
+      )
         throw new ApiError(
           "InvalidParameterException",
           "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*''",
@@ -49,8 +59,15 @@ export function repositoryOperations(deps: EcrDeps) {
     },
     DescribeRepositories(input, context) {
       const all = store.list("repository", formatArn("ecr", context, "repository/"));
-      const chosen = input.repositoryNames === undefined ? all : input.repositoryNames.map((name) => findRepository(store, context, name));
-      const { items, nextToken } = page(chosen, (each) => each.arn, { token: input.nextToken, size: input.maxResults ?? 100, invalidToken });
+      const chosen =
+        input.repositoryNames === undefined
+          ? all
+          : input.repositoryNames.map((name) => findRepository(store, context, name));
+      const { items, nextToken } = page(chosen, (each) => each.arn, {
+        token: input.nextToken,
+        size: input.maxResults ?? 100,
+        invalidToken,
+      });
       return { repositories: items.map((each) => presentRepository(each, deps.registry)), nextToken };
     },
     DeleteRepository(input, context) {
@@ -101,12 +118,18 @@ export function repositoryOperations(deps: EcrDeps) {
         tx.put("repository", next.arn, next);
         return next;
       });
-      return { registryId: record.account, repositoryName: record.name, imageScanningConfiguration: { scanOnPush } };
+      return {
+        registryId: record.account,
+        repositoryName: record.name,
+        imageScanningConfiguration: { scanOnPush },
+      };
     },
     BatchGetRepositoryScanningConfiguration(input, context) {
       const known = store.list("repository", formatArn("ecr", context, "repository/"));
       const found = known.filter((record) => input.repositoryNames?.includes(record.name) === true);
-      const missing = (input.repositoryNames ?? []).filter((name) => !found.some((record) => record.name === name));
+      const missing = (input.repositoryNames ?? []).filter(
+        (name) => !found.some((record) => record.name === name),
+      );
       return {
         scanningConfigurations: found.map((record) => ({
           repositoryArn: record.arn,
@@ -122,8 +145,14 @@ export function repositoryOperations(deps: EcrDeps) {
         })),
       };
     },
-    GetRegistryScanningConfiguration: (_input, context) => ({ registryId: context.account, scanningConfiguration: { scanType: "BASIC", rules: [] } }),
-    DescribeRegistry: (_input, context) => ({ registryId: context.account, replicationConfiguration: { rules: [] } }),
+    GetRegistryScanningConfiguration: (_input, context) => ({
+      registryId: context.account,
+      scanningConfiguration: { scanType: "BASIC", rules: [] },
+    }),
+    DescribeRegistry: (_input, context) => ({
+      registryId: context.account,
+      replicationConfiguration: { rules: [] },
+    }),
     PutReplicationConfiguration(input) {
       // What says "none" says what is; anything else would copy images to registries that are not here.
       if ((input.replicationConfiguration?.rules ?? []).length > 0)
@@ -136,14 +165,20 @@ export function repositoryOperations(deps: EcrDeps) {
     TagResource(input) {
       store.transact((tx) => {
         const repository = byArn(tx, input.resourceArn);
-        tx.put("repository", repository.arn, { ...repository, tags: { ...repository.tags, ...toTags(input.tags) } });
+        tx.put("repository", repository.arn, {
+          ...repository,
+          tags: { ...repository.tags, ...toTags(input.tags) },
+        });
       });
       return {};
     },
     UntagResource(input) {
       store.transact((tx) => {
         const repository = byArn(tx, input.resourceArn);
-        tx.put("repository", repository.arn, { ...repository, tags: withoutTags(repository.tags, input.tagKeys ?? []) });
+        tx.put("repository", repository.arn, {
+          ...repository,
+          tags: withoutTags(repository.tags, input.tagKeys ?? []),
+        });
       });
       return {};
     },
@@ -154,18 +189,25 @@ export function repositoryOperations(deps: EcrDeps) {
 /** Whether tags may move, and which are exempt. Source: API_CreateRepository, imageTagMutabilityExclusionFilters. */
 function mutabilityOf(input: {
   imageTagMutability?: string | undefined;
-  imageTagMutabilityExclusionFilters?: readonly { filterType: string | undefined; filter: string | undefined }[] | undefined;
+  imageTagMutabilityExclusionFilters?:
+    | readonly { filterType: string | undefined; filter: string | undefined }[]
+    | undefined;
 }): Pick<RepositoryRecord, "tagMutability" | "excludedTags"> {
   const { imageTagMutability: mode = "MUTABLE", imageTagMutabilityExclusionFilters: filters = [] } = input;
   const invalid = (message: string): ApiError =>
-    new ApiError("InvalidParameterException", `Invalid parameter at 'imageTagMutabilityExclusionFilters' failed to satisfy constraint: '${message}'`);
+    new ApiError(
+      "InvalidParameterException",
+      `Invalid parameter at 'imageTagMutabilityExclusionFilters' failed to satisfy constraint: '${message}'`,
+    );
   if (!["MUTABLE", "IMMUTABLE", "IMMUTABLE_WITH_EXCLUSION", "MUTABLE_WITH_EXCLUSION"].includes(mode))
     throw new ApiError(
       "InvalidParameterException",
       "Invalid parameter at 'imageTagMutability' failed to satisfy constraint: 'Member must satisfy enum value set: [MUTABLE, IMMUTABLE, IMMUTABLE_WITH_EXCLUSION, MUTABLE_WITH_EXCLUSION]'",
     );
   if (mode.endsWith("_WITH_EXCLUSION") !== filters.length > 0)
-    throw invalid("Filters are given with IMMUTABLE_WITH_EXCLUSION and MUTABLE_WITH_EXCLUSION, and only with them");
+    throw invalid(
+      "Filters are given with IMMUTABLE_WITH_EXCLUSION and MUTABLE_WITH_EXCLUSION, and only with them",
+    );
   if (filters.length > 5) throw invalid("Member must have length less than or equal to 5");
   for (const { filterType, filter = "" } of filters)
     if (filterType !== "WILDCARD" || !/^[0-9a-zA-Z._*-]{1,128}$/.test(filter))

@@ -13,7 +13,11 @@ export function clusterOperations(deps: ApiDeps) {
   const { store, clock } = deps;
   return {
     CreateCluster(input, context) {
-      refuseMembers(input, ["configuration", "serviceConnectDefaults", "defaultCapacityProviderStrategy"], "InvalidParameterException");
+      refuseMembers(
+        input,
+        ["configuration", "serviceConnectDefaults", "defaultCapacityProviderStrategy"],
+        "InvalidParameterException",
+      );
       const name = input.clusterName ?? "default";
       if (!/^[A-Za-z0-9_-]{1,255}$/.test(name))
         throw invalidParameter(
@@ -40,15 +44,25 @@ export function clusterOperations(deps: ApiDeps) {
       return { cluster: presentCluster(cluster, store, ["TAGS", "SETTINGS"]) };
     },
     DescribeClusters(input, context) {
-      const names = input.clusters === undefined || input.clusters.length === 0 ? ["default"] : input.clusters;
-      const found = names.map((name) => ({ arn: clusterArnOf(context, name), cluster: store.get("cluster", clusterArnOf(context, name)) }));
+      const names =
+        input.clusters === undefined || input.clusters.length === 0 ? ["default"] : input.clusters;
+      const found = names.map((name) => ({
+        arn: clusterArnOf(context, name),
+        cluster: store.get("cluster", clusterArnOf(context, name)),
+      }));
       return {
-        clusters: found.flatMap(({ cluster }) => (cluster === undefined ? [] : [presentCluster(cluster, store, input.include ?? [])])),
-        failures: found.flatMap(({ arn, cluster }) => (cluster === undefined ? [{ arn, reason: "MISSING" }] : [])),
+        clusters: found.flatMap(({ cluster }) =>
+          cluster === undefined ? [] : [presentCluster(cluster, store, input.include ?? [])],
+        ),
+        failures: found.flatMap(({ arn, cluster }) =>
+          cluster === undefined ? [{ arn, reason: "MISSING" }] : [],
+        ),
       };
     },
     ListClusters(input, context) {
-      const all = store.list("cluster", formatArn("ecs", context, "cluster/")).filter((cluster) => cluster.status === "ACTIVE");
+      const all = store
+        .list("cluster", formatArn("ecs", context, "cluster/"))
+        .filter((cluster) => cluster.status === "ACTIVE");
       const { items, nextToken } = page(all, (cluster) => cluster.arn, {
         token: input.nextToken,
         size: input.maxResults ?? 100,
@@ -59,11 +73,18 @@ export function clusterOperations(deps: ApiDeps) {
     DeleteCluster(input, context) {
       const cluster = store.transact((tx) => {
         const found = tx.get("cluster", clusterArnOf(context, input.cluster));
-        if (found === undefined || found.status === "INACTIVE") throw new ApiError("ClusterNotFoundException", "Cluster not found.");
+        if (found === undefined || found.status === "INACTIVE")
+          throw new ApiError("ClusterNotFoundException", "Cluster not found.");
         if (tx.listBy("service", "cluster", found.arn).some((service) => service.status === "ACTIVE"))
-          throw new ApiError("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.");
+          throw new ApiError(
+            "ClusterContainsServicesException",
+            "The Cluster cannot be deleted while Services are active.",
+          );
         if (tx.listBy("task", "cluster", found.arn).some((task) => task.lastStatus !== "STOPPED"))
-          throw new ApiError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.");
+          throw new ApiError(
+            "ClusterContainsTasksException",
+            "The Cluster cannot be deleted while Tasks are active.",
+          );
         const next: ClusterRecord = { ...found, status: "INACTIVE" };
         tx.put("cluster", found.arn, next);
         return next;
@@ -71,11 +92,15 @@ export function clusterOperations(deps: ApiDeps) {
       return { cluster: presentCluster(cluster, store, []) };
     },
     TagResource(input) {
-      store.transact((tx) => retag(tx, input.resourceArn ?? "", (tags) => ({ ...tags, ...toTags(input.tags) })));
+      store.transact((tx) =>
+        retag(tx, input.resourceArn ?? "", (tags) => ({ ...tags, ...toTags(input.tags) })),
+      );
       return {};
     },
     UntagResource(input) {
-      store.transact((tx) => retag(tx, input.resourceArn ?? "", (tags) => withoutTags(tags, input.tagKeys ?? [])));
+      store.transact((tx) =>
+        retag(tx, input.resourceArn ?? "", (tags) => withoutTags(tags, input.tagKeys ?? [])),
+      );
       return {};
     },
     ListTagsForResource(input) {
@@ -103,15 +128,20 @@ function kindOf(arn: string): "cluster" | "service" | "task" | "taskDefinition" 
 function retag(tx: Transaction, arn: string, change: (tags: Tags) => Tags): void {
   const kind = kindOf(arn);
   const record = tx.get(kind, arn);
-  if (record === undefined) throw invalidParameter("The specified resource cannot be found. Specify a valid ARN and try again.");
+  if (record === undefined)
+    throw invalidParameter("The specified resource cannot be found. Specify a valid ARN and try again.");
   tx.put(kind, arn, { ...record, tags: change(record.tags) }); // The record of the kind just read, with other tags.
 }
 
 function presentCluster(cluster: ClusterRecord, reader: Reader, include: readonly string[]): ecs.Cluster {
   const tasks = reader.listBy("task", "cluster", cluster.arn).filter((task) => task.lastStatus !== "STOPPED");
-  const services = reader.listBy("service", "cluster", cluster.arn).filter((service) => service.status === "ACTIVE");
+  const services = reader
+    .listBy("service", "cluster", cluster.arn)
+    .filter((service) => service.status === "ACTIVE");
   const running = tasks.filter((task) => task.lastStatus === "RUNNING").length;
-  const pending = tasks.filter((task) => ["PROVISIONING", "PENDING", "ACTIVATING"].includes(task.lastStatus)).length;
+  const pending = tasks.filter((task) =>
+    ["PROVISIONING", "PENDING", "ACTIVATING"].includes(task.lastStatus),
+  ).length;
   return {
     clusterArn: cluster.arn,
     clusterName: cluster.name,

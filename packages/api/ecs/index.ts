@@ -21,29 +21,47 @@ export function ecsService(deps: ApiDeps): ServiceModule {
     ...taskOperations(deps),
     ...serviceOperations(deps),
   } satisfies Implementation<typeof sdk>;
-  return { sdk, operations, constraints: CONSTRAINTS, validationCode: "InvalidParameterException", permissions };
+  return {
+    sdk,
+    operations,
+    constraints: CONSTRAINTS,
+    validationCode: "InvalidParameterException",
+    permissions,
+  };
 }
 
 /** Operations on nothing that is in a cluster. */
 const CLUSTERLESS = /Cluster|TaskDefinition|AccountSetting/;
 
 /** Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon ECS". */
-function permissions(operation: string, input: Readonly<Record<string, unknown>>, place: Place): readonly Permission[] {
+function permissions(
+  operation: string,
+  input: Readonly<Record<string, unknown>>,
+  place: Place,
+): readonly Permission[] {
   const text = (name: string) => (typeof input[name] === "string" ? input[name] : undefined);
   const texts = (name: string) => (Array.isArray(input[name]) ? input[name].map(String) : []);
   const cluster = clusterArnOf(place, text("cluster"));
   const clusterName = cluster.split("/").at(-1) ?? "default";
-  const inCluster = (type: string, name: string) => (name.startsWith("arn:") ? name : formatArn("ecs", place, `${type}/${clusterName}/${name}`));
+  const inCluster = (type: string, name: string) =>
+    name.startsWith("arn:") ? name : formatArn("ecs", place, `${type}/${clusterName}/${name}`);
   const definitionArn = (name: string) =>
-    name.startsWith("arn:") ? name : formatArn("ecs", place, `task-definition/${/:\d+$/.test(name) ? name : `${name}:*`}`);
+    name.startsWith("arn:")
+      ? name
+      : formatArn("ecs", place, `task-definition/${/:\d+$/.test(name) ? name : `${name}:*`}`);
   // Source: the same reference, condition key ecs:cluster.
   const conditions: Permission["conditions"] = CLUSTERLESS.test(operation) ? {} : { "ecs:cluster": cluster };
-  const on = (...resources: string[]) => resources.map((resource) => ({ action: `ecs:${operation}`, resource, conditions }));
+  const on = (...resources: string[]) =>
+    resources.map((resource) => ({ action: `ecs:${operation}`, resource, conditions }));
   switch (operation) {
     case "DeleteCluster":
       return on(cluster);
     case "DescribeClusters":
-      return on(...(texts("clusters").length === 0 ? [clusterArnOf(place, undefined)] : texts("clusters").map((name) => clusterArnOf(place, name))));
+      return on(
+        ...(texts("clusters").length === 0
+          ? [clusterArnOf(place, undefined)]
+          : texts("clusters").map((name) => clusterArnOf(place, name))),
+      );
     case "RunTask":
       return on(definitionArn(text("taskDefinition") ?? ""));
     case "StopTask":

@@ -11,14 +11,19 @@ export function clusterArnOf(place: Place, name: string | undefined): string {
 /** The ACTIVE cluster. Errors: ClusterNotFoundException. */
 export function findCluster(reader: Reader, place: Place, name: string | undefined): ClusterRecord {
   const cluster = reader.get("cluster", clusterArnOf(place, name));
-  if (cluster === undefined || cluster.account !== place.account) throw new ApiError("ClusterNotFoundException", "Cluster not found.");
-  if (cluster.status === "INACTIVE") throw new ApiError("InvalidParameterException", "The referenced cluster was inactive.");
+  if (cluster === undefined || cluster.account !== place.account)
+    throw new ApiError("ClusterNotFoundException", "Cluster not found.");
+  if (cluster.status === "INACTIVE")
+    throw new ApiError("InvalidParameterException", "The referenced cluster was inactive.");
   return cluster;
 }
 
 /** A task by ARN or id, within the cluster. */
 export function findTask(reader: Reader, cluster: ClusterRecord, name: string): TaskRecord | undefined {
-  const task = reader.get("task", name.startsWith("arn:") ? name : formatArn("ecs", cluster, `task/${cluster.name}/${name}`));
+  const task = reader.get(
+    "task",
+    name.startsWith("arn:") ? name : formatArn("ecs", cluster, `task/${cluster.name}/${name}`),
+  );
   return task?.clusterArn === cluster.arn ? task : undefined;
 }
 

@@ -38,10 +38,14 @@ export function serviceOperations(deps: ApiDeps) {
     CreateService(input, context) {
       refuseMembers(input, UNSUPPORTED, "InvalidParameterException");
       if (!/^[A-Za-z0-9_-]{1,255}$/.test(input.serviceName ?? ""))
-        throw invalidParameter("Invalid service name: up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.");
-      if (input.schedulingStrategy === "DAEMON") throw invalidParameter("Gantry does not support the scheduling strategy DAEMON yet.");
+        throw invalidParameter(
+          "Invalid service name: up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.",
+        );
+      if (input.schedulingStrategy === "DAEMON")
+        throw invalidParameter("Gantry does not support the scheduling strategy DAEMON yet.");
       const controller = input.deploymentController?.type ?? "ECS";
-      if (controller !== "ECS") throw invalidParameter(`Gantry does not support the deployment controller ${controller} yet.`);
+      if (controller !== "ECS")
+        throw invalidParameter(`Gantry does not support the deployment controller ${controller} yet.`);
       const record = store.transact((tx) => {
         const cluster = findCluster(tx, context, input.cluster);
         const name = input.serviceName ?? "";
@@ -49,7 +53,9 @@ export function serviceOperations(deps: ApiDeps) {
         const there = tx.get("service", arn);
         if (there !== undefined && there.status !== "INACTIVE")
           throw invalidParameter(
-            there.status === "ACTIVE" ? "Creation of service was not idempotent." : "Unable to Start a service that is still Draining.",
+            there.status === "ACTIVE"
+              ? "Creation of service was not idempotent."
+              : "Unable to Start a service that is still Draining.",
           );
         const definition = usableDefinition(tx, context, input.taskDefinition);
         const network = toAwsvpc(tx, context, input.networkConfiguration);
@@ -76,7 +82,15 @@ export function serviceOperations(deps: ApiDeps) {
             enableExecuteCommand: input.enableExecuteCommand ?? false,
             roleArn: input.role,
           },
-          deployments: [newDeployment(ids, { definition, network, loadBalancers, platformVersion: toPlatformVersion(input.platformVersion), now })],
+          deployments: [
+            newDeployment(ids, {
+              definition,
+              network,
+              loadBalancers,
+              platformVersion: toPlatformVersion(input.platformVersion),
+              now,
+            }),
+          ],
           events: [],
           steady: false,
           createdBy: context.principal.arn,
@@ -101,7 +115,9 @@ export function serviceOperations(deps: ApiDeps) {
           input.networkConfiguration !== undefined ||
           input.platformVersion !== undefined ||
           input.loadBalancers !== undefined;
-        const deployments = startsAnew ? startDeployment(tx, { ids, now: clock.now(), context, service, primary, input }) : service.deployments;
+        const deployments = startsAnew
+          ? startDeployment(tx, { ids, now: clock.now(), context, service, primary, input })
+          : service.deployments;
         const updated: ServiceRecord = { ...next, deployments, steady: false };
         tx.put("service", service.arn, updated);
         return updated;
@@ -114,7 +130,11 @@ export function serviceOperations(deps: ApiDeps) {
         const service = findService(tx, cluster, input.service);
         if (input.force !== true && service.spec.desiredCount > 0)
           throw invalidParameter("The service cannot be stopped while it is scaled above 0.");
-        const next: ServiceRecord = { ...service, status: "DRAINING", spec: { ...service.spec, desiredCount: 0 } };
+        const next: ServiceRecord = {
+          ...service,
+          status: "DRAINING",
+          spec: { ...service.spec, desiredCount: 0 },
+        };
         tx.put("service", service.arn, next);
         return next;
       });
@@ -124,18 +144,30 @@ export function serviceOperations(deps: ApiDeps) {
       const cluster = findCluster(store, context, input.cluster);
       const names = input.services ?? [];
       if (names.length === 0) throw invalidParameter("Services cannot be empty.");
-      if (names.length > DESCRIBE_MAX) throw invalidParameter(`Services cannot have more than ${DESCRIBE_MAX} elements.`);
-      const found = names.map((name) => ({ arn: serviceArnOf(cluster, name), service: store.get("service", serviceArnOf(cluster, name)) }));
+      if (names.length > DESCRIBE_MAX)
+        throw invalidParameter(`Services cannot have more than ${DESCRIBE_MAX} elements.`);
+      const found = names.map((name) => ({
+        arn: serviceArnOf(cluster, name),
+        service: store.get("service", serviceArnOf(cluster, name)),
+      }));
       return {
-        services: found.flatMap(({ service }) => (service === undefined ? [] : [presentService(service, store, input.include ?? [])])),
-        failures: found.flatMap(({ arn, service }) => (service === undefined ? [{ arn, reason: "MISSING" }] : [])),
+        services: found.flatMap(({ service }) =>
+          service === undefined ? [] : [presentService(service, store, input.include ?? [])],
+        ),
+        failures: found.flatMap(({ arn, service }) =>
+          service === undefined ? [{ arn, reason: "MISSING" }] : [],
+        ),
       };
     },
     ListServices(input, context) {
       const cluster = findCluster(store, context, input.cluster);
       const all = store
         .listBy("service", "cluster", cluster.arn)
-        .filter((service) => service.status === "ACTIVE" && (input.launchType === undefined || service.spec.launchType === input.launchType));
+        .filter(
+          (service) =>
+            service.status === "ACTIVE" &&
+            (input.launchType === undefined || service.spec.launchType === input.launchType),
+        );
       const { items, nextToken } = page(all, (service) => service.arn, {
         token: input.nextToken,
         size: input.maxResults ?? 10,
@@ -150,7 +182,11 @@ export function primaryOf(service: ServiceRecord): DeploymentRecord | undefined 
   return service.deployments.find((deployment) => deployment.status === "PRIMARY");
 }
 
-function usableDefinition(tx: Transaction, context: RequestContext, name: string | undefined): TaskDefinitionRecord {
+function usableDefinition(
+  tx: Transaction,
+  context: RequestContext,
+  name: string | undefined,
+): TaskDefinitionRecord {
   const definition = findTaskDefinition(tx, context, name ?? "");
   if (definition === undefined) throw new ApiError("ClientException", "Unable to describe task definition.");
   if (definition.status !== "ACTIVE") throw new ApiError("ClientException", "TaskDefinition is inactive");
@@ -174,7 +210,14 @@ function toDeploymentConfiguration(
       strategy: given.strategy === "ROLLING" ? undefined : given.strategy,
       alarms: given.alarms?.enable === true ? given.alarms : undefined,
     },
-    ["alarms", "strategy", "bakeTimeInMinutes", "lifecycleHooks", "linearConfiguration", "canaryConfiguration"],
+    [
+      "alarms",
+      "strategy",
+      "bakeTimeInMinutes",
+      "lifecycleHooks",
+      "linearConfiguration",
+      "canaryConfiguration",
+    ],
     "InvalidParameterException",
   );
   const maximumPercent = given.maximumPercent ?? kept.maximumPercent;
@@ -187,7 +230,10 @@ function toDeploymentConfiguration(
   return {
     maximumPercent,
     minimumHealthyPercent,
-    circuitBreaker: breaker === undefined ? kept.circuitBreaker : { enable: breaker.enable ?? false, rollback: breaker.rollback ?? false },
+    circuitBreaker:
+      breaker === undefined
+        ? kept.circuitBreaker
+        : { enable: breaker.enable ?? false, rollback: breaker.rollback ?? false },
   };
 }
 
@@ -199,7 +245,8 @@ function updateSpec(service: ServiceRecord, input: ecs.UpdateServiceRequest): Se
       ...spec,
       ...toDeploymentConfiguration(input.deploymentConfiguration, spec),
       desiredCount: input.desiredCount === undefined ? spec.desiredCount : toDesiredCount(input.desiredCount),
-      healthCheckGracePeriodSeconds: input.healthCheckGracePeriodSeconds ?? spec.healthCheckGracePeriodSeconds,
+      healthCheckGracePeriodSeconds:
+        input.healthCheckGracePeriodSeconds ?? spec.healthCheckGracePeriodSeconds,
       propagateTags: input.propagateTags ?? spec.propagateTags,
       enableEcsManagedTags: input.enableECSManagedTags ?? spec.enableEcsManagedTags,
       enableExecuteCommand: input.enableExecuteCommand ?? spec.enableExecuteCommand,
@@ -222,11 +269,32 @@ function startDeployment(
   const { service, primary, input, context } = options;
   const definition = usableDefinition(tx, context, input.taskDefinition ?? primary?.taskDefinitionArn);
   const network =
-    input.networkConfiguration === undefined && primary !== undefined ? primary.network : toAwsvpc(tx, context, input.networkConfiguration);
-  const loadBalancers = input.loadBalancers === undefined ? (primary?.loadBalancers ?? []) : toLoadBalancers(tx, definition, input.loadBalancers);
-  const platformVersion = input.platformVersion === undefined ? (primary?.platformVersion ?? "1.4.0") : toPlatformVersion(input.platformVersion);
-  const next = newDeployment(options.ids, { definition, network, loadBalancers, platformVersion, now: options.now });
-  return [next, ...service.deployments.map((deployment): DeploymentRecord => ({ ...deployment, status: "ACTIVE", updatedAt: options.now }))];
+    input.networkConfiguration === undefined && primary !== undefined
+      ? primary.network
+      : toAwsvpc(tx, context, input.networkConfiguration);
+  const loadBalancers =
+    input.loadBalancers === undefined
+      ? (primary?.loadBalancers ?? [])
+      : toLoadBalancers(tx, definition, input.loadBalancers);
+  const platformVersion =
+    input.platformVersion === undefined
+      ? (primary?.platformVersion ?? "1.4.0")
+      : toPlatformVersion(input.platformVersion);
+  const next = newDeployment(options.ids, {
+    definition,
+    network,
+    loadBalancers,
+    platformVersion,
+    now: options.now,
+  });
+  return [
+    next,
+    ...service.deployments.map((deployment): DeploymentRecord => ({
+      ...deployment,
+      status: "ACTIVE",
+      updatedAt: options.now,
+    })),
+  ];
 }
 
 function toLoadBalancers(
@@ -238,30 +306,54 @@ function toLoadBalancers(
     refuseMembers(each, ["loadBalancerName", "advancedConfiguration"], "InvalidParameterException");
     const { targetGroupArn = "", containerName = "", containerPort = 0 } = each;
     const group = reader.get("targetGroup", targetGroupArn);
-    if (group === undefined) throw invalidParameter(`The specified target group does not exist: ${targetGroupArn}`);
-    const rules = [...reader.list("listener").flatMap((listener) => listener.defaultActions), ...reader.list("rule").flatMap((rule) => rule.actions)];
-    const used = rules.some((action) => action.type === "forward" && action.targets.some((target) => target.targetGroupArn === targetGroupArn));
-    if (!used) throw invalidParameter(`The target group with targetGroupArn ${targetGroupArn} does not have an associated load balancer.`);
+    if (group === undefined)
+      throw invalidParameter(`The specified target group does not exist: ${targetGroupArn}`);
+    const rules = [
+      ...reader.list("listener").flatMap((listener) => listener.defaultActions),
+      ...reader.list("rule").flatMap((rule) => rule.actions),
+    ];
+    const used = rules.some(
+      (action) =>
+        action.type === "forward" &&
+        action.targets.some((target) => target.targetGroupArn === targetGroupArn),
+    );
+    if (!used)
+      throw invalidParameter(
+        `The target group with targetGroupArn ${targetGroupArn} does not have an associated load balancer.`,
+      );
     const container = definition.spec.containers.find((candidate) => candidate.name === containerName);
-    if (container === undefined) throw invalidParameter(`The container ${containerName} does not exist in the task definition.`);
+    if (container === undefined)
+      throw invalidParameter(`The container ${containerName} does not exist in the task definition.`);
     if (!container.portMappings.some((mapping) => mapping.containerPort === containerPort))
-      throw invalidParameter(`The container ${containerName} did not have a container port ${containerPort} defined.`);
+      throw invalidParameter(
+        `The container ${containerName} did not have a container port ${containerPort} defined.`,
+      );
     return { targetGroupArn, containerName, containerPort };
   });
 }
 
 /** A service as DescribeServices shows it; counts are read from its tasks. */
-export function presentService(service: ServiceRecord, reader: Reader, include: readonly string[]): ecs.Service {
+export function presentService(
+  service: ServiceRecord,
+  reader: Reader,
+  include: readonly string[],
+): ecs.Service {
   const tasks = reader.listBy("task", "service", service.arn);
   const counts = (deploymentId: string | undefined) => {
-    const own = tasks.filter((task) => (deploymentId === undefined || task.deploymentId === deploymentId) && task.desiredStatus === "RUNNING");
+    const own = tasks.filter(
+      (task) =>
+        (deploymentId === undefined || task.deploymentId === deploymentId) &&
+        task.desiredStatus === "RUNNING",
+    );
     return {
       runningCount: own.filter((task) => task.lastStatus === "RUNNING").length,
-      pendingCount: own.filter((task) => ["PROVISIONING", "PENDING", "ACTIVATING"].includes(task.lastStatus)).length,
+      pendingCount: own.filter((task) => ["PROVISIONING", "PENDING", "ACTIVATING"].includes(task.lastStatus))
+        .length,
     };
   };
   const primary = primaryOf(service);
-  const presentLoadBalancers = (loadBalancers: readonly ServiceLoadBalancer[]) => loadBalancers.map((each) => ({ ...each }));
+  const presentLoadBalancers = (loadBalancers: readonly ServiceLoadBalancer[]) =>
+    loadBalancers.map((each) => ({ ...each }));
   const network = (deployment: DeploymentRecord): ecs.NetworkConfiguration => ({
     awsvpcConfiguration: {
       subnets: [...deployment.network.subnets],
@@ -305,13 +397,21 @@ export function presentService(service: ServiceRecord, reader: Reader, include: 
       rolloutState: deployment.rolloutState,
       rolloutStateReason: deployment.rolloutStateReason,
     })),
-    events: service.events.map((event) => ({ id: event.id, createdAt: new Date(event.createdAt), message: event.message })),
+    events: service.events.map((event) => ({
+      id: event.id,
+      createdAt: new Date(event.createdAt),
+      message: event.message,
+    })),
     createdAt: new Date(service.createdAt),
     createdBy: service.createdBy,
     roleArn:
       service.spec.roleArn ??
       (service.deployments.some((deployment) => deployment.loadBalancers.length > 0)
-        ? formatArn("iam", { region: "", account: service.account }, "role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS")
+        ? formatArn(
+            "iam",
+            { region: "", account: service.account },
+            "role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
+          )
         : undefined),
     placementConstraints: [],
     placementStrategy: [],

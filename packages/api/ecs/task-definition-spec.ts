@@ -23,20 +23,37 @@ const STOP_TIMEOUT_SECONDS = 30;
 const FARGATE_LOG_DRIVERS = ["awslogs", "splunk", "awsfirelens"];
 
 /** A registration as a spec with every choice made. Errors: ClientException, in AWS's words where they are known. */
-export function toTaskDefinitionSpec(input: ecs.RegisterTaskDefinitionRequest, { allowHostAccess }: Pick<ApiDeps, "allowHostAccess">): Spec {
+export function toTaskDefinitionSpec(
+  input: ecs.RegisterTaskDefinitionRequest,
+  { allowHostAccess }: Pick<ApiDeps, "allowHostAccess">,
+): Spec {
   if (!/^[A-Za-z0-9_-]{1,255}$/.test(input.family ?? ""))
-    throw refused("Invalid family name. Up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.");
-  refuseMembers(input, ["placementConstraints", "ipcMode", "proxyConfiguration", "inferenceAccelerators", "enableFaultInjection"], "ClientException");
+    throw refused(
+      "Invalid family name. Up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.",
+    );
+  refuseMembers(
+    input,
+    [
+      "placementConstraints",
+      "ipcMode",
+      "proxyConfiguration",
+      "inferenceAccelerators",
+      "enableFaultInjection",
+    ],
+    "ClientException",
+  );
   const compatibilities = (input.requiresCompatibilities ?? []).map(toCompatibility);
   const isFargate = compatibilities.includes("FARGATE");
-  if (isFargate && input.networkMode !== "awsvpc") throw refused("Fargate only supports network mode ‘awsvpc’.");
+  if (isFargate && input.networkMode !== "awsvpc")
+    throw refused("Fargate only supports network mode ‘awsvpc’.");
   if (input.networkMode !== "awsvpc")
     throw refused(
       `Gantry supports the network mode awsvpc alone so far, not ${input.networkMode ?? "bridge (the default)"}: set networkMode to awsvpc.`,
     );
   const definitions = input.containerDefinitions ?? [];
   if (definitions.length === 0) throw refused("Container definitions should not be null or empty.");
-  if (definitions.length > CONTAINERS_MAX) throw refused(`Too many container definitions: at most ${CONTAINERS_MAX} are allowed.`);
+  if (definitions.length > CONTAINERS_MAX)
+    throw refused(`Too many container definitions: at most ${CONTAINERS_MAX} are allowed.`);
   checkHostAccess(input, { isFargate, allowHostAccess });
   const volumes = (input.volumes ?? []).map(toVolumeSpec);
   const containers = definitions.map((definition) => toContainerSpec(definition, isFargate));
@@ -44,10 +61,18 @@ export function toTaskDefinitionSpec(input: ecs.RegisterTaskDefinitionRequest, {
   const memoryMiB = parseMemory(input.memory);
   checkContainers(containers, volumes);
   checkSizes(containers, { cpu, memoryMiB, isFargate });
-  const needsExecutionRole = containers.some((container) => container.logConfiguration?.logDriver === "awslogs");
+  const needsExecutionRole = containers.some(
+    (container) => container.logConfiguration?.logDriver === "awslogs",
+  );
   if (isFargate && needsExecutionRole && input.executionRoleArn === undefined)
-    throw refused("Fargate requires task definition to have execution role ARN to support log driver awslogs.");
-  if (isFargate && input.executionRoleArn === undefined && containers.some((container) => ECR_IMAGE.test(container.image)))
+    throw refused(
+      "Fargate requires task definition to have execution role ARN to support log driver awslogs.",
+    );
+  if (
+    isFargate &&
+    input.executionRoleArn === undefined &&
+    containers.some((container) => ECR_IMAGE.test(container.image))
+  )
     throw refused("Fargate requires task definition to have execution role ARN to support ECR images.");
   return {
     containers,
@@ -69,27 +94,46 @@ export function toTaskDefinitionSpec(input: ecs.RegisterTaskDefinitionRequest, {
 
 /** Docker's own set: what every container has. Source: moby, oci/caps/defaults.go. */
 const USUAL_CAPABILITIES = [
-  ...["CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP", "SETPCAP"],
+  ...[
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FSETID",
+    "FOWNER",
+    "MKNOD",
+    "NET_RAW",
+    "SETGID",
+    "SETUID",
+    "SETFCAP",
+    "SETPCAP",
+  ],
   ...["NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE", "SYS_PTRACE"],
 ];
 
 /** What would let a container out of its walls: never on Fargate, as on AWS; elsewhere where the operator says so. */
-function checkHostAccess(input: ecs.RegisterTaskDefinitionRequest, options: { isFargate: boolean; allowHostAccess: boolean }): void {
+function checkHostAccess(
+  input: ecs.RegisterTaskDefinitionRequest,
+  options: { isFargate: boolean; allowHostAccess: boolean },
+): void {
   const { isFargate, allowHostAccess } = options;
-  if (input.pidMode !== undefined && input.pidMode !== "host") throw refused(`Gantry does not support pidMode ${input.pidMode} yet: leave it out.`);
+  if (input.pidMode !== undefined && input.pidMode !== "host")
+    throw refused(`Gantry does not support pidMode ${input.pidMode} yet: leave it out.`);
   const containers = input.containerDefinitions ?? [];
   const asked = [
     input.pidMode === "host" ? "pidMode host" : "",
     (input.volumes ?? []).some((volume) => (volume.host?.sourcePath ?? "") !== "") ? "host.sourcePath" : "",
     containers.some((container) => container.privileged === true) ? "privileged" : "",
-    containers.some((container) => (container.linuxParameters?.capabilities?.add ?? []).some((name) => !USUAL_CAPABILITIES.includes(name)))
+    containers.some((container) =>
+      (container.linuxParameters?.capabilities?.add ?? []).some((name) => !USUAL_CAPABILITIES.includes(name)),
+    )
       ? "linuxParameters.capabilities.add"
       : "",
   ].filter((what) => what !== "");
   const [first] = asked;
   if (first === undefined) return;
-  if (isFargate && first === "host.sourcePath") throw refused("host.sourcePath should not be set for volumes in Fargate.");
-  if (isFargate && first !== "linuxParameters.capabilities.add") throw refused(`Fargate does not support ${first}.`);
+  if (isFargate && first === "host.sourcePath")
+    throw refused("host.sourcePath should not be set for volumes in Fargate.");
+  if (isFargate && first !== "linuxParameters.capabilities.add")
+    throw refused(`Fargate does not support ${first}.`);
   if (!isFargate && !allowHostAccess)
     throw refused(
       `${asked.join(", ")} would give tasks the host itself, which this Gantry does not allow: start it with "gantry up --allow-host-access".`,
@@ -104,7 +148,9 @@ function toCompatibility(value: string): "FARGATE" | "EC2" {
 function toContainerSpec(definition: ecs.ContainerDefinition, isFargate: boolean): ContainerSpec {
   const { name = "", image = "" } = definition;
   if (!/^[A-Za-z0-9_-]{1,255}$/.test(name))
-    throw refused("Container name must be specified: up to 255 letters (uppercase and lowercase), numbers, hyphens, and underscores are allowed.");
+    throw refused(
+      "Container name must be specified: up to 255 letters (uppercase and lowercase), numbers, hyphens, and underscores are allowed.",
+    );
   if (image === "") throw refused("Container.image should not be null or empty.");
   refuseMembers(
     definition,
@@ -142,14 +188,20 @@ function toContainerSpec(definition: ecs.ContainerDefinition, isFargate: boolean
     entryPoint: definition.entryPoint,
     workingDirectory: definition.workingDirectory,
     user: definition.user,
-    environment: (definition.environment ?? []).map((pair) => ({ name: pair.name ?? "", value: pair.value ?? "" })),
+    environment: (definition.environment ?? []).map((pair) => ({
+      name: pair.name ?? "",
+      value: pair.value ?? "",
+    })),
     portMappings: (definition.portMappings ?? []).map((mapping) => toPortMapping(mapping)),
     mountPoints: (definition.mountPoints ?? []).map((mount) => ({
       sourceVolume: mount.sourceVolume ?? "",
       containerPath: mount.containerPath ?? "",
       readOnly: mount.readOnly ?? false,
     })),
-    volumesFrom: (definition.volumesFrom ?? []).map((from) => ({ sourceContainer: from.sourceContainer ?? "", readOnly: from.readOnly ?? false })),
+    volumesFrom: (definition.volumesFrom ?? []).map((from) => ({
+      sourceContainer: from.sourceContainer ?? "",
+      readOnly: from.readOnly ?? false,
+    })),
     dependsOn: (definition.dependsOn ?? []).map((dependency) => ({
       containerName: dependency.containerName ?? "",
       condition: dependency.condition ?? "START",
@@ -157,7 +209,12 @@ function toContainerSpec(definition: ecs.ContainerDefinition, isFargate: boolean
     healthCheck: toHealthCheck(definition.healthCheck),
     logConfiguration: toLogConfiguration(definition.logConfiguration, isFargate),
     startTimeoutSeconds: definition.startTimeout,
-    stopTimeoutSeconds: checkRange(definition.stopTimeout ?? STOP_TIMEOUT_SECONDS, "stopTimeout", isFargate ? 0 : 0, 120),
+    stopTimeoutSeconds: checkRange(
+      definition.stopTimeout ?? STOP_TIMEOUT_SECONDS,
+      "stopTimeout",
+      isFargate ? 0 : 0,
+      120,
+    ),
     readonlyRootFilesystem: definition.readonlyRootFilesystem ?? false,
     interactive: definition.interactive ?? false,
     pseudoTerminal: definition.pseudoTerminal ?? false,
@@ -169,7 +226,10 @@ function toContainerSpec(definition: ecs.ContainerDefinition, isFargate: boolean
       softLimit: limit.softLimit ?? 0,
       hardLimit: limit.hardLimit ?? 0,
     })),
-    systemControls: (definition.systemControls ?? []).map((control) => ({ namespace: control.namespace ?? "", value: control.value ?? "" })),
+    systemControls: (definition.systemControls ?? []).map((control) => ({
+      namespace: control.namespace ?? "",
+      value: control.value ?? "",
+    })),
     dockerLabels: definition.dockerLabels ?? {},
     privileged: definition.privileged ?? false,
   };
@@ -179,8 +239,10 @@ function toPortMapping(mapping: ecs.PortMapping): ContainerSpec["portMappings"][
   refuseMembers(mapping, ["containerPortRange"], "ClientException");
   const containerPort = checkRange(mapping.containerPort ?? 0, "containerPort", 1, 65_535);
   // hostPort 0 means "as the container's" in awsvpc mode.
-  const hostPort = mapping.hostPort === undefined || mapping.hostPort === 0 ? containerPort : mapping.hostPort;
-  if (hostPort !== containerPort) throw refused("When networkMode=awsvpc, the host ports and container ports in port mappings must match.");
+  const hostPort =
+    mapping.hostPort === undefined || mapping.hostPort === 0 ? containerPort : mapping.hostPort;
+  if (hostPort !== containerPort)
+    throw refused("When networkMode=awsvpc, the host ports and container ports in port mappings must match.");
   return { containerPort, hostPort, protocol: mapping.protocol ?? "tcp", name: mapping.name };
 }
 
@@ -188,7 +250,8 @@ function toPortMapping(mapping: ecs.PortMapping): ContainerSpec["portMappings"][
 function toHealthCheck(check: ecs.HealthCheck | undefined): ContainerSpec["healthCheck"] {
   if (check === undefined) return undefined;
   const [kind] = check.command ?? [];
-  if (kind !== "CMD" && kind !== "CMD-SHELL" && kind !== "NONE") throw refused("The health check command must begin with CMD or CMD-SHELL.");
+  if (kind !== "CMD" && kind !== "CMD-SHELL" && kind !== "NONE")
+    throw refused("The health check command must begin with CMD or CMD-SHELL.");
   return {
     command: check.command ?? [],
     intervalSeconds: checkRange(check.interval ?? 30, "healthCheck.interval", 5, 300),
@@ -209,17 +272,26 @@ const LOG_OPTIONS = [
   "max-buffer-size",
 ];
 
-function toLogConfiguration(configuration: ecs.LogConfiguration | undefined, isFargate: boolean): ContainerSpec["logConfiguration"] {
+function toLogConfiguration(
+  configuration: ecs.LogConfiguration | undefined,
+  isFargate: boolean,
+): ContainerSpec["logConfiguration"] {
   if (configuration === undefined) return undefined;
   const driver = configuration.logDriver ?? "";
   const options = configuration.options ?? {};
-  if (isFargate && !FARGATE_LOG_DRIVERS.includes(driver)) throw refused(`Log driver ${driver} is not supported for Fargate launch type.`);
+  if (isFargate && !FARGATE_LOG_DRIVERS.includes(driver))
+    throw refused(`Log driver ${driver} is not supported for Fargate launch type.`);
   refuseMembers(configuration, ["secretOptions"], "ClientException");
   if (driver === "json-file") return { logDriver: driver, options: {} };
-  if (driver !== "awslogs") throw refused(`Gantry supports the log drivers awslogs and json-file so far, not ${driver}.`);
+  if (driver !== "awslogs")
+    throw refused(`Gantry supports the log drivers awslogs and json-file so far, not ${driver}.`);
   const unknown = Object.keys(options).filter((name) => !LOG_OPTIONS.includes(name));
   if (unknown.length > 0) throw refused(`Log driver awslogs has no option ${unknown.join(", ")}.`);
-  for (const required of ["awslogs-group", "awslogs-region", ...(isFargate ? ["awslogs-stream-prefix"] : [])]) {
+  for (const required of [
+    "awslogs-group",
+    "awslogs-region",
+    ...(isFargate ? ["awslogs-stream-prefix"] : []),
+  ]) {
     if (options[required] === undefined) throw refused(`Log driver awslogs requires options: ${required}`);
   }
   if (options["awslogs-multiline-pattern"] !== undefined) checkPattern(options["awslogs-multiline-pattern"]);
@@ -237,7 +309,12 @@ function checkPattern(pattern: string): void {
 function toVolumeSpec(volume: ecs.Volume): VolumeSpec {
   refuseMembers(
     volume,
-    ["dockerVolumeConfiguration", "fsxWindowsFileServerVolumeConfiguration", "configuredAtLaunch", "s3filesVolumeConfiguration"],
+    [
+      "dockerVolumeConfiguration",
+      "fsxWindowsFileServerVolumeConfiguration",
+      "configuredAtLaunch",
+      "s3filesVolumeConfiguration",
+    ],
     "ClientException",
   );
   const hostPath = volume.host?.sourcePath || undefined;
@@ -250,24 +327,38 @@ function toVolumeSpec(volume: ecs.Volume): VolumeSpec {
   if (accessPointId !== undefined && rootDirectory !== "/")
     throw refused("EFS volumes with an access point must leave the root directory out or set it to '/'.");
   if ((accessPointId !== undefined || efs.authorizationConfig?.iam === "ENABLED") && !transitEncryption)
-    throw refused("EFS transit encryption must be enabled when an access point or IAM authorization is used.");
+    throw refused(
+      "EFS transit encryption must be enabled when an access point or IAM authorization is used.",
+    );
   return {
     name: volume.name ?? "",
     hostPath,
-    efs: { fileSystemId: efs.fileSystemId ?? "", rootDirectory, accessPointId, transitEncryption, iam: efs.authorizationConfig?.iam === "ENABLED" },
+    efs: {
+      fileSystemId: efs.fileSystemId ?? "",
+      rootDirectory,
+      accessPointId,
+      transitEncryption,
+      iam: efs.authorizationConfig?.iam === "ENABLED",
+    },
   };
 }
 
 function checkContainers(containers: readonly ContainerSpec[], volumes: readonly VolumeSpec[]): void {
   if (!containers.some((container) => container.essential))
-    throw refused("Invalid setting for container. At least one container in a task definition must be marked as essential.");
+    throw refused(
+      "Invalid setting for container. At least one container in a task definition must be marked as essential.",
+    );
   const names = containers.map((container) => container.name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw refused(`Container.name '${twice}' should be unique.`);
-  const ports = containers.flatMap((container) => container.portMappings.map((mapping) => `${mapping.containerPort}/${mapping.protocol}`));
+  const ports = containers.flatMap((container) =>
+    container.portMappings.map((mapping) => `${mapping.containerPort}/${mapping.protocol}`),
+  );
   const clash = ports.find((port, index) => ports.indexOf(port) !== index);
   if (clash !== undefined)
-    throw refused(`Port ${clash} is used by more than one container: in awsvpc mode the containers of a task share their ports.`);
+    throw refused(
+      `Port ${clash} is used by more than one container: in awsvpc mode the containers of a task share their ports.`,
+    );
   for (const container of containers) {
     for (const { containerName, condition } of container.dependsOn) {
       const other = containers.find((each) => each.name === containerName);
@@ -276,12 +367,17 @@ function checkContainers(containers: readonly ContainerSpec[], volumes: readonly
           `Container '${container.name}' depends on container '${containerName}', which is not another container of the task definition.`,
         );
       if ((condition === "COMPLETE" || condition === "SUCCESS") && other.essential)
-        throw refused(`A dependency with condition ${condition} must be on a container that is not essential: ${containerName}.`);
+        throw refused(
+          `A dependency with condition ${condition} must be on a container that is not essential: ${containerName}.`,
+        );
       if (condition === "HEALTHY" && other.healthCheck === undefined)
-        throw refused(`Container '${container.name}' waits for '${containerName}' to be HEALTHY, but that container has no health check.`);
+        throw refused(
+          `Container '${container.name}' waits for '${containerName}' to be HEALTHY, but that container has no health check.`,
+        );
     }
     for (const mount of container.mountPoints)
-      if (!volumes.some((volume) => volume.name === mount.sourceVolume)) throw refused(`Unknown volume '${mount.sourceVolume}'.`);
+      if (!volumes.some((volume) => volume.name === mount.sourceVolume))
+        throw refused(`Unknown volume '${mount.sourceVolume}'.`);
   }
   if (hasCycle(containers)) throw refused("Cycle detected in container dependencies.");
 }
@@ -291,7 +387,9 @@ function hasCycle(containers: readonly ContainerSpec[]): boolean {
   let before = -1;
   while (done.size !== before) {
     before = done.size;
-    for (const container of containers) if (container.dependsOn.every((dependency) => done.has(dependency.containerName))) done.add(container.name);
+    for (const container of containers)
+      if (container.dependsOn.every((dependency) => done.has(dependency.containerName)))
+        done.add(container.name);
   }
   return done.size < containers.length;
 }
@@ -302,28 +400,55 @@ function checkSizes(
 ): void {
   for (const container of containers) {
     if (container.memoryMiB !== undefined && container.memoryMiB < MEMORY_MIN_MIB)
-      throw refused(`Invalid setting for container '${container.name}'. Memory must be at least ${MEMORY_MIN_MIB} MiB.`);
-    if (container.memoryMiB !== undefined && container.memoryReservationMiB !== undefined && container.memoryReservationMiB > container.memoryMiB)
-      throw refused(`Invalid setting for container '${container.name}'. The memory reservation must not be greater than the memory.`);
-    if (task.memoryMiB === undefined && container.memoryMiB === undefined && container.memoryReservationMiB === undefined)
-      throw refused(`Invalid setting for container '${container.name}'. At least one of 'memory' or 'memoryReservation' must be specified.`);
+      throw refused(
+        `Invalid setting for container '${container.name}'. Memory must be at least ${MEMORY_MIN_MIB} MiB.`,
+      );
+    if (
+      container.memoryMiB !== undefined &&
+      container.memoryReservationMiB !== undefined &&
+      container.memoryReservationMiB > container.memoryMiB
+    )
+      throw refused(
+        `Invalid setting for container '${container.name}'. The memory reservation must not be greater than the memory.`,
+      );
+    if (
+      task.memoryMiB === undefined &&
+      container.memoryMiB === undefined &&
+      container.memoryReservationMiB === undefined
+    )
+      throw refused(
+        `Invalid setting for container '${container.name}'. At least one of 'memory' or 'memoryReservation' must be specified.`,
+      );
   }
   const cpuSum = containers.reduce((sum, container) => sum + container.cpu, 0);
-  const memorySum = containers.reduce((sum, container) => sum + (container.memoryReservationMiB ?? container.memoryMiB ?? 0), 0);
+  const memorySum = containers.reduce(
+    (sum, container) => sum + (container.memoryReservationMiB ?? container.memoryMiB ?? 0),
+    0,
+  );
   if (task.isFargate) {
     if (task.cpu === undefined) throw refused("Fargate requires that 'cpu' be defined at the task level.");
-    if (task.memoryMiB === undefined) throw refused("Fargate requires that 'memory' be defined at the task level.");
+    if (task.memoryMiB === undefined)
+      throw refused("Fargate requires that 'memory' be defined at the task level.");
     if (!FARGATE_SIZES.get(task.cpu)?.includes(task.memoryMiB))
       throw refused(
         `No Fargate configuration exists for given values: ${task.cpu} CPU, ${task.memoryMiB} memory. See the Amazon ECS documentation for the valid values.`,
       );
   }
   if (task.cpu !== undefined && cpuSum > task.cpu)
-    throw refused(`The total amount of CPU units reserved by the containers (${cpuSum}) is greater than the task's (${task.cpu}).`);
+    throw refused(
+      `The total amount of CPU units reserved by the containers (${cpuSum}) is greater than the task's (${task.cpu}).`,
+    );
   if (task.memoryMiB !== undefined && memorySum > task.memoryMiB)
-    throw refused(`Invalid 'memory' setting for task. The containers' memory (${memorySum} MiB) is greater than the task's (${task.memoryMiB} MiB).`);
-  const greedy = containers.find((container) => task.memoryMiB !== undefined && (container.memoryMiB ?? 0) > task.memoryMiB);
-  if (greedy !== undefined) throw refused(`Invalid setting for container '${greedy.name}'. The container's memory is greater than the task's.`);
+    throw refused(
+      `Invalid 'memory' setting for task. The containers' memory (${memorySum} MiB) is greater than the task's (${task.memoryMiB} MiB).`,
+    );
+  const greedy = containers.find(
+    (container) => task.memoryMiB !== undefined && (container.memoryMiB ?? 0) > task.memoryMiB,
+  );
+  if (greedy !== undefined)
+    throw refused(
+      `Invalid setting for container '${greedy.name}'. The container's memory is greater than the task's.`,
+    );
 }
 
 /** "256", "1 vCPU", ".5 vcpu" to CPU units. Source: API_RegisterTaskDefinition, cpu. */
@@ -340,7 +465,8 @@ export function parseMemory(text: string | undefined): number | undefined {
   if (text === undefined || text === "") return undefined;
   const gigabytes = /^(\d*\.?\d+)\s*gb$/i.exec(text.trim());
   const mebibytes = gigabytes === null ? Number(text) : Number(gigabytes[1]) * 1024;
-  if (!Number.isInteger(mebibytes) || mebibytes < 1) throw refused(`Invalid 'memory' setting for task: ${text}.`);
+  if (!Number.isInteger(mebibytes) || mebibytes < 1)
+    throw refused(`Invalid 'memory' setting for task: ${text}.`);
   return mebibytes;
 }
 

@@ -14,7 +14,8 @@ export function taskDefinitionOperations(deps: ApiDeps) {
   return {
     RegisterTaskDefinition(input, context) {
       const spec = toTaskDefinitionSpec(input, deps);
-      for (const role of [spec.taskRoleArn, spec.executionRoleArn]) if (role !== undefined) checkPassRole(role, context);
+      for (const role of [spec.taskRoleArn, spec.executionRoleArn])
+        if (role !== undefined) checkPassRole(role, context);
       const family = input.family ?? "";
       const record = store.transact((tx) => {
         const revision = tx.next(`task-definition/${context.account}/${context.region}/${family}`);
@@ -39,12 +40,18 @@ export function taskDefinitionOperations(deps: ApiDeps) {
         tx.put("taskDefinition", definition.arn, definition);
         return definition;
       });
-      return { taskDefinition: presentTaskDefinition(record), ...(input.tags === undefined ? {} : { tags: input.tags }) };
+      return {
+        taskDefinition: presentTaskDefinition(record),
+        ...(input.tags === undefined ? {} : { tags: input.tags }),
+      };
     },
     DescribeTaskDefinition(input, context) {
       const record = findTaskDefinition(store, context, input.taskDefinition ?? "");
       if (record === undefined) throw new ApiError("ClientException", "Unable to describe task definition.");
-      return { taskDefinition: presentTaskDefinition(record), ...(input.include?.includes("TAGS") ? { tags: presentLowerTags(record.tags) } : {}) };
+      return {
+        taskDefinition: presentTaskDefinition(record),
+        ...(input.include?.includes("TAGS") ? { tags: presentLowerTags(record.tags) } : {}),
+      };
     },
     ListTaskDefinitions(input, context) {
       const status = input.status ?? "ACTIVE";
@@ -52,7 +59,9 @@ export function taskDefinitionOperations(deps: ApiDeps) {
       const found = store
         .list("taskDefinition", formatArn("ecs", context, "task-definition/"))
         .filter((each) => each.status === status && (prefix === undefined || each.family === prefix));
-      const sorted = found.toSorted((a, b) => (a.family < b.family ? -1 : a.family > b.family ? 1 : a.revision - b.revision));
+      const sorted = found.toSorted((a, b) =>
+        a.family < b.family ? -1 : a.family > b.family ? 1 : a.revision - b.revision,
+      );
       const ordered = input.sort === "DESC" ? sorted.toReversed() : sorted;
       const keyOf = (each: TaskDefinitionRecord) => String(ordered.indexOf(each)).padStart(9, "0");
       const { items, nextToken } = page(ordered, keyOf, {
@@ -67,7 +76,9 @@ export function taskDefinitionOperations(deps: ApiDeps) {
       const found = store
         .list("taskDefinition", formatArn("ecs", context, "task-definition/"))
         .filter((each) => status === "ALL" || (status === "ACTIVE") === (each.status === "ACTIVE"));
-      const families = [...new Set(found.map((each) => each.family))].filter((family) => family.startsWith(input.familyPrefix ?? "")).toSorted();
+      const families = [...new Set(found.map((each) => each.family))]
+        .filter((family) => family.startsWith(input.familyPrefix ?? ""))
+        .toSorted();
       const { items, nextToken } = page(families, (family) => family, {
         token: input.nextToken,
         size: input.maxResults ?? 100,
@@ -79,8 +90,12 @@ export function taskDefinitionOperations(deps: ApiDeps) {
       const record = store.transact((tx) => {
         const found = findTaskDefinition(tx, context, input.taskDefinition ?? "");
         if (found === undefined || !/:\d+$/.test(input.taskDefinition ?? ""))
-          throw new ApiError("ClientException", found === undefined ? "Unable to describe task definition." : "Revision is missing.");
-        if (found.status !== "ACTIVE") throw new ApiError("InvalidParameterException", "Task definition is inactive.");
+          throw new ApiError(
+            "ClientException",
+            found === undefined ? "Unable to describe task definition." : "Revision is missing.",
+          );
+        if (found.status !== "ACTIVE")
+          throw new ApiError("InvalidParameterException", "Task definition is inactive.");
         const next: TaskDefinitionRecord = { ...found, status: "INACTIVE", deregisteredAt: clock.now() };
         tx.put("taskDefinition", next.arn, next);
         return next;
@@ -97,15 +112,20 @@ export function taskDefinitionOperations(deps: ApiDeps) {
           else if (found.status === "ACTIVE")
             failures.push({
               arn: found.arn,
-              reason: "The specified task definition is still in ACTIVE status. Please deregister the target and try again.",
+              reason:
+                "The specified task definition is still in ACTIVE status. Please deregister the target and try again.",
             });
           else {
             const used =
-              tx.list("task").some((task) => task.taskDefinitionArn === found.arn && task.lastStatus !== "STOPPED") ||
+              tx
+                .list("task")
+                .some((task) => task.taskDefinitionArn === found.arn && task.lastStatus !== "STOPPED") ||
               tx
                 .list("service")
                 .some(
-                  (service) => service.status !== "INACTIVE" && service.deployments.some((deployment) => deployment.taskDefinitionArn === found.arn),
+                  (service) =>
+                    service.status !== "INACTIVE" &&
+                    service.deployments.some((deployment) => deployment.taskDefinitionArn === found.arn),
                 );
             const next: TaskDefinitionRecord = { ...found, status: "DELETE_IN_PROGRESS" };
             if (used) tx.put("taskDefinition", found.arn, next);
@@ -120,18 +140,26 @@ export function taskDefinitionOperations(deps: ApiDeps) {
 }
 
 /** Finds by ARN, `family:revision`, or `family` (its latest ACTIVE revision). */
-export function findTaskDefinition(reader: Reader, place: Place, name: string): TaskDefinitionRecord | undefined {
+export function findTaskDefinition(
+  reader: Reader,
+  place: Place,
+  name: string,
+): TaskDefinitionRecord | undefined {
   if (name.startsWith("arn:")) return reader.get("taskDefinition", name);
-  if (/:\d+$/.test(name)) return reader.get("taskDefinition", formatArn("ecs", place, `task-definition/${name}`));
+  if (/:\d+$/.test(name))
+    return reader.get("taskDefinition", formatArn("ecs", place, `task-definition/${name}`));
   return reader
     .listBy("taskDefinition", "family", name)
-    .filter((each) => each.account === place.account && each.region === place.region && each.status === "ACTIVE")
+    .filter(
+      (each) => each.account === place.account && each.region === place.region && each.status === "ACTIVE",
+    )
     .toSorted((a, b) => b.revision - a.revision)[0];
 }
 
 /** Whoever hands a role to a task must be allowed to pass it. Source: IAM User Guide, iam:PassRole. */
 export function checkPassRole(roleArn: string, context: RequestContext): void {
-  if (!/^arn:aws:iam::\d{12}:role\/.+$/.test(roleArn)) throw new ApiError("ClientException", "Role is not valid");
+  if (!/^arn:aws:iam::\d{12}:role\/.+$/.test(roleArn))
+    throw new ApiError("ClientException", "Role is not valid");
   context.authorize("iam:PassRole", roleArn, { "iam:PassedToService": "ecs-tasks.amazonaws.com" });
 }
 
@@ -188,7 +216,8 @@ export function presentTaskDefinition(record: TaskDefinitionRecord): ecs.TaskDef
     taskRoleArn: spec.taskRoleArn,
     executionRoleArn: spec.executionRoleArn,
     runtimePlatform: spec.runtimePlatform as ecs.RuntimePlatform | undefined, // Stored as it was given.
-    ephemeralStorage: spec.ephemeralStorageGiB === undefined ? undefined : { sizeInGiB: spec.ephemeralStorageGiB },
+    ephemeralStorage:
+      spec.ephemeralStorageGiB === undefined ? undefined : { sizeInGiB: spec.ephemeralStorageGiB },
     requiresAttributes: record.requiresAttributes.map((name) => ({ name })),
     registeredAt: new Date(record.registeredAt),
     registeredBy: record.registeredBy,
@@ -207,8 +236,12 @@ function requiredAttributes(spec: TaskDefinitionRecord["spec"]): readonly string
     );
   if (spec.taskRoleArn !== undefined) attributes.push("com.amazonaws.ecs.capability.task-iam-role");
   if (spec.containers.some((container) => container.healthCheck !== undefined))
-    attributes.push("com.amazonaws.ecs.capability.docker-remote-api.1.24", "ecs.capability.container-health-check");
-  if (spec.containers.some((container) => container.dependsOn.length > 0)) attributes.push("ecs.capability.container-ordering");
+    attributes.push(
+      "com.amazonaws.ecs.capability.docker-remote-api.1.24",
+      "ecs.capability.container-health-check",
+    );
+  if (spec.containers.some((container) => container.dependsOn.length > 0))
+    attributes.push("ecs.capability.container-ordering");
   if (spec.volumes.some((volume) => volume.efs !== undefined))
     attributes.push("ecs.capability.efs", "com.amazonaws.ecs.capability.docker-remote-api.1.25");
   return attributes;

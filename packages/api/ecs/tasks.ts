@@ -28,24 +28,41 @@ export function taskOperations(deps: ApiDeps) {
     RunTask(input, context) {
       refuseMembers(
         input,
-        ["capacityProviderStrategy", "placementConstraints", "placementStrategy", "volumeConfigurations", "referenceId"],
+        [
+          "capacityProviderStrategy",
+          "placementConstraints",
+          "placementStrategy",
+          "volumeConfigurations",
+          "referenceId",
+        ],
         "InvalidParameterException",
       );
       const count = input.count ?? 1;
-      if (!Number.isInteger(count) || count < 1 || count > RUN_COUNT_MAX) throw invalidParameter(`count should be between 1 and ${RUN_COUNT_MAX}.`);
+      if (!Number.isInteger(count) || count < 1 || count > RUN_COUNT_MAX)
+        throw invalidParameter(`count should be between 1 and ${RUN_COUNT_MAX}.`);
       const tasks = store.transact((tx) => {
         const known =
           input.clientToken === undefined
             ? []
-            : tx.list("task").filter((task) => task.tags["aws:ecs:clientToken"] === input.clientToken && task.account === context.account);
+            : tx
+                .list("task")
+                .filter(
+                  (task) =>
+                    task.tags["aws:ecs:clientToken"] === input.clientToken &&
+                    task.account === context.account,
+                );
         if (known.length > 0) return known;
         const cluster = findCluster(tx, context, input.cluster);
         const definition = findTaskDefinition(tx, context, input.taskDefinition ?? "");
         if (definition === undefined) throw new ApiError("ClientException", "TaskDefinition not found.");
-        if (definition.status !== "ACTIVE") throw new ApiError("ClientException", "TaskDefinition is inactive");
+        if (definition.status !== "ACTIVE")
+          throw new ApiError("ClientException", "TaskDefinition is inactive");
         const network = toAwsvpc(tx, context, input.networkConfiguration);
         const overrides = toOverrides(input.overrides, definition, context);
-        const tags = { ...(input.propagateTags === "TASK_DEFINITION" ? definition.tags : {}), ...toTags(input.tags) };
+        const tags = {
+          ...(input.propagateTags === "TASK_DEFINITION" ? definition.tags : {}),
+          ...toTags(input.tags),
+        };
         return Array.from({ length: count }, () => {
           const task = newTask(ids, {
             cluster,
@@ -59,14 +76,18 @@ export function taskOperations(deps: ApiDeps) {
             launchType: input.launchType === "EC2" ? "EC2" : "FARGATE",
             platformVersion: toPlatformVersion(input.platformVersion),
             enableExecuteCommand: input.enableExecuteCommand ?? false,
-            tags: input.clientToken === undefined ? tags : { ...tags, "aws:ecs:clientToken": input.clientToken },
+            tags:
+              input.clientToken === undefined ? tags : { ...tags, "aws:ecs:clientToken": input.clientToken },
             now: clock.now(),
           });
           tx.put("task", task.arn, task);
           return task;
         });
       });
-      return { tasks: tasks.map((task) => presentTask(store.get("task", task.arn) ?? task, store, ["TAGS"])), failures: [] };
+      return {
+        tasks: tasks.map((task) => presentTask(store.get("task", task.arn) ?? task, store, ["TAGS"])),
+        failures: [],
+      };
     },
     StopTask(input, context) {
       const task = store.transact((tx) => {
@@ -90,12 +111,15 @@ export function taskOperations(deps: ApiDeps) {
       const cluster = findCluster(store, context, input.cluster);
       const names = input.tasks ?? [];
       if (names.length === 0) throw invalidParameter("Tasks cannot be empty.");
-      if (names.length > DESCRIBE_MAX) throw invalidParameter(`Tasks cannot have more than ${DESCRIBE_MAX} elements.`);
+      if (names.length > DESCRIBE_MAX)
+        throw invalidParameter(`Tasks cannot have more than ${DESCRIBE_MAX} elements.`);
       const include = input.include ?? [];
       const tasks: ecs.Task[] = [];
       const failures: ecs.Failure[] = [];
       const arnOf = (name: string) =>
-        name.startsWith("arn:") ? name : `arn:aws:ecs:${cluster.region}:${cluster.account}:task/${cluster.name}/${name}`;
+        name.startsWith("arn:")
+          ? name
+          : `arn:aws:ecs:${cluster.region}:${cluster.account}:task/${cluster.name}/${name}`;
       for (const name of names) {
         const task = findTask(store, cluster, name);
         if (task === undefined) failures.push({ arn: arnOf(name), reason: "MISSING" });
@@ -114,7 +138,8 @@ export function taskOperations(deps: ApiDeps) {
       const found = all.filter(
         (task) =>
           task.desiredStatus === desired &&
-          (input.family === undefined || task.taskDefinitionArn.split("/")[1]?.split(":")[0] === input.family) &&
+          (input.family === undefined ||
+            task.taskDefinitionArn.split("/")[1]?.split(":")[0] === input.family) &&
           (input.startedBy === undefined || task.startedBy === input.startedBy) &&
           (input.launchType === undefined || task.launchType === input.launchType),
       );
@@ -129,9 +154,14 @@ export function taskOperations(deps: ApiDeps) {
 }
 
 /** A task's network as it will be used. Errors: InvalidParameterException. */
-export function toAwsvpc(reader: Reader, place: Place, configuration: ecs.NetworkConfiguration | undefined): AwsvpcConfiguration {
+export function toAwsvpc(
+  reader: Reader,
+  place: Place,
+  configuration: ecs.NetworkConfiguration | undefined,
+): AwsvpcConfiguration {
   const given = configuration?.awsvpcConfiguration;
-  if (given === undefined) throw invalidParameter("Network Configuration must be provided when networkMode 'awsvpc' is specified.");
+  if (given === undefined)
+    throw invalidParameter("Network Configuration must be provided when networkMode 'awsvpc' is specified.");
   const subnets = (given.subnets ?? []).map((id) => {
     const subnet = reader.get("subnet", id);
     if (subnet === undefined || subnet.account !== place.account || subnet.region !== place.region)
@@ -142,14 +172,16 @@ export function toAwsvpc(reader: Reader, place: Place, configuration: ecs.Networ
   });
   const [first] = subnets;
   if (first === undefined) throw invalidParameter("subnets can not be empty.");
-  if (subnets.some((subnet) => subnet.vpcId !== first.vpcId)) throw invalidParameter("Subnets must be in the same VPC.");
+  if (subnets.some((subnet) => subnet.vpcId !== first.vpcId))
+    throw invalidParameter("Subnets must be in the same VPC.");
   const groups = (given.securityGroups ?? []).map((id) => {
     const group = reader.get("securityGroup", id);
     if (group === undefined || group.account !== place.account)
       throw invalidParameter(
         `Error retrieving security group information for [${id}]: The security group '${id}' does not exist (ErrorCode: InvalidGroup.NotFound)`,
       );
-    if (group.vpcId !== first.vpcId) throw invalidParameter(`Security group ${id} and subnet ${first.id} belong to different networks.`);
+    if (group.vpcId !== first.vpcId)
+      throw invalidParameter(`Security group ${id} and subnet ${first.id} belong to different networks.`);
     return group.id;
   });
   const fallback = defaultSecurityGroup(reader, first.vpcId);
@@ -162,22 +194,38 @@ export function toAwsvpc(reader: Reader, place: Place, configuration: ecs.Networ
 
 export function toPlatformVersion(given: string | undefined): string {
   const version = given === undefined || given === "LATEST" ? "1.4.0" : given;
-  if (!["1.3.0", "1.4.0"].includes(version)) throw new ApiError("PlatformUnknownException", "The specified platform version does not exist.");
+  if (!["1.3.0", "1.4.0"].includes(version))
+    throw new ApiError("PlatformUnknownException", "The specified platform version does not exist.");
   return version;
 }
 
-function toOverrides(overrides: ecs.TaskOverride | undefined, definition: TaskDefinitionRecord, context: RequestContext): TaskRecord["overrides"] {
-  if (overrides !== undefined) refuseMembers(overrides, ["inferenceAcceleratorOverrides", "ephemeralStorage"], "InvalidParameterException");
-  for (const role of [overrides?.taskRoleArn, overrides?.executionRoleArn]) if (role !== undefined) checkPassRole(role, context);
+function toOverrides(
+  overrides: ecs.TaskOverride | undefined,
+  definition: TaskDefinitionRecord,
+  context: RequestContext,
+): TaskRecord["overrides"] {
+  if (overrides !== undefined)
+    refuseMembers(
+      overrides,
+      ["inferenceAcceleratorOverrides", "ephemeralStorage"],
+      "InvalidParameterException",
+    );
+  for (const role of [overrides?.taskRoleArn, overrides?.executionRoleArn])
+    if (role !== undefined) checkPassRole(role, context);
   const containers = (overrides?.containerOverrides ?? []).map((override) => {
     refuseMembers(override, ["environmentFiles", "resourceRequirements"], "InvalidParameterException");
     const name = override.name ?? "";
     if (!definition.spec.containers.some((container) => container.name === name))
-      throw invalidParameter(`Override for container named ${name} is not a container in the TaskDefinition.`);
+      throw invalidParameter(
+        `Override for container named ${name} is not a container in the TaskDefinition.`,
+      );
     return {
       name,
       command: override.command,
-      environment: (override.environment ?? []).map((pair) => ({ name: pair.name ?? "", value: pair.value ?? "" })),
+      environment: (override.environment ?? []).map((pair) => ({
+        name: pair.name ?? "",
+        value: pair.value ?? "",
+      })),
       cpu: override.cpu,
       memoryMiB: override.memory,
       memoryReservationMiB: override.memoryReservation,
@@ -215,7 +263,11 @@ export function presentTask(task: TaskRecord, reader: Reader, include: readonly 
 
 function composeTask(
   task: TaskRecord,
-  behind: { eni: NetworkInterfaceRecord | undefined; definition: TaskDefinitionRecord | undefined; subnet: SubnetRecord | undefined },
+  behind: {
+    eni: NetworkInterfaceRecord | undefined;
+    definition: TaskDefinitionRecord | undefined;
+    subnet: SubnetRecord | undefined;
+  },
   include: readonly string[],
 ): ecs.Task {
   const { eni, definition, subnet } = behind;
@@ -242,7 +294,12 @@ function composeTask(
     memory: String(task.overrides.memoryMiB ?? definition?.spec.memoryMiB ?? 0),
     ephemeralStorage: { sizeInGiB: definition?.spec.ephemeralStorageGiB ?? 20 },
     availabilityZone: subnet?.availabilityZone,
-    attributes: [{ name: "ecs.cpu-architecture", value: definition?.spec.runtimePlatform?.cpuArchitecture === "ARM64" ? "arm64" : "x86_64" }],
+    attributes: [
+      {
+        name: "ecs.cpu-architecture",
+        value: definition?.spec.runtimePlatform?.cpuArchitecture === "ARM64" ? "arm64" : "x86_64",
+      },
+    ],
     connectivity: task.connectivityAt === undefined ? undefined : "CONNECTED",
     connectivityAt: date(task.connectivityAt),
     createdAt: date(task.createdAt),
@@ -263,12 +320,20 @@ function composeTask(
             {
               id: attachmentId,
               type: "ElasticNetworkInterface",
-              status: task.lastStatus === "STOPPED" ? "DELETED" : task.connectivityAt === undefined ? "PRECREATED" : "ATTACHED",
+              status:
+                task.lastStatus === "STOPPED"
+                  ? "DELETED"
+                  : task.connectivityAt === undefined
+                    ? "PRECREATED"
+                    : "ATTACHED",
               details: [
                 ...detail("subnetId", eni?.subnetId),
                 ...detail("networkInterfaceId", task.placement.networkInterfaceId),
                 ...detail("macAddress", eni?.mac),
-                ...detail("privateDnsName", eni && `ip-${eni.privateIp.replaceAll(".", "-")}.${eni.region}.compute.internal`),
+                ...detail(
+                  "privateDnsName",
+                  eni && `ip-${eni.privateIp.replaceAll(".", "-")}.${eni.region}.compute.internal`,
+                ),
                 ...detail("privateIPv4Address", eni?.privateIp),
               ],
             },

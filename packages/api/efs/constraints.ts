@@ -4,7 +4,10 @@ import type { Constraints } from "@gantry/wire";
 export const CONSTRAINTS: Constraints = {
   CreationToken: { shortest: 1, longest: 64, pattern: ".+" },
   ClientToken: { shortest: 1, longest: 64, pattern: ".+" },
-  FileSystemId: { longest: 128, pattern: "(arn:aws[-a-z]*:elasticfilesystem:[0-9a-z-:]+:file-system/fs-[0-9a-f]{8,40}|fs-[0-9a-f]{8,40})" },
+  FileSystemId: {
+    longest: 128,
+    pattern: "(arn:aws[-a-z]*:elasticfilesystem:[0-9a-z-:]+:file-system/fs-[0-9a-f]{8,40}|fs-[0-9a-f]{8,40})",
+  },
   SubnetId: { shortest: 15, longest: 47, pattern: "subnet-[0-9a-f]{8,40}" },
   IpAddress: { shortest: 7, longest: 15, pattern: "[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}" },
   PerformanceMode: { oneOf: ["generalPurpose", "maxIO"] },

@@ -4,7 +4,13 @@
  */
 import * as sdk from "@aws-sdk/client-efs";
 import { formatArn } from "@gantry/kernel";
-import { createInterface, type AccessPointRecord, type FileSystemRecord, type MountTargetRecord, type Reader } from "@gantry/state";
+import {
+  createInterface,
+  type AccessPointRecord,
+  type FileSystemRecord,
+  type MountTargetRecord,
+  type Reader,
+} from "@gantry/state";
 import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { CONSTRAINTS } from "./constraints.ts";
@@ -14,8 +20,20 @@ import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
 
 const invalidToken = () => new ApiError("BadRequest", "The marker is not valid.", { status: 400 });
-const BY_MARKER: PageWords = { size: "MaxItems", token: "Marker", next: "NextMarker", most: 100, invalidToken };
-const BY_TOKEN: PageWords = { size: "MaxResults", token: "NextToken", next: "NextToken", most: 100, invalidToken };
+const BY_MARKER: PageWords = {
+  size: "MaxItems",
+  token: "Marker",
+  next: "NextMarker",
+  most: 100,
+  invalidToken,
+};
+const BY_TOKEN: PageWords = {
+  size: "MaxResults",
+  token: "NextToken",
+  next: "NextToken",
+  most: 100,
+  invalidToken,
+};
 /** Source: EFS API Reference. */
 const PAGES: Readonly<Record<string, PageWords>> = {
   DescribeFileSystems: BY_MARKER,
@@ -40,7 +58,12 @@ export function efsService(deps: ApiDeps): ServiceModule {
       const id = input["FileSystemId"] ?? input["ResourceId"];
       const point = input["AccessPointId"] ?? input["ResourceId"];
       if (typeof point === "string" && point.startsWith("fsap-"))
-        return [{ action: `elasticfilesystem:${operation}`, resource: formatArn("elasticfilesystem", place, `access-point/${point}`) }];
+        return [
+          {
+            action: `elasticfilesystem:${operation}`,
+            resource: formatArn("elasticfilesystem", place, `access-point/${point}`),
+          },
+        ];
       return [
         {
           action: `elasticfilesystem:${operation}`,
@@ -56,7 +79,10 @@ function fileSystemOperations(deps: ApiDeps) {
   return {
     CreateFileSystem(input, context) {
       refuseMembers(
-        { ...input, ThroughputMode: input.ThroughputMode === "provisioned" ? input.ThroughputMode : undefined },
+        {
+          ...input,
+          ThroughputMode: input.ThroughputMode === "provisioned" ? input.ThroughputMode : undefined,
+        },
         ["KmsKeyId", "ThroughputMode", "ProvisionedThroughputInMibps", "AvailabilityZoneName", "Backup"],
         "BadRequest",
       );
@@ -64,11 +90,20 @@ function fileSystemOperations(deps: ApiDeps) {
       const record = store.transact((tx) => {
         const known = tx
           .list("fileSystem")
-          .find((each) => each.creationToken === token && each.account === context.account && each.region === context.region);
+          .find(
+            (each) =>
+              each.creationToken === token &&
+              each.account === context.account &&
+              each.region === context.region,
+          );
         if (known !== undefined)
-          throw new ApiError("FileSystemAlreadyExists", `File system '${known.id}' already exists with creation token '${token}'`, {
-            fields: { FileSystemId: known.id },
-          });
+          throw new ApiError(
+            "FileSystemAlreadyExists",
+            `File system '${known.id}' already exists with creation token '${token}'`,
+            {
+              fields: { FileSystemId: known.id },
+            },
+          );
         const id = `fs-${ids.hex(17)}`;
         const fileSystem: FileSystemRecord = {
           account: context.account,
@@ -89,7 +124,10 @@ function fileSystemOperations(deps: ApiDeps) {
     },
     DescribeFileSystems(input, context) {
       const all = store.list("fileSystem").filter((each) => isIn(each, context));
-      if (input.FileSystemId !== undefined) return { FileSystems: [presentFileSystem(findFileSystem(store, context, input.FileSystemId), store)] };
+      if (input.FileSystemId !== undefined)
+        return {
+          FileSystems: [presentFileSystem(findFileSystem(store, context, input.FileSystemId), store)],
+        };
       return {
         FileSystems: all
           .filter((each) => input.CreationToken === undefined || each.creationToken === input.CreationToken)
@@ -100,8 +138,12 @@ function fileSystemOperations(deps: ApiDeps) {
       store.transact((tx) => {
         const fileSystem = findFileSystem(tx, context, input.FileSystemId);
         if (tx.listBy("mountTarget", "fileSystem", fileSystem.id).length > 0)
-          throw new ApiError("FileSystemInUse", `You cannot delete a file system that has mount targets: ${fileSystem.id}`);
-        for (const point of tx.list("accessPoint")) if (point.fileSystemId === fileSystem.id) tx.delete("accessPoint", point.id);
+          throw new ApiError(
+            "FileSystemInUse",
+            `You cannot delete a file system that has mount targets: ${fileSystem.id}`,
+          );
+        for (const point of tx.list("accessPoint"))
+          if (point.fileSystemId === fileSystem.id) tx.delete("accessPoint", point.id);
         tx.delete("fileSystem", fileSystem.id);
       });
       return {};
@@ -125,7 +167,8 @@ function mountTargetOperations(deps: ApiDeps) {
       const record = store.transact((tx) => {
         const fileSystem = findFileSystem(tx, context, input.FileSystemId);
         const subnet = tx.get("subnet", input.SubnetId ?? "");
-        if (subnet === undefined || !isIn(subnet, context)) throw new ApiError("SubnetNotFound", `The subnet ID '${input.SubnetId}' does not exist`);
+        if (subnet === undefined || !isIn(subnet, context))
+          throw new ApiError("SubnetNotFound", `The subnet ID '${input.SubnetId}' does not exist`);
         if (
           tx
             .listBy("mountTarget", "fileSystem", fileSystem.id)
@@ -136,7 +179,10 @@ function mountTargetOperations(deps: ApiDeps) {
         const groups = input.SecurityGroups ?? (fallback === undefined ? [] : [fallback.id]);
         for (const id of groups)
           if (tx.get("securityGroup", id)?.vpcId !== subnet.vpcId)
-            throw new ApiError("SecurityGroupNotFound", `The security group ID '${id}' does not exist in the VPC`);
+            throw new ApiError(
+              "SecurityGroupNotFound",
+              `The security group ID '${id}' does not exist in the VPC`,
+            );
         const id = `fsmt-${ids.hex(17)}`;
         const eni = createInterface(tx, ids, {
           subnet,
@@ -164,17 +210,29 @@ function mountTargetOperations(deps: ApiDeps) {
     },
     DescribeMountTargets(input, context) {
       refuseMembers(input, ["AccessPointId"], "BadRequest");
-      if (input.MountTargetId !== undefined) return { MountTargets: [presentMountTarget(findMountTarget(store, input.MountTargetId), store)] };
+      if (input.MountTargetId !== undefined)
+        return { MountTargets: [presentMountTarget(findMountTarget(store, input.MountTargetId), store)] };
       const fileSystem = findFileSystem(store, context, input.FileSystemId);
-      return { MountTargets: store.listBy("mountTarget", "fileSystem", fileSystem.id).map((each) => presentMountTarget(each, store)) };
+      return {
+        MountTargets: store
+          .listBy("mountTarget", "fileSystem", fileSystem.id)
+          .map((each) => presentMountTarget(each, store)),
+      };
     },
     DescribeMountTargetSecurityGroups: (input) => ({
-      SecurityGroups: [...(store.get("networkInterface", findMountTarget(store, input.MountTargetId).networkInterfaceId)?.securityGroups ?? [])],
+      SecurityGroups: [
+        ...(store.get("networkInterface", findMountTarget(store, input.MountTargetId).networkInterfaceId)
+          ?.securityGroups ?? []),
+      ],
     }),
     ModifyMountTargetSecurityGroups(input) {
       store.transact((tx) => {
         const eni = tx.get("networkInterface", findMountTarget(tx, input.MountTargetId).networkInterfaceId);
-        if (eni !== undefined) tx.put("networkInterface", eni.id, { ...eni, securityGroups: input.SecurityGroups ?? eni.securityGroups });
+        if (eni !== undefined)
+          tx.put("networkInterface", eni.id, {
+            ...eni,
+            securityGroups: input.SecurityGroups ?? eni.securityGroups,
+          });
       });
       return {};
     },
@@ -206,10 +264,17 @@ function accessPointOperations(deps: ApiDeps) {
           arn: formatArn("elasticfilesystem", context, `access-point/${id}`),
           fileSystemId: fileSystem.id,
           clientToken: input.ClientToken ?? "",
-          posixUser: input.PosixUser === undefined ? undefined : { uid: input.PosixUser.Uid ?? 0, gid: input.PosixUser.Gid ?? 0 },
+          posixUser:
+            input.PosixUser === undefined
+              ? undefined
+              : { uid: input.PosixUser.Uid ?? 0, gid: input.PosixUser.Gid ?? 0 },
           rootDirectory: {
             path: input.RootDirectory?.Path ?? "/",
-            creation: creation && { ownerUid: creation.OwnerUid ?? 0, ownerGid: creation.OwnerGid ?? 0, permissions: creation.Permissions ?? "0755" },
+            creation: creation && {
+              ownerUid: creation.OwnerUid ?? 0,
+              ownerGid: creation.OwnerGid ?? 0,
+              permissions: creation.Permissions ?? "0755",
+            },
           },
           tags: toTags(input.Tags),
         };
@@ -227,13 +292,18 @@ function accessPointOperations(deps: ApiDeps) {
       return {
         AccessPoints: store
           .list("accessPoint")
-          .filter((each) => isIn(each, context) && (input.FileSystemId === undefined || each.fileSystemId === input.FileSystemId))
+          .filter(
+            (each) =>
+              isIn(each, context) &&
+              (input.FileSystemId === undefined || each.fileSystemId === input.FileSystemId),
+          )
           .map(presentAccessPoint),
       };
     },
     DeleteAccessPoint(input) {
       store.transact((tx) => {
-        if (tx.get("accessPoint", input.AccessPointId ?? "") === undefined) throw missingAccessPoint(input.AccessPointId);
+        if (tx.get("accessPoint", input.AccessPointId ?? "") === undefined)
+          throw missingAccessPoint(input.AccessPointId);
         tx.delete("accessPoint", input.AccessPointId ?? "");
       });
       return {};
@@ -243,7 +313,10 @@ function accessPointOperations(deps: ApiDeps) {
 
 function tagOperations(deps: ApiDeps) {
   const { store } = deps;
-  const kindOf = (id: string) => (id.startsWith("fsap-") || id.includes(":access-point/") ? ("accessPoint" as const) : ("fileSystem" as const));
+  const kindOf = (id: string) =>
+    id.startsWith("fsap-") || id.includes(":access-point/")
+      ? ("accessPoint" as const)
+      : ("fileSystem" as const);
   const idOf = (given: string | undefined) => (given ?? "").split("/").at(-1) ?? "";
   return {
     TagResource(input) {
@@ -344,7 +417,11 @@ function presentAccessPoint(record: AccessPointRecord): sdk.AccessPointDescripti
     PosixUser: record.posixUser && { Uid: record.posixUser.uid, Gid: record.posixUser.gid },
     RootDirectory: {
       Path: path,
-      CreationInfo: creation && { OwnerUid: creation.ownerUid, OwnerGid: creation.ownerGid, Permissions: creation.permissions },
+      CreationInfo: creation && {
+        OwnerUid: creation.ownerUid,
+        OwnerGid: creation.ownerGid,
+        Permissions: creation.permissions,
+      },
     },
     OwnerId: record.account,
     LifeCycleState: "available",

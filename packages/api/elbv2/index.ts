@@ -26,9 +26,11 @@ const WORDS: PageWords = {
 };
 
 export function elbv2Service(deps: Elbv2Deps): ServiceModule {
-  const operations = { ...loadBalancerOperations(deps), ...listenerOperations(deps), ...targetGroupOperations(deps) } satisfies Implementation<
-    typeof sdk
-  >;
+  const operations = {
+    ...loadBalancerOperations(deps),
+    ...listenerOperations(deps),
+    ...targetGroupOperations(deps),
+  } satisfies Implementation<typeof sdk>;
   return {
     sdk,
     operations: paged(operations, (name) => (name.startsWith("Describe") ? WORDS : undefined)),
@@ -37,9 +39,12 @@ export function elbv2Service(deps: Elbv2Deps): ServiceModule {
       const action = `elasticloadbalancing:${operation}`;
       if (Array.isArray(input["ResourceArns"]) && operation !== "DescribeTags")
         return input["ResourceArns"].map((resource) => ({ action, resource: String(resource) }));
-      const arn = [input["LoadBalancerArn"], input["ListenerArn"], input["TargetGroupArn"], input["RuleArn"]].find(
-        (each) => typeof each === "string",
-      );
+      const arn = [
+        input["LoadBalancerArn"],
+        input["ListenerArn"],
+        input["TargetGroupArn"],
+        input["RuleArn"],
+      ].find((each) => typeof each === "string");
       return [{ action, resource: operation.startsWith("Describe") ? "*" : (arn ?? "*") }];
     },
   };

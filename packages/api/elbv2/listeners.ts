@@ -13,7 +13,11 @@ export function listenerOperations(deps: Elbv2Deps) {
   return {
     CreateListener(input, context) {
       refuseMembers(
-        { ...input, MutualAuthentication: input.MutualAuthentication?.Mode === "off" ? undefined : input.MutualAuthentication },
+        {
+          ...input,
+          MutualAuthentication:
+            input.MutualAuthentication?.Mode === "off" ? undefined : input.MutualAuthentication,
+        },
         ["AlpnPolicy", "MutualAuthentication"],
         "ValidationError",
       );
@@ -22,7 +26,10 @@ export function listenerOperations(deps: Elbv2Deps) {
         const port = input.Port ?? 0;
         if (port < 1 || port > 65_535) throw validation(`The port '${port}' must be between 1 and 65535`);
         if (tx.listBy("listener", "loadBalancer", balancer.arn).some((each) => each.port === port))
-          throw new ApiError("DuplicateListener", "A listener already exists on this port for this load balancer");
+          throw new ApiError(
+            "DuplicateListener",
+            "A listener already exists on this port for this load balancer",
+          );
         const listener: ListenerRecord = {
           account: context.account,
           region: context.region,
@@ -42,8 +49,15 @@ export function listenerOperations(deps: Elbv2Deps) {
       const record = store.transact((tx) => {
         const listener = findListener(tx, input.ListenerArn);
         const port = input.Port ?? listener.port;
-        if (tx.listBy("listener", "loadBalancer", listener.loadBalancerArn).some((each) => each.port === port && each.arn !== listener.arn))
-          throw new ApiError("DuplicateListener", "A listener already exists on this port for this load balancer");
+        if (
+          tx
+            .listBy("listener", "loadBalancer", listener.loadBalancerArn)
+            .some((each) => each.port === port && each.arn !== listener.arn)
+        )
+          throw new ApiError(
+            "DuplicateListener",
+            "A listener already exists on this port for this load balancer",
+          );
         const tls =
           input.Protocol === undefined && input.Certificates === undefined && input.SslPolicy === undefined
             ? {}
@@ -57,7 +71,10 @@ export function listenerOperations(deps: Elbv2Deps) {
           ...listener,
           port,
           ...tls,
-          defaultActions: input.DefaultActions === undefined ? listener.defaultActions : toActions(tx, input.DefaultActions),
+          defaultActions:
+            input.DefaultActions === undefined
+              ? listener.defaultActions
+              : toActions(tx, input.DefaultActions),
         };
         tx.put("listener", listener.arn, next);
         return next;
@@ -82,8 +99,13 @@ export function listenerOperations(deps: Elbv2Deps) {
     AddListenerCertificates(input) {
       store.transact((tx) => {
         const listener = findListener(tx, input.ListenerArn);
-        const added = (input.Certificates ?? []).map((certificate) => findCertificate(tx, certificate.CertificateArn));
-        tx.put("listener", listener.arn, { ...listener, certificates: [...new Set([...listener.certificates, ...added])] });
+        const added = (input.Certificates ?? []).map((certificate) =>
+          findCertificate(tx, certificate.CertificateArn),
+        );
+        tx.put("listener", listener.arn, {
+          ...listener,
+          certificates: [...new Set([...listener.certificates, ...added])],
+        });
       });
       return { Certificates: input.Certificates };
     },
@@ -91,12 +113,18 @@ export function listenerOperations(deps: Elbv2Deps) {
       store.transact((tx) => {
         const listener = findListener(tx, input.ListenerArn);
         const gone = new Set((input.Certificates ?? []).map((certificate) => certificate.CertificateArn));
-        tx.put("listener", listener.arn, { ...listener, certificates: listener.certificates.filter((arn, index) => index === 0 || !gone.has(arn)) });
+        tx.put("listener", listener.arn, {
+          ...listener,
+          certificates: listener.certificates.filter((arn, index) => index === 0 || !gone.has(arn)),
+        });
       });
       return {};
     },
     DescribeListenerCertificates: (input) => ({
-      Certificates: findListener(store, input.ListenerArn).certificates.map((CertificateArn, index) => ({ CertificateArn, IsDefault: index === 0 })),
+      Certificates: findListener(store, input.ListenerArn).certificates.map((CertificateArn, index) => ({
+        CertificateArn,
+        IsDefault: index === 0,
+      })),
     }),
     CreateRule(input, context) {
       refuseMembers(input, ["Transforms"], "ValidationError");
@@ -146,7 +174,8 @@ export function listenerOperations(deps: Elbv2Deps) {
       return { Rules: records.map(presentRule) };
     },
     DescribeRules(input) {
-      if (input.RuleArns !== undefined) return { Rules: input.RuleArns.map((arn) => presentRule(findRule(store, arn))) };
+      if (input.RuleArns !== undefined)
+        return { Rules: input.RuleArns.map((arn) => presentRule(findRule(store, arn))) };
       const listener = findListener(store, input.ListenerArn);
       const own = store.listBy("rule", "listener", listener.arn).toSorted((a, b) => a.priority - b.priority);
       const byDefault: elb.Rule = {
@@ -171,18 +200,22 @@ function toTls(
   certificates: readonly elb.Certificate[] | undefined,
   sslPolicy: string | undefined,
 ): Pick<ListenerRecord, "protocol" | "certificates" | "sslPolicy"> {
-  if (protocol !== "HTTP" && protocol !== "HTTPS") throw validation(`Listener protocol '${protocol}' must be one of 'HTTPS, HTTP'`);
+  if (protocol !== "HTTP" && protocol !== "HTTPS")
+    throw validation(`Listener protocol '${protocol}' must be one of 'HTTPS, HTTP'`);
   const arns = (certificates ?? []).map((certificate) => findCertificate(reader, certificate.CertificateArn));
   if (protocol === "HTTP") {
-    if (arns.length > 0) throw new ApiError("InvalidConfigurationRequest", "You cannot specify certificates for HTTP listeners");
+    if (arns.length > 0)
+      throw new ApiError("InvalidConfigurationRequest", "You cannot specify certificates for HTTP listeners");
     return { protocol, certificates: [], sslPolicy: undefined };
   }
-  if (arns.length === 0) throw new ApiError("CertificateNotFound", "A certificate must be specified for HTTPS listeners");
+  if (arns.length === 0)
+    throw new ApiError("CertificateNotFound", "A certificate must be specified for HTTPS listeners");
   return { protocol, certificates: arns, sslPolicy: sslPolicy ?? "ELBSecurityPolicy-2016-08" };
 }
 
 function findCertificate(reader: Reader, arn: string | undefined): string {
-  if (reader.get("certificate", arn ?? "") === undefined) throw new ApiError("CertificateNotFound", `Certificate ARN '${arn}' is not valid`);
+  if (reader.get("certificate", arn ?? "") === undefined)
+    throw new ApiError("CertificateNotFound", `Certificate ARN '${arn}' is not valid`);
   return arn ?? "";
 }
 
@@ -198,9 +231,19 @@ function findRule(reader: Reader, arn: string | undefined): RuleRecord {
   return rule;
 }
 
-function checkPriority(reader: Reader, listenerArn: string, priority: number, except: string | undefined): void {
-  if (priority < 1 || priority > 50_000) throw validation(`Rule priority '${priority}' must be between 1 and 50000`);
-  if (reader.listBy("rule", "listener", listenerArn).some((rule) => rule.priority === priority && rule.arn !== except))
+function checkPriority(
+  reader: Reader,
+  listenerArn: string,
+  priority: number,
+  except: string | undefined,
+): void {
+  if (priority < 1 || priority > 50_000)
+    throw validation(`Rule priority '${priority}' must be between 1 and 50000`);
+  if (
+    reader
+      .listBy("rule", "listener", listenerArn)
+      .some((rule) => rule.priority === priority && rule.arn !== except)
+  )
     throw new ApiError("PriorityInUse", `Priority '${priority}' is currently in use`);
 }
 

@@ -66,7 +66,8 @@ export function loadBalancerOperations(deps: Elbv2Deps) {
         const record = store.transact((tx) => createLoadBalancer(tx, deps, context, input));
         return { LoadBalancers: [presentLoadBalancer(record, store)] };
       } catch (thrown) {
-        if (thrown instanceof NoFreeAddressError) throw new ApiError("InvalidSubnet", "Not enough IP space available in the subnets.");
+        if (thrown instanceof NoFreeAddressError)
+          throw new ApiError("InvalidSubnet", "Not enough IP space available in the subnets.");
         throw thrown;
       }
     },
@@ -75,10 +76,12 @@ export function loadBalancerOperations(deps: Elbv2Deps) {
       const byArn = (input.LoadBalancerArns ?? []).map((arn) => findLoadBalancer(store, arn));
       const byName = (input.Names ?? []).map((name) => {
         const found = all.find((balancer) => balancer.name === name);
-        if (found === undefined) throw new ApiError("LoadBalancerNotFound", `Load balancers '[${name}]' not found`);
+        if (found === undefined)
+          throw new ApiError("LoadBalancerNotFound", `Load balancers '[${name}]' not found`);
         return found;
       });
-      const chosen = input.LoadBalancerArns === undefined && input.Names === undefined ? all : [...byArn, ...byName];
+      const chosen =
+        input.LoadBalancerArns === undefined && input.Names === undefined ? all : [...byArn, ...byName];
       return { LoadBalancers: chosen.map((record) => presentLoadBalancer(record, store)) };
     },
     DeleteLoadBalancer(input) {
@@ -86,8 +89,12 @@ export function loadBalancerOperations(deps: Elbv2Deps) {
         const balancer = tx.get("loadBalancer", input.LoadBalancerArn ?? "");
         if (balancer === undefined) return;
         if (balancer.attributes["deletion_protection.enabled"] === "true")
-          throw new ApiError("OperationNotPermitted", `Load balancer '${balancer.arn}' cannot be deleted because deletion protection is enabled`);
-        for (const listener of tx.listBy("listener", "loadBalancer", balancer.arn)) deleteListener(tx, listener);
+          throw new ApiError(
+            "OperationNotPermitted",
+            `Load balancer '${balancer.arn}' cannot be deleted because deletion protection is enabled`,
+          );
+        for (const listener of tx.listBy("listener", "loadBalancer", balancer.arn))
+          deleteListener(tx, listener);
         for (const id of balancer.networkInterfaceIds) tx.delete("networkInterface", id);
         tx.delete("loadBalancer", balancer.arn);
       });
@@ -99,7 +106,10 @@ export function loadBalancerOperations(deps: Elbv2Deps) {
     ModifyLoadBalancerAttributes(input) {
       const record = store.transact((tx) => {
         const balancer = findLoadBalancer(tx, input.LoadBalancerArn);
-        const next = { ...balancer, attributes: withAttributes(balancer.attributes, input.Attributes, ATTRIBUTES, ACTED_ON) };
+        const next = {
+          ...balancer,
+          attributes: withAttributes(balancer.attributes, input.Attributes, ATTRIBUTES, ACTED_ON),
+        };
         tx.put("loadBalancer", balancer.arn, next);
         return next;
       });
@@ -129,40 +139,63 @@ export function loadBalancerOperations(deps: Elbv2Deps) {
       ],
     }),
     DescribeTags: (input) => ({
-      TagDescriptions: (input.ResourceArns ?? []).map((ResourceArn) => ({ ResourceArn, Tags: presentTags(tagged(store, ResourceArn).record.tags) })),
+      TagDescriptions: (input.ResourceArns ?? []).map((ResourceArn) => ({
+        ResourceArn,
+        Tags: presentTags(tagged(store, ResourceArn).record.tags),
+      })),
     }),
     AddTags(input) {
       store.transact((tx) => {
-        for (const arn of input.ResourceArns ?? []) retag(tx, arn, (tags) => ({ ...tags, ...toTags(input.Tags) }));
+        for (const arn of input.ResourceArns ?? [])
+          retag(tx, arn, (tags) => ({ ...tags, ...toTags(input.Tags) }));
       });
       return {};
     },
     RemoveTags(input) {
       store.transact((tx) => {
-        for (const arn of input.ResourceArns ?? []) retag(tx, arn, (tags) => withoutTags(tags, input.TagKeys ?? []));
+        for (const arn of input.ResourceArns ?? [])
+          retag(tx, arn, (tags) => withoutTags(tags, input.TagKeys ?? []));
       });
       return {};
     },
   } satisfies Elb;
 }
 
-function createLoadBalancer(tx: Transaction, deps: Elbv2Deps, place: Place, input: elb.CreateLoadBalancerInput): LoadBalancerRecord {
+function createLoadBalancer(
+  tx: Transaction,
+  deps: Elbv2Deps,
+  place: Place,
+  input: elb.CreateLoadBalancerInput,
+): LoadBalancerRecord {
   const { ids, clock } = deps;
   const name = input.Name ?? "";
-  const there = tx.list("loadBalancer", formatArn("elasticloadbalancing", place, "loadbalancer/")).find((each) => each.name === name);
+  const there = tx
+    .list("loadBalancer", formatArn("elasticloadbalancing", place, "loadbalancer/"))
+    .find((each) => each.name === name);
   if (there !== undefined)
-    throw new ApiError("DuplicateLoadBalancerName", `A load balancer with the same name '${name}' exists, but with different settings`);
-  const subnets = [...(input.Subnets ?? []), ...(input.SubnetMappings ?? []).map((mapping) => mapping.SubnetId ?? "")].map((id) => {
+    throw new ApiError(
+      "DuplicateLoadBalancerName",
+      `A load balancer with the same name '${name}' exists, but with different settings`,
+    );
+  const subnets = [
+    ...(input.Subnets ?? []),
+    ...(input.SubnetMappings ?? []).map((mapping) => mapping.SubnetId ?? ""),
+  ].map((id) => {
     const subnet = tx.get("subnet", id);
-    if (subnet === undefined || subnet.account !== place.account) throw new ApiError("SubnetNotFound", `The subnet ID '${id}' does not exist`);
+    if (subnet === undefined || subnet.account !== place.account)
+      throw new ApiError("SubnetNotFound", `The subnet ID '${id}' does not exist`);
     return subnet;
   });
   const [first] = subnets;
   if (first === undefined || new Set(subnets.map((subnet) => subnet.availabilityZone)).size < 2)
     throw validation("At least two subnets in two different Availability Zones must be specified");
   if (new Set(subnets.map((subnet) => subnet.availabilityZone)).size < subnets.length)
-    throw new ApiError("InvalidConfigurationRequest", "A load balancer cannot be attached to multiple subnets in the same Availability Zone");
-  if (subnets.some((subnet) => subnet.vpcId !== first.vpcId)) throw new ApiError("InvalidSubnet", "All subnets must belong to the same VPC");
+    throw new ApiError(
+      "InvalidConfigurationRequest",
+      "A load balancer cannot be attached to multiple subnets in the same Availability Zone",
+    );
+  if (subnets.some((subnet) => subnet.vpcId !== first.vpcId))
+    throw new ApiError("InvalidSubnet", "All subnets must belong to the same VPC");
   const fallback = defaultSecurityGroup(tx, first.vpcId);
   const groups = input.SecurityGroups ?? (fallback === undefined ? [] : [fallback.id]);
   for (const id of groups)
@@ -170,7 +203,8 @@ function createLoadBalancer(tx: Transaction, deps: Elbv2Deps, place: Place, inpu
       throw new ApiError("InvalidSecurityGroup", `One or more security groups are invalid: ${id}`);
   const scheme = input.Scheme ?? "internet-facing";
   const open = tx.list("internetGateway").some((gateway) => gateway.vpcId === first.vpcId);
-  if (scheme === "internet-facing" && !open) throw new ApiError("InvalidSubnet", `VPC ${first.vpcId} has no internet gateway`);
+  if (scheme === "internet-facing" && !open)
+    throw new ApiError("InvalidSubnet", `VPC ${first.vpcId} has no internet gateway`);
   const id = ids.hex(16);
   const arn = formatArn("elasticloadbalancing", place, `loadbalancer/app/${name}/${id}`);
   const now = clock.now();

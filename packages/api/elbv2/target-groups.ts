@@ -1,6 +1,13 @@
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
 import { formatArn, parseIp } from "@gantry/kernel";
-import { newTarget, targetKeyOf, type Reader, type TargetGroupRecord, type TargetRecord, type Transaction } from "@gantry/state";
+import {
+  newTarget,
+  targetKeyOf,
+  type Reader,
+  type TargetGroupRecord,
+  type TargetRecord,
+  type Transaction,
+} from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
 import { refuseMembers } from "../common/refuse.ts";
 import { toTags } from "../common/tags.ts";
@@ -40,14 +47,18 @@ export function targetGroupOperations(deps: Elbv2Deps) {
       refuseMembers(
         {
           ...input,
-          ProtocolVersion: ["", "HTTP1"].includes(input.ProtocolVersion ?? "") ? undefined : input.ProtocolVersion,
+          ProtocolVersion: ["", "HTTP1"].includes(input.ProtocolVersion ?? "")
+            ? undefined
+            : input.ProtocolVersion,
           IpAddressType: input.IpAddressType === "ipv4" ? undefined : input.IpAddressType,
         },
         ["ProtocolVersion", "IpAddressType"],
         "ValidationError",
       );
       if (input.TargetType !== "ip")
-        throw validation(`Gantry supports target groups of type ip, not ${input.TargetType ?? "instance (the default)"}.`);
+        throw validation(
+          `Gantry supports target groups of type ip, not ${input.TargetType ?? "instance (the default)"}.`,
+        );
       if (input.Protocol !== "HTTP" && input.Protocol !== "HTTPS")
         throw validation(`Gantry supports the target group protocols HTTP and HTTPS, not ${input.Protocol}.`);
       const name = input.Name ?? "";
@@ -56,9 +67,17 @@ export function targetGroupOperations(deps: Elbv2Deps) {
           `Target group name '${name}' can have 32 characters at most, must contain only alphanumeric characters or hyphens, and must not begin or end with a hyphen`,
         );
       const record = store.transact((tx) => {
-        if (tx.get("vpc", input.VpcId ?? "") === undefined) throw validation(`The VPC ID '${input.VpcId}' is not found`);
-        if (tx.list("targetGroup", formatArn("elasticloadbalancing", context, "targetgroup/")).some((group) => group.name === name))
-          throw new ApiError("DuplicateTargetGroupName", `A target group with the same name '${name}' exists, but with different settings`);
+        if (tx.get("vpc", input.VpcId ?? "") === undefined)
+          throw validation(`The VPC ID '${input.VpcId}' is not found`);
+        if (
+          tx
+            .list("targetGroup", formatArn("elasticloadbalancing", context, "targetgroup/"))
+            .some((group) => group.name === name)
+        )
+          throw new ApiError(
+            "DuplicateTargetGroupName",
+            `A target group with the same name '${name}' exists, but with different settings`,
+          );
         const group: TargetGroupRecord = {
           account: context.account,
           region: context.region,
@@ -107,25 +126,38 @@ export function targetGroupOperations(deps: Elbv2Deps) {
       });
       const given = input.TargetGroupArns !== undefined || input.Names !== undefined;
       const ofBalancer =
-        input.LoadBalancerArn === undefined ? all : all.filter((group) => balancersOf(store, group.arn).includes(input.LoadBalancerArn ?? ""));
-      return { TargetGroups: (given ? [...byArn, ...byName] : ofBalancer).map((group) => presentGroup(group, store)) };
+        input.LoadBalancerArn === undefined
+          ? all
+          : all.filter((group) => balancersOf(store, group.arn).includes(input.LoadBalancerArn ?? ""));
+      return {
+        TargetGroups: (given ? [...byArn, ...byName] : ofBalancer).map((group) => presentGroup(group, store)),
+      };
     },
     DeleteTargetGroup(input) {
       store.transact((tx) => {
         const group = tx.get("targetGroup", input.TargetGroupArn ?? "");
         if (group === undefined) return;
         if (balancersOf(tx, group.arn).length > 0)
-          throw new ApiError("ResourceInUse", `Target group '${group.arn}' is currently in use by a listener or a rule`);
-        for (const target of tx.listBy("target", "group", group.arn)) tx.delete("target", targetKeyOf(target));
+          throw new ApiError(
+            "ResourceInUse",
+            `Target group '${group.arn}' is currently in use by a listener or a rule`,
+          );
+        for (const target of tx.listBy("target", "group", group.arn))
+          tx.delete("target", targetKeyOf(target));
         tx.delete("targetGroup", group.arn);
       });
       return {};
     },
-    DescribeTargetGroupAttributes: (input) => ({ Attributes: presentAttributes(ATTRIBUTES, findGroup(store, input.TargetGroupArn).attributes) }),
+    DescribeTargetGroupAttributes: (input) => ({
+      Attributes: presentAttributes(ATTRIBUTES, findGroup(store, input.TargetGroupArn).attributes),
+    }),
     ModifyTargetGroupAttributes(input) {
       const record = store.transact((tx) => {
         const group = findGroup(tx, input.TargetGroupArn);
-        const next = { ...group, attributes: withAttributes(group.attributes, input.Attributes, ATTRIBUTES, ACTED_ON) };
+        const next = {
+          ...group,
+          attributes: withAttributes(group.attributes, input.Attributes, ATTRIBUTES, ACTED_ON),
+        };
         tx.put("targetGroup", group.arn, next);
         return next;
       });
@@ -137,7 +169,11 @@ export function targetGroupOperations(deps: Elbv2Deps) {
         for (const target of input.Targets ?? []) {
           if (parseIp(target.Id ?? "") === undefined)
             throw new ApiError("InvalidTarget", `The IP address '${target.Id}' is not a valid IPv4 address`);
-          const place = { targetGroupArn: group.arn, address: target.Id ?? "", port: target.Port ?? group.port };
+          const place = {
+            targetGroupArn: group.arn,
+            address: target.Id ?? "",
+            port: target.Port ?? group.port,
+          };
           const there = tx.get("target", targetKeyOf(place));
           if (there === undefined || there.drainingSince !== undefined)
             tx.put("target", targetKeyOf(place), newTarget(place, undefined, clock.now()));
@@ -149,7 +185,11 @@ export function targetGroupOperations(deps: Elbv2Deps) {
       store.transact((tx) => {
         const group = findGroup(tx, input.TargetGroupArn);
         for (const target of input.Targets ?? [])
-          drain(tx, { targetGroupArn: group.arn, address: target.Id ?? "", port: target.Port ?? group.port }, clock.now());
+          drain(
+            tx,
+            { targetGroupArn: group.arn, address: target.Id ?? "", port: target.Port ?? group.port },
+            clock.now(),
+          );
       });
       return {};
     },
@@ -159,11 +199,17 @@ export function targetGroupOperations(deps: Elbv2Deps) {
       if (input.Targets === undefined) return { TargetHealthDescriptions: all.map(presentHealth) };
       return {
         TargetHealthDescriptions: input.Targets.map((asked) => {
-          const found = all.find((target) => target.address === asked.Id && target.port === (asked.Port ?? group.port));
+          const found = all.find(
+            (target) => target.address === asked.Id && target.port === (asked.Port ?? group.port),
+          );
           return found === undefined
             ? {
                 Target: asked,
-                TargetHealth: { State: "unused", Reason: "Target.NotRegistered", Description: "Target is not registered to the target group" },
+                TargetHealth: {
+                  State: "unused",
+                  Reason: "Target.NotRegistered",
+                  Description: "Target is not registered to the target group",
+                },
               }
             : presentHealth(found);
         }),
@@ -172,7 +218,11 @@ export function targetGroupOperations(deps: Elbv2Deps) {
   } satisfies Implementation<typeof elb>;
 }
 
-function drain(tx: Transaction, place: { targetGroupArn: string; address: string; port: number }, now: number): void {
+function drain(
+  tx: Transaction,
+  place: { targetGroupArn: string; address: string; port: number },
+  now: number,
+): void {
   const target = tx.get("target", targetKeyOf(place));
   if (target === undefined || target.drainingSince !== undefined) return;
   tx.put("target", targetKeyOf(place), {
@@ -197,10 +247,17 @@ function missingGroup(): ApiError {
 /** ARNs of the load balancers whose listeners or rules lead to the group. */
 function balancersOf(reader: Reader, groupArn: string): readonly string[] {
   const leads = (actions: TargetGroupActions) =>
-    actions.some((action) => action.type === "forward" && action.targets.some((target) => target.targetGroupArn === groupArn));
+    actions.some(
+      (action) =>
+        action.type === "forward" && action.targets.some((target) => target.targetGroupArn === groupArn),
+    );
   const listeners = reader
     .list("listener")
-    .filter((listener) => leads(listener.defaultActions) || reader.listBy("rule", "listener", listener.arn).some((rule) => leads(rule.actions)));
+    .filter(
+      (listener) =>
+        leads(listener.defaultActions) ||
+        reader.listBy("rule", "listener", listener.arn).some((rule) => leads(rule.actions)),
+    );
   return [...new Set(listeners.map((listener) => listener.loadBalancerArn))];
 }
 
@@ -215,7 +272,12 @@ function toHealthCheck(
 ): TargetGroupRecord["healthCheck"] {
   const check: TargetGroupRecord["healthCheck"] = {
     enabled: input.HealthCheckEnabled ?? kept.enabled,
-    protocol: input.HealthCheckProtocol === "HTTPS" ? "HTTPS" : input.HealthCheckProtocol === undefined ? kept.protocol : "HTTP",
+    protocol:
+      input.HealthCheckProtocol === "HTTPS"
+        ? "HTTPS"
+        : input.HealthCheckProtocol === undefined
+          ? kept.protocol
+          : "HTTP",
     port: input.HealthCheckPort ?? kept.port,
     path: input.HealthCheckPath ?? kept.path,
     intervalSeconds: input.HealthCheckIntervalSeconds ?? kept.intervalSeconds,
@@ -229,10 +291,14 @@ function toHealthCheck(
   if (check.timeoutSeconds < 2 || check.timeoutSeconds > 120)
     throw validation(`Health check timeout '${check.timeoutSeconds}' must be between 2 and 120 seconds`);
   if (check.timeoutSeconds >= check.intervalSeconds)
-    throw validation(`Health check timeout '${check.timeoutSeconds}' must be smaller than the interval '${check.intervalSeconds}'`);
+    throw validation(
+      `Health check timeout '${check.timeoutSeconds}' must be smaller than the interval '${check.intervalSeconds}'`,
+    );
   for (const threshold of [check.healthyThreshold, check.unhealthyThreshold])
-    if (threshold < 2 || threshold > 10) throw validation(`Health check threshold '${threshold}' must be between 2 and 10`);
-  if (!check.path.startsWith("/")) throw validation(`Health check path '${check.path}' must begin with a '/' character`);
+    if (threshold < 2 || threshold > 10)
+      throw validation(`Health check threshold '${threshold}' must be between 2 and 10`);
+  if (!check.path.startsWith("/"))
+    throw validation(`Health check path '${check.path}' must begin with a '/' character`);
   if (!/^[2-4]\d\d(?:[-,][2-4]\d\d)*$/.test(check.matcher))
     throw validation(`Health check matcher HTTP code '${check.matcher}' must be within '200-499'`);
   return check;
@@ -266,6 +332,10 @@ function presentHealth(target: TargetRecord): elb.TargetHealthDescription {
   return {
     Target: { Id: target.address, Port: target.port },
     HealthCheckPort: String(target.port),
-    TargetHealth: { State: target.state, Reason: target.reason as elb.TargetHealthReasonEnum | undefined, Description: target.description },
+    TargetHealth: {
+      State: target.state,
+      Reason: target.reason as elb.TargetHealthReasonEnum | undefined,
+      Description: target.description,
+    },
   }; // The reasons written are the enum's.
 }

@@ -7,7 +7,12 @@ import { findRole, findUser, noSuchEntity } from "./lookups.ts";
 
 /** Permissions boundaries: what an identity's own policies can not go beyond. Source: API_PutRolePermissionsBoundary and following. */
 export function boundaryOperations({ store }: ApiDeps) {
-  const set = (kind: "user" | "role", account: string, name: string | undefined, boundary: string | undefined): Record<string, never> =>
+  const set = (
+    kind: "user" | "role",
+    account: string,
+    name: string | undefined,
+    boundary: string | undefined,
+  ): Record<string, never> =>
     store.transact((tx) => {
       if (boundary !== undefined) checkBoundary(tx, boundary);
       if (kind === "user") {
@@ -20,19 +25,28 @@ export function boundaryOperations({ store }: ApiDeps) {
       return {};
     });
   return {
-    PutUserPermissionsBoundary: (input, { account }) => set("user", account, input.UserName, input.PermissionsBoundary ?? ""),
+    PutUserPermissionsBoundary: (input, { account }) =>
+      set("user", account, input.UserName, input.PermissionsBoundary ?? ""),
     DeleteUserPermissionsBoundary: (input, { account }) => set("user", account, input.UserName, undefined),
-    PutRolePermissionsBoundary: (input, { account }) => set("role", account, input.RoleName, input.PermissionsBoundary ?? ""),
+    PutRolePermissionsBoundary: (input, { account }) =>
+      set("role", account, input.RoleName, input.PermissionsBoundary ?? ""),
     DeleteRolePermissionsBoundary: (input, { account }) => set("role", account, input.RoleName, undefined),
   } satisfies Implementation<typeof iam>;
 }
 
 /** A boundary is a managed policy, by its ARN. */
 export function checkBoundary(reader: Reader, arn: string): void {
-  if (!/^arn:aws:iam::(?:aws|\d{12}):policy\//.test(arn)) throw new ApiError("InvalidInput", `ARN ${arn} is not valid.`, { status: 400 });
-  if (managedDocument(reader, arn) === undefined) throw noSuchEntity(`Policy ${arn} does not exist or is not attachable.`);
+  if (!/^arn:aws:iam::(?:aws|\d{12}):policy\//.test(arn))
+    throw new ApiError("InvalidInput", `ARN ${arn} is not valid.`, { status: 400 });
+  if (managedDocument(reader, arn) === undefined)
+    throw noSuchEntity(`Policy ${arn} does not exist or is not attachable.`);
 }
 
 export function presentBoundary(arn: string | undefined): iam.AttachedPermissionsBoundary | undefined {
-  return arn === undefined ? undefined : { PermissionsBoundaryType: "Policy" as iam.PermissionsBoundaryAttachmentType, PermissionsBoundaryArn: arn }; // IAM answers "Policy"; the SDK's enum says otherwise.
+  return arn === undefined
+    ? undefined
+    : {
+        PermissionsBoundaryType: "Policy" as iam.PermissionsBoundaryAttachmentType,
+        PermissionsBoundaryArn: arn,
+      }; // IAM answers "Policy"; the SDK's enum says otherwise.
 }

@@ -9,7 +9,8 @@ import { presentUser } from "./users.ts";
 /** Groups of users: their policies are their members'. Who is in which stands with the user. Source: API_CreateGroup and following. */
 export function groupOperations({ store, ids, clock }: ApiDeps) {
   const held = heldPolicies(store);
-  const find = (context: { account: string }, input: { GroupName?: string | undefined }) => findGroup(store, context.account, input.GroupName);
+  const find = (context: { account: string }, input: { GroupName?: string | undefined }) =>
+    findGroup(store, context.account, input.GroupName);
   return {
     CreateGroup(input, { account }) {
       const name = checkName(input.GroupName, "groupName");
@@ -38,7 +39,9 @@ export function groupOperations({ store, ids, clock }: ApiDeps) {
       return { Group: presentGroup(group), Users: items.map(presentUser), ...more };
     },
     ListGroups(input, { account }) {
-      const fitting = store.list("group", `arn:aws:iam::${account}:group/`).filter((group) => group.path.startsWith(input.PathPrefix ?? "/"));
+      const fitting = store
+        .list("group", `arn:aws:iam::${account}:group/`)
+        .filter((group) => group.path.startsWith(input.PathPrefix ?? "/"));
       const { items, ...more } = pageOf(fitting, (group) => group.arn, input);
       return { Groups: items.map(presentGroup), ...more };
     },
@@ -49,7 +52,10 @@ export function groupOperations({ store, ids, clock }: ApiDeps) {
         if (name !== group.name) refuseTaken(tx, account, name);
         const arn = `arn:aws:iam::${account}:group${path}${name}`;
         for (const user of membersOf(tx, group))
-          tx.put("user", user.arn, { ...user, groups: (user.groups ?? []).map((each) => (each === group.arn ? arn : each)) });
+          tx.put("user", user.arn, {
+            ...user,
+            groups: (user.groups ?? []).map((each) => (each === group.arn ? arn : each)),
+          });
         tx.delete("group", group.arn);
         tx.put("group", arn, { ...group, arn, name, path });
       });
@@ -58,9 +64,12 @@ export function groupOperations({ store, ids, clock }: ApiDeps) {
     DeleteGroup(input, { account }) {
       store.transact((tx) => {
         const group = findGroup(tx, account, input.GroupName);
-        if (membersOf(tx, group).length > 0) throw deleteConflict("Cannot delete entity, must remove users from group first.");
-        if (group.attachedPolicies.length > 0) throw deleteConflict("Cannot delete entity, must detach all policies first.");
-        if (Object.keys(group.inlinePolicies).length > 0) throw deleteConflict("Cannot delete entity, must delete policies first.");
+        if (membersOf(tx, group).length > 0)
+          throw deleteConflict("Cannot delete entity, must remove users from group first.");
+        if (group.attachedPolicies.length > 0)
+          throw deleteConflict("Cannot delete entity, must detach all policies first.");
+        if (Object.keys(group.inlinePolicies).length > 0)
+          throw deleteConflict("Cannot delete entity, must delete policies first.");
         tx.delete("group", group.arn);
       });
       return {};
@@ -82,12 +91,17 @@ export function groupOperations({ store, ids, clock }: ApiDeps) {
       return {};
     },
     ListGroupsForUser(input, { account }) {
-      const groups = (findUser(store, account, input.UserName).groups ?? []).flatMap((arn) => store.get("group", arn) ?? []);
+      const groups = (findUser(store, account, input.UserName).groups ?? []).flatMap(
+        (arn) => store.get("group", arn) ?? [],
+      );
       const { items, ...more } = pageOf(groups.toSorted(byArn), (group) => group.arn, input);
       return { Groups: items.map(presentGroup), ...more };
     },
     PutGroupPolicy: (input, context) => held.put(find(context, input), input),
-    GetGroupPolicy: (input, context) => ({ GroupName: input.GroupName, ...held.get(find(context, input), input.PolicyName) }),
+    GetGroupPolicy: (input, context) => ({
+      GroupName: input.GroupName,
+      ...held.get(find(context, input), input.PolicyName),
+    }),
     ListGroupPolicies: (input, context) => held.list(find(context, input), input),
     DeleteGroupPolicy: (input, context) => held.delete(find(context, input), input.PolicyName),
     AttachGroupPolicy: (input, context) => held.attach(find(context, input), input.PolicyArn),
@@ -101,15 +115,27 @@ function byArn(one: { arn: string }, other: { arn: string }): number {
 }
 
 function membersOf(reader: Reader, group: GroupRecord): readonly UserRecord[] {
-  const members = reader.list("user", `arn:aws:iam::${group.account}:user/`).filter((user) => user.groups?.includes(group.arn) === true);
+  const members = reader
+    .list("user", `arn:aws:iam::${group.account}:user/`)
+    .filter((user) => user.groups?.includes(group.arn) === true);
   return members.toSorted((one, other) => (one.name < other.name ? -1 : 1));
 }
 
 function refuseTaken(reader: Reader, account: string, name: string): void {
-  if (reader.list("group", `arn:aws:iam::${account}:group/`).some((each) => each.name.toLowerCase() === name.toLowerCase()))
+  if (
+    reader
+      .list("group", `arn:aws:iam::${account}:group/`)
+      .some((each) => each.name.toLowerCase() === name.toLowerCase())
+  )
     throw alreadyExists(`Group with name ${name} already exists.`);
 }
 
 function presentGroup(group: GroupRecord): iam.Group {
-  return { GroupName: group.name, GroupId: group.id, Arn: group.arn, Path: group.path, CreateDate: new Date(group.createdAt) };
+  return {
+    GroupName: group.name,
+    GroupId: group.id,
+    Arn: group.arn,
+    Path: group.path,
+    CreateDate: new Date(group.createdAt),
+  };
 }

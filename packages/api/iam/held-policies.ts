@@ -1,23 +1,39 @@
 import type * as iam from "@aws-sdk/client-iam";
 import type { GroupRecord, Reader, RoleRecord, Store, UserRecord } from "@gantry/state";
-import { checkAttachable, checkDocument, encodeDocument, noSuchEntity, pageOf, type PageInput } from "./lookups.ts";
+import {
+  checkAttachable,
+  checkDocument,
+  encodeDocument,
+  noSuchEntity,
+  pageOf,
+  type PageInput,
+} from "./lookups.ts";
 
 type Holder = UserRecord | RoleRecord | GroupRecord;
 
 /** The policies that a user, a role or a group has: written into it, and managed ones attached to it. */
 export interface HeldPolicies {
-  put(holder: Holder, input: { PolicyName?: string | undefined; PolicyDocument?: string | undefined }): Record<string, never>;
+  put(
+    holder: Holder,
+    input: { PolicyName?: string | undefined; PolicyDocument?: string | undefined },
+  ): Record<string, never>;
   get(holder: Holder, name: string | undefined): { PolicyName: string; PolicyDocument: string };
   list(holder: Holder, input: PageInput): iam.ListRolePoliciesResponse;
   delete(holder: Holder, name: string | undefined): Record<string, never>;
   attach(holder: Holder, arn: string | undefined): Record<string, never>;
   detach(holder: Holder, arn: string | undefined): Record<string, never>;
-  listAttached(holder: Holder, input: PageInput & { PathPrefix?: string | undefined }): iam.ListAttachedRolePoliciesResponse;
+  listAttached(
+    holder: Holder,
+    input: PageInput & { PathPrefix?: string | undefined },
+  ): iam.ListAttachedRolePoliciesResponse;
 }
 
 /** Source: API_PutRolePolicy, API_AttachRolePolicy and those beside them for users and groups. */
 export function heldPolicies(store: Store): HeldPolicies {
-  const change = (holder: Holder, apply: (now: Holder, reader: Reader) => Partial<Pick<Holder, "inlinePolicies" | "attachedPolicies">>) =>
+  const change = (
+    holder: Holder,
+    apply: (now: Holder, reader: Reader) => Partial<Pick<Holder, "inlinePolicies" | "attachedPolicies">>,
+  ) =>
     store.transact((tx) => {
       const now = tx.get(holder.type, holder.arn) ?? holder;
       tx.put(holder.type, holder.arn, { ...now, ...apply(now, tx) }); // The record just read, of its own kind.
@@ -25,13 +41,16 @@ export function heldPolicies(store: Store): HeldPolicies {
     });
   const inline = (holder: Holder, name = ""): string => {
     const document = holder.inlinePolicies[name];
-    if (document === undefined) throw noSuchEntity(`The ${holder.type} policy with name ${name} cannot be found.`);
+    if (document === undefined)
+      throw noSuchEntity(`The ${holder.type} policy with name ${name} cannot be found.`);
     return document;
   };
   return {
     put(holder, { PolicyName = "", PolicyDocument = "" }) {
       checkDocument(PolicyDocument);
-      return change(holder, (now) => ({ inlinePolicies: { ...now.inlinePolicies, [PolicyName]: PolicyDocument } }));
+      return change(holder, (now) => ({
+        inlinePolicies: { ...now.inlinePolicies, [PolicyName]: PolicyDocument },
+      }));
     },
     get: (holder, name = "") => ({ PolicyName: name, PolicyDocument: encodeDocument(inline(holder, name)) }),
     list(holder, input) {
@@ -41,7 +60,9 @@ export function heldPolicies(store: Store): HeldPolicies {
     delete(holder, name) {
       inline(holder, name);
       return change(holder, (now) => ({
-        inlinePolicies: Object.fromEntries(Object.entries(now.inlinePolicies).filter(([each]) => each !== name)),
+        inlinePolicies: Object.fromEntries(
+          Object.entries(now.inlinePolicies).filter(([each]) => each !== name),
+        ),
       }));
     },
     attach: (holder, arn = "") =>
@@ -56,9 +77,14 @@ export function heldPolicies(store: Store): HeldPolicies {
       }),
     listAttached(holder, input) {
       const { PathPrefix = "/" } = input;
-      const fitting = holder.attachedPolicies.filter((arn) => arn.slice(arn.indexOf("/")).startsWith(PathPrefix)).toSorted();
+      const fitting = holder.attachedPolicies
+        .filter((arn) => arn.slice(arn.indexOf("/")).startsWith(PathPrefix))
+        .toSorted();
       const { items, ...more } = pageOf(fitting, (arn) => arn, input);
-      return { AttachedPolicies: items.map((PolicyArn) => ({ PolicyArn, PolicyName: PolicyArn.split("/").at(-1) })), ...more };
+      return {
+        AttachedPolicies: items.map((PolicyArn) => ({ PolicyArn, PolicyName: PolicyArn.split("/").at(-1) })),
+        ...more,
+      };
     },
   };
 }

@@ -1,5 +1,11 @@
 import * as iam from "@aws-sdk/client-iam";
-import { CreateBucketCommand, GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
 import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { startApi } from "@gantry/testkit";
 import { afterAll, describe, expect, it } from "vitest";
@@ -13,16 +19,25 @@ await s3.send(new CreateBucketCommand({ Bucket: "box" }));
 await s3.send(new PutObjectCommand({ Bucket: "box", Key: "a", Body: "a" }));
 
 const document = (...Statement: object[]) => JSON.stringify({ Version: "2012-10-17", Statement });
-const allow = (Action: string, Resource = "*", more: object = {}) => ({ Effect: "Allow", Action, Resource, ...more });
+const allow = (Action: string, Resource = "*", more: object = {}) => ({
+  Effect: "Allow",
+  Action,
+  Resource,
+  ...more,
+});
 let count = 0;
 
 async function newUser(policy: string, boundary?: string) {
   const UserName = `user-${(count += 1)}`;
   await root.send(new iam.CreateUserCommand({ UserName, Tags: [{ Key: "team", Value: "red" }] }));
   await root.send(new iam.PutUserPolicyCommand({ UserName, PolicyName: "own", PolicyDocument: policy }));
-  if (boundary !== undefined) await root.send(new iam.PutUserPermissionsBoundaryCommand({ UserName, PermissionsBoundary: boundary }));
+  if (boundary !== undefined)
+    await root.send(new iam.PutUserPermissionsBoundaryCommand({ UserName, PermissionsBoundary: boundary }));
   const { AccessKey } = await root.send(new iam.CreateAccessKeyCommand({ UserName }));
-  const credentials = { accessKeyId: AccessKey?.AccessKeyId ?? "", secretAccessKey: AccessKey?.SecretAccessKey ?? "" };
+  const credentials = {
+    accessKeyId: AccessKey?.AccessKeyId ?? "",
+    secretAccessKey: AccessKey?.SecretAccessKey ?? "",
+  };
   return {
     UserName,
     arn: `arn:aws:iam::000000000000:user/${UserName}`,
@@ -35,7 +50,12 @@ const read = (client: S3Client) => client.send(new GetObjectCommand({ Bucket: "b
 
 describe("what a denied call is told", () => {
   it.each([
-    ["nothing allows it", document(allow("s3:PutObject")), undefined, "because no identity-based policy allows the s3:ListBucket action"],
+    [
+      "nothing allows it",
+      document(allow("s3:PutObject")),
+      undefined,
+      "because no identity-based policy allows the s3:ListBucket action",
+    ],
     [
       "a statement denies it",
       document(allow("s3:*"), { Effect: "Deny", Action: "s3:List*", Resource: "*" }),
@@ -58,13 +78,26 @@ describe("what a denied call is told", () => {
     await root.send(
       new iam.CreateRoleCommand({
         RoleName: "reader",
-        AssumeRolePolicyDocument: document({ Effect: "Allow", Principal: { AWS: "000000000000" }, Action: "sts:AssumeRole" }),
+        AssumeRolePolicyDocument: document({
+          Effect: "Allow",
+          Principal: { AWS: "000000000000" },
+          Action: "sts:AssumeRole",
+        }),
       }),
     );
-    await root.send(new iam.AttachRolePolicyCommand({ RoleName: "reader", PolicyArn: "arn:aws:iam::aws:policy/AmazonS3FullAccess" }));
+    await root.send(
+      new iam.AttachRolePolicyCommand({
+        RoleName: "reader",
+        PolicyArn: "arn:aws:iam::aws:policy/AmazonS3FullAccess",
+      }),
+    );
     const assume = async (more: object) => {
       const { Credentials } = await new STSClient(api.client()).send(
-        new AssumeRoleCommand({ RoleArn: "arn:aws:iam::000000000000:role/reader", RoleSessionName: "session", ...more }),
+        new AssumeRoleCommand({
+          RoleArn: "arn:aws:iam::000000000000:role/reader",
+          RoleSessionName: "session",
+          ...more,
+        }),
       );
       const credentials = {
         accessKeyId: Credentials?.AccessKeyId ?? "",
@@ -76,26 +109,66 @@ describe("what a denied call is told", () => {
     const narrow = await assume({ Policy: document(allow("s3:GetObject")) });
     await read(narrow);
     await expect(list(narrow)).rejects.toThrow(/because no session policy allows the s3:ListBucket action/);
-    await expect(list(await assume({ PolicyArns: [{ arn: "arn:aws:iam::aws:policy/IAMReadOnlyAccess" }] }))).rejects.toThrow(/no session policy/);
+    await expect(
+      list(await assume({ PolicyArns: [{ arn: "arn:aws:iam::aws:policy/IAMReadOnlyAccess" }] })),
+    ).rejects.toThrow(/no session policy/);
     await list(await assume({}));
-    await expect(assume({ Policy: "nonsense" })).rejects.toMatchObject({ name: "MalformedPolicyDocumentException" });
-    await expect(assume({ Policy: " ".repeat(3_000) })).rejects.toMatchObject({ name: "PackedPolicyTooLargeException" });
+    await expect(assume({ Policy: "nonsense" })).rejects.toMatchObject({
+      name: "MalformedPolicyDocumentException",
+    });
+    await expect(assume({ Policy: " ".repeat(3_000) })).rejects.toMatchObject({
+      name: "PackedPolicyTooLargeException",
+    });
   });
 });
 
 describe("conditions know", () => {
   it.each([
-    ["the caller's address", { IpAddress: { "aws:SourceIp": "127.0.0.0/8" } }, { IpAddress: { "aws:SourceIp": "10.0.0.0/8" } }],
-    ["the region", { StringEquals: { "aws:RequestedRegion": "eu-south-1" } }, { StringEquals: { "aws:RequestedRegion": "us-east-1" } }],
-    ["whether it came encrypted", { Bool: { "aws:SecureTransport": "false" } }, { Bool: { "aws:SecureTransport": "true" } }],
-    ["the caller's tags", { StringEquals: { "aws:PrincipalTag/team": "red" } }, { StringEquals: { "aws:PrincipalTag/team": "blue" } }],
-    ["the caller's client", { StringLike: { "aws:UserAgent": "aws-sdk-js/*" } }, { StringLike: { "aws:UserAgent": "curl/*" } }],
-    ["the time", { DateGreaterThan: { "aws:CurrentTime": "2020-01-01T00:00:00Z" } }, { DateLessThan: { "aws:EpochTime": "1000" } }],
-    ["the caller's name", { StringLike: { "aws:username": "user-*" } }, { StringNotLike: { "aws:username": "user-*" } }],
-    ["the account", { StringEquals: { "aws:PrincipalAccount": "000000000000" } }, { StringNotEquals: { "aws:PrincipalAccount": "000000000000" } }],
+    [
+      "the caller's address",
+      { IpAddress: { "aws:SourceIp": "127.0.0.0/8" } },
+      { IpAddress: { "aws:SourceIp": "10.0.0.0/8" } },
+    ],
+    [
+      "the region",
+      { StringEquals: { "aws:RequestedRegion": "eu-south-1" } },
+      { StringEquals: { "aws:RequestedRegion": "us-east-1" } },
+    ],
+    [
+      "whether it came encrypted",
+      { Bool: { "aws:SecureTransport": "false" } },
+      { Bool: { "aws:SecureTransport": "true" } },
+    ],
+    [
+      "the caller's tags",
+      { StringEquals: { "aws:PrincipalTag/team": "red" } },
+      { StringEquals: { "aws:PrincipalTag/team": "blue" } },
+    ],
+    [
+      "the caller's client",
+      { StringLike: { "aws:UserAgent": "aws-sdk-js/*" } },
+      { StringLike: { "aws:UserAgent": "curl/*" } },
+    ],
+    [
+      "the time",
+      { DateGreaterThan: { "aws:CurrentTime": "2020-01-01T00:00:00Z" } },
+      { DateLessThan: { "aws:EpochTime": "1000" } },
+    ],
+    [
+      "the caller's name",
+      { StringLike: { "aws:username": "user-*" } },
+      { StringNotLike: { "aws:username": "user-*" } },
+    ],
+    [
+      "the account",
+      { StringEquals: { "aws:PrincipalAccount": "000000000000" } },
+      { StringNotEquals: { "aws:PrincipalAccount": "000000000000" } },
+    ],
   ])("%s", async (_, holds, fails) => {
     await list((await newUser(document(allow("s3:ListBucket", "*", { Condition: holds })))).s3);
-    await expect(list((await newUser(document(allow("s3:ListBucket", "*", { Condition: fails })))).s3)).rejects.toMatchObject({
+    await expect(
+      list((await newUser(document(allow("s3:ListBucket", "*", { Condition: fails })))).s3),
+    ).rejects.toMatchObject({
       name: "AccessDenied",
     });
   });
@@ -105,7 +178,8 @@ describe("permissions boundaries", () => {
   it("are shown, must exist, and go", async () => {
     const user = await newUser(document(allow("s3:*")), "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess");
     const boundaryOf = async () =>
-      (await root.send(new iam.GetUserCommand({ UserName: user.UserName }))).User?.PermissionsBoundary?.PermissionsBoundaryArn;
+      (await root.send(new iam.GetUserCommand({ UserName: user.UserName }))).User?.PermissionsBoundary
+        ?.PermissionsBoundaryArn;
     expect(await boundaryOf()).toBe("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess");
     await expect(user.s3.send(new PutObjectCommand({ Bucket: "box", Key: "b", Body: "b" }))).rejects.toThrow(
       /no permissions boundary allows the s3:PutObject action/,
@@ -115,8 +189,12 @@ describe("permissions boundaries", () => {
     await user.s3.send(new PutObjectCommand({ Bucket: "box", Key: "b", Body: "b" }));
     const put = (PermissionsBoundary: string) =>
       root.send(new iam.PutUserPermissionsBoundaryCommand({ UserName: user.UserName, PermissionsBoundary }));
-    await expect(put("arn:aws:iam::aws:policy/Nonsense")).rejects.toMatchObject({ name: "NoSuchEntityException" });
-    await expect(put("arn:aws:iam::nobody:nonsense")).rejects.toMatchObject({ name: "InvalidInputException" });
+    await expect(put("arn:aws:iam::aws:policy/Nonsense")).rejects.toMatchObject({
+      name: "NoSuchEntityException",
+    });
+    await expect(put("arn:aws:iam::nobody:nonsense")).rejects.toMatchObject({
+      name: "InvalidInputException",
+    });
   });
 });
 
@@ -132,23 +210,52 @@ describe("simulation", () => {
 }`;
     const user = await newUser(policy);
     const simulate = async (more: Partial<iam.SimulatePrincipalPolicyCommandInput>) =>
-      (await root.send(new iam.SimulatePrincipalPolicyCommand({ PolicySourceArn: user.arn, ActionNames: ["s3:GetObject", "s3:PutObject"], ...more })))
-        .EvaluationResults ?? [];
+      (
+        await root.send(
+          new iam.SimulatePrincipalPolicyCommand({
+            PolicySourceArn: user.arn,
+            ActionNames: ["s3:GetObject", "s3:PutObject"],
+            ...more,
+          }),
+        )
+      ).EvaluationResults ?? [];
     const [get, put] = await simulate({ ResourceArns: ["arn:aws:s3:::box/a"] });
     expect([get?.EvalDecision, put?.EvalDecision]).toEqual(["allowed", "implicitDeny"]);
-    expect(get?.MatchedStatements?.[0]).toMatchObject({ SourcePolicyId: "own", StartPosition: { Line: 4, Column: 5 }, EndPosition: { Line: 4 } });
+    expect(get?.MatchedStatements?.[0]).toMatchObject({
+      SourcePolicyId: "own",
+      StartPosition: { Line: 4, Column: 5 },
+      EndPosition: { Line: 4 },
+    });
     expect(get?.MissingContextValues).toEqual(["aws:SourceVpc"]);
-    const vpc: iam.ContextEntry = { ContextKeyName: "aws:SourceVpc", ContextKeyType: "string", ContextKeyValues: ["vpc-1"] };
+    const vpc: iam.ContextEntry = {
+      ContextKeyName: "aws:SourceVpc",
+      ContextKeyType: "string",
+      ContextKeyValues: ["vpc-1"],
+    };
     const [denied] = await simulate({ ResourceArns: ["arn:aws:s3:::box/secret"], ContextEntries: [vpc] });
-    expect([denied?.EvalDecision, denied?.MatchedStatements?.[0]?.StartPosition?.Line]).toEqual(["explicitDeny", 5]);
-    const [bounded] = await simulate({ ResourceArns: ["arn:aws:s3:::box/a"], PermissionsBoundaryPolicyInputList: [document(allow("ecs:*"))] });
-    expect([bounded?.EvalDecision, bounded?.PermissionsBoundaryDecisionDetail?.AllowedByPermissionsBoundary]).toEqual(["implicitDeny", false]);
+    expect([denied?.EvalDecision, denied?.MatchedStatements?.[0]?.StartPosition?.Line]).toEqual([
+      "explicitDeny",
+      5,
+    ]);
+    const [bounded] = await simulate({
+      ResourceArns: ["arn:aws:s3:::box/a"],
+      PermissionsBoundaryPolicyInputList: [document(allow("ecs:*"))],
+    });
+    expect([
+      bounded?.EvalDecision,
+      bounded?.PermissionsBoundaryDecisionDetail?.AllowedByPermissionsBoundary,
+    ]).toEqual(["implicitDeny", false]);
     const custom = await root.send(
-      new iam.SimulateCustomPolicyCommand({ PolicyInputList: [document(allow("ecs:*"))], ActionNames: ["ecs:RunTask", "s3:GetObject"] }),
+      new iam.SimulateCustomPolicyCommand({
+        PolicyInputList: [document(allow("ecs:*"))],
+        ActionNames: ["ecs:RunTask", "s3:GetObject"],
+      }),
     );
     expect(custom.EvaluationResults?.map((each) => each.EvalDecision)).toEqual(["allowed", "implicitDeny"]);
     await expect(
-      root.send(new iam.SimulateCustomPolicyCommand({ PolicyInputList: ["nonsense"], ActionNames: ["ecs:RunTask"] })),
+      root.send(
+        new iam.SimulateCustomPolicyCommand({ PolicyInputList: ["nonsense"], ActionNames: ["ecs:RunTask"] }),
+      ),
     ).rejects.toMatchObject({ name: "InvalidInputException" });
   });
 });
@@ -156,10 +263,16 @@ describe("simulation", () => {
 describe("AWS's managed policies", () => {
   it.each(managedPolicyArns())("%s can be read and attached", async (PolicyArn) => {
     const { Policy } = await root.send(new iam.GetPolicyCommand({ PolicyArn }));
-    const { PolicyVersion } = await root.send(new iam.GetPolicyVersionCommand({ PolicyArn, VersionId: Policy?.DefaultVersionId }));
-    expect(JSON.parse(decodeURIComponent(PolicyVersion?.Document ?? ""))).toEqual(JSON.parse(managedPolicyDocument(PolicyArn) ?? ""));
+    const { PolicyVersion } = await root.send(
+      new iam.GetPolicyVersionCommand({ PolicyArn, VersionId: Policy?.DefaultVersionId }),
+    );
+    expect(JSON.parse(decodeURIComponent(PolicyVersion?.Document ?? ""))).toEqual(
+      JSON.parse(managedPolicyDocument(PolicyArn) ?? ""),
+    );
     const user = await newUser(document(allow("s3:ListBucket")));
     await root.send(new iam.AttachUserPolicyCommand({ UserName: user.UserName, PolicyArn }));
-    expect((await new STSClient(api.client(user.credentials)).send(new GetCallerIdentityCommand({}))).Arn).toBe(user.arn);
+    expect(
+      (await new STSClient(api.client(user.credentials)).send(new GetCallerIdentityCommand({}))).Arn,
+    ).toBe(user.arn);
   });
 });

@@ -30,7 +30,9 @@ export function iamService(deps: ApiDeps): ServiceModule {
     sdk,
     operations,
     constraints: CONSTRAINTS,
-    permissions: (operation, input, { account }) => [{ action: `iam:${operation}`, resource: resourceOf(deps.store, account, input) }],
+    permissions: (operation, input, { account }) => [
+      { action: `iam:${operation}`, resource: resourceOf(deps.store, account, input) },
+    ],
   };
 }
 
@@ -41,11 +43,13 @@ function resourceOf(store: Reader, account: string, input: Readonly<Record<strin
     const found = store.list(kind, `arn:aws:iam::${account}:${type}/`).find((each) => each.name === name);
     return found?.arn ?? `arn:aws:iam::${account}:${type}${path}${String(name)}`;
   };
-  if (input["InstanceProfileName"] !== undefined) return named("instanceProfile", "instance-profile", input["InstanceProfileName"]);
+  if (input["InstanceProfileName"] !== undefined)
+    return named("instanceProfile", "instance-profile", input["InstanceProfileName"]);
   if (input["GroupName"] !== undefined) return named("group", "group", input["GroupName"]);
   if (input["RoleName"] !== undefined) return named("role", "role", input["RoleName"]);
   if (input["UserName"] !== undefined) return named("user", "user", input["UserName"]);
   if (input["PolicySourceArn"] !== undefined) return String(input["PolicySourceArn"]);
-  if (input["PolicyName"] !== undefined) return `arn:aws:iam::${account}:policy${String(input["Path"] ?? "/")}${String(input["PolicyName"])}`;
+  if (input["PolicyName"] !== undefined)
+    return `arn:aws:iam::${account}:policy${String(input["Path"] ?? "/")}${String(input["PolicyName"])}`;
   return String(input["PolicyArn"] ?? "*");
 }

@@ -8,7 +8,11 @@ import { presentRole } from "./roles.ts";
 
 /** Instance profiles: names under which an EC2 instance would be given a role. Source: API_CreateInstanceProfile and following. */
 export function instanceProfileOperations({ store, ids, clock }: ApiDeps) {
-  const change = (account: string, name: string | undefined, apply: (profile: InstanceProfileRecord, tx: Reader) => InstanceProfileRecord) =>
+  const change = (
+    account: string,
+    name: string | undefined,
+    apply: (profile: InstanceProfileRecord, tx: Reader) => InstanceProfileRecord,
+  ) =>
     store.transact((tx) => {
       const profile = findProfile(tx, account, name);
       const next = apply(profile, tx);
@@ -20,7 +24,8 @@ export function instanceProfileOperations({ store, ids, clock }: ApiDeps) {
       const name = checkName(input.InstanceProfileName, "instanceProfileName");
       const path = input.Path ?? "/";
       const profile = store.transact((tx) => {
-        if (profilesOf(tx, account).some((each) => each.name === name)) throw alreadyExists(`Instance Profile ${name} already exists.`);
+        if (profilesOf(tx, account).some((each) => each.name === name))
+          throw alreadyExists(`Instance Profile ${name} already exists.`);
         const record: InstanceProfileRecord = {
           arn: `arn:aws:iam::${account}:instance-profile${path}${name}`,
           account,
@@ -40,7 +45,9 @@ export function instanceProfileOperations({ store, ids, clock }: ApiDeps) {
       InstanceProfile: presentProfile(findProfile(store, account, input.InstanceProfileName), store),
     }),
     ListInstanceProfiles(input, { account }) {
-      const fitting = profilesOf(store, account).filter((profile) => profile.path.startsWith(input.PathPrefix ?? "/"));
+      const fitting = profilesOf(store, account).filter((profile) =>
+        profile.path.startsWith(input.PathPrefix ?? "/"),
+      );
       const { items, ...more } = pageOf(fitting, (profile) => profile.arn, input);
       return { InstanceProfiles: items.map((profile) => presentProfile(profile, store)), ...more };
     },
@@ -56,7 +63,8 @@ export function instanceProfileOperations({ store, ids, clock }: ApiDeps) {
     DeleteInstanceProfile(input, { account }) {
       store.transact((tx) => {
         const profile = findProfile(tx, account, input.InstanceProfileName);
-        if (profile.roleArn !== undefined) throw deleteConflict("Cannot delete entity, must remove roles from instance profile first.");
+        if (profile.roleArn !== undefined)
+          throw deleteConflict("Cannot delete entity, must remove roles from instance profile first.");
         tx.delete("instanceProfile", profile.arn);
       });
       return {};
@@ -66,7 +74,11 @@ export function instanceProfileOperations({ store, ids, clock }: ApiDeps) {
         const role = findRole(tx, context.account, input.RoleName);
         context.authorize("iam:PassRole", role.arn, { "iam:PassedToService": "ec2.amazonaws.com" });
         if (profile.roleArn !== undefined)
-          throw new ApiError("LimitExceeded", "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1", { status: 409 });
+          throw new ApiError(
+            "LimitExceeded",
+            "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1",
+            { status: 409 },
+          );
         return { ...profile, roleArn: role.arn };
       });
       return {};
@@ -80,11 +92,17 @@ export function instanceProfileOperations({ store, ids, clock }: ApiDeps) {
       return {};
     },
     TagInstanceProfile(input, { account }) {
-      change(account, input.InstanceProfileName, (profile) => ({ ...profile, tags: { ...profile.tags, ...toTags(input.Tags) } }));
+      change(account, input.InstanceProfileName, (profile) => ({
+        ...profile,
+        tags: { ...profile.tags, ...toTags(input.Tags) },
+      }));
       return {};
     },
     UntagInstanceProfile(input, { account }) {
-      change(account, input.InstanceProfileName, (profile) => ({ ...profile, tags: withoutTags(profile.tags, input.TagKeys ?? []) }));
+      change(account, input.InstanceProfileName, (profile) => ({
+        ...profile,
+        tags: withoutTags(profile.tags, input.TagKeys ?? []),
+      }));
       return {};
     },
     ListInstanceProfileTags: (input, { account }) => ({

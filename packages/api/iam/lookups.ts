@@ -38,7 +38,8 @@ export function checkDocument(text: string): void {
   try {
     parsePolicyDocument(text);
   } catch (thrown) {
-    if (thrown instanceof MalformedPolicyError) throw new ApiError("MalformedPolicyDocument", thrown.message, { status: 400 });
+    if (thrown instanceof MalformedPolicyError)
+      throw new ApiError("MalformedPolicyDocument", thrown.message, { status: 400 });
     throw thrown;
   }
 }
@@ -68,7 +69,11 @@ export function pageOf<T>(
   input: PageInput,
 ): { items: readonly T[]; IsTruncated: boolean; Marker: string | undefined } {
   const invalidToken = () => new ApiError("ValidationError", "Invalid Marker.", { status: 400 });
-  const { items: some, nextToken } = page(items, keyOf, { token: input.Marker, size: input.MaxItems ?? 100, invalidToken });
+  const { items: some, nextToken } = page(items, keyOf, {
+    token: input.Marker,
+    size: input.MaxItems ?? 100,
+    invalidToken,
+  });
   return { items: some, IsTruncated: nextToken !== undefined, Marker: nextToken };
 }
 

@@ -4,13 +4,18 @@
  */
 type Condition = Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 
-const allow = (Action: readonly string[] | string, Resource: string | readonly string[] = "*", Condition?: Condition) => ({
+const allow = (
+  Action: readonly string[] | string,
+  Resource: string | readonly string[] = "*",
+  Condition?: Condition,
+) => ({
   Effect: "Allow",
   Action,
   Resource,
   ...(Condition === undefined ? {} : { Condition }),
 });
-const named = (prefix: string, names: string): readonly string[] => names.split(" ").map((name) => `${prefix}:${name}`);
+const named = (prefix: string, names: string): readonly string[] =>
+  names.split(" ").map((name) => `${prefix}:${name}`);
 
 const ECR_READ = named(
   "ecr",
@@ -19,7 +24,10 @@ const ECR_READ = named(
 const LINKED_ROLE = (services: readonly string[]) =>
   allow(["iam:CreateServiceLinkedRole"], "*", { StringEquals: { "iam:AWSServiceName": services } });
 const PASS_TO_TASKS: Condition = { StringLike: { "iam:PassedToService": ["ecs-tasks.amazonaws.com"] } };
-const ELB_FOR_DEPLOYMENTS = named("elasticloadbalancing", "DescribeTargetGroups DescribeListeners ModifyListener DescribeRules ModifyRule");
+const ELB_FOR_DEPLOYMENTS = named(
+  "elasticloadbalancing",
+  "DescribeTargetGroups DescribeListeners ModifyListener DescribeRules ModifyRule",
+);
 
 const DOCUMENTS: Readonly<Record<string, readonly object[]>> = {
   AdministratorAccess: [allow("*")],
@@ -42,10 +50,17 @@ const DOCUMENTS: Readonly<Record<string, readonly object[]>> = {
     ]),
   ],
   IAMReadOnlyAccess: [
-    allow(named("iam", "GenerateCredentialReport GenerateServiceLastAccessedDetails Get* List* SimulateCustomPolicy SimulatePrincipalPolicy")),
+    allow(
+      named(
+        "iam",
+        "GenerateCredentialReport GenerateServiceLastAccessedDetails Get* List* SimulateCustomPolicy SimulatePrincipalPolicy",
+      ),
+    ),
   ],
   AmazonS3FullAccess: [allow(["s3:*", "s3-object-lambda:*"])],
-  AmazonS3ReadOnlyAccess: [allow([...named("s3", "Get* List* Describe*"), ...named("s3-object-lambda", "Get* List*")])],
+  AmazonS3ReadOnlyAccess: [
+    allow([...named("s3", "Get* List* Describe*"), ...named("s3-object-lambda", "Get* List*")]),
+  ],
   AmazonECS_FullAccess: [
     allow([
       ...named(
@@ -67,34 +82,64 @@ const DOCUMENTS: Readonly<Record<string, readonly object[]>> = {
         "elasticloadbalancing",
         "CreateListener CreateLoadBalancer CreateRule CreateTargetGroup DeleteListener DeleteLoadBalancer DeleteRule DeleteTargetGroup DescribeListeners DescribeLoadBalancers DescribeRules DescribeTargetGroups",
       ),
-      ...named("events", "DeleteRule DescribeRule ListRuleNamesByTarget ListTargetsByRule PutRule PutTargets RemoveTargets"),
+      ...named(
+        "events",
+        "DeleteRule DescribeRule ListRuleNamesByTarget ListTargetsByRule PutRule PutTargets RemoveTargets",
+      ),
       ...named("iam", "ListAttachedRolePolicies ListInstanceProfiles ListRoles"),
       ...named("logs", "CreateLogGroup DescribeLogGroups FilterLogEvents"),
-      ...named("route53", "CreateHostedZone DeleteHostedZone GetHealthCheck GetHostedZone ListHostedZonesByName"),
+      ...named(
+        "route53",
+        "CreateHostedZone DeleteHostedZone GetHealthCheck GetHostedZone ListHostedZonesByName",
+      ),
       ...named(
         "servicediscovery",
         "CreatePrivateDnsNamespace CreateService DeleteService GetNamespace GetOperation GetService ListNamespaces ListServices UpdateService",
       ),
       "sns:ListTopics",
     ]),
-    allow(named("ssm", "GetParameter GetParameters GetParametersByPath"), "arn:aws:ssm:*:*:parameter/aws/service/ecs*"),
+    allow(
+      named("ssm", "GetParameter GetParameters GetParametersByPath"),
+      "arn:aws:ssm:*:*:parameter/aws/service/ecs*",
+    ),
     allow("iam:PassRole", "*", { StringLike: { "iam:PassedToService": "ecs-tasks.amazonaws.com" } }),
     allow("iam:PassRole", "arn:aws:iam::*:role/ecsInstanceRole*", {
       StringLike: { "iam:PassedToService": ["ec2.amazonaws.com", "ec2.amazonaws.com.cn"] },
     }),
     allow("iam:PassRole", "arn:aws:iam::*:role/ecsAutoscaleRole*", {
-      StringLike: { "iam:PassedToService": ["application-autoscaling.amazonaws.com", "application-autoscaling.amazonaws.com.cn"] },
+      StringLike: {
+        "iam:PassedToService": [
+          "application-autoscaling.amazonaws.com",
+          "application-autoscaling.amazonaws.com.cn",
+        ],
+      },
     }),
     allow("iam:CreateServiceLinkedRole", "*", {
-      StringLike: { "iam:AWSServiceName": ["ecs.amazonaws.com", "autoscaling.amazonaws.com", "ecs.application-autoscaling.amazonaws.com"] },
+      StringLike: {
+        "iam:AWSServiceName": [
+          "ecs.amazonaws.com",
+          "autoscaling.amazonaws.com",
+          "ecs.application-autoscaling.amazonaws.com",
+        ],
+      },
     }),
     allow(["elasticloadbalancing:AddTags"], "*", {
-      StringEquals: { "elasticloadbalancing:CreateAction": ["CreateTargetGroup", "CreateRule", "CreateListener", "CreateLoadBalancer"] },
+      StringEquals: {
+        "elasticloadbalancing:CreateAction": [
+          "CreateTargetGroup",
+          "CreateRule",
+          "CreateListener",
+          "CreateLoadBalancer",
+        ],
+      },
     }),
   ],
   "service-role/AmazonECSTaskExecutionRolePolicy": [
     allow([
-      ...named("ecr", "GetAuthorizationToken BatchCheckLayerAvailability GetDownloadUrlForLayer BatchGetImage"),
+      ...named(
+        "ecr",
+        "GetAuthorizationToken BatchCheckLayerAvailability GetDownloadUrlForLayer BatchGetImage",
+      ),
       ...named("logs", "CreateLogStream PutLogEvents"),
     ]),
   ],
@@ -115,20 +160,34 @@ const DOCUMENTS: Readonly<Record<string, readonly object[]>> = {
         "ecs",
         "CreateCluster DeregisterContainerInstance DiscoverPollEndpoint Poll RegisterContainerInstance StartTelemetrySession UpdateContainerInstancesState Submit*",
       ),
-      ...named("ecr", "GetAuthorizationToken BatchCheckLayerAvailability GetDownloadUrlForLayer BatchGetImage"),
+      ...named(
+        "ecr",
+        "GetAuthorizationToken BatchCheckLayerAvailability GetDownloadUrlForLayer BatchGetImage",
+      ),
       ...named("logs", "CreateLogStream PutLogEvents"),
     ]),
-    allow("ecs:TagResource", "*", { StringEquals: { "ecs:CreateAction": ["CreateCluster", "RegisterContainerInstance"] } }),
+    allow("ecs:TagResource", "*", {
+      StringEquals: { "ecs:CreateAction": ["CreateCluster", "RegisterContainerInstance"] },
+    }),
     allow("ecs:ListTagsForResource", ["arn:aws:ecs:*:*:task/*/*", "arn:aws:ecs:*:*:container-instance/*/*"]),
   ],
   "service-role/AmazonEC2ContainerServiceAutoscaleRole": [
     allow(named("ecs", "DescribeServices UpdateService")),
     allow(named("cloudwatch", "DescribeAlarms PutMetricAlarm")),
   ],
-  AmazonEC2ContainerRegistryFullAccess: [allow(["ecr:*", "cloudtrail:LookupEvents"]), LINKED_ROLE(["replication.ecr.amazonaws.com"])],
-  AmazonEC2ContainerRegistryPowerUser: [allow([...ECR_READ, ...named("ecr", "InitiateLayerUpload UploadLayerPart CompleteLayerUpload PutImage")])],
+  AmazonEC2ContainerRegistryFullAccess: [
+    allow(["ecr:*", "cloudtrail:LookupEvents"]),
+    LINKED_ROLE(["replication.ecr.amazonaws.com"]),
+  ],
+  AmazonEC2ContainerRegistryPowerUser: [
+    allow([...ECR_READ, ...named("ecr", "InitiateLayerUpload UploadLayerPart CompleteLayerUpload PutImage")]),
+  ],
   AmazonEC2ContainerRegistryReadOnly: [allow(ECR_READ)],
-  AmazonEC2ContainerRegistryPullOnly: [allow(named("ecr", "GetAuthorizationToken BatchGetImage GetDownloadUrlForLayer BatchImportUpstreamImage"))],
+  AmazonEC2ContainerRegistryPullOnly: [
+    allow(
+      named("ecr", "GetAuthorizationToken BatchGetImage GetDownloadUrlForLayer BatchImportUpstreamImage"),
+    ),
+  ],
   AmazonEC2FullAccess: [
     ...["ec2:*", "elasticloadbalancing:*", "cloudwatch:*", "autoscaling:*"].map((action) => allow(action)),
     allow("iam:CreateServiceLinkedRole", "*", {
@@ -144,9 +203,15 @@ const DOCUMENTS: Readonly<Record<string, readonly object[]>> = {
       },
     }),
   ],
-  AmazonElasticFileSystemClientFullAccess: [allow(named("elasticfilesystem", "ClientMount ClientRootAccess ClientWrite DescribeMountTargets"))],
-  AmazonElasticFileSystemClientReadWriteAccess: [allow(named("elasticfilesystem", "ClientMount ClientWrite DescribeMountTargets"))],
-  AmazonElasticFileSystemClientReadOnlyAccess: [allow(named("elasticfilesystem", "ClientMount DescribeMountTargets"))],
+  AmazonElasticFileSystemClientFullAccess: [
+    allow(named("elasticfilesystem", "ClientMount ClientRootAccess ClientWrite DescribeMountTargets")),
+  ],
+  AmazonElasticFileSystemClientReadWriteAccess: [
+    allow(named("elasticfilesystem", "ClientMount ClientWrite DescribeMountTargets")),
+  ],
+  AmazonElasticFileSystemClientReadOnlyAccess: [
+    allow(named("elasticfilesystem", "ClientMount DescribeMountTargets")),
+  ],
   CloudWatchLogsFullAccess: [
     allow([
       "logs:*",
@@ -155,7 +220,12 @@ const DOCUMENTS: Readonly<Record<string, readonly object[]>> = {
     ]),
   ],
   AWSCertificateManagerReadOnly: [
-    allow(named("acm", "DescribeCertificate ListCertificates GetCertificate ListTagsForCertificate GetAccountConfiguration")),
+    allow(
+      named(
+        "acm",
+        "DescribeCertificate ListCertificates GetCertificate ListTagsForCertificate GetAccountConfiguration",
+      ),
+    ),
   ],
   AWSCodeDeployRoleForECS: [
     allow([
@@ -169,12 +239,21 @@ const DOCUMENTS: Readonly<Record<string, readonly object[]>> = {
     allow(["iam:PassRole"], "*", PASS_TO_TASKS),
   ],
   AWSCodeDeployRoleForECSLimited: [
-    allow([...named("ecs", "DescribeServices CreateTaskSet UpdateServicePrimaryTaskSet DeleteTaskSet"), "cloudwatch:DescribeAlarms"]),
+    allow([
+      ...named("ecs", "DescribeServices CreateTaskSet UpdateServicePrimaryTaskSet DeleteTaskSet"),
+      "cloudwatch:DescribeAlarms",
+    ]),
     allow(["sns:Publish"], "arn:aws:sns:*:*:CodeDeployTopic_*"),
     allow(ELB_FOR_DEPLOYMENTS),
     allow(["lambda:InvokeFunction"], "arn:aws:lambda:*:*:function:CodeDeployHook_*"),
-    allow(named("s3", "GetObject GetObjectVersion"), "*", { StringEquals: { "s3:ExistingObjectTag/UseWithCodeDeploy": "true" } }),
-    allow(["iam:PassRole"], ["arn:aws:iam::*:role/ecsTaskExecutionRole", "arn:aws:iam::*:role/ECSTaskExecution*"], PASS_TO_TASKS),
+    allow(named("s3", "GetObject GetObjectVersion"), "*", {
+      StringEquals: { "s3:ExistingObjectTag/UseWithCodeDeploy": "true" },
+    }),
+    allow(
+      ["iam:PassRole"],
+      ["arn:aws:iam::*:role/ecsTaskExecutionRole", "arn:aws:iam::*:role/ECSTaskExecution*"],
+      PASS_TO_TASKS,
+    ),
   ],
   AmazonSSMReadOnlyAccess: [allow(named("ssm", "Describe* Get* List*"))],
 };
@@ -183,7 +262,9 @@ const DOCUMENTS: Readonly<Record<string, readonly object[]>> = {
 export function managedPolicyDocument(arn: string): string | undefined {
   const name = /^arn:aws:iam::aws:policy\/(.+)$/.exec(arn)?.[1];
   const statements = name === undefined ? undefined : DOCUMENTS[name];
-  return statements === undefined ? undefined : JSON.stringify({ Version: "2012-10-17", Statement: statements });
+  return statements === undefined
+    ? undefined
+    : JSON.stringify({ Version: "2012-10-17", Statement: statements });
 }
 
 export function managedPolicyArns(): readonly string[] {

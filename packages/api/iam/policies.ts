@@ -3,7 +3,16 @@ import type { PolicyRecord, Reader } from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
-import { alreadyExists, checkDocument, checkName, deleteConflict, encodeDocument, findPolicy, noSuchEntity, pageOf } from "./lookups.ts";
+import {
+  alreadyExists,
+  checkDocument,
+  checkName,
+  deleteConflict,
+  encodeDocument,
+  findPolicy,
+  noSuchEntity,
+  pageOf,
+} from "./lookups.ts";
 import { managedPolicyArns, managedPolicyDocument } from "./managed-policies.ts";
 
 const VERSIONS_MAX = 5;
@@ -18,7 +27,8 @@ export function policyOperations(deps: ApiDeps) {
       const path = input.Path ?? "/";
       const policy = store.transact((tx) => {
         const arn = `arn:aws:iam::${context.account}:policy${path}${name}`;
-        if (tx.get("policy", arn) !== undefined) throw alreadyExists(`A policy called ${name} already exists. Duplicate names are not allowed.`);
+        if (tx.get("policy", arn) !== undefined)
+          throw alreadyExists(`A policy called ${name} already exists. Duplicate names are not allowed.`);
         const now = clock.now();
         const record: PolicyRecord = {
           arn,
@@ -56,10 +66,16 @@ export function policyOperations(deps: ApiDeps) {
     },
     GetPolicyVersion(input) {
       const managed = managedPolicyDocument(input.PolicyArn ?? "");
-      if (managed !== undefined) return { PolicyVersion: { Document: encodeDocument(managed), VersionId: "v1", IsDefaultVersion: true } };
+      if (managed !== undefined)
+        return {
+          PolicyVersion: { Document: encodeDocument(managed), VersionId: "v1", IsDefaultVersion: true },
+        };
       const policy = findPolicy(store, input.PolicyArn);
       const version = policy.versions.find((each) => each.id === input.VersionId);
-      if (version === undefined) throw noSuchEntity(`Policy ${policy.arn} version ${input.VersionId} does not exist or is not attachable.`);
+      if (version === undefined)
+        throw noSuchEntity(
+          `Policy ${policy.arn} version ${input.VersionId} does not exist or is not attachable.`,
+        );
       return {
         PolicyVersion: {
           Document: encodeDocument(version.document),
@@ -91,7 +107,11 @@ export function policyOperations(deps: ApiDeps) {
             "A managed policy can have up to 5 versions. Before you create a new version, you must delete an existing version.",
             { status: 409 },
           );
-        const next = { id: `v${tx.next(`policy-version/${policy.arn}`) + 1}`, document: input.PolicyDocument ?? "", createdAt: clock.now() };
+        const next = {
+          id: `v${tx.next(`policy-version/${policy.arn}`) + 1}`,
+          document: input.PolicyDocument ?? "",
+          createdAt: clock.now(),
+        };
         tx.put("policy", policy.arn, {
           ...policy,
           versions: [...policy.versions, next],
@@ -100,13 +120,23 @@ export function policyOperations(deps: ApiDeps) {
         });
         return next;
       });
-      return { PolicyVersion: { VersionId: version.id, IsDefaultVersion: input.SetAsDefault ?? false, CreateDate: new Date(version.createdAt) } };
+      return {
+        PolicyVersion: {
+          VersionId: version.id,
+          IsDefaultVersion: input.SetAsDefault ?? false,
+          CreateDate: new Date(version.createdAt),
+        },
+      };
     },
     DeletePolicyVersion(input) {
       store.transact((tx) => {
         const policy = findPolicy(tx, input.PolicyArn);
-        if (input.VersionId === policy.defaultVersionId) throw deleteConflict("Cannot delete the default version of a policy.");
-        tx.put("policy", policy.arn, { ...policy, versions: policy.versions.filter((version) => version.id !== input.VersionId) });
+        if (input.VersionId === policy.defaultVersionId)
+          throw deleteConflict("Cannot delete the default version of a policy.");
+        tx.put("policy", policy.arn, {
+          ...policy,
+          versions: policy.versions.filter((version) => version.id !== input.VersionId),
+        });
       });
       return {};
     },
@@ -114,17 +144,28 @@ export function policyOperations(deps: ApiDeps) {
       store.transact((tx) => {
         const policy = findPolicy(tx, input.PolicyArn);
         if (!policy.versions.some((version) => version.id === input.VersionId))
-          throw noSuchEntity(`Policy ${policy.arn} version ${input.VersionId} does not exist or is not attachable.`);
-        tx.put("policy", policy.arn, { ...policy, defaultVersionId: input.VersionId ?? "", updatedAt: clock.now() });
+          throw noSuchEntity(
+            `Policy ${policy.arn} version ${input.VersionId} does not exist or is not attachable.`,
+          );
+        tx.put("policy", policy.arn, {
+          ...policy,
+          defaultVersionId: input.VersionId ?? "",
+          updatedAt: clock.now(),
+        });
       });
       return {};
     },
     ListEntitiesForPolicy(input) {
       const arn = input.PolicyArn ?? "";
       if (managedPolicyDocument(arn) === undefined) findPolicy(store, arn);
-      const asked = (filter: iam.EntityType) => input.EntityFilter === undefined || input.EntityFilter === filter;
+      const asked = (filter: iam.EntityType) =>
+        input.EntityFilter === undefined || input.EntityFilter === filter;
       const holding = (kind: "user" | "role" | "group") =>
-        store.list(kind).filter((each) => each.attachedPolicies.includes(arn) && each.path.startsWith(input.PathPrefix ?? "/"));
+        store
+          .list(kind)
+          .filter(
+            (each) => each.attachedPolicies.includes(arn) && each.path.startsWith(input.PathPrefix ?? "/"),
+          );
       const all = [
         ...(asked("User") ? holding("user") : []),
         ...(asked("Role") ? holding("role") : []),
@@ -132,16 +173,23 @@ export function policyOperations(deps: ApiDeps) {
       ].toSorted((one, other) => (one.arn < other.arn ? -1 : 1));
       const { items, ...more } = pageOf(all, (each) => each.arn, input);
       return {
-        PolicyUsers: items.filter((each) => each.type === "user").map((each) => ({ UserName: each.name, UserId: each.id })),
-        PolicyRoles: items.filter((each) => each.type === "role").map((each) => ({ RoleName: each.name, RoleId: each.id })),
-        PolicyGroups: items.filter((each) => each.type === "group").map((each) => ({ GroupName: each.name, GroupId: each.id })),
+        PolicyUsers: items
+          .filter((each) => each.type === "user")
+          .map((each) => ({ UserName: each.name, UserId: each.id })),
+        PolicyRoles: items
+          .filter((each) => each.type === "role")
+          .map((each) => ({ RoleName: each.name, RoleId: each.id })),
+        PolicyGroups: items
+          .filter((each) => each.type === "group")
+          .map((each) => ({ GroupName: each.name, GroupId: each.id })),
         ...more,
       };
     },
     DeletePolicy(input) {
       store.transact((tx) => {
         const policy = findPolicy(tx, input.PolicyArn);
-        if (attachments(tx, policy.arn) > 0) throw deleteConflict("Cannot delete a policy attached to entities.");
+        if (attachments(tx, policy.arn) > 0)
+          throw deleteConflict("Cannot delete a policy attached to entities.");
         if (policy.versions.length > 1)
           throw deleteConflict(
             "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.",
@@ -152,14 +200,25 @@ export function policyOperations(deps: ApiDeps) {
     },
     ListPolicies(input, context) {
       const own =
-        input.Scope === "AWS" ? [] : store.list("policy", `arn:aws:iam::${context.account}:policy/`).map((policy) => presentPolicy(policy, store));
+        input.Scope === "AWS"
+          ? []
+          : store
+              .list("policy", `arn:aws:iam::${context.account}:policy/`)
+              .map((policy) => presentPolicy(policy, store));
       const managed =
         input.Scope === "Local"
           ? []
-          : managedPolicyArns().map((Arn) => ({ Arn, PolicyName: Arn.split("/").at(-1), Path: "/", DefaultVersionId: "v1", IsAttachable: true }));
+          : managedPolicyArns().map((Arn) => ({
+              Arn,
+              PolicyName: Arn.split("/").at(-1),
+              Path: "/",
+              DefaultVersionId: "v1",
+              IsAttachable: true,
+            }));
       const fitting = [...own, ...managed].filter(
         (policy) =>
-          (policy.Path ?? "/").startsWith(input.PathPrefix ?? "/") && (input.OnlyAttached !== true || attachments(store, policy.Arn ?? "") > 0),
+          (policy.Path ?? "/").startsWith(input.PathPrefix ?? "/") &&
+          (input.OnlyAttached !== true || attachments(store, policy.Arn ?? "") > 0),
       );
       const { items, ...more } = pageOf(
         fitting.toSorted((one, other) => ((one.Arn ?? "") < (other.Arn ?? "") ? -1 : 1)),
@@ -186,8 +245,9 @@ export function policyOperations(deps: ApiDeps) {
 }
 
 function attachments(reader: Reader, arn: string): number {
-  return [...reader.list("role"), ...reader.list("user"), ...reader.list("group")].filter((identity) => identity.attachedPolicies.includes(arn))
-    .length;
+  return [...reader.list("role"), ...reader.list("user"), ...reader.list("group")].filter((identity) =>
+    identity.attachedPolicies.includes(arn),
+  ).length;
 }
 
 function presentPolicy(policy: PolicyRecord, reader: Reader): iam.Policy {

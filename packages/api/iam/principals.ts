@@ -3,7 +3,9 @@ import type { Reader } from "@gantry/state";
 import type { Credential, Principal } from "@gantry/wire";
 
 /** Finds whose key signed a request: root's, a user's, or a session's. */
-export function credentialSource(deps: { store: Reader; vault: Vault }): { find(accessKeyId: string): Credential | undefined } {
+export function credentialSource(deps: { store: Reader; vault: Vault }): {
+  find(accessKeyId: string): Credential | undefined;
+} {
   const { store, vault } = deps;
   const opened = new Map<string, string>();
   const open = (sealed: string): string => {
@@ -27,7 +29,12 @@ export function credentialSource(deps: { store: Reader; vault: Vault }): { find(
           roleArn: session.roleArn,
           ...(session.sessionPolicies.length === 0 ? {} : { sessionPolicies: session.sessionPolicies }),
         };
-        return { secretAccessKey: open(session.sealedSecret), principal, token: session.token, expiresAt: session.expiresAt };
+        return {
+          secretAccessKey: open(session.sealedSecret),
+          principal,
+          token: session.token,
+          expiresAt: session.expiresAt,
+        };
       }
       const key = store.get("accessKey", accessKeyId);
       if (key === undefined || key.status !== "Active") return undefined;

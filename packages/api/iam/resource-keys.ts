@@ -20,7 +20,10 @@ export function resourceKeys(
   if (arn === undefined) return {};
   if (arn.service === "s3") return objectKeys(deps, asked, arn.resource);
   const prefix = asked.action.split(":")[0] ?? "";
-  const names = arn.service === "rds" ? ["aws:ResourceTag", `rds:${arn.resource.split(":")[0]}-tag`] : ["aws:ResourceTag", `${prefix}:ResourceTag`];
+  const names =
+    arn.service === "rds"
+      ? ["aws:ResourceTag", `rds:${arn.resource.split(":")[0]}-tag`]
+      : ["aws:ResourceTag", `${prefix}:ResourceTag`];
   const tags = Object.entries(tagsOf(deps.store, asked.resource) ?? {});
   return {
     ...(arn.account === "" ? {} : { "aws:ResourceAccount": arn.account }),
@@ -40,7 +43,12 @@ function objectKeys(
   const version = conditions["s3:VersionId"];
   const key = rest.join("/");
   const meta = typeof version === "string" ? objects.version(bucket, key, version) : objects.get(bucket, key);
-  return { ...owner, ...Object.fromEntries(Object.entries(meta?.tags ?? {}).map(([name, value]) => [`s3:ExistingObjectTag/${name}`, value])) };
+  return {
+    ...owner,
+    ...Object.fromEntries(
+      Object.entries(meta?.tags ?? {}).map(([name, value]) => [`s3:ExistingObjectTag/${name}`, value]),
+    ),
+  };
 }
 
 /** Kinds of records that are kept by their ARN, by its service and the word before the first slash. */
@@ -65,7 +73,9 @@ const KEPT_BY_ARN = {
 function tagsOf(store: Reader, resource: string): Tags | undefined {
   const { service, resource: path } = parseArn(resource) ?? { service: "", resource: "" };
   const [type = "", id = ""] = path.split("/");
-  const kind = KEPT_BY_ARN[`${service}/${type}` as keyof typeof KEPT_BY_ARN] as (typeof KEPT_BY_ARN)[keyof typeof KEPT_BY_ARN] | undefined; // Looked up; undefined is handled.
+  const kind = KEPT_BY_ARN[`${service}/${type}` as keyof typeof KEPT_BY_ARN] as
+    | (typeof KEPT_BY_ARN)[keyof typeof KEPT_BY_ARN]
+    | undefined; // Looked up; undefined is handled.
   if (kind !== undefined) return store.get(kind, resource)?.tags;
   switch (service) {
     case "ec2": {
@@ -75,7 +85,9 @@ function tagsOf(store: Reader, resource: string): Tags | undefined {
     case "elasticfilesystem":
       return type === "access-point" ? store.get("accessPoint", id)?.tags : store.get("fileSystem", id)?.tags;
     case "rds":
-      return path.startsWith("subgrp:") ? store.get("databaseSubnetGroup", resource)?.tags : store.get("databaseInstance", resource)?.tags;
+      return path.startsWith("subgrp:")
+        ? store.get("databaseSubnetGroup", resource)?.tags
+        : store.get("databaseInstance", resource)?.tags;
     case "logs":
       return store.get("logGroup", resource.split(":").slice(0, 7).join(":"))?.tags;
     default:

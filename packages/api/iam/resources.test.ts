@@ -10,7 +10,12 @@ const api = await startApi();
 afterAll(() => api.close());
 const root = new iam.IAMClient(api.client());
 const rootEc2 = new ec2.EC2Client(api.client());
-const statement = (Action: string | string[], Resource: string, Condition?: object) => ({ Effect: "Allow", Action, Resource, Condition });
+const statement = (Action: string | string[], Resource: string, Condition?: object) => ({
+  Effect: "Allow",
+  Action,
+  Resource,
+  Condition,
+});
 let count = 0;
 
 async function keysOf(...Statement: object[]) {
@@ -23,7 +28,10 @@ async function keysOf(...Statement: object[]) {
 
 async function keysFor(UserName: string) {
   const { AccessKey } = await root.send(new iam.CreateAccessKeyCommand({ UserName }));
-  return api.client({ accessKeyId: AccessKey?.AccessKeyId ?? "", secretAccessKey: AccessKey?.SecretAccessKey ?? "" });
+  return api.client({
+    accessKeyId: AccessKey?.AccessKeyId ?? "",
+    secretAccessKey: AccessKey?.SecretAccessKey ?? "",
+  });
 }
 const tags = (value: string) => [{ Key: "team", Value: value }];
 const ofRed = { StringEquals: { "aws:ResourceTag/team": "red" } };
@@ -31,24 +39,37 @@ const ofRed = { StringEquals: { "aws:ResourceTag/team": "red" } };
 describe("conditions know the tags of the resource", () => {
   it("of EC2: what is red may go, what is blue stays; which resource is meant is looked at too", async () => {
     const vpcOf = async (team: string) =>
-      (await rootEc2.send(new ec2.CreateVpcCommand({ CidrBlock: "10.9.0.0/16", TagSpecifications: [{ ResourceType: "vpc", Tags: tags(team) }] }))).Vpc
-        ?.VpcId ?? "";
+      (
+        await rootEc2.send(
+          new ec2.CreateVpcCommand({
+            CidrBlock: "10.9.0.0/16",
+            TagSpecifications: [{ ResourceType: "vpc", Tags: tags(team) }],
+          }),
+        )
+      ).Vpc?.VpcId ?? "";
     const [red, blue, third] = [await vpcOf("red"), await vpcOf("blue"), await vpcOf("blue")];
     const client = new ec2.EC2Client(
       await keysOf(
-        statement("ec2:DeleteVpc", "arn:aws:ec2:*:*:vpc/*", { StringEquals: { "ec2:ResourceTag/team": "red" } }),
+        statement("ec2:DeleteVpc", "arn:aws:ec2:*:*:vpc/*", {
+          StringEquals: { "ec2:ResourceTag/team": "red" },
+        }),
         statement("ec2:DeleteVpc", `arn:aws:ec2:*:*:vpc/${third}`),
         statement("ec2:CreateVpc", "arn:aws:ec2:*:*:vpc/*"),
       ),
     );
     await expect(client.send(new ec2.DeleteVpcCommand({ VpcId: blue }))).rejects.toThrow(
-      new RegExp(`not authorized to perform: ec2:DeleteVpc on resource: arn:aws:ec2:eu-south-1:000000000000:vpc/${blue} because no identity-based`),
+      new RegExp(
+        `not authorized to perform: ec2:DeleteVpc on resource: arn:aws:ec2:eu-south-1:000000000000:vpc/${blue} because no identity-based`,
+      ),
     );
     await client.send(new ec2.DeleteVpcCommand({ VpcId: red }));
     await client.send(new ec2.DeleteVpcCommand({ VpcId: third }));
-    const create = (more: object) => client.send(new ec2.CreateVpcCommand({ CidrBlock: "10.8.0.0/16", ...more }));
+    const create = (more: object) =>
+      client.send(new ec2.CreateVpcCommand({ CidrBlock: "10.8.0.0/16", ...more }));
     await create({});
-    await expect(create({ TagSpecifications: [{ ResourceType: "vpc", Tags: tags("red") }] })).rejects.toThrow(/ec2:CreateTags/);
+    await expect(create({ TagSpecifications: [{ ResourceType: "vpc", Tags: tags("red") }] })).rejects.toThrow(
+      /ec2:CreateTags/,
+    );
   });
 
   it("of ECS, and the cluster that it is in", async () => {
@@ -61,20 +82,26 @@ describe("conditions know the tags of the resource", () => {
     const client = new ecs.ECSClient(
       await keysOf(
         statement("ecs:DescribeClusters", "*", { StringEquals: { "ecs:ResourceTag/team": "red" } }),
-        statement("ecs:ListTasks", "*", { ArnEquals: { "ecs:cluster": "arn:aws:ecs:eu-south-1:000000000000:cluster/blue" } }),
+        statement("ecs:ListTasks", "*", {
+          ArnEquals: { "ecs:cluster": "arn:aws:ecs:eu-south-1:000000000000:cluster/blue" },
+        }),
       ),
     );
     const describe = (name: string) => client.send(new ecs.DescribeClustersCommand({ clusters: [name] }));
     expect((await describe("red")).clusters?.[0]?.clusterName).toBe("red");
     await expect(describe("blue")).rejects.toMatchObject({ name: "AccessDeniedException" });
     await client.send(new ecs.ListTasksCommand({ cluster: "blue" }));
-    await expect(client.send(new ecs.ListTasksCommand({ cluster: "red" }))).rejects.toMatchObject({ name: "AccessDeniedException" });
+    await expect(client.send(new ecs.ListTasksCommand({ cluster: "red" }))).rejects.toMatchObject({
+      name: "AccessDeniedException",
+    });
   });
 
   it("of objects, and those that a call would give them", async () => {
     const rootS3 = new s3.S3Client({ ...api.client(), forcePathStyle: true });
     await rootS3.send(new s3.CreateBucketCommand({ Bucket: "tagged" }));
-    await rootS3.send(new s3.PutBucketVersioningCommand({ Bucket: "tagged", VersioningConfiguration: { Status: "Enabled" } }));
+    await rootS3.send(
+      new s3.PutBucketVersioningCommand({ Bucket: "tagged", VersioningConfiguration: { Status: "Enabled" } }),
+    );
     const put = (client: s3.S3Client, Key: string, team: string) =>
       client.send(new s3.PutObjectCommand({ Bucket: "tagged", Key, Body: "x", Tagging: `team=${team}` }));
     const { VersionId } = await put(rootS3, "turned", "red");
@@ -87,7 +114,9 @@ describe("conditions know the tags of the resource", () => {
     const inBucket = "arn:aws:s3:::tagged/*";
     const client = new s3.S3Client({
       ...(await keysOf(
-        statement(["s3:GetObject", "s3:GetObjectVersion"], inBucket, { StringEquals: { "s3:ExistingObjectTag/team": "red" } }),
+        statement(["s3:GetObject", "s3:GetObjectVersion"], inBucket, {
+          StringEquals: { "s3:ExistingObjectTag/team": "red" },
+        }),
         statement("s3:PutObject", inBucket),
         statement("s3:PutObjectTagging", inBucket, {
           StringEquals: { "s3:RequestObjectTag/team": "red" },
@@ -96,7 +125,8 @@ describe("conditions know the tags of the resource", () => {
       )),
       forcePathStyle: true,
     });
-    const get = (Key: string, version?: string) => client.send(new s3.GetObjectCommand({ Bucket: "tagged", Key, VersionId: version }));
+    const get = (Key: string, version?: string) =>
+      client.send(new s3.GetObjectCommand({ Bucket: "tagged", Key, VersionId: version }));
     await get("red");
     await get("turned", VersionId);
     for (const refused of [get("blue"), get("turned"), put(client, "new", "blue")])
@@ -106,7 +136,11 @@ describe("conditions know the tags of the resource", () => {
 
   it("of databases' subnet groups, in RDS's own spelling", async () => {
     const { Subnets = [] } = await rootEc2.send(new ec2.DescribeSubnetsCommand({}));
-    const client = new RDSClient(await keysOf(statement("rds:DeleteDBSubnetGroup", "*", { StringEquals: { "rds:subgrp-tag/team": "red" } })));
+    const client = new RDSClient(
+      await keysOf(
+        statement("rds:DeleteDBSubnetGroup", "*", { StringEquals: { "rds:subgrp-tag/team": "red" } }),
+      ),
+    );
     for (const team of ["red", "blue"])
       await new RDSClient(api.client()).send(
         new CreateDBSubnetGroupCommand({
@@ -117,20 +151,34 @@ describe("conditions know the tags of the resource", () => {
         }),
       );
     await client.send(new DeleteDBSubnetGroupCommand({ DBSubnetGroupName: "red" }));
-    await expect(client.send(new DeleteDBSubnetGroupCommand({ DBSubnetGroupName: "blue" }))).rejects.toMatchObject({ name: "AccessDenied" });
+    await expect(
+      client.send(new DeleteDBSubnetGroupCommand({ DBSubnetGroupName: "blue" })),
+    ).rejects.toMatchObject({ name: "AccessDenied" });
   });
 
   it("of roles, and whose account it is", async () => {
     const AssumeRolePolicyDocument = JSON.stringify({ Version: "2012-10-17", Statement: [] });
     for (const team of ["red", "blue"])
-      await root.send(new iam.CreateRoleCommand({ RoleName: team, Path: "/teams/", AssumeRolePolicyDocument, Tags: tags(team) }));
+      await root.send(
+        new iam.CreateRoleCommand({
+          RoleName: team,
+          Path: "/teams/",
+          AssumeRolePolicyDocument,
+          Tags: tags(team),
+        }),
+      );
     const client = new iam.IAMClient(
       await keysOf(
-        statement("iam:GetRole", "arn:aws:iam::*:role/teams/*", { ...ofRed, StringEqualsIfExists: { "aws:ResourceAccount": "000000000000" } }),
+        statement("iam:GetRole", "arn:aws:iam::*:role/teams/*", {
+          ...ofRed,
+          StringEqualsIfExists: { "aws:ResourceAccount": "000000000000" },
+        }),
       ),
     );
     await client.send(new iam.GetRoleCommand({ RoleName: "red" }));
-    await expect(client.send(new iam.GetRoleCommand({ RoleName: "blue" }))).rejects.toThrow(/role\/teams\/blue/);
+    await expect(client.send(new iam.GetRoleCommand({ RoleName: "blue" }))).rejects.toThrow(
+      /role\/teams\/blue/,
+    );
   });
 });
 
@@ -141,15 +189,29 @@ describe("groups", () => {
     const member = new iam.IAMClient(await keysFor(UserName));
     const listUsers = () => member.send(new iam.ListUsersCommand({}));
     await root.send(new iam.CreateGroupCommand({ GroupName: "readers", Path: "/teams/" }));
-    await expect(root.send(new iam.CreateGroupCommand({ GroupName: "Readers" }))).rejects.toMatchObject({ name: "EntityAlreadyExistsException" });
-    await root.send(new iam.AttachGroupPolicyCommand({ GroupName: "readers", PolicyArn: "arn:aws:iam::aws:policy/IAMReadOnlyAccess" }));
-    const PolicyDocument = JSON.stringify({ Version: "2012-10-17", Statement: [statement("iam:CreateGroup", "arn:aws:iam::*:group/made/*")] });
-    await root.send(new iam.PutGroupPolicyCommand({ GroupName: "readers", PolicyName: "make", PolicyDocument }));
+    await expect(root.send(new iam.CreateGroupCommand({ GroupName: "Readers" }))).rejects.toMatchObject({
+      name: "EntityAlreadyExistsException",
+    });
+    await root.send(
+      new iam.AttachGroupPolicyCommand({
+        GroupName: "readers",
+        PolicyArn: "arn:aws:iam::aws:policy/IAMReadOnlyAccess",
+      }),
+    );
+    const PolicyDocument = JSON.stringify({
+      Version: "2012-10-17",
+      Statement: [statement("iam:CreateGroup", "arn:aws:iam::*:group/made/*")],
+    });
+    await root.send(
+      new iam.PutGroupPolicyCommand({ GroupName: "readers", PolicyName: "make", PolicyDocument }),
+    );
     await expect(listUsers()).rejects.toMatchObject({ name: "AccessDenied" });
     await root.send(new iam.AddUserToGroupCommand({ GroupName: "readers", UserName }));
     await listUsers();
     await member.send(new iam.CreateGroupCommand({ GroupName: "mine", Path: "/made/" }));
-    await expect(member.send(new iam.CreateGroupCommand({ GroupName: "other", Path: "/other/" }))).rejects.toMatchObject({ name: "AccessDenied" });
+    await expect(
+      member.send(new iam.CreateGroupCommand({ GroupName: "other", Path: "/other/" })),
+    ).rejects.toMatchObject({ name: "AccessDenied" });
     const { EvaluationResults } = await root.send(
       new iam.SimulatePrincipalPolicyCommand({
         PolicySourceArn: "arn:aws:iam::000000000000:group/teams/readers",
@@ -161,7 +223,11 @@ describe("groups", () => {
     await root.send(new iam.UpdateGroupCommand({ GroupName: "readers", NewGroupName: "viewers" }));
     const { Groups } = await root.send(new iam.ListGroupsForUserCommand({ UserName }));
     expect(Groups?.map((group) => group.Arn)).toEqual(["arn:aws:iam::000000000000:group/teams/viewers"]);
-    expect((await root.send(new iam.GetGroupCommand({ GroupName: "viewers" }))).Users?.map((user) => user.UserName)).toEqual([UserName]);
+    expect(
+      (await root.send(new iam.GetGroupCommand({ GroupName: "viewers" }))).Users?.map(
+        (user) => user.UserName,
+      ),
+    ).toEqual([UserName]);
     await root.send(new iam.UpdateUserCommand({ UserName, NewUserName: "renamed" }));
     await listUsers();
     const remove = () => root.send(new iam.DeleteGroupCommand({ GroupName: "viewers" }));
@@ -169,21 +235,32 @@ describe("groups", () => {
     await root.send(new iam.RemoveUserFromGroupCommand({ GroupName: "viewers", UserName: "renamed" }));
     await expect(listUsers()).rejects.toMatchObject({ name: "AccessDenied" });
     await expect(remove()).rejects.toThrow(/must detach all policies first/);
-    await root.send(new iam.DetachGroupPolicyCommand({ GroupName: "viewers", PolicyArn: "arn:aws:iam::aws:policy/IAMReadOnlyAccess" }));
+    await root.send(
+      new iam.DetachGroupPolicyCommand({
+        GroupName: "viewers",
+        PolicyArn: "arn:aws:iam::aws:policy/IAMReadOnlyAccess",
+      }),
+    );
     await expect(remove()).rejects.toThrow(/must delete policies first/);
     await root.send(new iam.DeleteGroupPolicyCommand({ GroupName: "viewers", PolicyName: "make" }));
     await remove();
   });
 
   it("are listed page by page, as all of IAM's lists", async () => {
-    for (const name of ["a", "b", "c", "d", "e"]) await root.send(new iam.CreateGroupCommand({ GroupName: name, Path: "/pages/" }));
+    for (const name of ["a", "b", "c", "d", "e"])
+      await root.send(new iam.CreateGroupCommand({ GroupName: name, Path: "/pages/" }));
     const seen: string[] = [];
-    for await (const page of iam.paginateListGroups({ client: root, pageSize: 2 }, { PathPrefix: "/pages/" })) {
+    for await (const page of iam.paginateListGroups(
+      { client: root, pageSize: 2 },
+      { PathPrefix: "/pages/" },
+    )) {
       expect(page.Groups?.length).toBeLessThanOrEqual(2);
       seen.push(...(page.Groups ?? []).map((group) => group.GroupName ?? ""));
     }
     expect(seen).toEqual(["a", "b", "c", "d", "e"]);
-    await expect(root.send(new iam.ListGroupsCommand({ Marker: "nonsense!" }))).rejects.toMatchObject({ name: "ValidationError" });
+    await expect(root.send(new iam.ListGroupsCommand({ Marker: "nonsense!" }))).rejects.toMatchObject({
+      name: "ValidationError",
+    });
   });
 });
 
@@ -199,12 +276,18 @@ describe("instance profiles", () => {
     await add();
     await expect(add()).rejects.toMatchObject({ name: "LimitExceededException" });
     const { InstanceProfiles } = await root.send(new iam.ListInstanceProfilesForRoleCommand({ RoleName }));
-    expect(InstanceProfiles).toMatchObject([{ InstanceProfileName, Roles: [{ RoleName }], Tags: tags("red") }]);
+    expect(InstanceProfiles).toMatchObject([
+      { InstanceProfileName, Roles: [{ RoleName }], Tags: tags("red") },
+    ]);
     const { PolicyRoles } = await root.send(new iam.ListEntitiesForPolicyCommand({ PolicyArn }));
     expect(PolicyRoles?.map((role) => role.RoleName)).toEqual([RoleName]);
     await root.send(new iam.DetachRolePolicyCommand({ RoleName, PolicyArn }));
-    await expect(root.send(new iam.DeleteRoleCommand({ RoleName }))).rejects.toThrow(/must remove roles from instance profile first/);
-    await expect(root.send(new iam.DeleteInstanceProfileCommand({ InstanceProfileName }))).rejects.toMatchObject({ name: "DeleteConflictException" });
+    await expect(root.send(new iam.DeleteRoleCommand({ RoleName }))).rejects.toThrow(
+      /must remove roles from instance profile first/,
+    );
+    await expect(
+      root.send(new iam.DeleteInstanceProfileCommand({ InstanceProfileName })),
+    ).rejects.toMatchObject({ name: "DeleteConflictException" });
     await root.send(new iam.RemoveRoleFromInstanceProfileCommand({ InstanceProfileName, RoleName }));
     await root.send(new iam.DeleteInstanceProfileCommand({ InstanceProfileName }));
     await root.send(new iam.DeleteRoleCommand({ RoleName }));

@@ -5,7 +5,15 @@ import type { ApiDeps } from "../common/api-deps.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { checkBoundary, presentBoundary } from "./boundaries.ts";
 import { heldPolicies } from "./held-policies.ts";
-import { alreadyExists, checkDocument, checkName, deleteConflict, encodeDocument, findRole, pageOf } from "./lookups.ts";
+import {
+  alreadyExists,
+  checkDocument,
+  checkName,
+  deleteConflict,
+  encodeDocument,
+  findRole,
+  pageOf,
+} from "./lookups.ts";
 
 const SESSION_SECONDS = 3_600;
 
@@ -13,8 +21,13 @@ const SESSION_SECONDS = 3_600;
 export function roleOperations(deps: ApiDeps) {
   const { store, ids, clock } = deps;
   const held = heldPolicies(store);
-  const find = (context: { account: string }, input: { RoleName?: string | undefined }) => findRole(store, context.account, input.RoleName);
-  const change = (account: string, name: string | undefined, apply: (role: RoleRecord, tx: Reader) => RoleRecord) =>
+  const find = (context: { account: string }, input: { RoleName?: string | undefined }) =>
+    findRole(store, context.account, input.RoleName);
+  const change = (
+    account: string,
+    name: string | undefined,
+    apply: (role: RoleRecord, tx: Reader) => RoleRecord,
+  ) =>
     store.transact((tx) => {
       const role = findRole(tx, account, name);
       tx.put("role", role.arn, apply(role, tx));
@@ -52,7 +65,9 @@ export function roleOperations(deps: ApiDeps) {
     },
     GetRole: (input, context) => ({ Role: presentRole(findRole(store, context.account, input.RoleName)) }),
     ListRoles(input, context) {
-      const found = store.list("role", `arn:aws:iam::${context.account}:role/`).filter((role) => role.path.startsWith(input.PathPrefix ?? "/"));
+      const found = store
+        .list("role", `arn:aws:iam::${context.account}:role/`)
+        .filter((role) => role.path.startsWith(input.PathPrefix ?? "/"));
       const { items, ...more } = pageOf(found, (role) => role.arn, input);
       return { Roles: items.map(presentRole), ...more };
     },
@@ -64,13 +79,18 @@ export function roleOperations(deps: ApiDeps) {
       })),
     UpdateAssumeRolePolicy(input, context) {
       checkDocument(input.PolicyDocument ?? "");
-      return change(context.account, input.RoleName, (role) => ({ ...role, trustPolicy: input.PolicyDocument ?? "" }));
+      return change(context.account, input.RoleName, (role) => ({
+        ...role,
+        trustPolicy: input.PolicyDocument ?? "",
+      }));
     },
     DeleteRole(input, context) {
       store.transact((tx) => {
         const role = findRole(tx, context.account, input.RoleName);
-        if (role.attachedPolicies.length > 0) throw deleteConflict("Cannot delete entity, must detach all policies first.");
-        if (Object.keys(role.inlinePolicies).length > 0) throw deleteConflict("Cannot delete entity, must delete policies first.");
+        if (role.attachedPolicies.length > 0)
+          throw deleteConflict("Cannot delete entity, must detach all policies first.");
+        if (Object.keys(role.inlinePolicies).length > 0)
+          throw deleteConflict("Cannot delete entity, must delete policies first.");
         if (tx.list("instanceProfile").some((profile) => profile.roleArn === role.arn))
           throw deleteConflict("Cannot delete entity, must remove roles from instance profile first.");
         tx.delete("role", role.arn);
@@ -78,16 +98,29 @@ export function roleOperations(deps: ApiDeps) {
       return {};
     },
     PutRolePolicy: (input, context) => held.put(find(context, input), input),
-    GetRolePolicy: (input, context) => ({ RoleName: input.RoleName, ...held.get(find(context, input), input.PolicyName) }),
+    GetRolePolicy: (input, context) => ({
+      RoleName: input.RoleName,
+      ...held.get(find(context, input), input.PolicyName),
+    }),
     ListRolePolicies: (input, context) => held.list(find(context, input), input),
     DeleteRolePolicy: (input, context) => held.delete(find(context, input), input.PolicyName),
     AttachRolePolicy: (input, context) => held.attach(find(context, input), input.PolicyArn),
     DetachRolePolicy: (input, context) => held.detach(find(context, input), input.PolicyArn),
     ListAttachedRolePolicies: (input, context) => held.listAttached(find(context, input), input),
-    TagRole: (input, context) => change(context.account, input.RoleName, (role) => ({ ...role, tags: { ...role.tags, ...toTags(input.Tags) } })),
+    TagRole: (input, context) =>
+      change(context.account, input.RoleName, (role) => ({
+        ...role,
+        tags: { ...role.tags, ...toTags(input.Tags) },
+      })),
     UntagRole: (input, context) =>
-      change(context.account, input.RoleName, (role) => ({ ...role, tags: withoutTags(role.tags, input.TagKeys ?? []) })),
-    ListRoleTags: (input, context) => ({ Tags: presentTags(findRole(store, context.account, input.RoleName).tags), IsTruncated: false }),
+      change(context.account, input.RoleName, (role) => ({
+        ...role,
+        tags: withoutTags(role.tags, input.TagKeys ?? []),
+      })),
+    ListRoleTags: (input, context) => ({
+      Tags: presentTags(findRole(store, context.account, input.RoleName).tags),
+      IsTruncated: false,
+    }),
   } satisfies Implementation<typeof iam>;
 }
 

@@ -32,15 +32,27 @@ export function simulationOperations({ store }: ApiDeps) {
       refuse(input);
       const identity = findIdentity(store, input.PolicySourceArn);
       const policies = identityPolicies(store, identity);
-      const given = (input.PolicyInputList ?? []).map((text, index) => ({ name: `PolicyInputList.${index + 1}`, text }));
+      const given = (input.PolicyInputList ?? []).map((text, index) => ({
+        name: `PolicyInputList.${index + 1}`,
+        text,
+      }));
       const own = identity.type === "group" ? undefined : identity.permissionsBoundary;
       const [boundaryText] = input.PermissionsBoundaryPolicyInputList ?? [];
-      const boundary = boundaryText ?? (own === undefined ? undefined : (managedDocument(store, own) ?? NO_STATEMENTS));
-      return simulate([...policies, ...given], boundary, { ...input, CallerArn: input.CallerArn ?? identity.arn }, context.account);
+      const boundary =
+        boundaryText ?? (own === undefined ? undefined : (managedDocument(store, own) ?? NO_STATEMENTS));
+      return simulate(
+        [...policies, ...given],
+        boundary,
+        { ...input, CallerArn: input.CallerArn ?? identity.arn },
+        context.account,
+      );
     },
     SimulateCustomPolicy(input, context) {
       refuse(input);
-      const given = (input.PolicyInputList ?? []).map((text, index) => ({ name: `PolicyInputList.${index + 1}`, text }));
+      const given = (input.PolicyInputList ?? []).map((text, index) => ({
+        name: `PolicyInputList.${index + 1}`,
+        text,
+      }));
       return simulate(given, input.PermissionsBoundaryPolicyInputList?.[0], input, context.account);
     },
   } satisfies Implementation<typeof iam>;
@@ -51,7 +63,8 @@ function refuse(input: object): void {
 }
 
 function findIdentity(reader: Reader, arn: string | undefined): UserRecord | RoleRecord | GroupRecord {
-  const identity = reader.get("user", arn ?? "") ?? reader.get("role", arn ?? "") ?? reader.get("group", arn ?? "");
+  const identity =
+    reader.get("user", arn ?? "") ?? reader.get("role", arn ?? "") ?? reader.get("group", arn ?? "");
   if (identity === undefined) throw noSuchEntity(`No user, role or group was found for the ARN ${arn}.`);
   return identity;
 }
@@ -72,7 +85,9 @@ function simulate(
       return parsePolicyDocument(all.get(name) ?? "", name);
     } catch (thrown) {
       if (!(thrown instanceof MalformedPolicyError)) throw thrown;
-      throw new ApiError("InvalidInput", `The policy ${name} is not valid: ${thrown.message}`, { status: 400 });
+      throw new ApiError("InvalidInput", `The policy ${name} is not valid: ${thrown.message}`, {
+        status: 400,
+      });
     }
   };
   const simulation: Simulation = {
@@ -82,9 +97,13 @@ function simulate(
     caller: input.CallerArn ?? `arn:aws:iam::${account}:user/simulated`,
     texts: all,
   };
-  const conditions = Object.fromEntries((input.ContextEntries ?? []).map((entry) => [entry.ContextKeyName ?? "", entry.ContextKeyValues ?? []]));
+  const conditions = Object.fromEntries(
+    (input.ContextEntries ?? []).map((entry) => [entry.ContextKeyName ?? "", entry.ContextKeyValues ?? []]),
+  );
   const results = (input.ActionNames ?? []).flatMap((action) =>
-    (input.ResourceArns ?? ["*"]).map((resource) => resultOf(simulation, { action, resource, conditions, account })),
+    (input.ResourceArns ?? ["*"]).map((resource) =>
+      resultOf(simulation, { action, resource, conditions, account }),
+    ),
   );
   const { items, nextToken } = page(
     results.map((result, index) => ({ result, key: String(index).padStart(6, "0") })),
@@ -95,24 +114,48 @@ function simulate(
       invalidToken: () => new ApiError("InvalidInput", "The marker is not valid.", { status: 400 }),
     },
   );
-  return { EvaluationResults: items.map(({ result }) => result), IsTruncated: nextToken !== undefined, Marker: nextToken };
+  return {
+    EvaluationResults: items.map(({ result }) => result),
+    IsTruncated: nextToken !== undefined,
+    Marker: nextToken,
+  };
 }
 
 function resultOf(
   simulation: Simulation,
-  asked: { action: string; resource: string; conditions: Readonly<Record<string, readonly string[]>>; account: string },
+  asked: {
+    action: string;
+    resource: string;
+    conditions: Readonly<Record<string, readonly string[]>>;
+    account: string;
+  },
 ): iam.EvaluationResult {
   const { action, resource, conditions, account } = asked;
-  const request = { action, resource, conditions, principals: [simulation.caller, `arn:aws:iam::${account}:root`, account] };
+  const request = {
+    action,
+    resource,
+    conditions,
+    principals: [simulation.caller, `arn:aws:iam::${account}:root`, account],
+  };
   const decision: Decision = evaluate(simulation, request);
-  const byBoundary = simulation.boundary === undefined ? undefined : evaluate({ identity: [simulation.boundary] }, request).allowed;
+  const byBoundary =
+    simulation.boundary === undefined
+      ? undefined
+      : evaluate({ identity: [simulation.boundary] }, request).allowed;
   return {
     EvalActionName: action,
     EvalResourceName: resource,
-    EvalDecision: decision.allowed ? "allowed" : decision.because.startsWith("explicit-deny") ? "explicitDeny" : "implicitDeny",
-    MatchedStatements: decision.statements.map((matched) => presentStatement(matched, simulation.texts.get(matched.policy) ?? "")),
+    EvalDecision: decision.allowed
+      ? "allowed"
+      : decision.because.startsWith("explicit-deny")
+        ? "explicitDeny"
+        : "implicitDeny",
+    MatchedStatements: decision.statements.map((matched) =>
+      presentStatement(matched, simulation.texts.get(matched.policy) ?? ""),
+    ),
     MissingContextValues: missingKeys(simulation, action, conditions),
-    PermissionsBoundaryDecisionDetail: byBoundary === undefined ? undefined : { AllowedByPermissionsBoundary: byBoundary },
+    PermissionsBoundaryDecisionDetail:
+      byBoundary === undefined ? undefined : { AllowedByPermissionsBoundary: byBoundary },
     ResourceSpecificResults: [],
   };
 }
@@ -135,13 +178,23 @@ function presentStatement(matched: MatchedStatement, text: string): iam.Statemen
 }
 
 /** Condition keys of the statements about an action that the caller gave no value for. */
-function missingKeys(simulation: Simulation, action: string, given: Readonly<Record<string, unknown>>): string[] {
+function missingKeys(
+  simulation: Simulation,
+  action: string,
+  given: Readonly<Record<string, unknown>>,
+): string[] {
   const has = new Set(Object.keys(given).map((key) => key.toLowerCase()));
-  const documents = [...simulation.identity, ...(simulation.resource === undefined ? [] : [simulation.resource])];
+  const documents = [
+    ...simulation.identity,
+    ...(simulation.resource === undefined ? [] : [simulation.resource]),
+  ];
   const keys = documents
     .flatMap((document) => document.statements)
     .filter((statement) =>
-      statement.actions.some((pattern) => pattern === "*" || pattern.split(":")[0]?.toLowerCase() === action.split(":")[0]?.toLowerCase()),
+      statement.actions.some(
+        (pattern) =>
+          pattern === "*" || pattern.split(":")[0]?.toLowerCase() === action.split(":")[0]?.toLowerCase(),
+      ),
     )
     .flatMap((statement) => statement.conditions.map((condition) => condition.key));
   return [...new Set(keys)].filter((key) => !has.has(key.toLowerCase()));

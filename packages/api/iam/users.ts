@@ -13,8 +13,13 @@ const KEYS_MAX = 2;
 export function userOperations(deps: ApiDeps) {
   const { store, ids, clock, vault } = deps;
   const held = heldPolicies(store);
-  const find = (context: { account: string }, input: { UserName?: string | undefined }) => findUser(store, context.account, input.UserName);
-  const change = (account: string, name: string | undefined, apply: (user: UserRecord, tx: Reader) => UserRecord) =>
+  const find = (context: { account: string }, input: { UserName?: string | undefined }) =>
+    findUser(store, context.account, input.UserName);
+  const change = (
+    account: string,
+    name: string | undefined,
+    apply: (user: UserRecord, tx: Reader) => UserRecord,
+  ) =>
     store.transact((tx) => {
       const user = findUser(tx, account, name);
       tx.put("user", user.arn, apply(user, tx));
@@ -48,22 +53,43 @@ export function userOperations(deps: ApiDeps) {
     },
     GetUser(input, context) {
       if (input.UserName === undefined && context.principal.type === "root")
-        return { User: { UserName: "root", UserId: context.account, Arn: context.principal.arn, Path: "/", CreateDate: new Date(0) } };
-      return { User: presentUser(findUser(store, context.account, input.UserName ?? context.principal.arn.split("/").at(-1))) };
+        return {
+          User: {
+            UserName: "root",
+            UserId: context.account,
+            Arn: context.principal.arn,
+            Path: "/",
+            CreateDate: new Date(0),
+          },
+        };
+      return {
+        User: presentUser(
+          findUser(store, context.account, input.UserName ?? context.principal.arn.split("/").at(-1)),
+        ),
+      };
     },
     ListUsers(input, context) {
-      const found = store.list("user", `arn:aws:iam::${context.account}:user/`).filter((user) => user.path.startsWith(input.PathPrefix ?? "/"));
+      const found = store
+        .list("user", `arn:aws:iam::${context.account}:user/`)
+        .filter((user) => user.path.startsWith(input.PathPrefix ?? "/"));
       const { items, ...more } = pageOf(found, (user) => user.arn, input);
       return { Users: items.map(presentUser), ...more };
     },
     UpdateUser(input, context) {
       store.transact((tx) => {
         const user = findUser(tx, context.account, input.UserName);
-        const [name, path] = [checkName(input.NewUserName ?? user.name, "newUserName"), input.NewPath ?? user.path];
-        if (name !== user.name && tx.list("user", `arn:aws:iam::${context.account}:user/`).some((each) => each.name === name))
+        const [name, path] = [
+          checkName(input.NewUserName ?? user.name, "newUserName"),
+          input.NewPath ?? user.path,
+        ];
+        if (
+          name !== user.name &&
+          tx.list("user", `arn:aws:iam::${context.account}:user/`).some((each) => each.name === name)
+        )
           throw alreadyExists(`User with name ${name} already exists.`);
         const arn = `arn:aws:iam::${context.account}:user${path}${name}`;
-        for (const key of tx.listBy("accessKey", "user", user.arn)) tx.put("accessKey", key.accessKeyId, { ...key, userArn: arn });
+        for (const key of tx.listBy("accessKey", "user", user.arn))
+          tx.put("accessKey", key.accessKeyId, { ...key, userArn: arn });
         tx.delete("user", user.arn);
         tx.put("user", arn, { ...user, arn, name, path });
       });
@@ -72,10 +98,14 @@ export function userOperations(deps: ApiDeps) {
     DeleteUser(input, context) {
       store.transact((tx) => {
         const user = findUser(tx, context.account, input.UserName);
-        if (tx.listBy("accessKey", "user", user.arn).length > 0) throw deleteConflict("Cannot delete entity, must delete access keys first.");
-        if (user.attachedPolicies.length > 0) throw deleteConflict("Cannot delete entity, must detach all policies first.");
-        if (Object.keys(user.inlinePolicies).length > 0) throw deleteConflict("Cannot delete entity, must delete policies first.");
-        if ((user.groups ?? []).length > 0) throw deleteConflict("Cannot delete entity, must remove users from group first.");
+        if (tx.listBy("accessKey", "user", user.arn).length > 0)
+          throw deleteConflict("Cannot delete entity, must delete access keys first.");
+        if (user.attachedPolicies.length > 0)
+          throw deleteConflict("Cannot delete entity, must detach all policies first.");
+        if (Object.keys(user.inlinePolicies).length > 0)
+          throw deleteConflict("Cannot delete entity, must delete policies first.");
+        if ((user.groups ?? []).length > 0)
+          throw deleteConflict("Cannot delete entity, must remove users from group first.");
         tx.delete("user", user.arn);
       });
       return {};
@@ -85,7 +115,9 @@ export function userOperations(deps: ApiDeps) {
       const key = store.transact((tx) => {
         const user = findUser(tx, context.account, input.UserName);
         if (tx.listBy("accessKey", "user", user.arn).length >= KEYS_MAX)
-          throw new ApiError("LimitExceeded", `Cannot exceed quota for AccessKeysPerUser: ${KEYS_MAX}`, { status: 409 });
+          throw new ApiError("LimitExceeded", `Cannot exceed quota for AccessKeysPerUser: ${KEYS_MAX}`, {
+            status: 409,
+          });
         const record = {
           accessKeyId: `AKIA${ids.upper(16)}`,
           sealedSecret: vault.seal(secret),
@@ -110,9 +142,12 @@ export function userOperations(deps: ApiDeps) {
     ListAccessKeys(input, context) {
       const user = findUser(store, context.account, input.UserName);
       return {
-        AccessKeyMetadata: store
-          .listBy("accessKey", "user", user.arn)
-          .map((key) => ({ UserName: user.name, AccessKeyId: key.accessKeyId, Status: key.status, CreateDate: new Date(key.createdAt) })),
+        AccessKeyMetadata: store.listBy("accessKey", "user", user.arn).map((key) => ({
+          UserName: user.name,
+          AccessKeyId: key.accessKeyId,
+          Status: key.status,
+          CreateDate: new Date(key.createdAt),
+        })),
         IsTruncated: false,
       };
     },
@@ -120,8 +155,12 @@ export function userOperations(deps: ApiDeps) {
       store.transact((tx) => {
         const user = findUser(tx, context.account, input.UserName);
         const key = tx.get("accessKey", input.AccessKeyId ?? "");
-        if (key?.userArn !== user.arn) throw noSuchEntity(`The Access Key with id ${input.AccessKeyId} cannot be found.`);
-        tx.put("accessKey", key.accessKeyId, { ...key, status: input.Status === "Inactive" ? "Inactive" : "Active" });
+        if (key?.userArn !== user.arn)
+          throw noSuchEntity(`The Access Key with id ${input.AccessKeyId} cannot be found.`);
+        tx.put("accessKey", key.accessKeyId, {
+          ...key,
+          status: input.Status === "Inactive" ? "Inactive" : "Active",
+        });
       });
       return {};
     },
@@ -129,23 +168,33 @@ export function userOperations(deps: ApiDeps) {
       store.transact((tx) => {
         const user = findUser(tx, context.account, input.UserName);
         const key = tx.get("accessKey", input.AccessKeyId ?? "");
-        if (key?.userArn !== user.arn) throw noSuchEntity(`The Access Key with id ${input.AccessKeyId} cannot be found.`);
+        if (key?.userArn !== user.arn)
+          throw noSuchEntity(`The Access Key with id ${input.AccessKeyId} cannot be found.`);
         tx.delete("accessKey", key.accessKeyId);
       });
       return {};
     },
     PutUserPolicy: (input, context) => held.put(find(context, input), input),
-    GetUserPolicy: (input, context) => ({ UserName: input.UserName, ...held.get(find(context, input), input.PolicyName) }),
+    GetUserPolicy: (input, context) => ({
+      UserName: input.UserName,
+      ...held.get(find(context, input), input.PolicyName),
+    }),
     ListUserPolicies: (input, context) => held.list(find(context, input), input),
     DeleteUserPolicy: (input, context) => held.delete(find(context, input), input.PolicyName),
     AttachUserPolicy: (input, context) => held.attach(find(context, input), input.PolicyArn),
     DetachUserPolicy: (input, context) => held.detach(find(context, input), input.PolicyArn),
     ListAttachedUserPolicies: (input, context) => held.listAttached(find(context, input), input),
     TagUser(input, context) {
-      return change(context.account, input.UserName, (user) => ({ ...user, tags: { ...user.tags, ...toTags(input.Tags) } }));
+      return change(context.account, input.UserName, (user) => ({
+        ...user,
+        tags: { ...user.tags, ...toTags(input.Tags) },
+      }));
     },
     UntagUser(input, context) {
-      return change(context.account, input.UserName, (user) => ({ ...user, tags: withoutTags(user.tags, input.TagKeys ?? []) }));
+      return change(context.account, input.UserName, (user) => ({
+        ...user,
+        tags: withoutTags(user.tags, input.TagKeys ?? []),
+      }));
     },
   } satisfies Implementation<typeof iam>;
 }

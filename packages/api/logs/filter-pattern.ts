@@ -34,6 +34,9 @@ function regular(source: string): (message: string) => boolean {
     const expression = new RegExp(source);
     return (message) => expression.test(message);
   } catch {
-    throw new ApiError("InvalidParameterException", `Invalid regular expression in the filter pattern: ${source}`);
+    throw new ApiError(
+      "InvalidParameterException",
+      `Invalid regular expression in the filter pattern: ${source}`,
+    );
   }
 }

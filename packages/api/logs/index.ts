@@ -15,7 +15,9 @@ import { withoutTags } from "../common/tags.ts";
 import { matchesFilter } from "./filter-pattern.ts";
 
 const EVENTS_MAX = 10_000;
-const RETENTION_DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+const RETENTION_DAYS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
 const BATCH_BYTES_MAX = 1_048_576;
 const EVENT_OVERHEAD_BYTES = 26;
 const TWO_HOURS_MS = 2 * 60 * 60_000;
@@ -27,15 +29,28 @@ export interface LogsDeps extends ApiDeps {
 }
 
 export function logsService(deps: LogsDeps): ServiceModule {
-  const operations = { ...groupOperations(deps), ...eventOperations(deps) } satisfies Implementation<typeof sdk>;
-  return { sdk, operations, constraints: CONSTRAINTS, validationCode: "InvalidParameterException", permissions };
+  const operations = { ...groupOperations(deps), ...eventOperations(deps) } satisfies Implementation<
+    typeof sdk
+  >;
+  return {
+    sdk,
+    operations,
+    constraints: CONSTRAINTS,
+    validationCode: "InvalidParameterException",
+    permissions,
+  };
 }
 
-function permissions(operation: string, input: Readonly<Record<string, unknown>>, place: Place): readonly Permission[] {
+function permissions(
+  operation: string,
+  input: Readonly<Record<string, unknown>>,
+  place: Place,
+): readonly Permission[] {
   const group = input["logGroupName"] ?? input["logGroupIdentifier"];
   const stream = input["logStreamName"];
   const base = typeof group !== "string" ? "*" : group.startsWith("arn:") ? group : groupArn(place, group);
-  const resource = base === "*" ? "*" : typeof stream === "string" ? `${base}:log-stream:${stream}` : `${base}:*`;
+  const resource =
+    base === "*" ? "*" : typeof stream === "string" ? `${base}:log-stream:${stream}` : `${base}:*`;
   return [{ action: `logs:${operation}`, resource: operation === "DescribeLogGroups" ? "*" : resource }];
 }
 
@@ -51,11 +66,15 @@ function groupOperations(deps: LogsDeps) {
     CreateLogGroup(input, context) {
       refuseMembers(input, ["kmsKeyId", "deletionProtectionEnabled"], "InvalidParameterException");
       if (input.logGroupClass !== undefined && input.logGroupClass !== "STANDARD")
-        throw new ApiError("InvalidParameterException", "Gantry supports the log group class STANDARD alone.");
+        throw new ApiError(
+          "InvalidParameterException",
+          "Gantry supports the log group class STANDARD alone.",
+        );
       const name = input.logGroupName ?? "";
       store.transact((tx) => {
         const arn = groupArn(context, name);
-        if (tx.get("logGroup", arn) !== undefined) throw new ApiError("ResourceAlreadyExistsException", "The specified log group already exists");
+        if (tx.get("logGroup", arn) !== undefined)
+          throw new ApiError("ResourceAlreadyExistsException", "The specified log group already exists");
         tx.put("logGroup", arn, {
           account: context.account,
           region: context.region,
@@ -81,8 +100,14 @@ function groupOperations(deps: LogsDeps) {
       const prefix = input.logGroupNamePrefix ?? "";
       const all = store
         .list("logGroup", groupArn(context, ""))
-        .filter((group) => group.name.startsWith(prefix) && group.name.includes(input.logGroupNamePattern ?? ""));
-      const { items, nextToken } = page(all, (group) => group.name, { token: input.nextToken, size: input.limit ?? 50, invalidToken });
+        .filter(
+          (group) => group.name.startsWith(prefix) && group.name.includes(input.logGroupNamePattern ?? ""),
+        );
+      const { items, nextToken } = page(all, (group) => group.name, {
+        token: input.nextToken,
+        size: input.limit ?? 50,
+        invalidToken,
+      });
       return { logGroups: items.map((group) => presentGroup(group, logs)), nextToken };
     },
     PutRetentionPolicy(input, context) {
@@ -94,7 +119,8 @@ function groupOperations(deps: LogsDeps) {
         );
       return change(context, input.logGroupName, (group) => ({ ...group, retentionDays: days }));
     },
-    DeleteRetentionPolicy: (input, context) => change(context, input.logGroupName, (group) => ({ ...group, retentionDays: undefined })),
+    DeleteRetentionPolicy: (input, context) =>
+      change(context, input.logGroupName, (group) => ({ ...group, retentionDays: undefined })),
     TagResource(input) {
       store.transact((tx) => {
         const group = findByArn(tx, input.resourceArn);
@@ -110,7 +136,9 @@ function groupOperations(deps: LogsDeps) {
       return {};
     },
     ListTagsForResource: (input) => ({ tags: { ...findByArn(store, input.resourceArn).tags } }),
-    ListTagsLogGroup: (input, context) => ({ tags: { ...findGroup(store, context, input.logGroupName).tags } }),
+    ListTagsLogGroup: (input, context) => ({
+      tags: { ...findGroup(store, context, input.logGroupName).tags },
+    }),
   } satisfies Implementation<typeof sdk>;
 }
 
@@ -134,12 +162,23 @@ function eventOperations(deps: LogsDeps) {
       const group = findGroup(store, context, input.logGroupName ?? input.logGroupIdentifier);
       const byTime = input.orderBy === "LastEventTime";
       if (byTime && input.logStreamNamePrefix !== undefined)
-        throw new ApiError("InvalidParameterException", "Cannot order by LastEventTime with a logStreamNamePrefix.");
-      const found = logs.streams(group.arn).filter((stream) => stream.name.startsWith(input.logStreamNamePrefix ?? ""));
-      const sorted = byTime ? found.toSorted((a, b) => (a.lastEventAt ?? 0) - (b.lastEventAt ?? 0) || (a.name < b.name ? -1 : 1)) : found;
+        throw new ApiError(
+          "InvalidParameterException",
+          "Cannot order by LastEventTime with a logStreamNamePrefix.",
+        );
+      const found = logs
+        .streams(group.arn)
+        .filter((stream) => stream.name.startsWith(input.logStreamNamePrefix ?? ""));
+      const sorted = byTime
+        ? found.toSorted((a, b) => (a.lastEventAt ?? 0) - (b.lastEventAt ?? 0) || (a.name < b.name ? -1 : 1))
+        : found;
       const ordered = input.descending === true ? sorted.toReversed() : sorted;
       const keyOf = (stream: (typeof ordered)[number]) => String(ordered.indexOf(stream)).padStart(9, "0");
-      const { items, nextToken } = page(ordered, keyOf, { token: input.nextToken, size: input.limit ?? 50, invalidToken });
+      const { items, nextToken } = page(ordered, keyOf, {
+        token: input.nextToken,
+        size: input.limit ?? 50,
+        invalidToken,
+      });
       return {
         logStreams: items.map((stream) => ({
           logStreamName: stream.name,
@@ -158,21 +197,38 @@ function eventOperations(deps: LogsDeps) {
       const group = findGroup(store, context, input.logGroupName);
       const stream = input.logStreamName ?? "";
       if (!logs.hasStream(group.arn, stream)) throw missingStream();
-      const events = (input.logEvents ?? []).map((event) => ({ timestamp: event.timestamp ?? 0, message: event.message ?? "" }));
+      const events = (input.logEvents ?? []).map((event) => ({
+        timestamp: event.timestamp ?? 0,
+        message: event.message ?? "",
+      }));
       if (events.some((event, index) => event.timestamp < (events[index - 1]?.timestamp ?? 0)))
-        throw new ApiError("InvalidParameterException", "Log events in a single PutLogEvents request must be in chronological order.");
-      if (events.reduce((sum, event) => sum + Buffer.byteLength(event.message) + EVENT_OVERHEAD_BYTES, 0) > BATCH_BYTES_MAX)
-        throw new ApiError("InvalidParameterException", `Upload too large: more than ${BATCH_BYTES_MAX} bytes`);
+        throw new ApiError(
+          "InvalidParameterException",
+          "Log events in a single PutLogEvents request must be in chronological order.",
+        );
+      if (
+        events.reduce((sum, event) => sum + Buffer.byteLength(event.message) + EVENT_OVERHEAD_BYTES, 0) >
+        BATCH_BYTES_MAX
+      )
+        throw new ApiError(
+          "InvalidParameterException",
+          `Upload too large: more than ${BATCH_BYTES_MAX} bytes`,
+        );
       const now = clock.now();
       const tooNew = events.findIndex((event) => event.timestamp > now + TWO_HOURS_MS);
       const firstGood = events.findIndex((event) => event.timestamp >= now - FOURTEEN_DAYS_MS);
-      const good = events.filter((event) => event.timestamp <= now + TWO_HOURS_MS && event.timestamp >= now - FOURTEEN_DAYS_MS);
+      const good = events.filter(
+        (event) => event.timestamp <= now + TWO_HOURS_MS && event.timestamp >= now - FOURTEEN_DAYS_MS,
+      );
       logs.append(group.arn, stream, good, now);
       const rejected = {
         ...(tooNew >= 0 ? { tooNewLogEventStartIndex: tooNew } : {}),
         ...(firstGood !== 0 ? { tooOldLogEventEndIndex: firstGood < 0 ? events.length : firstGood } : {}),
       };
-      return { nextSequenceToken: "0", ...(Object.keys(rejected).length === 0 ? {} : { rejectedLogEventsInfo: rejected }) };
+      return {
+        nextSequenceToken: "0",
+        ...(Object.keys(rejected).length === 0 ? {} : { rejectedLogEventsInfo: rejected }),
+      };
     },
     GetLogEvents(input, context) {
       const group = findGroup(store, context, input.logGroupName ?? input.logGroupIdentifier);
@@ -208,28 +264,47 @@ function eventOperations(deps: LogsDeps) {
         for (const event of events) {
           after = event;
           if (matches(event.message)) found.push(event);
-          if (found.length === limit) return { events: found.map(presentEvent), nextToken: writeToken(event), searchedLogStreams: [] };
+          if (found.length === limit)
+            return { events: found.map(presentEvent), nextToken: writeToken(event), searchedLogStreams: [] };
         }
         if (events.length < 1_000) return { events: found.map(presentEvent), searchedLogStreams: [] };
       }
-      return { events: found.map(presentEvent), nextToken: after && writeToken(after), searchedLogStreams: [] };
+      return {
+        events: found.map(presentEvent),
+        nextToken: after && writeToken(after),
+        searchedLogStreams: [],
+      };
     },
   } satisfies Implementation<typeof sdk>;
 }
 
 /** Tokens name the event beyond which to go on, forward or backward; at an end the same token comes back. */
-function getLogEvents(logs: LogStore, group: string, stream: string, input: sdk.GetLogEventsCommandInput): sdk.GetLogEventsCommandOutput {
+function getLogEvents(
+  logs: LogStore,
+  group: string,
+  stream: string,
+  input: sdk.GetLogEventsCommandInput,
+): sdk.GetLogEventsCommandOutput {
   const limit = Math.min(input.limit ?? EVENTS_MAX, EVENTS_MAX);
   const token = input.nextToken === undefined ? undefined : /^([fb])\/(\d+)\/(\d+)$/.exec(input.nextToken);
   if (token === null) throw invalidToken();
   const forward = token === undefined ? input.startFromHead === true : token[1] === "f";
   const at = token === undefined ? undefined : { timestamp: Number(token[2]), id: Number(token[3]) };
-  const query = { streams: [stream], from: input.startTime ?? 0, until: input.endTime ?? Number.MAX_SAFE_INTEGER, limit };
+  const query = {
+    streams: [stream],
+    from: input.startTime ?? 0,
+    until: input.endTime ?? Number.MAX_SAFE_INTEGER,
+    limit,
+  };
   const found = logs.events(group, { ...query, order: forward ? "ascending" : "descending", after: at });
   const events = forward ? found : found.toReversed();
   const [first, last] = [events[0] ?? at, events.at(-1) ?? at];
   return {
-    events: events.map((event) => ({ timestamp: event.timestamp, message: event.message, ingestionTime: event.ingestedAt })),
+    events: events.map((event) => ({
+      timestamp: event.timestamp,
+      message: event.message,
+      ingestionTime: event.ingestedAt,
+    })),
     nextForwardToken: `f/${last?.timestamp ?? 0}/${last?.id ?? 0}`,
     nextBackwardToken: `b/${first?.timestamp ?? 0}/${first?.id ?? 0}`,
     $metadata: {},
@@ -243,13 +318,15 @@ function groupArn(place: Place, name: string): string {
 function findGroup(reader: Reader, place: Place, name: string | undefined): LogGroupRecord {
   const arn = name?.startsWith("arn:") ? name.replace(/:\*$/, "") : groupArn(place, name ?? "");
   const group = reader.get("logGroup", arn);
-  if (group === undefined) throw new ApiError("ResourceNotFoundException", "The specified log group does not exist.");
+  if (group === undefined)
+    throw new ApiError("ResourceNotFoundException", "The specified log group does not exist.");
   return group;
 }
 
 function findByArn(reader: Reader, arn: string | undefined): LogGroupRecord {
   const group = reader.get("logGroup", (arn ?? "").replace(/:\*$/, ""));
-  if (group === undefined) throw new ApiError("ResourceNotFoundException", "The specified resource does not exist.");
+  if (group === undefined)
+    throw new ApiError("ResourceNotFoundException", "The specified resource does not exist.");
   return group;
 }
 

@@ -4,7 +4,13 @@
  */
 import * as sdk from "@aws-sdk/client-rds";
 import { formatArn } from "@gantry/kernel";
-import { createInterface, type DatabaseInstanceRecord, type Reader, type Tags, type Transaction } from "@gantry/state";
+import {
+  createInterface,
+  type DatabaseInstanceRecord,
+  type Reader,
+  type Tags,
+  type Transaction,
+} from "@gantry/state";
 import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { refuseMembers } from "../common/refuse.ts";
@@ -12,7 +18,12 @@ import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { defaultVpcMaker, type Ec2Deps } from "../ec2/index.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
 import { recordsOf } from "./records.ts";
-import { defaultSubnetGroup, findSubnetGroup, presentSubnetGroup, subnetGroupOperations } from "./subnet-groups.ts";
+import {
+  defaultSubnetGroup,
+  findSubnetGroup,
+  presentSubnetGroup,
+  subnetGroupOperations,
+} from "./subnet-groups.ts";
 
 const VERSIONS = { mysql: "8.0.40", mariadb: "10.11.11" } as const;
 const UNSUPPORTED = [
@@ -31,13 +42,21 @@ const UNSUPPORTED = [
 ];
 
 export function rdsService(deps: Ec2Deps): ServiceModule {
-  const operations = { ...instanceOperations(deps), ...subnetGroupOperations(deps), ...tagOperations(deps) } satisfies Implementation<typeof sdk>;
+  const operations = {
+    ...instanceOperations(deps),
+    ...subnetGroupOperations(deps),
+    ...tagOperations(deps),
+  } satisfies Implementation<typeof sdk>;
   return {
     sdk,
     operations,
     prepare: defaultVpcMaker(deps),
     permissions: (operation, input, place) => {
-      const [id, group, named] = [input["DBInstanceIdentifier"], input["DBSubnetGroupName"], input["ResourceName"]];
+      const [id, group, named] = [
+        input["DBInstanceIdentifier"],
+        input["DBSubnetGroupName"],
+        input["ResourceName"],
+      ];
       const action = `rds:${operation}`;
       if (typeof named === "string") return [{ action, resource: named }];
       if (operation === "CreateDBInstance" && typeof id === "string") {
@@ -45,7 +64,8 @@ export function rdsService(deps: Ec2Deps): ServiceModule {
         const subnets = formatArn("rds", place, `subgrp:${typeof group === "string" ? group : "default"}`);
         return [formatArn("rds", place, `db:${id}`), subnets].map((resource) => ({ action, resource }));
       }
-      if (typeof group === "string") return [{ action, resource: formatArn("rds", place, `subgrp:${group.toLowerCase()}`) }];
+      if (typeof group === "string")
+        return [{ action, resource: formatArn("rds", place, `subgrp:${group.toLowerCase()}`) }];
       return [{ action, resource: typeof id === "string" ? formatArn("rds", place, `db:${id}`) : "*" }];
     },
   };
@@ -61,10 +81,12 @@ function instanceOperations(deps: ApiDeps) {
     },
     DescribeDBInstances(input, context) {
       const identifier = input.DBInstanceIdentifier?.split(":").at(-1)?.toLowerCase();
-      if (identifier !== undefined) return { DBInstances: [presentInstance(findInstance(store, context, identifier), store)] };
+      if (identifier !== undefined)
+        return { DBInstances: [presentInstance(findInstance(store, context, identifier), store)] };
       const all = store.list("databaseInstance", formatArn("rds", context, "db:"));
       for (const { Name: name } of input.Filters ?? [])
-        if (!FILTERS.has(name ?? "")) throw new ApiError("InvalidParameterValue", `Unrecognized filter name: ${name}`);
+        if (!FILTERS.has(name ?? ""))
+          throw new ApiError("InvalidParameterValue", `Unrecognized filter name: ${name}`);
       const fitting = all.filter((each) => fitsFilters(each, input.Filters));
       const { items, Marker } = recordsOf(fitting, (each) => each.arn, input);
       return { DBInstances: items.map((each) => presentInstance(each, store)), Marker };
@@ -76,7 +98,10 @@ function instanceOperations(deps: ApiDeps) {
         "InvalidParameterValue",
       );
       /** Another password starts the server anew with it; the same one changes nothing. */
-      const newPassword = (found: DatabaseInstanceRecord, password: string | undefined): Partial<DatabaseInstanceRecord> =>
+      const newPassword = (
+        found: DatabaseInstanceRecord,
+        password: string | undefined,
+      ): Partial<DatabaseInstanceRecord> =>
         password === undefined || vault.open(found.sealedPassword) === checkPassword(password)
           ? {}
           : { sealedPassword: vault.seal(password), status: "resetting-master-credentials" };
@@ -101,11 +126,17 @@ function instanceOperations(deps: ApiDeps) {
     },
     DeleteDBInstance(input, context) {
       if (input.SkipFinalSnapshot !== true)
-        throw new ApiError("InvalidParameterCombination", "Gantry does not take final snapshots yet: set SkipFinalSnapshot.");
+        throw new ApiError(
+          "InvalidParameterCombination",
+          "Gantry does not take final snapshots yet: set SkipFinalSnapshot.",
+        );
       const record = store.transact((tx) => {
         const found = findInstance(tx, context, input.DBInstanceIdentifier);
         if (found.deletionProtection)
-          throw new ApiError("InvalidParameterCombination", "Cannot delete protected DB Instance, please disable deletion protection and try again.");
+          throw new ApiError(
+            "InvalidParameterCombination",
+            "Cannot delete protected DB Instance, please disable deletion protection and try again.",
+          );
         const next: DatabaseInstanceRecord = { ...found, deleting: true, status: "deleting" };
         tx.put("databaseInstance", next.arn, next);
         return next;
@@ -154,17 +185,26 @@ function tagOperations(deps: ApiDeps) {
   };
   return {
     AddTagsToResource(input) {
-      store.transact((tx) => change(tx, input.ResourceName ?? "", (tags) => ({ ...tags, ...toTags(input.Tags) })));
+      store.transact((tx) =>
+        change(tx, input.ResourceName ?? "", (tags) => ({ ...tags, ...toTags(input.Tags) })),
+      );
       return {};
     },
     RemoveTagsFromResource(input) {
-      store.transact((tx) => change(tx, input.ResourceName ?? "", (tags) => withoutTags(tags, input.TagKeys ?? [])));
+      store.transact((tx) =>
+        change(tx, input.ResourceName ?? "", (tags) => withoutTags(tags, input.TagKeys ?? [])),
+      );
       return {};
     },
     ListTagsForResource(input) {
       const arn = input.ResourceName ?? "";
       return {
-        TagList: presentTags((arn.includes(":subgrp:") ? store.get("databaseSubnetGroup", arn) : store.get("databaseInstance", arn))?.tags ?? {}),
+        TagList: presentTags(
+          (arn.includes(":subgrp:")
+            ? store.get("databaseSubnetGroup", arn)
+            : store.get("databaseInstance", arn)
+          )?.tags ?? {},
+        ),
       };
     },
   } satisfies Implementation<typeof sdk>;
@@ -178,30 +218,60 @@ function checkPassword(password = ""): string {
   );
 }
 
-const STORAGE_LEAST_GIB: Readonly<Record<string, number>> = { gp2: 20, gp3: 20, io1: 100, io2: 100, standard: 5 };
+const STORAGE_LEAST_GIB: Readonly<Record<string, number>> = {
+  gp2: 20,
+  gp3: 20,
+  io1: 100,
+  io2: 100,
+  standard: 5,
+};
 const STORAGE_MOST_GIB = 65_536;
 
 /** What a database is to be like, as far as it is checked by itself. Source: API_CreateDBInstance. */
-function checkSettings(input: sdk.CreateDBInstanceMessage | sdk.ModifyDBInstanceMessage, engine: string): void {
+function checkSettings(
+  input: sdk.CreateDBInstanceMessage | sdk.ModifyDBInstanceMessage,
+  engine: string,
+): void {
   const refuse = (message: string): never => {
     throw new ApiError("InvalidParameterValue", message);
   };
-  const { DBInstanceClass: size, StorageType: storage = "gp2", AllocatedStorage: allocated, LicenseModel: license, NetworkType: network } = input;
-  if (size !== undefined && !/^db\.[a-z0-9]+\.[a-z0-9]+$/.test(size)) refuse(`Invalid DB Instance class: ${size}`);
+  const {
+    DBInstanceClass: size,
+    StorageType: storage = "gp2",
+    AllocatedStorage: allocated,
+    LicenseModel: license,
+    NetworkType: network,
+  } = input;
+  if (size !== undefined && !/^db\.[a-z0-9]+\.[a-z0-9]+$/.test(size))
+    refuse(`Invalid DB Instance class: ${size}`);
   const least = STORAGE_LEAST_GIB[storage] ?? refuse(`Invalid storage type: ${storage}`);
   if (allocated !== undefined && (allocated < least || allocated > STORAGE_MOST_GIB))
     refuse(`Invalid storage size for engine name ${engine} and storage type ${storage}: ${allocated}`);
-  if (license !== undefined && license !== "general-public-license") refuse(`Invalid license model '${license}' for engine '${engine}'.`);
-  if (network !== undefined && network !== "IPV4") refuse(`Gantry supports the network type IPV4, not ${network}.`);
-  const { BackupRetentionPeriod: days, PreferredBackupWindow: backup, PreferredMaintenanceWindow: maintenance } = input;
-  if (days !== undefined && (days < 0 || days > 35)) refuse(`Invalid backup retention period: ${days}. Must be between 0 and 35.`);
+  if (license !== undefined && license !== "general-public-license")
+    refuse(`Invalid license model '${license}' for engine '${engine}'.`);
+  if (network !== undefined && network !== "IPV4")
+    refuse(`Gantry supports the network type IPV4, not ${network}.`);
+  const {
+    BackupRetentionPeriod: days,
+    PreferredBackupWindow: backup,
+    PreferredMaintenanceWindow: maintenance,
+  } = input;
+  if (days !== undefined && (days < 0 || days > 35))
+    refuse(`Invalid backup retention period: ${days}. Must be between 0 and 35.`);
   if (backup !== undefined && !/^\d\d:\d\d-\d\d:\d\d$/.test(backup))
     refuse(`The parameter PreferredBackupWindow must be of the form hh24:mi-hh24:mi: ${backup}`);
   if (maintenance !== undefined && !/^[a-z]{3}:\d\d:\d\d-[a-z]{3}:\d\d:\d\d$/i.test(maintenance))
-    refuse(`The parameter PreferredMaintenanceWindow must be of the form ddd:hh24:mi-ddd:hh24:mi: ${maintenance}`);
+    refuse(
+      `The parameter PreferredMaintenanceWindow must be of the form ddd:hh24:mi-ddd:hh24:mi: ${maintenance}`,
+    );
 }
 
-function createInstance(tx: Transaction, deps: ApiDeps, place: Place, input: sdk.CreateDBInstanceMessage): DatabaseInstanceRecord {
+function createInstance(
+  tx: Transaction,
+  deps: ApiDeps,
+  place: Place,
+  input: sdk.CreateDBInstanceMessage,
+): DatabaseInstanceRecord {
   const { ids, clock, vault } = deps;
   const identifier = (input.DBInstanceIdentifier ?? "").toLowerCase();
   if (!/^[a-z](?:[a-z0-9]|-(?!-)){0,62}$/.test(identifier) || identifier.endsWith("-"))
@@ -210,13 +280,20 @@ function createInstance(tx: Transaction, deps: ApiDeps, place: Place, input: sdk
       "The parameter DBInstanceIdentifier is not a valid identifier. Identifiers must begin with a letter; must contain only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two consecutive hyphens.",
     );
   const arn = formatArn("rds", place, `db:${identifier}`);
-  if (tx.get("databaseInstance", arn) !== undefined) throw new ApiError("DBInstanceAlreadyExists", "DB instance already exists");
+  if (tx.get("databaseInstance", arn) !== undefined)
+    throw new ApiError("DBInstanceAlreadyExists", "DB instance already exists");
   const { Engine: engine } = input;
   if (engine !== "mysql" && engine !== "mariadb")
-    throw new ApiError("InvalidParameterValue", `Gantry supports the engines mysql and mariadb, not ${engine}.`);
+    throw new ApiError(
+      "InvalidParameterValue",
+      `Gantry supports the engines mysql and mariadb, not ${engine}.`,
+    );
   checkSettings(input, engine);
   if (input.Port !== undefined && (input.Port < 1_150 || input.Port > 65_535))
-    throw new ApiError("InvalidParameterValue", `Invalid database port: ${input.Port}. Valid port range is from 1150 to 65535.`);
+    throw new ApiError(
+      "InvalidParameterValue",
+      `Invalid database port: ${input.Port}. Valid port range is from 1150 to 65535.`,
+    );
   const username = input.MasterUsername ?? "";
   if (!/^[A-Za-z][A-Za-z0-9_]{0,15}$/.test(username))
     throw new ApiError(
@@ -225,16 +302,26 @@ function createInstance(tx: Transaction, deps: ApiDeps, place: Place, input: sdk
     );
   const password = checkPassword(input.MasterUserPassword);
   if (input.DBName !== undefined && !/^[A-Za-z][A-Za-z0-9_]{0,63}$/.test(input.DBName))
-    throw new ApiError("InvalidParameterValue", "DBName must begin with a letter and contain only alphanumeric characters.");
-  const group = input.DBSubnetGroupName === undefined ? defaultSubnetGroup(tx, place) : findSubnetGroup(tx, place, input.DBSubnetGroupName);
+    throw new ApiError(
+      "InvalidParameterValue",
+      "DBName must begin with a letter and contain only alphanumeric characters.",
+    );
+  const group =
+    input.DBSubnetGroupName === undefined
+      ? defaultSubnetGroup(tx, place)
+      : findSubnetGroup(tx, place, input.DBSubnetGroupName);
   const subnets = group.subnetIds.flatMap((id) => tx.get("subnet", id) ?? []);
   const subnet = subnets.find((each) => each.availabilityZone === input.AvailabilityZone) ?? subnets[0];
-  if (subnet === undefined) throw new ApiError("InvalidVPCNetworkStateFault", "The subnets of the DB subnet group are gone.");
+  if (subnet === undefined)
+    throw new ApiError("InvalidVPCNetworkStateFault", "The subnets of the DB subnet group are gone.");
   const fallback = defaultSecurityGroup(tx, group.vpcId);
   const groups = input.VpcSecurityGroupIds ?? (fallback === undefined ? [] : [fallback.id]);
   for (const id of groups)
     if (tx.get("securityGroup", id)?.vpcId !== group.vpcId)
-      throw new ApiError("InvalidParameterCombination", `The security group ${id} and the DB subnet group are in different VPCs.`);
+      throw new ApiError(
+        "InvalidParameterCombination",
+        `The security group ${id} and the DB subnet group are in different VPCs.`,
+      );
   const now = clock.now();
   const resourceId = `db-${ids.upper(26)}`;
   const eni = createInterface(tx, ids, {
@@ -282,13 +369,19 @@ function createInstance(tx: Transaction, deps: ApiDeps, place: Place, input: sdk
 }
 
 function findInstance(reader: Reader, place: Place, identifier: string | undefined): DatabaseInstanceRecord {
-  const record = reader.get("databaseInstance", formatArn("rds", place, `db:${(identifier ?? "").toLowerCase()}`));
+  const record = reader.get(
+    "databaseInstance",
+    formatArn("rds", place, `db:${(identifier ?? "").toLowerCase()}`),
+  );
   if (record === undefined) throw new ApiError("DBInstanceNotFound", `DBInstance ${identifier} not found.`);
   return record;
 }
 
 function presentInstance(record: DatabaseInstanceRecord, reader: Reader): sdk.DBInstance {
-  const group = reader.get("databaseSubnetGroup", formatArn("rds", record, `subgrp:${record.subnetGroupName}`));
+  const group = reader.get(
+    "databaseSubnetGroup",
+    formatArn("rds", record, `subgrp:${record.subnetGroupName}`),
+  );
   return {
     DBInstanceIdentifier: record.identifier,
     DBInstanceArn: record.arn,
@@ -299,14 +392,23 @@ function presentInstance(record: DatabaseInstanceRecord, reader: Reader): sdk.DB
     EngineVersion: record.engineVersion,
     MasterUsername: record.masterUsername,
     DBName: record.databaseName,
-    Endpoint: record.status === "creating" ? undefined : { Address: record.endpointName, Port: record.port, HostedZoneId: "Z2R2ITUGPM61AM" },
+    Endpoint:
+      record.status === "creating"
+        ? undefined
+        : { Address: record.endpointName, Port: record.port, HostedZoneId: "Z2R2ITUGPM61AM" },
     AllocatedStorage: record.allocatedStorageGiB,
     InstanceCreateTime: new Date(record.createdAt),
     BackupRetentionPeriod: 0,
-    VpcSecurityGroups: record.securityGroups.map((VpcSecurityGroupId) => ({ VpcSecurityGroupId, Status: "active" })),
+    VpcSecurityGroups: record.securityGroups.map((VpcSecurityGroupId) => ({
+      VpcSecurityGroupId,
+      Status: "active",
+    })),
     DBSecurityGroups: [],
     DBParameterGroups: [
-      { DBParameterGroupName: `default.${record.engine}${record.engineVersion.split(".").slice(0, 2).join(".")}`, ParameterApplyStatus: "in-sync" },
+      {
+        DBParameterGroupName: `default.${record.engine}${record.engineVersion.split(".").slice(0, 2).join(".")}`,
+        ParameterApplyStatus: "in-sync",
+      },
     ],
     AvailabilityZone: record.availabilityZone,
     DBSubnetGroup: group === undefined ? undefined : presentSubnetGroup(group, reader),

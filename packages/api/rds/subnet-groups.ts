@@ -15,10 +15,16 @@ export function subnetGroupOperations(deps: ApiDeps) {
       const record = store.transact((tx) => {
         const name = (input.DBSubnetGroupName ?? "").toLowerCase();
         if (!/^[a-z0-9][a-z0-9 ._-]{0,254}$/.test(name) || name === "default")
-          throw new ApiError("InvalidParameterValue", `The parameter DBSubnetGroupName is not a valid identifier: ${name}`);
+          throw new ApiError(
+            "InvalidParameterValue",
+            `The parameter DBSubnetGroupName is not a valid identifier: ${name}`,
+          );
         const arn = formatArn("rds", context, `subgrp:${name}`);
         if (tx.get("databaseSubnetGroup", arn) !== undefined)
-          throw new ApiError("DBSubnetGroupAlreadyExistsFault", `The DB subnet group '${name}' already exists.`);
+          throw new ApiError(
+            "DBSubnetGroupAlreadyExistsFault",
+            `The DB subnet group '${name}' already exists.`,
+          );
         const group: DatabaseSubnetGroupRecord = {
           account: context.account,
           region: context.region,
@@ -36,7 +42,11 @@ export function subnetGroupOperations(deps: ApiDeps) {
     ModifyDBSubnetGroup(input, context) {
       const record = store.transact((tx) => {
         const group = findSubnetGroup(tx, context, input.DBSubnetGroupName);
-        const next = { ...group, description: input.DBSubnetGroupDescription ?? group.description, ...toSubnets(tx, context, input.SubnetIds) };
+        const next = {
+          ...group,
+          description: input.DBSubnetGroupDescription ?? group.description,
+          ...toSubnets(tx, context, input.SubnetIds),
+        };
         tx.put("databaseSubnetGroup", group.arn, next);
         return next;
       });
@@ -44,7 +54,11 @@ export function subnetGroupOperations(deps: ApiDeps) {
     },
     DescribeDBSubnetGroups(input, context) {
       if (input.DBSubnetGroupName !== undefined)
-        return { DBSubnetGroups: [presentSubnetGroup(findSubnetGroup(store, context, input.DBSubnetGroupName), store)] };
+        return {
+          DBSubnetGroups: [
+            presentSubnetGroup(findSubnetGroup(store, context, input.DBSubnetGroupName), store),
+          ],
+        };
       const all = store.list("databaseSubnetGroup", formatArn("rds", context, "subgrp:"));
       const { items, Marker } = recordsOf(all, (group) => group.arn, input);
       return { DBSubnetGroups: items.map((group) => presentSubnetGroup(group, store)), Marker };
@@ -52,7 +66,11 @@ export function subnetGroupOperations(deps: ApiDeps) {
     DeleteDBSubnetGroup(input, context) {
       store.transact((tx) => {
         const group = findSubnetGroup(tx, context, input.DBSubnetGroupName);
-        if (tx.list("databaseInstance").some((each) => each.subnetGroupName === group.name && isIn(each, context)))
+        if (
+          tx
+            .list("databaseInstance")
+            .some((each) => each.subnetGroupName === group.name && isIn(each, context))
+        )
           throw new ApiError(
             "InvalidDBSubnetGroupStateFault",
             `Cannot delete the subnet group '${group.name}' because at least one database instance is still using it.`,
@@ -71,7 +89,10 @@ export function defaultSubnetGroup(tx: Transaction, place: Place): DatabaseSubne
   if (known !== undefined) return known;
   const vpc = tx.list("vpc").find((each) => isIn(each, place) && each.isDefault);
   if (vpc === undefined)
-    throw new ApiError("DBSubnetGroupNotFoundFault", "No default subnet detected in VPC. Please contact AWS Support to recreate default Subnets.");
+    throw new ApiError(
+      "DBSubnetGroupNotFoundFault",
+      "No default subnet detected in VPC. Please contact AWS Support to recreate default Subnets.",
+    );
   const group: DatabaseSubnetGroupRecord = {
     account: place.account,
     region: place.region,
@@ -89,9 +110,17 @@ export function defaultSubnetGroup(tx: Transaction, place: Place): DatabaseSubne
   return group;
 }
 
-export function findSubnetGroup(reader: Reader, place: Place, name: string | undefined): DatabaseSubnetGroupRecord {
-  const record = reader.get("databaseSubnetGroup", formatArn("rds", place, `subgrp:${(name ?? "").toLowerCase()}`));
-  if (record === undefined) throw new ApiError("DBSubnetGroupNotFoundFault", `DB subnet group '${name}' does not exist.`);
+export function findSubnetGroup(
+  reader: Reader,
+  place: Place,
+  name: string | undefined,
+): DatabaseSubnetGroupRecord {
+  const record = reader.get(
+    "databaseSubnetGroup",
+    formatArn("rds", place, `subgrp:${(name ?? "").toLowerCase()}`),
+  );
+  if (record === undefined)
+    throw new ApiError("DBSubnetGroupNotFoundFault", `DB subnet group '${name}' does not exist.`);
   return record;
 }
 
@@ -111,10 +140,15 @@ export function presentSubnetGroup(group: DatabaseSubnetGroupRecord, reader: Rea
   };
 }
 
-function toSubnets(reader: Reader, place: Place, ids: readonly string[] | undefined): { vpcId: string; subnetIds: readonly string[] } {
+function toSubnets(
+  reader: Reader,
+  place: Place,
+  ids: readonly string[] | undefined,
+): { vpcId: string; subnetIds: readonly string[] } {
   const subnets = (ids ?? []).map((id) => {
     const subnet = reader.get("subnet", id);
-    if (subnet === undefined || !isIn(subnet, place)) throw new ApiError("InvalidSubnet", `The subnet ID '${id}' does not exist.`);
+    if (subnet === undefined || !isIn(subnet, place))
+      throw new ApiError("InvalidSubnet", `The subnet ID '${id}' does not exist.`);
     return subnet;
   });
   const [first] = subnets;

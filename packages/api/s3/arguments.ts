@@ -10,9 +10,21 @@ interface Argument {
 
 /** Members that have but some values, with S3's names and sentences. Source: S3 API Reference; Ceph's s3-tests for the sentences. */
 const ARGUMENTS: Readonly<Record<string, Argument>> = {
-  MetadataDirective: { name: "x-amz-metadata-directive", values: ["COPY", "REPLACE"], message: "Unknown metadata directive." },
-  TaggingDirective: { name: "x-amz-tagging-directive", values: ["COPY", "REPLACE"], message: "Unknown tagging directive." },
-  EncodingType: { name: "encoding-type", values: ["url"], message: "Invalid Encoding Method specified in Request" },
+  MetadataDirective: {
+    name: "x-amz-metadata-directive",
+    values: ["COPY", "REPLACE"],
+    message: "Unknown metadata directive.",
+  },
+  TaggingDirective: {
+    name: "x-amz-tagging-directive",
+    values: ["COPY", "REPLACE"],
+    message: "Unknown tagging directive.",
+  },
+  EncodingType: {
+    name: "encoding-type",
+    values: ["url"],
+    message: "Invalid Encoding Method specified in Request",
+  },
   ChecksumMode: { name: "x-amz-checksum-mode", values: ["ENABLED"], message: "Unknown checksum mode." },
   RequestPayer: { name: "x-amz-request-payer", values: ["requester"], message: "Unknown request payer." },
   ObjectAttributes: {
@@ -28,7 +40,10 @@ const ARGUMENTS: Readonly<Record<string, Argument>> = {
 };
 
 /** The operations, each with what all check alike before they begin. Errors: InvalidArgument, AccessDenied. */
-export function withArguments(operations: Readonly<Record<string, unknown>>, reader: Reader): Readonly<Record<string, Handler>> {
+export function withArguments(
+  operations: Readonly<Record<string, unknown>>,
+  reader: Reader,
+): Readonly<Record<string, Handler>> {
   return Object.fromEntries(
     Object.entries(operations).map(([name, operation]) => {
       const handler = operation as Handler; // Typed by Implementation where it is declared.
@@ -55,11 +70,13 @@ function checkArguments(input: Readonly<Record<string, unknown>>, reader: Reader
   }
   const { ExpectedBucketOwner: owner, ExpectedSourceBucketOwner: sourceOwner } = input;
   if (owner !== undefined) checkOwner(reader, input["Bucket"], owner);
-  if (sourceOwner !== undefined) checkOwner(reader, String(input["CopySource"]).replace(/^\//, "").split("/")[0], sourceOwner);
+  if (sourceOwner !== undefined)
+    checkOwner(reader, String(input["CopySource"]).replace(/^\//, "").split("/")[0], sourceOwner);
 }
 
 /** Source: "Verifying bucket ownership with bucket owner condition". */
 function checkOwner(reader: Reader, name: unknown, owner: unknown): void {
   const bucket = reader.get("bucket", String(name));
-  if (bucket !== undefined && bucket.account !== owner) throw new ApiError("AccessDenied", "Access Denied", { status: 403 });
+  if (bucket !== undefined && bucket.account !== owner)
+    throw new ApiError("AccessDenied", "Access Denied", { status: 403 });
 }

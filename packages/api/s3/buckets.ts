@@ -13,14 +13,26 @@ const BUCKETS_MAX = 10_000;
 
 /** Whether S3 takes a name for a bucket. Source: "General purpose bucket naming rules". */
 export function isBucketName(name: string): boolean {
-  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name) || name.includes("..") || /^\d+\.\d+\.\d+\.\d+$/.test(name)) return false;
-  return !/^(?:xn--|sthree-|amzn-s3-demo-)/.test(name) && !/(?:-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$/.test(name);
+  if (
+    !/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name) ||
+    name.includes("..") ||
+    /^\d+\.\d+\.\d+\.\d+$/.test(name)
+  )
+    return false;
+  return (
+    !/^(?:xn--|sthree-|amzn-s3-demo-)/.test(name) &&
+    !/(?:-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$/.test(name)
+  );
 }
 
 /** Buckets and their settings. Source: API_CreateBucket and following. */
 export function bucketOperations(deps: S3Deps) {
   const { store, clock, objects } = deps;
-  const change = (context: RequestContext, name: string | undefined, apply: (bucket: BucketRecord) => BucketRecord) =>
+  const change = (
+    context: RequestContext,
+    name: string | undefined,
+    apply: (bucket: BucketRecord) => BucketRecord,
+  ) =>
     store.transact((tx) => {
       const bucket = findBucket(tx, context, name);
       tx.put("bucket", bucket.name, apply(bucket));
@@ -30,13 +42,24 @@ export function bucketOperations(deps: S3Deps) {
     CreateBucket(input, context) {
       const name = input.Bucket ?? "";
       if (!isBucketName(name))
-        throw new ApiError("InvalidBucketName", "The specified bucket is not valid.", { status: 400, fields: { BucketName: name } });
-      if (input.ACL !== undefined && input.ACL !== "private")
-        throw new ApiError("InvalidBucketAclWithObjectOwnership", "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting", {
+        throw new ApiError("InvalidBucketName", "The specified bucket is not valid.", {
           status: 400,
+          fields: { BucketName: name },
         });
+      if (input.ACL !== undefined && input.ACL !== "private")
+        throw new ApiError(
+          "InvalidBucketAclWithObjectOwnership",
+          "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+          {
+            status: 400,
+          },
+        );
       if (input.ObjectOwnership !== undefined && input.ObjectOwnership !== "BucketOwnerEnforced")
-        throw new ApiError("NotImplemented", "Gantry supports the object ownership BucketOwnerEnforced alone: there are no ACLs.", { status: 501 });
+        throw new ApiError(
+          "NotImplemented",
+          "Gantry supports the object ownership BucketOwnerEnforced alone: there are no ACLs.",
+          { status: 501 },
+        );
       const region = input.CreateBucketConfiguration?.LocationConstraint ?? context.region;
       if (region === "us-east-1" && input.CreateBucketConfiguration?.LocationConstraint !== undefined)
         throw new ApiError("InvalidLocationConstraint", "The specified location-constraint is not valid", {
@@ -61,10 +84,14 @@ export function bucketOperations(deps: S3Deps) {
         // us-east-1 alone forgives making one's own bucket again. Source: API_CreateBucket, BucketAlreadyOwnedByYou.
         if (there !== undefined && context.region === "us-east-1") return;
         if (there !== undefined)
-          throw new ApiError("BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.", {
-            status: 409,
-            fields: { BucketName: name },
-          });
+          throw new ApiError(
+            "BucketAlreadyOwnedByYou",
+            "Your previous request to create the named bucket succeeded and you already own it.",
+            {
+              status: 409,
+              fields: { BucketName: name },
+            },
+          );
         tx.put("bucket", name, {
           account: context.account,
           region,
@@ -72,9 +99,16 @@ export function bucketOperations(deps: S3Deps) {
           createdAt: clock.now(),
           tags,
           encryption: { algorithm: "AES256", bucketKey: false },
-          publicAccessBlock: { blockPublicAcls: true, ignorePublicAcls: true, blockPublicPolicy: true, restrictPublicBuckets: true },
+          publicAccessBlock: {
+            blockPublicAcls: true,
+            ignorePublicAcls: true,
+            blockPublicPolicy: true,
+            restrictPublicBuckets: true,
+          },
           ownership: "BucketOwnerEnforced",
-          ...(input.ObjectLockEnabledForBucket === true ? { versioning: "Enabled" as const, objectLock: { defaultRetention: undefined } } : {}),
+          ...(input.ObjectLockEnabledForBucket === true
+            ? { versioning: "Enabled" as const, objectLock: { defaultRetention: undefined } }
+            : {}),
         });
       });
       return { Location: `/${name}`, BucketArn: `arn:aws:s3:::${name}` };
@@ -87,7 +121,10 @@ export function bucketOperations(deps: S3Deps) {
       store.transact((tx) => {
         const bucket = findBucket(tx, context, input.Bucket);
         if (!objects.index.isEmpty(bucket.name))
-          throw new ApiError("BucketNotEmpty", "The bucket you tried to delete is not empty", { status: 409, fields: { BucketName: bucket.name } });
+          throw new ApiError("BucketNotEmpty", "The bucket you tried to delete is not empty", {
+            status: 409,
+            fields: { BucketName: bucket.name },
+          });
         tx.delete("bucket", bucket.name);
       });
       return { $metadata: { httpStatusCode: 204 } };
@@ -100,12 +137,17 @@ export function bucketOperations(deps: S3Deps) {
       const { items, nextToken } = page(own, (bucket) => bucket.name, {
         token: input.ContinuationToken,
         size: input.MaxBuckets ?? BUCKETS_MAX,
-        invalidToken: () => new ApiError("InvalidArgument", "The continuation token provided is incorrect", { status: 400 }),
+        invalidToken: () =>
+          new ApiError("InvalidArgument", "The continuation token provided is incorrect", { status: 400 }),
       });
       return {
         Prefix: input.Prefix,
         ContinuationToken: nextToken,
-        Buckets: items.map((bucket) => ({ Name: bucket.name, CreationDate: new Date(bucket.createdAt), BucketRegion: bucket.region })),
+        Buckets: items.map((bucket) => ({
+          Name: bucket.name,
+          CreationDate: new Date(bucket.createdAt),
+          BucketRegion: bucket.region,
+        })),
         Owner: { ID: context.account },
       };
     },
@@ -116,21 +158,30 @@ export function bucketOperations(deps: S3Deps) {
     GetBucketTagging(input, context) {
       const { tags, name } = findBucket(store, context, input.Bucket);
       if (Object.keys(tags).length === 0)
-        throw new ApiError("NoSuchTagSet", "The TagSet does not exist", { status: 404, fields: { BucketName: name } });
+        throw new ApiError("NoSuchTagSet", "The TagSet does not exist", {
+          status: 404,
+          fields: { BucketName: name },
+        });
       return { TagSet: presentTags(tags) };
     },
     PutBucketTagging: (input, context) => ({
-      ...change(context, input.Bucket, (bucket) => ({ ...bucket, tags: tagSetOf(input.Tagging?.TagSet, TAGS_MAX) })),
+      ...change(context, input.Bucket, (bucket) => ({
+        ...bucket,
+        tags: tagSetOf(input.Tagging?.TagSet, TAGS_MAX),
+      })),
       $metadata: { httpStatusCode: 204 },
     }),
-    DeleteBucketTagging: (input, context) => change(context, input.Bucket, (bucket) => ({ ...bucket, tags: {} })),
+    DeleteBucketTagging: (input, context) =>
+      change(context, input.Bucket, (bucket) => ({ ...bucket, tags: {} })),
     GetBucketEncryption(input, context) {
       const { encryption } = findBucket(store, context, input.Bucket);
       return {
         ServerSideEncryptionConfiguration: {
           Rules: [
             {
-              ApplyServerSideEncryptionByDefault: { SSEAlgorithm: encryption.algorithm as s3.ServerSideEncryption },
+              ApplyServerSideEncryptionByDefault: {
+                SSEAlgorithm: encryption.algorithm as s3.ServerSideEncryption,
+              },
               BucketKeyEnabled: encryption.bucketKey,
             },
           ],
@@ -140,15 +191,28 @@ export function bucketOperations(deps: S3Deps) {
     PutBucketEncryption(input, context) {
       const rule = input.ServerSideEncryptionConfiguration?.Rules?.[0];
       const algorithm = rule?.ApplyServerSideEncryptionByDefault?.SSEAlgorithm ?? "AES256";
-      if (algorithm !== "AES256") throw new ApiError("NotImplemented", `Gantry supports the encryption AES256, not ${algorithm}.`, { status: 501 });
-      return change(context, input.Bucket, (bucket) => ({ ...bucket, encryption: { algorithm, bucketKey: rule?.BucketKeyEnabled ?? false } }));
+      if (algorithm !== "AES256")
+        throw new ApiError("NotImplemented", `Gantry supports the encryption AES256, not ${algorithm}.`, {
+          status: 501,
+        });
+      return change(context, input.Bucket, (bucket) => ({
+        ...bucket,
+        encryption: { algorithm, bucketKey: rule?.BucketKeyEnabled ?? false },
+      }));
     },
     DeleteBucketEncryption: (input, context) =>
-      change(context, input.Bucket, (bucket) => ({ ...bucket, encryption: { algorithm: "AES256", bucketKey: false } })),
+      change(context, input.Bucket, (bucket) => ({
+        ...bucket,
+        encryption: { algorithm: "AES256", bucketKey: false },
+      })),
     GetPublicAccessBlock(input, context) {
       const block = findBucket(store, context, input.Bucket).publicAccessBlock;
       if (block === undefined)
-        throw new ApiError("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found", { status: 404 });
+        throw new ApiError(
+          "NoSuchPublicAccessBlockConfiguration",
+          "The public access block configuration was not found",
+          { status: 404 },
+        );
       return {
         PublicAccessBlockConfiguration: {
           BlockPublicAcls: block.blockPublicAcls,
@@ -170,7 +234,8 @@ export function bucketOperations(deps: S3Deps) {
         },
       }));
     },
-    DeletePublicAccessBlock: (input, context) => change(context, input.Bucket, (bucket) => ({ ...bucket, publicAccessBlock: undefined })),
+    DeletePublicAccessBlock: (input, context) =>
+      change(context, input.Bucket, (bucket) => ({ ...bucket, publicAccessBlock: undefined })),
     GetBucketOwnershipControls(input, context) {
       const { name, ownership } = findBucket(store, context, input.Bucket);
       if (ownership === undefined)
@@ -187,17 +252,27 @@ export function bucketOperations(deps: S3Deps) {
     PutBucketOwnershipControls(input, context) {
       const ownership = input.OwnershipControls?.Rules?.[0]?.ObjectOwnership ?? "BucketOwnerEnforced";
       if (ownership !== "BucketOwnerEnforced")
-        throw new ApiError("NotImplemented", "Gantry supports the object ownership BucketOwnerEnforced alone: there are no ACLs.", { status: 501 });
+        throw new ApiError(
+          "NotImplemented",
+          "Gantry supports the object ownership BucketOwnerEnforced alone: there are no ACLs.",
+          { status: 501 },
+        );
       return change(context, input.Bucket, (bucket) => ({ ...bucket, ownership }));
     },
     GetBucketAcl(input, context) {
       const { account } = findBucket(store, context, input.Bucket);
-      return { Owner: { ID: account }, Grants: [{ Grantee: { Type: "CanonicalUser", ID: account }, Permission: "FULL_CONTROL" }] };
+      return {
+        Owner: { ID: account },
+        Grants: [{ Grantee: { Type: "CanonicalUser", ID: account }, Permission: "FULL_CONTROL" }],
+      };
     },
     PutBucketAcl(input, context) {
       findBucket(store, context, input.Bucket);
       const isPrivate = input.ACL === "private" && input.AccessControlPolicy === undefined;
-      if (!isPrivate) throw new ApiError("AccessControlListNotSupported", "The bucket does not allow ACLs", { status: 400 });
+      if (!isPrivate)
+        throw new ApiError("AccessControlListNotSupported", "The bucket does not allow ACLs", {
+          status: 400,
+        });
       return {};
     },
   } satisfies S3;
@@ -205,9 +280,14 @@ export function bucketOperations(deps: S3Deps) {
 
 export function findBucket(reader: Reader, context: RequestContext, name: string | undefined): BucketRecord {
   const bucket = reader.get("bucket", name ?? "");
-  if (bucket === undefined) throw new ApiError("NoSuchBucket", "The specified bucket does not exist", { status: 404, fields: { BucketName: name } });
+  if (bucket === undefined)
+    throw new ApiError("NoSuchBucket", "The specified bucket does not exist", {
+      status: 404,
+      fields: { BucketName: name },
+    });
   if (context.principal.type === "anonymous") return bucket;
-  if (bucket.account !== context.account) throw new ApiError("AccessDenied", "Access Denied", { status: 403 });
+  if (bucket.account !== context.account)
+    throw new ApiError("AccessDenied", "Access Denied", { status: 403 });
   // One endpoint is every region's: what counts is for which one the request was signed. Source: "Making requests", request redirection.
   if (bucket.region !== context.region)
     throw new ApiError(

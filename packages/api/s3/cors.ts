@@ -14,12 +14,19 @@ export function readCors(rules: readonly s3.CORSRule[] | undefined): readonly Co
     const methods = rule.AllowedMethods ?? [];
     const origins = rule.AllowedOrigins ?? [];
     for (const method of methods)
-      if (!METHODS.includes(method)) throw invalid(`Found unsupported HTTP method in CORS config. Unsupported method is ${method}`);
-    for (const origin of origins) if (origin.split("*").length > 2) throw invalid(`AllowedOrigin "${origin}" can not have more than one wildcard.`);
+      if (!METHODS.includes(method))
+        throw invalid(`Found unsupported HTTP method in CORS config. Unsupported method is ${method}`);
+    for (const origin of origins)
+      if (origin.split("*").length > 2)
+        throw invalid(`AllowedOrigin "${origin}" can not have more than one wildcard.`);
     for (const header of rule.AllowedHeaders ?? [])
-      if (header.split("*").length > 2) throw invalid(`AllowedHeader "${header}" can not have more than one wildcard.`);
+      if (header.split("*").length > 2)
+        throw invalid(`AllowedHeader "${header}" can not have more than one wildcard.`);
     for (const header of rule.ExposeHeaders ?? [])
-      if (header.includes("*")) throw invalid(`ExposeHeader "${header}" contains wildcard. We currently do not support wildcard for ExposeHeader.`);
+      if (header.includes("*"))
+        throw invalid(
+          `ExposeHeader "${header}" contains wildcard. We currently do not support wildcard for ExposeHeader.`,
+        );
     return {
       id: rule.ID,
       origins,
@@ -51,7 +58,9 @@ export function corsHeaders(
     (each) =>
       each.origins.some((pattern) => matches(pattern, asked.origin)) &&
       each.methods.includes(asked.method) &&
-      asked.headers.every((header) => each.headers.some((pattern) => matches(pattern.toLowerCase(), header.toLowerCase()))),
+      asked.headers.every((header) =>
+        each.headers.some((pattern) => matches(pattern.toLowerCase(), header.toLowerCase())),
+      ),
   );
   if (rule === undefined) return undefined;
   const anyone = rule.origins.includes("*");
@@ -59,14 +68,20 @@ export function corsHeaders(
     "access-control-allow-origin": anyone ? "*" : asked.origin,
     "access-control-allow-methods": rule.methods.join(", "),
     ...(anyone ? {} : { "access-control-allow-credentials": "true" }),
-    ...(asked.isPreflight && asked.headers.length > 0 ? { "access-control-allow-headers": asked.headers.join(", ") } : {}),
+    ...(asked.isPreflight && asked.headers.length > 0
+      ? { "access-control-allow-headers": asked.headers.join(", ") }
+      : {}),
     ...(rule.exposed.length > 0 ? { "access-control-expose-headers": rule.exposed.join(", ") } : {}),
-    ...(asked.isPreflight && rule.maxAgeSeconds !== undefined ? { "access-control-max-age": String(rule.maxAgeSeconds) } : {}),
+    ...(asked.isPreflight && rule.maxAgeSeconds !== undefined
+      ? { "access-control-max-age": String(rule.maxAgeSeconds) }
+      : {}),
     vary: "Origin, Access-Control-Request-Headers, Access-Control-Request-Method",
   };
 }
 
 function matches(pattern: string, text: string): boolean {
   const [before = "", after] = pattern.split("*");
-  return after === undefined ? pattern === text : text.length >= before.length + after.length && text.startsWith(before) && text.endsWith(after);
+  return after === undefined
+    ? pattern === text
+    : text.length >= before.length + after.length && text.startsWith(before) && text.endsWith(after);
 }

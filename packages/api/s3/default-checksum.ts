@@ -14,6 +14,7 @@ export async function withChecksum(deps: S3Deps, bucket: string, meta: ObjectMet
   const checksums = { ChecksumCRC64NVME: checksum.digest() };
   // Another version may have come meanwhile, and other tags: only what is asked for is added, where it still stands.
   const now = objects.index.version(bucket, meta.key, meta.versionId ?? "null");
-  if (now !== undefined && now.sequence === meta.sequence && now.etag === meta.etag) objects.index.replace(bucket, { ...now, checksums });
+  if (now !== undefined && now.sequence === meta.sequence && now.etag === meta.etag)
+    objects.index.replace(bucket, { ...now, checksums });
   return { ...meta, checksums };
 }

@@ -1,6 +1,13 @@
 import { Transform, type Readable } from "node:stream";
 import type { Reader } from "@gantry/state";
-import { ANONYMOUS, ApiError, splitBucket, type Access, type Exchange, type WireResponse } from "@gantry/wire";
+import {
+  ANONYMOUS,
+  ApiError,
+  splitBucket,
+  type Access,
+  type Exchange,
+  type WireResponse,
+} from "@gantry/wire";
 import type * as s3 from "@aws-sdk/client-s3";
 import { corsHeaders } from "./cors.ts";
 import type { S3Deps } from "./index.ts";
@@ -10,30 +17,45 @@ import { answerWebsite } from "./website.ts";
 const WEBSITE_HOST = /^(.+)\.s3-website[.-][a-z0-9-]+\.(?:amazonaws\.com|localhost)(?::\d+)?$/;
 
 /** What S3 answers outside its operations: a browser's question beforehand, a posted form, a website's page. */
-export async function answerExtra(deps: S3Deps, exchange: Exchange, access: Access): Promise<WireResponse | undefined> {
+export async function answerExtra(
+  deps: S3Deps,
+  exchange: Exchange,
+  access: Access,
+): Promise<WireResponse | undefined> {
   const website = WEBSITE_HOST.exec(exchange.headers["host"] ?? "")?.[1];
   if (website !== undefined) return answerPage(deps, website, exchange, access);
   const { bucket, path } = splitBucket(exchange);
   if (bucket === undefined) return undefined;
   if (exchange.method === "OPTIONS") return answerPreflight(deps.store, bucket, exchange);
-  if (exchange.method === "POST" && path === "/" && exchange.headers["content-type"]?.startsWith("multipart/form-data") === true)
+  if (
+    exchange.method === "POST" &&
+    path === "/" &&
+    exchange.headers["content-type"]?.startsWith("multipart/form-data") === true
+  )
     return answerForm(bucket, exchange, access);
   return undefined;
 }
 
 /** Cross-origin headers of an answer, where the bucket has a rule for it. */
-export function crossOriginHeaders(reader: Reader, exchange: Exchange): Readonly<Record<string, string>> | undefined {
+export function crossOriginHeaders(
+  reader: Reader,
+  exchange: Exchange,
+): Readonly<Record<string, string>> | undefined {
   const origin = exchange.headers["origin"];
   if (origin === undefined || exchange.method === "OPTIONS") return undefined;
   const rules = reader.get("bucket", splitBucket(exchange).bucket ?? "")?.cors;
-  return rules === undefined ? undefined : corsHeaders(rules, { origin, method: exchange.method, headers: [], isPreflight: false });
+  return rules === undefined
+    ? undefined
+    : corsHeaders(rules, { origin, method: exchange.method, headers: [], isPreflight: false });
 }
 
 function answerPreflight(reader: Reader, name: string, exchange: Exchange): WireResponse {
   const { headers } = exchange;
   const [origin, method] = [headers["origin"], headers["access-control-request-method"]];
   if (origin === undefined || method === undefined)
-    throw new ApiError("BadRequest", "Insufficient information. Origin request header needed.", { status: 400 });
+    throw new ApiError("BadRequest", "Insufficient information. Origin request header needed.", {
+      status: 400,
+    });
   const bucket = reader.get("bucket", name);
   const asked = (headers["access-control-request-headers"] ?? "")
     .split(",")
@@ -69,9 +91,13 @@ async function answerForm(bucket: string, exchange: Exchange, access: Access): P
     const principal = signerOf(fields, access) ?? ANONYMOUS;
     const policy = fields.get("policy");
     const sizes =
-      policy === undefined ? { least: 0, most: Infinity } : checkPolicy(policy, { fields, bucket, key: fields.get("key") ?? "" }, access.now);
+      policy === undefined
+        ? { least: 0, most: Infinity }
+        : checkPolicy(policy, { fields, bucket, key: fields.get("key") ?? "" }, access.now);
     const metadata = Object.fromEntries(
-      [...fields].filter(([name]) => name.startsWith("x-amz-meta-")).map(([name, value]) => [name.slice("x-amz-meta-".length), value]),
+      [...fields]
+        .filter(([name]) => name.startsWith("x-amz-meta-"))
+        .map(([name, value]) => [name.slice("x-amz-meta-".length), value]),
     );
     const output = await access.invoke(
       "PutObject",
@@ -92,7 +118,13 @@ async function answerForm(bucket: string, exchange: Exchange, access: Access): P
       },
       { principal, region: (fields.get("x-amz-credential") ?? "").split("/")[2] ?? "" },
     );
-    return presentForm(exchange, { bucket, key, fields, etag: String(output["ETag"]), versionId: output["VersionId"] });
+    return presentForm(exchange, {
+      bucket,
+      key,
+      fields,
+      etag: String(output["ETag"]),
+      versionId: output["VersionId"],
+    });
   } finally {
     form.file.resume();
   }
@@ -100,7 +132,13 @@ async function answerForm(bucket: string, exchange: Exchange, access: Access): P
 
 function presentForm(
   exchange: Exchange,
-  stored: { bucket: string; key: string; fields: ReadonlyMap<string, string>; etag: string; versionId: unknown },
+  stored: {
+    bucket: string;
+    key: string;
+    fields: ReadonlyMap<string, string>;
+    etag: string;
+    versionId: unknown;
+  },
 ): WireResponse {
   const { bucket, key, fields, etag } = stored;
   const location = `${exchange.endpoint}/${bucket}/${encodeURIComponent(key).replaceAll("%2F", "/")}`;
@@ -116,9 +154,12 @@ function presentForm(
     for (const [name, value] of Object.entries({ bucket, key, etag })) target.searchParams.set(name, value);
     return { status: 303, headers: { ...headers, location: target.href }, body: "" };
   }
-  const status = ["200", "201"].includes(fields.get("success_action_status") ?? "") ? Number(fields.get("success_action_status")) : 204;
+  const status = ["200", "201"].includes(fields.get("success_action_status") ?? "")
+    ? Number(fields.get("success_action_status"))
+    : 204;
   if (status !== 201) return { status, headers, body: "" };
-  const text = (value: string): string => value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  const text = (value: string): string =>
+    value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   const body = `<?xml version="1.0" encoding="UTF-8"?>\n<PostResponse><Location>${text(location)}</Location><Bucket>${text(bucket)}</Bucket><Key>${text(key)}</Key><ETag>${text(etag)}</ETag></PostResponse>`;
   return { status, headers: { ...headers, "content-type": "application/xml" }, body };
 }
@@ -153,15 +194,29 @@ function withinSizes({ least, most }: { least: number; most: number }): Transfor
 }
 
 /** A page of a bucket's website, read as nobody: what the bucket's policy does not give to everyone is not shown. */
-async function answerPage(deps: S3Deps, name: string, exchange: Exchange, access: Access): Promise<WireResponse> {
+async function answerPage(
+  deps: S3Deps,
+  name: string,
+  exchange: Exchange,
+  access: Access,
+): Promise<WireResponse> {
   const bucket = deps.store.get("bucket", name);
   const page = (status: number, code: string, message: string): WireResponse => ({
     status,
-    headers: { "content-type": "text/html; charset=utf-8", "x-amz-request-id": exchange.requestId, "x-amz-error-code": code },
+    headers: {
+      "content-type": "text/html; charset=utf-8",
+      "x-amz-request-id": exchange.requestId,
+      "x-amz-error-code": code,
+    },
     body: `<html>\n<head><title>${status} ${code}</title></head>\n<body>\n<h1>${status} ${code}</h1>\n<ul>\n<li>Code: ${code}</li>\n<li>Message: ${message}</li>\n<li>RequestId: ${exchange.requestId}</li>\n</ul>\n</body>\n</html>\n`,
   });
   if (bucket === undefined) return page(404, "NoSuchBucket", "The specified bucket does not exist");
-  if (bucket.website === undefined) return page(404, "NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration");
+  if (bucket.website === undefined)
+    return page(
+      404,
+      "NoSuchWebsiteConfiguration",
+      "The specified bucket does not have a website configuration",
+    );
   if (exchange.method !== "GET" && exchange.method !== "HEAD")
     return page(405, "MethodNotAllowed", "The specified method is not allowed against this resource.");
   const request = {
@@ -172,10 +227,18 @@ async function answerPage(deps: S3Deps, name: string, exchange: Exchange, access
   const configuration = JSON.parse(bucket.website) as s3.WebsiteConfiguration; // We wrote it.
   const answer = answerWebsite(configuration, request, (key) => deps.objects.index.get(name, key));
   if (answer.type === "redirect")
-    return { status: answer.status, headers: { location: answer.location, "x-amz-request-id": exchange.requestId }, body: "" };
+    return {
+      status: answer.status,
+      headers: { location: answer.location, "x-amz-request-id": exchange.requestId },
+      body: "",
+    };
   if (answer.type === "error") return page(answer.status, answer.code, answer.message);
   try {
-    const output = await access.invoke("GetObject", { Bucket: name, Key: answer.key }, { principal: ANONYMOUS, region: bucket.region });
+    const output = await access.invoke(
+      "GetObject",
+      { Bucket: name, Key: answer.key },
+      { principal: ANONYMOUS, region: bucket.region },
+    );
     const headers = {
       "content-type": String(output["ContentType"]),
       "content-length": String(output["ContentLength"]),

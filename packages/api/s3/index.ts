@@ -95,10 +95,16 @@ function permissions(operation: string, input: Readonly<Record<string, unknown>>
   const [bucket, key] = [input["Bucket"], input["Key"]];
   // Each key of a batch is asked for by itself, so that one denied does not deny the others.
   if (operation === "DeleteObjects") return [];
-  const resource = typeof bucket !== "string" ? "*" : typeof key === "string" ? `arn:aws:s3:::${bucket}/${key}` : `arn:aws:s3:::${bucket}`;
+  const resource =
+    typeof bucket !== "string"
+      ? "*"
+      : typeof key === "string"
+        ? `arn:aws:s3:::${bucket}/${key}`
+        : `arn:aws:s3:::${bucket}`;
   const named = ACTIONS[operation] ?? operation;
   const action = VERSIONED.has(named) && input["VersionId"] !== undefined ? versionAction(named) : named;
-  const isWrite = operation === "PutObject" || operation === "CopyObject" || operation === "CreateMultipartUpload";
+  const isWrite =
+    operation === "PutObject" || operation === "CopyObject" || operation === "CreateMultipartUpload";
   const also = [
     isWrite && input["Tagging"] !== undefined ? "PutObjectTagging" : undefined,
     isWrite && input["ObjectLockMode"] !== undefined ? "PutObjectRetention" : undefined,
@@ -127,7 +133,9 @@ function conditionsOf(input: Readonly<Record<string, unknown>>): NonNullable<Per
   };
   const tags = requestedTags(input["Tagging"]);
   const given = Object.fromEntries(
-    Object.entries(keys).flatMap(([key, value]) => (typeof value === "string" || typeof value === "number" ? [[key, String(value)]] : [])),
+    Object.entries(keys).flatMap(([key, value]) =>
+      typeof value === "string" || typeof value === "number" ? [[key, String(value)]] : [],
+    ),
   );
   if (tags.length === 0) return given;
   return {

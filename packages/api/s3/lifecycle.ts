@@ -14,7 +14,8 @@ export function readLifecycle(rules: readonly s3.LifecycleRule[] | undefined): r
   const ids = new Set<string>();
   return rules.map((rule, index) => {
     const id = rule.ID ?? `rule-${index + 1}`;
-    if (ids.has(id)) throw invalid("InvalidArgument", `Rule ID must be unique. Found same ID for more than one rule`);
+    if (ids.has(id))
+      throw invalid("InvalidArgument", `Rule ID must be unique. Found same ID for more than one rule`);
     ids.add(id);
     if (id.length > 255) throw invalid("InvalidArgument", "ID length should not exceed allowed limit of 255");
     if (rule.Status !== "Enabled" && rule.Status !== "Disabled") throw malformed;
@@ -25,14 +26,22 @@ export function readLifecycle(rules: readonly s3.LifecycleRule[] | undefined): r
         { status: 501 },
       );
     const { Days: days, Date: at, ExpiredObjectDeleteMarker: markers } = rule.Expiration ?? {};
-    const { NoncurrentDays: noncurrentDays, NewerNoncurrentVersions: kept } = rule.NoncurrentVersionExpiration ?? {};
+    const { NoncurrentDays: noncurrentDays, NewerNoncurrentVersions: kept } =
+      rule.NoncurrentVersionExpiration ?? {};
     const abortDays = rule.AbortIncompleteMultipartUpload?.DaysAfterInitiation;
-    if (rule.Expiration === undefined && rule.NoncurrentVersionExpiration === undefined && abortDays === undefined)
+    if (
+      rule.Expiration === undefined &&
+      rule.NoncurrentVersionExpiration === undefined &&
+      abortDays === undefined
+    )
       throw invalid("InvalidRequest", "At least one action needs to be specified in a rule");
     for (const number of [days, noncurrentDays, abortDays])
-      if (number !== undefined && number <= 0) throw invalid("InvalidArgument", "'Days' for Expiration action must be a positive integer");
-    if (at !== undefined && at.getTime() % 86_400_000 !== 0) throw invalid("InvalidArgument", "'Date' must be at midnight GMT");
-    if ([days, at, markers === true ? true : undefined].filter((each) => each !== undefined).length > 1) throw malformed;
+      if (number !== undefined && number <= 0)
+        throw invalid("InvalidArgument", "'Days' for Expiration action must be a positive integer");
+    if (at !== undefined && at.getTime() % 86_400_000 !== 0)
+      throw invalid("InvalidArgument", "'Date' must be at midnight GMT");
+    if ([days, at, markers === true ? true : undefined].filter((each) => each !== undefined).length > 1)
+      throw malformed;
     const { filter, written } = readFilter(rule, malformed);
     return {
       id,
@@ -77,7 +86,8 @@ export function presentLifecycle(rules: readonly LifecycleRule[]): s3.LifecycleR
       rule.written === "and"
         ? { And: { Prefix: prefix, Tags: list, ...sizes } }
         : { ...(isBare || prefix !== "" ? { Prefix: prefix } : {}), Tag: first, ...sizes };
-    const hasExpiration = rule.expirationDays !== undefined || rule.expirationAt !== undefined || rule.expiredMarkers;
+    const hasExpiration =
+      rule.expirationDays !== undefined || rule.expirationAt !== undefined || rule.expiredMarkers;
     return {
       ID: rule.id,
       Status: rule.enabled ? ("Enabled" as const) : ("Disabled" as const),
@@ -93,7 +103,8 @@ export function presentLifecycle(rules: readonly LifecycleRule[]): s3.LifecycleR
         rule.noncurrentDays === undefined && rule.noncurrentKept === undefined
           ? undefined
           : { NoncurrentDays: rule.noncurrentDays, NewerNoncurrentVersions: rule.noncurrentKept },
-      AbortIncompleteMultipartUpload: rule.abortDays === undefined ? undefined : { DaysAfterInitiation: rule.abortDays },
+      AbortIncompleteMultipartUpload:
+        rule.abortDays === undefined ? undefined : { DaysAfterInitiation: rule.abortDays },
     };
   });
 }

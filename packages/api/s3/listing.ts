@@ -20,8 +20,16 @@ export function listingOperations(deps: S3Deps) {
     ListObjectsV2(input, context) {
       const bucket = findBucket(store, context, input.Bucket);
       const limit = limitOf(input.MaxKeys);
-      const after = input.ContinuationToken === undefined ? (input.StartAfter ?? "") : Buffer.from(input.ContinuationToken, "base64url").toString();
-      const page = listPage(objects, bucket.name, { prefix: input.Prefix ?? "", delimiter: input.Delimiter ?? "", after, limit });
+      const after =
+        input.ContinuationToken === undefined
+          ? (input.StartAfter ?? "")
+          : Buffer.from(input.ContinuationToken, "base64url").toString();
+      const page = listPage(objects, bucket.name, {
+        prefix: input.Prefix ?? "",
+        delimiter: input.Delimiter ?? "",
+        after,
+        limit,
+      });
       const encode = encoder(input.EncodingType);
       return {
         Name: bucket.name,
@@ -32,16 +40,24 @@ export function listingOperations(deps: S3Deps) {
         IsTruncated: page.next !== undefined,
         StartAfter: input.StartAfter,
         ContinuationToken: input.ContinuationToken,
-        NextContinuationToken: page.next === undefined ? undefined : Buffer.from(page.next).toString("base64url"),
+        NextContinuationToken:
+          page.next === undefined ? undefined : Buffer.from(page.next).toString("base64url"),
         EncodingType: input.EncodingType,
-        Contents: page.objects.map((meta) => presentEntry(meta, encode, input.FetchOwner === true ? bucket.account : undefined)),
+        Contents: page.objects.map((meta) =>
+          presentEntry(meta, encode, input.FetchOwner === true ? bucket.account : undefined),
+        ),
         CommonPrefixes: page.prefixes.map((prefix) => ({ Prefix: encode(prefix) })),
       };
     },
     ListObjects(input, context) {
       const bucket = findBucket(store, context, input.Bucket);
       const limit = limitOf(input.MaxKeys);
-      const page = listPage(objects, bucket.name, { prefix: input.Prefix ?? "", delimiter: input.Delimiter ?? "", after: input.Marker ?? "", limit });
+      const page = listPage(objects, bucket.name, {
+        prefix: input.Prefix ?? "",
+        delimiter: input.Delimiter ?? "",
+        after: input.Marker ?? "",
+        limit,
+      });
       const encode = encoder(input.EncodingType);
       return {
         Name: bucket.name,
@@ -60,18 +76,32 @@ export function listingOperations(deps: S3Deps) {
 }
 
 /** One page: keys that share a prefix up to the delimiter count as one, and are skipped over, not read. */
-function listPage(objects: ObjectStore, bucket: string, query: { prefix: string; delimiter: string; after: string; limit: number }): Page {
+function listPage(
+  objects: ObjectStore,
+  bucket: string,
+  query: { prefix: string; delimiter: string; after: string; limit: number },
+): Page {
   const found: ObjectMeta[] = [];
   const prefixes: string[] = [];
   let from = query.after;
   let inclusive = false;
   // A marker that is itself a common prefix means: beyond all of it.
-  if (query.delimiter !== "" && from.startsWith(query.prefix) && from.endsWith(query.delimiter) && from.length > query.prefix.length)
+  if (
+    query.delimiter !== "" &&
+    from.startsWith(query.prefix) &&
+    from.endsWith(query.delimiter) &&
+    from.length > query.prefix.length
+  )
     [from, inclusive] = [beyond(from), true];
   if (query.limit === 0) return { objects: [], prefixes: [], next: undefined };
   let last = "";
   for (;;) {
-    const batch = objects.index.list(bucket, { prefix: query.prefix, from, inclusive, limit: query.limit - found.length - prefixes.length + 1 });
+    const batch = objects.index.list(bucket, {
+      prefix: query.prefix,
+      from,
+      inclusive,
+      limit: query.limit - found.length - prefixes.length + 1,
+    });
     let skipped = false;
     for (const meta of batch) {
       const cut = query.delimiter === "" ? -1 : meta.key.indexOf(query.delimiter, query.prefix.length);
@@ -100,7 +130,9 @@ export function beyond(prefix: string): string {
 
 export function limitOf(given: number | undefined): number {
   if (given !== undefined && (given < 0 || !Number.isInteger(given)))
-    throw new ApiError("InvalidArgument", "Argument maxKeys must be an integer between 0 and 2147483647", { status: 400 });
+    throw new ApiError("InvalidArgument", "Argument maxKeys must be an integer between 0 and 2147483647", {
+      status: 400,
+    });
   return Math.min(given ?? KEYS_MAX, KEYS_MAX);
 }
 
@@ -108,7 +140,11 @@ export function encoder(type: string | undefined): (text: string) => string {
   return type === "url" ? (text) => encodeURIComponent(text).replaceAll("%2F", "/") : (text) => text;
 }
 
-function presentEntry(meta: ObjectMeta, encode: (text: string) => string, owner: string | undefined): s3._Object {
+function presentEntry(
+  meta: ObjectMeta,
+  encode: (text: string) => string,
+  owner: string | undefined,
+): s3._Object {
   const [algorithm] = Object.keys(meta.checksums);
   return {
     Key: encode(meta.key),
@@ -116,7 +152,8 @@ function presentEntry(meta: ObjectMeta, encode: (text: string) => string, owner:
     ETag: `"${meta.etag}"`,
     Size: meta.size,
     StorageClass: (meta.headers["StorageClass"] ?? "STANDARD") as s3.ObjectStorageClass,
-    ChecksumAlgorithm: algorithm === undefined ? undefined : [algorithm.replace("Checksum", "") as s3.ChecksumAlgorithm],
+    ChecksumAlgorithm:
+      algorithm === undefined ? undefined : [algorithm.replace("Checksum", "") as s3.ChecksumAlgorithm],
     ChecksumType: algorithm === undefined ? undefined : (meta.checksumType ?? "FULL_OBJECT"),
     Owner: owner === undefined ? undefined : { ID: owner },
   }; // The class was checked when it was put; the members' names end in the enum's.

@@ -47,12 +47,21 @@ export function multipartOperations(deps: S3Deps) {
   };
   const partNumber = (given: number | undefined): number => {
     if (given === undefined || given < 1 || given > PARTS_MAX)
-      throw new ApiError("InvalidArgument", `Part number must be an integer between 1 and ${PARTS_MAX}, inclusive`, { status: 400 });
+      throw new ApiError(
+        "InvalidArgument",
+        `Part number must be an integer between 1 and ${PARTS_MAX}, inclusive`,
+        { status: 400 },
+      );
     return given;
   };
   const keepPart = async (
     upload: MultipartUpload,
-    part: { number: number; etag: string; segment: Awaited<ReturnType<typeof receive>>["segment"]; checksums: Record<string, string> },
+    part: {
+      number: number;
+      etag: string;
+      segment: Awaited<ReturnType<typeof receive>>["segment"];
+      checksums: Record<string, string>;
+    },
   ): Promise<void> => {
     const { md5: _, ...segment } = part.segment;
     const member = memberOf(upload.checksumAlgorithm);
@@ -125,7 +134,10 @@ export function multipartOperations(deps: S3Deps) {
       authorizeSource(context, from);
       const sourceBucket = findBucket(store, context, from.bucket);
       const source = findObject(objects, sourceBucket.name, from.key, from.versionId);
-      checkReadCondition({ IfMatch: input.CopySourceIfMatch, IfUnmodifiedSince: input.CopySourceIfUnmodifiedSince }, source);
+      checkReadCondition(
+        { IfMatch: input.CopySourceIfMatch, IfUnmodifiedSince: input.CopySourceIfUnmodifiedSince },
+        source,
+      );
       const range = parseRange(input.CopySourceRange, source.size);
       if (input.CopySourceRange !== undefined && range === undefined)
         throw new ApiError(
@@ -145,7 +157,12 @@ export function multipartOperations(deps: S3Deps) {
       );
       const customerKey = readingKeyOf(input, upload);
       const body = await objects.read(source, range?.start, range?.end, sourceKey);
-      const { segment, checksums } = await receive(deps, body, { ChecksumAlgorithm: upload.checksumAlgorithm }, { customerKey });
+      const { segment, checksums } = await receive(
+        deps,
+        body,
+        { ChecksumAlgorithm: upload.checksumAlgorithm },
+        { customerKey },
+      );
       const etag = customerKey === undefined ? segment.md5 : ids.hex(32);
       await keepPart(upload, { number, etag, segment, checksums });
       return {
@@ -163,13 +180,21 @@ export function multipartOperations(deps: S3Deps) {
       const there = new Map(objects.index.parts(upload.id).map((part) => [part.number, part]));
       const parts = wanted.map(({ PartNumber = 0, ETag = "" }, index) => {
         if (index > 0 && PartNumber <= (wanted[index - 1]?.PartNumber ?? 0))
-          throw new ApiError("InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.", {
-            status: 400,
-          });
+          throw new ApiError(
+            "InvalidPartOrder",
+            "The list of parts was not in ascending order. Parts must be ordered by part number.",
+            {
+              status: 400,
+            },
+          );
         const part = there.get(PartNumber);
         const member = memberOf(upload.checksumAlgorithm);
         const claimed = member === undefined ? undefined : wanted[index]?.[member];
-        if (part === undefined || part.etag !== ETag.replaceAll('"', "") || (claimed !== undefined && claimed !== part.segment.checksum))
+        if (
+          part === undefined ||
+          part.etag !== ETag.replaceAll('"', "") ||
+          (claimed !== undefined && claimed !== part.segment.checksum)
+        )
           throw new ApiError(
             "InvalidPart",
             "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
@@ -178,18 +203,35 @@ export function multipartOperations(deps: S3Deps) {
         return part;
       });
       if (parts.slice(0, -1).some((part) => part.segment.size < PART_MIN_BYTES))
-        throw new ApiError("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size", { status: 400 });
+        throw new ApiError(
+          "EntityTooSmall",
+          "Your proposed upload is smaller than the minimum allowed size",
+          { status: 400 },
+        );
       const etag = `${createHash("md5")
         .update(Buffer.concat(parts.map((part) => Buffer.from(part.etag, "hex"))))
         .digest("hex")}-${parts.length}`;
       const segments = parts.map((part) => part.segment);
       const size = segments.reduce((sum, segment) => sum + segment.size, 0);
       if (input.MpuObjectSize !== undefined && input.MpuObjectSize !== size)
-        throw new ApiError("InvalidRequest", "The provided 'x-amz-mp-object-size' header value did not match what was computed", { status: 400 });
+        throw new ApiError(
+          "InvalidRequest",
+          "The provided 'x-amz-mp-object-size' header value did not match what was computed",
+          { status: 400 },
+        );
       const checksum = checksumOfParts(upload, parts);
       const claimed = checksum === undefined ? undefined : input[checksum.member];
-      if (checksum !== undefined && claimed !== undefined && claimed !== checksum.value && claimed !== checksum.value.replace(/-\d+$/, ""))
-        throw new ApiError("BadDigest", `The ${checksum.algorithm} you specified did not match the calculated checksum.`, { status: 400 });
+      if (
+        checksum !== undefined &&
+        claimed !== undefined &&
+        claimed !== checksum.value &&
+        claimed !== checksum.value.replace(/-\d+$/, "")
+      )
+        throw new ApiError(
+          "BadDigest",
+          `The ${checksum.algorithm} you specified did not match the calculated checksum.`,
+          { status: 400 },
+        );
       const meta: ObjectMeta = {
         key: upload.key,
         size,
@@ -231,7 +273,9 @@ export function multipartOperations(deps: S3Deps) {
       const bucket = findBucket(store, context, input.Bucket);
       const upload = findUpload(input.UploadId, bucket.name, input.Key);
       const limit = Math.min(input.MaxParts ?? PAGE, PAGE);
-      const rest = objects.index.parts(upload.id).filter((part) => part.number > Number(input.PartNumberMarker ?? 0));
+      const rest = objects.index
+        .parts(upload.id)
+        .filter((part) => part.number > Number(input.PartNumberMarker ?? 0));
       const some = rest.slice(0, limit);
       const member = memberOf(upload.checksumAlgorithm);
       const owner = { ID: bucket.account };
@@ -259,11 +303,20 @@ export function multipartOperations(deps: S3Deps) {
     },
     ListMultipartUploads(input, context) {
       const bucket = findBucket(store, context, input.Bucket);
-      const [prefix, delimiter, limit] = [input.Prefix ?? "", input.Delimiter ?? "", Math.min(input.MaxUploads ?? PAGE, PAGE)];
+      const [prefix, delimiter, limit] = [
+        input.Prefix ?? "",
+        input.Delimiter ?? "",
+        Math.min(input.MaxUploads ?? PAGE, PAGE),
+      ];
       const all = objects.index
         .uploads(bucket.name)
         .filter((upload) => upload.key.startsWith(prefix))
-        .toSorted((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)) || a.startedAt - b.startedAt || (a.id < b.id ? -1 : 1));
+        .toSorted(
+          (a, b) =>
+            Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)) ||
+            a.startedAt - b.startedAt ||
+            (a.id < b.id ? -1 : 1),
+        );
       const marker = all.find((upload) => upload.id === input.UploadIdMarker);
       const isAfter = (upload: MultipartUpload): boolean => {
         if (input.KeyMarker === undefined) return true;
@@ -322,11 +375,16 @@ function checksumPlan(input: { ChecksumAlgorithm?: string | undefined; ChecksumT
   if (memberOf(algorithm) === undefined) return { algorithm: undefined, type: undefined };
   const standard = algorithm === "CRC64NVME" ? "FULL_OBJECT" : "COMPOSITE";
   const type = input.ChecksumType ?? standard;
-  const fits = type === standard || (type === "FULL_OBJECT" && (algorithm === "CRC32" || algorithm === "CRC32C"));
+  const fits =
+    type === standard || (type === "FULL_OBJECT" && (algorithm === "CRC32" || algorithm === "CRC32C"));
   if (!fits || (type !== "FULL_OBJECT" && type !== "COMPOSITE"))
-    throw new ApiError("InvalidRequest", `The ${type} checksum type cannot be used with the ${algorithm?.toLowerCase()} checksum algorithm.`, {
-      status: 400,
-    });
+    throw new ApiError(
+      "InvalidRequest",
+      `The ${type} checksum type cannot be used with the ${algorithm?.toLowerCase()} checksum algorithm.`,
+      {
+        status: 400,
+      },
+    );
   return { algorithm, type };
 }
 

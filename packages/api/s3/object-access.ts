@@ -4,13 +4,22 @@ import { ApiError, type RequestContext } from "@gantry/wire";
 import type { S3Deps } from "./index.ts";
 
 /** The version that a read names, else the current one. Errors in S3's words, delete markers said in the headers as S3 does. */
-export function findObject(objects: ObjectStore, bucket: string, key: string | undefined, versionId?: string): ObjectMeta {
+export function findObject(
+  objects: ObjectStore,
+  bucket: string,
+  key: string | undefined,
+  versionId?: string,
+): ObjectMeta {
   if (versionId === undefined) {
     const meta = objects.index.get(bucket, key ?? "");
     if (meta !== undefined) return meta;
     const marker = objects.index.newest(bucket, key ?? "");
     const headers = marker === undefined ? {} : markerHeaders(marker);
-    throw new ApiError("NoSuchKey", "The specified key does not exist.", { status: 404, fields: { Key: key }, headers });
+    throw new ApiError("NoSuchKey", "The specified key does not exist.", {
+      status: 404,
+      fields: { Key: key },
+      headers,
+    });
   }
   if (!/^(?:null|[0-9a-f]{32})$/.test(versionId))
     throw new ApiError("InvalidArgument", "Invalid version id specified", {
@@ -19,12 +28,19 @@ export function findObject(objects: ObjectStore, bucket: string, key: string | u
     });
   const meta = objects.index.version(bucket, key ?? "", versionId);
   if (meta === undefined)
-    throw new ApiError("NoSuchVersion", "The specified version does not exist.", { status: 404, fields: { Key: key, VersionId: versionId } });
+    throw new ApiError("NoSuchVersion", "The specified version does not exist.", {
+      status: 404,
+      fields: { Key: key, VersionId: versionId },
+    });
   if (meta.isDeleteMarker === true)
     throw new ApiError("MethodNotAllowed", "The specified method is not allowed against this resource.", {
       status: 405,
       fields: { Method: "GET", ResourceType: "DeleteMarker" },
-      headers: { ...markerHeaders(meta), allow: "DELETE", "last-modified": new Date(meta.modifiedAt).toUTCString() },
+      headers: {
+        ...markerHeaders(meta),
+        allow: "DELETE",
+        "last-modified": new Date(meta.modifiedAt).toUTCString(),
+      },
     });
   return meta;
 }
@@ -34,7 +50,10 @@ function markerHeaders(marker: ObjectMeta): Record<string, string> {
 }
 
 /** The version id as answers name it: none where the bucket never kept versions. */
-export function presentVersion(bucket: BucketRecord, meta: Pick<ObjectMeta, "versionId">): string | undefined {
+export function presentVersion(
+  bucket: BucketRecord,
+  meta: Pick<ObjectMeta, "versionId">,
+): string | undefined {
   return bucket.versioning === undefined ? undefined : (meta.versionId ?? "null");
 }
 
@@ -44,15 +63,27 @@ export function newVersion(deps: S3Deps, bucket: BucketRecord): { versionId?: st
 }
 
 /** How a change is made in this bucket, and what is noted of it where the bucket tells EventBridge. */
-export function changing(deps: S3Deps, bucket: BucketRecord, context: RequestContext, type: ChangeNote["type"], reason: string): ChangeOptions {
+export function changing(
+  deps: S3Deps,
+  bucket: BucketRecord,
+  context: RequestContext,
+  type: ChangeNote["type"],
+  reason: string,
+): ChangeOptions {
   const { requestId, account: requester } = context;
   const note = { id: deps.ids.uuid(), at: deps.clock.now(), type, reason, requestId, requester };
   return { versioning: bucket.versioning, note: bucket.tellsEvents === true ? note : undefined };
 }
 
 /** Asks for the leave to read what is copied. */
-export function authorizeSource(context: RequestContext, from: { bucket: string; key: string; versionId?: string | undefined }): void {
-  const [action, conditions] = from.versionId === undefined ? ["s3:GetObject", {}] : ["s3:GetObjectVersion", { "s3:VersionId": from.versionId }];
+export function authorizeSource(
+  context: RequestContext,
+  from: { bucket: string; key: string; versionId?: string | undefined },
+): void {
+  const [action, conditions] =
+    from.versionId === undefined
+      ? ["s3:GetObject", {}]
+      : ["s3:GetObjectVersion", { "s3:VersionId": from.versionId }];
   context.authorize(action, objectArn(from.bucket, from.key), conditions);
 }
 

@@ -20,7 +20,14 @@ export const ALGORITHMS = {
   ChecksumSHA256: "sha256",
 } as const;
 export type ChecksumMember = keyof typeof ALGORITHMS;
-const STORAGE_CLASSES = ["STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"];
+const STORAGE_CLASSES = [
+  "STANDARD",
+  "REDUCED_REDUNDANCY",
+  "STANDARD_IA",
+  "ONEZONE_IA",
+  "INTELLIGENT_TIERING",
+  "GLACIER_IR",
+];
 
 /** The member of an algorithm as S3 names it (`CRC32`, `SHA256`). Errors: InvalidRequest where there is none. */
 export function memberOf(algorithm: string | undefined): ChecksumMember | undefined {
@@ -49,16 +56,25 @@ export async function receive(
 ): Promise<{ segment: WrittenSegment; checksums: Record<string, string> }> {
   const { objects, ids } = deps;
   const { customerKey, isWhole } = options;
-  const given = Object.keys(ALGORITHMS).filter((member) => claims[member as ChecksumMember] !== undefined) as ChecksumMember[]; // The table's own keys.
+  const given = Object.keys(ALGORITHMS).filter(
+    (member) => claims[member as ChecksumMember] !== undefined,
+  ) as ChecksumMember[]; // The table's own keys.
   if (given.length > 1)
-    throw new ApiError("InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.", { status: 400 });
+    throw new ApiError(
+      "InvalidRequest",
+      "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
+      { status: 400 },
+    );
   const named = given[0] ?? memberOf(claims.ChecksumAlgorithm);
   const stream = body instanceof Readable ? body : Readable.from([]);
   let trailer: { algorithm: string; value: string } | undefined;
   stream.on("checksum", (algorithm: string, value: string) => (trailer = { algorithm, value }));
   // Without one a small object gets S3's own; a customer's key seals what it would tell.
   const byDefault =
-    named === undefined && isWhole === true && customerKey === undefined && (claims.ContentLength ?? Infinity) <= DEFAULT_CHECKSUM_MAX;
+    named === undefined &&
+    isWhole === true &&
+    customerKey === undefined &&
+    (claims.ContentLength ?? Infinity) <= DEFAULT_CHECKSUM_MAX;
   const algorithm = named === undefined ? (byDefault ? "crc64nvme" : undefined) : ALGORITHMS[named];
   const checksum: Checksum | undefined = algorithm === undefined ? undefined : checksumOf(algorithm);
   const segment = await objects.writeSegment(ids.hex(32), stream, (chunk) => checksum?.update(chunk), {
@@ -66,19 +82,29 @@ export async function receive(
     expected: claims.ContentLength,
   });
   try {
-    if (claims.ContentMD5 !== undefined && claims.ContentMD5 !== Buffer.from(segment.md5, "hex").toString("base64"))
-      throw new ApiError("BadDigest", "The Content-MD5 you specified did not match what we received.", { status: 400 });
+    if (
+      claims.ContentMD5 !== undefined &&
+      claims.ContentMD5 !== Buffer.from(segment.md5, "hex").toString("base64")
+    )
+      throw new ApiError("BadDigest", "The Content-MD5 you specified did not match what we received.", {
+        status: 400,
+      });
     const computed = checksum?.digest();
     if (named !== undefined && computed !== undefined) {
       const claimed = claims[named] ?? trailer?.value;
       if (claimed !== undefined && claimed !== computed)
-        throw new ApiError("BadDigest", `The ${ALGORITHMS[named].toUpperCase()} you specified did not match the calculated checksum.`, {
-          status: 400,
-        });
+        throw new ApiError(
+          "BadDigest",
+          `The ${ALGORITHMS[named].toUpperCase()} you specified did not match the calculated checksum.`,
+          {
+            status: 400,
+          },
+        );
       return { segment, checksums: { [named]: computed } };
     }
     const byTrailer = Object.entries(ALGORITHMS).find(([, name]) => name === trailer?.algorithm);
-    if (byTrailer !== undefined && trailer !== undefined) return { segment, checksums: { [byTrailer[0]]: trailer.value } };
+    if (byTrailer !== undefined && trailer !== undefined)
+      return { segment, checksums: { [byTrailer[0]]: trailer.value } };
     return { segment, checksums: computed === undefined ? {} : { ChecksumCRC64NVME: computed } };
   } catch (thrown) {
     await objects.dropSegments([segment]);
@@ -88,7 +114,8 @@ export async function receive(
 
 /** An object's key. Any UTF-8 of 1 to 1,024 bytes is one. Source: "Naming Amazon S3 objects". */
 export function checkKey(key: string | undefined): string {
-  if (key === undefined || key === "") throw new ApiError("InvalidRequest", "A key is required.", { status: 400 });
+  if (key === undefined || key === "")
+    throw new ApiError("InvalidRequest", "A key is required.", { status: 400 });
   if (Buffer.byteLength(key) > KEY_MAX_BYTES)
     throw new ApiError("KeyTooLongError", "Your key is too long", {
       status: 400,
@@ -109,25 +136,40 @@ export function customerKeyOf(input: CustomerKeyInput): { key: Buffer; md5: stri
   if (algorithm === undefined && text === undefined && claimed === undefined) return undefined;
   const invalid = (message: string): ApiError => new ApiError("InvalidArgument", message, { status: 400 });
   if (algorithm === undefined)
-    throw invalid("Requests specifying Server Side Encryption with Customer provided keys must provide a valid encryption algorithm.");
+    throw invalid(
+      "Requests specifying Server Side Encryption with Customer provided keys must provide a valid encryption algorithm.",
+    );
   if (algorithm !== "AES256")
-    throw new ApiError("InvalidEncryptionAlgorithmError", "The Encryption request you specified is not valid. Supported value: AES256.", {
-      status: 400,
-    });
+    throw new ApiError(
+      "InvalidEncryptionAlgorithmError",
+      "The Encryption request you specified is not valid. Supported value: AES256.",
+      {
+        status: 400,
+      },
+    );
   if (text === undefined)
-    throw invalid("Requests specifying Server Side Encryption with Customer provided keys must provide an appropriate secret key.");
+    throw invalid(
+      "Requests specifying Server Side Encryption with Customer provided keys must provide an appropriate secret key.",
+    );
   const key = Buffer.from(text, "base64");
   if (key.length !== KEY_BYTES) throw invalid("The secret key was invalid for the specified algorithm.");
   const md5 = createHash("md5").update(key).digest("base64");
-  if (claimed !== undefined && claimed !== md5) throw invalid("The calculated MD5 hash of the key did not match the hash that was provided.");
+  if (claimed !== undefined && claimed !== md5)
+    throw invalid("The calculated MD5 hash of the key did not match the hash that was provided.");
   return { key, md5 };
 }
 
 /** The key that a stored object must be read with; wrong, missing and needless keys are refused as S3 does. */
-export function readingKeyOf(input: CustomerKeyInput, meta: Pick<ObjectMeta, "customerKeyMd5">): Buffer | undefined {
+export function readingKeyOf(
+  input: CustomerKeyInput,
+  meta: Pick<ObjectMeta, "customerKeyMd5">,
+): Buffer | undefined {
   const given = customerKeyOf(input);
   if (meta.customerKeyMd5 === undefined) {
-    if (given !== undefined) throw new ApiError("InvalidRequest", "The encryption parameters are not applicable to this object.", { status: 400 });
+    if (given !== undefined)
+      throw new ApiError("InvalidRequest", "The encryption parameters are not applicable to this object.", {
+        status: 400,
+      });
     return undefined;
   }
   if (given === undefined)
@@ -150,31 +192,55 @@ export function presentEncryption(meta: { readonly customerKeyMd5?: string | und
 }
 
 /** Conditional writes. Source: "How to prevent object overwrites with conditional writes". */
-export function checkCondition(input: { IfNoneMatch?: string | undefined; IfMatch?: string | undefined }, there: ObjectMeta | undefined): void {
+export function checkCondition(
+  input: { IfNoneMatch?: string | undefined; IfMatch?: string | undefined },
+  there: ObjectMeta | undefined,
+): void {
   const failed = (Condition: string): ApiError =>
-    new ApiError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", { status: 412, fields: { Condition } });
+    new ApiError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", {
+      status: 412,
+      fields: { Condition },
+    });
   // S3 itself knows `*` alone for writes, and answers anything else with these words. Source: API_PutObject, If-None-Match.
   if (input.IfNoneMatch !== undefined && input.IfNoneMatch !== "*")
-    throw new ApiError("NotImplemented", "A header you provided implies functionality that is not implemented", {
-      status: 501,
-      fields: { Header: "If-None-Match" },
-    });
+    throw new ApiError(
+      "NotImplemented",
+      "A header you provided implies functionality that is not implemented",
+      {
+        status: 501,
+        fields: { Header: "If-None-Match" },
+      },
+    );
   if (input.IfNoneMatch === "*" && there !== undefined) throw failed("If-None-Match");
   if (input.IfMatch === undefined) return;
-  if (there === undefined) throw new ApiError("NoSuchKey", "The specified key does not exist.", { status: 404 });
+  if (there === undefined)
+    throw new ApiError("NoSuchKey", "The specified key does not exist.", { status: 404 });
   if (unquote(input.IfMatch) !== there.etag) throw failed("If-Match");
 }
 
 /** Conditional reads. Source: API_GetObject, "Overriding response header values" and RFC 9110 §13.2.2. */
 export function checkReadCondition(
-  input: { IfMatch?: string | undefined; IfNoneMatch?: string | undefined; IfModifiedSince?: Date | undefined; IfUnmodifiedSince?: Date | undefined },
+  input: {
+    IfMatch?: string | undefined;
+    IfNoneMatch?: string | undefined;
+    IfModifiedSince?: Date | undefined;
+    IfUnmodifiedSince?: Date | undefined;
+  },
   meta: ObjectMeta,
 ): void {
   const seconds = Math.floor(meta.modifiedAt / 1000) * 1000;
   const failed = (Condition: string): ApiError =>
-    new ApiError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", { status: 412, fields: { Condition } });
-  if (input.IfMatch !== undefined && unquote(input.IfMatch) !== meta.etag && input.IfMatch !== "*") throw failed("If-Match");
-  if (input.IfMatch === undefined && input.IfUnmodifiedSince !== undefined && seconds > input.IfUnmodifiedSince.getTime())
+    new ApiError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", {
+      status: 412,
+      fields: { Condition },
+    });
+  if (input.IfMatch !== undefined && unquote(input.IfMatch) !== meta.etag && input.IfMatch !== "*")
+    throw failed("If-Match");
+  if (
+    input.IfMatch === undefined &&
+    input.IfUnmodifiedSince !== undefined &&
+    seconds > input.IfUnmodifiedSince.getTime()
+  )
     throw failed("If-Unmodified-Since");
   const unchanged =
     input.IfNoneMatch !== undefined
@@ -184,7 +250,10 @@ export function checkReadCondition(
 }
 
 /** One range; what is no range is ignored, what lies outside refused. Source: RFC 9110 §14. */
-export function parseRange(range: string | undefined, size: number): { start: number; end: number } | undefined {
+export function parseRange(
+  range: string | undefined,
+  size: number,
+): { start: number; end: number } | undefined {
   const match = /^bytes=(\d*)-(\d*)$/.exec(range ?? "");
   if (match === null || (match[1] === "" && match[2] === "")) return undefined;
   const start = match[1] === "" ? Math.max(0, size - Number(match[2])) : Number(match[1]);
@@ -226,11 +295,16 @@ export function headersOf(input: {
     ExpiresString: input.Expires?.toUTCString(),
     StorageClass: input.StorageClass === "STANDARD" ? undefined : input.StorageClass,
   };
-  return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  return Object.fromEntries(
+    Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }
 
 export function metadataOf(metadata: Record<string, string> | undefined): Record<string, string> {
-  const size = Object.entries(metadata ?? {}).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(value), 0);
+  const size = Object.entries(metadata ?? {}).reduce(
+    (sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(value),
+    0,
+  );
   if (size > METADATA_MAX_BYTES)
     throw new ApiError("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size", {
       status: 400,
@@ -253,20 +327,28 @@ export function tagSetOf(
   const list = (tags ?? []).map((tag) => [tag.Key ?? "", tag.Value ?? ""] as const);
   const invalid = (code: string, message: string): ApiError => new ApiError(code, message, { status: 400 });
   if (list.length > most) throw invalid("BadRequest", `Object tags cannot be greater than ${most}`);
-  if (new Set(list.map(([key]) => key)).size < list.length) throw invalid("InvalidTag", "Cannot provide multiple Tags with the same key");
+  if (new Set(list.map(([key]) => key)).size < list.length)
+    throw invalid("InvalidTag", "Cannot provide multiple Tags with the same key");
   for (const [key, value] of list) {
-    if (key === "" || key.length > 128) throw invalid("InvalidTag", "The TagKey you have provided is invalid");
+    if (key === "" || key.length > 128)
+      throw invalid("InvalidTag", "The TagKey you have provided is invalid");
     if (value.length > 256) throw invalid("InvalidTag", "The TagValue you have provided is invalid");
-    if (key.startsWith("aws:")) throw invalid("InvalidTag", "System tags cannot be added/updated by requester");
+    if (key.startsWith("aws:"))
+      throw invalid("InvalidTag", "System tags cannot be added/updated by requester");
   }
   return Object.fromEntries(list);
 }
 
 /** Bucket, key and version that a copy names. */
-export function parseCopySource(source: string | undefined): { bucket: string; key: string; versionId: string | undefined } {
+export function parseCopySource(source: string | undefined): {
+  bucket: string;
+  key: string;
+  versionId: string | undefined;
+} {
   const [path = "", query] = (source ?? "").split("?versionId=");
   const match = /^\/?([^/]+)\/(.+)$/s.exec(decodeURIComponent(path));
-  if (match === null) throw new ApiError("InvalidArgument", "Invalid copy source object key", { status: 400 });
+  if (match === null)
+    throw new ApiError("InvalidArgument", "Invalid copy source object key", { status: 400 });
   return { bucket: match[1] ?? "", key: match[2] ?? "", versionId: query };
 }
 
@@ -285,16 +367,26 @@ export function refuseUnsupported(input: {
   GrantReadACP?: unknown;
   GrantWriteACP?: unknown;
 }): void {
-  if (input.WriteOffsetBytes !== undefined) throw new ApiError("NotImplemented", "Gantry does not support appending to objects.", { status: 501 });
+  if (input.WriteOffsetBytes !== undefined)
+    throw new ApiError("NotImplemented", "Gantry does not support appending to objects.", { status: 501 });
   if (input.ServerSideEncryption !== undefined && input.ServerSideEncryption !== "AES256")
-    throw new ApiError("NotImplemented", `Gantry supports the encryption AES256, not ${String(input.ServerSideEncryption)}.`, { status: 501 });
+    throw new ApiError(
+      "NotImplemented",
+      `Gantry supports the encryption AES256, not ${String(input.ServerSideEncryption)}.`,
+      { status: 501 },
+    );
   if (input.SSEKMSKeyId !== undefined)
     throw new ApiError(
       "InvalidArgument",
       "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms",
       { status: 400 },
     );
-  const grants = [input.GrantFullControl, input.GrantRead, input.GrantReadACP, input.GrantWriteACP].some((grant) => grant !== undefined);
-  if (grants || (input.ACL !== undefined && input.ACL !== "private" && input.ACL !== "bucket-owner-full-control"))
+  const grants = [input.GrantFullControl, input.GrantRead, input.GrantReadACP, input.GrantWriteACP].some(
+    (grant) => grant !== undefined,
+  );
+  if (
+    grants ||
+    (input.ACL !== undefined && input.ACL !== "private" && input.ACL !== "bucket-owner-full-control")
+  )
     throw new ApiError("AccessControlListNotSupported", "The bucket does not allow ACLs", { status: 400 });
 }

@@ -11,22 +11,42 @@ interface LockInput {
 }
 
 /** Retention and hold that a new version is given: its own, else the bucket's default. Source: "How S3 Object Lock works". */
-export function lockOf(bucket: BucketRecord, input: LockInput, now: number): Pick<ObjectMeta, "retention" | "legalHold"> {
-  const asked = input.ObjectLockMode !== undefined || input.ObjectLockRetainUntilDate !== undefined || input.ObjectLockLegalHoldStatus !== undefined;
+export function lockOf(
+  bucket: BucketRecord,
+  input: LockInput,
+  now: number,
+): Pick<ObjectMeta, "retention" | "legalHold"> {
+  const asked =
+    input.ObjectLockMode !== undefined ||
+    input.ObjectLockRetainUntilDate !== undefined ||
+    input.ObjectLockLegalHoldStatus !== undefined;
   if (asked) requireLock(bucket);
   const retention =
-    retentionOf({ Mode: input.ObjectLockMode, RetainUntilDate: input.ObjectLockRetainUntilDate }, now) ?? defaultRetention(bucket, now);
-  return { ...(retention === undefined ? {} : { retention }), ...(input.ObjectLockLegalHoldStatus === "ON" ? { legalHold: true } : {}) };
+    retentionOf({ Mode: input.ObjectLockMode, RetainUntilDate: input.ObjectLockRetainUntilDate }, now) ??
+    defaultRetention(bucket, now);
+  return {
+    ...(retention === undefined ? {} : { retention }),
+    ...(input.ObjectLockLegalHoldStatus === "ON" ? { legalHold: true } : {}),
+  };
 }
 
 /** A retention as a request gives it, checked; undefined where it gives none. */
-export function retentionOf(given: { Mode?: string | undefined; RetainUntilDate?: Date | undefined }, now: number): ObjectMeta["retention"] {
+export function retentionOf(
+  given: { Mode?: string | undefined; RetainUntilDate?: Date | undefined },
+  now: number,
+): ObjectMeta["retention"] {
   const { Mode: mode, RetainUntilDate: until } = given;
   if (mode === undefined && until === undefined) return undefined;
   if (mode === undefined || until === undefined)
-    throw new ApiError("InvalidArgument", "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied", { status: 400 });
-  if (mode !== "GOVERNANCE" && mode !== "COMPLIANCE") throw new ApiError("InvalidArgument", "Unknown wormMode directive.", { status: 400 });
-  if (until.getTime() <= now) throw new ApiError("InvalidArgument", "The retain until date must be in the future!", { status: 400 });
+    throw new ApiError(
+      "InvalidArgument",
+      "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied",
+      { status: 400 },
+    );
+  if (mode !== "GOVERNANCE" && mode !== "COMPLIANCE")
+    throw new ApiError("InvalidArgument", "Unknown wormMode directive.", { status: 400 });
+  if (until.getTime() <= now)
+    throw new ApiError("InvalidArgument", "The retain until date must be in the future!", { status: 400 });
   return { mode, until: until.getTime() };
 }
 
@@ -37,12 +57,18 @@ function defaultRetention(bucket: BucketRecord, now: number): ObjectMeta["retent
 
 /** Errors: InvalidRequest where the bucket was made without object lock. */
 export function requireLock(bucket: BucketRecord): void {
-  if (bucket.objectLock === undefined) throw new ApiError("InvalidRequest", "Bucket is missing Object Lock Configuration", { status: 400 });
+  if (bucket.objectLock === undefined)
+    throw new ApiError("InvalidRequest", "Bucket is missing Object Lock Configuration", { status: 400 });
 }
 
 /** Whether a version may go or its retention be shortened now. Errors: AccessDenied while it is held. */
-export function checkUnlocked(meta: ObjectMeta, options: { now: number; bypass: boolean | undefined; context: RequestContext; arn: string }): void {
-  const denied = new ApiError("AccessDenied", "Access Denied because object protected by object lock.", { status: 403 });
+export function checkUnlocked(
+  meta: ObjectMeta,
+  options: { now: number; bypass: boolean | undefined; context: RequestContext; arn: string },
+): void {
+  const denied = new ApiError("AccessDenied", "Access Denied because object protected by object lock.", {
+    status: 403,
+  });
   if (meta.legalHold === true) throw denied;
   if (meta.retention === undefined || meta.retention.until <= options.now) return;
   if (meta.retention.mode === "COMPLIANCE" || options.bypass !== true) throw denied;
@@ -54,6 +80,7 @@ export function presentLock(meta: Pick<ObjectMeta, "retention" | "legalHold">) {
   return {
     ObjectLockMode: meta.retention?.mode,
     ObjectLockRetainUntilDate: meta.retention === undefined ? undefined : new Date(meta.retention.until),
-    ObjectLockLegalHoldStatus: meta.legalHold === undefined ? undefined : meta.legalHold ? ("ON" as const) : ("OFF" as const),
+    ObjectLockLegalHoldStatus:
+      meta.legalHold === undefined ? undefined : meta.legalHold ? ("ON" as const) : ("OFF" as const),
   };
 }

@@ -32,9 +32,13 @@ export function objectSettingOperations(deps: S3Deps) {
   return {
     GetObjectTagging(input, context) {
       const { bucket, meta } = find(input, context);
-      return { TagSet: Object.entries(meta.tags).map(([Key, Value]) => ({ Key, Value })), VersionId: presentVersion(bucket, meta) };
+      return {
+        TagSet: Object.entries(meta.tags).map(([Key, Value]) => ({ Key, Value })),
+        VersionId: presentVersion(bucket, meta),
+      };
     },
-    PutObjectTagging: (input, context) => change(input, context, (meta) => ({ ...meta, tags: tagSetOf(input.Tagging?.TagSet) })),
+    PutObjectTagging: (input, context) =>
+      change(input, context, (meta) => ({ ...meta, tags: tagSetOf(input.Tagging?.TagSet) })),
     DeleteObjectTagging: (input, context) => ({
       ...change(input, context, (meta) => ({ ...meta, tags: {} })),
       $metadata: { httpStatusCode: 204 },
@@ -43,7 +47,11 @@ export function objectSettingOperations(deps: S3Deps) {
       const { bucket, meta } = find(input, context);
       requireLock(bucket);
       if (meta.retention === undefined)
-        throw new ApiError("NoSuchObjectLockConfiguration", "The specified object does not have a ObjectLock configuration", { status: 404 });
+        throw new ApiError(
+          "NoSuchObjectLockConfiguration",
+          "The specified object does not have a ObjectLock configuration",
+          { status: 404 },
+        );
       return { Retention: { Mode: meta.retention.mode, RetainUntilDate: new Date(meta.retention.until) } };
     },
     PutObjectRetention(input, context) {
@@ -54,10 +62,20 @@ export function objectSettingOperations(deps: S3Deps) {
       const held = meta.retention !== undefined && meta.retention.until > now ? meta.retention : undefined;
       // Longer is always allowed; shorter, looser or none needs the right to go around governance, and compliance yields to nobody.
       const loosens =
-        held !== undefined && (next === undefined || next.until < held.until || (held.mode === "COMPLIANCE" && next.mode !== "COMPLIANCE"));
-      if (loosens || (held?.mode === "GOVERNANCE" && next?.mode === "COMPLIANCE" && input.BypassGovernanceRetention === true)) {
+        held !== undefined &&
+        (next === undefined ||
+          next.until < held.until ||
+          (held.mode === "COMPLIANCE" && next.mode !== "COMPLIANCE"));
+      if (
+        loosens ||
+        (held?.mode === "GOVERNANCE" &&
+          next?.mode === "COMPLIANCE" &&
+          input.BypassGovernanceRetention === true)
+      ) {
         if (held?.mode === "COMPLIANCE" || input.BypassGovernanceRetention !== true)
-          throw new ApiError("AccessDenied", "Access Denied because object protected by object lock.", { status: 403 });
+          throw new ApiError("AccessDenied", "Access Denied because object protected by object lock.", {
+            status: 403,
+          });
         context.authorize("s3:BypassGovernanceRetention", objectArn(bucket.name, meta.key));
       }
       const { retention: _, ...rest } = meta;
@@ -68,7 +86,11 @@ export function objectSettingOperations(deps: S3Deps) {
       const { bucket, meta } = find(input, context);
       requireLock(bucket);
       if (meta.legalHold === undefined)
-        throw new ApiError("NoSuchObjectLockConfiguration", "The specified object does not have a ObjectLock configuration", { status: 404 });
+        throw new ApiError(
+          "NoSuchObjectLockConfiguration",
+          "The specified object does not have a ObjectLock configuration",
+          { status: 404 },
+        );
       return { LegalHold: { Status: meta.legalHold ? "ON" : "OFF" } };
     },
     PutObjectLegalHold(input, context) {
@@ -87,7 +109,8 @@ export function objectSettingOperations(deps: S3Deps) {
       const from = Number(input.PartNumberMarker ?? 0);
       const size = Math.min(input.MaxParts ?? PARTS_PAGE, PARTS_PAGE);
       const member = Object.keys(meta.checksums)[0];
-      const hasPartChecksums = meta.segments.every((segment) => segment.checksum !== undefined) && member !== undefined;
+      const hasPartChecksums =
+        meta.segments.every((segment) => segment.checksum !== undefined) && member !== undefined;
       const some = meta.segments.slice(from, from + size);
       const parts = {
         TotalPartsCount: meta.segments.length,
@@ -97,7 +120,11 @@ export function objectSettingOperations(deps: S3Deps) {
               NextPartNumberMarker: String(from + some.length),
               MaxParts: size,
               IsTruncated: from + some.length < meta.segments.length,
-              Parts: some.map((segment, index) => ({ PartNumber: from + index + 1, Size: segment.size, [member]: segment.checksum })),
+              Parts: some.map((segment, index) => ({
+                PartNumber: from + index + 1,
+                Size: segment.size,
+                [member]: segment.checksum,
+              })),
             }
           : {}),
       };
@@ -106,14 +133,22 @@ export function objectSettingOperations(deps: S3Deps) {
         VersionId: presentVersion(bucket, meta),
         ETag: asked.has("ETag") ? meta.etag : undefined,
         ObjectSize: asked.has("ObjectSize") ? meta.size : undefined,
-        StorageClass: asked.has("StorageClass") ? ((meta.headers["StorageClass"] ?? "STANDARD") as s3.StorageClass) : undefined, // Checked when it was put.
-        Checksum: asked.has("Checksum") && member !== undefined ? { ...meta.checksums, ChecksumType: meta.checksumType ?? "FULL_OBJECT" } : undefined,
+        StorageClass: asked.has("StorageClass")
+          ? ((meta.headers["StorageClass"] ?? "STANDARD") as s3.StorageClass)
+          : undefined, // Checked when it was put.
+        Checksum:
+          asked.has("Checksum") && member !== undefined
+            ? { ...meta.checksums, ChecksumType: meta.checksumType ?? "FULL_OBJECT" }
+            : undefined,
         ObjectParts: asked.has("ObjectParts") && isMultipart ? parts : undefined,
       };
     },
     GetObjectAcl(input, context) {
       const { bucket } = find(input, context);
-      return { Owner: { ID: bucket.account }, Grants: [{ Grantee: { Type: "CanonicalUser", ID: bucket.account }, Permission: "FULL_CONTROL" }] };
+      return {
+        Owner: { ID: bucket.account },
+        Grants: [{ Grantee: { Type: "CanonicalUser", ID: bucket.account }, Permission: "FULL_CONTROL" }],
+      };
     },
     PutObjectAcl(input, context) {
       find(input, context);

@@ -5,7 +5,14 @@ import { ApiError, type Implementation, type RequestContext } from "@gantry/wire
 import { withChecksum } from "./default-checksum.ts";
 import { findBucket } from "./buckets.ts";
 import type { S3Deps } from "./index.ts";
-import { authorizeSource, changing, findObject, newVersion, objectArn, presentVersion } from "./object-access.ts";
+import {
+  authorizeSource,
+  changing,
+  findObject,
+  newVersion,
+  objectArn,
+  presentVersion,
+} from "./object-access.ts";
 import {
   checkCondition,
   checkKey,
@@ -35,9 +42,15 @@ const LATELY_MAX = 1_024;
 export function objectOperations(deps: S3Deps) {
   const { store, objects, clock } = deps;
   /** Answers to plain reads of small objects, each good for as long as its records are the same. */
-  const lately = new Map<ObjectMeta, { bucket: BucketRecord; answer: Omit<s3.GetObjectCommandOutput, "$metadata"> }>();
+  const lately = new Map<
+    ObjectMeta,
+    { bucket: BucketRecord; answer: Omit<s3.GetObjectCommandOutput, "$metadata"> }
+  >();
   /** Where the answer to a read begins and ends: by a part's number, or by a range of bytes. */
-  const extentOf = (input: { Range?: string | undefined; PartNumber?: number | undefined }, meta: ObjectMeta) => {
+  const extentOf = (
+    input: { Range?: string | undefined; PartNumber?: number | undefined },
+    meta: ObjectMeta,
+  ) => {
     if (input.PartNumber === undefined) return parseRange(input.Range, meta.size);
     const segment = meta.segments[input.PartNumber - 1];
     if (segment === undefined || input.Range !== undefined)
@@ -59,12 +72,19 @@ export function objectOperations(deps: S3Deps) {
   const deleteOne = async (
     bucket: BucketRecord,
     context: RequestContext,
-    what: { key: string; versionId?: string | undefined; bypass?: boolean | undefined; ifMatch?: string | undefined; reason: string },
+    what: {
+      key: string;
+      versionId?: string | undefined;
+      bypass?: boolean | undefined;
+      ifMatch?: string | undefined;
+      reason: string;
+    },
   ): Promise<{ marker: ObjectMeta | undefined; versionId: string | undefined }> => {
     const options = changing(deps, bucket, context, "deleted", what.reason);
     if (what.ifMatch !== undefined) {
       const there = objects.index.get(bucket.name, what.key);
-      if (there !== undefined || what.ifMatch !== "*") checkCondition({ IfMatch: what.ifMatch === "*" ? there?.etag : what.ifMatch }, there);
+      if (there !== undefined || what.ifMatch !== "*")
+        checkCondition({ IfMatch: what.ifMatch === "*" ? there?.etag : what.ifMatch }, there);
     }
     if (what.versionId === undefined) {
       const marker = await objects.delete(
@@ -76,7 +96,13 @@ export function objectOperations(deps: S3Deps) {
       return { marker, versionId: undefined };
     }
     const there = objects.index.version(bucket.name, what.key, what.versionId);
-    if (there !== undefined) checkUnlocked(there, { now: clock.now(), bypass: what.bypass, context, arn: objectArn(bucket.name, what.key) });
+    if (there !== undefined)
+      checkUnlocked(there, {
+        now: clock.now(),
+        bypass: what.bypass,
+        context,
+        arn: objectArn(bucket.name, what.key),
+      });
     const was = await objects.deleteVersion(bucket.name, what.key, what.versionId, options);
     return { marker: was?.isDeleteMarker === true ? was : undefined, versionId: what.versionId };
   };
@@ -140,11 +166,19 @@ export function objectOperations(deps: S3Deps) {
       const extent = extentOf(input, meta);
       const isDamaged = (thrown: unknown): void => {
         if (thrown instanceof DamagedObjectError)
-          deps.log.error("An object is damaged and is not served", { bucket: bucket.name, key: meta.key, reason: thrown.message });
+          deps.log.error("An object is damaged and is not served", {
+            bucket: bucket.name,
+            key: meta.key,
+            reason: thrown.message,
+          });
       };
       const small = objects.readSmall(meta, extent?.start, extent?.end, key);
       if (small !== undefined) {
-        const answer = Object.freeze({ ...presentObject(bucket, meta, input), ...presentExtent(extent, meta), Body: small as never }); // As below.
+        const answer = Object.freeze({
+          ...presentObject(bucket, meta, input),
+          ...presentExtent(extent, meta),
+          Body: small as never,
+        }); // As below.
         if (lately.size >= LATELY_MAX) lately.clear();
         if (isPlain) lately.set(meta, { bucket, answer });
         return answer;
@@ -188,7 +222,10 @@ export function objectOperations(deps: S3Deps) {
       const errors: s3._Error[] = [];
       for (const { Key = "", VersionId, ETag } of wanted) {
         try {
-          context.authorize(VersionId === undefined ? "s3:DeleteObject" : "s3:DeleteObjectVersion", objectArn(bucket.name, Key));
+          context.authorize(
+            VersionId === undefined ? "s3:DeleteObject" : "s3:DeleteObjectVersion",
+            objectArn(bucket.name, Key),
+          );
           const { marker } = await deleteOne(bucket, context, {
             key: checkKey(Key),
             versionId: VersionId,
@@ -199,7 +236,9 @@ export function objectOperations(deps: S3Deps) {
           deleted.push({
             Key,
             VersionId,
-            ...(marker === undefined ? {} : { DeleteMarker: true, DeleteMarkerVersionId: marker.versionId ?? "null" }),
+            ...(marker === undefined
+              ? {}
+              : { DeleteMarker: true, DeleteMarkerVersionId: marker.versionId ?? "null" }),
           });
         } catch (thrown) {
           if (!(thrown instanceof ApiError)) throw thrown;
@@ -229,7 +268,11 @@ export function objectOperations(deps: S3Deps) {
       } catch (thrown) {
         // A copy knows no "not modified": the condition did not hold. Source: API_CopyObject.
         if (!(thrown instanceof ApiError) || thrown.status !== 304) throw thrown;
-        throw new ApiError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", { status: 412 });
+        throw new ApiError(
+          "PreconditionFailed",
+          "At least one of the pre-conditions you specified did not hold",
+          { status: 412 },
+        );
       }
       const replace = input.MetadataDirective === "REPLACE";
       const customer = customerKeyOf(input);
@@ -268,7 +311,12 @@ export function objectOperations(deps: S3Deps) {
         size: source.size,
         etag: customer === undefined ? segment.md5 : deps.ids.hex(32),
         modifiedAt: clock.now(),
-        headers: replace ? given : { ...source.headers, ...(given["StorageClass"] === undefined ? {} : { StorageClass: given["StorageClass"] }) },
+        headers: replace
+          ? given
+          : {
+              ...source.headers,
+              ...(given["StorageClass"] === undefined ? {} : { StorageClass: given["StorageClass"] }),
+            },
         userMetadata: replace ? metadataOf(input.Metadata) : source.userMetadata,
         tags: input.TaggingDirective === "REPLACE" ? taggingOf(input.Tagging) : source.tags,
         checksums,
@@ -290,7 +338,11 @@ export function objectOperations(deps: S3Deps) {
 }
 
 /** What GetObject and HeadObject say of an object. */
-function presentObject(bucket: BucketRecord, meta: ObjectMeta, input: s3.GetObjectCommandInput | s3.HeadObjectCommandInput) {
+function presentObject(
+  bucket: BucketRecord,
+  meta: ObjectMeta,
+  input: s3.GetObjectCommandInput | s3.HeadObjectCommandInput,
+) {
   const overrides = {
     ContentType: input.ResponseContentType,
     ContentDisposition: input.ResponseContentDisposition,
@@ -299,7 +351,8 @@ function presentObject(bucket: BucketRecord, meta: ObjectMeta, input: s3.GetObje
     ContentLanguage: input.ResponseContentLanguage,
     ExpiresString: input.ResponseExpires?.toUTCString(),
   };
-  const showsChecksums = input.ChecksumMode === "ENABLED" && input.Range === undefined && input.PartNumber === undefined;
+  const showsChecksums =
+    input.ChecksumMode === "ENABLED" && input.Range === undefined && input.PartNumber === undefined;
   return {
     AcceptRanges: "bytes",
     ETag: `"${meta.etag}"`,

@@ -16,7 +16,11 @@ interface PostedForm {
 export function readForm(exchange: Exchange): Promise<PostedForm> {
   return new Promise((resolve, reject) => {
     const fields = new Map<string, string>();
-    const malformed = new ApiError("MalformedPOSTRequest", "The body of your POST request is not well-formed multipart/form-data.", { status: 400 });
+    const malformed = new ApiError(
+      "MalformedPOSTRequest",
+      "The body of your POST request is not well-formed multipart/form-data.",
+      { status: 400 },
+    );
     let parser: BusboyInstance;
     try {
       parser = new Busboy({
@@ -31,7 +35,11 @@ export function readForm(exchange: Exchange): Promise<PostedForm> {
       size += name.length + value.length;
       if (size > FIELDS_MAX_BYTES)
         reject(
-          new ApiError("MaxPostPreDataLengthExceededError", "Your POST request fields preceding the upload file were too large.", { status: 400 }),
+          new ApiError(
+            "MaxPostPreDataLengthExceededError",
+            "Your POST request fields preceding the upload file were too large.",
+            { status: 400 },
+          ),
         );
       fields.set(name.toLowerCase(), value);
     });
@@ -53,15 +61,23 @@ export function readForm(exchange: Exchange): Promise<PostedForm> {
 export function signerOf(fields: ReadonlyMap<string, string>, access: Access): Principal | undefined {
   const policy = fields.get("policy");
   if (policy === undefined) return undefined;
-  const denied = (message: string, code = "AccessDenied"): ApiError => new ApiError(code, message, { status: 403 });
-  const [accessKeyId = "", date = "", region = "", service = ""] = (fields.get("x-amz-credential") ?? "").split("/");
+  const denied = (message: string, code = "AccessDenied"): ApiError =>
+    new ApiError(code, message, { status: 403 });
+  const [accessKeyId = "", date = "", region = "", service = ""] = (
+    fields.get("x-amz-credential") ?? ""
+  ).split("/");
   const credential = access.credentials.find(accessKeyId);
-  if (credential === undefined) throw denied("The AWS Access Key Id you provided does not exist in our records.", "InvalidAccessKeyId");
+  if (credential === undefined)
+    throw denied("The AWS Access Key Id you provided does not exist in our records.", "InvalidAccessKeyId");
   if (credential.token !== undefined && credential.token !== fields.get("x-amz-security-token"))
-    throw new ApiError("InvalidToken", "The provided token is malformed or otherwise invalid.", { status: 400 });
+    throw new ApiError("InvalidToken", "The provided token is malformed or otherwise invalid.", {
+      status: 400,
+    });
   if (credential.expiresAt !== undefined && access.now >= credential.expiresAt)
     throw new ApiError("ExpiredToken", "The provided token has expired.", { status: 400 });
-  const expected = createHmac("sha256", signingKey(credential.secretAccessKey, { date, region, service })).update(policy).digest();
+  const expected = createHmac("sha256", signingKey(credential.secretAccessKey, { date, region, service }))
+    .update(policy)
+    .digest();
   const given = Buffer.from(fields.get("x-amz-signature") ?? "", "hex");
   if (given.length !== expected.length || !timingSafeEqual(given, expected))
     throw denied(
@@ -77,7 +93,8 @@ export function checkPolicy(
   form: { fields: ReadonlyMap<string, string>; bucket: string; key: string },
   now: number,
 ): { least: number; most: number } {
-  const invalid = (why: string): ApiError => new ApiError("AccessDenied", `Invalid according to Policy: ${why}`, { status: 403 });
+  const invalid = (why: string): ApiError =>
+    new ApiError("AccessDenied", `Invalid according to Policy: ${why}`, { status: 403 });
   let policy: { expiration?: unknown; conditions?: unknown };
   try {
     policy = JSON.parse(Buffer.from(policyText, "base64").toString()) as typeof policy; // Each part is checked below.
@@ -90,9 +107,14 @@ export function checkPolicy(
   }
   const { expiration, conditions } = policy;
   if (typeof expiration !== "string" || !Array.isArray(conditions))
-    throw new ApiError("InvalidPolicyDocument", "Invalid Policy: it must have an expiration and a list of conditions.", { status: 400 });
+    throw new ApiError(
+      "InvalidPolicyDocument",
+      "Invalid Policy: it must have an expiration and a list of conditions.",
+      { status: 400 },
+    );
   if (!(Date.parse(expiration) > now)) throw invalid("Policy expired.");
-  const valueOf = (name: string): string => (name === "bucket" ? form.bucket : name === "key" ? form.key : (form.fields.get(name) ?? ""));
+  const valueOf = (name: string): string =>
+    name === "bucket" ? form.bucket : name === "key" ? form.key : (form.fields.get(name) ?? "");
   const named = new Set(["policy", "x-amz-signature", "file"]);
   let [least, most] = [0, 5 * 1024 ** 3];
   for (const condition of conditions as unknown[]) {
@@ -107,8 +129,12 @@ export function checkPolicy(
     named.add(name);
     const value = valueOf(name);
     const holds = operator.toLowerCase() === "starts-with" ? value.startsWith(wanted) : value === wanted;
-    if (!holds) throw invalid(`Policy Condition failed: ${JSON.stringify(Array.isArray(condition) ? condition : ["eq", `$${name}`, wanted])}`);
+    if (!holds)
+      throw invalid(
+        `Policy Condition failed: ${JSON.stringify(Array.isArray(condition) ? condition : ["eq", `$${name}`, wanted])}`,
+      );
   }
-  for (const name of form.fields.keys()) if (!named.has(name) && !name.startsWith("x-ignore-")) throw invalid(`Extra input fields: ${name}`);
+  for (const name of form.fields.keys())
+    if (!named.has(name) && !name.startsWith("x-ignore-")) throw invalid(`Extra input fields: ${name}`);
   return { least, most };
 }

@@ -18,14 +18,24 @@ export function versionOperations({ store, objects }: S3Deps) {
           : findObjectSequence(input.KeyMarker, input.VersionIdMarker, bucket.name);
       let after: VersionMarker = { key: input.KeyMarker ?? "", sequence: marker };
       let inclusive = input.KeyMarker === undefined;
-      if (delimiter !== "" && after.key.startsWith(prefix) && after.key.endsWith(delimiter) && after.key.length > prefix.length)
+      if (
+        delimiter !== "" &&
+        after.key.startsWith(prefix) &&
+        after.key.endsWith(delimiter) &&
+        after.key.length > prefix.length
+      )
         [after, inclusive] = [{ key: beyond(after.key), sequence: undefined }, true];
       const found: ObjectMeta[] = [];
       const prefixes: string[] = [];
       let [isTruncated, going] = [false, limit > 0];
       while (going) {
         going = false;
-        for (const meta of objects.index.listVersions(bucket.name, { prefix, after, inclusive, limit: limit - found.length - prefixes.length + 1 })) {
+        for (const meta of objects.index.listVersions(bucket.name, {
+          prefix,
+          after,
+          inclusive,
+          limit: limit - found.length - prefixes.length + 1,
+        })) {
           if (found.length + prefixes.length === limit) {
             isTruncated = true;
             going = false;
@@ -44,10 +54,13 @@ export function versionOperations({ store, objects }: S3Deps) {
       }
       const last = found.at(-1);
       const lastPrefix = prefixes.at(-1);
-      const endsWithPrefix = lastPrefix !== undefined && (last === undefined || Buffer.compare(Buffer.from(lastPrefix), Buffer.from(last.key)) > 0);
+      const endsWithPrefix =
+        lastPrefix !== undefined &&
+        (last === undefined || Buffer.compare(Buffer.from(lastPrefix), Buffer.from(last.key)) > 0);
       const owner = { ID: bucket.account };
       const isLatest = (meta: ObjectMeta): boolean =>
-        meta.noncurrentSince === undefined && objects.index.newest(bucket.name, meta.key)?.sequence === meta.sequence;
+        meta.noncurrentSince === undefined &&
+        objects.index.newest(bucket.name, meta.key)?.sequence === meta.sequence;
       return {
         Name: bucket.name,
         Prefix: encode(prefix),
@@ -69,8 +82,11 @@ export function versionOperations({ store, objects }: S3Deps) {
             ETag: `"${meta.etag}"`,
             Size: meta.size,
             StorageClass: (meta.headers["StorageClass"] ?? "STANDARD") as s3.ObjectVersionStorageClass, // Checked when it was put.
-            ChecksumAlgorithm: Object.keys(meta.checksums).map((member) => member.replace("Checksum", "") as s3.ChecksumAlgorithm), // The members' names end in the enum's.
-            ChecksumType: Object.keys(meta.checksums).length > 0 ? (meta.checksumType ?? "FULL_OBJECT") : undefined,
+            ChecksumAlgorithm: Object.keys(meta.checksums).map(
+              (member) => member.replace("Checksum", "") as s3.ChecksumAlgorithm,
+            ), // The members' names end in the enum's.
+            ChecksumType:
+              Object.keys(meta.checksums).length > 0 ? (meta.checksumType ?? "FULL_OBJECT") : undefined,
             Owner: owner,
           })),
         DeleteMarkers: found
@@ -88,7 +104,11 @@ export function versionOperations({ store, objects }: S3Deps) {
   } satisfies Implementation<typeof s3>;
 
   /** Where a version that a page ended with stands among its key's; one that has gone since ends its key. */
-  function findObjectSequence(key: string | undefined, versionId: string, bucket: string): number | undefined {
+  function findObjectSequence(
+    key: string | undefined,
+    versionId: string,
+    bucket: string,
+  ): number | undefined {
     const meta = objects.index.version(bucket, key ?? "", versionId);
     return meta === undefined ? undefined : (meta.sequence ?? 0);
   }

@@ -15,9 +15,17 @@ const SESSION_POLICIES_MAX = 10;
 export function stsService(deps: ApiDeps): ServiceModule {
   const { store, clock } = deps;
   const operations = {
-    GetCallerIdentity: (_input, { principal }) => ({ UserId: principal.id, Account: principal.account, Arn: principal.arn }),
+    GetCallerIdentity: (_input, { principal }) => ({
+      UserId: principal.id,
+      Account: principal.account,
+      Arn: principal.arn,
+    }),
     AssumeRole(input, context) {
-      refuseMembers(input, ["Tags", "TransitiveTagKeys", "SerialNumber", "SourceIdentity", "ProvidedContexts"], "ValidationError");
+      refuseMembers(
+        input,
+        ["Tags", "TransitiveTagKeys", "SerialNumber", "SourceIdentity", "ProvidedContexts"],
+        "ValidationError",
+      );
       const { principal } = context;
       const denied = new ApiError(
         "AccessDenied",
@@ -26,8 +34,14 @@ export function stsService(deps: ApiDeps): ServiceModule {
       );
       const role = store.get("role", input.RoleArn ?? "");
       if (role === undefined) throw denied;
-      const principals = [principal.arn, principal.roleArn ?? principal.arn, `arn:aws:iam::${principal.account}:root`, principal.account];
-      const conditions: Record<string, string> = input.ExternalId === undefined ? {} : { "sts:ExternalId": input.ExternalId };
+      const principals = [
+        principal.arn,
+        principal.roleArn ?? principal.arn,
+        `arn:aws:iam::${principal.account}:root`,
+        principal.account,
+      ];
+      const conditions: Record<string, string> =
+        input.ExternalId === undefined ? {} : { "sts:ExternalId": input.ExternalId };
       // The trust policy is a resource policy on the role; a principal it names by account needs leave of its own too.
       const trust = evaluate(
         { identity: [], resource: parsePolicyDocument(role.trustPolicy) },
@@ -38,10 +52,21 @@ export function stsService(deps: ApiDeps): ServiceModule {
       if (principal.type !== "root") context.authorize("sts:AssumeRole", role.arn, conditions);
       const seconds = input.DurationSeconds ?? Math.min(3_600, role.maxSessionSeconds);
       if (seconds < SESSION_SECONDS_MIN || seconds > role.maxSessionSeconds)
-        throw new ApiError("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.", { status: 400 });
+        throw new ApiError(
+          "ValidationError",
+          "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+          { status: 400 },
+        );
       const sessionName = input.RoleSessionName ?? "";
       const sessionPolicies = sessionPoliciesOf(store, input);
-      const issued = store.transact((tx) => issueSession(tx, deps, { role, sessionName, sessionPolicies, expiresAt: clock.now() + seconds * 1000 }));
+      const issued = store.transact((tx) =>
+        issueSession(tx, deps, {
+          role,
+          sessionName,
+          sessionPolicies,
+          expiresAt: clock.now() + seconds * 1000,
+        }),
+      );
       return {
         Credentials: {
           AccessKeyId: issued.record.accessKeyId,
@@ -50,8 +75,13 @@ export function stsService(deps: ApiDeps): ServiceModule {
           Expiration: new Date(issued.record.expiresAt),
         },
         PackedPolicySize:
-          sessionPolicies.length === 0 ? undefined : Math.ceil((100 * Buffer.byteLength(sessionPolicies.join(""))) / SESSION_POLICY_MAX),
-        AssumedRoleUser: { AssumedRoleId: `${role.id}:${sessionName}`, Arn: `arn:aws:sts::${role.account}:assumed-role/${role.name}/${sessionName}` },
+          sessionPolicies.length === 0
+            ? undefined
+            : Math.ceil((100 * Buffer.byteLength(sessionPolicies.join(""))) / SESSION_POLICY_MAX),
+        AssumedRoleUser: {
+          AssumedRoleId: `${role.id}:${sessionName}`,
+          Arn: `arn:aws:sts::${role.account}:assumed-role/${role.name}/${sessionName}`,
+        },
       };
     },
   } satisfies Implementation<typeof sdk>;
@@ -80,11 +110,19 @@ function sessionPoliciesOf(
     }
   }
   if (arns.length > SESSION_POLICIES_MAX)
-    throw new ApiError("ValidationError", `The maximum number of managed session policies is ${SESSION_POLICIES_MAX}.`, { status: 400 });
+    throw new ApiError(
+      "ValidationError",
+      `The maximum number of managed session policies is ${SESSION_POLICIES_MAX}.`,
+      { status: 400 },
+    );
   const managed = arns.map(({ arn = "" }) => {
     const document = managedDocument(reader, arn);
     if (document === undefined)
-      throw new ApiError("ValidationError", `${arn} is not a valid managed policy: it does not exist or is not attachable.`, { status: 400 });
+      throw new ApiError(
+        "ValidationError",
+        `${arn} is not a valid managed policy: it does not exist or is not attachable.`,
+        { status: 400 },
+      );
     return document;
   });
   return inline === undefined ? managed : [inline, ...managed];

@@ -5,8 +5,14 @@ import type { DatabaseInstanceRecord, Transaction } from "@gantry/state";
 export function recordDatabase(tx: Transaction, resourceId: string, observation: PodObservation): void {
   const database = tx.list("databaseInstance").find((each) => each.resourceId === resourceId);
   if (database === undefined) return;
-  const healthy = observation.containers.every((container) => container.status === "RUNNING" && container.health === "HEALTHY");
-  const status: DatabaseInstanceRecord["status"] = database.deleting ? "deleting" : healthy ? "available" : database.status;
+  const healthy = observation.containers.every(
+    (container) => container.status === "RUNNING" && container.health === "HEALTHY",
+  );
+  const status: DatabaseInstanceRecord["status"] = database.deleting
+    ? "deleting"
+    : healthy
+      ? "available"
+      : database.status;
   if (database.deleting && observation.phase === "stopped") {
     // Gone from the records once its node has removed the data (NodeGateway, "removed").
     tx.put("databaseInstance", database.arn, { ...database, status: "deleting", stopped: true });

@@ -1,6 +1,17 @@
-import type { BalancerAction, BalancerListener, BalancersAssignment, BalancerTargetGroup } from "@gantry/agent-protocol";
+import type {
+  BalancerAction,
+  BalancerListener,
+  BalancersAssignment,
+  BalancerTargetGroup,
+} from "@gantry/agent-protocol";
 import { present, type Vault } from "@gantry/kernel";
-import type { ActionRecord, ListenerRecord, LoadBalancerRecord, Reader, TargetGroupRecord } from "@gantry/state";
+import type {
+  ActionRecord,
+  ListenerRecord,
+  LoadBalancerRecord,
+  Reader,
+  TargetGroupRecord,
+} from "@gantry/state";
 
 const IDLE_SECONDS = 60;
 
@@ -11,10 +22,14 @@ export function balancersAssignment(reader: Reader, vault: Vault): BalancersAssi
     arn: record.arn,
     dnsName: record.dnsName,
     vpcId: record.vpcId,
-    addresses: record.networkInterfaceIds.flatMap((id) => reader.get("networkInterface", id)?.privateIp ?? []),
+    addresses: record.networkInterfaceIds.flatMap(
+      (id) => reader.get("networkInterface", id)?.privateIp ?? [],
+    ),
     internetFacing: record.scheme === "internet-facing",
     idleTimeoutSeconds: Number(record.attributes["idle_timeout.timeout_seconds"] ?? IDLE_SECONDS),
-    listeners: reader.listBy("listener", "loadBalancer", record.arn).map((listener) => renderListener(reader, vault, listener)),
+    listeners: reader
+      .listBy("listener", "loadBalancer", record.arn)
+      .map((listener) => renderListener(reader, vault, listener)),
   }));
   return {
     kind: "balancers",
@@ -33,7 +48,11 @@ export function targetGroupsOf(reader: Reader, loadBalancerArn: string): Readonl
     ...listener.defaultActions,
     ...reader.listBy("rule", "listener", listener.arn).flatMap((rule) => rule.actions),
   ]);
-  return new Set(actions.flatMap((action) => (action.type === "forward" ? action.targets.map((target) => target.targetGroupArn) : [])));
+  return new Set(
+    actions.flatMap((action) =>
+      action.type === "forward" ? action.targets.map((target) => target.targetGroupArn) : [],
+    ),
+  );
 }
 
 function groupsOf(reader: Reader, balancer: LoadBalancerRecord): readonly BalancerTargetGroup[] {
@@ -46,14 +65,18 @@ function groupsOf(reader: Reader, balancer: LoadBalancerRecord): readonly Balanc
 
 function renderGroup(reader: Reader, group: TargetGroupRecord, sourceAddress: string): BalancerTargetGroup {
   const { attributes } = group;
-  const sticky = attributes["stickiness.enabled"] === "true" && attributes["stickiness.type"] !== "app_cookie";
+  const sticky =
+    attributes["stickiness.enabled"] === "true" && attributes["stickiness.type"] !== "app_cookie";
   const algorithm = attributes["load_balancing.algorithm.type"];
   return {
     arn: group.arn,
     vpcId: group.vpcId,
     protocol: group.protocol,
     healthCheck: group.healthCheck,
-    algorithm: algorithm === "least_outstanding_requests" || algorithm === "weighted_random" ? algorithm : "round_robin",
+    algorithm:
+      algorithm === "least_outstanding_requests" || algorithm === "weighted_random"
+        ? algorithm
+        : "round_robin",
     stickySeconds: sticky ? Number(attributes["stickiness.lb_cookie.duration_seconds"] ?? 86_400) : undefined,
     slowStartSeconds: Number(attributes["slow_start.duration_seconds"] ?? 0),
     sourceAddress,
@@ -76,8 +99,12 @@ function renderListener(reader: Reader, vault: Vault, listener: ListenerRecord):
       if (certificate === undefined) return [];
       return [
         {
-          names: [certificate.domainName, ...certificate.subjectAlternativeNames].filter((name, index, all) => all.indexOf(name) === index),
-          pem: [certificate.certificatePem, certificate.chainPem, vault.open(certificate.sealedKey)].join("\n"),
+          names: [certificate.domainName, ...certificate.subjectAlternativeNames].filter(
+            (name, index, all) => all.indexOf(name) === index,
+          ),
+          pem: [certificate.certificatePem, certificate.chainPem, vault.open(certificate.sealedKey)].join(
+            "\n",
+          ),
         },
       ];
     }),

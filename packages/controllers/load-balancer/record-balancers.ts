@@ -8,7 +8,8 @@ export function recordBalancers(tx: Transaction, observation: BalancersObservati
   for (const balancer of tx.list("loadBalancer")) {
     const hostPorts = observation.hostPorts[balancer.arn];
     if (hostPorts === undefined) continue;
-    if (balancer.state === "active" && JSON.stringify(balancer.hostPorts) === JSON.stringify(hostPorts)) continue;
+    if (balancer.state === "active" && JSON.stringify(balancer.hostPorts) === JSON.stringify(hostPorts))
+      continue;
     tx.put("loadBalancer", balancer.arn, { ...balancer, state: "active", hostPorts });
   }
   recordTargetHealth(tx, observation.targets, now);

@@ -14,15 +14,39 @@ it("drops events once they are older than their group's retention, and keeps tho
   const store = new MemoryStore();
   const logs = new LogStore(join(mkdtempSync(join(tmpdir(), "gantry-logs-")), "logs.db"));
   const group = (name: string, retentionDays: number | undefined) =>
-    store.transact((tx) => tx.put("logGroup", name, { arn: name, name, account: "0", region: "r", createdAt: 0, retentionDays, tags: {} }));
+    store.transact((tx) =>
+      tx.put("logGroup", name, {
+        arn: name,
+        name,
+        account: "0",
+        region: "r",
+        createdAt: 0,
+        retentionDays,
+        tags: {},
+      }),
+    );
   const count = (name: string) =>
-    logs.events(name, { streams: undefined, from: 0, until: Number.MAX_SAFE_INTEGER, order: "ascending", after: undefined, limit: 10 }).length;
-  for (const name of ["short", "forever"]) logs.append(name, "s", [{ timestamp: clock.now(), message: "a line" }], clock.now());
+    logs.events(name, {
+      streams: undefined,
+      from: 0,
+      until: Number.MAX_SAFE_INTEGER,
+      order: "ascending",
+      after: undefined,
+      limit: 10,
+    }).length;
+  for (const name of ["short", "forever"])
+    logs.append(name, "s", [{ timestamp: clock.now(), message: "a line" }], clock.now());
   group("short", 1);
   group("forever", undefined);
   const ids = seededIds(1);
   const controller = new Controller(
-    retentionController({ store, clock, ids, log: silentLogger, expireLogs: (name, before) => logs.expire(name, before) }),
+    retentionController({
+      store,
+      clock,
+      ids,
+      log: silentLogger,
+      expireLogs: (name, before) => logs.expire(name, before),
+    }),
     {
       clock,
       log: silentLogger,

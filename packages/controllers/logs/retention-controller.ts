@@ -6,7 +6,9 @@ const DAY_MS = 24 * 60 * 60_000;
 const SWEEP_MS = 60 * 60_000;
 
 /** Drops log events older than their group's retention. */
-export function retentionController(deps: ControllerDeps & { expireLogs: (groupArn: string, before: number) => void }): Reconciler {
+export function retentionController(
+  deps: ControllerDeps & { expireLogs: (groupArn: string, before: number) => void },
+): Reconciler {
   const { store, clock, expireLogs } = deps;
   return {
     name: "log-retention",

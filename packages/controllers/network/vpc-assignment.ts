@@ -53,11 +53,19 @@ function egressOf(
   const route = table?.routes.find((each) => each.destination === "0.0.0.0/0");
   switch (route?.target.type) {
     case "internet-gateway":
-      return { egress: reader.get("internetGateway", route.target.id)?.vpcId === subnet.vpcId ? "internet" : "none", natPublicIp: undefined };
+      return {
+        egress: reader.get("internetGateway", route.target.id)?.vpcId === subnet.vpcId ? "internet" : "none",
+        natPublicIp: undefined,
+      };
     case "nat-gateway": {
       const gateway = reader.get("natGateway", route.target.id);
-      const publicIp = gateway?.state === "available" ? reader.get("elasticAddress", gateway.allocationId)?.publicIp : undefined;
-      return publicIp === undefined ? { egress: "none", natPublicIp: undefined } : { egress: "nat", natPublicIp: publicIp };
+      const publicIp =
+        gateway?.state === "available"
+          ? reader.get("elasticAddress", gateway.allocationId)?.publicIp
+          : undefined;
+      return publicIp === undefined
+        ? { egress: "none", natPublicIp: undefined }
+        : { egress: "nat", natPublicIp: publicIp };
     }
     default:
       return { egress: "none", natPublicIp: undefined };
@@ -72,9 +80,11 @@ function namesOf(reader: Reader, vpc: VpcRecord): Readonly<Record<string, readon
     return ip === undefined ? [] : [ip];
   };
   for (const balancer of reader.list("loadBalancer"))
-    if (balancer.vpcId === vpc.id) names[balancer.dnsName.toLowerCase()] = balancer.networkInterfaceIds.flatMap(addressOf);
+    if (balancer.vpcId === vpc.id)
+      names[balancer.dnsName.toLowerCase()] = balancer.networkInterfaceIds.flatMap(addressOf);
   for (const database of reader.list("databaseInstance"))
-    if (database.vpcId === vpc.id) names[database.endpointName.toLowerCase()] = addressOf(database.networkInterfaceId);
+    if (database.vpcId === vpc.id)
+      names[database.endpointName.toLowerCase()] = addressOf(database.networkInterfaceId);
   for (const target of reader.list("mountTarget")) {
     if (reader.get("subnet", target.subnetId)?.vpcId !== vpc.id) continue;
     const name = `${target.fileSystemId}.efs.${target.region}.amazonaws.com`;

@@ -16,7 +16,12 @@ import { recordBalancers } from "../load-balancer/record-balancers.ts";
 import { vpcAssignment } from "../network/vpc-assignment.ts";
 import { recordDatabase } from "../database/record-database.ts";
 import { foldObservation } from "../task/fold-observation.ts";
-import { databaseAssignment, interfaceAssignment, taskAssignment, type AssignmentDeps } from "./pod-assignment.ts";
+import {
+  databaseAssignment,
+  interfaceAssignment,
+  taskAssignment,
+  type AssignmentDeps,
+} from "./pod-assignment.ts";
 
 export interface NodeGatewayDeps extends ControllerDeps {
   readonly assignments: AssignmentDeps;
@@ -48,7 +53,9 @@ function subjectOf(message: ToControlPlane): string {
 
 /** A new agent may have to start everything again: what is not up yet is not unhealthy. */
 function beginGraceAnew(tx: Transaction, nodeId: string, now: number): void {
-  const running = tx.list("task").filter((task) => task.lastStatus === "RUNNING" && task.placement?.nodeId === nodeId);
+  const running = tx
+    .list("task")
+    .filter((task) => task.lastStatus === "RUNNING" && task.placement?.nodeId === nodeId);
   for (const task of running) tx.put("task", task.arn, { ...task, runningSince: now });
 }
 
@@ -79,7 +86,14 @@ const NETWORK_KINDS: ReadonlySet<Kind> = new Set([
   "databaseInstance",
   "mountTarget",
 ]);
-const BALANCER_KINDS: ReadonlySet<Kind> = new Set(["loadBalancer", "listener", "rule", "targetGroup", "target", "certificate"]);
+const BALANCER_KINDS: ReadonlySet<Kind> = new Set([
+  "loadBalancer",
+  "listener",
+  "rule",
+  "targetGroup",
+  "target",
+  "certificate",
+]);
 
 /**
  * Between the store and the nodes: each assignment is computed fresh from records when one of them changes and sent
@@ -116,7 +130,14 @@ export class NodeGateway {
 
   connect(peer: NodeConnection): void {
     const number = newSequencer<ToAgent>();
-    this.#connection = { peer, nodeId: "", pid: 0, sent: new Map(), heard: new Heard(), say: (message) => peer.send(number(message)) };
+    this.#connection = {
+      peer,
+      nodeId: "",
+      pid: 0,
+      sent: new Map(),
+      heard: new Heard(),
+      say: (message) => peer.send(number(message)),
+    };
   }
 
   disconnect(peer: NodeConnection): void {
@@ -130,7 +151,8 @@ export class NodeGateway {
     switch (message.type) {
       case "hello":
         // An agent says hello again and again: each time it is told everything, for a message may have been lost.
-        if (connection.nodeId === "") log.info("Node connected", { nodeId: message.nodeId, hostname: message.hostname });
+        if (connection.nodeId === "")
+          log.info("Node connected", { nodeId: message.nodeId, hostname: message.hostname });
         connection.nodeId = message.nodeId;
         connection.pid = message.pid;
         store.transact((tx) => {
@@ -156,7 +178,8 @@ export class NodeGateway {
       case "interface":
         store.transact((tx) => {
           const eni = tx.get("networkInterface", message.id);
-          if (eni !== undefined && eni.ready !== message.ready) tx.put("networkInterface", eni.id, { ...eni, ready: message.ready });
+          if (eni !== undefined && eni.ready !== message.ready)
+            tx.put("networkInterface", eni.id, { ...eni, ready: message.ready });
         });
         return;
       case "balancers":
@@ -164,13 +187,15 @@ export class NodeGateway {
         return;
       case "logs": {
         const cursor = this.#deps.takeLogs(message);
-        if (cursor !== undefined) connection.say({ type: "logsTaken", containerId: message.containerId, cursor });
+        if (cursor !== undefined)
+          connection.say({ type: "logsTaken", containerId: message.containerId, cursor });
         return;
       }
       case "imageWanted":
         void this.#deps.provideImage(message.image).then(
           () => connection.say({ type: "imageReady", image: message.image, problem: undefined }),
-          (thrown: unknown) => connection.say({ type: "imageReady", image: message.image, problem: messageOf(thrown) }),
+          (thrown: unknown) =>
+            connection.say({ type: "imageReady", image: message.image, problem: messageOf(thrown) }),
         );
         return;
     }
@@ -219,7 +244,10 @@ export class NodeGateway {
     if (change.kind === "databaseInstance") keys.push(`database/${change.key}`);
     if (change.kind === "networkInterface") {
       const eni = store.get("networkInterface", change.key);
-      keys.push(`interface/${change.key}`, ...(eni === undefined ? store.keys("vpc").map((id) => `vpc/${id}`) : [`vpc/${eni.vpcId}`]));
+      keys.push(
+        `interface/${change.key}`,
+        ...(eni === undefined ? store.keys("vpc").map((id) => `vpc/${id}`) : [`vpc/${eni.vpcId}`]),
+      );
     }
     if (change.kind === "session")
       keys.push(
@@ -229,7 +257,10 @@ export class NodeGateway {
           .map((task) => `task/${task.arn}`),
       );
     if (NETWORK_KINDS.has(change.kind))
-      keys.push(...store.keys("vpc").map((id) => `vpc/${id}`), ...(change.kind === "vpc" ? [`vpc/${change.key}`] : []));
+      keys.push(
+        ...store.keys("vpc").map((id) => `vpc/${id}`),
+        ...(change.kind === "vpc" ? [`vpc/${change.key}`] : []),
+      );
     if (BALANCER_KINDS.has(change.kind)) keys.push("balancers");
     return keys;
   }
@@ -248,12 +279,18 @@ export class NodeGateway {
         const eni = store.get("networkInterface", name);
         return {
           assignmentKey: key,
-          assignment: eni?.type === "warm" ? { kind: "interface", key, interface: interfaceAssignment(store, eni) } : undefined,
+          assignment:
+            eni?.type === "warm"
+              ? { kind: "interface", key, interface: interfaceAssignment(store, eni) }
+              : undefined,
         };
       }
       case "task": {
         const task = store.get("task", name);
-        return { assignmentKey: `pod/${name.split("/").at(-1)}`, assignment: task && taskAssignment(store, assignments, task) };
+        return {
+          assignmentKey: `pod/${name.split("/").at(-1)}`,
+          assignment: task && taskAssignment(store, assignments, task),
+        };
       }
       case "database": {
         const database = store.get("databaseInstance", name);
@@ -263,7 +300,10 @@ export class NodeGateway {
         };
       }
       case "folder":
-        return { assignmentKey: key, assignment: store.get("fileSystem", name) && { kind: "folder", key, path: `efs/${name}` } };
+        return {
+          assignmentKey: key,
+          assignment: store.get("fileSystem", name) && { kind: "folder", key, path: `efs/${name}` },
+        };
       default:
         return { assignmentKey: "balancers", assignment: balancersAssignment(store, assignments.vault) };
     }
@@ -312,11 +352,21 @@ export class NodeGateway {
         recordDatabase(tx, id, observation);
         return;
       }
-      const next = foldObservation(task, observation, tx.get("taskDefinition", task.taskDefinitionArn), clock.now());
+      const next = foldObservation(
+        task,
+        observation,
+        tx.get("taskDefinition", task.taskDefinitionArn),
+        clock.now(),
+      );
       if (next === task) return;
       tx.put("task", task.arn, next);
       if (next.lastStatus !== task.lastStatus)
-        log.info("Task moved", { taskArn: task.arn, from: task.lastStatus, to: next.lastStatus, reason: next.stoppedReason });
+        log.info("Task moved", {
+          taskArn: task.arn,
+          from: task.lastStatus,
+          to: next.lastStatus,
+          reason: next.stoppedReason,
+        });
     });
   }
 
@@ -326,8 +376,11 @@ export class NodeGateway {
     const id = key.slice(key.indexOf("/") + 1);
     store.transact((tx) => {
       const [task] = tx.listBy("task", "id", id);
-      const enis = task === undefined ? tx.list("networkInterface") : tx.listBy("networkInterface", "owner", task.arn);
-      for (const eni of enis) if (eni.ownerKey.endsWith(`/${id}`) && eni.ownerKey.includes(":task/")) tx.delete("networkInterface", eni.id);
+      const enis =
+        task === undefined ? tx.list("networkInterface") : tx.listBy("networkInterface", "owner", task.arn);
+      for (const eni of enis)
+        if (eni.ownerKey.endsWith(`/${id}`) && eni.ownerKey.includes(":task/"))
+          tx.delete("networkInterface", eni.id);
       const database = tx.list("databaseInstance").find((each) => each.resourceId === id && each.stopped);
       if (database !== undefined) {
         tx.delete("networkInterface", database.networkInterfaceId);

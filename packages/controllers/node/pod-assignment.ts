@@ -8,7 +8,14 @@ import {
   type PodAssignment,
 } from "@gantry/agent-protocol";
 import { formatIp, parseCidr, present, type Vault } from "@gantry/kernel";
-import type { ContainerSpec, DatabaseInstanceRecord, NetworkInterfaceRecord, Reader, TaskRecord, TaskDefinitionRecord } from "@gantry/state";
+import type {
+  ContainerSpec,
+  DatabaseInstanceRecord,
+  NetworkInterfaceRecord,
+  Reader,
+  TaskRecord,
+  TaskDefinitionRecord,
+} from "@gantry/state";
 
 /** What assignments need besides records. */
 export interface AssignmentDeps {
@@ -17,7 +24,10 @@ export interface AssignmentDeps {
   readonly secretId: (text: string) => string;
   /** The image as the engine is to pull it, with the credentials that it needs. */
   /** The image as the engine pulls it, and with whose right. */
-  readonly resolveImage: (image: string, executionRoleArn: string | undefined) => { image: string; registryAuth: string | undefined };
+  readonly resolveImage: (
+    image: string,
+    executionRoleArn: string | undefined,
+  ) => { image: string; registryAuth: string | undefined };
   readonly databaseImage: string;
 }
 
@@ -41,7 +51,11 @@ export function interfaceAssignment(reader: Reader, eni: NetworkInterfaceRecord)
 }
 
 /** What a node is to do about a task; undefined where nothing (any more). */
-export function taskAssignment(reader: Reader, deps: AssignmentDeps, task: TaskRecord): PodAssignment | undefined {
+export function taskAssignment(
+  reader: Reader,
+  deps: AssignmentDeps,
+  task: TaskRecord,
+): PodAssignment | undefined {
   const eni = reader.get("networkInterface", task.placement?.networkInterfaceId ?? "");
   const definition = reader.get("taskDefinition", task.taskDefinitionArn);
   if (eni === undefined || definition === undefined || task.lastStatus === "STOPPED") return undefined;
@@ -57,11 +71,16 @@ export function taskAssignment(reader: Reader, deps: AssignmentDeps, task: TaskR
     kind: "pod",
     key: `pod/${id}`,
     role: "task",
-    desired: task.desiredStatus === "STOPPED" && task.lastStatus !== "DEACTIVATING" && !isBeforeStopping(task) ? "STOPPED" : "RUNNING",
+    desired:
+      task.desiredStatus === "STOPPED" && task.lastStatus !== "DEACTIVATING" && !isBeforeStopping(task)
+        ? "STOPPED"
+        : "RUNNING",
     interface: interfaceAssignment(reader, eni),
     cpuUnits,
     memoryMiB: task.overrides.memoryMiB ?? spec.memoryMiB,
-    containers: spec.containers.map((container) => containerAssignment(reader, deps, { task, definition, container })),
+    containers: spec.containers.map((container) =>
+      containerAssignment(reader, deps, { task, definition, container }),
+    ),
     folders: folderAssignments(reader, definition, id),
     purge: definition.spec.volumes.some((volume) => volume.efs === undefined) ? [`scratch/${id}`] : [],
     restart: false,
@@ -96,7 +115,11 @@ export function taskAssignment(reader: Reader, deps: AssignmentDeps, task: TaskR
 
 /** Wanted STOPPED, but the task controller has not yet taken it out of its target groups. */
 function isBeforeStopping(task: TaskRecord): boolean {
-  return task.lastStatus === "RUNNING" && task.stopCode !== "EssentialContainerExited" && task.stopCode !== "TaskFailedToStart";
+  return (
+    task.lastStatus === "RUNNING" &&
+    task.stopCode !== "EssentialContainerExited" &&
+    task.stopCode !== "TaskFailedToStart"
+  );
 }
 
 function containerAssignment(
@@ -108,8 +131,14 @@ function containerAssignment(
   const override = task.overrides.containers.find((each) => each.name === container.name);
   const id = task.arn.split("/").at(-1) ?? "";
   const overridden = new Set(override?.environment.map((pair) => pair.name));
-  const environment = [...container.environment.filter((pair) => !overridden.has(pair.name)), ...(override?.environment ?? [])];
-  const { image, registryAuth } = deps.resolveImage(container.image, task.overrides.executionRoleArn ?? definition.spec.executionRoleArn);
+  const environment = [
+    ...container.environment.filter((pair) => !overridden.has(pair.name)),
+    ...(override?.environment ?? []),
+  ];
+  const { image, registryAuth } = deps.resolveImage(
+    container.image,
+    task.overrides.executionRoleArn ?? definition.spec.executionRoleArn,
+  );
   return {
     name: container.name,
     image,
@@ -122,7 +151,9 @@ function containerAssignment(
     environment: [
       ...environment.map((pair) => `${pair.name}=${pair.value}`),
       ...(environment.some((pair) => pair.name === "AWS_REGION") ? [] : [`AWS_REGION=${task.region}`]),
-      ...(environment.some((pair) => pair.name === "AWS_DEFAULT_REGION") ? [] : [`AWS_DEFAULT_REGION=${task.region}`]),
+      ...(environment.some((pair) => pair.name === "AWS_DEFAULT_REGION")
+        ? []
+        : [`AWS_DEFAULT_REGION=${task.region}`]),
     ],
     cpuShares: override?.cpu ?? container.cpu,
     memoryMiB: override?.memoryMiB ?? container.memoryMiB,
@@ -140,7 +171,11 @@ function containerAssignment(
     init: container.initProcessEnabled,
     capabilitiesAdd: container.capabilitiesAdd,
     capabilitiesDrop: container.capabilitiesDrop,
-    ulimits: container.ulimits.map((limit) => ({ name: limit.name, soft: limit.softLimit, hard: limit.hardLimit })),
+    ulimits: container.ulimits.map((limit) => ({
+      name: limit.name,
+      soft: limit.softLimit,
+      hard: limit.hardLimit,
+    })),
     sysctls: {},
     labels: container.dockerLabels,
     logs: logDestination(container, id),
@@ -159,7 +194,9 @@ function logDestination(container: ContainerSpec, taskId: string): LogDestinatio
     region: options["awslogs-region"] ?? "",
     group: options["awslogs-group"] ?? "",
     stream: prefix === undefined ? taskId : `${prefix}/${container.name}/${taskId}`,
-    multilinePattern: options["awslogs-multiline-pattern"] ?? (datetime === undefined ? undefined : datetimePattern(datetime)),
+    multilinePattern:
+      options["awslogs-multiline-pattern"] ??
+      (datetime === undefined ? undefined : datetimePattern(datetime)),
     // Non-blocking has been the default since 25 June 2025.
     nonBlocking: options["mode"] !== "blocking",
     bufferMaxBytes: parseBytes(options["max-buffer-size"] ?? "10m"),
@@ -188,8 +225,10 @@ const DATETIME_PARTS: Readonly<Record<string, string>> = {
 };
 
 function datetimePattern(format: string): string {
-  return format.replace(/%(.)|([.*+?^${}()|[\]\\])/g, (_, letter: string | undefined, special: string | undefined) =>
-    letter === undefined ? `\\${special}` : (DATETIME_PARTS[letter] ?? letter),
+  return format.replace(
+    /%(.)|([.*+?^${}()|[\]\\])/g,
+    (_, letter: string | undefined, special: string | undefined) =>
+      letter === undefined ? `\\${special}` : (DATETIME_PARTS[letter] ?? letter),
   );
 }
 
@@ -199,15 +238,24 @@ function parseBytes(text: string): number {
   return match === null ? 10 * 1024 ** 2 : Number(match[1]) * factor;
 }
 
-function mountsOf(reader: Reader, definition: TaskDefinitionRecord, container: ContainerSpec, taskId: string): ContainerAssignment["mounts"] {
+function mountsOf(
+  reader: Reader,
+  definition: TaskDefinitionRecord,
+  container: ContainerSpec,
+  taskId: string,
+): ContainerAssignment["mounts"] {
   const inherited = container.volumesFrom.flatMap((from) =>
-    (definition.spec.containers.find((each) => each.name === from.sourceContainer)?.mountPoints ?? []).map((mount) => ({
-      ...mount,
-      readOnly: mount.readOnly || from.readOnly,
-    })),
+    (definition.spec.containers.find((each) => each.name === from.sourceContainer)?.mountPoints ?? []).map(
+      (mount) => ({
+        ...mount,
+        readOnly: mount.readOnly || from.readOnly,
+      }),
+    ),
   );
   return [...container.mountPoints, ...inherited].map((mount) => ({
-    path: hostPathOf(definition, mount.sourceVolume) ?? volumePath(reader, definition, mount.sourceVolume, taskId),
+    path:
+      hostPathOf(definition, mount.sourceVolume) ??
+      volumePath(reader, definition, mount.sourceVolume, taskId),
     ofHost: hostPathOf(definition, mount.sourceVolume) !== undefined,
     containerPath: mount.containerPath,
     readOnly: mount.readOnly,
@@ -221,8 +269,12 @@ function hostPathOf(definition: TaskDefinitionRecord, name: string): string | un
 /** Folder of the node's data volume behind a task's volume: of the file system, its access point, or the task's own. */
 function volumePath(reader: Reader, definition: TaskDefinitionRecord, name: string, taskId: string): string {
   const efs = definition.spec.volumes.find((volume) => volume.name === name)?.efs;
-  if (efs === undefined) return `scratch/${taskId}/${createHash("sha256").update(name).digest("hex").slice(0, 12)}`;
-  const root = efs.accessPointId === undefined ? efs.rootDirectory : (reader.get("accessPoint", efs.accessPointId)?.rootDirectory.path ?? "/");
+  if (efs === undefined)
+    return `scratch/${taskId}/${createHash("sha256").update(name).digest("hex").slice(0, 12)}`;
+  const root =
+    efs.accessPointId === undefined
+      ? efs.rootDirectory
+      : (reader.get("accessPoint", efs.accessPointId)?.rootDirectory.path ?? "/");
   return `efs/${efs.fileSystemId}${safePath(root)}`;
 }
 
@@ -231,7 +283,11 @@ function safePath(path: string): string {
   return parts.length === 0 ? "" : `/${parts.join("/")}`;
 }
 
-function folderAssignments(reader: Reader, definition: TaskDefinitionRecord, taskId: string): readonly FolderAssignment[] {
+function folderAssignments(
+  reader: Reader,
+  definition: TaskDefinitionRecord,
+  taskId: string,
+): readonly FolderAssignment[] {
   const kept = definition.spec.volumes.filter((volume) => volume.hostPath === undefined);
   return kept.map((volume) => {
     const creation = reader.get("accessPoint", volume.efs?.accessPointId ?? "")?.rootDirectory.creation;
@@ -245,7 +301,11 @@ function folderAssignments(reader: Reader, definition: TaskDefinitionRecord, tas
 }
 
 /** A database server as a pod: restarted whatever happens, its data in a folder of its own. */
-export function databaseAssignment(reader: Reader, deps: AssignmentDeps, database: DatabaseInstanceRecord): PodAssignment | undefined {
+export function databaseAssignment(
+  reader: Reader,
+  deps: AssignmentDeps,
+  database: DatabaseInstanceRecord,
+): PodAssignment | undefined {
   const eni = reader.get("networkInterface", database.networkInterfaceId);
   if (eni === undefined || database.stopped) return undefined;
   const path = `rds/${database.resourceId}`;

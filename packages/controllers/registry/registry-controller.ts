@@ -6,7 +6,9 @@ const LOOK_MS = 60 * 60_000;
 const BYTES = "bytes";
 
 /** Lets images expire by their repositories' policies, and lets go of bytes that nobody refers to. ECR takes up to 24 hours for it. */
-export function registryController(deps: ControllerDeps & { images: Pick<ImageStore, "collect"> }): Reconciler {
+export function registryController(
+  deps: ControllerDeps & { images: Pick<ImageStore, "collect"> },
+): Reconciler {
   const { store, clock, images, log } = deps;
   let collectedAt = -Infinity;
   return {
@@ -29,12 +31,19 @@ export function registryController(deps: ControllerDeps & { images: Pick<ImageSt
       store.transact((tx) => {
         const repository = tx.get("repository", key);
         if (repository?.lifecyclePolicy === undefined) return;
-        const expiring = planExpiry(parseLifecyclePolicy(repository.lifecyclePolicy.text), tx.listBy("image", "repository", key), now);
+        const expiring = planExpiry(
+          parseLifecyclePolicy(repository.lifecyclePolicy.text),
+          tx.listBy("image", "repository", key),
+          now,
+        );
         for (const { image, rule } of expiring) {
           tx.delete("image", keyOf(key, image.digest));
           log.info("An image expires", { repository: repository.name, digest: image.digest, rule });
         }
-        tx.put("repository", key, { ...repository, lifecyclePolicy: { ...repository.lifecyclePolicy, evaluatedAt: now } });
+        tx.put("repository", key, {
+          ...repository,
+          lifecyclePolicy: { ...repository.lifecyclePolicy, evaluatedAt: now },
+        });
       });
       return LOOK_MS;
     },

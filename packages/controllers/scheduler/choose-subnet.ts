@@ -14,5 +14,10 @@ export interface SubnetCandidate {
 export function chooseSubnet(candidates: readonly SubnetCandidate[]): SubnetCandidate | undefined {
   return candidates
     .filter((candidate) => candidate.warm.length > 0 || candidate.freeAddresses > 0)
-    .toSorted((a, b) => a.peers - b.peers || Number(b.warm.length > 0) - Number(a.warm.length > 0) || b.freeAddresses - a.freeAddresses)[0];
+    .toSorted(
+      (a, b) =>
+        a.peers - b.peers ||
+        Number(b.warm.length > 0) - Number(a.warm.length > 0) ||
+        b.freeAddresses - a.freeAddresses,
+    )[0];
 }

@@ -1,5 +1,12 @@
 import type { Reconciler } from "@gantry/kernel";
-import { allocatePublicIp, createInterface, freeAddressCount, type NetworkInterfaceRecord, type TaskRecord, type Transaction } from "@gantry/state";
+import {
+  allocatePublicIp,
+  createInterface,
+  freeAddressCount,
+  type NetworkInterfaceRecord,
+  type TaskRecord,
+  type Transaction,
+} from "@gantry/state";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 import { chooseSubnet } from "./choose-subnet.ts";
 
@@ -10,7 +17,9 @@ export function schedulerController(deps: ControllerDeps & { publicPool: string 
   const { store, clock, log } = deps;
   const unplaced = (key: string) => {
     const task = store.get("task", key);
-    return task !== undefined && task.placement === undefined && task.desiredStatus === "RUNNING" ? [key] : [];
+    return task !== undefined && task.placement === undefined && task.desiredStatus === "RUNNING"
+      ? [key]
+      : [];
   };
   return {
     name: "scheduler",
@@ -26,7 +35,9 @@ export function schedulerController(deps: ControllerDeps & { publicPool: string 
         const problem = startProblem(tx, task);
         const eni = problem === undefined ? takeInterface(tx, deps, task, node.id) : undefined;
         if (eni === undefined) {
-          const reason = problem ?? "Unexpected EC2 error while attempting to Create Network Interface: InsufficientFreeAddressesInSubnet";
+          const reason =
+            problem ??
+            "Unexpected EC2 error while attempting to Create Network Interface: InsufficientFreeAddressesInSubnet";
           tx.put("task", key, {
             ...task,
             desiredStatus: "STOPPED",
@@ -56,7 +67,8 @@ export function schedulerController(deps: ControllerDeps & { publicPool: string 
 function startProblem(tx: Transaction, task: TaskRecord): string | undefined {
   const definition = tx.get("taskDefinition", task.taskDefinitionArn);
   for (const container of definition?.spec.containers ?? []) {
-    const options = container.logConfiguration?.logDriver === "awslogs" ? container.logConfiguration.options : undefined;
+    const options =
+      container.logConfiguration?.logDriver === "awslogs" ? container.logConfiguration.options : undefined;
     if (options === undefined || options["awslogs-create-group"] === "true") continue;
     const arn = `arn:aws:logs:${options["awslogs-region"]}:${task.account}:log-group:${options["awslogs-group"]}`;
     if (tx.get("logGroup", arn) === undefined)
@@ -66,7 +78,10 @@ function startProblem(tx: Transaction, task: TaskRecord): string | undefined {
     if (volume.efs === undefined) continue;
     if (tx.get("fileSystem", volume.efs.fileSystemId) === undefined)
       return `ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: Failed to resolve "${volume.efs.fileSystemId}.efs.${task.region}.amazonaws.com": the file system does not exist`;
-    if (volume.efs.accessPointId !== undefined && tx.get("accessPoint", volume.efs.accessPointId) === undefined)
+    if (
+      volume.efs.accessPointId !== undefined &&
+      tx.get("accessPoint", volume.efs.accessPointId) === undefined
+    )
       return `ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: the access point ${volume.efs.accessPointId} does not exist`;
   }
   return undefined;
@@ -79,8 +94,14 @@ function takeInterface(
   task: TaskRecord,
   nodeId: string,
 ): NetworkInterfaceRecord | undefined {
-  const near = task.serviceArn === undefined ? tx.listBy("task", "cluster", task.clusterArn) : tx.listBy("task", "service", task.serviceArn);
-  const live = near.filter((other) => other.group === task.group && other.desiredStatus === "RUNNING" && other.placement !== undefined);
+  const near =
+    task.serviceArn === undefined
+      ? tx.listBy("task", "cluster", task.clusterArn)
+      : tx.listBy("task", "service", task.serviceArn);
+  const live = near.filter(
+    (other) =>
+      other.group === task.group && other.desiredStatus === "RUNNING" && other.placement !== undefined,
+  );
   const zones = new Map<string, number>();
   for (const other of live) {
     const subnetId = tx.get("networkInterface", other.placement?.networkInterfaceId ?? "")?.subnetId ?? "";
@@ -89,12 +110,15 @@ function takeInterface(
   const candidates = task.network.subnets.flatMap((id) => {
     const subnet = tx.get("subnet", id);
     if (subnet === undefined) return [];
-    const warm = tx.listBy("networkInterface", "warm", id).filter((eni) => eni.ready && eni.nodeId === nodeId);
+    const warm = tx
+      .listBy("networkInterface", "warm", id)
+      .filter((eni) => eni.ready && eni.nodeId === nodeId);
     return [{ subnet, peers: zones.get(id) ?? 0, freeAddresses: freeAddressCount(tx, subnet), warm }];
   });
   const chosen = chooseSubnet(candidates);
   if (chosen === undefined) return undefined;
-  const publicIp = task.network.assignPublicIp === "ENABLED" ? allocatePublicIp(tx, deps.publicPool) : undefined;
+  const publicIp =
+    task.network.assignPublicIp === "ENABLED" ? allocatePublicIp(tx, deps.publicPool) : undefined;
   const [warm] = chosen.warm;
   const description = `Interface for task ${task.arn}`;
   if (warm === undefined)

@@ -21,7 +21,14 @@ export function warmPoolController(deps: ControllerDeps): Reconciler {
   };
   return {
     name: "warm-pool",
-    keys: () => new Set(store.list("task").flatMap((task) => (task.placement === undefined ? [] : subnetOf(task.placement.networkInterfaceId)))),
+    keys: () =>
+      new Set(
+        store
+          .list("task")
+          .flatMap((task) =>
+            task.placement === undefined ? [] : subnetOf(task.placement.networkInterfaceId),
+          ),
+      ),
     watch: watchKinds(store, { networkInterface: subnetOf }),
     async reconcile(subnetId) {
       const subnet = store.get("subnet", subnetId);
@@ -34,10 +41,19 @@ export function warmPoolController(deps: ControllerDeps): Reconciler {
       if (elapsedSince(newest, now) < SETTLE_MS) return SETTLE_MS;
       const recent = store
         .list("task")
-        .filter((task) => elapsedSince(task.createdAt, now) < DEMAND_WINDOW_MS && task.network.subnets.includes(subnetId)).length;
+        .filter(
+          (task) =>
+            elapsedSince(task.createdAt, now) < DEMAND_WINDOW_MS && task.network.subnets.includes(subnetId),
+        ).length;
       const warm = enis.filter((eni) => eni.type === "warm");
       const used = recent > 0 || ofTasks.length > 0;
-      const wanted = used ? Math.min(Math.max(recent, WARM_MIN), WARM_MAX, Math.floor((freeAddressCount(store, subnet) + warm.length) / 4)) : 0;
+      const wanted = used
+        ? Math.min(
+            Math.max(recent, WARM_MIN),
+            WARM_MAX,
+            Math.floor((freeAddressCount(store, subnet) + warm.length) / 4),
+          )
+        : 0;
       if (warm.length === wanted) return used ? LOOK_MS : undefined;
       store.transact((tx) => {
         for (const eni of warm.slice(wanted)) tx.delete("networkInterface", eni.id);

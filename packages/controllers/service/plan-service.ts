@@ -11,9 +11,18 @@ export interface ServiceTask {
 
 export type ServiceAction =
   | { readonly type: "startTask"; readonly deploymentId: string }
-  | { readonly type: "stopTask"; readonly taskArn: string; readonly reason: string; readonly unhealthy: boolean }
+  | {
+      readonly type: "stopTask";
+      readonly taskArn: string;
+      readonly reason: string;
+      readonly unhealthy: boolean;
+    }
   | { readonly type: "completeDeployment"; readonly deploymentId: string }
-  | { readonly type: "failDeployment"; readonly deploymentId: string; readonly rollBackTo: string | undefined }
+  | {
+      readonly type: "failDeployment";
+      readonly deploymentId: string;
+      readonly rollBackTo: string | undefined;
+    }
   | { readonly type: "recordFailures"; readonly deploymentId: string; readonly failedTasks: number }
   | { readonly type: "recordHealthy"; readonly deploymentId: string }
   | { readonly type: "reachSteadyState" }
@@ -47,19 +56,29 @@ export function planService(service: ServiceRecord, all: readonly ServiceTask[],
     bookkeeping.push({ type: "recordHealthy", deploymentId: primary.id });
   else if (failures.length !== primary.failedTasks)
     bookkeeping.push({ type: "recordFailures", deploymentId: primary.id, failedTasks: failures.length });
-  if (breaks(service, primary, failures.length)) return { actions: [...bookkeeping, failAction(service, primary)], lookAgainInMs: undefined };
+  if (breaks(service, primary, failures.length))
+    return { actions: [...bookkeeping, failAction(service, primary)], lookAgainInMs: undefined };
   const launchAt = nextLaunchAt(failures);
   const starts = primary.rolloutState === "FAILED" ? 0 : view.missing;
   const actions: ServiceAction[] = [
     ...bookkeeping,
-    ...(launchAt <= now ? Array.from({ length: starts }, (): ServiceAction => ({ type: "startTask", deploymentId: primary.id })) : []),
+    ...(launchAt <= now
+      ? Array.from({ length: starts }, (): ServiceAction => ({ type: "startTask", deploymentId: primary.id }))
+      : []),
     ...planStops(service, primary, view, now),
   ];
-  const settled = healthyOnes.length === service.spec.desiredCount && view.own.length === healthyOnes.length && view.old.length === 0;
+  const settled =
+    healthyOnes.length === service.spec.desiredCount &&
+    view.own.length === healthyOnes.length &&
+    view.old.length === 0;
   const oldEnding = all.some(({ task }) => task.deploymentId !== primary.id && task.lastStatus !== "STOPPED");
-  if (settled && !oldEnding && primary.rolloutState === "IN_PROGRESS") actions.push({ type: "completeDeployment", deploymentId: primary.id });
+  if (settled && !oldEnding && primary.rolloutState === "IN_PROGRESS")
+    actions.push({ type: "completeDeployment", deploymentId: primary.id });
   if (settled && !oldEnding && !service.steady) actions.push({ type: "reachSteadyState" });
-  return { actions, lookAgainInMs: lookAgain(service, view, now, starts > 0 && launchAt > now ? launchAt - now : undefined) };
+  return {
+    actions,
+    lookAgainInMs: lookAgain(service, view, now, starts > 0 && launchAt > now ? launchAt - now : undefined),
+  };
 }
 
 interface View {
@@ -73,13 +92,21 @@ interface View {
   readonly healthyCount: number;
 }
 
-function viewOf(service: ServiceRecord, primary: DeploymentRecord, active: readonly ServiceTask[], now: number): View {
+function viewOf(
+  service: ServiceRecord,
+  primary: DeploymentRecord,
+  active: readonly ServiceTask[],
+  now: number,
+): View {
   const { desiredCount, minimumHealthyPercent, maximumPercent } = service.spec;
   const own = active.filter(({ task }) => task.deploymentId === primary.id);
   const unhealthy = own.filter((each) => isUnhealthy(each, service, now));
   const maximum = Math.floor((desiredCount * maximumPercent) / 100);
   // Replacements of unhealthy tasks are started first, as far as the maximum lets them.
-  const missing = Math.max(0, Math.min(desiredCount - (own.length - unhealthy.length), maximum - active.length));
+  const missing = Math.max(
+    0,
+    Math.min(desiredCount - (own.length - unhealthy.length), maximum - active.length),
+  );
   return {
     own,
     old: active.filter(({ task }) => task.deploymentId !== primary.id),
@@ -91,7 +118,12 @@ function viewOf(service: ServiceRecord, primary: DeploymentRecord, active: reado
   };
 }
 
-function planStops(service: ServiceRecord, primary: DeploymentRecord, view: View, now: number): readonly ServiceAction[] {
+function planStops(
+  service: ServiceRecord,
+  primary: DeploymentRecord,
+  view: View,
+  now: number,
+): readonly ServiceAction[] {
   const stop = (each: ServiceTask, reason: string, unhealthy = false): ServiceAction => ({
     type: "stopTask",
     taskArn: each.task.arn,
@@ -110,8 +142,12 @@ function planStops(service: ServiceRecord, primary: DeploymentRecord, view: View
   // An unhealthy task goes once its replacement stands, or when the maximum leaves no room for one.
   const standing = view.own.filter((each) => isHealthy(each, service, now)).length;
   const replaced = Math.max(0, view.unhealthy.length - Math.max(0, desiredCount - standing));
-  const blocked = view.missing === 0 && view.own.length - view.unhealthy.length < desiredCount && view.own.length + view.old.length >= view.maximum;
-  const goingUnhealthy = blocked && replaced === 0 ? view.unhealthy.slice(0, 1) : view.unhealthy.slice(0, replaced);
+  const blocked =
+    view.missing === 0 &&
+    view.own.length - view.unhealthy.length < desiredCount &&
+    view.own.length + view.old.length >= view.maximum;
+  const goingUnhealthy =
+    blocked && replaced === 0 ? view.unhealthy.slice(0, 1) : view.unhealthy.slice(0, replaced);
   actions.push(...goingUnhealthy.map((each) => stop(each, unhealthyReason(each, primary), true)));
   // Old tasks: those that serve nobody at once, the others as far as the minimum lets them.
   if (primary.rolloutState === "FAILED") return actions;
@@ -136,15 +172,21 @@ export function isHealthy(each: ServiceTask, service: ServiceRecord, now: number
   const { task } = each;
   if (task.lastStatus !== "RUNNING") return false;
   if (each.hasHealthCheck && task.health !== "HEALTHY") return false;
-  const hasBalancer = service.deployments.find((deployment) => deployment.id === task.deploymentId)?.loadBalancers.length ?? 0;
-  if (hasBalancer > 0) return each.targets.length >= hasBalancer && each.targets.every((state) => state === "healthy");
+  const hasBalancer =
+    service.deployments.find((deployment) => deployment.id === task.deploymentId)?.loadBalancers.length ?? 0;
+  if (hasBalancer > 0)
+    return each.targets.length >= hasBalancer && each.targets.every((state) => state === "healthy");
   return each.hasHealthCheck || elapsedSince(runningSince(task) ?? now, now) >= STABLE_AFTER_MS;
 }
 
 /** To be replaced: a check of it failed and its grace is over. */
 function isUnhealthy(each: ServiceTask, service: ServiceRecord, now: number): boolean {
   const { task } = each;
-  if (task.lastStatus !== "RUNNING" || elapsedSince(runningSince(task) ?? now, now) < service.spec.healthCheckGracePeriodSeconds * 1000) return false;
+  if (
+    task.lastStatus !== "RUNNING" ||
+    elapsedSince(runningSince(task) ?? now, now) < service.spec.healthCheckGracePeriodSeconds * 1000
+  )
+    return false;
   return task.health === "UNHEALTHY" || each.targets.includes("unhealthy");
 }
 
@@ -159,12 +201,23 @@ function unhealthyReason(each: ServiceTask, primary: DeploymentRecord): string {
 }
 
 /** Tasks of the deployment that failed since one was last healthy: ended by themselves, or sent to stop for their health. */
-function failedTasksOf(deployment: DeploymentRecord, all: readonly ServiceTask[], now: number): readonly TaskRecord[] {
+function failedTasksOf(
+  deployment: DeploymentRecord,
+  all: readonly ServiceTask[],
+  now: number,
+): readonly TaskRecord[] {
   // What lies ahead was written before the clock was set back: it neither hides what fails now nor counts as failing again and again.
-  const healthyAt = deployment.healthyAt === undefined || deployment.healthyAt > now ? 0 : deployment.healthyAt;
+  const healthyAt =
+    deployment.healthyAt === undefined || deployment.healthyAt > now ? 0 : deployment.healthyAt;
   return all
     .map(({ task }) => task)
-    .filter((task) => task.deploymentId === deployment.id && task.desiredStatus === "STOPPED" && failedAt(task) > healthyAt && failedAt(task) <= now)
+    .filter(
+      (task) =>
+        task.deploymentId === deployment.id &&
+        task.desiredStatus === "STOPPED" &&
+        failedAt(task) > healthyAt &&
+        failedAt(task) <= now,
+    )
     .filter(
       (task) =>
         task.stopCode === "TaskFailedToStart" ||
@@ -192,11 +245,21 @@ function breaks(service: ServiceRecord, primary: DeploymentRecord, failures: num
 }
 
 function failAction(service: ServiceRecord, primary: DeploymentRecord): ServiceAction {
-  const previous = service.deployments.find((deployment) => deployment.id !== primary.id && deployment.rolloutState === "COMPLETED");
-  return { type: "failDeployment", deploymentId: primary.id, rollBackTo: service.spec.circuitBreaker.rollback ? previous?.id : undefined };
+  const previous = service.deployments.find(
+    (deployment) => deployment.id !== primary.id && deployment.rolloutState === "COMPLETED",
+  );
+  return {
+    type: "failDeployment",
+    deploymentId: primary.id,
+    rollBackTo: service.spec.circuitBreaker.rollback ? previous?.id : undefined,
+  };
 }
 
-function planDraining(service: ServiceRecord, active: readonly ServiceTask[], all: readonly ServiceTask[]): ServicePlan {
+function planDraining(
+  service: ServiceRecord,
+  active: readonly ServiceTask[],
+  all: readonly ServiceTask[],
+): ServicePlan {
   const [deployment] = service.deployments;
   const stops = active.map(({ task }): ServiceAction => ({
     type: "stopTask",
@@ -208,13 +271,19 @@ function planDraining(service: ServiceRecord, active: readonly ServiceTask[], al
   return { actions: over ? [{ type: "finishDraining" }] : stops, lookAgainInMs: undefined };
 }
 
-function lookAgain(service: ServiceRecord, view: View, now: number, launchInMs: number | undefined): number | undefined {
+function lookAgain(
+  service: ServiceRecord,
+  view: View,
+  now: number,
+  launchInMs: number | undefined,
+): number | undefined {
   const waits = launchInMs === undefined ? [] : [launchInMs];
   for (const each of [...view.own, ...view.old]) {
     const since = runningSince(each.task);
     if (each.task.lastStatus !== "RUNNING" || since === undefined) continue;
     if (since > now) continue;
-    for (const at of [since + STABLE_AFTER_MS, since + service.spec.healthCheckGracePeriodSeconds * 1000]) if (at > now) waits.push(at - now);
+    for (const at of [since + STABLE_AFTER_MS, since + service.spec.healthCheckGracePeriodSeconds * 1000])
+      if (at > now) waits.push(at - now);
   }
   return waits.length === 0 ? undefined : Math.min(...waits);
 }

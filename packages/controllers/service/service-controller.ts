@@ -1,5 +1,13 @@
 import { present, type Reconciler } from "@gantry/kernel";
-import { newDeployment, newTask, NO_OVERRIDES, type DeploymentRecord, type ServiceRecord, type TaskRecord, type Transaction } from "@gantry/state";
+import {
+  newDeployment,
+  newTask,
+  NO_OVERRIDES,
+  type DeploymentRecord,
+  type ServiceRecord,
+  type TaskRecord,
+  type Transaction,
+} from "@gantry/state";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 import { planService, type ServiceAction, type ServiceTask } from "./plan-service.ts";
 
@@ -32,7 +40,8 @@ export function serviceController(deps: ControllerDeps): Reconciler {
         const plan = planService(service, tasksOf(tx, service), now);
         const next = perform(tx, deps, service, plan.actions, now);
         if (next !== service) tx.put("service", key, next);
-        if (plan.actions.length > 0) log.debug("Service moved", { service: key, actions: plan.actions.map((action) => action.type) });
+        if (plan.actions.length > 0)
+          log.debug("Service moved", { service: key, actions: plan.actions.map((action) => action.type) });
         return plan.lookAgainInMs;
       });
     },
@@ -46,12 +55,19 @@ function tasksOf(tx: Transaction, service: ServiceRecord): readonly ServiceTask[
     hasHealthCheck:
       tx
         .get("taskDefinition", task.taskDefinitionArn)
-        ?.spec.containers.some((container) => container.essential && container.healthCheck !== undefined) ?? false,
+        ?.spec.containers.some((container) => container.essential && container.healthCheck !== undefined) ??
+      false,
   }));
 }
 
 /** Does what was planned, within the transaction that planned it: half a plan is never stored. */
-function perform(tx: Transaction, deps: ControllerDeps, service: ServiceRecord, actions: readonly ServiceAction[], now: number): ServiceRecord {
+function perform(
+  tx: Transaction,
+  deps: ControllerDeps,
+  service: ServiceRecord,
+  actions: readonly ServiceAction[],
+  now: number,
+): ServiceRecord {
   let next = service;
   const started: string[] = [];
   const stopped: string[] = [];
@@ -61,7 +77,9 @@ function perform(tx: Transaction, deps: ControllerDeps, service: ServiceRecord, 
   const changeDeployment = (id: string, change: Partial<DeploymentRecord>): void => {
     next = {
       ...next,
-      deployments: next.deployments.map((deployment) => (deployment.id === id ? { ...deployment, ...change, updatedAt: now } : deployment)),
+      deployments: next.deployments.map((deployment) =>
+        deployment.id === id ? { ...deployment, ...change, updatedAt: now } : deployment,
+      ),
     };
   };
   for (const action of actions) {
@@ -107,8 +125,14 @@ function perform(tx: Transaction, deps: ControllerDeps, service: ServiceRecord, 
         changeDeployment(action.deploymentId, { healthyAt: now, failedTasks: 0 });
         break;
       case "completeDeployment":
-        changeDeployment(action.deploymentId, { rolloutState: "COMPLETED", rolloutStateReason: `ECS deployment ${action.deploymentId} completed.` });
-        next = { ...next, deployments: next.deployments.filter((deployment) => deployment.id === action.deploymentId) };
+        changeDeployment(action.deploymentId, {
+          rolloutState: "COMPLETED",
+          rolloutStateReason: `ECS deployment ${action.deploymentId} completed.`,
+        });
+        next = {
+          ...next,
+          deployments: next.deployments.filter((deployment) => deployment.id === action.deploymentId),
+        };
         say(`(service ${service.name}) (deployment ${action.deploymentId}) deployment completed.`);
         break;
       case "failDeployment":
@@ -124,21 +148,38 @@ function perform(tx: Transaction, deps: ControllerDeps, service: ServiceRecord, 
     }
   }
   if (started.length > 0)
-    say(`(service ${service.name}) has started ${started.length} tasks: ${started.map((arn) => `(task ${idOf(arn)})`).join(" ")}.`);
+    say(
+      `(service ${service.name}) has started ${started.length} tasks: ${started.map((arn) => `(task ${idOf(arn)})`).join(" ")}.`,
+    );
   if (stopped.length > 0)
-    say(`(service ${service.name}) has stopped ${stopped.length} running tasks: ${stopped.map((arn) => `(task ${idOf(arn)})`).join(" ")}.`);
+    say(
+      `(service ${service.name}) has stopped ${stopped.length} running tasks: ${stopped.map((arn) => `(task ${idOf(arn)})`).join(" ")}.`,
+    );
   return next;
 }
 
-function startTask(tx: Transaction, deps: ControllerDeps, service: ServiceRecord, deploymentId: string, now: number): string {
+function startTask(
+  tx: Transaction,
+  deps: ControllerDeps,
+  service: ServiceRecord,
+  deploymentId: string,
+  now: number,
+): string {
   const deployment = present(
     service.deployments.find((each) => each.id === deploymentId),
     "A planned deployment is there.",
   );
-  const definition = present(tx.get("taskDefinition", deployment.taskDefinitionArn), "A deployment's task definition is kept.");
+  const definition = present(
+    tx.get("taskDefinition", deployment.taskDefinitionArn),
+    "A deployment's task definition is kept.",
+  );
   const cluster = present(tx.get("cluster", service.clusterArn), "A service's cluster is kept.");
   const propagated =
-    service.spec.propagateTags === "SERVICE" ? service.tags : service.spec.propagateTags === "TASK_DEFINITION" ? definition.tags : {};
+    service.spec.propagateTags === "SERVICE"
+      ? service.tags
+      : service.spec.propagateTags === "TASK_DEFINITION"
+        ? definition.tags
+        : {};
   const managed: Record<string, string> = service.spec.enableEcsManagedTags
     ? { "aws:ecs:clusterName": cluster.name, "aws:ecs:serviceName": service.name }
     : {};
@@ -171,7 +212,12 @@ function failDeployment(
   const previous = service.deployments.find((deployment) => deployment.id === action.rollBackTo);
   const failed = service.deployments.map((deployment): DeploymentRecord =>
     deployment.id === action.deploymentId
-      ? { ...deployment, rolloutState: "FAILED", rolloutStateReason: "ECS deployment circuit breaker: tasks failed to start.", updatedAt: now }
+      ? {
+          ...deployment,
+          rolloutState: "FAILED",
+          rolloutStateReason: "ECS deployment circuit breaker: tasks failed to start.",
+          updatedAt: now,
+        }
       : deployment,
   );
   const next = withEvent(
@@ -191,14 +237,30 @@ function failDeployment(
     }),
     rolloutStateReason: `ECS deployment circuit breaker: rolling back to deploymentId ${previous.id}.`,
   };
-  const deployments = [back, ...failed.map((deployment): DeploymentRecord => ({ ...deployment, status: "ACTIVE" }))];
-  return withEvent({ ...next, deployments }, deps, `(service ${service.name}) rolling back to deployment ${previous.id}.`, now);
+  const deployments = [
+    back,
+    ...failed.map((deployment): DeploymentRecord => ({ ...deployment, status: "ACTIVE" })),
+  ];
+  return withEvent(
+    { ...next, deployments },
+    deps,
+    `(service ${service.name}) rolling back to deployment ${previous.id}.`,
+    now,
+  );
 }
 
-function withEvent(service: ServiceRecord, deps: ControllerDeps, message: string, now: number): ServiceRecord {
+function withEvent(
+  service: ServiceRecord,
+  deps: ControllerDeps,
+  message: string,
+  now: number,
+): ServiceRecord {
   // The same sentence again, while nothing else was said, is not news.
   if (service.events[0]?.message === message) return service;
-  return { ...service, events: [{ id: deps.ids.uuid(), createdAt: now, message }, ...service.events].slice(0, EVENTS_MAX) };
+  return {
+    ...service,
+    events: [{ id: deps.ids.uuid(), createdAt: now, message }, ...service.events].slice(0, EVENTS_MAX),
+  };
 }
 
 function idOf(arn: string): string {

@@ -21,7 +21,8 @@ export function lifecycleController(deps: ControllerDeps & { objects: ObjectStor
       const now = clock.now();
       const waits = (bucket.lifecycleRanAt ?? -Infinity) + SWEEP_MS - now;
       if (waits > 0 && waits <= SWEEP_MS) return waits;
-      for (const upload of planUploads(bucket.lifecycle, objects.index.uploads(key), now)) await objects.abortUpload(upload.id);
+      for (const upload of planUploads(bucket.lifecycle, objects.index.uploads(key), now))
+        await objects.abortUpload(upload.id);
       await sweep(deps, bucket, now);
       store.transact((tx) => {
         const fresh = tx.get("bucket", key);
@@ -33,7 +34,11 @@ export function lifecycleController(deps: ControllerDeps & { objects: ObjectStor
 }
 
 /** Every key of the bucket, page by page, the versions of one key together. */
-async function sweep(deps: ControllerDeps & { objects: ObjectStore }, bucket: BucketRecord, now: number): Promise<void> {
+async function sweep(
+  deps: ControllerDeps & { objects: ObjectStore },
+  bucket: BucketRecord,
+  now: number,
+): Promise<void> {
   const { objects } = deps;
   let after: { key: string; sequence: number | undefined } = { key: "", sequence: undefined };
   let pending: ObjectMeta[] = [];
@@ -57,7 +62,12 @@ async function sweep(deps: ControllerDeps & { objects: ObjectStore }, bucket: Bu
   await act();
 }
 
-async function carryOut(deps: ControllerDeps & { objects: ObjectStore }, bucket: BucketRecord, key: string, action: LifecycleAction): Promise<void> {
+async function carryOut(
+  deps: ControllerDeps & { objects: ObjectStore },
+  bucket: BucketRecord,
+  key: string,
+  action: LifecycleAction,
+): Promise<void> {
   const { objects, clock, ids, log } = deps;
   const note = {
     id: ids.uuid(),
@@ -67,8 +77,12 @@ async function carryOut(deps: ControllerDeps & { objects: ObjectStore }, bucket:
     requestId: undefined,
     requester: "s3.amazonaws.com",
   };
-  const options: ChangeOptions = { versioning: bucket.versioning, note: bucket.tellsEvents === true ? note : undefined };
+  const options: ChangeOptions = {
+    versioning: bucket.versioning,
+    note: bucket.tellsEvents === true ? note : undefined,
+  };
   log.debug("Lifecycle rule expires an object", { bucket: bucket.name, key, ...action });
-  if (action.type === "delete") await objects.delete(bucket.name, key, { at: clock.now(), versionId: ids.hex(32) }, options);
+  if (action.type === "delete")
+    await objects.delete(bucket.name, key, { at: clock.now(), versionId: ids.hex(32) }, options);
   else await objects.deleteVersion(bucket.name, key, action.versionId, options);
 }

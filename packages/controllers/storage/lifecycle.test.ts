@@ -70,8 +70,15 @@ async function world(rule: Partial<LifecycleRule>, versioning?: Versioning) {
       { versioning },
     );
   };
-  const keys = () => objects.index.list("b", { prefix: "", from: "", inclusive: true, limit: 100 }).map((meta) => meta.key);
-  const versions = () => objects.index.listVersions("b", { prefix: "", after: { key: "", sequence: undefined }, inclusive: true, limit: 100 });
+  const keys = () =>
+    objects.index.list("b", { prefix: "", from: "", inclusive: true, limit: 100 }).map((meta) => meta.key);
+  const versions = () =>
+    objects.index.listVersions("b", {
+      prefix: "",
+      after: { key: "", sequence: undefined },
+      inclusive: true,
+      limit: 100,
+    });
   return { clock, objects, sweepAfter, put, keys, versions };
 }
 it("expires what the filter fits at the midnight after its days, not before, and leaves the rest", async () => {
@@ -90,7 +97,10 @@ it("expires what the filter fits at the midnight after its days, not before, and
 });
 
 it("hides the newest version, then takes away what lies beneath, but as many as are to be kept", async () => {
-  const { sweepAfter, put, versions } = await world({ expirationDays: 1, noncurrentDays: 3, noncurrentKept: 1 }, "Enabled");
+  const { sweepAfter, put, versions } = await world(
+    { expirationDays: 1, noncurrentDays: 3, noncurrentKept: 1 },
+    "Enabled",
+  );
   for (const body of ["1", "2", "3"]) await put("k", body);
   await sweepAfter(2 * DAY);
   expect(versions().map((meta) => meta.isDeleteMarker ?? false)).toEqual([true, false, false, false]);
@@ -99,7 +109,10 @@ it("hides the newest version, then takes away what lies beneath, but as many as 
 });
 
 it("takes delete markers that hide nothing", async () => {
-  const { clock, sweepAfter, objects, put, versions } = await world({ expiredMarkers: true, noncurrentDays: 1 }, "Enabled");
+  const { clock, sweepAfter, objects, put, versions } = await world(
+    { expiredMarkers: true, noncurrentDays: 1 },
+    "Enabled",
+  );
   await put("k");
   await objects.delete("b", "k", { at: clock.now(), versionId: ids.hex(32) }, { versioning: "Enabled" });
   await sweepAfter(3 * DAY);
@@ -109,7 +122,15 @@ it("takes delete markers that hide nothing", async () => {
 
 it("gives up uploads that nobody finished", async () => {
   const { clock, sweepAfter, objects } = await world({ abortDays: 1 });
-  objects.index.startUpload({ id: "u", bucket: "b", key: "k", startedAt: clock.now(), headers: {}, userMetadata: {}, tags: {} });
+  objects.index.startUpload({
+    id: "u",
+    bucket: "b",
+    key: "k",
+    startedAt: clock.now(),
+    headers: {},
+    userMetadata: {},
+    tags: {},
+  });
   await sweepAfter(DAY);
   expect(objects.index.uploads("b")).toHaveLength(1);
   await sweepAfter(DAY);

@@ -12,7 +12,11 @@ export type LifecycleAction =
  * What is due among the versions of one key, the newest first. Days count from the moment a version was written (or was
  * replaced) to the midnight after, UTC. Source: "Lifecycle configuration elements", "How are lifecycle actions timed".
  */
-export function planKey(rules: readonly LifecycleRule[], versions: readonly ObjectMeta[], now: number): readonly LifecycleAction[] {
+export function planKey(
+  rules: readonly LifecycleRule[],
+  versions: readonly ObjectMeta[],
+  now: number,
+): readonly LifecycleAction[] {
   const [newest, ...rest] = versions;
   if (newest === undefined) return [];
   const actions: LifecycleAction[] = [];
@@ -45,11 +49,18 @@ export function planKey(rules: readonly LifecycleRule[], versions: readonly Obje
 }
 
 /** The uploads that were begun too long ago. */
-export function planUploads(rules: readonly LifecycleRule[], uploads: readonly MultipartUpload[], now: number): readonly MultipartUpload[] {
+export function planUploads(
+  rules: readonly LifecycleRule[],
+  uploads: readonly MultipartUpload[],
+  now: number,
+): readonly MultipartUpload[] {
   return uploads.filter((upload) =>
     rules.some(
       (rule) =>
-        rule.enabled && rule.abortDays !== undefined && upload.key.startsWith(rule.filter.prefix) && isDue(upload.startedAt, rule.abortDays, now),
+        rule.enabled &&
+        rule.abortDays !== undefined &&
+        upload.key.startsWith(rule.filter.prefix) &&
+        isDue(upload.startedAt, rule.abortDays, now),
     ),
   );
 }

@@ -10,7 +10,14 @@ function statesAfter(...seen: readonly TargetObservation["health"][]): readonly 
   const store = new MemoryStore();
   store.transact((tx) => tx.put("target", targetKeyOf(place), newTarget(place, undefined, 0)));
   return seen.map((health) => {
-    const observation = { ...place, health, reason: undefined, description: health, draining: false, inFlight: 0 };
+    const observation = {
+      ...place,
+      health,
+      reason: undefined,
+      description: health,
+      draining: false,
+      inFlight: 0,
+    };
     store.transact((tx) => recordTargetHealth(tx, [observation], 60_000));
     return store.get("target", targetKeyOf(place))?.state;
   });
@@ -21,5 +28,10 @@ it("is initial while its checks pass, and healthy once they have passed often en
 });
 
 it("stays unhealthy while it recovers, until it has passed often enough", () => {
-  expect(statesAfter("healthy", "unhealthy", "initial", "healthy")).toEqual(["healthy", "unhealthy", "unhealthy", "healthy"]);
+  expect(statesAfter("healthy", "unhealthy", "initial", "healthy")).toEqual([
+    "healthy",
+    "unhealthy",
+    "unhealthy",
+    "healthy",
+  ]);
 });

@@ -1,6 +1,12 @@
 import { elapsedSince, type Reconciler } from "@gantry/kernel";
 import type { TargetObservation } from "@gantry/agent-protocol";
-import { newTarget, targetKeyOf, type ServiceRecord, type TargetRecord, type Transaction } from "@gantry/state";
+import {
+  newTarget,
+  targetKeyOf,
+  type ServiceRecord,
+  type TargetRecord,
+  type Transaction,
+} from "@gantry/state";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 
 /** Puts running service tasks into their target groups. Deregistration is the task's own end (task controller). */
@@ -16,20 +22,36 @@ export function targetController(deps: ControllerDeps): Reconciler {
     watch: watchKinds(store, { task: (key) => [key] }),
     async reconcile(key) {
       const seen = store.get("task", key);
-      if (seen?.serviceArn === undefined || seen.lastStatus !== "RUNNING" || seen.desiredStatus !== "RUNNING") return undefined;
+      if (seen?.serviceArn === undefined || seen.lastStatus !== "RUNNING" || seen.desiredStatus !== "RUNNING")
+        return undefined;
       store.transact((tx) => {
         const task = tx.get("task", key);
         const service = tx.get("service", task?.serviceArn ?? "");
-        if (task === undefined || service === undefined || task.lastStatus !== "RUNNING" || task.desiredStatus !== "RUNNING") return;
+        if (
+          task === undefined ||
+          service === undefined ||
+          task.lastStatus !== "RUNNING" ||
+          task.desiredStatus !== "RUNNING"
+        )
+          return;
         const address = tx.get("networkInterface", task.placement?.networkInterfaceId ?? "")?.privateIp;
-        const balancers = service.deployments.find((deployment) => deployment.id === task.deploymentId)?.loadBalancers ?? [];
+        const balancers =
+          service.deployments.find((deployment) => deployment.id === task.deploymentId)?.loadBalancers ?? [];
         for (const balancer of balancers) {
-          const targetKey = targetKeyOf({ targetGroupArn: balancer.targetGroupArn, address: address ?? "", port: balancer.containerPort });
+          const targetKey = targetKeyOf({
+            targetGroupArn: balancer.targetGroupArn,
+            address: address ?? "",
+            port: balancer.containerPort,
+          });
           if (address === undefined || tx.get("target", targetKey) !== undefined) continue;
           tx.put(
             "target",
             targetKey,
-            newTarget({ targetGroupArn: balancer.targetGroupArn, address, port: balancer.containerPort }, key, clock.now()),
+            newTarget(
+              { targetGroupArn: balancer.targetGroupArn, address, port: balancer.containerPort },
+              key,
+              clock.now(),
+            ),
           );
           const event = {
             id: ids.uuid(),
@@ -48,32 +70,56 @@ export function targetController(deps: ControllerDeps): Reconciler {
 const DRAIN_SECONDS = 300;
 
 /** Writes what the data plane's checks say; a draining target that has drained, or whose time is up, is gone. */
-export function recordTargetHealth(tx: Transaction, observations: readonly TargetObservation[], now: number): void {
+export function recordTargetHealth(
+  tx: Transaction,
+  observations: readonly TargetObservation[],
+  now: number,
+): void {
   for (const seen of observations) {
     const key = targetKeyOf(seen);
     const target = tx.get("target", key);
     if (target === undefined) continue;
     if (target.drainingSince !== undefined) {
-      const delay = Number(tx.get("targetGroup", target.targetGroupArn)?.attributes["deregistration_delay.timeout_seconds"] ?? DRAIN_SECONDS);
-      if ((seen.draining && seen.inFlight === 0) || elapsedSince(target.drainingSince, now) >= delay * 1000) tx.delete("target", key);
+      const delay = Number(
+        tx.get("targetGroup", target.targetGroupArn)?.attributes["deregistration_delay.timeout_seconds"] ??
+          DRAIN_SECONDS,
+      );
+      if ((seen.draining && seen.inFlight === 0) || elapsedSince(target.drainingSince, now) >= delay * 1000)
+        tx.delete("target", key);
       continue;
     }
     if (isStillInitial(tx, target, seen, now)) {
-      const checking = { state: "initial" as const, reason: "Elb.InitialHealthChecking", description: "Initial health checks in progress" };
+      const checking = {
+        state: "initial" as const,
+        reason: "Elb.InitialHealthChecking",
+        description: "Initial health checks in progress",
+      };
       if (target.reason !== checking.reason) tx.put("target", key, { ...target, ...checking });
       continue;
     }
     // One that failed is unhealthy until it has passed often enough.
     if (seen.health === "initial" && target.state === "unhealthy") continue;
     if (target.state === seen.health && target.description === seen.description) continue;
-    tx.put("target", key, { ...target, state: seen.health, reason: seen.reason, description: seen.description });
+    tx.put("target", key, {
+      ...target,
+      state: seen.health,
+      reason: seen.reason,
+      description: seen.description,
+    });
   }
 }
 
 /** A target that is new, or whose task was started again, is unhealthy only once it could have failed as often in a row as its threshold says. */
-function isStillInitial(tx: Transaction, target: TargetRecord, seen: TargetObservation, now: number): boolean {
+function isStillInitial(
+  tx: Transaction,
+  target: TargetRecord,
+  seen: TargetObservation,
+  now: number,
+): boolean {
   if (seen.health !== "unhealthy") return false;
   const check = tx.get("targetGroup", target.targetGroupArn)?.healthCheck;
   const since = Math.max(target.registeredAt, tx.get("task", target.taskArn ?? "")?.runningSince ?? 0);
-  return check !== undefined && elapsedSince(since, now) < check.unhealthyThreshold * check.intervalSeconds * 1000;
+  return (
+    check !== undefined && elapsedSince(since, now) < check.unhealthyThreshold * check.intervalSeconds * 1000
+  );
 }

@@ -1,7 +1,16 @@
 import type { PodObservation } from "@gantry/agent-protocol";
 import type { HealthStatus, TaskDefinitionRecord, TaskRecord, TaskStatus } from "@gantry/state";
 
-const ORDER: readonly TaskStatus[] = ["PROVISIONING", "PENDING", "ACTIVATING", "RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED"];
+const ORDER: readonly TaskStatus[] = [
+  "PROVISIONING",
+  "PENDING",
+  "ACTIVATING",
+  "RUNNING",
+  "DEACTIVATING",
+  "STOPPING",
+  "DEPROVISIONING",
+  "STOPPED",
+];
 
 /** The status further right: a task's status never moves left. */
 export function laterStatus(a: TaskStatus, b: TaskStatus): TaskStatus {
@@ -16,7 +25,8 @@ export function foldObservation(
   now: number,
 ): TaskRecord {
   if (task.lastStatus === "STOPPED") return task;
-  const stopped = observation.phase === "stopped" && (task.desiredStatus === "STOPPED" || observation.stop !== undefined);
+  const stopped =
+    observation.phase === "stopped" && (task.desiredStatus === "STOPPED" || observation.stop !== undefined);
   const containers = task.containers.map((container) => {
     const seen = observation.containers.find((each) => each.name === container.name);
     if (seen === undefined) return container;
@@ -32,7 +42,11 @@ export function foldObservation(
   });
   const own =
     observation.stop !== undefined && task.desiredStatus === "RUNNING"
-      ? { desiredStatus: "STOPPED" as const, stopCode: observation.stop.code, stoppedReason: observation.stop.reason }
+      ? {
+          desiredStatus: "STOPPED" as const,
+          stopCode: observation.stop.code,
+          stoppedReason: observation.stop.reason,
+        }
       : {};
   const next: TaskRecord = {
     ...task,
@@ -66,9 +80,14 @@ function statusOf(observation: PodObservation, stopped: boolean): TaskStatus {
 }
 
 /** Source: ECS Developer Guide, "Container health checks": any essential UNHEALTHY, else any UNKNOWN, else HEALTHY. */
-function taskHealth(containers: TaskRecord["containers"], definition: TaskDefinitionRecord | undefined): HealthStatus {
+function taskHealth(
+  containers: TaskRecord["containers"],
+  definition: TaskDefinitionRecord | undefined,
+): HealthStatus {
   const checked = containers.filter((container) =>
-    definition?.spec.containers.some((spec) => spec.name === container.name && spec.essential && spec.healthCheck !== undefined),
+    definition?.spec.containers.some(
+      (spec) => spec.name === container.name && spec.essential && spec.healthCheck !== undefined,
+    ),
   );
   if (checked.length === 0) return "UNKNOWN";
   if (checked.some((container) => container.health === "UNHEALTHY")) return "UNHEALTHY";

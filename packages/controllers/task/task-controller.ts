@@ -34,7 +34,8 @@ export function taskController(deps: ControllerDeps & { vault: Vault }): Reconci
       if (task.lastStatus === "STOPPED") return reapLater(deps, task, now);
       if (task.desiredStatus === "STOPPED") {
         const after = store.transact((tx) => stopStep(tx, key, now));
-        if (after?.lastStatus === "STOPPED") log.info("Task stopped", { taskArn: key, reason: after.stoppedReason });
+        if (after?.lastStatus === "STOPPED")
+          log.info("Task stopped", { taskArn: key, reason: after.stoppedReason });
         return after?.lastStatus === "DEACTIVATING" ? DRAIN_LOOK_MS : undefined;
       }
       return refreshCredentials(deps, task, now);
@@ -44,7 +45,9 @@ export function taskController(deps: ControllerDeps & { vault: Vault }): Reconci
 
 function reapLater(deps: ControllerDeps, task: TaskRecord, now: number): number | undefined {
   const leftMs = (task.stoppedAt ?? now) + STOPPED_KEPT_MS - now;
-  const sessions = Object.values(task.credentials).filter((id) => id !== undefined && deps.store.get("session", id) !== undefined);
+  const sessions = Object.values(task.credentials).filter(
+    (id) => id !== undefined && deps.store.get("session", id) !== undefined,
+  );
   const targets = deps.store.listBy("target", "task", task.arn);
   if (sessions.length > 0 || targets.length > 0 || leftMs <= 0) {
     deps.store.transact((tx) => {
@@ -75,7 +78,8 @@ function stopStep(tx: Transaction, key: string, now: number): TaskRecord | undef
   const targets = tx.listBy("target", "task", key);
   // What has ended by itself, or is ending already, drains nothing.
   const ending = ["STOPPING", "DEPROVISIONING"].includes(task.lastStatus);
-  const ended = ending || task.stopCode === "EssentialContainerExited" || task.stopCode === "TaskFailedToStart";
+  const ended =
+    ending || task.stopCode === "EssentialContainerExited" || task.stopCode === "TaskFailedToStart";
   if (targets.length > 0 && ended) {
     for (const target of targets) tx.delete("target", targetKeyOf(target));
   } else if (targets.length > 0) {
@@ -95,18 +99,28 @@ function stopStep(tx: Transaction, key: string, now: number): TaskRecord | undef
     return draining;
   }
   if (ending) return task;
-  const stopping: TaskRecord = { ...task, lastStatus: "STOPPING", stoppingAt: task.stoppingAt ?? now, version: task.version + 1 };
+  const stopping: TaskRecord = {
+    ...task,
+    lastStatus: "STOPPING",
+    stoppingAt: task.stoppingAt ?? now,
+    version: task.version + 1,
+  };
   tx.put("task", key, stopping);
   return stopping;
 }
 
 /** Credentials of the task's role, made before it starts and renewed an hour before they end. */
-function refreshCredentials(deps: ControllerDeps & { vault: Vault }, task: TaskRecord, now: number): number | undefined {
+function refreshCredentials(
+  deps: ControllerDeps & { vault: Vault },
+  task: TaskRecord,
+  now: number,
+): number | undefined {
   const { store } = deps;
   const definition = store.get("taskDefinition", task.taskDefinitionArn);
   const roleArn = task.overrides.taskRoleArn ?? definition?.spec.taskRoleArn;
   if (roleArn === undefined) return undefined;
-  const session = task.credentials.task === undefined ? undefined : store.get("session", task.credentials.task);
+  const session =
+    task.credentials.task === undefined ? undefined : store.get("session", task.credentials.task);
   const leftMs = (session?.expiresAt ?? 0) - now - REFRESH_BEFORE_MS;
   if (leftMs > 0) return leftMs;
   return store.transact((tx) => {
@@ -125,9 +139,16 @@ function refreshCredentials(deps: ControllerDeps & { vault: Vault }, task: TaskR
         });
       return undefined;
     }
-    const issued = issueSession(tx, deps, { role, sessionName: task.arn.split("/").at(-1) ?? "task", expiresAt: now + SESSION_MS });
+    const issued = issueSession(tx, deps, {
+      role,
+      sessionName: task.arn.split("/").at(-1) ?? "task",
+      expiresAt: now + SESSION_MS,
+    });
     if (session !== undefined) tx.delete("session", session.accessKeyId);
-    tx.put("task", task.arn, { ...current, credentials: { ...current.credentials, task: issued.record.accessKeyId } });
+    tx.put("task", task.arn, {
+      ...current,
+      credentials: { ...current.credentials, task: issued.record.accessKeyId },
+    });
     return SESSION_MS - REFRESH_BEFORE_MS;
   });
 }

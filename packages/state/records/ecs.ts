@@ -44,11 +44,20 @@ export interface ContainerSpec {
   readonly user: string | undefined;
   readonly environment: readonly KeyValue[];
   readonly portMappings: readonly PortMapping[];
-  readonly mountPoints: readonly { readonly sourceVolume: string; readonly containerPath: string; readonly readOnly: boolean }[];
+  readonly mountPoints: readonly {
+    readonly sourceVolume: string;
+    readonly containerPath: string;
+    readonly readOnly: boolean;
+  }[];
   readonly volumesFrom: readonly { readonly sourceContainer: string; readonly readOnly: boolean }[];
-  readonly dependsOn: readonly { readonly containerName: string; readonly condition: "START" | "COMPLETE" | "SUCCESS" | "HEALTHY" }[];
+  readonly dependsOn: readonly {
+    readonly containerName: string;
+    readonly condition: "START" | "COMPLETE" | "SUCCESS" | "HEALTHY";
+  }[];
   readonly healthCheck: ContainerHealthCheck | undefined;
-  readonly logConfiguration: { readonly logDriver: string; readonly options: Readonly<Record<string, string>> } | undefined;
+  readonly logConfiguration:
+    | { readonly logDriver: string; readonly options: Readonly<Record<string, string>> }
+    | undefined;
   readonly startTimeoutSeconds: number | undefined;
   readonly stopTimeoutSeconds: number;
   readonly readonlyRootFilesystem: boolean;
@@ -57,7 +66,11 @@ export interface ContainerSpec {
   readonly initProcessEnabled: boolean;
   readonly capabilitiesAdd: readonly string[];
   readonly capabilitiesDrop: readonly string[];
-  readonly ulimits: readonly { readonly name: string; readonly softLimit: number; readonly hardLimit: number }[];
+  readonly ulimits: readonly {
+    readonly name: string;
+    readonly softLimit: number;
+    readonly hardLimit: number;
+  }[];
   readonly systemControls: readonly { readonly namespace: string; readonly value: string }[];
   readonly dockerLabels: Readonly<Record<string, string>>;
   /** Only where the operator allows access to the host. */
@@ -95,11 +108,16 @@ export interface TaskDefinitionRecord extends Placed {
     readonly memoryMiB: number | undefined;
     readonly taskRoleArn: string | undefined;
     readonly executionRoleArn: string | undefined;
-    readonly runtimePlatform: { readonly cpuArchitecture: string | undefined; readonly operatingSystemFamily: string | undefined } | undefined;
+    readonly runtimePlatform:
+      | { readonly cpuArchitecture: string | undefined; readonly operatingSystemFamily: string | undefined }
+      | undefined;
     readonly ephemeralStorageGiB: number | undefined;
   };
   /** The container definitions and volumes as the caller gave them, defaults filled in the way AWS answers them. */
-  readonly presented: { readonly containerDefinitions: readonly object[]; readonly volumes: readonly object[] };
+  readonly presented: {
+    readonly containerDefinitions: readonly object[];
+    readonly volumes: readonly object[];
+  };
   readonly requiresAttributes: readonly string[];
   readonly registeredBy: string;
   readonly registeredAt: number;
@@ -171,9 +189,21 @@ export interface ServiceRecord extends Placed {
 }
 
 /** In the order a task goes through them; a status never moves left. */
-export type TaskStatus = "PROVISIONING" | "PENDING" | "ACTIVATING" | "RUNNING" | "DEACTIVATING" | "STOPPING" | "DEPROVISIONING" | "STOPPED";
+export type TaskStatus =
+  | "PROVISIONING"
+  | "PENDING"
+  | "ACTIVATING"
+  | "RUNNING"
+  | "DEACTIVATING"
+  | "STOPPING"
+  | "DEPROVISIONING"
+  | "STOPPED";
 
-export type StopCode = "TaskFailedToStart" | "EssentialContainerExited" | "UserInitiated" | "ServiceSchedulerInitiated";
+export type StopCode =
+  | "TaskFailedToStart"
+  | "EssentialContainerExited"
+  | "UserInitiated"
+  | "ServiceSchedulerInitiated";
 
 export type HealthStatus = "HEALTHY" | "UNHEALTHY" | "UNKNOWN";
 

@@ -27,7 +27,9 @@ export interface AccessPointRecord extends Placed {
   readonly posixUser: { readonly uid: number; readonly gid: number } | undefined;
   readonly rootDirectory: {
     readonly path: string;
-    readonly creation: { readonly ownerUid: number; readonly ownerGid: number; readonly permissions: string } | undefined;
+    readonly creation:
+      | { readonly ownerUid: number; readonly ownerGid: number; readonly permissions: string }
+      | undefined;
   };
   readonly tags: Tags;
 }

@@ -33,12 +33,23 @@ export type ActionRecord =
       readonly path: string;
       readonly query: string;
     }
-  | { readonly type: "fixed-response"; readonly statusCode: string; readonly contentType: string; readonly body: string };
+  | {
+      readonly type: "fixed-response";
+      readonly statusCode: string;
+      readonly contentType: string;
+      readonly body: string;
+    };
 
 export type RuleConditionRecord =
-  | { readonly field: "host-header" | "path-pattern" | "http-request-method" | "source-ip"; readonly values: readonly string[] }
+  | {
+      readonly field: "host-header" | "path-pattern" | "http-request-method" | "source-ip";
+      readonly values: readonly string[];
+    }
   | { readonly field: "http-header"; readonly header: string; readonly values: readonly string[] }
-  | { readonly field: "query-string"; readonly pairs: readonly { readonly key: string | undefined; readonly value: string }[] };
+  | {
+      readonly field: "query-string";
+      readonly pairs: readonly { readonly key: string | undefined; readonly value: string }[];
+    };
 
 export interface ListenerRecord extends Placed {
   readonly arn: string;

@@ -62,7 +62,11 @@ export interface PolicyRecord {
   readonly name: string;
   readonly path: string;
   readonly description: string | undefined;
-  readonly versions: readonly { readonly id: string; readonly document: string; readonly createdAt: number }[];
+  readonly versions: readonly {
+    readonly id: string;
+    readonly document: string;
+    readonly createdAt: number;
+  }[];
   readonly defaultVersionId: string;
   readonly createdAt: number;
   readonly updatedAt: number;

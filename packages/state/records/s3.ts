@@ -56,6 +56,8 @@ export interface BucketRecord extends Placed {
   /** Whether its changes are told to EventBridge. */
   readonly tellsEvents?: boolean;
   readonly objectLock?: {
-    readonly defaultRetention: { readonly mode: "GOVERNANCE" | "COMPLIANCE"; readonly days: number; readonly unit: "Days" | "Years" } | undefined;
+    readonly defaultRetention:
+      | { readonly mode: "GOVERNANCE" | "COMPLIANCE"; readonly days: number; readonly unit: "Days" | "Years" }
+      | undefined;
   };
 }

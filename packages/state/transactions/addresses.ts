@@ -14,7 +14,9 @@ const RESERVED_LAST = 1;
 /** How many addresses a subnet has left. */
 export function freeAddressCount(tx: Pick<Transaction, "countBy">, subnet: SubnetRecord): number {
   const block = present(parseCidr(subnet.cidr), "A stored subnet's block is valid.");
-  return cidrSize(block) - RESERVED_FIRST - RESERVED_LAST - tx.countBy("networkInterface", "subnet", subnet.id);
+  return (
+    cidrSize(block) - RESERVED_FIRST - RESERVED_LAST - tx.countBy("networkInterface", "subnet", subnet.id)
+  );
 }
 
 /** Makes an interface with an address of its own in the subnet; within one transaction, so an address belongs to one. */
@@ -68,7 +70,9 @@ function nextFreeAddress(tx: Transaction, subnet: SubnetRecord): string {
     const ip = formatIp(block.base + RESERVED_FIRST + ((start + step) % usable));
     if (tx.countBy("networkInterface", "address", `${subnet.id}/${ip}`) === 0) return ip;
   }
-  throw new NoFreeAddressError(`The subnet '${subnet.id}' does not have enough free addresses to satisfy the request.`);
+  throw new NoFreeAddressError(
+    `The subnet '${subnet.id}' does not have enough free addresses to satisfy the request.`,
+  );
 }
 
 /** The pool of public addresses: RFC 2544's benchmark network, which no one routes, one /24 per instance. */

@@ -1,5 +1,12 @@
 import { formatArn, type Ids } from "@gantry/kernel";
-import type { AwsvpcConfiguration, ClusterRecord, DeploymentRecord, ServiceLoadBalancer, TaskDefinitionRecord, TaskRecord } from "../records.ts";
+import type {
+  AwsvpcConfiguration,
+  ClusterRecord,
+  DeploymentRecord,
+  ServiceLoadBalancer,
+  TaskDefinitionRecord,
+  TaskRecord,
+} from "../records.ts";
 
 /** A task as it begins: wanted, not placed, none of its containers there. */
 export function newTask(

@@ -6,7 +6,11 @@ export function targetKeyOf(target: { targetGroupArn: string; address: string; p
 }
 
 /** A target as it begins: registered, no check passed. */
-export function newTarget(place: { targetGroupArn: string; address: string; port: number }, taskArn: string | undefined, now: number): TargetRecord {
+export function newTarget(
+  place: { targetGroupArn: string; address: string; port: number },
+  taskArn: string | undefined,
+  now: number,
+): TargetRecord {
   return {
     ...place,
     taskArn,

@@ -11,7 +11,11 @@ export const fakeShell: Shell = {
 };
 
 /** A machine of nothing but a memory and a proxy that sees what the engine runs. `remembered` outlives the agent. */
-export function fakeHost(deps: { engine: FakeEngine; clock: Clock; remembered: { text: string | undefined } }): Host {
+export function fakeHost(deps: {
+  engine: FakeEngine;
+  clock: Clock;
+  remembered: { text: string | undefined };
+}): Host {
   const { engine, clock, remembered } = deps;
   return {
     dataPath: "/data",
@@ -33,12 +37,25 @@ export function fakeHost(deps: { engine: FakeEngine; clock: Clock; remembered: {
           inEffect = assignment;
         },
         observe: async (): Promise<BalancersObservation> => ({
-          hostPorts: Object.fromEntries((inEffect?.balancers ?? []).map((balancer) => [balancer.arn, { 80: 80 }])),
+          hostPorts: Object.fromEntries(
+            (inEffect?.balancers ?? []).map((balancer) => [balancer.arn, { 80: 80 }]),
+          ),
           targets: (inEffect?.targetGroups ?? []).flatMap((group) =>
             group.targets.map((target): TargetObservation => {
               const since = engine.servingSince(target.address);
-              const base = { targetGroupArn: group.arn, address: target.address, port: target.port, draining: target.draining, inFlight: 0 };
-              const health = since === undefined ? "unhealthy" : elapsedSince(since, clock.now()) >= CHECKS_MS ? "healthy" : "initial";
+              const base = {
+                targetGroupArn: group.arn,
+                address: target.address,
+                port: target.port,
+                draining: target.draining,
+                inFlight: 0,
+              };
+              const health =
+                since === undefined
+                  ? "unhealthy"
+                  : elapsedSince(since, clock.now()) >= CHECKS_MS
+                    ? "healthy"
+                    : "initial";
               const description = health === "healthy" ? undefined : "Health checks failed";
               return { ...base, health, reason: description && "Target.FailedHealthChecks", description };
             }),

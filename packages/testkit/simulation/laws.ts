@@ -2,7 +2,16 @@ import { namingOf, type EngineContainer, type FakeEngine } from "@gantry/agent";
 import type { Clock } from "@gantry/kernel";
 import type { ServiceRecord, Store, TaskRecord } from "@gantry/state";
 
-const STATUSES = ["PROVISIONING", "PENDING", "ACTIVATING", "RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED"];
+const STATUSES = [
+  "PROVISIONING",
+  "PENDING",
+  "ACTIVATING",
+  "RUNNING",
+  "DEACTIVATING",
+  "STOPPING",
+  "DEPROVISIONING",
+  "STOPPED",
+];
 const SERVICE_STATUSES = ["ACTIVE", "DRAINING", "INACTIVE"];
 const STABLE_AFTER_MS = 3_000;
 
@@ -32,7 +41,8 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
     const before = tasks.get(key);
     const task = store.get("task", key);
     if (task === undefined) {
-      if (before !== undefined && before.lastStatus !== "STOPPED") breaks("a task is not lost", `${key} was ${before.lastStatus}`);
+      if (before !== undefined && before.lastStatus !== "STOPPED")
+        breaks("a task is not lost", `${key} was ${before.lastStatus}`);
       tasks.delete(key);
       return;
     }
@@ -40,27 +50,44 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
     if (before !== undefined) {
       if (STATUSES.indexOf(task.lastStatus) < STATUSES.indexOf(before.lastStatus))
         breaks("statuses never move left", `${key} from ${before.lastStatus} to ${task.lastStatus}`);
-      if (before.desiredStatus === "STOPPED" && task.desiredStatus === "RUNNING") breaks("what is to stop is never wanted again", key);
-      if (before.lastStatus === "STOPPED" && before.stoppedAt !== task.stoppedAt) breaks("what has stopped is left as it is", key);
-      if (before.placement !== undefined && before.placement.networkInterfaceId !== task.placement?.networkInterfaceId)
+      if (before.desiredStatus === "STOPPED" && task.desiredStatus === "RUNNING")
+        breaks("what is to stop is never wanted again", key);
+      if (before.lastStatus === "STOPPED" && before.stoppedAt !== task.stoppedAt)
+        breaks("what has stopped is left as it is", key);
+      if (
+        before.placement !== undefined &&
+        before.placement.networkInterfaceId !== task.placement?.networkInterfaceId
+      )
         breaks("a task keeps its address", key);
-      if (before.startedAt !== undefined && before.startedAt !== task.startedAt) breaks("a task starts once", key);
+      if (before.startedAt !== undefined && before.startedAt !== task.startedAt)
+        breaks("a task starts once", key);
     }
     const { networkInterfaceId } = task.placement ?? {};
-    for (const other of networkInterfaceId === undefined || before?.placement !== undefined ? [] : store.list("task")) {
-      if (other.arn !== key && other.lastStatus !== "STOPPED" && other.placement?.networkInterfaceId === networkInterfaceId)
+    for (const other of networkInterfaceId === undefined || before?.placement !== undefined
+      ? []
+      : store.list("task")) {
+      if (
+        other.arn !== key &&
+        other.lastStatus !== "STOPPED" &&
+        other.placement?.networkInterfaceId === networkInterfaceId
+      )
         breaks("an interface belongs to one task", `${networkInterfaceId} to ${key} and ${other.arn}`);
     }
     const service = store.get("service", task.serviceArn ?? "");
     if (service === undefined) return;
     const all = store.listBy("task", "service", service.arn);
     if (before === undefined) checkMaximum(service, all);
-    const scaled = before?.desiredStatus === "RUNNING" && task.desiredStatus === "STOPPED" && task.stoppedReason?.startsWith("Scaling activity");
+    const scaled =
+      before?.desiredStatus === "RUNNING" &&
+      task.desiredStatus === "STOPPED" &&
+      task.stoppedReason?.startsWith("Scaling activity");
     if (scaled === true && isHealthy(before, service)) checkMinimum(service, all);
   }
 
   function checkMaximum(service: ServiceRecord, all: readonly TaskRecord[]): void {
-    const active = all.filter((task) => task.desiredStatus === "RUNNING" && task.lastStatus !== "STOPPED").length;
+    const active = all.filter(
+      (task) => task.desiredStatus === "RUNNING" && task.lastStatus !== "STOPPED",
+    ).length;
     const most = Math.floor((service.spec.desiredCount * service.spec.maximumPercent) / 100);
     if (active > most) breaks("never more tasks than the maximum", `${active} of at most ${most}`);
   }
@@ -69,7 +96,8 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
     if (service.status !== "ACTIVE") return;
     const healthy = all.filter((task) => task.desiredStatus === "RUNNING" && isHealthy(task, service)).length;
     const least = Math.ceil((service.spec.desiredCount * service.spec.minimumHealthyPercent) / 100);
-    if (healthy < least) breaks("never fewer healthy tasks than the minimum", `${healthy} of at least ${least}`);
+    if (healthy < least)
+      breaks("never fewer healthy tasks than the minimum", `${healthy} of at least ${least}`);
   }
 
   function isHealthy(task: TaskRecord, service: ServiceRecord): boolean {
@@ -79,7 +107,9 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
     if (balanced) return targets.length > 0 && targets.every((target) => target.state === "healthy");
     // Grace may begin anew for the platform, where its agent is another: whoever serves, serves on.
     const address = store.get("networkInterface", task.placement?.networkInterfaceId ?? "")?.privateIp ?? "";
-    const since = [engine.servingSince(address), task.runningSince ?? task.startedAt].filter((at) => at !== undefined);
+    const since = [engine.servingSince(address), task.runningSince ?? task.startedAt].filter(
+      (at) => at !== undefined,
+    );
     return since.some((at) => Math.abs(clock.now() - at) >= STABLE_AFTER_MS);
   }
 
@@ -96,7 +126,8 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
       if (was !== undefined && was !== "IN_PROGRESS" && deployment.rolloutState !== was)
         breaks("a deployment that ended stays as it ended", `from ${was} to ${deployment.rolloutState}`);
     }
-    if (service.deployments.filter((deployment) => deployment.status === "PRIMARY").length > 1) breaks("one deployment is the primary", key);
+    if (service.deployments.filter((deployment) => deployment.status === "PRIMARY").length > 1)
+      breaks("one deployment is the primary", key);
   }
 
   function checkAddress(key: string): void {
@@ -108,7 +139,8 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
       return;
     }
     const holder = addresses.get(eni.privateIp);
-    if (holder !== undefined && holder !== key) breaks("an address belongs to one interface", `${eni.privateIp} to ${holder} and ${key}`);
+    if (holder !== undefined && holder !== key)
+      breaks("an address belongs to one interface", `${eni.privateIp} to ${holder} and ${key}`);
     addresses.set(eni.privateIp, key);
     owners.set(key, eni.ownerKey);
   }
@@ -120,7 +152,8 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
     starts.set(container.name, count);
     if (count > 1) breaks("nothing is started twice", container.name);
     const task = store.list("task").find((each) => each.arn.endsWith(`/${pod.slice("pod/".length)}`));
-    if (task === undefined || task.lastStatus === "STOPPED") breaks("what has stopped never starts", container.name);
+    if (task === undefined || task.lastStatus === "STOPPED")
+      breaks("what has stopped never starts", container.name);
   }
 
   /** What keeps this from being a world at rest in which the service is as wanted, and nothing is left of what went. */
@@ -139,12 +172,22 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
     ].toSorted();
     const problems = [
       live.length === service.spec.desiredCount ? "" : `${live.length} tasks of ${service.spec.desiredCount}`,
-      live.every((task) => task.lastStatus === "RUNNING" && task.desiredStatus === "RUNNING") ? "" : "not all of them run",
-      live.every((task) => task.taskDefinitionArn === primary?.taskDefinitionArn) ? "" : "not all of them are of the newest version",
-      service.deployments.length === 1 && primary?.rolloutState === "COMPLETED" ? "" : "the deployment is not complete",
+      live.every((task) => task.lastStatus === "RUNNING" && task.desiredStatus === "RUNNING")
+        ? ""
+        : "not all of them run",
+      live.every((task) => task.taskDefinitionArn === primary?.taskDefinitionArn)
+        ? ""
+        : "not all of them are of the newest version",
+      service.deployments.length === 1 && primary?.rolloutState === "COMPLETED"
+        ? ""
+        : "the deployment is not complete",
       service.steady ? "" : "no steady state",
-      enis.filter((eni) => eni.ownerKey.includes(":task/")).length === live.length ? "" : "interfaces are left of tasks that went",
-      store.list("target").every((target) => live.some((task) => task.arn === target.taskArn)) ? "" : "targets are left of tasks that went",
+      enis.filter((eni) => eni.ownerKey.includes(":task/")).length === live.length
+        ? ""
+        : "interfaces are left of tasks that went",
+      store.list("target").every((target) => live.some((task) => task.arn === target.taskArn))
+        ? ""
+        : "targets are left of tasks that went",
       containers
         .map((container) => container.name)
         .toSorted()

@@ -1,4 +1,10 @@
-import { newDeployment, type DeploymentRecord, type ServiceRecord, type TaskDefinitionRecord, type Transaction } from "@gantry/state";
+import {
+  newDeployment,
+  type DeploymentRecord,
+  type ServiceRecord,
+  type TaskDefinitionRecord,
+  type Transaction,
+} from "@gantry/state";
 import type { Ids } from "@gantry/kernel";
 
 const PLACE = { account: "000000000000", region: "eu-south-1" };
@@ -33,7 +39,16 @@ export function putGround(tx: Transaction): void {
     defaultForAz: false,
     tags: {},
   });
-  tx.put("cluster", CLUSTER, { ...PLACE, arn: CLUSTER, name: "c", status: "ACTIVE", settings: [], capacityProviders: [], tags: {}, createdAt: 0 });
+  tx.put("cluster", CLUSTER, {
+    ...PLACE,
+    arn: CLUSTER,
+    name: "c",
+    status: "ACTIVE",
+    settings: [],
+    capacityProviders: [],
+    tags: {},
+    createdAt: 0,
+  });
 }
 
 function putBalancer(tx: Transaction): void {
@@ -79,7 +94,9 @@ function putBalancer(tx: Transaction): void {
     protocol: "HTTP",
     certificates: [],
     sslPolicy: undefined,
-    defaultActions: [{ type: "forward", targets: [{ targetGroupArn: GROUP, weight: 1 }], stickySeconds: undefined }],
+    defaultActions: [
+      { type: "forward", targets: [{ targetGroupArn: GROUP, weight: 1 }], stickySeconds: undefined },
+    ],
     tags: {},
   });
   tx.put("targetGroup", GROUP, {
@@ -111,7 +128,13 @@ function putBalancer(tx: Transaction): void {
 export function putService(
   tx: Transaction,
   ids: Ids,
-  options: { name: string; image: string; balanced: boolean; spec: Partial<ServiceRecord["spec"]>; now: number },
+  options: {
+    name: string;
+    image: string;
+    balanced: boolean;
+    spec: Partial<ServiceRecord["spec"]>;
+    now: number;
+  },
 ): void {
   if (options.balanced) putBalancer(tx);
   tx.put("taskDefinition", definitionOf(options.image).arn, definitionOf(options.image));
@@ -145,7 +168,11 @@ export function putService(
 }
 
 /** What UpdateService writes for a new version. */
-export function putDeployment(tx: Transaction, ids: Ids, options: { service: ServiceRecord; image: string; now: number }): void {
+export function putDeployment(
+  tx: Transaction,
+  ids: Ids,
+  options: { service: ServiceRecord; image: string; now: number },
+): void {
   tx.put("taskDefinition", definitionOf(options.image).arn, definitionOf(options.image));
   const { service } = options;
   const balanced = service.deployments.some((deployment) => deployment.loadBalancers.length > 0);
@@ -159,11 +186,16 @@ export function putDeployment(tx: Transaction, ids: Ids, options: { service: Ser
   });
 }
 
-function deploymentOf(ids: Ids, options: { image: string; balanced: boolean; now: number }): DeploymentRecord {
+function deploymentOf(
+  ids: Ids,
+  options: { image: string; balanced: boolean; now: number },
+): DeploymentRecord {
   return newDeployment(ids, {
     definition: definitionOf(options.image),
     network: { subnets: ["subnet-1"], securityGroups: [], assignPublicIp: "DISABLED" },
-    loadBalancers: options.balanced ? [{ targetGroupArn: GROUP, containerName: "web", containerPort: 80 }] : [],
+    loadBalancers: options.balanced
+      ? [{ targetGroupArn: GROUP, containerName: "web", containerPort: 80 }]
+      : [],
     platformVersion: "1.4.0",
     now: options.now,
   });

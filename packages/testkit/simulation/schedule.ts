@@ -51,7 +51,11 @@ const EVENTS: readonly ((world: World) => string)[] = [
     return "cut the connection";
   },
   (world) => {
-    const weather = { lost: world.dice.pick([0, 0.1, 0.3]), doubled: world.dice.pick([0, 0.2]), delayed: world.dice.pick([0, 0.2, 0.5]) };
+    const weather = {
+      lost: world.dice.pick([0, 0.1, 0.3]),
+      doubled: world.dice.pick([0, 0.2]),
+      delayed: world.dice.pick([0, 0.2, 0.5]),
+    };
     world.setWeather(weather);
     return `messages ${JSON.stringify(weather)}`;
   },
@@ -62,7 +66,11 @@ const EVENTS: readonly ((world: World) => string)[] = [
   (world) => {
     const share = world.dice.pick([0, 0.1, 0.4]);
     world.engine.fault = (operation, name) => {
-      if (world.dice.chance(share)) throw new EngineError(WORDS[operation] ?? "CannotInspectContainerError", `the engine does not want to (${name})`);
+      if (world.dice.chance(share))
+        throw new EngineError(
+          WORDS[operation] ?? "CannotInspectContainerError",
+          `the engine does not want to (${name})`,
+        );
     };
     return `engine refuses ${share * 100} % of calls`;
   },
@@ -96,7 +104,10 @@ function pickTask(world: World) {
 }
 
 function doom(world: World, who: "controlPlane" | "agent"): string {
-  const sentence = { left: world.dice.number(1, 12), fate: world.dice.pick(["dies before", "dies after"] as const) };
+  const sentence = {
+    left: world.dice.number(1, 12),
+    fate: world.dice.pick(["dies before", "dies after"] as const),
+  };
   world.doom(who, sentence);
   return `${who} ${sentence.fate} its write number ${sentence.left}`;
 }
@@ -110,7 +121,8 @@ export async function runSchedule(seed: number): Promise<Outcome> {
   const world = newWorld({ seed });
   const trace: string[] = [];
   const begin = world.clock.now();
-  const say = (what: string): void => void trace.push(`${String(world.clock.now() - begin).padStart(8)} ${what}`);
+  const say = (what: string): void =>
+    void trace.push(`${String(world.clock.now() - begin).padStart(8)} ${what}`);
   const [minimumHealthyPercent, maximumPercent] = dice.pick([
     [100, 200],
     [50, 100],
@@ -122,8 +134,13 @@ export async function runSchedule(seed: number): Promise<Outcome> {
     { enable: false, rollback: false },
     { enable: true, rollback: true },
   ]);
-  world.createService({ desiredCount: dice.number(1, 4), minimumHealthyPercent, maximumPercent, circuitBreaker }, { balanced });
-  say(`a service, ${minimumHealthyPercent} to ${maximumPercent} %${balanced ? ", balanced" : ""}${circuitBreaker.enable ? ", with a breaker" : ""}`);
+  world.createService(
+    { desiredCount: dice.number(1, 4), minimumHealthyPercent, maximumPercent, circuitBreaker },
+    { balanced },
+  );
+  say(
+    `a service, ${minimumHealthyPercent} to ${maximumPercent} %${balanced ? ", balanced" : ""}${circuitBreaker.enable ? ", with a breaker" : ""}`,
+  );
   await world.clock.advance(dice.number(0, 15_000));
   const steps = dice.number(1, STEPS_MAX);
   for (let step = 0; step < steps && world.laws.broken.length === 0; step += 1) {
@@ -137,7 +154,11 @@ export async function runSchedule(seed: number): Promise<Outcome> {
   world.engine.behaviour = () => "runs";
   say("the faults end");
   // One task of at least one and at most one can not be replaced, here as on AWS.
-  if (desiredOf(world) > 0 && Math.ceil((desiredOf(world) * minimumHealthyPercent) / 100) >= Math.floor((desiredOf(world) * maximumPercent) / 100))
+  if (
+    desiredOf(world) > 0 &&
+    Math.ceil((desiredOf(world) * minimumHealthyPercent) / 100) >=
+      Math.floor((desiredOf(world) * maximumPercent) / 100)
+  )
     world.scale(2);
   const rest = await comeToRest(world);
   say(`${rest.length === 0 ? "at rest" : "no rest"}: ${rest.join(", ")}`);
@@ -154,9 +175,16 @@ async function comeToRest(world: World): Promise<readonly string[]> {
   const deadline = world.clock.now() + REST_WAIT_MS;
   for (let lookMs = REST_LOOK_MS; ; lookMs = Math.min(60_000, lookMs * 1.5)) {
     await world.clock.advance(lookMs);
-    if (world.service()?.deployments.some((deployment) => deployment.status === "PRIMARY" && deployment.rolloutState === "FAILED"))
+    if (
+      world
+        .service()
+        ?.deployments.some(
+          (deployment) => deployment.status === "PRIMARY" && deployment.rolloutState === "FAILED",
+        )
+    )
       world.deploy("last");
     const problems = await world.laws.unrest(world.service());
-    if (problems.length === 0 || world.laws.broken.length > 0 || world.clock.now() > deadline) return problems;
+    if (problems.length === 0 || world.laws.broken.length > 0 || world.clock.now() > deadline)
+      return problems;
   }
 }

@@ -6,7 +6,8 @@ import { bytesOf, parseBoolean, parseNumber, parseTimestamp } from "../values.ts
 const DEPTH_MAX = 100;
 
 /** Loaded with the first body in CBOR: it brings half of the SDK's core along. */
-const library = (): typeof import("@smithy/core/cbor") => (loaded ??= load("@smithy/core/cbor") as typeof import("@smithy/core/cbor")); // What it is.
+const library = (): typeof import("@smithy/core/cbor") =>
+  (loaded ??= load("@smithy/core/cbor") as typeof import("@smithy/core/cbor")); // What it is.
 let loaded: typeof import("@smithy/core/cbor") | undefined;
 const load = createRequire(import.meta.url);
 
@@ -26,12 +27,14 @@ function read(shape: Shape, value: unknown, path: string, depth: number): unknow
   if (depth > DEPTH_MAX) throw serializationError("The input is nested too deeply");
   switch (shape.type) {
     case "structure": {
-      if (typeof value !== "object" || value === null || Array.isArray(value)) throw serializationError(`Expected a structure (${path || "/"})`);
+      if (typeof value !== "object" || value === null || Array.isArray(value))
+        throw serializationError(`Expected a structure (${path || "/"})`);
       const source = value as Record<string, unknown>; // Checked above.
       const result: Record<string, unknown> = {};
       for (const member of shape.members) {
         const given = source[member.name];
-        if (given !== undefined && given !== null) result[member.name] = read(member.shape, given, `${path}/${member.name}`, depth + 1);
+        if (given !== undefined && given !== null)
+          result[member.name] = read(member.shape, given, `${path}/${member.name}`, depth + 1);
       }
       return result;
     }
@@ -40,7 +43,12 @@ function read(shape: Shape, value: unknown, path: string, depth: number): unknow
       return value.map((element, index) => read(shape.element.shape, element, `${path}/${index}`, depth + 1));
     case "map":
       if (typeof value !== "object" || value === null) throw serializationError(`Expected a map (${path})`);
-      return Object.fromEntries(Object.entries(value).map(([key, element]) => [key, read(shape.value.shape, element, `${path}/${key}`, depth + 1)]));
+      return Object.fromEntries(
+        Object.entries(value).map(([key, element]) => [
+          key,
+          read(shape.value.shape, element, `${path}/${key}`, depth + 1),
+        ]),
+      );
     case "string":
       if (typeof value !== "string") throw serializationError(`Expected a string (${path})`);
       return value;
@@ -74,13 +82,19 @@ function plain(shape: Shape, value: unknown): unknown {
   switch (shape.type) {
     case "structure": {
       const source = value as Record<string, unknown>; // Handlers' outputs are checked against the SDK's types.
-      const given = shape.members.filter((member) => source[member.name] !== undefined && source[member.name] !== null);
-      return Object.fromEntries(given.map((member) => [member.name, plain(member.shape, source[member.name])]));
+      const given = shape.members.filter(
+        (member) => source[member.name] !== undefined && source[member.name] !== null,
+      );
+      return Object.fromEntries(
+        given.map((member) => [member.name, plain(member.shape, source[member.name])]),
+      );
     }
     case "list":
       return (value as unknown[]).map((element) => plain(shape.element.shape, element)); // As above.
     case "map":
-      return Object.fromEntries(Object.entries(value as object).map(([key, element]) => [key, plain(shape.value.shape, element)])); // As above.
+      return Object.fromEntries(
+        Object.entries(value as object).map(([key, element]) => [key, plain(shape.value.shape, element)]),
+      ); // As above.
     case "timestamp":
       return library().dateToTag(value as Date); // As above.
     case "blob":

@@ -11,7 +11,9 @@ export interface BoundRequest {
 }
 
 /** Where a member of a REST operation travels. */
-export function bindingOf(member: Member): "label" | "query" | "queryParams" | "header" | "prefixHeaders" | "payload" | "responseCode" | "body" {
+export function bindingOf(
+  member: Member,
+): "label" | "query" | "queryParams" | "header" | "prefixHeaders" | "payload" | "responseCode" | "body" {
   if (member.traits["httpLabel"]) return "label";
   if (member.traits["httpQuery"]) return "query";
   if (member.traits["httpQueryParams"]) return "queryParams";
@@ -42,7 +44,8 @@ function readBinding(member: Member, request: BoundRequest): unknown {
       const values = request.query.getAll(String(member.traits["httpQuery"]));
       if (values.length === 0) return undefined;
       const { shape } = member;
-      if (shape.type === "list") return values.map((value) => readScalar(shape.element.shape, value, member.name));
+      if (shape.type === "list")
+        return values.map((value) => readScalar(shape.element.shape, value, member.name));
       return readScalar(shape, values[0] ?? "", member.name);
     }
     case "queryParams":
@@ -51,7 +54,9 @@ function readBinding(member: Member, request: BoundRequest): unknown {
       return readHeader(member, request.headers[String(member.traits["httpHeader"]).toLowerCase()]);
     case "prefixHeaders": {
       const prefix = String(member.traits["httpPrefixHeaders"]).toLowerCase();
-      const entries = Object.entries(request.headers).filter(([name, value]) => name.startsWith(prefix) && value !== undefined);
+      const entries = Object.entries(request.headers).filter(
+        ([name, value]) => name.startsWith(prefix) && value !== undefined,
+      );
       return Object.fromEntries(entries.map(([name, value]) => [name.slice(prefix.length), value]));
     }
     default:
@@ -62,8 +67,10 @@ function readBinding(member: Member, request: BoundRequest): unknown {
 function readHeader(member: Member, text: string | undefined): unknown {
   if (text === undefined) return undefined;
   const { shape } = member;
-  if (shape.type === "list") return text.split(",").map((part) => readScalar(shape.element.shape, part.trim(), member.name));
-  if (shape.type === "string" && member.traits["mediaType"] === "application/json") return Buffer.from(text, "base64").toString();
+  if (shape.type === "list")
+    return text.split(",").map((part) => readScalar(shape.element.shape, part.trim(), member.name));
+  if (shape.type === "string" && member.traits["mediaType"] === "application/json")
+    return Buffer.from(text, "base64").toString();
   try {
     return readScalar(shape, text, member.name);
   } catch {
@@ -72,7 +79,10 @@ function readHeader(member: Member, text: string | undefined): unknown {
 }
 
 /** The headers and status that a typed output asks for. */
-export function writeBindings(shape: Shape, output: Record<string, unknown>): { headers: Record<string, string>; status: number | undefined } {
+export function writeBindings(
+  shape: Shape,
+  output: Record<string, unknown>,
+): { headers: Record<string, string>; status: number | undefined } {
   const headers: Record<string, string> = {};
   let status: number | undefined;
   if (shape.type !== "structure") return { headers, status };
@@ -83,14 +93,16 @@ export function writeBindings(shape: Shape, output: Record<string, unknown>): { 
     if (binding === "header") headers[String(member.traits["httpHeader"])] = headerText(member.shape, value);
     if (binding === "responseCode") status = Number(value);
     if (binding !== "prefixHeaders") continue;
-    for (const [name, text] of Object.entries(value)) headers[`${String(member.traits["httpPrefixHeaders"])}${name}`] = String(text);
+    for (const [name, text] of Object.entries(value))
+      headers[`${String(member.traits["httpPrefixHeaders"])}${name}`] = String(text);
   }
   return { headers, status };
 }
 
 function headerText(shape: Shape, value: unknown, format: TimestampFormat = "http-date"): string {
   if (shape.type === "timestamp") return formatTimestamp(value as Date, shape.format ?? format); // Handlers' outputs are checked against the SDK's types.
-  if (shape.type === "list") return (value as unknown[]).map((each) => headerText(shape.element.shape, each)).join(","); // As above.
+  if (shape.type === "list")
+    return (value as unknown[]).map((each) => headerText(shape.element.shape, each)).join(","); // As above.
   if (shape.type === "blob") return Buffer.from(bytesOf(value)).toString("base64");
   return String(value);
 }

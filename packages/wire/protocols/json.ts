@@ -15,13 +15,16 @@ export function readJson(shape: Shape, value: unknown, path = "", depth = 0): un
       for (const member of shape.members) {
         const name = typeof member.own["jsonName"] === "string" ? member.own["jsonName"] : member.name;
         const given = source[name];
-        if (given !== undefined && given !== null) result[member.name] = readJson(member.shape, given, `${path}/${member.name}`, depth + 1);
+        if (given !== undefined && given !== null)
+          result[member.name] = readJson(member.shape, given, `${path}/${member.name}`, depth + 1);
       }
       return result;
     }
     case "list":
       if (!Array.isArray(value)) throw serializationError(`Expected list or null (${path})`);
-      return value.map((element, index) => (element === null ? null : readJson(shape.element.shape, element, `${path}/${index}`, depth + 1)));
+      return value.map((element, index) =>
+        element === null ? null : readJson(shape.element.shape, element, `${path}/${index}`, depth + 1),
+      );
     case "map":
       return Object.fromEntries(
         Object.entries(objectOf(value, path)).map(([key, element]) => [
@@ -41,7 +44,8 @@ export function readJson(shape: Shape, value: unknown, path = "", depth = 0): un
       return parseTimestamp(value, path);
     case "blob":
     case "streaming":
-      if (typeof value !== "string") throw serializationError(`${describe(value)} can not be converted to a Blob (${path})`);
+      if (typeof value !== "string")
+        throw serializationError(`${describe(value)} can not be converted to a Blob (${path})`);
       return Buffer.from(value, "base64");
     case "bigInteger":
       return BigInt(parseNumber(value, path));
@@ -94,7 +98,12 @@ export function writeJsonBody(shape: Shape, value: unknown): string | Uint8Array
   const key = parts?.find((part) => typeof part === "object" && part !== null);
   if (parts === undefined || key === undefined) return writeJsonText(shape, value);
   const known = written.get(key);
-  if (known !== undefined && known.parts.length === parts.length && known.parts.every((part, index) => part === parts[index])) return known.bytes;
+  if (
+    known !== undefined &&
+    known.parts.length === parts.length &&
+    known.parts.every((part, index) => part === parts[index])
+  )
+    return known.bytes;
   const bytes = Buffer.from(writeJsonText(shape, value));
   written.set(key, { parts, bytes });
   return bytes;
@@ -132,9 +141,16 @@ export function writeJson(shape: Shape, value: unknown, format: TimestampFormat 
       return result;
     }
     case "list":
-      return (value as unknown[]).map((element) => (element === null ? null : writeJson(shape.element.shape, element, format))); // As above.
+      return (value as unknown[]).map((element) =>
+        element === null ? null : writeJson(shape.element.shape, element, format),
+      ); // As above.
     case "map":
-      return Object.fromEntries(Object.entries(value as object).map(([key, element]) => [key, writeJson(shape.value.shape, element, format)])); // As above.
+      return Object.fromEntries(
+        Object.entries(value as object).map(([key, element]) => [
+          key,
+          writeJson(shape.value.shape, element, format),
+        ]),
+      ); // As above.
     case "timestamp": {
       const text = formatTimestamp(value as Date, shape.format ?? format); // As above.
       return (shape.format ?? format) === "epoch-seconds" ? Number(text) : text;

@@ -37,12 +37,15 @@ function read(shape: Shape, node: Node, dialect: QueryDialect, path: string): un
       const result: Record<string, unknown> = {};
       for (const member of shape.members) {
         const child = node.children.get(keyOf(member, dialect)) ?? node.children.get(member.name);
-        if (child !== undefined) result[member.name] = readMember(member, child, dialect, `${path}.${member.name}`);
+        if (child !== undefined)
+          result[member.name] = readMember(member, child, dialect, `${path}.${member.name}`);
       }
       return result;
     }
     case "list":
-      return numbered(node, elementKeys(shape.element)).map((child, index) => read(shape.element.shape, child, dialect, `${path}.${index + 1}`));
+      return numbered(node, elementKeys(shape.element)).map((child, index) =>
+        read(shape.element.shape, child, dialect, `${path}.${index + 1}`),
+      );
     case "map":
       return readEntries(shape, node, dialect, path);
     case "unit":
@@ -59,7 +62,12 @@ function readMember(member: Member, child: Node, dialect: QueryDialect, path: st
   return read(member.shape, child, dialect, path);
 }
 
-function readEntries(shape: Extract<Shape, { type: "map" }>, node: Node, dialect: QueryDialect, path: string): Record<string, unknown> {
+function readEntries(
+  shape: Extract<Shape, { type: "map" }>,
+  node: Node,
+  dialect: QueryDialect,
+  path: string,
+): Record<string, unknown> {
   const entries = numbered(node, ["entry"]);
   const keyName = String(shape.key.own["xmlName"] ?? "key");
   const valueName = String(shape.value.own["xmlName"] ?? "value");

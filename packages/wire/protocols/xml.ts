@@ -29,11 +29,13 @@ export function elementName(member: Member): string {
 function attributesOf(shape: Shape, value: unknown, namespace: unknown): string {
   let text = "";
   if (typeof namespace === "string") text += ` xmlns="${escapeXml(namespace)}"`;
-  if (Array.isArray(namespace)) text += ` xmlns${namespace[0] ? `:${namespace[0]}` : ""}="${escapeXml(String(namespace[1]))}"`;
+  if (Array.isArray(namespace))
+    text += ` xmlns${namespace[0] ? `:${namespace[0]}` : ""}="${escapeXml(String(namespace[1]))}"`;
   if (shape.type !== "structure") return text;
   for (const member of shape.members) {
     const given = (value as Record<string, unknown>)[member.name]; // Handlers' outputs are checked against the SDK's types.
-    if (member.traits["xmlAttribute"] && given !== undefined) text += ` ${elementName(member)}="${escapeXml(String(given))}"`;
+    if (member.traits["xmlAttribute"] && given !== undefined)
+      text += ` ${elementName(member)}="${escapeXml(String(given))}"`;
   }
   return text;
 }
@@ -47,9 +49,13 @@ export function writeElement(name: string, shape: Shape, value: unknown, namespa
 export function writeContent(shape: Shape, value: unknown): string {
   switch (shape.type) {
     case "structure":
-      return shape.members.map((member) => writeMember(member, (value as Record<string, unknown>)[member.name])).join(""); // As above.
+      return shape.members
+        .map((member) => writeMember(member, (value as Record<string, unknown>)[member.name]))
+        .join(""); // As above.
     case "list":
-      return (value as unknown[]).map((element) => writeElement(elementName(shape.element), shape.element.shape, element)).join(""); // As above.
+      return (value as unknown[])
+        .map((element) => writeElement(elementName(shape.element), shape.element.shape, element))
+        .join(""); // As above.
     case "map":
       return writeEntries(shape, value, "entry");
     default:
@@ -80,7 +86,8 @@ function writeEntries(shape: Extract<Shape, { type: "map" }>, value: unknown, na
 
 export function scalarText(shape: Shape, value: unknown): string {
   if (shape.type === "timestamp") return formatTimestamp(value as Date, shape.format ?? "date-time"); // As above.
-  if (shape.type === "blob" || shape.type === "streaming") return Buffer.from(bytesOf(value)).toString("base64");
+  if (shape.type === "blob" || shape.type === "streaming")
+    return Buffer.from(bytesOf(value)).toString("base64");
   return String(value);
 }
 
@@ -100,7 +107,11 @@ export function readXmlDocument(shape: Shape, text: string): unknown {
 }
 
 function malformed(): ApiError {
-  return new ApiError("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema", { status: 400 });
+  return new ApiError(
+    "MalformedXML",
+    "The XML you provided was not well-formed or did not validate against our published schema",
+    { status: 400 },
+  );
 }
 
 function depthOf(text: string): number {
@@ -125,11 +136,16 @@ function readXml(shape: Shape, node: unknown): unknown {
       return result;
     }
     case "list":
-      return listOf((node as Record<string, unknown>)?.[elementName(shape.element)]).map((each) => readXml(shape.element.shape, each));
+      return listOf((node as Record<string, unknown>)?.[elementName(shape.element)]).map((each) =>
+        readXml(shape.element.shape, each),
+      );
     case "map":
       return entriesOf(shape, listOf((node as Record<string, unknown>)?.["entry"]));
     default:
-      return readScalar(shape, typeof node === "object" && node !== null ? ((node as Record<string, unknown>)["#text"] ?? "") : node);
+      return readScalar(
+        shape,
+        typeof node === "object" && node !== null ? ((node as Record<string, unknown>)["#text"] ?? "") : node,
+      );
   }
 }
 
@@ -143,11 +159,17 @@ function readMember(member: Member, given: unknown): unknown {
   return readXml(member.shape, given);
 }
 
-function entriesOf(shape: Extract<Shape, { type: "map" }>, entries: readonly unknown[]): Record<string, unknown> {
+function entriesOf(
+  shape: Extract<Shape, { type: "map" }>,
+  entries: readonly unknown[],
+): Record<string, unknown> {
   return Object.fromEntries(
     entries.map((entry) => {
       const fields = entry as Record<string, unknown>;
-      return [String(fields[elementName(shape.key)]), readXml(shape.value.shape, fields[elementName(shape.value)] ?? "")];
+      return [
+        String(fields[elementName(shape.key)]),
+        readXml(shape.value.shape, fields[elementName(shape.value)] ?? ""),
+      ];
     }),
   );
 }

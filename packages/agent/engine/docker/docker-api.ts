@@ -29,12 +29,19 @@ export class DockerApi {
   }
 
   /** One call; the body parsed, or undefined where there is none. */
-  async call(method: string, path: string, options: { body?: unknown; headers?: Record<string, string>; timeoutMs?: number } = {}): Promise<unknown> {
+  async call(
+    method: string,
+    path: string,
+    options: { body?: unknown; headers?: Record<string, string>; timeoutMs?: number } = {},
+  ): Promise<unknown> {
     const patience = this.#clock.after(SLOW_MS, () =>
       this.#log.warn("Waiting for the engine", { method, path: path.split("?")[0], sinceMs: SLOW_MS }),
     );
     try {
-      const response = await this.open(method, path, { ...options, signal: AbortSignal.timeout(options.timeoutMs ?? CALL_TIMEOUT_MS) });
+      const response = await this.open(method, path, {
+        ...options,
+        signal: AbortSignal.timeout(options.timeoutMs ?? CALL_TIMEOUT_MS),
+      });
       const text = await textOf(response);
       return text === "" ? undefined : (JSON.parse(text) as unknown);
     } finally {
@@ -51,7 +58,9 @@ export class DockerApi {
     const body = options.body === undefined ? undefined : JSON.stringify(options.body);
     const headers = {
       ...options.headers,
-      ...(body === undefined ? {} : { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) }),
+      ...(body === undefined
+        ? {}
+        : { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) }),
     };
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const call = http.request({

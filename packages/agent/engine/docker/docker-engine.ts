@@ -1,6 +1,12 @@
 import { messageOf, type Clock, type Logger } from "@gantry/kernel";
 import { sleep } from "@gantry/kernel";
-import { EngineError, type ContainerSpec, type Engine, type EngineContainer, type EngineLogLine } from "../engine.ts";
+import {
+  EngineError,
+  type ContainerSpec,
+  type Engine,
+  type EngineContainer,
+  type EngineLogLine,
+} from "../engine.ts";
 import { DockerApi, DockerApiError } from "./docker-api.ts";
 import { readLogFrames } from "./log-frames.ts";
 
@@ -48,32 +54,48 @@ export class DockerEngine implements Engine {
 
   async pullImage(image: string, registryAuth: string | undefined): Promise<void> {
     const [name, tag] = splitReference(image);
-    const headers: Record<string, string> = registryAuth === undefined ? {} : { "X-Registry-Auth": registryAuth };
+    const headers: Record<string, string> =
+      registryAuth === undefined ? {} : { "X-Registry-Auth": registryAuth };
     try {
-      const response = await this.#api.open("POST", `/images/create?fromImage=${encodeURIComponent(name)}&tag=${encodeURIComponent(tag)}`, {
-        headers,
-      });
+      const response = await this.#api.open(
+        "POST",
+        `/images/create?fromImage=${encodeURIComponent(name)}&tag=${encodeURIComponent(tag)}`,
+        {
+          headers,
+        },
+      );
       response.setEncoding("utf8");
       let rest = "";
       for await (const chunk of response) {
         const lines = (rest + String(chunk)).split("\n");
         rest = lines.pop() ?? "";
-        for (const line of lines) if (line.includes('"error"')) throw new Error((JSON.parse(line) as { error: string }).error); // Docker's progress line.
+        for (const line of lines)
+          if (line.includes('"error"')) throw new Error((JSON.parse(line) as { error: string }).error); // Docker's progress line.
       }
     } catch (thrown) {
       const words = messageOf(thrown);
       const unreachable =
-        /no such host|connection refused|i\/o timeout|network is unreachable|TLS handshake|server misbehaving|request canceled/i.test(words);
-      throw new EngineError("CannotPullContainerError", `pull image manifest has been retried 1 time(s): failed to resolve ref ${image}: ${words}`, {
-        cause: thrown,
-        unreachable,
-      });
+        /no such host|connection refused|i\/o timeout|network is unreachable|TLS handshake|server misbehaving|request canceled/i.test(
+          words,
+        );
+      throw new EngineError(
+        "CannotPullContainerError",
+        `pull image manifest has been retried 1 time(s): failed to resolve ref ${image}: ${words}`,
+        {
+          cause: thrown,
+          unreachable,
+        },
+      );
     }
   }
 
   async createContainer(spec: ContainerSpec): Promise<string> {
     try {
-      const answer = await this.#api.call("POST", `/containers/create?name=${encodeURIComponent(spec.name)}`, { body: createBody(spec) });
+      const answer = await this.#api.call(
+        "POST",
+        `/containers/create?name=${encodeURIComponent(spec.name)}`,
+        { body: createBody(spec) },
+      );
       return (answer as { Id: string }).Id; // Docker's answer to create.
     } catch (thrown) {
       if (thrown instanceof DockerApiError && thrown.status === 409) {
@@ -94,7 +116,9 @@ export class DockerEngine implements Engine {
 
   async stopContainer(id: string, timeoutSeconds: number): Promise<void> {
     try {
-      await this.#api.call("POST", `/containers/${id}/stop?t=${timeoutSeconds}`, { timeoutMs: (timeoutSeconds + 60) * 1000 });
+      await this.#api.call("POST", `/containers/${id}/stop?t=${timeoutSeconds}`, {
+        timeoutMs: (timeoutSeconds + 60) * 1000,
+      });
     } catch (thrown) {
       if (thrown instanceof DockerApiError && thrown.status === 404) return;
       throw new EngineError("CannotStopContainerError", messageOf(thrown), { cause: thrown });
@@ -113,7 +137,10 @@ export class DockerEngine implements Engine {
 
   async inspect(idOrName: string): Promise<EngineContainer | undefined> {
     try {
-      const answer = (await this.#api.call("GET", `/containers/${encodeURIComponent(idOrName)}/json`)) as InspectAnswer; // Docker's answer to inspect.
+      const answer = (await this.#api.call(
+        "GET",
+        `/containers/${encodeURIComponent(idOrName)}/json`,
+      )) as InspectAnswer; // Docker's answer to inspect.
       return present(answer, await this.#digestOf(answer.Image));
     } catch (thrown) {
       if (thrown instanceof DockerApiError && thrown.status === 404) return undefined;
@@ -123,7 +150,9 @@ export class DockerEngine implements Engine {
 
   async list(label: string): Promise<readonly EngineContainer[]> {
     const filters = encodeURIComponent(JSON.stringify({ label: [label] }));
-    const found = (await this.#api.call("GET", `/containers/json?all=true&filters=${filters}`)) as { Id: string }[]; // Docker's answer to list.
+    const found = (await this.#api.call("GET", `/containers/json?all=true&filters=${filters}`)) as {
+      Id: string;
+    }[]; // Docker's answer to list.
     const inspected = await Promise.all(found.map((container) => this.inspect(container.Id)));
     return inspected.filter((container) => container !== undefined);
   }
@@ -140,17 +169,26 @@ export class DockerEngine implements Engine {
     }
   }
 
-  async *#readLogs(id: string, options: { after: string | undefined; follow: boolean; signal: AbortSignal }): AsyncIterable<EngineLogLine> {
+  async *#readLogs(
+    id: string,
+    options: { after: string | undefined; follow: boolean; signal: AbortSignal },
+  ): AsyncIterable<EngineLogLine> {
     const { after, follow, signal } = options;
     const since = after === undefined ? "" : `&since=${sinceParameter(after)}`;
     let response;
     try {
-      response = await this.#api.open("GET", `/containers/${id}/logs?follow=${follow}&stdout=true&stderr=true&timestamps=true${since}`, { signal });
+      response = await this.#api.open(
+        "GET",
+        `/containers/${id}/logs?follow=${follow}&stdout=true&stderr=true&timestamps=true${since}`,
+        { signal },
+      );
     } catch (thrown) {
       if (signal.aborted || (thrown instanceof DockerApiError && thrown.status === 404)) return;
       throw thrown;
     }
-    const framed = response.headers["content-type"] !== "application/vnd.docker.raw-stream" || !(await this.#hasTerminal(id));
+    const framed =
+      response.headers["content-type"] !== "application/vnd.docker.raw-stream" ||
+      !(await this.#hasTerminal(id));
     for await (const line of readLogFrames(response, framed, signal)) {
       const space = line.indexOf(" ");
       const at = line.slice(0, space);
@@ -158,11 +196,19 @@ export class DockerEngine implements Engine {
     }
   }
 
-  watch(label: string, onChange: (labels: Readonly<Record<string, string>>) => void, signal: AbortSignal): void {
+  watch(
+    label: string,
+    onChange: (labels: Readonly<Record<string, string>>) => void,
+    signal: AbortSignal,
+  ): void {
     void this.#watchForever(label, onChange, signal); // Never rejects: it reconnects until aborted.
   }
 
-  async #watchForever(label: string, onChange: (labels: Readonly<Record<string, string>>) => void, signal: AbortSignal): Promise<void> {
+  async #watchForever(
+    label: string,
+    onChange: (labels: Readonly<Record<string, string>>) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
     const filters = encodeURIComponent(JSON.stringify({ type: ["container"], label: [label] }));
     while (!signal.aborted) {
       try {
@@ -174,7 +220,10 @@ export class DockerEngine implements Engine {
           const lines = (rest + String(chunk)).split("\n");
           rest = lines.pop() ?? "";
           for (const line of lines)
-            if (line !== "") onChange((JSON.parse(line) as { Actor: { Attributes: Record<string, string> } }).Actor.Attributes); // Docker's event.
+            if (line !== "")
+              onChange(
+                (JSON.parse(line) as { Actor: { Attributes: Record<string, string> } }).Actor.Attributes,
+              ); // Docker's event.
         }
       } catch (thrown) {
         if (!signal.aborted) this.#log.warn("Engine's event stream ended", { reason: messageOf(thrown) });
@@ -193,7 +242,9 @@ export class DockerEngine implements Engine {
     const known = this.#digests.get(imageId);
     if (known !== undefined) return known;
     try {
-      const answer = (await this.#api.call("GET", `/images/${encodeURIComponent(imageId)}/json`)) as { RepoDigests: string[] | null }; // Docker's answer to image inspect.
+      const answer = (await this.#api.call("GET", `/images/${encodeURIComponent(imageId)}/json`)) as {
+        RepoDigests: string[] | null;
+      }; // Docker's answer to image inspect.
       const digest = answer.RepoDigests?.[0]?.split("@")[1] ?? imageId;
       this.#digests.set(imageId, digest);
       return digest;
@@ -230,7 +281,12 @@ function present(answer: InspectAnswer, imageDigest: string | undefined): Engine
     exitCode: ended || failed ? state.ExitCode : undefined,
     outOfMemory: state.OOMKilled,
     problem: state.Error === "" ? undefined : state.Error,
-    health: state.Health?.Status === "healthy" ? "HEALTHY" : state.Health?.Status === "unhealthy" ? "UNHEALTHY" : "UNKNOWN",
+    health:
+      state.Health?.Status === "healthy"
+        ? "HEALTHY"
+        : state.Health?.Status === "unhealthy"
+          ? "UNHEALTHY"
+          : "UNKNOWN",
     startedAt: timeOf(state.StartedAt),
     finishedAt: timeOf(state.FinishedAt),
     imageDigest,

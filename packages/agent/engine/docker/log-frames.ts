@@ -4,7 +4,11 @@ import type { IncomingMessage } from "node:http";
 const LINE_MAX_BYTES = 256 * 1024;
 
 /** The lines of a log answer; without a terminal, stdout and stderr come in frames of an eight-byte head. */
-export async function* readLogFrames(response: IncomingMessage, framed: boolean, signal: AbortSignal): AsyncIterable<string> {
+export async function* readLogFrames(
+  response: IncomingMessage,
+  framed: boolean,
+  signal: AbortSignal,
+): AsyncIterable<string> {
   const lines = new Map<number, Buffer>();
   let rest: Buffer = Buffer.alloc(0);
   try {
