@@ -1,13 +1,46 @@
 import { defineConfig } from "vitest/config";
 
-/** unit: nothing but this process, in seconds. docker: a real engine. e2e: the shipped commands, real clients, a real browser. */
+const UNIT = [
+  "packages/**/*.test.ts",
+  "apps/**/*.test.ts",
+  "examples/**/*.test.ts",
+  "tools/**/*.test.ts",
+  "test/simulation/**/*.test.ts",
+  "test/attacks/**/*.unit.test.ts",
+];
+const temporaryFolder = "tools/temporary-folder.ts";
+
+/**
+ * unit: this process alone, in seconds. docker: a real engine and real programs. e2e: the shipped commands, real
+ * clients, a real browser. Attacks (test/attacks) run in the tier that their names end with; without one, in docker.
+ */
 export default defineConfig({
   test: {
     reporters: ["default", "./tools/closing-line-reporter.ts"],
     projects: [
-      { test: { name: "unit", globalSetup: "tools/temporary-folder.ts", include: ["packages/**/*.test.ts", "apps/**/*.test.ts", "examples/**/*.test.ts", "tools/**/*.test.ts", "test/simulation/**/*.test.ts"], testTimeout: 20_000 } },
-      { test: { name: "docker", globalSetup: "tools/temporary-folder.ts", include: ["test/docker/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 180_000, fileParallelism: false } },
-      { test: { name: "e2e", globalSetup: "test/e2e/shared-demo.ts", include: ["test/e2e/**/*.test.ts"], testTimeout: 300_000, hookTimeout: 600_000, fileParallelism: false, sequence: { groupOrder: 1 } } },
+      { test: { name: "unit", globalSetup: temporaryFolder, include: UNIT, testTimeout: 20_000 } },
+      {
+        test: {
+          name: "docker",
+          globalSetup: temporaryFolder,
+          include: ["test/docker/**/*.test.ts", "test/attacks/**/*.test.ts"],
+          exclude: ["test/attacks/**/*.unit.test.ts", "test/attacks/**/*.e2e.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          globalSetup: "test/e2e/shared-demo.ts",
+          include: ["test/e2e/**/*.test.ts", "test/attacks/**/*.e2e.test.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
     ],
   },
 });
