@@ -1,6 +1,6 @@
 import type { PolicyDecider } from "@gantry/api/iam/decide";
 import type { Reader } from "@gantry/state";
-import type { Principal } from "@gantry/wire";
+import type { Principal } from "@gantry/iam";
 
 /** A decision as the command line shows it. */
 export interface Explanation {

@@ -1,7 +1,7 @@
 import type { Clock, Vault } from "@gantry/kernel";
 import { issueToken, TOKEN_MS } from "@gantry/registry";
 import type { Reader } from "@gantry/state";
-import type { Principal } from "@gantry/wire";
+import type { Principal } from "@gantry/iam";
 
 /** Half of a token's life: one that is handed out is good for as long again. */
 const RENEW_MS = TOKEN_MS / 2;

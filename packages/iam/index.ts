@@ -4,3 +4,4 @@
  */
 export * from "./evaluate.ts";
 export * from "./policy-document.ts";
+export * from "./principal.ts";

@@ -1,5 +1,5 @@
 import type { Vault } from "@gantry/kernel";
-import type { Principal } from "@gantry/wire";
+import type { Principal } from "@gantry/iam";
 
 /** Twelve hours. Source: API_GetAuthorizationToken. */
 export const TOKEN_MS = 12 * 60 * 60_000;

@@ -10,7 +10,7 @@ import {
   type Vault,
 } from "@gantry/kernel";
 import type { RepositoryRecord, Store } from "@gantry/state";
-import type { ConditionContext, Principal } from "@gantry/wire";
+import type { ConditionContext, Principal } from "@gantry/iam";
 import { keyOf, type ImageStore } from "./image-store.ts";
 import { parseManifest } from "./manifest.ts";
 import { RegistryError } from "./registry-error.ts";

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { ANONYMOUS, type ConditionContext, type Principal } from "@gantry/iam/principal";
 import {
   AssertionError,
   isDamage,
@@ -24,12 +25,9 @@ import { readAll, verifiedStream } from "./request-body.ts";
 import { RestRouter } from "./rest-router.ts";
 import { operationNameOf, protocolOf, resolve, type Exchange } from "./routing.ts";
 import {
-  ANONYMOUS,
   loadService,
-  type ConditionContext,
   type LoadedService,
   type Operation,
-  type Principal,
   type Protocol,
   type RequestContext,
   type ServiceDescriptor,

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import type { ConditionContext, Principal } from "@gantry/iam";
 import type { Constraints } from "./constraints.ts";
 import type { WireResponse } from "./encode.ts";
 import type { Exchange } from "./routing.ts";
@@ -13,22 +14,6 @@ export type Protocol =
   | "restXml"
   | "rpcv2Cbor";
 
-/** Who calls, as signature verification found out. */
-export interface Principal {
-  readonly type: "root" | "user" | "assumed-role" | "anonymous";
-  readonly arn: string;
-  readonly account: string;
-  /** The unique id that GetCallerIdentity calls UserId. */
-  readonly id: string;
-  /** ARN of the role behind an assumed-role session. */
-  readonly roleArn?: string;
-  /** Documents that narrow a session. */
-  readonly sessionPolicies?: readonly string[];
-}
-
-/** Whoever signs nothing. */
-export const ANONYMOUS: Principal = { type: "anonymous", arn: "", account: "", id: "anonymous" };
-
 /** What an operation knows of its request besides the input. */
 export interface RequestContext {
   readonly requestId: string;
@@ -40,9 +25,6 @@ export interface RequestContext {
   /** Throws AWS's access-denied error unless the caller may do `action` on `resource`. */
   readonly authorize: (action: string, resource: string, conditions?: ConditionContext) => void;
 }
-
-/** Values of condition keys, by key. */
-export type ConditionContext = Readonly<Record<string, string | readonly string[]>>;
 
 type OutputOf<O> = Omit<O, "$metadata"> & { $metadata?: { httpStatusCode?: number } };
 type HandlerOf<C> = C extends {

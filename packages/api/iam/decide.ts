@@ -2,12 +2,13 @@ import {
   evaluate,
   isPublic,
   parsePolicyDocument,
+  type ConditionContext,
   type Decision,
   type PolicyDocument,
   type PolicySet,
+  type Principal,
 } from "@gantry/iam";
 import type { GroupRecord, Reader, RoleRecord, UserRecord } from "@gantry/state";
-import type { ConditionContext, Principal } from "@gantry/wire";
 import { resourceKeys, type ObjectTags } from "./resource-keys.ts";
 import { managedPolicyDocument } from "./managed-policies.ts";
 

@@ -1,6 +1,7 @@
+import type { Principal } from "@gantry/iam";
 import type { Vault } from "@gantry/kernel";
 import type { Reader } from "@gantry/state";
-import type { Credential, Principal } from "@gantry/wire";
+import type { Credential } from "@gantry/wire";
 
 /** Finds whose key signed a request: root's, a user's, or a session's. */
 export function credentialSource(deps: { store: Reader; vault: Vault }): {

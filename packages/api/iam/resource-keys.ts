@@ -1,7 +1,7 @@
 import type { ObjectStore } from "@gantry/content";
 import { parseArn } from "@gantry/kernel";
 import type { Reader, Tags } from "@gantry/state";
-import type { ConditionContext } from "@gantry/wire";
+import type { ConditionContext } from "@gantry/iam";
 import { RESOURCES } from "../ec2/permissions.ts";
 
 /** Objects whose tags conditions ask for. */

@@ -1,13 +1,7 @@
 import { Transform, type Readable } from "node:stream";
+import { ANONYMOUS } from "@gantry/iam";
 import type { Reader } from "@gantry/state";
-import {
-  ANONYMOUS,
-  ApiError,
-  splitBucket,
-  type Access,
-  type Exchange,
-  type WireResponse,
-} from "@gantry/wire";
+import { ApiError, splitBucket, type Access, type Exchange, type WireResponse } from "@gantry/wire";
 import type * as s3 from "@aws-sdk/client-s3";
 import { corsHeaders } from "./cors.ts";
 import type { S3Deps } from "./index.ts";

@@ -1,7 +1,8 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Readable } from "node:stream";
 import { Busboy, type BusboyInstance } from "@fastify/busboy";
-import { ApiError, signingKey, type Access, type Exchange, type Principal } from "@gantry/wire";
+import type { Principal } from "@gantry/iam";
+import { ApiError, signingKey, type Access, type Exchange } from "@gantry/wire";
 
 const FIELDS_MAX_BYTES = 20 * 1024;
 
