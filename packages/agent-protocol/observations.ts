@@ -1,0 +1,73 @@
+import type { LogDestination } from "./assignments.ts";
+
+export interface ContainerObservation {
+  readonly name: string;
+  readonly runtimeId: string | undefined;
+  readonly imageDigest: string | undefined;
+  readonly status: "PENDING" | "RUNNING" | "STOPPED";
+  readonly exitCode: number | undefined;
+  readonly reason: string | undefined;
+  readonly health: "HEALTHY" | "UNHEALTHY" | "UNKNOWN";
+}
+
+export interface PodObservation {
+  readonly key: string;
+  readonly phase: "pending" | "running" | "stopping" | "stopped";
+  readonly containers: readonly ContainerObservation[];
+  /** Why the pod stopped by itself; undefined where it was told to stop. */
+  readonly stop:
+    | { readonly code: "TaskFailedToStart" | "EssentialContainerExited"; readonly reason: string }
+    | undefined;
+  readonly connectivityAt: number | undefined;
+  readonly pullStartedAt: number | undefined;
+  readonly pullStoppedAt: number | undefined;
+  readonly startedAt: number | undefined;
+  readonly executionStoppedAt: number | undefined;
+}
+
+export interface TargetObservation {
+  readonly targetGroupArn: string;
+  readonly address: string;
+  readonly port: number;
+  readonly health: "initial" | "healthy" | "unhealthy" | "unused";
+  readonly reason: string | undefined;
+  readonly description: string | undefined;
+  /** Whether the configuration in effect sends no new requests to the target. */
+  readonly draining: boolean;
+  /** Requests in progress. A draining target without any has drained. */
+  readonly inFlight: number;
+}
+
+export interface BalancersObservation {
+  readonly targets: readonly TargetObservation[];
+  /** Host ports by balancer ARN and listener port. */
+  readonly hostPorts: Readonly<Record<string, Readonly<Record<string, number>>>>;
+}
+
+export interface LogLine {
+  /** Docker's own nanosecond timestamp of the event's first line: the cursor. */
+  readonly cursor: string;
+  readonly timestamp: number;
+  readonly message: string;
+}
+
+export type ToControlPlane =
+  | {
+      readonly type: "hello";
+      readonly nodeId: string;
+      readonly hostname: string;
+      readonly cpu: number;
+      readonly memoryMiB: number;
+      readonly pid: number;
+    }
+  | { readonly type: "pod"; readonly observation: PodObservation }
+  | { readonly type: "removed"; readonly key: string }
+  | { readonly type: "interface"; readonly id: string; readonly ready: boolean }
+  | { readonly type: "balancers"; readonly observation: BalancersObservation }
+  | {
+      readonly type: "logs";
+      readonly containerId: string;
+      readonly destination: LogDestination;
+      readonly lines: readonly LogLine[];
+    }
+  | { readonly type: "imageWanted"; readonly image: string };
