@@ -123,4 +123,23 @@ describe("the laws of the house", () => {
 
   it("has no default exports but where a tool wants one", () =>
     expect(offenders(sources, (file) => /^export default/m.test(text(file)))).toEqual([]));
+
+  it("lists every exit, and each waits until what was committed is durable", () => {
+    const exits = [
+      "packages/wire/dispatch.ts", // API responses, objects among them
+      "packages/registry/responses.ts", // registry responses
+      "packages/controllers/node/node-gateway.ts", // messages to nodes
+      "packages/content/removals.ts", // deletions of bytes that records named
+    ];
+    expect(offenders(exits, (file) => !/settled\(\)/.test(text(file)))).toEqual([]);
+    // Responses that carry no state of the store: upgrades, health, the operator's endpoints, the placeholder page.
+    const stateless = ["apps/control-plane/main.ts", "apps/control-plane/agent-stream.ts"];
+    const leaves = /\.writeHead\(|\bpeer\.send\(/;
+    const servers = sources.filter((file) =>
+      /^(packages\/(wire|registry|api|controllers)|apps\/control-plane)\//.test(file),
+    );
+    expect(
+      offenders(servers, (file) => leaves.test(text(file)) && ![...exits, ...stateless].includes(file)),
+    ).toEqual([]);
+  });
 });

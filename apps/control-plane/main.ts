@@ -56,8 +56,8 @@ const vault = newVault(key);
 rmSync(join(folder, COPY_FOLDER), { recursive: true, force: true });
 const store = openState();
 const logs = new LogStore(join(folder, "logs.db"));
-const blobs = new BlobStore(join(folder, "registry"));
-const objects = new ObjectStore(join(folder, "objects"), objectsKey(key));
+const blobs = new BlobStore(join(folder, "registry"), () => store.settled());
+const objects = new ObjectStore(join(folder, "objects"), objectsKey(key), () => store.settled());
 await objects.clean();
 const openedAt = clock.now();
 ensureRootCredentials({ store, vault, ids, clock, folder, account: settings.account });
@@ -73,6 +73,7 @@ const dispatcher = new Dispatcher({
   log,
   credentials: credentialSource({ store, vault }),
   policy,
+  settled: () => store.settled(),
 });
 registerServices(dispatcher, {
   store,

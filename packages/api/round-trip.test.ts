@@ -52,6 +52,7 @@ beforeAll(async () => {
       }),
     },
     policy: { deniedBecause: () => undefined },
+    settled: () => Promise.resolve(),
   });
   for (const [name, descriptor] of Object.entries(DESCRIPTORS)) {
     const sdk = sdks[name as keyof typeof DESCRIPTORS]; // A key of it.

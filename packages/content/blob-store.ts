@@ -31,15 +31,17 @@ type Algorithm = "sha256" | "sha512";
 /** Bytes named by their digest (`sha256:HEX` or `sha512:HEX`), and uploads on their way to become such. Written whole or not at all. */
 export class BlobStore {
   readonly #folder: string;
-  readonly #removals = new Removals();
+  readonly #removals: Removals;
   /** Of uploads under way, as far as they are here; lost with the process, and then read again. */
   readonly #hashes = new Map<string, { hash: Hash; algorithm: Algorithm; size: number }>();
 
   /** Blobs whose bytes were seen to be what their digest says: when, and what their file was like. */
   readonly #proven = new Map<string, { touch: string; at: number }>();
 
-  constructor(folder: string) {
+  /** `settled` resolves when the records that name blobs are durable: see Store.settled. */
+  constructor(folder: string, settled?: () => Promise<void>) {
     this.#folder = folder;
+    this.#removals = new Removals(settled);
     mkdirSync(join(folder, "uploads"), { recursive: true });
     mkdirSync(join(folder, "blobs"), { recursive: true });
   }

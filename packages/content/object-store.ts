@@ -36,16 +36,20 @@ export class ObjectStore {
   readonly index: ObjectIndex;
   readonly #key: Buffer;
   readonly #database: DatabaseSync;
-  readonly #removals = new Removals();
+  readonly #removals: Removals;
   readonly #threads = new HashThread();
   /** Inline segments that were read lately, plain. A file's bytes never change; they go with it. */
   readonly #small = new Map<string, Buffer>();
   #smallBytes = 0;
   #puts: (Put & { resolve: (dropped: readonly Segment[]) => void; reject: (thrown: unknown) => void })[] = [];
 
-  /** `key`: 32 bytes, kept elsewhere than the folder's backups: without it the bytes are noise. */
-  constructor(folder: string, key: Buffer) {
+  /**
+   * `key`: 32 bytes, kept outside the folder, without which the bytes cannot be read. `settled` resolves when the
+   * records of buckets are durable: see Store.settled.
+   */
+  constructor(folder: string, key: Buffer, settled?: () => Promise<void>) {
     this.folder = folder;
+    this.#removals = new Removals(settled);
     this.#key = key;
     mkdirSync(join(folder, "incoming"), { recursive: true });
     this.#database = openSqlite(join(folder, "objects.db"));

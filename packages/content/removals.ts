@@ -1,16 +1,25 @@
 import { link, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-/** Removes files, but not while a copy is being made: what a copied row names must still be there to be copied. */
+/**
+ * Removes files once the commits that stopped naming them are durable, and not while a copy is being made: the files
+ * that a copied row names must still exist when they are copied.
+ */
 export class Removals {
+  readonly #settled: () => Promise<void>;
   #holds = 0;
   #waiting: string[] = [];
+
+  constructor(settled: () => Promise<void> = () => Promise.resolve()) {
+    this.#settled = settled;
+  }
 
   async remove(paths: readonly string[]): Promise<void> {
     if (this.#holds > 0) {
       this.#waiting.push(...paths);
       return;
     }
+    await this.#settled();
     for (const path of paths) await rm(path, { force: true });
   }
 

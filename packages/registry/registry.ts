@@ -15,7 +15,7 @@ import { keyOf, type ImageStore } from "./image-store.ts";
 import { parseManifest } from "./manifest.ts";
 import { RegistryError } from "./registry-error.ts";
 import { readToken } from "./registry-token.ts";
-import { readBounded, send, sendJson, stream } from "./responses.ts";
+import { readBounded, Responder } from "./responses.ts";
 
 const MANIFEST_MAX_BYTES = 4 * 1024 * 1024;
 const ECR_NAME = /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com$/;
@@ -39,7 +39,7 @@ export interface RegistryDeps {
 
 interface Call {
   readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly response: Responder;
   readonly principal: Principal;
   readonly repository: RepositoryRecord;
   /** The repository's name as the client wrote it in the path. */
@@ -56,12 +56,13 @@ export class Registry {
   }
 
   /** Answers one request. Never rejects. */
-  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async handle(request: IncomingMessage, serverResponse: ServerResponse): Promise<void> {
+    const response = new Responder(serverResponse, () => this.#deps.store.settled());
     try {
       await this.#route(request, response);
     } catch (thrown) {
-      if (response.headersSent) {
-        response.destroy();
+      if (response.hasBegun) {
+        response.abort();
         return;
       }
       const error =
@@ -78,8 +79,7 @@ export class Registry {
               "www-authenticate": `Basic realm="http://${request.headers.host ?? "127.0.0.1"}/",service="ecr.amazonaws.com"`,
             }
           : { ...error?.headers };
-      sendJson(
-        response,
+      await response.sendJson(
         error?.status ?? 500,
         {
           errors: [
@@ -92,11 +92,11 @@ export class Registry {
     if (!request.complete) request.resume();
   }
 
-  async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #route(request: IncomingMessage, response: Responder): Promise<void> {
     const url = URL.parse(request.url ?? "/", "http://registry");
     if (url === null) throw new RegistryError(400, "NAME_INVALID", "The address has the wrong form.");
     const principal = this.#authenticate(request, url.searchParams.get("token"));
-    if (url.pathname === "/v2/" || url.pathname === "/v2") return sendJson(response, 200, {});
+    if (url.pathname === "/v2/" || url.pathname === "/v2") return response.sendJson(200, {});
     const match = /^\/v2\/(.+)\/(blobs\/uploads|blobs|manifests|tags|referrers)\/?([^/]*)$/.exec(
       decoded(url.pathname),
     );
@@ -189,31 +189,31 @@ export class Registry {
     if (request.method === "POST" && id === "") {
       const mounted = query.get("mount");
       if (mounted !== null && (await this.#mount(call, mounted)))
-        return send(response, 201, {
+        return response.send(201, {
           location: `/v2/${call.name}/blobs/${mounted}`,
           "docker-content-digest": mounted,
         });
       const upload = await images.startUpload(repository);
       const digest = query.get("digest");
       if (digest !== null) return this.#finishUpload(call, upload, digest);
-      return send(response, 202, progress(upload, 0));
+      return response.send(202, progress(upload, 0));
     }
     const size = await images.uploadSize(repository, id);
     if (size === undefined)
       throw new RegistryError(404, "BLOB_UPLOAD_UNKNOWN", "The upload is not known to this registry.");
     switch (request.method) {
       case "GET":
-        return send(response, 204, progress(id, size));
+        return response.send(204, progress(id, size));
       case "PATCH": {
         this.#checkOrder(call, id, size);
-        return send(response, 202, progress(id, await images.append(id, request)));
+        return response.send(202, progress(id, await images.append(id, request)));
       }
       case "PUT":
         this.#checkOrder(call, id, size);
         return this.#finishUpload(call, id, query.get("digest") ?? "");
       case "DELETE":
         await images.cancelUpload(id);
-        return send(response, 204, {});
+        return response.send(204, {});
       default:
         throw new RegistryError(405, "UNSUPPORTED", "The operation is not supported.");
     }
@@ -249,7 +249,7 @@ export class Registry {
     this.#authorize(call, "CompleteLayerUpload");
     await this.#deps.images.append(id, call.request, digest);
     await this.#deps.images.finishUpload(call.repository, id, digest);
-    send(call.response, 201, {
+    await call.response.send(201, {
       location: `/v2/${call.name}/blobs/${digest}`,
       "docker-content-digest": digest,
     });
@@ -270,20 +270,19 @@ export class Registry {
       "accept-ranges": "bytes",
       etag: `"${digest}"`,
     };
-    if (isHead) return send(response, 200, { ...headers, "content-length": String(size) });
+    if (isHead) return response.send(200, { ...headers, "content-length": String(size) });
     if (request.method !== "GET")
       throw new RegistryError(405, "UNSUPPORTED", "The operation is not supported.");
     const range = /^bytes=(\d*)-(\d*)$/.exec(request.headers.range ?? "");
     if (range === null || (range[1] === "" && range[2] === ""))
-      return stream(response, 200, { ...headers, "content-length": String(size) }, blobs.read(digest));
+      return response.stream(200, { ...headers, "content-length": String(size) }, blobs.read(digest));
     const start = range[1] === "" ? Math.max(0, size - Number(range[2])) : Number(range[1]);
     const end = range[1] === "" || range[2] === "" ? size - 1 : Math.min(Number(range[2]), size - 1);
     if (start > end)
       throw new RegistryError(416, "RANGE_INVALID", "The range lies outside of the blob.", {
         "content-range": `bytes */${size}`,
       });
-    return stream(
-      response,
+    return response.stream(
       206,
       {
         ...headers,
@@ -304,7 +303,7 @@ export class Registry {
         "UNSUPPORTED",
         "An image of this repository needs the blob: delete the image first.",
       );
-    send(call.response, 202, {});
+    await call.response.send(202, {});
   }
 
   async #manifest(call: Call, reference: string): Promise<void> {
@@ -331,11 +330,10 @@ export class Registry {
       "content-length": String(image.sizeBytes),
       etag: `"${image.digest}"`,
     };
-    if (call.request.method === "HEAD") return send(call.response, 200, headers);
+    if (call.request.method === "HEAD") return call.response.send(200, headers);
     const bytes = await this.#deps.blobs.readAll(image.digest);
     this.#deps.images.notePull(image);
-    call.response.writeHead(200, headers);
-    call.response.end(bytes);
+    await call.response.sendBytes(200, bytes, headers);
   }
 
   async #putManifest(call: Call, reference: string): Promise<void> {
@@ -348,14 +346,14 @@ export class Registry {
       mediaType: call.request.headers["content-type"],
       ...(hasColon ? { tag: undefined, digest: reference } : { tag: reference }),
     });
-    send(call.response, 201, {
+    await call.response.send(201, {
       location: `/v2/${call.name}/manifests/${image.digest}`,
       "docker-content-digest": image.digest,
       ...(image.subject === undefined ? {} : { "oci-subject": image.subject }),
     });
   }
 
-  #deleteManifest(call: Call, reference: string): void {
+  async #deleteManifest(call: Call, reference: string): Promise<void> {
     this.#authorize(call, "BatchDeleteImage");
     const { store, images } = this.#deps;
     store.transact((tx) => {
@@ -365,10 +363,10 @@ export class Registry {
       if (isDigest(reference)) tx.delete("image", key);
       else tx.put("image", key, { ...image, imageTags: image.imageTags.filter((tag) => tag !== reference) });
     });
-    send(call.response, 202, {});
+    await call.response.send(202, {});
   }
 
-  #tags(call: Call): void {
+  async #tags(call: Call): Promise<void> {
     this.#authorize(call, "ListImages");
     const all = this.#deps.store
       .listBy("image", "repository", call.repository.arn)
@@ -381,8 +379,7 @@ export class Registry {
       throw new RegistryError(400, "PAGINATION_NUMBER_INVALID", "n is a number of tags.");
     const some = rest.slice(0, count);
     const more = rest.length > count && some.length > 0;
-    sendJson(
-      call.response,
+    await call.response.sendJson(
       200,
       { name: call.name, tags: some },
       more
@@ -409,8 +406,7 @@ export class Registry {
         annotations,
       });
     }
-    sendJson(
-      call.response,
+    await call.response.sendJson(
       200,
       { schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests },
       {

@@ -17,38 +17,51 @@ export async function readBounded(body: Readable, max: number): Promise<Buffer> 
   return Buffer.concat(chunks);
 }
 
-/** An answer without a body. */
-export function send(response: ServerResponse, status: number, headers: Record<string, string>): void {
-  response.writeHead(status, {
-    "docker-distribution-api-version": "registry/2.0",
-    ...(headers["content-length"] === undefined && status !== 204 ? { "content-length": "0" } : {}),
-    ...headers,
-  });
-  response.end();
-}
+const VERSION = { "docker-distribution-api-version": "registry/2.0" };
 
-export function sendJson(
-  response: ServerResponse,
-  status: number,
-  body: object,
-  headers: Record<string, string> = {},
-): void {
-  const text = JSON.stringify(body);
-  response.writeHead(status, {
-    "docker-distribution-api-version": "registry/2.0",
-    "content-type": "application/json",
-    "content-length": String(Buffer.byteLength(text)),
-    ...headers,
-  });
-  response.end(text);
-}
+/** Answers one request, once everything committed so far is durable. */
+export class Responder {
+  readonly #response: ServerResponse;
+  readonly #settled: () => Promise<void>;
 
-export async function stream(
-  response: ServerResponse,
-  status: number,
-  headers: Record<string, string>,
-  body: Readable,
-): Promise<void> {
-  response.writeHead(status, { "docker-distribution-api-version": "registry/2.0", ...headers });
-  await pipeline(body, response);
+  constructor(response: ServerResponse, settled: () => Promise<void>) {
+    this.#response = response;
+    this.#settled = settled;
+  }
+
+  get hasBegun(): boolean {
+    return this.#response.headersSent;
+  }
+
+  /** Ends the connection: the response has begun and cannot be completed. */
+  abort(): void {
+    this.#response.destroy();
+  }
+
+  /** An answer without a body. */
+  async send(status: number, headers: Record<string, string>): Promise<void> {
+    await this.#settled();
+    const length = headers["content-length"] === undefined && status !== 204 ? { "content-length": "0" } : {};
+    this.#response.writeHead(status, { ...VERSION, ...length, ...headers });
+    this.#response.end();
+  }
+
+  async sendJson(status: number, body: object, headers: Record<string, string> = {}): Promise<void> {
+    await this.sendBytes(status, Buffer.from(JSON.stringify(body)), {
+      "content-type": "application/json",
+      ...headers,
+    });
+  }
+
+  async sendBytes(status: number, body: Buffer, headers: Record<string, string>): Promise<void> {
+    await this.#settled();
+    this.#response.writeHead(status, { ...VERSION, "content-length": String(body.length), ...headers });
+    this.#response.end(body);
+  }
+
+  async stream(status: number, headers: Record<string, string>, body: Readable): Promise<void> {
+    await this.#settled();
+    this.#response.writeHead(status, { ...VERSION, ...headers });
+    await pipeline(body, this.#response);
+  }
 }

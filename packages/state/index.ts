@@ -1,9 +1,10 @@
 /**
- * Where everything the platform knows is kept: records by kind and key, transactions, and a feed that says which key
- * changed. The memory store is the truth's shape, the SQLite store is the same with a journal under it; one suite
- * examines both. `records/` declares what is stored; nothing else in the house may keep state.
+ * Stores everything the platform knows: records by kind and key, transactions, and a resumable feed of changed keys.
+ * The memory store is the reference; the SQLite store adds a journal, and one test suite examines both. `records/`
+ * declares the records, `record-migrations.ts` their versions; no other package keeps state.
  */
 export * from "./store.ts";
+export { CHANGES_MAX } from "./change-ring.ts";
 export * from "./memory-store.ts";
 export * from "./sqlite-store.ts";
 export * from "./records.ts";

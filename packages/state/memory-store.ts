@@ -1,21 +1,34 @@
 import { assert } from "@gantry/kernel";
+import { ChangeRing } from "./change-ring.ts";
 import { INDEXES, type Kind, type RecordOf } from "./records.ts";
 import type { Change, Store, Transaction } from "./store.ts";
 
 /** What one transaction wrote: a record, or undefined where it deleted. */
 export type Writes = ReadonlyMap<Kind, ReadonlyMap<string, object | undefined>>;
 
+/** One commit, as it is made durable. */
+export interface Commit {
+  readonly revision: number;
+  readonly writes: Writes;
+  readonly sequences: ReadonlyMap<string, number>;
+}
+
+const SETTLED = Promise.resolve();
+
 /** Keeps everything in maps. The simulation's store, and the read side of the SQLite store. */
 export class MemoryStore implements Store {
   readonly #tables = new Map<Kind, Map<string, object>>();
   readonly #indexes = new Map<string, Map<string, Set<string>>>();
-  readonly #watchers = new Set<(change: Change) => void>();
-  readonly #pending: Change[] = [];
+  readonly #changes = new ChangeRing();
   /** The keys of a kind in order, until one comes or goes. */
   readonly #order = new Map<Kind, readonly string[]>();
   #sequences = new Map<string, number>();
+  #revision = 0;
   #inTransaction = false;
-  #telling = false;
+
+  get revision(): number {
+    return this.#revision;
+  }
 
   get<K extends Kind>(kind: K, key: string): RecordOf<K> | undefined {
     return this.#tables.get(kind)?.get(key) as RecordOf<K> | undefined; // The map of a kind holds that kind alone.
@@ -58,45 +71,58 @@ export class MemoryStore implements Store {
   }
 
   /** As `transact`, with `persist` called before anything becomes visible; a throw from it leaves no trace either. */
-  transactWith<T>(
-    work: (tx: Transaction) => T,
-    persist: (writes: Writes, sequences: ReadonlyMap<string, number>) => void,
-  ): T {
+  transactWith<T>(work: (tx: Transaction) => T, persist: (commit: Commit) => void): T {
     assert(!this.#inTransaction, "Transactions do not nest.");
     this.#inTransaction = true;
     const overlay = new Overlay(this, this.#sequences);
+    const { writes, sequences } = overlay;
+    const revision = this.#revision + 1;
     let answer: T;
     try {
       answer = work(overlay);
-      if (overlay.writes.size > 0 || overlay.sequences.size > 0) persist(overlay.writes, overlay.sequences);
+      if (writes.size === 0 && sequences.size === 0) return answer;
+      persist({ revision, writes, sequences });
     } finally {
       this.#inTransaction = false;
     }
-    for (const [name, value] of overlay.sequences) this.#sequences.set(name, value);
-    for (const [kind, records] of overlay.writes) {
-      for (const [key, record] of records) this.#apply(kind, key, record);
+    this.#revision = revision;
+    for (const [name, value] of sequences) this.#sequences.set(name, value);
+    for (const [kind, records] of writes) {
+      for (const [key, record] of records) this.#changes.add(this.#apply(kind, key, record));
     }
-    this.#tell();
+    this.#changes.deliver();
     return answer;
   }
 
-  /** Takes over what was stored before, without telling anyone. */
-  load(rows: Iterable<{ kind: Kind; key: string; record: object }>, sequences: Map<string, number>): void {
+  /** Takes over what was stored before, without calling watchers. */
+  load(
+    rows: Iterable<{ kind: Kind; key: string; record: object }>,
+    sequences: Map<string, number>,
+    revision: number,
+  ): void {
     for (const row of rows) this.#apply(row.kind, row.key, row.record);
     this.#sequences = sequences;
-    this.#pending.length = 0;
+    this.#revision = revision;
+    this.#changes.beginAfter(revision);
   }
 
-  watch(changed: (change: Change) => void): () => void {
-    this.#watchers.add(changed);
-    return () => void this.#watchers.delete(changed);
+  watch(changed: (change: Change) => void, since?: number): () => void {
+    return this.#changes.watch(changed, since);
+  }
+
+  changesSince(revision: number, limit?: number): readonly Change[] {
+    return this.#changes.since(revision, limit);
+  }
+
+  settled(): Promise<void> {
+    return SETTLED;
   }
 
   close(): void {
-    this.#watchers.clear();
+    this.#changes.close();
   }
 
-  #apply(kind: Kind, key: string, record: object | undefined): void {
+  #apply(kind: Kind, key: string, record: object | undefined): Change {
     let table = this.#tables.get(kind);
     if (table === undefined) this.#tables.set(kind, (table = new Map()));
     const before = table.get(key);
@@ -115,20 +141,8 @@ export class MemoryStore implements Store {
     }
     if (record === undefined) table.delete(key);
     else table.set(key, Object.freeze(record));
-    this.#pending.push({ kind, key });
-  }
-
-  /** A watcher may itself transact: its changes join the queue and are told after those before them. */
-  #tell(): void {
-    if (this.#telling) return;
-    this.#telling = true;
-    try {
-      for (let change = this.#pending.shift(); change !== undefined; change = this.#pending.shift()) {
-        for (const watcher of this.#watchers) watcher(change);
-      }
-    } finally {
-      this.#telling = false;
-    }
+    const { account, region } = (record ?? before ?? {}) as { account?: string; region?: string }; // As Placed, where it has them.
+    return { revision: this.#revision, kind, key, account, region };
   }
 }
 

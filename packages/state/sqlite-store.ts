@@ -1,10 +1,20 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
-import { DamagedError, openSqlite, transactSqlite } from "@gantry/kernel";
-import { MemoryStore, type Writes } from "./memory-store.ts";
+import { DamagedError, isDamage, openSqlite, transactSqlite } from "@gantry/kernel";
+import { MemoryStore, type Commit } from "./memory-store.ts";
 import { MIGRATIONS } from "./migrations.ts";
+import {
+  currentVersions,
+  migrateRecords,
+  RECORD_MIGRATIONS,
+  type RecordMigration,
+  type Row,
+} from "./record-migrations.ts";
 import type { Kind, RecordOf } from "./records.ts";
 import type { Change, Store, Transaction } from "./store.ts";
+
+/** The row of `sequence` that holds the last commit's revision. No sequence of a transaction has this name. */
+const REVISION = "$revision";
 
 /** Thrown when the state was written by a newer Gantry than this one. */
 export class NewerStateError extends Error {
@@ -13,7 +23,7 @@ export class NewerStateError extends Error {
 
 /**
  * Keeps records in one SQLite file (WAL, synchronous=FULL: what was answered survives a power cut) and serves reads
- * from memory. Throws NewerStateError when the file's schema is newer than this program's, DamagedError when the file,
+ * from memory. Throws NewerStateError when the file's schema or record format is newer than this program's, DamagedError when the file,
  * or a record in it, is not what was written.
  */
 export class SqliteStore implements Store {
@@ -23,18 +33,9 @@ export class SqliteStore implements Store {
   readonly #deleteRecord: StatementSync;
   readonly #putSequence: StatementSync;
 
-  constructor(path: string) {
+  constructor(path: string, migrations = RECORD_MIGRATIONS) {
     this.#database = openSqlite(path);
-    migrate(this.#database);
-    const rows = readRecords(this.#database, path);
-    const sequences = this.#database.prepare("SELECT name, value FROM sequence").all() as {
-      name: string;
-      value: number;
-    }[]; // As above.
-    this.#memory.load(
-      rows.map((row) => ({ kind: row.kind, key: row.key, record: JSON.parse(row.record) as object })), // We wrote it.
-      new Map(sequences.map((row) => [row.name, row.value])),
-    );
+    refuseDamage(path, () => migrate(this.#database));
     this.#putRecord = this.#database.prepare(
       "INSERT INTO record (kind, key, record, checksum) VALUES (?, ?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET record = excluded.record, checksum = excluded.checksum",
     );
@@ -42,6 +43,11 @@ export class SqliteStore implements Store {
     this.#putSequence = this.#database.prepare(
       "INSERT INTO sequence (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
     );
+    refuseDamage(path, () => this.#load(path, migrations));
+  }
+
+  get revision(): number {
+    return this.#memory.revision;
   }
 
   get<K extends Kind>(kind: K, key: string): RecordOf<K> | undefined {
@@ -65,11 +71,20 @@ export class SqliteStore implements Store {
   }
 
   transact<T>(work: (tx: Transaction) => T): T {
-    return this.#memory.transactWith(work, (writes, sequences) => this.#persist(writes, sequences));
+    return this.#memory.transactWith(work, (commit) => this.#persist(commit));
   }
 
-  watch(changed: (change: Change) => void): () => void {
-    return this.#memory.watch(changed);
+  watch(changed: (change: Change) => void, since?: number): () => void {
+    return this.#memory.watch(changed, since);
+  }
+
+  changesSince(revision: number, limit?: number): readonly Change[] {
+    return this.#memory.changesSince(revision, limit);
+  }
+
+  /** SQLite syncs every commit before `transact` returns. */
+  settled(): Promise<void> {
+    return this.#memory.settled();
   }
 
   close(): void {
@@ -77,20 +92,50 @@ export class SqliteStore implements Store {
     this.#database.close();
   }
 
-  #persist(writes: Writes, sequences: ReadonlyMap<string, number>): void {
+  /** Reads everything, brings old records to the current version, and writes those that changed, all or nothing. */
+  #load(path: string, migrations: readonly RecordMigration[]): void {
+    const versions = readVersions(this.#database);
+    const current = currentVersions(migrations);
+    for (const [kind, version] of versions) {
+      if (version > (current.get(kind) ?? 0))
+        throw new NewerStateError(
+          `The state was written by a newer Gantry (${kind} version ${version}): run that version, or restore a backup.`,
+        );
+    }
+    const stored = readRecords(this.#database, path).map(
+      (row): Row => ({ kind: row.kind, key: row.key, record: JSON.parse(row.record) as object }), // We wrote it.
+    );
+    const { rows, written, deleted } = migrateRecords(stored, versions, migrations);
+    transactSqlite(this.#database, () => {
+      for (const row of deleted) this.#deleteRecord.run(row.kind, row.key);
+      for (const row of written) this.#writeRecord(row);
+      const putVersion = this.#database.prepare(
+        "INSERT OR REPLACE INTO kind_version (kind, version) VALUES (?, ?)",
+      );
+      for (const [kind, version] of current) putVersion.run(kind, version);
+    });
+    const sequences = readSequences(this.#database);
+    const revision = sequences.get(REVISION) ?? 0;
+    sequences.delete(REVISION);
+    this.#memory.load(rows, sequences, revision);
+  }
+
+  #persist({ revision, writes, sequences }: Commit): void {
     transactSqlite(this.#database, () => {
       for (const [kind, records] of writes) {
         for (const [key, record] of records) {
-          if (record === undefined) {
-            this.#deleteRecord.run(kind, key);
-            continue;
-          }
-          const text = JSON.stringify(record);
-          this.#putRecord.run(kind, key, text, crc32(`${kind}${key}${text}`));
+          if (record === undefined) this.#deleteRecord.run(kind, key);
+          else this.#writeRecord({ kind, key, record });
         }
       }
       for (const [name, value] of sequences) this.#putSequence.run(name, value);
+      this.#putSequence.run(REVISION, revision);
     });
+  }
+
+  #writeRecord({ kind, key, record }: Row): void {
+    const text = JSON.stringify(record);
+    this.#putRecord.run(kind, key, text, crc32(`${kind}${key}${text}`));
   }
 
   /** A copy of one moment in a file of its own. */
@@ -99,24 +144,48 @@ export class SqliteStore implements Store {
   }
 }
 
-interface Row {
+const REMEDY = 'bring back a backup with "gantry restore"';
+
+/** Errors: DamagedError, in place of what SQLite throws about a file that is torn or overwritten. */
+function refuseDamage(path: string, work: () => void): void {
+  try {
+    work();
+  } catch (thrown) {
+    if (thrown instanceof DamagedError || !isDamage(thrown)) throw thrown;
+    throw new DamagedError(`The database ${path} is damaged: ${REMEDY}.`, { cause: thrown });
+  }
+}
+
+interface StoredRow {
   readonly kind: Kind;
   readonly key: string;
   readonly record: string;
   readonly checksum: number;
 }
 
-function readRecords(database: DatabaseSync, path: string): readonly Row[] {
-  const remedy = 'bring back a backup with "gantry restore"';
-  let rows: readonly Row[];
-  try {
-    rows = database.prepare("SELECT kind, key, record, checksum FROM record").all() as unknown as Row[]; // The schema's own columns.
-  } catch (thrown) {
-    throw new DamagedError(`The database ${path} is damaged: ${remedy}.`, { cause: thrown });
-  }
+function readVersions(database: DatabaseSync): Map<Kind, number> {
+  const rows = database.prepare("SELECT kind, version FROM kind_version").all() as unknown as {
+    kind: Kind;
+    version: number;
+  }[]; // The schema's own columns.
+  return new Map(rows.map((row) => [row.kind, row.version]));
+}
+
+function readSequences(database: DatabaseSync): Map<string, number> {
+  const rows = database.prepare("SELECT name, value FROM sequence").all() as {
+    name: string;
+    value: number;
+  }[]; // As above.
+  return new Map(rows.map((row) => [row.name, row.value]));
+}
+
+function readRecords(database: DatabaseSync, path: string): readonly StoredRow[] {
+  const rows = database
+    .prepare("SELECT kind, key, record, checksum FROM record")
+    .all() as unknown as StoredRow[]; // The schema's own columns.
   const damaged = rows.find((row) => crc32(`${row.kind}${row.key}${row.record}`) !== row.checksum);
   if (damaged !== undefined)
-    throw new DamagedError(`The record ${damaged.kind} ${damaged.key} in ${path} is damaged: ${remedy}.`);
+    throw new DamagedError(`The record ${damaged.kind} ${damaged.key} in ${path} is damaged: ${REMEDY}.`);
   return rows;
 }
 

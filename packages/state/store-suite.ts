@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ClusterRecord, TaskRecord } from "./records.ts";
-import type { Change, Store } from "./store.ts";
+import { CHANGES_MAX } from "./change-ring.ts";
+import { RevisionTooOldError, type Change, type Store } from "./store.ts";
 
 export function cluster(name: string): ClusterRecord {
   return {
@@ -16,7 +17,7 @@ export function cluster(name: string): ClusterRecord {
   };
 }
 
-/** What every store must do. The memory store and the SQLite store both sit this exam. */
+/** What every store must do; it runs against the memory store and the SQLite store. */
 export function describeStore(name: string, open: () => Store): void {
   describe(name, () => {
     it("answers what was put, in key order, within a prefix", () => {
@@ -106,6 +107,64 @@ export function describeStore(name: string, open: () => Store): void {
         store.transact((tx) => tx.next("m")),
       ];
       expect(numbers).toEqual([1, [2, 3], 1]);
+    });
+
+    it("numbers its commits, and says whose record changed", () => {
+      const store = open();
+      const changes: Change[] = [];
+      store.watch((change) => changes.push(change));
+      store.transact((tx) => {
+        tx.put("cluster", "a", cluster("a"));
+        tx.put("cluster", "b", cluster("b"));
+      });
+      store.transact(() => undefined);
+      store.transact((tx) => tx.delete("cluster", "a"));
+      const whose = { kind: "cluster", account: "0", region: "x" };
+      expect(changes).toEqual([
+        { ...whose, revision: 1, key: "a" },
+        { ...whose, revision: 1, key: "b" },
+        { ...whose, revision: 2, key: "a" },
+      ]);
+      expect(store.revision).toBe(2);
+    });
+
+    it("resumes a feed from a revision, then goes on live", () => {
+      const store = open();
+      for (const key of ["a", "b", "c"]) store.transact((tx) => tx.put("cluster", key, cluster(key)));
+      const seen: string[] = [];
+      store.watch((change) => seen.push(change.key), 1);
+      store.transact((tx) => tx.put("cluster", "d", cluster("d")));
+      expect(seen).toEqual(["b", "c", "d"]);
+      expect(store.changesSince(2).map((change) => change.key)).toEqual(["c", "d"]);
+      expect(store.changesSince(4)).toEqual([]);
+    });
+
+    it("never answers half a commit", () => {
+      const store = open();
+      store.transact((tx) => tx.put("cluster", "a", cluster("a")));
+      store.transact((tx) => {
+        for (const key of ["b", "c", "d"]) tx.put("cluster", key, cluster(key));
+      });
+      expect(store.changesSince(0, 2).map((change) => change.key)).toEqual(["a"]);
+      expect(store.changesSince(1, 2).map((change) => change.key)).toEqual(["b", "c", "d"]);
+    });
+
+    it("refuses a revision that it no longer remembers", () => {
+      const store = open();
+      for (let count = 0; count <= 2 * CHANGES_MAX; count += CHANGES_MAX / 4)
+        store.transact((tx) => {
+          for (let index = 0; index < CHANGES_MAX / 4; index += 1)
+            tx.put("cluster", `${index}`, cluster("a"));
+        });
+      expect(() => store.changesSince(1)).toThrow(RevisionTooOldError);
+      expect(() => store.watch(() => {}, 1)).toThrow(/list the records again/);
+      expect(store.changesSince(store.revision - 1)).toHaveLength(CHANGES_MAX / 4);
+    });
+
+    it("resolves settled() once what was committed is durable", async () => {
+      const store = open();
+      store.transact((tx) => tx.put("cluster", "a", cluster("a")));
+      await expect(store.settled()).resolves.toBeUndefined();
     });
 
     it("freezes its records", () => {

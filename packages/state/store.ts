@@ -1,9 +1,20 @@
 import type { Kind, RecordOf } from "./records.ts";
 
-/** Which record changed. It never says how: whoever cares reads it fresh. */
+/** Which record changed. It does not say how: consumers read the record again. */
 export interface Change {
+  /** The revision of the commit that made the change. All changes of one commit share it. */
+  readonly revision: number;
   readonly kind: Kind;
   readonly key: string;
+  /** Whose record it is; undefined for records that belong to the instance, such as nodes. */
+  readonly account: string | undefined;
+  /** Undefined for global records (IAM) and for records of the instance. */
+  readonly region: string | undefined;
+}
+
+/** The changes after a revision are no longer kept: the consumer has to list the records again. */
+export class RevisionTooOldError extends Error {
+  override readonly name = "RevisionTooOldError";
 }
 
 /** Reads of one consistent moment. Records are frozen: replace them, never change them. */
@@ -27,9 +38,22 @@ export interface Transaction extends Reader {
 }
 
 export interface Store extends Reader {
-  /** All or nothing, durable when it returns; a throw inside leaves no trace. Watchers are told afterwards. */
+  /** The revision of the last commit. It grows with every commit, also across restarts. */
+  readonly revision: number;
+  /** All or nothing, visible when it returns; a throw inside leaves no trace. Watchers are called afterwards. */
   transact<T>(work: (tx: Transaction) => T): T;
-  /** Told of every committed change, in order. Returns how to stop. */
-  watch(changed: (change: Change) => void): () => void;
+  /**
+   * Calls `changed` for every committed change, in order; returns how to stop. With `since`, first for the changes
+   * after that revision. Errors: RevisionTooOldError.
+   */
+  watch(changed: (change: Change) => void, since?: number): () => void;
+  /** At most `limit` changes after a revision, whole commits where possible, oldest first. Errors: RevisionTooOldError. */
+  changesSince(revision: number, limit?: number): readonly Change[];
+  /**
+   * Resolves when everything committed so far is durable. It is awaited before anything leaves the process: responses,
+   * messages to nodes, deletions of bytes. With SQLite a commit is durable when `transact` returns; a replicated
+   * journal waits for its quorum here.
+   */
+  settled(): Promise<void>;
   close(): void;
 }

@@ -7,12 +7,28 @@ import { describe, expect, it } from "vitest";
 import { MemoryStore } from "./memory-store.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { NewerStateError, SqliteStore } from "./sqlite-store.ts";
+import type { RecordMigration } from "./record-migrations.ts";
 import { cluster, describeStore } from "./store-suite.ts";
+import { RevisionTooOldError } from "./store.ts";
 
 const newPath = (): string => join(mkdtempSync(join(tmpdir(), "gantry-store-")), "state.db");
 
 describeStore("MemoryStore", () => new MemoryStore());
 describeStore("SqliteStore", () => new SqliteStore(newPath()));
+
+/** Moves part of a record into a record of another kind, and drops one. */
+const SPLIT_NAMES: readonly RecordMigration[] = [
+  {
+    kind: "cluster",
+    upgrade: ({ key, record }) =>
+      key === "gone"
+        ? []
+        : [
+            { kind: "cluster", key, record: { ...record, name: key.toUpperCase() } },
+            { kind: "logGroup", key, record: { name: key } },
+          ],
+  },
+];
 
 describe("SqliteStore on disk", () => {
   it("has everything again after it was opened anew, without having been closed", () => {
@@ -54,6 +70,38 @@ describe("SqliteStore on disk", () => {
     expect(() => new SqliteStore(path)).toThrow(
       /The record cluster a in .* is damaged: bring back a backup with "gantry restore"/,
     );
+  });
+
+  it("keeps counting revisions after a restart, and asks consumers from before it to list again", () => {
+    const path = newPath();
+    const before = new SqliteStore(path);
+    before.transact((tx) => tx.put("cluster", "a", cluster("a")));
+    before.transact((tx) => tx.put("cluster", "b", cluster("b")));
+    before.close();
+    const after = new SqliteStore(path);
+    expect(after.revision).toBe(2);
+    expect(after.changesSince(2)).toEqual([]);
+    expect(() => after.changesSince(1)).toThrow(RevisionTooOldError);
+    after.transact((tx) => tx.put("cluster", "c", cluster("c")));
+    expect(after.changesSince(2).map((change) => change.key)).toEqual(["c"]);
+  });
+
+  it("upgrades records of an older version once, in one transaction", () => {
+    const path = newPath();
+    const old = new SqliteStore(path, []);
+    old.transact((tx) => {
+      tx.put("cluster", "a", cluster("a"));
+      tx.put("cluster", "gone", cluster("gone"));
+    });
+    old.close();
+    const upgraded = new SqliteStore(path, SPLIT_NAMES);
+    expect(upgraded.list("cluster").map((each) => each.name)).toEqual(["A"]);
+    expect(upgraded.keys("logGroup")).toEqual(["a"]);
+    upgraded.close();
+    const again = new SqliteStore(path, SPLIT_NAMES);
+    expect(again.list("cluster").map((each) => each.name)).toEqual(["A"]);
+    again.close();
+    expect(() => new SqliteStore(path, [])).toThrow(NewerStateError);
   });
 
   it("says that a torn file is damaged and believes nothing of it", () => {

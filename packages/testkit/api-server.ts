@@ -50,6 +50,7 @@ export async function startApi({
     log,
     credentials: credentialSource({ store, vault }),
     policy,
+    settled: () => store.settled(),
     ...(inFlightMax === undefined ? {} : { inFlightMax }),
   });
   const registry = new Registry({ store, blobs, images, clock, vault, log, policy });

@@ -49,6 +49,8 @@ export interface DispatcherDeps {
   readonly ids: Ids;
   readonly log: Logger;
   readonly credentials: { find(accessKeyId: string): Credential | undefined };
+  /** Resolves when everything committed so far is durable: no response is sent before. */
+  readonly settled: () => Promise<void>;
   /** How many requests are answered at once; those beyond are told to come back. */
   readonly inFlightMax?: number;
   readonly policy: {
@@ -124,7 +126,9 @@ export class Dispatcher {
       continueWith,
     };
     try {
-      await send(response, await this.#answer(exchange), exchange.method);
+      const answer = await this.#answer(exchange);
+      await this.#deps.settled();
+      await send(response, answer, exchange.method);
     } catch (thrown) {
       this.#deps.log.debug("Connection lost", { requestId, reason: messageOf(thrown) });
       response.destroy();

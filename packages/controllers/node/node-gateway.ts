@@ -136,7 +136,10 @@ export class NodeGateway {
       pid: 0,
       sent: new Map(),
       heard: new Heard(),
-      say: (message) => peer.send(number(message)),
+      say: (message) => {
+        const envelope = number(message);
+        void this.#deps.store.settled().then(() => peer.send(envelope)); // settled never rejects.
+      },
     };
   }
 

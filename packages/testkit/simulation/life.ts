@@ -50,10 +50,15 @@ export function mortalStore(store: Store, life: Life, fateOfWrite: () => Fate): 
     keys: (kind) => store.keys(kind),
     countBy: (kind, index, value) => store.countBy(kind, index, value),
     close() {},
-    watch(changed: (change: Change) => void) {
+    get revision() {
+      return store.revision;
+    },
+    changesSince: (revision, limit) => store.changesSince(revision, limit),
+    settled: () => store.settled(),
+    watch(changed: (change: Change) => void, since?: number) {
       const stop = store.watch((change) => {
         if (life.isAlive) changed(change);
-      });
+      }, since);
       life.atEnd(stop);
       return stop;
     },

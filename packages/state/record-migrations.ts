@@ -1,0 +1,69 @@
+import type { Kind } from "./records.ts";
+
+/** A record as it lies in the store, of whatever version. */
+export interface Row {
+  readonly kind: Kind;
+  readonly key: string;
+  readonly record: object;
+}
+
+/** One step of one kind: a pure function from a record of the version before to the records that replace it. */
+export interface RecordMigration {
+  readonly kind: Kind;
+  readonly upgrade: (row: Row) => readonly Row[];
+}
+
+/**
+ * The steps from the first record format to the current one, in order. A step that has been released is never changed:
+ * add one. The version of a kind is the number of its steps.
+ */
+export const RECORD_MIGRATIONS: readonly RecordMigration[] = [];
+
+/** The version of each kind that has one; a kind without a step has version 0. */
+export function currentVersions(
+  migrations: readonly RecordMigration[] = RECORD_MIGRATIONS,
+): Map<Kind, number> {
+  const versions = new Map<Kind, number>();
+  for (const { kind } of migrations) versions.set(kind, (versions.get(kind) ?? 0) + 1);
+  return versions;
+}
+
+/** What migrating changed: rows to write and rows to delete. */
+export interface Migrated {
+  readonly rows: readonly Row[];
+  readonly written: readonly Row[];
+  readonly deleted: readonly Row[];
+}
+
+/** Brings records of the versions given to the current ones. Pure; records that need no step are answered as they are. */
+export function migrateRecords(
+  rows: readonly Row[],
+  versions: ReadonlyMap<Kind, number>,
+  migrations: readonly RecordMigration[] = RECORD_MIGRATIONS,
+): Migrated {
+  const byKey = new Map(rows.map((row) => [keyOf(row), row]));
+  const changed = new Set<string>();
+  const reached = new Map<Kind, number>();
+  for (const { kind, upgrade } of migrations) {
+    const version = (reached.get(kind) ?? 0) + 1;
+    reached.set(kind, version);
+    if (version <= (versions.get(kind) ?? 0)) continue;
+    for (const row of [...byKey.values()].filter((each) => each.kind === kind)) {
+      byKey.delete(keyOf(row));
+      changed.add(keyOf(row));
+      for (const next of upgrade(row)) {
+        byKey.set(keyOf(next), next);
+        changed.add(keyOf(next));
+      }
+    }
+  }
+  return {
+    rows: [...byKey.values()],
+    written: [...byKey].flatMap(([key, row]) => (changed.has(key) ? [row] : [])),
+    deleted: rows.filter((row) => !byKey.has(keyOf(row))),
+  };
+}
+
+function keyOf(row: Row): string {
+  return `${row.kind}\n${row.key}`;
+}
