@@ -12,7 +12,7 @@ import {
   CreateTargetGroupCommand,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { ensureNetwork } from "@gantry/cli/demo/network";
-import { statusOf } from "@gantry/cli/status";
+import { statusOf } from "@gantry/cli/commands/status";
 import { sleep } from "@gantry/kernel";
 import type { Bench } from "./question.ts";
 

@@ -1,5 +1,5 @@
 import { bringUp, ensureDatabaseImage, type PlatformDeps } from "../platform.ts";
-import { statusOf } from "../status.ts";
+import { statusOf } from "../commands/status.ts";
 import { openClients } from "./clients.ts";
 import { ensureNetwork } from "./network.ts";
 import { ensureResources } from "./resources.ts";

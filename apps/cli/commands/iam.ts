@@ -1,16 +1,13 @@
 import type { Explanation } from "@gantry/control-plane";
-import { presentInstance } from "./platform.ts";
-import { UserError } from "./run.ts";
+import { presentInstance } from "../platform.ts";
+import { UserError } from "../run.ts";
+import type { Call } from "./command.ts";
 
 const USAGE =
   'Say who, what and on what: gantry iam explain fileshare-task s3:PutObject "arn:aws:s3:::bucket/key".';
 
 /** Says whether a user or role may do something, and which statement decides. Exit status 0: it may, 2: it may not. */
-export async function printExplanation(
-  folder: string,
-  words: readonly string[],
-  options: { json: boolean; context: string | undefined },
-): Promise<number> {
+export async function run({ folder, words, flag, value }: Call): Promise<number> {
   const [verb, principal, action, resource = "*", ...more] = words;
   if (
     verb !== "explain" ||
@@ -22,14 +19,14 @@ export async function printExplanation(
     throw new UserError(USAGE);
   const settings = presentInstance(folder);
   const query = new URLSearchParams({ principal, action, resource });
-  for (const pair of (options.context ?? "").split(",").filter(Boolean)) query.append("context", pair);
+  for (const pair of (value("context") ?? "").split(",").filter(Boolean)) query.append("context", pair);
   const response = await fetch(`http://127.0.0.1:${settings.port}/gantry/explain?${query.toString()}`, {
     headers: { authorization: `Bearer ${settings.agentToken}` },
   }).catch(() => undefined);
   if (response?.ok !== true) throw new UserError('Gantry is down: "gantry up" brings it back.');
   const explanation = (await response.json()) as Explanation; // Our own control plane's answer.
   if (explanation.principal === undefined) throw new UserError(explanation.reason);
-  if (options.json) process.stdout.write(`${JSON.stringify(explanation)}\n`);
+  if (flag("json")) process.stdout.write(`${JSON.stringify(explanation)}\n`);
   else {
     process.stdout.write(`${explanation.allowed ? "Allowed" : "Denied"}: ${explanation.reason}\n`);
     for (const { policy, number, sid, effect } of explanation.statements)

@@ -2,27 +2,27 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { namingOf } from "@gantry/agent";
-import { presentInstance } from "./platform.ts";
-import { succeeds, UserError } from "./run.ts";
+import { presentInstance } from "../platform.ts";
+import { succeeds, UserError } from "../run.ts";
+import type { Call } from "./command.ts";
 
 const LINES_DEFAULT = 100;
 
 /** Prints what the platform's own processes say, each line under its process; `follow` goes on until it is stopped. */
-export async function printLogs(
-  folder: string,
-  options: { part: string | undefined; follow: boolean; lines: string | undefined },
-): Promise<number> {
+export async function run({ folder, words, flag, value }: Call): Promise<number> {
+  const follow = flag("follow");
+  const [part] = words;
   const settings = presentInstance(folder);
-  const lines = Number(options.lines ?? LINES_DEFAULT);
+  const lines = Number(value("lines") ?? LINES_DEFAULT);
   if (!Number.isInteger(lines) || lines < 0)
-    throw new UserError(`--lines must be a number, not "${options.lines}".`);
+    throw new UserError(`--lines must be a number, not "${value("lines")}".`);
   const naming = namingOf(settings.instance);
   const container = (name: string) => [
     "docker",
     "logs",
     "--tail",
     String(lines),
-    ...(options.follow ? ["-f"] : []),
+    ...(follow ? ["-f"] : []),
     name,
   ];
   const parts: Readonly<Record<string, readonly string[]>> = {
@@ -30,16 +30,16 @@ export async function printLogs(
       "tail",
       "-n",
       String(lines),
-      ...(options.follow ? ["-F"] : []),
+      ...(follow ? ["-F"] : []),
       join(settings.folder, "control-plane.log"),
     ],
     agent: container(naming.agent()),
     proxy: container(naming.proxy()),
   };
-  const chosen = options.part === undefined ? Object.keys(parts) : [options.part];
-  for (const part of chosen)
-    if (parts[part] === undefined)
-      throw new UserError(`There is no part "${part}": there are ${Object.keys(parts).join(", ")}.`);
+  const chosen = part === undefined ? Object.keys(parts) : [part];
+  for (const name of chosen)
+    if (parts[name] === undefined)
+      throw new UserError(`There is no part "${name}": there are ${Object.keys(parts).join(", ")}.`);
   const prefix = (part: string) => (chosen.length === 1 ? "" : `${part.padEnd(13)} `);
   // One after the other, so that a part's lines stay together; side by side where they go on.
   const show = async (part: string) => {
@@ -48,7 +48,7 @@ export async function printLogs(
       process.stderr.write(`${prefix(part)}(does not run)\n`);
     else await stream(command, prefix(part));
   };
-  if (options.follow) await Promise.all(chosen.map(show));
+  if (follow) await Promise.all(chosen.map(show));
   else for (const part of chosen) await show(part);
   return 0;
 }

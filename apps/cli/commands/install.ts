@@ -1,11 +1,12 @@
 import { readInstance } from "@gantry/control-plane";
-import { PROJECT } from "./platform.ts";
+import { PROJECT } from "../platform.ts";
+import type { Call } from "./command.ts";
 
 /**
  * Prints a systemd unit that brings the instance up at boot, and how to install it; it changes nothing itself.
  * Source: systemd.service(5): a oneshot unit that remains active, so that stopping it takes the platform down.
  */
-export function printUnit(folder: string): number {
+export function run({ folder }: Call): Promise<number> {
   const settings = readInstance(folder);
   const name =
     settings === undefined || settings.instance === "default" ? "gantry" : `gantry-${settings.instance}`;
@@ -30,5 +31,5 @@ TimeoutStopSec=180
 [Install]
 WantedBy=multi-user.target
 `);
-  return 0;
+  return Promise.resolve(0);
 }

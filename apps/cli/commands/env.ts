@@ -1,8 +1,9 @@
-import { rootCredentials } from "./credentials.ts";
-import { presentInstance } from "./platform.ts";
+import { rootCredentials } from "../credentials.ts";
+import { presentInstance } from "../platform.ts";
+import type { Call } from "./command.ts";
 
 /** Prints shell lines that point AWS's own tools at this instance. */
-export function printEnvironment(folder: string): number {
+export function run({ folder }: Call): Promise<number> {
   const settings = presentInstance(folder);
   const { accessKeyId, secretAccessKey } = rootCredentials(settings);
   const lines = {
@@ -15,5 +16,5 @@ export function printEnvironment(folder: string): number {
   };
   for (const [name, text] of Object.entries(lines)) process.stdout.write(`export ${name}='${text}'\n`);
   process.stdout.write("unset AWS_SESSION_TOKEN AWS_PROFILE\n");
-  return 0;
+  return Promise.resolve(0);
 }

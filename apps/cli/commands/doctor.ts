@@ -5,9 +5,10 @@ import { totalmem } from "node:os";
 import { dirname } from "node:path";
 import { isPortFree } from "@gantry/agent";
 import { portsOf, readInstance } from "@gantry/control-plane";
-import { damageOf } from "./examine-data.ts";
-import { healthOf } from "./platform.ts";
-import { run, succeeds } from "./run.ts";
+import { damageOf } from "../examine-data.ts";
+import { healthOf } from "../platform.ts";
+import { run as runProgram, succeeds } from "../run.ts";
+import type { Call } from "./command.ts";
 
 /** One precondition: whether it holds, what was seen, and what to do where it does not. */
 interface Finding {
@@ -24,10 +25,10 @@ const MEMORY_MIN_GIB = 2;
 const ENGINE_MIN = 20;
 
 /** Names every precondition, whether it holds, and the remedy; exit status 1 where one that is needed does not. */
-export async function printDoctor(folder: string, json: boolean): Promise<number> {
+export async function run({ folder, flag }: Call): Promise<number> {
   const findings = await examine(folder);
   const sick = findings.some((finding) => !finding.holds && !finding.optional);
-  if (json) process.stdout.write(`${JSON.stringify({ healthy: !sick, findings })}\n`);
+  if (flag("json")) process.stdout.write(`${JSON.stringify({ healthy: !sick, findings })}\n`);
   else
     for (const { name, holds, optional, seen, remedy } of findings) {
       process.stdout.write(`${holds ? "ok     " : optional ? "note   " : "missing"}  ${name}: ${seen}\n`);
@@ -67,7 +68,9 @@ function platform(): Finding {
 }
 
 async function engine(): Promise<Finding> {
-  const version = (await run("docker", ["version", "-f", "{{.Server.Version}}"]).catch(() => "")).trim();
+  const version = (
+    await runProgram("docker", ["version", "-f", "{{.Server.Version}}"]).catch(() => "")
+  ).trim();
   if (version !== "")
     return finding(
       "Docker Engine",
@@ -206,7 +209,7 @@ async function names(): Promise<Finding> {
 }
 
 async function client(): Promise<Finding> {
-  const version = (await run("aws", ["--version"]).catch(() => "")).trim().split(" ")[0] ?? "";
+  const version = (await runProgram("aws", ["--version"]).catch(() => "")).trim().split(" ")[0] ?? "";
   return finding(
     "AWS CLI",
     version !== "",

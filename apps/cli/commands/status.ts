@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { namingOf } from "@gantry/agent";
 import type { InstanceSettings } from "@gantry/control-plane";
-import { healthOf, presentInstance, PROJECT } from "./platform.ts";
+import { healthOf, presentInstance, PROJECT } from "../platform.ts";
+import type { Call } from "./command.ts";
 
 interface Status {
   readonly version: string;
@@ -23,10 +24,10 @@ interface LoadBalancerStatus {
 }
 
 /** Prints what runs and where. */
-export async function printStatus(folder: string, json: boolean): Promise<number> {
+export async function run({ folder, flag }: Call): Promise<number> {
   const settings = presentInstance(folder);
   const status = await statusOf(settings);
-  if (json) {
+  if (flag("json")) {
     process.stdout.write(`${JSON.stringify(status)}\n`);
     return status.running ? 0 : 1;
   }

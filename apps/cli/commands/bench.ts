@@ -1,0 +1,12 @@
+import { join } from "node:path";
+import { ensureDocker } from "../docker.ts";
+import { PROJECT, RUNTIME_FLAGS } from "../platform.ts";
+import { runVisibly } from "../run.ts";
+import type { Call } from "./command.ts";
+
+/** Runs the benchmarks in a process of their own, with the control plane's flags, so that both collect garbage alike. */
+export async function run({ deps, words, flag }: Call): Promise<number> {
+  await ensureDocker(deps);
+  const json = flag("json") ? ["--json"] : [];
+  return runVisibly(process.execPath, [...RUNTIME_FLAGS, join(PROJECT, "bench/main.ts"), ...words, ...json]);
+}

@@ -1,0 +1,52 @@
+import type { Clock } from "@gantry/kernel";
+import type { Progress } from "../progress.ts";
+
+/** An option of a command: a switch, or one that takes a value. */
+export interface CommandOption {
+  readonly type: "boolean" | "string";
+  readonly short?: string;
+  /** The name of the value in the help, for an option that takes one. */
+  readonly value?: string;
+  /** The only values that the option takes, where they are few. */
+  readonly choices?: readonly string[];
+  readonly help: string;
+}
+
+/** The words that follow the name of a command. */
+export interface CommandWords {
+  /** As the usage line shows them, e.g. `FILE` or `[PART]`. */
+  readonly usage: string;
+  readonly min: number;
+  readonly max: number;
+  /** The only first words that the command takes, where they are few. */
+  readonly choices?: readonly string[];
+}
+
+/** A command of the command line. Help, parsing and shell completion are made from it. */
+export interface Command {
+  readonly name: string;
+  readonly summary: string;
+  /** Sentences that only the help of this command shows. */
+  readonly details?: string;
+  /** Undefined where the command takes no words. */
+  readonly words?: CommandWords;
+  /** Whether everything after `--` is passed on as it is. */
+  readonly takesRest?: boolean;
+  readonly options?: Readonly<Record<string, CommandOption>>;
+  /** The implementation, loaded when the command runs. */
+  readonly load: () => Promise<{ run(call: Call): Promise<number> }>;
+}
+
+/** One call of a command, parsed and checked against the command's definition. */
+export interface Call {
+  readonly deps: { readonly clock: Clock; readonly progress: Progress };
+  /** The state folder. */
+  readonly folder: string;
+  readonly words: readonly string[];
+  /** What follows `--`, where the command takes it. */
+  readonly rest: readonly string[];
+  /** Whether a switch was given. */
+  readonly flag: (name: string) => boolean;
+  /** The value of an option, or undefined where it was not given. */
+  readonly value: (name: string) => string | undefined;
+}

@@ -1,0 +1,119 @@
+import type { Command, CommandOption, CommandWords } from "./command.ts";
+
+const PORT: CommandOption = {
+  type: "string",
+  value: "N",
+  help: "the port of the AWS API, from 1100 to 65500 (default 4566); the instance's other ports follow from it",
+};
+const JSON_OUTPUT: CommandOption = { type: "boolean", help: "print JSON" };
+const SHELLS = ["bash", "zsh", "fish"];
+const FILE: CommandWords = { usage: "FILE", min: 1, max: 1 };
+
+/** All commands, in the order of the help. Parsing, help and shell completion are made from this table. */
+export const COMMANDS: readonly Command[] = [
+  {
+    name: "demo",
+    summary: "set up everything and run the example website",
+    options: { port: PORT, json: JSON_OUTPUT },
+    load: () => import("./demo.ts"),
+  },
+  {
+    name: "up",
+    summary: "start the platform",
+    options: {
+      port: PORT,
+      "allow-host-access": {
+        type: "boolean",
+        help: "let task definitions ask for privileged containers and the host's folders and processes",
+      },
+      "no-host-access": { type: "boolean", help: "take that permission back" },
+    },
+    load: () => import("./up.ts"),
+  },
+  {
+    name: "down",
+    summary: "stop the platform and keep its data",
+    options: { purge: { type: "boolean", help: "also remove everything that Gantry made" } },
+    load: () => import("./down.ts"),
+  },
+  {
+    name: "status",
+    summary: "show what runs, and where",
+    options: { json: JSON_OUTPUT },
+    load: () => import("./status.ts"),
+  },
+  {
+    name: "logs",
+    summary: "show the logs of the control plane, the node agent and the proxy",
+    words: { usage: "[PART]", min: 0, max: 1, choices: ["control-plane", "agent", "proxy"] },
+    options: {
+      follow: { type: "boolean", short: "f", help: "go on printing new lines" },
+      lines: { type: "string", value: "N", help: "the number of past lines (default 100)" },
+    },
+    load: () => import("./logs.ts"),
+  },
+  {
+    name: "env",
+    summary: 'print how to point the AWS CLI at the instance: eval "$(gantry env)"',
+    load: () => import("./env.ts"),
+  },
+  {
+    name: "doctor",
+    summary: "check what this machine has and lacks, and whether all stored data is intact",
+    options: { json: JSON_OUTPUT },
+    load: () => import("./doctor.ts"),
+  },
+  {
+    name: "iam",
+    summary: "say whether a user or role may do something, and which statement decides",
+    words: { usage: "explain PRINCIPAL ACTION [RESOURCE]", min: 3, max: 4, choices: ["explain"] },
+    options: {
+      context: { type: "string", value: "KEY=VALUE,…", help: "condition keys of the request" },
+      json: JSON_OUTPUT,
+    },
+    load: () => import("./iam.ts"),
+  },
+  {
+    name: "backup",
+    summary: "write a copy of everything to a file, while the platform runs",
+    words: FILE,
+    load: () => import("./backup.ts"),
+  },
+  {
+    name: "restore",
+    summary: "bring a backup back",
+    words: FILE,
+    load: () => import("./restore.ts"),
+  },
+  {
+    name: "install",
+    summary: "print a systemd unit that starts the platform at boot",
+    load: () => import("./install.ts"),
+  },
+  {
+    name: "completion",
+    summary: "print the completion script of a shell",
+    details: 'For bash: source <(gantry completion bash). For fish: "gantry completion fish | source".',
+    words: { usage: "SHELL", min: 1, max: 1, choices: SHELLS },
+    load: () => import("./completion.ts"),
+  },
+  {
+    name: "test",
+    summary: "run all checks and all tests",
+    options: {
+      soak: {
+        type: "string",
+        value: "TIME",
+        help: "instead, simulation runs from new seeds for a time such as 10m",
+      },
+    },
+    load: () => import("./test.ts"),
+  },
+  {
+    name: "bench",
+    summary: "measure how fast it is, against a baseline of the same run",
+    words: { usage: "[NAME…]", min: 0, max: Number.POSITIVE_INFINITY },
+    options: { json: JSON_OUTPUT },
+    load: () => import("./bench.ts"),
+  },
+];

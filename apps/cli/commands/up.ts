@@ -1,0 +1,29 @@
+import { bringUp } from "../platform.ts";
+import { UserError } from "../run.ts";
+import type { Call } from "./command.ts";
+
+/** Starts the platform, or leaves it as it is where it runs. */
+export async function run(call: Call): Promise<number> {
+  const settings = await bringUp(call.deps, call.folder, portOf(call), hostAccessOf(call));
+  process.stdout.write(
+    `Gantry is up at http://127.0.0.1:${settings.port}. Point the AWS CLI at it: eval "$(./gantry env)"\n`,
+  );
+  return 0;
+}
+
+/** The port that was asked for. Errors: UserError where it is no port on which an instance fits. */
+export function portOf({ value }: Call): number | undefined {
+  const text = value("port");
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port < 1_100 || port > 65_500)
+    throw new UserError(`--port must be a number from 1100 to 65500, not "${text}".`);
+  return port;
+}
+
+function hostAccessOf({ flag }: Call): { allowHostAccess?: boolean } {
+  if (flag("allow-host-access") && flag("no-host-access"))
+    throw new UserError("Give --allow-host-access or --no-host-access, not both.");
+  if (flag("allow-host-access")) return { allowHostAccess: true };
+  return flag("no-host-access") ? { allowHostAccess: false } : {};
+}
