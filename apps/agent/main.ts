@@ -1,7 +1,7 @@
 import { cpus, hostname, totalmem } from "node:os";
 import { flushCompileCache } from "node:module";
-import type { Socket } from "node:net";
 import { StringDecoder } from "node:string_decoder";
+import type { TLSSocket } from "node:tls";
 import {
   Agent,
   AgentSession,
@@ -11,18 +11,27 @@ import {
   PersistentShells,
   removeHostRules,
 } from "@gantry/agent";
-import { MessageReader, writeMessage, type ToAgent } from "@gantry/agent-protocol";
-import { http, jsonLogger, messageOf, sleep, SystemClock } from "@gantry/kernel";
+import {
+  MessageReader,
+  writeMessage,
+  type AgentBound,
+  type LinkToAgent,
+  type ToAgent,
+} from "@gantry/agent-protocol";
+import { jsonLogger, messageOf, sleep, SystemClock } from "@gantry/kernel";
+import { connectLink } from "./link.ts";
 
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 2_000;
+/** This node's certificate and key, and the authority that signs the control plane's. */
+const LINK_FILE = "/run/gantry/link.json";
 
 if (process.argv[2] === "--compile") {
   flushCompileCache();
   process.exit(0);
 }
 
-// The node agent. Reads its settings from the environment that `gantry up` gives it; see apps/cli/start-agent.ts.
+// The node agent. `gantry up` (apps/cli/platform.ts) gives it settings in its environment and secrets in a mounted file.
 const clock = new SystemClock();
 const log = jsonLogger({
   clock,
@@ -59,43 +68,36 @@ await agent.start();
 process.on("SIGTERM", () => process.exit(0));
 await stayConnected();
 
-/** One connection to the control plane, made again whenever it breaks; the node goes on meanwhile. */
+/** Keeps a connection to the control plane; the node goes on while there is none. */
 async function stayConnected(): Promise<never> {
   let retryMs = RETRY_FIRST_MS;
+  let lastProblem = "";
   for (;;) {
     try {
-      const socket = await openStream();
-      retryMs = RETRY_FIRST_MS;
-      await converse(socket);
+      const socket = await connectLink({
+        host: setting("GANTRY_LINK_HOST"),
+        port: Number(setting("GANTRY_LINK_PORT")),
+        instance: naming.instance,
+        credentialsFile: LINK_FILE,
+      });
+      await converse(socket, () => {
+        retryMs = RETRY_FIRST_MS;
+        lastProblem = "";
+        log.info("Connected to the control plane");
+      });
     } catch (thrown) {
-      log.debug("The control plane is away", { reason: messageOf(thrown) });
+      const reason = messageOf(thrown);
+      // The same problem again and again is said once.
+      if (reason !== lastProblem) log.warn("There is no connection to the control plane", { reason });
+      lastProblem = reason;
     }
     await sleep(clock, retryMs);
     retryMs = Math.min(RETRY_MAX_MS, retryMs * 2);
   }
 }
 
-function openStream(): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const call = http.request(`${setting("GANTRY_CONTROL_PLANE")}/gantry/agent`, {
-      headers: {
-        connection: "upgrade",
-        upgrade: "gantry-agent",
-        authorization: `Bearer ${setting("GANTRY_AGENT_TOKEN")}`,
-      },
-    });
-    call.once("upgrade", (_response, socket) => resolve(socket)); // An HTTP upgrade hands over the connection itself.
-    call.once("response", (response) =>
-      reject(new Error(`The control plane refused the agent with ${response.statusCode}.`)),
-    );
-    call.once("error", reject);
-    call.end();
-  });
-}
-
-async function converse(socket: Socket): Promise<void> {
-  socket.setNoDelay(true);
-  socket.setKeepAlive(true, 5_000);
+/** One session, from hello to its end. `onAdmitted` is called with the control plane's first message that is not a refusal. */
+async function converse(socket: TLSSocket, onAdmitted: () => void): Promise<void> {
   const decoder = new StringDecoder("utf8");
   const session = new AgentSession({
     agent,
@@ -110,11 +112,20 @@ async function converse(socket: Socket): Promise<void> {
     },
     send: (envelope) => void socket.write(writeMessage(envelope)),
   });
-  const reader = new MessageReader<ToAgent>((envelope) => session.receive(envelope));
-  log.info("Connected to the control plane");
+  let isAdmitted = false;
+  const receive = ({ sequence, message }: AgentBound): void => {
+    if (message.type === "refused")
+      throw new Error(`The control plane refused this agent: ${message.reason}`);
+    if (!isAdmitted) onAdmitted();
+    isAdmitted = true;
+    if (message.type === "ping") socket.write(writeMessage({ sequence: 0, message: { type: "pong" } }));
+    else session.receive({ sequence, message });
+  };
+  const reader = new MessageReader<ToAgent | LinkToAgent>(receive);
   try {
     for await (const chunk of socket as AsyncIterable<Buffer>) reader.push(decoder.write(chunk)); // No encoding is set, so chunks are buffers.
   } finally {
     session.close();
+    socket.destroy();
   }
 }

@@ -14,7 +14,7 @@ import {
 import { dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { namingOf } from "@gantry/agent";
-import { readInstance, type InstanceSettings } from "@gantry/control-plane";
+import { operatorHeaders, readInstance, type InstanceSettings } from "@gantry/control-plane";
 import { COPY_FOLDER, SMALL_FILES } from "@gantry/control-plane/copy-state";
 import { NewerStateError, SqliteStore } from "@gantry/state";
 import { ensureDocker } from "./docker.ts";
@@ -123,7 +123,7 @@ export async function restore(deps: PlatformDeps, folder: string, file: string):
 async function askForCopy(settings: InstanceSettings): Promise<string> {
   const response = await fetch(`http://127.0.0.1:${settings.port}/gantry/copy`, {
     method: "POST",
-    headers: { authorization: `Bearer ${settings.agentToken}` },
+    headers: operatorHeaders(settings.folder),
   });
   if (!response.ok)
     throw new UserError(

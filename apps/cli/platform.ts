@@ -4,8 +4,10 @@ import { existsSync, openSync, readFileSync, readdirSync, rmSync } from "node:fs
 import { join, resolve } from "node:path";
 import { namingOf, PAUSE_IMAGE, type Naming } from "@gantry/agent";
 import { ensureInstance, readInstance, type InstanceSettings } from "@gantry/control-plane";
+import { prepareKeys } from "@gantry/control-plane/certificates";
 import { agentRecipe, databaseRecipe, pauseRecipe, provideImage } from "@gantry/images";
 import { sleep, type Clock } from "@gantry/kernel";
+import { agentParameters, fingerprintOf, PARAMETERS_LABEL } from "./agent-container.ts";
 import { ensureDocker } from "./docker.ts";
 import type { Progress } from "./progress.ts";
 import { run, succeeds, UserError } from "./run.ts";
@@ -33,6 +35,8 @@ export interface PlatformDeps {
 interface Health {
   readonly instance: string;
   readonly pid: number;
+  /** Undefined where the control plane is of an earlier version. */
+  readonly linkPort?: number;
   readonly agents: readonly { readonly nodeId: string; readonly pid: number }[];
 }
 
@@ -69,7 +73,12 @@ export async function bringUp(
       `Port ${settings.port} is another Gantry's (instance ${running.instance}, process ${running.pid}): take that one down, or give this one a port of its own with --port.`,
     );
   const image = await ensureImages(deps, settings);
-  if (running === undefined)
+  const isCurrent = running?.linkPort === settings.linkPort;
+  if (running !== undefined && !isCurrent)
+    await deps.progress.step("Stopping the control plane of an earlier version", () =>
+      stopControlPlane(deps, settings),
+    );
+  if (!isCurrent)
     await deps.progress.step("Starting the control plane", () => startControlPlane(deps, settings));
   await startAgent(deps, settings, image);
   return settings;
@@ -165,6 +174,7 @@ export async function ensureDatabaseImage(deps: PlatformDeps, settings: Instance
 }
 
 async function startControlPlane(deps: PlatformDeps, settings: InstanceSettings): Promise<void> {
+  await prepareKeys(settings.folder, settings.instance, deps.clock);
   const log = openSync(join(settings.folder, "control-plane.log"), "a", 0o600);
   const child = spawn(
     process.execPath,
@@ -200,17 +210,18 @@ function lastProblem(settings: InstanceSettings): string {
 async function startAgent(deps: PlatformDeps, settings: InstanceSettings, image: string): Promise<void> {
   const naming = namingOf(settings.instance);
   const name = naming.agent();
-  const there = await run("docker", ["inspect", "-f", "{{.State.Running}} {{.Config.Image}}", name]).catch(
-    () => "",
-  );
-  if (there.trim() !== `true ${image}`) {
+  const parameters = (mountpoint: string) => agentParameters(settings, { naming, name, image, mountpoint });
+  const format = `{{.State.Running}} {{.Config.Image}} {{index .Config.Labels "${PARAMETERS_LABEL}"}}`;
+  const there = await run("docker", ["inspect", "-f", format, name]).catch(() => "");
+  if (there.trim() !== `true ${image} ${fingerprintOf(parameters(""))}`) {
     await deps.progress.step("Starting the node agent", async () => {
       await run("docker", ["rm", "-f", name]).catch(() => {});
       await run("docker", ["volume", "create", "--label", naming.label, naming.volume]);
       const mountpoint = (
         await run("docker", ["volume", "inspect", "-f", "{{.Mountpoint}}", naming.volume])
       ).trim();
-      await run("docker", agentParameters(settings, { naming, name, image, mountpoint }));
+      const label = `${PARAMETERS_LABEL}=${fingerprintOf(parameters(""))}`;
+      await run("docker", ["run", "--label", label, ...parameters(mountpoint)]);
     });
   }
   const deadline = deps.clock.now() + ANSWER_WAIT_MS;
@@ -221,76 +232,6 @@ async function startAgent(deps: PlatformDeps, settings: InstanceSettings, image:
       );
     await sleep(deps.clock, 25);
   }
-}
-
-const AGENT_MAIN = "/usr/local/bin/node --max-semi-space-size=4 /opt/gantry/apps/agent/main.ts";
-/**
- * Back at once, however often it is killed: the engine waits twice as long with each restart, up to a minute. Before the
- * first, what Node makes of the sources is written down: the process that does so stays 36 MiB larger than one that reads it.
- */
-const AGENT_LOOP =
-  `trap 'kill "$p"; wait "$p"; exit 0' TERM; export NODE_COMPILE_CACHE=/var/cache/gantry; ` +
-  `[ -d "$NODE_COMPILE_CACHE" ] || ${AGENT_MAIN} --compile; while :; do ${AGENT_MAIN} & p=$!; wait "$p"; sleep 0.1; done`;
-
-function agentParameters(
-  settings: InstanceSettings,
-  options: { naming: Naming; name: string; image: string; mountpoint: string },
-): readonly string[] {
-  const { naming, name, image, mountpoint } = options;
-  const environment = {
-    GANTRY_INSTANCE: settings.instance,
-    GANTRY_NODE: `node-${settings.instance}`,
-    GANTRY_DATA_PATH: mountpoint,
-    GANTRY_AGENT_IMAGE: image,
-    GANTRY_CONTROL_PLANE: `http://127.0.0.1:${settings.port}`,
-    GANTRY_AGENT_TOKEN: settings.agentToken,
-  };
-  return [
-    "run",
-    "-d",
-    "--name",
-    name,
-    "--label",
-    naming.label,
-    "--label",
-    "gantry.role=agent",
-    "--restart",
-    "always",
-    "--network",
-    "host",
-    "--pid",
-    "host",
-    "--init",
-    ...["NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE"].flatMap((capability) => ["--cap-add", capability]),
-    "--security-opt",
-    "seccomp=unconfined",
-    "--security-opt",
-    "apparmor=unconfined",
-    "-v",
-    `${engineSocket()}:/var/run/docker.sock`,
-    "-v",
-    "/sys/fs/cgroup:/sys/fs/cgroup:rw",
-    "-v",
-    `${naming.volume}:/data`,
-    "-v",
-    `${mountpoint}/netns:/run/netns`,
-    "--log-opt",
-    "max-size=16m",
-    "--log-opt",
-    "max-file=3",
-    ...Object.entries(environment).flatMap(([variable, value]) => ["-e", `${variable}=${value}`]),
-    "--entrypoint",
-    "/bin/sh",
-    image,
-    "-c",
-    AGENT_LOOP,
-  ];
-}
-
-/** The engine's socket on its own machine: where DOCKER_HOST says, as for the docker command. */
-function engineSocket(): string {
-  const host = process.env["DOCKER_HOST"] ?? "";
-  return host.startsWith("unix://") ? host.slice("unix://".length) : "/var/run/docker.sock";
 }
 
 async function stopControlPlane(deps: PlatformDeps, settings: InstanceSettings): Promise<void> {

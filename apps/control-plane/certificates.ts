@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { createSecureContext, type SecureContext } from "node:tls";
 import type { Clock } from "@gantry/kernel";
 import { newAuthority, openAuthority, type Authority } from "@gantry/tls";
+import { ensureLink } from "./link.ts";
 
 /** The instance's authority: made at its first start, kept in its folder. */
 export async function ensureAuthority(folder: string, clock: Clock): Promise<Authority> {
@@ -16,6 +17,12 @@ export async function ensureAuthority(folder: string, clock: Clock): Promise<Aut
     certificatePem: readFileSync(certificatePath, "utf8"),
     keyPem: readFileSync(keyPath, "utf8"),
   });
+}
+
+/** Makes the keys that a first start needs, so that the control plane itself need not load what makes them. */
+export async function prepareKeys(folder: string, instance: string, clock: Clock): Promise<void> {
+  await ensureAuthority(folder, clock);
+  await ensureLink({ folder, instance, now: clock.now() });
 }
 
 const CONTEXTS_MAX = 1_000;

@@ -1,3 +1,4 @@
 /** The control plane as one process: `main.ts` puts it together, `settings.ts` says what an instance is. */
 export type { Explanation } from "./explain.ts";
 export * from "./settings.ts";
+export { operatorHeaders } from "./secret-file.ts";

@@ -24,15 +24,17 @@ import { Controller, jsonLogger, messageOf, newVault, randomIds, sleep, SystemCl
 import { ImageStore, Registry } from "@gantry/registry";
 import { SqliteStore } from "@gantry/state";
 import { Dispatcher, equalsInConstantTime, importSdkSchemasOnly, newHttpServer } from "@gantry/wire";
-import { acceptAgents } from "./agent-stream.ts";
+import { AgentServer } from "./agent-stream.ts";
 import { explain } from "./explain.ts";
 import { imageResolver } from "./image-resolver.ts";
+import { ensureLink, keepFresh } from "./link.ts";
 import { loadBalancerStatus } from "./load-balancer-status.ts";
 import { ensureAuthority, secureContexts } from "./certificates.ts";
 import { CONSOLE_PAGE } from "./console-page.ts";
 import { COPY_FOLDER, copyState } from "./copy-state.ts";
 import { objectsKey } from "./objects-key.ts";
 import { ensureRootCredentials } from "./root-credentials.ts";
+import { ensureOperatorToken } from "./secret-file.ts";
 import { ensureInstance, ensureSecretFile, stateFolder } from "./settings.ts";
 
 const WARM_DELAY_MS = 500;
@@ -62,6 +64,9 @@ await objects.clean();
 const openedAt = clock.now();
 ensureRootCredentials({ store, vault, ids, clock, folder, account: settings.account });
 const authority = await ensureAuthority(folder, clock);
+const operatorToken = ensureOperatorToken(folder);
+const linkOptions = { folder, instance: settings.instance };
+const link = await ensureLink({ ...linkOptions, now: clock.now() });
 
 // The API: bytes in, records out.
 const policy = policyDecider({ store, now: () => clock.now(), objects: objects.index });
@@ -143,6 +148,7 @@ const server = newHttpServer(async (request, response, continueWith) => {
         status: "ok",
         instance: settings.instance,
         pid: process.pid,
+        linkPort: settings.linkPort,
         agents: gateway.agent === undefined ? [] : [gateway.agent],
       }),
     );
@@ -158,13 +164,13 @@ const server = newHttpServer(async (request, response, continueWith) => {
   }
   await dispatcher.handle(request, response, continueWith);
 });
-/** What the command line asks for, with the instance's own token. */
+/** Answers the command line, which presents the operator's token. */
 async function answerOwner(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const answer = (status: number, body: object): void => {
     response.writeHead(status, { "content-type": "application/json" });
     response.end(JSON.stringify(body));
   };
-  if (!equalsInConstantTime(request.headers.authorization ?? "", `Bearer ${settings.agentToken}`))
+  if (!equalsInConstantTime(request.headers.authorization ?? "", `Bearer ${operatorToken}`))
     return answer(403, {});
   if (request.url === "/gantry/status") return answer(200, { loadBalancers: loadBalancerStatus(store) });
   if (request.url?.startsWith("/gantry/explain?") === true)
@@ -181,7 +187,7 @@ const consoleServer = newHttpServer(async (_request, response) => {
   response.writeHead(200, { "content-type": "text/html; charset=utf-8" });
   response.end(CONSOLE_PAGE);
 });
-acceptAgents(server, { gateway, token: settings.agentToken, log });
+const agentServer = new AgentServer(link, { gateway, clock, log });
 // Inside VPCs the AWS service names are here; ACCOUNT.dkr.ecr.REGION.amazonaws.com is the registry.
 const tlsServer = createTlsServer({ SNICallback: secureContexts(authority, clock) }, (request, response) => {
   if (/\.dkr\.ecr\./.test(request.headers.host ?? "")) void registry.handle(request, response);
@@ -195,7 +201,8 @@ server.listen(settings.port, "127.0.0.1");
 tlsServer.listen(settings.tlsPort, "127.0.0.1");
 registryServer.listen(settings.registryPort, "127.0.0.1");
 consoleServer.listen(settings.consolePort, "127.0.0.1");
-for (const each of [server, tlsServer, registryServer, consoleServer]) {
+agentServer.server.listen(settings.linkPort, "127.0.0.1");
+for (const each of [server, tlsServer, registryServer, consoleServer, agentServer.server]) {
   each.on("error", (thrown) => {
     log.error("A port cannot be had: stop what listens there, or choose another with --port", {
       reason: messageOf(thrown),
@@ -205,6 +212,7 @@ for (const each of [server, tlsServer, registryServer, consoleServer]) {
 }
 gateway.start();
 for (const controller of controllers) controller.start();
+keepFresh({ ...linkOptions, clock, log }, (renewed) => agentServer.renew(renewed));
 writeFileSync(join(folder, "control-plane.pid"), `${process.pid}\n`);
 log.info("Control plane started", {
   port: settings.port,
@@ -226,7 +234,7 @@ process.on("SIGTERM", () => void stop()); // stop never rejects.
 async function stop(): Promise<void> {
   server.close();
   server.closeAllConnections();
-  for (const each of [tlsServer, registryServer, consoleServer]) each.close();
+  for (const each of [tlsServer, registryServer, consoleServer, agentServer]) each.close();
   await Promise.all([gateway.stop(), ...controllers.map((controller) => controller.stop())]);
   store.close();
   logs.close();

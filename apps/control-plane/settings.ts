@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { writeSecretFile } from "./secret-file.ts";
 
 /** What one instance of Gantry is: where its state lies, on which ports it listens, how its things are labelled. */
 export interface InstanceSettings {
@@ -11,8 +12,9 @@ export interface InstanceSettings {
   readonly registryPort: number;
   readonly consolePort: number;
   readonly tlsPort: number;
+  /** Where nodes' agents connect. */
+  readonly linkPort: number;
   readonly account: string;
-  readonly agentToken: string;
   /** The /24 that public addresses come from. */
   readonly publicPool: string;
   /** Whether task definitions may ask for the node itself; the operator's to say, and off where nothing was said. */
@@ -25,8 +27,8 @@ const ACCOUNT = "000000000000";
 /** The ports of an instance: the one that is chosen, and those beside it. */
 export function portsOf(
   port = PORT_DEFAULT,
-): Pick<InstanceSettings, "port" | "registryPort" | "consolePort" | "tlsPort"> {
-  return { port, registryPort: port - 56, consolePort: port + 14, tlsPort: port + 1 };
+): Pick<InstanceSettings, "port" | "registryPort" | "consolePort" | "tlsPort" | "linkPort"> {
+  return { port, registryPort: port - 56, consolePort: port + 14, tlsPort: port + 1, linkPort: port + 2 };
 }
 
 /** The state folder of an instance: `--state-dir`, else $GANTRY_HOME, else ~/.gantry. */
@@ -38,11 +40,16 @@ export function stateFolder(given: string | undefined): string {
 export function readInstance(folder: string): InstanceSettings | undefined {
   const path = join(folder, "instance.json");
   if (!existsSync(path)) return undefined;
-  return { ...NOT_SAID, ...(JSON.parse(readFileSync(path, "utf8")) as InstanceSettings), folder }; // We wrote it.
+  const stored = JSON.parse(readFileSync(path, "utf8")) as StoredInstance; // We wrote it.
+  const { agentToken: _retired, ...settings } = { ...DEFAULTS, ...portsOf(stored.port), ...stored, folder };
+  return settings;
 }
 
-/** What a folder of an earlier version does not say. */
-const NOT_SAID = { allowHostAccess: false };
+/** What instance.json holds. Earlier versions kept the agent's bearer token in it, and had no port for the link. */
+type StoredInstance = InstanceSettings & { readonly agentToken?: string };
+
+/** Settings that a folder of an earlier version does not have. */
+const DEFAULTS = { allowHostAccess: false };
 
 /** Reads the instance, or makes it: names and ports are chosen once and kept. What is given replaces what was kept. */
 export function ensureInstance(
@@ -55,6 +62,7 @@ export function ensureInstance(
   const allowHostAccess = given.allowHostAccess ?? known?.allowHostAccess ?? false;
   if (
     known !== undefined &&
+    !isOfEarlierVersion(folder) &&
     (port === undefined || port === known.port) &&
     allowHostAccess === known.allowHostAccess
   )
@@ -67,18 +75,21 @@ export function ensureInstance(
       (folder === join(homedir(), ".gantry") ? "default" : hash.toString("hex").slice(0, 8)),
     ...portsOf(port ?? known?.port),
     account: ACCOUNT,
-    agentToken: known?.agentToken ?? randomBytes(32).toString("hex"),
     allowHostAccess,
     publicPool:
       known?.publicPool ??
       `198.18.${folder === join(homedir(), ".gantry") ? 1 : 2 + ((hash[0] ?? 0) % 250)}.0/24`,
   };
-  writeFileSync(
+  writeSecretFile(
     join(folder, "instance.json"),
     `${JSON.stringify({ ...settings, folder: undefined }, null, 2)}\n`,
-    { mode: 0o600 },
   );
   return settings;
+}
+
+/** Whether instance.json still holds a secret of an earlier version: it is written again without. */
+function isOfEarlierVersion(folder: string): boolean {
+  return readFileSync(join(folder, "instance.json"), "utf8").includes('"agentToken"');
 }
 
 /** A file of random bytes that is made once: keys that must not lie in the database. */

@@ -1,4 +1,5 @@
 import type { Assignment, NodeSettings } from "./assignments.ts";
+import type { LinkToAgent, LinkToControlPlane } from "./link.ts";
 import type { ToControlPlane } from "./observations.ts";
 
 export type ToAgent =
@@ -36,7 +37,9 @@ export class Heard {
 }
 
 /** Serializes one message as a line. */
-export function writeMessage(envelope: Envelope<ToAgent | ToControlPlane>): string {
+export function writeMessage(
+  envelope: Envelope<ToAgent | ToControlPlane | LinkToAgent | LinkToControlPlane>,
+): string {
   return `${JSON.stringify(envelope)}\n`;
 }
 

@@ -6,4 +6,5 @@
 export * from "./assignments.ts";
 export * from "./balancers.ts";
 export * from "./framing.ts";
+export * from "./link.ts";
 export * from "./observations.ts";

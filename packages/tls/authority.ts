@@ -24,7 +24,23 @@ export interface Authority {
 
 /** A new authority's certificate and key. */
 export async function newAuthority(now: number): Promise<AuthorityFiles> {
-  return (await signing()).newAuthority(now);
+  return (await signing()).newAuthority(now, "Gantry local authority");
+}
+
+/**
+ * A new authority for the link between the control plane and the nodes. It is not the platform's: whoever is given a
+ * certificate by ACM has none that this one signed.
+ */
+export async function newLinkAuthority(now: number): Promise<AuthorityFiles> {
+  return (await signing()).newAuthority(now, "Gantry link authority");
+}
+
+/** A certificate and key for one end of the link: `identity` is its one URI name, `from` and `to` in ms since the epoch. */
+export async function issueLinkCertificate(
+  authority: AuthorityFiles,
+  end: { identity: string; usage: "server" | "client"; from: number; to: number },
+): Promise<AuthorityFiles> {
+  return (await signing()).issueLinkCertificate(authority, end);
 }
 
 /** The authority that a certificate and key make. Errors: where the two do not belong together, or are none. */
@@ -41,7 +57,7 @@ export function openAuthority(files: AuthorityFiles): Authority {
   };
 }
 
-/** What knows X.509 is loaded with the first signature: a quarter of the control plane's start, and most starts sign nothing. */
+/** The X.509 library is loaded with the first signature: it costs a quarter of the control plane's start, and most starts sign nothing. */
 function signing(): Promise<typeof import("./signing.ts")> {
   return import("./signing.ts");
 }

@@ -1,19 +1,19 @@
 import "reflect-metadata";
 import { createPrivateKey } from "node:crypto";
 import * as x509 from "@peculiar/x509";
-import type { Authority, AuthorityFiles } from "./authority.ts";
+import type { Authority, AuthorityFiles, IssuedCertificate } from "./authority.ts";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const DAY_MS = 24 * 60 * 60_000;
 const CA_DAYS = 3_650;
 const LEAF_DAYS = 395;
 
-/** A new authority's certificate and key, in PEM. */
-export async function newAuthority(now: number): Promise<AuthorityFiles> {
+/** A new authority's certificate and key, in PEM. `name` is its common name. */
+export async function newAuthority(now: number, name: string): Promise<AuthorityFiles> {
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned(
     {
-      name: "CN=Gantry local authority, O=Gantry",
+      name: `CN=${name}, O=Gantry`,
       notBefore: new Date(now - DAY_MS),
       notAfter: new Date(now + CA_DAYS * DAY_MS),
       signingAlgorithm: ALGORITHM,
@@ -31,42 +31,86 @@ export async function newAuthority(now: number): Promise<AuthorityFiles> {
 
 /** What signs certificates for names with an authority's key. */
 export async function newIssuer(files: AuthorityFiles): Promise<Authority["issue"]> {
-  const ca = new x509.X509Certificate(files.certificatePem);
-  const der = createPrivateKey(files.keyPem).export({ type: "pkcs8", format: "der" });
-  const signingKey = await crypto.subtle.importKey("pkcs8", der, ALGORITHM, false, ["sign"]);
+  const signer = await openSigner(files);
   return async (names, now) => {
-    const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
-    const [first = "localhost"] = names;
-    const certificate = await x509.X509CertificateGenerator.create(
-      {
-        subject: `CN=${first.slice(0, 64)}`,
-        issuer: ca.subject,
-        notBefore: new Date(now - DAY_MS),
-        notAfter: new Date(now + LEAF_DAYS * DAY_MS),
-        signingAlgorithm: ALGORITHM,
-        publicKey: keys.publicKey,
-        signingKey,
-        extensions: [
-          new x509.BasicConstraintsExtension(false, undefined, true),
-          new x509.KeyUsagesExtension(
-            x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment,
-            true,
-          ),
-          new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-          new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: "dns" as const, value }))),
-          await x509.AuthorityKeyIdentifierExtension.create(ca.publicKey),
-        ],
-      },
-      crypto,
-    );
-    return {
-      certificatePem: certificate.toString("pem"),
-      chainPem: files.certificatePem,
-      keyPem: await exportKey(keys.privateKey),
-      serial: certificate.serialNumber,
-      notBefore: certificate.notBefore.getTime(),
-      notAfter: certificate.notAfter.getTime(),
-    };
+    const issued = await signLeaf(signer, {
+      commonName: names[0] ?? "localhost",
+      names: names.map((value) => ({ type: "dns" as const, value })),
+      usage: x509.ExtendedKeyUsage.serverAuth,
+      from: now - DAY_MS,
+      to: now + LEAF_DAYS * DAY_MS,
+    });
+    return { ...issued, chainPem: files.certificatePem };
+  };
+}
+
+/** A certificate and key for one end of the link: one URI name, one usage. Times in ms since the epoch. */
+export async function issueLinkCertificate(
+  files: AuthorityFiles,
+  end: { identity: string; usage: "server" | "client"; from: number; to: number },
+): Promise<AuthorityFiles> {
+  const { certificatePem, keyPem } = await signLeaf(await openSigner(files), {
+    commonName: `Gantry link ${end.usage}`,
+    names: [{ type: "url", value: end.identity }],
+    usage: end.usage === "server" ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth,
+    from: end.from,
+    to: end.to,
+  });
+  return { certificatePem, keyPem };
+}
+
+interface Signer {
+  readonly ca: x509.X509Certificate;
+  readonly signingKey: CryptoKey;
+}
+
+async function openSigner(files: AuthorityFiles): Promise<Signer> {
+  const der = createPrivateKey(files.keyPem).export({ type: "pkcs8", format: "der" });
+  return {
+    ca: new x509.X509Certificate(files.certificatePem),
+    signingKey: await crypto.subtle.importKey("pkcs8", der, ALGORITHM, false, ["sign"]),
+  };
+}
+
+async function signLeaf(
+  { ca, signingKey }: Signer,
+  leaf: {
+    commonName: string;
+    names: x509.JsonGeneralNames;
+    usage: x509.ExtendedKeyUsage;
+    from: number;
+    to: number;
+  },
+): Promise<Omit<IssuedCertificate, "chainPem">> {
+  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+  const certificate = await x509.X509CertificateGenerator.create(
+    {
+      subject: `CN=${leaf.commonName.slice(0, 64)}`,
+      issuer: ca.subject,
+      notBefore: new Date(leaf.from),
+      notAfter: new Date(leaf.to),
+      signingAlgorithm: ALGORITHM,
+      publicKey: keys.publicKey,
+      signingKey,
+      extensions: [
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.KeyUsagesExtension(
+          x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment,
+          true,
+        ),
+        new x509.ExtendedKeyUsageExtension([leaf.usage]),
+        new x509.SubjectAlternativeNameExtension(leaf.names),
+        await x509.AuthorityKeyIdentifierExtension.create(ca.publicKey),
+      ],
+    },
+    crypto,
+  );
+  return {
+    certificatePem: certificate.toString("pem"),
+    keyPem: await exportKey(keys.privateKey),
+    serial: certificate.serialNumber,
+    notBefore: certificate.notBefore.getTime(),
+    notAfter: certificate.notAfter.getTime(),
   };
 }
 

@@ -9,8 +9,6 @@ const HEADERS_MAX_BYTES = 64 * 1024;
 const IDLE_TIMEOUT_MS = 120_000;
 /** A large body is made, or taken, so far ahead of its client: neither waits for the other at every piece (bench objects: a tenth). */
 const AHEAD_BYTES = 1024 * 1024;
-/** What a node's agent asks to change to. */
-const OWN_UPGRADE = "gantry-agent";
 
 export type RequestHandler = (
   request: IncomingMessage,
@@ -29,8 +27,8 @@ export function newHttpServer(handle: RequestHandler, idleTimeoutMs = IDLE_TIMEO
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: 75_000,
-    // Java's client offers HTTP/2 with every first request: what is not an upgrade of ours is a plain request.
-    shouldUpgradeCallback: (request) => request.headers.upgrade === OWN_UPGRADE,
+    // Java's client offers HTTP/2 with every first request: the offer is not taken up.
+    shouldUpgradeCallback: () => false,
   });
   server.setTimeout(idleTimeoutMs);
   server.on("request", (request, response) => void handle(request, response, () => {}));

@@ -46,8 +46,8 @@ const PORT_BLOCK = 100;
 async function freeInstancePort(): Promise<number> {
   for (let attempt = 0; attempt < PORT_BLOCKS; attempt += 1) {
     const port = PORT_FIRST + Math.floor(Math.random() * PORT_BLOCKS) * PORT_BLOCK;
-    const { registryPort, consolePort, tlsPort } = portsOf(port);
-    const free = await Promise.all([port, registryPort, consolePort, tlsPort].map(isFree));
+    const { registryPort, consolePort, tlsPort, linkPort } = portsOf(port);
+    const free = await Promise.all([port, registryPort, consolePort, tlsPort, linkPort].map(isFree));
     if (free.every(Boolean)) return port;
   }
   throw new Error("No block of free ports for an instance.");

@@ -169,8 +169,8 @@ async function ports(folder: string): Promise<readonly Finding[]> {
   const settings = readInstance(folder);
   if (settings !== undefined && (await healthOf(settings)) !== undefined)
     return [finding("ports", true, `this Gantry answers at http://127.0.0.1:${settings.port}`, "")];
-  const { port, tlsPort, registryPort, consolePort } = settings ?? portsOf();
-  const wanted = [port, tlsPort, registryPort, consolePort];
+  const { port, tlsPort, linkPort, registryPort, consolePort } = settings ?? portsOf();
+  const wanted = [port, tlsPort, linkPort, registryPort, consolePort];
   const [taken, busy] = [await takenOf(wanted), await takenOf([80, 443])];
   return [
     finding(

@@ -1,4 +1,4 @@
-import type { Explanation } from "@gantry/control-plane";
+import { operatorHeaders, type Explanation } from "@gantry/control-plane";
 import { presentInstance } from "../platform.ts";
 import { UserError } from "../run.ts";
 import type { Call } from "./command.ts";
@@ -21,7 +21,7 @@ export async function run({ folder, words, flag, value }: Call): Promise<number>
   const query = new URLSearchParams({ principal, action, resource });
   for (const pair of (value("context") ?? "").split(",").filter(Boolean)) query.append("context", pair);
   const response = await fetch(`http://127.0.0.1:${settings.port}/gantry/explain?${query.toString()}`, {
-    headers: { authorization: `Bearer ${settings.agentToken}` },
+    headers: operatorHeaders(settings.folder),
   }).catch(() => undefined);
   if (response?.ok !== true) throw new UserError('Gantry is down: "gantry up" brings it back.');
   const explanation = (await response.json()) as Explanation; // Our own control plane's answer.

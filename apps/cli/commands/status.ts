@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { namingOf } from "@gantry/agent";
-import type { InstanceSettings } from "@gantry/control-plane";
+import { operatorHeaders, type InstanceSettings } from "@gantry/control-plane";
 import { healthOf, presentInstance, PROJECT } from "../platform.ts";
 import type { Call } from "./command.ts";
 
@@ -67,7 +67,7 @@ export async function statusOf(settings: InstanceSettings): Promise<Status> {
 
 async function loadBalancersOf(settings: InstanceSettings): Promise<readonly LoadBalancerStatus[]> {
   const response = await fetch(`http://127.0.0.1:${settings.port}/gantry/status`, {
-    headers: { authorization: `Bearer ${settings.agentToken}` },
+    headers: operatorHeaders(settings.folder),
     signal: AbortSignal.timeout(5_000),
   });
   if (!response.ok) return [];

@@ -1,0 +1,51 @@
+import { readFileSync } from "node:fs";
+import { connect, type PeerCertificate, type TLSSocket } from "node:tls";
+import { controlPlaneIdentity, LINK_PROTOCOL, namesOnly, type NodeCredentials } from "@gantry/agent-protocol";
+
+const HANDSHAKE_MAX_MS = 5_000;
+
+/**
+ * Connects to the control plane and proves both ends: it must present a certificate of the link's authority with the
+ * control plane's name, and is shown this node's. Nothing is sent before that. The credentials are read each time, so
+ * that renewed ones are used from the next connection on. Errors: who answers is not the control plane, or nobody does.
+ */
+export function connectLink(options: {
+  host: string;
+  port: number;
+  instance: string;
+  credentialsFile: string;
+}): Promise<TLSSocket> {
+  const { host, port, instance, credentialsFile } = options;
+  const credentials = JSON.parse(readFileSync(credentialsFile, "utf8")) as NodeCredentials; // The control plane wrote it.
+  return new Promise((resolve, reject) => {
+    const socket = connect({
+      host,
+      port,
+      ca: credentials.caPem,
+      cert: credentials.certificatePem,
+      key: credentials.keyPem,
+      minVersion: "TLSv1.3",
+      ALPNProtocols: [LINK_PROTOCOL],
+      rejectUnauthorized: true,
+      checkServerIdentity: (_host, certificate) => problemOf(certificate, instance),
+    });
+    const timeout = AbortSignal.timeout(HANDSHAKE_MAX_MS);
+    const giveUp = (): void =>
+      void socket.destroy(new Error("The control plane did not complete the handshake."));
+    timeout.addEventListener("abort", giveUp);
+    socket.once("error", reject);
+    socket.once("close", () => reject(new Error("The control plane closed the connection.")));
+    socket.once("secureConnect", () => {
+      timeout.removeEventListener("abort", giveUp);
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, 5_000);
+      resolve(socket);
+    });
+  });
+}
+
+function problemOf(certificate: PeerCertificate, instance: string): Error | undefined {
+  return namesOnly(certificate.subjectaltname, controlPlaneIdentity(instance))
+    ? undefined
+    : new Error("The certificate at the control plane's address is not the control plane's.");
+}

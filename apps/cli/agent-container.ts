@@ -1,0 +1,86 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import type { Naming } from "@gantry/agent";
+import type { InstanceSettings } from "@gantry/control-plane";
+import { localNodeId, NODE_FOLDER } from "@gantry/control-plane/link";
+
+/** An agent that was started with other parameters (another port, an earlier version's environment) is started anew. */
+export const PARAMETERS_LABEL = "gantry.parameters";
+
+export function fingerprintOf(parameters: readonly string[]): string {
+  return createHash("sha256").update(JSON.stringify(parameters)).digest("hex").slice(0, 16);
+}
+
+const AGENT_MAIN = "/usr/local/bin/node --max-semi-space-size=4 /opt/gantry/apps/agent/main.ts";
+/**
+ * Starts the agent again at once, however often it is killed: the engine's own restarts wait twice as long each time, up
+ * to a minute. Node's compile cache is filled before the first start, because the process that fills it stays 36 MiB
+ * larger than one that reads it.
+ */
+const AGENT_LOOP =
+  `trap 'kill "$p"; wait "$p"; exit 0' TERM; export NODE_COMPILE_CACHE=/var/cache/gantry; ` +
+  `[ -d "$NODE_COMPILE_CACHE" ] || ${AGENT_MAIN} --compile; while :; do ${AGENT_MAIN} & p=$!; wait "$p"; sleep 0.1; done`;
+
+/** Parameters of `docker run` for the node agent: no secret is among them. `mountpoint` is the data volume's place as the engine sees it. */
+export function agentParameters(
+  settings: InstanceSettings,
+  options: { naming: Naming; name: string; image: string; mountpoint: string },
+): readonly string[] {
+  const { naming, name, image, mountpoint } = options;
+  const environment = {
+    GANTRY_INSTANCE: settings.instance,
+    GANTRY_NODE: localNodeId(settings.instance),
+    GANTRY_DATA_PATH: mountpoint,
+    GANTRY_AGENT_IMAGE: image,
+    GANTRY_LINK_HOST: "127.0.0.1",
+    GANTRY_LINK_PORT: String(settings.linkPort),
+  };
+  return [
+    "-d",
+    "--name",
+    name,
+    "--label",
+    naming.label,
+    "--label",
+    "gantry.role=agent",
+    "--restart",
+    "always",
+    "--network",
+    "host",
+    "--pid",
+    "host",
+    "--init",
+    ...["NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE"].flatMap((capability) => ["--cap-add", capability]),
+    "--security-opt",
+    "seccomp=unconfined",
+    "--security-opt",
+    "apparmor=unconfined",
+    "-v",
+    `${engineSocket()}:/var/run/docker.sock`,
+    "-v",
+    "/sys/fs/cgroup:/sys/fs/cgroup:rw",
+    "-v",
+    `${naming.volume}:/data`,
+    "-v",
+    `${mountpoint}/netns:/run/netns`,
+    // The node's certificate and key: in a file, for arguments and environments are read by others.
+    "--mount",
+    `type=bind,readonly,source=${join(settings.folder, NODE_FOLDER)},target=/run/gantry`,
+    "--log-opt",
+    "max-size=16m",
+    "--log-opt",
+    "max-file=3",
+    ...Object.entries(environment).flatMap(([variable, value]) => ["-e", `${variable}=${value}`]),
+    "--entrypoint",
+    "/bin/sh",
+    image,
+    "-c",
+    AGENT_LOOP,
+  ];
+}
+
+/** The engine's socket on its own machine: where DOCKER_HOST says, as for the docker command. */
+function engineSocket(): string {
+  const host = process.env["DOCKER_HOST"] ?? "";
+  return host.startsWith("unix://") ? host.slice("unix://".length) : "/var/run/docker.sock";
+}

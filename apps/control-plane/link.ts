@@ -1,0 +1,147 @@
+import { X509Certificate } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { controlPlaneIdentity, nodeIdentity, type NodeCredentials } from "@gantry/agent-protocol";
+import { messageOf, type Clock, type Logger } from "@gantry/kernel";
+import { issueLinkCertificate, newLinkAuthority, type AuthorityFiles } from "@gantry/tls";
+import { writeSecretFile } from "./secret-file.ts";
+
+/**
+ * The keys of the link between the control plane and its nodes: an authority that signs nothing else, the control
+ * plane's certificate, and one certificate for each node.
+ */
+export interface Link {
+  readonly instance: string;
+  readonly authority: AuthorityFiles;
+  readonly controlPlane: AuthorityFiles;
+  readonly nodes: Readonly<Record<string, AuthorityFiles>>;
+}
+
+const DAY_MS = 24 * 60 * 60_000;
+const LEAF_DAYS = 90;
+/** A certificate is renewed when less than this is left of it. */
+const LEAF_RENEWAL_DAYS = 30;
+const AUTHORITY_RENEWAL_DAYS = 365;
+const LINK_FILE = "link.json";
+/** The folder that the node's agent mounts: it holds that node's credentials and nothing else. */
+export const NODE_FOLDER = "node";
+
+/** The id of the node on this machine. */
+export function localNodeId(instance: string): string {
+  return `node-${instance}`;
+}
+
+/**
+ * The link's keys, made at the first start and renewed before they expire. `replace` makes new ones on demand: those of
+ * the node, or the authority and with it all. Everything is in one file that is replaced at once, and the node's own
+ * file is derived from it: a crash leaves old keys or new keys, and the next start brings the node's file up to date.
+ */
+export async function ensureLink(options: {
+  folder: string;
+  instance: string;
+  now: number;
+  replace?: "authority" | "node";
+}): Promise<Link> {
+  const { folder, instance, now, replace } = options;
+  const known = replace === "authority" ? undefined : readLink(folder, instance);
+  const link = await renewed(known, { instance, now, replaceNode: replace === "node" });
+  if (link !== known) writeSecretFile(join(folder, LINK_FILE), `${JSON.stringify(link)}\n`);
+  giveToNode(folder, link);
+  return link;
+}
+
+const LOOK_EVERY_MS = DAY_MS;
+
+/** Renews the link's certificates while the control plane runs: looks once a day, and calls back with renewed keys. */
+export function keepFresh(
+  options: { folder: string; instance: string; clock: Clock; log: Logger },
+  onRenewed: (link: Link) => void,
+): void {
+  const { folder, instance, clock, log } = options;
+  const look = async (): Promise<void> => {
+    const before = readLink(folder, instance);
+    const link = await ensureLink({ folder, instance, now: clock.now() });
+    if (JSON.stringify(link) === JSON.stringify(before)) return;
+    onRenewed(link);
+    log.info("The link's certificates were renewed");
+  };
+  clock.after(LOOK_EVERY_MS, () => {
+    look()
+      .catch((thrown: unknown) =>
+        log.warn("The link's certificates could not be renewed", { reason: messageOf(thrown) }),
+      )
+      .finally(() => keepFresh(options, onRenewed));
+  });
+}
+
+/** The link as it is, or with new certificates in place of those that expire soon. */
+async function renewed(
+  known: Link | undefined,
+  options: { instance: string; now: number; replaceNode: boolean },
+): Promise<Link> {
+  const { instance, now, replaceNode } = options;
+  const nodeId = localNodeId(instance);
+  const keeps =
+    known !== undefined && isFresh(known.authority, now, AUTHORITY_RENEWAL_DAYS) ? known : undefined;
+  const node = replaceNode ? undefined : keeps?.nodes[nodeId];
+  const hasControlPlane = isFresh(keeps?.controlPlane, now, LEAF_RENEWAL_DAYS);
+  const hasNode = isFresh(node, now, LEAF_RENEWAL_DAYS);
+  if (keeps !== undefined && hasControlPlane && hasNode) return keeps;
+  const authority = keeps?.authority ?? (await newLinkAuthority(now));
+  const lifetime = { from: now - DAY_MS, to: now + LEAF_DAYS * DAY_MS };
+  return {
+    instance,
+    authority,
+    controlPlane:
+      keeps !== undefined && hasControlPlane
+        ? keeps.controlPlane
+        : await issueLinkCertificate(authority, {
+            identity: controlPlaneIdentity(instance),
+            usage: "server",
+            ...lifetime,
+          }),
+    nodes: {
+      ...keeps?.nodes,
+      [nodeId]:
+        node !== undefined && hasNode
+          ? node
+          : await issueLinkCertificate(authority, {
+              identity: nodeIdentity(instance, nodeId),
+              usage: "client",
+              ...lifetime,
+            }),
+    },
+  };
+}
+
+/** Whether a certificate is valid now and for so many days. A clock that was set back makes one that is not valid yet. */
+function isFresh(files: AuthorityFiles | undefined, now: number, days: number): boolean {
+  if (files === undefined) return false;
+  const certificate = new X509Certificate(files.certificatePem);
+  return (
+    certificate.validFromDate.getTime() <= now && certificate.validToDate.getTime() - days * DAY_MS > now
+  );
+}
+
+/** The link of this instance in the folder; undefined where there is none that can be read, so that a new one is made. */
+function readLink(folder: string, instance: string): Link | undefined {
+  const path = join(folder, LINK_FILE);
+  if (!existsSync(path)) return undefined;
+  try {
+    const link = JSON.parse(readFileSync(path, "utf8")) as Link; // We wrote it.
+    return link.instance === instance ? link : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Writes the node's credentials where its agent reads them, unless they are there already. */
+function giveToNode(folder: string, link: Link): void {
+  const node = link.nodes[localNodeId(link.instance)];
+  if (node === undefined) return;
+  const credentials: NodeCredentials = { caPem: link.authority.certificatePem, ...node };
+  const text = `${JSON.stringify(credentials)}\n`;
+  const path = join(folder, NODE_FOLDER, LINK_FILE);
+  mkdirSync(join(folder, NODE_FOLDER), { recursive: true, mode: 0o700 });
+  if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeSecretFile(path, text);
+}
