@@ -1,7 +1,6 @@
 import type { Authority } from "@gantry/tls";
 import type { Dispatcher, ServiceDescriptor } from "@gantry/wire";
 import type { BlobStore, LogStore, ObjectStore } from "@gantry/content";
-import type { Logger } from "@gantry/kernel";
 import type { ImageStore } from "@gantry/registry";
 import type { ApiDeps } from "./common/api-deps.ts";
 
@@ -13,7 +12,6 @@ export interface ServicesDeps extends ApiDeps {
   readonly images: ImageStore;
   readonly objects: ObjectStore;
   readonly registry: string;
-  readonly log: Logger;
 }
 
 const descriptor = (

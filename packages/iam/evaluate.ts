@@ -1,5 +1,6 @@
-import { parseCidr, parseIp, cidrSize } from "@gantry/kernel";
-import type { Condition, PolicyDocument, Statement } from "./policy-document.ts";
+import { conditionHolds, every, some, variableOf, withoutValue, type Truth } from "./conditions.ts";
+import { glob, matchesPattern, patternOf } from "./patterns.ts";
+import type { PolicyDocument, Statement } from "./policy-document.ts";
 
 /** A call to be decided. Condition keys are compared without regard to case. */
 export interface PolicyRequest {
@@ -100,7 +101,11 @@ function verdict(
   for (const document of documents)
     for (const [index, statement] of document.statements.entries()) {
       const named = kind === "resource" ? principalMatch(statement, request) : "itself";
-      if (named === "nobody" || !applies(statement, request)) continue;
+      const isAboutNothing =
+        kind !== "resource" && statement.resources.length + statement.notResources.length === 0;
+      // Only a stored document of an older version lacks resources: its Allow has no effect.
+      if (named === "nobody" || (isAboutNothing && statement.effect === "Allow")) continue;
+      if (!applies(statement, request)) continue;
       const matched = { policy: document.name ?? "policy", kind, number: index + 1, statement };
       if (statement.effect === "Deny") denies.push(matched);
       else allows.push(matched);
@@ -110,19 +115,38 @@ function verdict(
   return { effect: allows.length > 0 ? "allow" : "none", direct, statements: allows };
 }
 
+/**
+ * Whether a statement has a say on a request. Where that cannot be told, because it names a condition key that is not
+ * known or a value that makes no sense, a Deny has and an Allow has not.
+ */
 function applies(statement: Statement, request: PolicyRequest): boolean {
   const lowerAction = request.action.toLowerCase();
   const matchesAction = (pattern: string) => glob(pattern.toLowerCase(), lowerAction);
-  if (
-    statement.actions.length > 0
-      ? !statement.actions.some(matchesAction)
-      : statement.notActions.some(matchesAction)
-  )
-    return false;
-  const matchesResource = (pattern: string) => glob(substitute(pattern, request), request.resource);
-  if (statement.resources.length > 0 && !statement.resources.some(matchesResource)) return false;
-  if (statement.notResources.length > 0 && statement.notResources.some(matchesResource)) return false;
-  return statement.conditions.every((condition) => conditionHolds(condition, request));
+  if (statement.actions.length > 0 && !statement.actions.some(matchesAction)) return false;
+  if (statement.notActions.length > 0 && statement.notActions.some(matchesAction)) return false;
+  const truth = every([
+    resourceMatches(statement, request),
+    ...statement.conditions.map((condition) =>
+      conditionHolds(condition, (key) => valuesOf(key, request), statement.variables),
+    ),
+  ]);
+  return truth ?? statement.effect === "Deny";
+}
+
+function resourceMatches(statement: Statement, request: PolicyRequest): Truth {
+  const valueOf = statement.variables ? variableOf((key) => valuesOf(key, request)) : undefined;
+  const matches = (text: string): Truth => {
+    const pattern = patternOf(text, valueOf);
+    return pattern === undefined ? withoutValue(text) : matchesPattern(pattern, request.resource);
+  };
+  const { resources, notResources } = statement;
+  if (resources.length > 0) return some(resources.map(matches));
+  if (notResources.length === 0) return true;
+  // A variable without a value must not widen what an Allow leaves out.
+  const isOpen = notResources.some((text) => patternOf(text, valueOf) === undefined);
+  if (isOpen && statement.effect === "Allow") return false;
+  const excluded = some(notResources.map(matches));
+  return excluded === undefined ? undefined : !excluded;
 }
 
 /** Whether a resource policy's statement is about the caller: by its own name (or everyone's), or by its account's. */
@@ -152,124 +176,11 @@ function principalMatch(statement: Statement, request: PolicyRequest): "itself" 
   return statement.principals === undefined ? "nobody" : match(statement.principals);
 }
 
-/** `*` any run of characters, `?` any one. */
-export function glob(pattern: string, text: string): boolean {
-  let [p, t, star, mark] = [0, 0, -1, 0];
-  while (t < text.length) {
-    if (p < pattern.length && pattern[p] === "*") [star, mark, p] = [p, t, p + 1];
-    else if (p < pattern.length && (pattern[p] === "?" || pattern[p] === text[t])) [p, t] = [p + 1, t + 1];
-    else if (star >= 0) [p, mark, t] = [star + 1, mark + 1, mark + 1];
-    else return false;
-  }
-  while (pattern[p] === "*") p += 1;
-  return p === pattern.length;
-}
-
-/** Fills in `${aws:username}` and the like; `${*}`, `${?}` and `${$}` stand for themselves; an unknown variable matches nothing. */
-function substitute(pattern: string, request: PolicyRequest): string {
-  return pattern.replace(/\$\{([^}]+)\}/g, (_, expression: string) => {
-    if (expression === "*" || expression === "?" || expression === "$") return expression;
-    const [key = "", fallback] = expression.split(",").map((part) => part.trim());
-    const [value] = valuesOf(key, request);
-    return value ?? fallback?.replace(/^'|'$/g, "") ?? "\u0000";
-  });
-}
-
+/** A key's values in a request: of every spelling of the key, because keys are compared without regard to case. */
 function valuesOf(key: string, request: PolicyRequest): readonly string[] {
   const wanted = key.toLowerCase();
   const among = (conditions: PolicyRequest["conditions"]) =>
-    Object.entries(conditions).find(([name]) => name.toLowerCase() === wanted)?.[1];
-  const found = among(request.conditions) ?? among(request.moreConditions?.() ?? {});
-  if (found === undefined) return [];
-  return typeof found === "string" ? [found] : found;
-}
-
-function conditionHolds(condition: Condition, request: PolicyRequest): boolean {
-  const match = /^(ForAllValues:|ForAnyValue:)?(.+?)(IfExists)?$/.exec(condition.operator);
-  const [, quantifier, operator = "", ifExists] = match ?? [];
-  const given = valuesOf(condition.key, request);
-  if (operator === "Null")
-    return condition.values.some((value) => (value === "true") === (given.length === 0));
-  const negated = /^(String|Numeric|Date|Arn)Not|^NotIpAddress/.test(operator);
-  if (given.length === 0)
-    return (
-      ifExists !== undefined || quantifier === "ForAllValues:" || (negated && quantifier !== "ForAnyValue:")
-    );
-  const holds = (value: string) =>
-    negated
-      ? !condition.values.some((wanted) => compare(positive(operator), value, substitute(wanted, request)))
-      : condition.values.some((wanted) => compare(operator, value, substitute(wanted, request)));
-  return quantifier === "ForAllValues:"
-    ? given.every(holds)
-    : quantifier === "ForAnyValue:"
-      ? given.some(holds)
-      : negated
-        ? given.every(holds)
-        : given.some(holds);
-}
-
-function positive(operator: string): string {
-  return operator === "NotIpAddress" ? "IpAddress" : operator.replace("Not", "");
-}
-
-function compare(operator: string, value: string, wanted: string): boolean {
-  switch (operator) {
-    case "StringEquals":
-      return value === wanted;
-    case "StringEqualsIgnoreCase":
-      return value.toLowerCase() === wanted.toLowerCase();
-    case "StringLike":
-      return glob(wanted, value);
-    case "ArnEquals":
-    case "ArnLike":
-      return arnLike(wanted, value);
-    case "Bool":
-      return value.toLowerCase() === wanted.toLowerCase();
-    case "BinaryEquals":
-      return Buffer.from(value, "base64").equals(Buffer.from(wanted, "base64"));
-    case "IpAddress":
-      return inBlock(value, wanted);
-    case "NumericEquals":
-      return Number(value) === Number(wanted);
-    case "NumericLessThan":
-      return Number(value) < Number(wanted);
-    case "NumericLessThanEquals":
-      return Number(value) <= Number(wanted);
-    case "NumericGreaterThan":
-      return Number(value) > Number(wanted);
-    case "NumericGreaterThanEquals":
-      return Number(value) >= Number(wanted);
-    case "DateEquals":
-      return moment(value) === moment(wanted);
-    case "DateLessThan":
-      return moment(value) < moment(wanted);
-    case "DateLessThanEquals":
-      return moment(value) <= moment(wanted);
-    case "DateGreaterThan":
-      return moment(value) > moment(wanted);
-    case "DateGreaterThanEquals":
-      return moment(value) >= moment(wanted);
-    default:
-      return false;
-  }
-}
-
-/** Each of the six parts by itself, so that `*` does not cross a colon; the last part takes the rest. */
-function arnLike(pattern: string, value: string): boolean {
-  const split = (text: string) => {
-    const parts = text.split(":");
-    return [...parts.slice(0, 5), parts.slice(5).join(":")];
-  };
-  const [patterns, values] = [split(pattern), split(value)];
-  return patterns.every((part, index) => glob(part, values[index] ?? ""));
-}
-
-function moment(text: string): number {
-  return /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text);
-}
-
-function inBlock(address: string, block: string): boolean {
-  const ip = parseIp(address);
-  const cidr = parseCidr(block.includes("/") ? block : `${block}/32`);
-  return ip !== undefined && cidr !== undefined && ip >= cidr.base && ip < cidr.base + cidrSize(cidr);
+    Object.entries(conditions).flatMap(([name, values]) => (name.toLowerCase() === wanted ? values : []));
+  const found = among(request.conditions);
+  return found.length > 0 ? found : among(request.moreConditions?.() ?? {});
 }

@@ -9,6 +9,8 @@ export interface Statement {
   readonly principals: readonly string[] | undefined;
   readonly notPrincipals: readonly string[] | undefined;
   readonly conditions: readonly Condition[];
+  /** Whether `${…}` is a variable: only in documents of version 2012-10-17. */
+  readonly variables: boolean;
 }
 
 export interface Condition {
@@ -28,7 +30,9 @@ export class MalformedPolicyError extends Error {
   override readonly name = "MalformedPolicyError";
 }
 
-/** Reads a policy document. Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html */
+/**
+ * Reads a policy document, also a stored one that would be refused today (`checkPolicyDocument` is for those that are
+ * written): what it cannot make sense of makes an Allow match nothing and a Deny everything. Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html */
 export function parsePolicyDocument(text: string, name?: string): PolicyDocument {
   let value: unknown;
   try {
@@ -41,7 +45,7 @@ export function parsePolicyDocument(text: string, name?: string): PolicyDocument
   const version = value["Version"] ?? "2008-10-17";
   if (version !== "2012-10-17" && version !== "2008-10-17")
     throw new MalformedPolicyError("The policy must contain a valid version string");
-  const statements = list(value["Statement"]).map(parseStatement);
+  const statements = list(value["Statement"]).map((each) => parseStatement(each, version === "2012-10-17"));
   const sids = statements.flatMap((statement) => (statement.sid === undefined ? [] : [statement.sid]));
   if (new Set(sids).size < sids.length)
     throw new MalformedPolicyError("Statement IDs (SID) in a single policy must be unique.");
@@ -64,7 +68,9 @@ export function isPublic(document: PolicyDocument): boolean {
   });
 }
 
-function parseStatement(value: unknown): Statement {
+const ELEMENTS = /^(?:Sid|Effect|Action|NotAction|Resource|NotResource|Principal|NotPrincipal|Condition)$/;
+
+function parseStatement(value: unknown, variables: boolean): Statement {
   if (!isObject(value)) throw new MalformedPolicyError("Syntax errors in policy.");
   const effect = value["Effect"];
   if (effect !== "Allow" && effect !== "Deny") throw new MalformedPolicyError("Syntax errors in policy.");
@@ -77,7 +83,13 @@ function parseStatement(value: unknown): Statement {
     notResources: strings(value["NotResource"]),
     principals: principals(value["Principal"]),
     notPrincipals: principals(value["NotPrincipal"]),
-    conditions: conditions(value["Condition"]),
+    conditions: [
+      ...conditions(value["Condition"]),
+      ...Object.keys(value)
+        .filter((key) => !ELEMENTS.test(key))
+        .map((key) => ({ operator: "unknown element", key, values: [] })),
+    ],
+    variables,
   };
   if (statement.actions.length + statement.notActions.length === 0)
     throw new MalformedPolicyError("Policy statement must contain actions.");

@@ -1,4 +1,4 @@
-import type { Clock, Ids, Vault } from "@gantry/kernel";
+import type { Clock, Ids, Logger, Vault } from "@gantry/kernel";
 import type { Store } from "@gantry/state";
 
 /** What every service's operations are given. */
@@ -7,6 +7,7 @@ export interface ApiDeps {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly vault: Vault;
+  readonly log: Logger;
   /** Whether task definitions may ask for the node itself: privileged containers, its folders, its processes. */
   readonly allowHostAccess: boolean;
 }

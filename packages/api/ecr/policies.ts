@@ -1,5 +1,5 @@
 import type * as sdk from "@aws-sdk/client-ecr";
-import { MalformedPolicyError, parsePolicyDocument } from "@gantry/iam";
+import { checkPolicyDocument, MalformedPolicyError } from "@gantry/iam";
 import { InvalidLifecyclePolicyError, parseLifecyclePolicy, planExpiry } from "@gantry/registry";
 import type { Reader, RepositoryRecord } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
@@ -161,18 +161,13 @@ function checkPolicy(text: string): void {
       `Invalid parameter at 'PolicyText' failed to satisfy constraint: '${why}'`,
     );
   try {
-    for (const statement of parsePolicyDocument(text).statements) {
-      if (statement.principals === undefined && statement.notPrincipals === undefined)
-        throw invalid("Invalid repository policy provided");
-      if (statement.resources.length + statement.notResources.length > 0)
-        throw invalid("Invalid repository policy provided");
+    for (const statement of checkPolicyDocument(text, "repository").statements)
       if (
         [...statement.actions, ...statement.notActions].some(
           (action) => action !== "*" && !action.toLowerCase().startsWith("ecr:"),
         )
       )
         throw invalid("Invalid repository policy provided");
-    }
   } catch (thrown) {
     if (thrown instanceof MalformedPolicyError) throw invalid("Invalid repository policy provided");
     throw thrown;

@@ -7,8 +7,9 @@ import { alreadyExists, checkName, deleteConflict, findGroup, findUser, pageOf }
 import { presentUser } from "./users.ts";
 
 /** Groups of users: their policies are their members'. Who is in which stands with the user. Source: API_CreateGroup and following. */
-export function groupOperations({ store, ids, clock }: ApiDeps) {
-  const held = heldPolicies(store);
+export function groupOperations(deps: ApiDeps) {
+  const { store, ids, clock } = deps;
+  const held = heldPolicies(deps);
   const find = (context: { account: string }, input: { GroupName?: string | undefined }) =>
     findGroup(store, context.account, input.GroupName);
   return {

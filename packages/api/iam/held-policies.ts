@@ -1,13 +1,8 @@
 import type * as iam from "@aws-sdk/client-iam";
-import type { GroupRecord, Reader, RoleRecord, Store, UserRecord } from "@gantry/state";
-import {
-  checkAttachable,
-  checkDocument,
-  encodeDocument,
-  noSuchEntity,
-  pageOf,
-  type PageInput,
-} from "./lookups.ts";
+import type { GroupRecord, Reader, RoleRecord, UserRecord } from "@gantry/state";
+import type { ApiDeps } from "../common/api-deps.ts";
+import { checkDocument, checkInlineSize } from "./documents.ts";
+import { checkAttachable, encodeDocument, noSuchEntity, pageOf, type PageInput } from "./lookups.ts";
 
 type Holder = UserRecord | RoleRecord | GroupRecord;
 
@@ -29,7 +24,7 @@ export interface HeldPolicies {
 }
 
 /** Source: API_PutRolePolicy, API_AttachRolePolicy and those beside them for users and groups. */
-export function heldPolicies(store: Store): HeldPolicies {
+export function heldPolicies({ store, log }: ApiDeps): HeldPolicies {
   const change = (
     holder: Holder,
     apply: (now: Holder, reader: Reader) => Partial<Pick<Holder, "inlinePolicies" | "attachedPolicies">>,
@@ -47,10 +42,12 @@ export function heldPolicies(store: Store): HeldPolicies {
   };
   return {
     put(holder, { PolicyName = "", PolicyDocument = "" }) {
-      checkDocument(PolicyDocument);
-      return change(holder, (now) => ({
-        inlinePolicies: { ...now.inlinePolicies, [PolicyName]: PolicyDocument },
-      }));
+      checkDocument(PolicyDocument, "identity", log);
+      return change(holder, (now) => {
+        const inlinePolicies = { ...now.inlinePolicies, [PolicyName]: PolicyDocument };
+        checkInlineSize(now, inlinePolicies);
+        return { inlinePolicies };
+      });
     },
     get: (holder, name = "") => ({ PolicyName: name, PolicyDocument: encodeDocument(inline(holder, name)) }),
     list(holder, input) {

@@ -1,4 +1,3 @@
-import { MalformedPolicyError, parsePolicyDocument } from "@gantry/iam";
 import type { GroupRecord, PolicyRecord, Reader, RoleRecord, UserRecord } from "@gantry/state";
 import { ApiError } from "@gantry/wire";
 import { page } from "../common/paging.ts";
@@ -32,16 +31,6 @@ export function findPolicy(reader: Reader, arn: string | undefined): PolicyRecor
 export function checkAttachable(reader: Reader, arn: string): void {
   if (reader.get("policy", arn) === undefined && managedPolicyDocument(arn) === undefined)
     throw noSuchEntity(`Policy ${arn} does not exist or is not attachable.`);
-}
-
-export function checkDocument(text: string): void {
-  try {
-    parsePolicyDocument(text);
-  } catch (thrown) {
-    if (thrown instanceof MalformedPolicyError)
-      throw new ApiError("MalformedPolicyDocument", thrown.message, { status: 400 });
-    throw thrown;
-  }
 }
 
 export function noSuchEntity(message: string): ApiError {

@@ -3,9 +3,9 @@ import type { PolicyRecord, Reader } from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
+import { checkManagedDocument } from "./documents.ts";
 import {
   alreadyExists,
-  checkDocument,
   checkName,
   deleteConflict,
   encodeDocument,
@@ -23,7 +23,7 @@ export function policyOperations(deps: ApiDeps) {
   return {
     CreatePolicy(input, context) {
       const name = checkName(input.PolicyName, "policyName");
-      checkDocument(input.PolicyDocument ?? "");
+      checkManagedDocument(input.PolicyDocument ?? "", deps.log);
       const path = input.Path ?? "/";
       const policy = store.transact((tx) => {
         const arn = `arn:aws:iam::${context.account}:policy${path}${name}`;
@@ -98,7 +98,7 @@ export function policyOperations(deps: ApiDeps) {
       };
     },
     CreatePolicyVersion(input) {
-      checkDocument(input.PolicyDocument ?? "");
+      checkManagedDocument(input.PolicyDocument ?? "", deps.log);
       const version = store.transact((tx) => {
         const policy = findPolicy(tx, input.PolicyArn);
         if (policy.versions.length >= VERSIONS_MAX)

@@ -36,6 +36,11 @@ async function keysFor(UserName: string) {
 const tags = (value: string) => [{ Key: "team", Value: value }];
 const ofRed = { StringEquals: { "aws:ResourceTag/team": "red" } };
 
+const TRUST = JSON.stringify({
+  Version: "2012-10-17",
+  Statement: { Effect: "Allow", Principal: { Service: "ec2.amazonaws.com" }, Action: "sts:AssumeRole" },
+});
+
 describe("conditions know the tags of the resource", () => {
   it("of EC2: what is red may go, what is blue stays; which resource is meant is looked at too", async () => {
     const vpcOf = async (team: string) =>
@@ -157,7 +162,7 @@ describe("conditions know the tags of the resource", () => {
   });
 
   it("of roles, and whose account it is", async () => {
-    const AssumeRolePolicyDocument = JSON.stringify({ Version: "2012-10-17", Statement: [] });
+    const AssumeRolePolicyDocument = TRUST;
     for (const team of ["red", "blue"])
       await root.send(
         new iam.CreateRoleCommand({
@@ -266,7 +271,7 @@ describe("groups", () => {
 
 describe("instance profiles", () => {
   it("hold one role, keep it from going, and say who uses a policy", async () => {
-    const AssumeRolePolicyDocument = JSON.stringify({ Version: "2012-10-17", Statement: [] });
+    const AssumeRolePolicyDocument = TRUST;
     const [RoleName, InstanceProfileName] = ["of-instances", "profile"];
     const PolicyArn = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess";
     await root.send(new iam.CreateRoleCommand({ RoleName, AssumeRolePolicyDocument }));

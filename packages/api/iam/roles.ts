@@ -4,23 +4,16 @@ import type { Implementation } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { checkBoundary, presentBoundary } from "./boundaries.ts";
+import { checkTrustDocument } from "./documents.ts";
 import { heldPolicies } from "./held-policies.ts";
-import {
-  alreadyExists,
-  checkDocument,
-  checkName,
-  deleteConflict,
-  encodeDocument,
-  findRole,
-  pageOf,
-} from "./lookups.ts";
+import { alreadyExists, checkName, deleteConflict, encodeDocument, findRole, pageOf } from "./lookups.ts";
 
 const SESSION_SECONDS = 3_600;
 
 /** Roles and their policies. Source: API_CreateRole and following. */
 export function roleOperations(deps: ApiDeps) {
   const { store, ids, clock } = deps;
-  const held = heldPolicies(store);
+  const held = heldPolicies(deps);
   const find = (context: { account: string }, input: { RoleName?: string | undefined }) =>
     findRole(store, context.account, input.RoleName);
   const change = (
@@ -36,7 +29,7 @@ export function roleOperations(deps: ApiDeps) {
   return {
     CreateRole(input, context) {
       const name = checkName(input.RoleName, "roleName");
-      checkDocument(input.AssumeRolePolicyDocument ?? "");
+      checkTrustDocument(input.AssumeRolePolicyDocument ?? "", deps.log);
       const path = input.Path ?? "/";
       const role = store.transact((tx) => {
         if (tx.list("role", `arn:aws:iam::${context.account}:role/`).some((each) => each.name === name))
@@ -78,7 +71,7 @@ export function roleOperations(deps: ApiDeps) {
         maxSessionSeconds: input.MaxSessionDuration ?? role.maxSessionSeconds,
       })),
     UpdateAssumeRolePolicy(input, context) {
-      checkDocument(input.PolicyDocument ?? "");
+      checkTrustDocument(input.PolicyDocument ?? "", deps.log);
       return change(context.account, input.RoleName, (role) => ({
         ...role,
         trustPolicy: input.PolicyDocument ?? "",

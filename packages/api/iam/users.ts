@@ -12,7 +12,7 @@ const KEYS_MAX = 2;
 /** Users and their access keys. Source: API_CreateUser and following. */
 export function userOperations(deps: ApiDeps) {
   const { store, ids, clock, vault } = deps;
-  const held = heldPolicies(store);
+  const held = heldPolicies(deps);
   const find = (context: { account: string }, input: { UserName?: string | undefined }) =>
     findUser(store, context.account, input.UserName);
   const change = (

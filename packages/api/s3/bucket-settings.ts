@@ -1,5 +1,5 @@
 import type * as s3 from "@aws-sdk/client-s3";
-import { isPublic, MalformedPolicyError, parsePolicyDocument } from "@gantry/iam";
+import { checkPolicyDocument, isPublic, MalformedPolicyError, parsePolicyDocument } from "@gantry/iam";
 import type { BucketRecord } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import { findBucket } from "./buckets.ts";
@@ -250,12 +250,9 @@ function readBucketPolicy(text: string, bucket: string) {
   if (Buffer.byteLength(text) > POLICY_MAX_BYTES)
     throw malformed("Policy exceeds the maximum allowed document size.");
   try {
-    const document = parsePolicyDocument(text);
+    const document = checkPolicyDocument(text, "bucket");
     for (const statement of document.statements) {
-      if (statement.principals === undefined && statement.notPrincipals === undefined)
-        throw malformed("Missing required field Principal");
       const resources = [...statement.resources, ...statement.notResources];
-      if (resources.length === 0) throw malformed("Missing required field Resource");
       const arn = `arn:aws:s3:::${bucket}`;
       if (resources.some((resource) => resource !== arn && !resource.startsWith(`${arn}/`)))
         throw malformed("Policy has invalid resource");

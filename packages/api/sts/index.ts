@@ -1,12 +1,13 @@
 /** STS: who the caller is, and roles assumed for a while. What is refused or not there yet: SUPPORT.md. */
 import * as sdk from "@aws-sdk/client-sts";
-import { evaluate, MalformedPolicyError, parsePolicyDocument } from "@gantry/iam";
+import { evaluate, parsePolicyDocument } from "@gantry/iam";
 import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { refuseMembers } from "../common/refuse.ts";
+import { checkDocument } from "../iam/documents.ts";
 import { managedDocument } from "../iam/decide.ts";
-import { issueSession, type Reader } from "@gantry/state";
+import { issueSession } from "@gantry/state";
 
 const SESSION_SECONDS_MIN = 900;
 const SESSION_POLICY_MAX = 2_048;
@@ -58,7 +59,7 @@ export function stsService(deps: ApiDeps): ServiceModule {
           { status: 400 },
         );
       const sessionName = input.RoleSessionName ?? "";
-      const sessionPolicies = sessionPoliciesOf(store, input);
+      const sessionPolicies = sessionPoliciesOf(deps, input);
       const issued = store.transact((tx) =>
         issueSession(tx, deps, {
           role,
@@ -91,7 +92,7 @@ export function stsService(deps: ApiDeps): ServiceModule {
 
 /** The documents that narrow a session: one given inline, and managed ones by name. Source: API_AssumeRole, Policy and PolicyArns. */
 function sessionPoliciesOf(
-  reader: Reader,
+  { store: reader, log }: ApiDeps,
   input: { Policy?: string | undefined; PolicyArns?: readonly { arn?: string | undefined }[] | undefined },
 ): readonly string[] {
   const { Policy: inline, PolicyArns: arns = [] } = input;
@@ -102,12 +103,7 @@ function sessionPoliciesOf(
         `Packed policy consumes ${Math.ceil((100 * inline.length) / SESSION_POLICY_MAX)}% of allotted space, please use smaller policy.`,
         { status: 400 },
       );
-    try {
-      parsePolicyDocument(inline);
-    } catch (thrown) {
-      if (!(thrown instanceof MalformedPolicyError)) throw thrown;
-      throw new ApiError("MalformedPolicyDocument", thrown.message, { status: 400 });
-    }
+    checkDocument(inline, "session", log);
   }
   if (arns.length > SESSION_POLICIES_MAX)
     throw new ApiError(

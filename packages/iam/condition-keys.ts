@@ -1,0 +1,140 @@
+/**
+ * The condition keys that the platform gives a value, or knows to have none, by service and by the actions that carry
+ * them: `*` is every action of the service. A key that is not here is unknown: a Deny that names it denies.
+ * Source: Service Authorization Reference, the pages of each service; global keys: IAM User Guide, "AWS global condition context keys".
+ */
+export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  iam: {
+    "iam:PolicyARN":
+      "AttachGroupPolicy AttachRolePolicy AttachUserPolicy DetachGroupPolicy DetachRolePolicy DetachUserPolicy",
+    "iam:PermissionsBoundary":
+      "AttachRolePolicy AttachUserPolicy CreateRole CreateUser DeleteRole DeleteRolePermissionsBoundary DeleteRolePolicy DeleteUserPermissionsBoundary DeleteUserPolicy DetachRolePolicy DetachUserPolicy GetRole PutRolePermissionsBoundary PutRolePolicy PutUserPermissionsBoundary PutUserPolicy UpdateAssumeRolePolicy UpdateRole",
+    "iam:PassedToService": "PassRole",
+    "iam:AWSServiceName": "CreateServiceLinkedRole",
+    "iam:ResourceTag/": "*",
+  },
+  sts: {
+    "sts:ExternalId": "AssumeRole",
+    "sts:RoleSessionName": "AssumeRole",
+    "sts:SourceIdentity": "AssumeRole",
+    "sts:TransitiveTagKeys": "AssumeRole",
+    "iam:ResourceTag/": "AssumeRole",
+  },
+  s3: {
+    "s3:ResourceAccount": "*",
+    "s3:TlsVersion": "*",
+    "s3:authType": "*",
+    "s3:signatureAge": "*",
+    "s3:signatureversion": "*",
+    "s3:x-amz-content-sha256": "*",
+    "s3:ExistingObjectTag/": "*",
+    "s3:RequestObjectTag/": "BypassGovernanceRetention PutObject PutObjectTagging PutObjectVersionTagging",
+    "s3:RequestObjectTagKeys": "BypassGovernanceRetention PutObject PutObjectTagging PutObjectVersionTagging",
+    "s3:prefix": "ListBucket ListBucketVersions",
+    "s3:delimiter": "ListBucket ListBucketVersions",
+    "s3:max-keys": "ListBucket ListBucketVersions",
+    "s3:VersionId": "*",
+    "s3:if-match": "DeleteObject PutObject",
+    "s3:if-none-match": "PutObject",
+    "s3:locationconstraint": "CreateBucket",
+    "s3:object-lock-mode": "PutObject PutObjectRetention",
+    "s3:object-lock-retain-until-date": "PutObject PutObjectRetention",
+    "s3:object-lock-legal-hold": "PutObject PutObjectLegalHold",
+    "s3:x-amz-acl": "CreateBucket PutBucketAcl PutObject PutObjectAcl BypassGovernanceRetention",
+    "s3:x-amz-grant-full-control": "CreateBucket PutBucketAcl PutObject PutObjectAcl",
+    "s3:x-amz-grant-read": "CreateBucket PutBucketAcl PutObject PutObjectAcl",
+    "s3:x-amz-grant-read-acp": "CreateBucket PutBucketAcl PutObject PutObjectAcl",
+    "s3:x-amz-grant-write": "CreateBucket PutBucketAcl PutObject PutObjectAcl",
+    "s3:x-amz-grant-write-acp": "CreateBucket PutBucketAcl PutObject PutObjectAcl",
+    "s3:x-amz-copy-source": "PutObject BypassGovernanceRetention",
+    "s3:x-amz-metadata-directive": "PutObject BypassGovernanceRetention",
+    "s3:x-amz-object-ownership": "CreateBucket",
+    "s3:x-amz-server-side-encryption": "PutObject BypassGovernanceRetention",
+    "s3:x-amz-server-side-encryption-aws-kms-key-id": "PutObject BypassGovernanceRetention",
+    "s3:x-amz-server-side-encryption-customer-algorithm": "PutObject BypassGovernanceRetention",
+    "s3:x-amz-storage-class": "PutObject PutObjectAcl BypassGovernanceRetention",
+    "s3:x-amz-website-redirect-location": "PutObject BypassGovernanceRetention",
+    // There are no access points: these keys have no value in any request.
+    "s3:DataAccessPointAccount": "",
+    "s3:DataAccessPointArn": "",
+    "s3:AccessPointNetworkOrigin": "",
+    "s3:AccessGrantsInstanceArn": "",
+  },
+  ecs: {
+    "ecs:cluster": "*",
+    "ecs:service": "CreateTaskSet DeleteTaskSet",
+    "ecs:task-definition": "CreateService CreateTaskSet UpdateService",
+    "ecs:capacity-provider": "CreateCluster CreateService CreateTaskSet RunTask UpdateService",
+    "ecs:enable-execute-command": "CreateService RunTask UpdateService",
+    "ecs:enable-ecs-managed-tags": "CreateService UpdateService",
+    "ecs:propagate-tags": "CreateService UpdateService",
+    "ecs:auto-assign-public-ip": "CreateService UpdateService",
+    "ecs:subnet": "CreateService UpdateService",
+    "ecs:CreateAction": "TagResource",
+    "ecs:ResourceTag/": "*",
+  },
+  ecr: { "ecr:ResourceTag/": "*" },
+  ec2: {
+    "ec2:Region": "*",
+    "ec2:CreateAction": "CreateTags",
+    "ec2:ResourceTag/": "*",
+    "ec2:Vpc": "*",
+  },
+  elasticloadbalancing: {
+    "elasticloadbalancing:CreateAction": "AddTags",
+    "elasticloadbalancing:ListenerProtocol": "CreateListener ModifyListener",
+    "elasticloadbalancing:SecurityPolicy": "CreateListener ModifyListener",
+    "elasticloadbalancing:Scheme": "CreateLoadBalancer",
+    "elasticloadbalancing:SecurityGroup": "CreateLoadBalancer SetSecurityGroups",
+    "elasticloadbalancing:Subnet": "CreateLoadBalancer SetSubnets",
+    "elasticloadbalancing:ResourceTag/": "*",
+  },
+  elasticfilesystem: {
+    "elasticfilesystem:CreateAction": "TagResource",
+    "elasticfilesystem:Encrypted": "CreateFileSystem",
+    "elasticfilesystem:AccessPointArn": "ClientMount ClientRootAccess ClientWrite",
+    "elasticfilesystem:AccessedViaMountTarget": "ClientMount ClientRootAccess ClientWrite",
+  },
+  rds: {
+    "rds:ManageMasterUserPassword": "CreateDBInstance ModifyDBInstance",
+    "rds:PubliclyAccessible": "CreateDBInstance",
+    "rds:req-tag/": "AddTagsToResource CreateDBInstance CreateDBSubnetGroup RemoveTagsFromResource",
+    "rds:db-tag/": "*",
+    "rds:subgrp-tag/": "*",
+  },
+  acm: {
+    "acm:DomainNames": "RequestCertificate",
+    "acm:KeyAlgorithm": "RequestCertificate",
+    "acm:ValidationMethod": "RequestCertificate",
+  },
+};
+
+/** Keys of every request; most have a value, and the platform knows when one has none: there are no organizations and no VPC endpoints. */
+const GLOBAL_KEYS =
+  "PrincipalArn PrincipalAccount PrincipalOrgID PrincipalOrgPaths PrincipalTag/ PrincipalIsAWSService PrincipalServiceName PrincipalServiceNamesList PrincipalType userid username AssumedRoot FederatedProvider TokenIssueTime MultiFactorAuthAge MultiFactorAuthPresent ChatbotSourceArn Ec2InstanceSourceVpc Ec2InstanceSourcePrivateIPv4 SourceIdentity SourceIp SourceVpc SourceVpcArn SourceVpce VpceAccount VpceOrgID VpceOrgPaths VpcSourceIp ResourceAccount ResourceOrgID ResourceOrgPaths ResourceTag/ CalledVia CalledViaFirst CalledViaLast ViaAWSService CurrentTime EpochTime Referer RequestedRegion RequestTag/ TagKeys SecureTransport SourceAccount SourceArn SourceOrgID SourceOrgPaths UserAgent";
+
+/** Keys of federated identities and of AWS's own compute services. No caller here is one, so they never have a value. */
+const FOREIGN_KEY =
+  /^(?:accounts\.google\.com|cognito-identity\.amazonaws\.com|graph\.facebook\.com|www\.amazon\.com|saml):|^(?:lambda:sourcefunctionarn|ec2:sourceinstancearn|ec2:roledelivery|ssm:sourceinstancearn)$/;
+
+const KNOWN: ReadonlySet<string> = new Set(
+  [
+    ...GLOBAL_KEYS.split(" ").map((key) => `aws:${key}`),
+    ...Object.values(SERVICE_KEYS).flatMap((keys) => Object.keys(keys)),
+  ].map((key) => key.toLowerCase()),
+);
+
+/** Whether the platform gives this key its value wherever AWS does. Keys are compared without regard to case. */
+export function isKnownConditionKey(key: string): boolean {
+  const lower = key.toLowerCase();
+  const slash = lower.indexOf("/");
+  return KNOWN.has(slash < 0 ? lower : lower.slice(0, slash + 1)) || FOREIGN_KEY.test(lower);
+}
+
+/** The keys that an action carries, besides the global ones, in AWS's spelling. */
+export function conditionKeysOf(action: string): readonly string[] {
+  const [service = "", name = ""] = action.split(":");
+  return Object.entries(SERVICE_KEYS[service] ?? {})
+    .filter(([, actions]) => actions === "*" || actions.split(" ").includes(name))
+    .map(([key]) => key);
+}
