@@ -3,6 +3,7 @@
  * virtual time with every controller and a node that fakes its containers.
  */
 export * from "./api-server.ts";
+export * from "./presign.ts";
 export * from "./raw-request.ts";
 export * from "./s3-client.ts";
 export * from "./simulation/schedule.ts";

@@ -1,6 +1,6 @@
 import { ApiError } from "./api-error.ts";
 import type { Protocol } from "./service.ts";
-import type { AuthFailure } from "./sigv4.ts";
+import type { AuthFailure, SignatureError } from "./claim.ts";
 
 type Words = Readonly<Record<AuthFailure, readonly [code: string, status: number, message?: string]>>;
 
@@ -12,6 +12,11 @@ const MISSING = "Request is missing Authentication Token";
 const JSON_WORDS: Words = {
   missing: ["MissingAuthenticationTokenException", 400, MISSING],
   malformed: ["IncompleteSignatureException", 400],
+  "malformed-query": ["IncompleteSignatureException", 400],
+  unsupported: ["IncompleteSignatureException", 400],
+  "two-mechanisms": ["IncompleteSignatureException", 400],
+  "unsigned-headers": ["InvalidSignatureException", 400],
+  "missing-payload-hash": ["InvalidSignatureException", 400],
   "unknown-key": ["UnrecognizedClientException", 400, INVALID_TOKEN],
   "bad-token": ["UnrecognizedClientException", 400, INVALID_TOKEN],
   "expired-token": ["ExpiredTokenException", 400, EXPIRED_TOKEN],
@@ -23,6 +28,11 @@ const JSON_WORDS: Words = {
 const QUERY_WORDS: Words = {
   missing: ["MissingAuthenticationToken", 403, MISSING],
   malformed: ["IncompleteSignature", 400],
+  "malformed-query": ["IncompleteSignature", 400],
+  unsupported: ["IncompleteSignature", 400],
+  "two-mechanisms": ["IncompleteSignature", 400],
+  "unsigned-headers": ["SignatureDoesNotMatch", 403],
+  "missing-payload-hash": ["SignatureDoesNotMatch", 403],
   "unknown-key": ["InvalidClientTokenId", 403, INVALID_TOKEN],
   "bad-token": ["InvalidClientTokenId", 403, INVALID_TOKEN],
   "expired-token": ["ExpiredToken", 403, EXPIRED_TOKEN],
@@ -42,6 +52,15 @@ const EC2_WORDS: Words = {
 const S3_WORDS: Words = {
   missing: ["AccessDenied", 403, "Access Denied"],
   malformed: ["AuthorizationHeaderMalformed", 400],
+  "malformed-query": ["AuthorizationQueryParametersError", 400],
+  unsupported: ["InvalidRequest", 400],
+  "two-mechanisms": ["InvalidArgument", 400],
+  "unsigned-headers": [
+    "AccessDenied",
+    403,
+    "There were headers present in the request which were not signed",
+  ],
+  "missing-payload-hash": ["InvalidRequest", 400],
   "unknown-key": [
     "InvalidAccessKeyId",
     403,
@@ -59,7 +78,7 @@ const S3_WORDS: Words = {
     403,
     "The difference between the request time and the current time is too large.",
   ],
-  expired: ["AccessDenied", 403, "Request has expired"],
+  expired: ["AccessDenied", 403],
 };
 
 function wordsOf(protocol: Protocol): Words {
@@ -79,9 +98,12 @@ function wordsOf(protocol: Protocol): Words {
 }
 
 /** A failed signature in the words of the protocol. */
-export function authenticationError(protocol: Protocol, failure: AuthFailure, message: string): ApiError {
-  const [code, status, words] = wordsOf(protocol)[failure];
-  return new ApiError(code, words ?? message, { status: protocol === "restJson1" ? 403 : status });
+export function authenticationError(protocol: Protocol, error: SignatureError): ApiError {
+  const [code, status, words] = wordsOf(protocol)[error.failure];
+  return new ApiError(code, words ?? error.message, {
+    status: protocol === "restJson1" ? 403 : status,
+    ...(protocol === "restXml" ? { fields: error.fields } : {}),
+  });
 }
 
 /** A denied call in the words of the protocol. */

@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { ANONYMOUS, type ConditionContext, type Principal } from "@gantry/iam/principal";
+import type { ConditionContext, Principal } from "@gantry/iam/principal";
 import {
   AssertionError,
   isDamage,
@@ -19,11 +18,17 @@ import {
   throttledError,
 } from "./access-errors.ts";
 import { ApiError } from "./api-error.ts";
+import { Authenticator, type Credential } from "./authentication.ts";
+import { readClaim, SignatureError, type Claim } from "./claim.ts";
 import { checkInput, decode, hasStreamingInput } from "./decode.ts";
 import { encodeError, encodeOutput, type WireResponse } from "./encode.ts";
-import { readAll, verifiedStream } from "./request-body.ts";
+import { withHeadersOfQuery } from "./query-headers.ts";
+import { readAll } from "./request-body.ts";
+import { requestKeys, tagKeys } from "./request-conditions.ts";
 import { RestRouter } from "./rest-router.ts";
 import { operationNameOf, protocolOf, resolve, type Exchange } from "./routing.ts";
+import { send } from "./send.ts";
+import { chooseService, unknownService } from "./service-choice.ts";
 import {
   loadService,
   type LoadedService,
@@ -33,16 +38,6 @@ import {
   type ServiceDescriptor,
   type ServiceModule,
 } from "./service.ts";
-import { readClaim, sha256Hex, SignatureError, verifySignature, type Claim } from "./sigv4.ts";
-
-/** Who an access key belongs to, and its secret. */
-export interface Credential {
-  readonly secretAccessKey: string;
-  readonly principal: Principal;
-  /** The session token that must come with it, where it has one. */
-  readonly token: string | undefined;
-  readonly expiresAt: number | undefined;
-}
 
 export interface DispatcherDeps {
   readonly clock: Clock;
@@ -72,23 +67,26 @@ interface RegisteredService {
 interface Call {
   readonly exchange: Exchange;
   readonly claim: Claim | undefined;
-  readonly form: Buffer | undefined;
   readonly service: LoadedService & { router: RestRouter };
   readonly protocol: Protocol;
 }
 
+/** Bodies of everything but object data. Source: the largest documented API request is 10 MB (ECR layer parts are 20 MB, base64). */
+const BODY_MAX_BYTES = 32 * 1024 * 1024;
 const LINGER_MS = 2_000;
 const IN_FLIGHT_MAX = 2_000;
 
 /** All services behind one port: service → operation → signature → input → permission → handler → answer. */
 export class Dispatcher {
   readonly #deps: DispatcherDeps;
+  readonly #authenticator: Authenticator;
   readonly #services: RegisteredService[] = [];
   readonly #unknownSeen = new Set<string>();
   #inFlight = 0;
 
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
+    this.#authenticator = new Authenticator(deps);
   }
 
   /** Adds a service; its code is loaded on its first request or when warmed. */
@@ -127,14 +125,15 @@ export class Dispatcher {
     };
     try {
       const answer = await this.#answer(exchange);
-      await this.#deps.settled();
-      await send(response, answer, exchange.method);
+      // The rest of an unread body would be taken for the next request: the connection ends with the answer.
+      if (!request.complete) response.setHeader("connection", "close");
+      await send(response, answer, { method: exchange.method, settled: this.#deps.settled });
     } catch (thrown) {
       this.#deps.log.debug("Connection lost", { requestId, reason: messageOf(thrown) });
       response.destroy();
     }
     if (request.complete) return;
-    // What is still on its way is not wanted: taken for a moment, so that the answer arrives, then cut off.
+    // The rest of the body is read and dropped for a moment, so that the answer arrives; then the connection is cut.
     request.resume();
     this.#deps.clock.after(LINGER_MS, () => {
       if (!request.complete) request.destroy();
@@ -150,17 +149,13 @@ export class Dispatcher {
       if (!(thrown instanceof SignatureError)) throw thrown;
       claimFailure = thrown;
     }
-    const form = await this.#formOf(exchange).catch((thrown: unknown) =>
-      thrown instanceof ApiError ? thrown : Promise.reject(thrown as Error),
-    );
-    if (form instanceof ApiError) return tooLarge(exchange, form);
-    const registered = this.#choose(exchange, claim, form);
-    if (registered === undefined) return unknownService(exchange);
+    const registered = await chooseService(this.#services, exchange, claim);
+    if (registered === undefined) return unknownService(exchange, claim);
     const service = await registered.load();
     const protocol = protocolOf(registered.descriptor, exchange);
     const context = { protocol, service, requestId: exchange.requestId, path: exchange.rawPath };
     this.#inFlight += 1;
-    const answer = await this.#attempt({ exchange, claim, claimFailure, form, service, protocol })
+    const answer = await this.#attempt({ exchange, claim, claimFailure, service, protocol })
       .catch((thrown: unknown) => encodeError(this.#toApiError(thrown, protocol, exchange), context))
       .finally(() => (this.#inFlight -= 1));
     const more = service.responseHeaders?.(exchange);
@@ -187,13 +182,13 @@ export class Dispatcher {
   }
 
   async #invoke(call: Call): Promise<WireResponse> {
-    const { exchange, claim, service, protocol } = call;
-    const isS3 = service.descriptor.id === "s3";
-    const { principal, body } = await this.#authenticate(exchange, claim, {
-      isS3,
-      allowsAnonymous: service.allowsAnonymous,
-      form: call.form,
+    const { claim, service, protocol } = call;
+    const { principal, body } = await this.#authenticator.authenticate({
+      ...call,
+      bodyMaxBytes: BODY_MAX_BYTES,
     });
+    const exchange =
+      service.descriptor.id === "s3" ? withHeadersOfQuery(call.exchange, claim) : call.exchange;
     const found = resolve(service, protocol, exchange, body);
     if (found === undefined) throw this.#unknownOperation(service, protocol, exchange, body);
     const { operation, labels } = found;
@@ -211,7 +206,7 @@ export class Dispatcher {
         ? (body as Buffer)
         : hasStreamingInput(operation)
           ? undefined
-          : await readAll(stream); // Not a stream, so a buffer.
+          : (await readAll(stream, BODY_MAX_BYTES)).bytes; // Not a stream, so a buffer.
     const input = decode(operation, protocol, { exchange, labels, buffered, stream });
     checkInput(operation, input, {
       protocol,
@@ -223,7 +218,7 @@ export class Dispatcher {
       service,
       protocol,
       principal,
-      region: claim?.region ?? "us-east-1",
+      region: regionOf(claim) ?? service.regionOf?.(exchange) ?? "us-east-1",
     });
     return encodeOutput(operation, output, { protocol, service, requestId: exchange.requestId });
   }
@@ -264,75 +259,6 @@ export class Dispatcher {
     return ((await operation.handler?.(input, context)) ?? {}) as Record<string, unknown>; // Typed by Implementation<M>.
   }
 
-  /** Verifies the signature, then gives the body: verified bytes, or for S3 a stream that verifies as it flows. */
-  async #authenticate(
-    exchange: Exchange,
-    claim: Claim | undefined,
-    options: { isS3: boolean; allowsAnonymous: boolean; form: Buffer | undefined },
-  ): Promise<{ principal: Principal; body: Buffer | Readable }> {
-    if (claim === undefined && options.allowsAnonymous) {
-      exchange.continueWith();
-      return { principal: ANONYMOUS, body: exchange.request };
-    }
-    if (claim === undefined) throw new SignatureError("missing", "Request is missing Authentication Token");
-    const credential = this.#deps.credentials.find(claim.accessKeyId);
-    if (credential === undefined) throw new SignatureError("unknown-key", "Unknown access key");
-    if (credential.token !== claim.token)
-      throw new SignatureError("bad-token", "The session token does not belong to the access key");
-    const now = this.#deps.clock.now();
-    if (credential.expiresAt !== undefined && now >= credential.expiresAt)
-      throw new SignatureError("expired-token", "Expired token");
-    const { secretAccessKey } = credential;
-    if (options.isS3) {
-      verifySignature({ request: exchange, claim, secretAccessKey, now, bodyHash: undefined });
-      exchange.continueWith();
-      return { principal: credential.principal, body: verifiedStream(exchange, claim, secretAccessKey) };
-    }
-    if (exchange.headers["expect"] !== undefined) exchange.continueWith();
-    const body = options.form ?? (await readAll(exchange.request));
-    const bodyHash = sha256Hex(body);
-    const declared = claim.payloadHash;
-    if (declared !== undefined && declared !== "UNSIGNED-PAYLOAD" && declared !== bodyHash)
-      throw new SignatureError(
-        "mismatch",
-        "The provided 'x-amz-content-sha256' header does not match what was computed.",
-      );
-    verifySignature({ request: exchange, claim, secretAccessKey, now, bodyHash });
-    return { principal: credential.principal, body };
-  }
-
-  /** The body of an unsigned or form-encoded request, which is needed to know the service. */
-  async #formOf(exchange: Exchange): Promise<Buffer | undefined> {
-    if (!exchange.headers["content-type"]?.startsWith("application/x-www-form-urlencoded")) return undefined;
-    if (exchange.method !== "POST" || exchange.rawPath !== "/") return undefined;
-    if (exchange.headers["expect"] !== undefined) exchange.continueWith();
-    return readAll(exchange.request);
-  }
-
-  #choose(
-    exchange: Exchange,
-    claim: Claim | undefined,
-    form: Buffer | undefined,
-  ): RegisteredService | undefined {
-    const target = exchange.headers["x-amz-target"]?.split(".")[0];
-    const byTarget =
-      target === undefined
-        ? undefined
-        : this.#services.find((service) => service.descriptor.targetPrefix === target);
-    if (byTarget !== undefined) return byTarget;
-    const version = new URLSearchParams(form?.toString() ?? exchange.rawQuery).get("Version");
-    if (claim !== undefined) {
-      const sameName = this.#services.filter((service) => service.descriptor.signingName === claim.service);
-      return sameName.find((service) => service.descriptor.version === version) ?? sameName[0];
-    }
-    if (version !== null) return this.#services.find((service) => service.descriptor.version === version);
-    const host = exchange.headers["host"]?.split(".")[0];
-    return (
-      this.#services.find((service) => service.descriptor.signingName === host) ??
-      this.#services.find((service) => service.descriptor.id === "s3")
-    );
-  }
-
   #unknownOperation(
     service: LoadedService,
     protocol: Protocol,
@@ -366,8 +292,7 @@ export class Dispatcher {
 
   #toApiError(thrown: unknown, protocol: Protocol, exchange: Exchange): ApiError {
     if (thrown instanceof ApiError) return thrown;
-    if (thrown instanceof SignatureError)
-      return authenticationError(protocol, thrown.failure, thrown.message);
+    if (thrown instanceof SignatureError) return authenticationError(protocol, thrown);
     if (isOutOfRoom(thrown)) {
       this.#deps.log.error("The disk is full: make room on it", {
         requestId: exchange.requestId,
@@ -400,41 +325,14 @@ export class Dispatcher {
   }
 }
 
+/** The region of a signature's scope. Version 2 has none, nor has an unsigned request. */
+function regionOf(claim: Claim | undefined): string | undefined {
+  return claim?.form === "presigned-v2" ? undefined : claim?.region;
+}
+
 function split(url: string): readonly [string, string] {
   const at = url.indexOf("?");
   return at < 0 ? [url, ""] : [url.slice(0, at), url.slice(at + 1)];
-}
-
-/** What conditions can know of a request. Source: IAM User Guide, "AWS global condition context keys". */
-function requestKeys(exchange: Exchange, region: string): ConditionContext {
-  const { headers, request } = exchange;
-  const address = (request.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
-  return {
-    "aws:SourceIp": address,
-    "aws:SecureTransport": String(exchange.endpoint.startsWith("https:")),
-    "aws:RequestedRegion": region,
-    ...(headers["user-agent"] === undefined ? {} : { "aws:UserAgent": headers["user-agent"] }),
-    ...(headers["referer"] === undefined ? {} : { "aws:Referer": headers["referer"] }),
-  };
-}
-
-/** The tags that a request gives, in any of AWS's spellings. */
-function tagKeys(input: Readonly<Record<string, unknown>>): ConditionContext {
-  const specifications = Array.isArray(input["TagSpecifications"])
-    ? (input["TagSpecifications"] as { Tags?: unknown }[]).flatMap((each) => each.Tags ?? [])
-    : []; // The shape's own members.
-  const lists = [input["Tags"], input["tags"], specifications].filter(Array.isArray) as {
-    Key?: string;
-    Value?: string;
-    key?: string;
-    value?: string;
-  }[][]; // As above.
-  const pairs = lists.flat().map((tag) => [tag.Key ?? tag.key ?? "", tag.Value ?? tag.value ?? ""] as const);
-  if (pairs.length === 0) return {};
-  return {
-    ...Object.fromEntries(pairs.map(([key, value]) => [`aws:RequestTag/${key}`, value])),
-    "aws:TagKeys": pairs.map(([key]) => key),
-  };
 }
 
 function notImplementedCode(protocol: Protocol): string {
@@ -447,46 +345,4 @@ function notImplementedCode(protocol: Protocol): string {
     default:
       return "UnsupportedOperationException";
   }
-}
-
-/** A form so large that nobody read which service it is for. */
-function tooLarge(exchange: Exchange, { code, message, status }: ApiError): WireResponse {
-  const body = `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error><RequestId>${exchange.requestId}</RequestId></ErrorResponse>`;
-  return { status: status ?? 413, headers: { "content-type": "text/xml", connection: "close" }, body };
-}
-
-function unknownService(exchange: Exchange): WireResponse {
-  const body = JSON.stringify({
-    __type: "UnknownServiceException",
-    message: "Gantry does not know the service that this request is signed for.",
-  });
-  return {
-    status: 404,
-    headers: { "content-type": "application/json", "x-amzn-requestid": exchange.requestId },
-    body,
-  };
-}
-
-async function send(response: ServerResponse, answer: WireResponse, method: string): Promise<void> {
-  const { body } = answer;
-  if (body instanceof Readable) {
-    response.writeHead(answer.status, answer.headers);
-    if (method === "HEAD") {
-      body.destroy();
-      response.end();
-      return;
-    }
-    await pipeline(body, response);
-    return;
-  }
-  const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
-  const hasLength = Object.keys(answer.headers).some((name) => name.toLowerCase() === "content-length");
-  const hasBody = answer.status !== 204 && answer.status !== 304;
-  response.writeHead(
-    answer.status,
-    hasLength || !hasBody ? answer.headers : { ...answer.headers, "content-length": String(length) },
-  );
-  // In one piece with its headers, and after all requests of this turn are read: who is woken once finds all their answers, where a
-  // client woken for each costs more than the answer (bench describe-tasks).
-  setImmediate(() => response.end(method === "HEAD" || !hasBody ? undefined : body));
 }

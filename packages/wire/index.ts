@@ -5,6 +5,7 @@
  */
 export * from "./api-error.ts";
 export type { Constraint, Constraints } from "./constraints.ts";
+export type { Credential } from "./authentication.ts";
 export * from "./dispatch.ts";
 export type { WireResponse } from "./encode.ts";
 export * from "./http-server.ts";

@@ -1,14 +1,12 @@
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { PassThrough, Transform, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { messageOf } from "@gantry/kernel";
 import { ApiError } from "./api-error.ts";
 import { AwsChunkedDecoder } from "./aws-chunked.ts";
-import { signingKey, type Claim } from "./sigv4.ts";
-
-/** Bodies of everything but object data. Source: the largest documented API request is 10 MB (ECR layer parts are 20 MB, base64). */
-const BODY_MAX_BYTES = 32 * 1024 * 1024;
+import type { Claim } from "./claim.ts";
+import { sha256Hex, signingKey } from "./sigv4.ts";
 
 /** What of a request its body's checks look at. */
 export interface SignedBody {
@@ -16,12 +14,21 @@ export interface SignedBody {
   readonly headers: Readonly<Record<string, string | undefined>>;
 }
 
-/** S3's body with its framing taken off, checked against what the request says its hash is while it flows. */
-export function verifiedStream(exchange: SignedBody, claim: Claim, secretAccessKey: string): Readable {
-  const declared = claim.payloadHash ?? "UNSIGNED-PAYLOAD";
+/**
+ * S3's body with its framing taken off, checked while it flows against what the request says its hash is. `signing` is
+ * undefined where nobody signs.
+ */
+export function verifiedStream(
+  exchange: SignedBody,
+  options: {
+    declared: string | undefined;
+    signing: { claim: Claim; secretAccessKey: string } | undefined;
+  },
+): Readable {
+  const { declared = "UNSIGNED-PAYLOAD" } = options;
   const chunked = declared.startsWith("STREAMING-");
-  if (!chunked && !/^[0-9a-f]{64}$/.test(declared)) return exchange.request;
-  const check = chunked ? chunkDecoder(exchange, claim, declared, secretAccessKey) : hashCheck(declared);
+  if (declared === "UNSIGNED-PAYLOAD") return exchange.request;
+  const check = chunked ? chunkDecoder(exchange, declared, options.signing) : hashCheck(declared);
   // pipeline destroys both ends when one fails; the reader sees the error on `out`.
   const out = new PassThrough();
   check.on("checksum", (algorithm: string, value: string) => out.emit("checksum", algorithm, value));
@@ -33,21 +40,22 @@ export function verifiedStream(exchange: SignedBody, claim: Claim, secretAccessK
 
 function chunkDecoder(
   exchange: SignedBody,
-  claim: Claim,
   declared: string,
-  secretAccessKey: string,
+  signing: { claim: Claim; secretAccessKey: string } | undefined,
 ): AwsChunkedDecoder {
   const signed = declared.startsWith("STREAMING-AWS4-HMAC-SHA256-PAYLOAD");
+  if (signed && signing === undefined) throw new ApiError("AccessDenied", "Access Denied", { status: 403 });
   const length = exchange.headers["x-amz-decoded-content-length"];
   return new AwsChunkedDecoder({
-    signing: signed
-      ? {
-          key: signingKey(secretAccessKey, claim),
-          amzDate: claim.amzDate,
-          scope: `${claim.date}/${claim.region}/${claim.service}/aws4_request`,
-          seedSignature: claim.signature,
-        }
-      : undefined,
+    signing:
+      signed && signing !== undefined
+        ? {
+            key: signingKey(signing.secretAccessKey, signing.claim),
+            amzDate: signing.claim.amzDate,
+            scope: `${signing.claim.date}/${signing.claim.region}/${signing.claim.service}/aws4_request`,
+            seedSignature: signing.claim.signature,
+          }
+        : undefined,
     decodedLength: length === undefined ? undefined : Number(length),
     trailerName: exchange.headers["x-amz-trailer"],
   });
@@ -77,33 +85,51 @@ function hashCheck(declared: string): Transform {
   });
 }
 
-export function readAll(stream: Readable): Promise<Buffer> {
+/** A body that has arrived, and its hex SHA-256. */
+export interface ReadBody {
+  readonly bytes: Buffer;
+  readonly sha256: string;
+}
+
+/** Above this many bytes a body is hashed as it arrives, so that no turn of the event loop hashes much. */
+const HASH_AT_ONCE_MAX_BYTES = 64 * 1024;
+
+/** Reads a body of at most `maxBytes`. Errors: RequestEntityTooLargeException; Error where the client leaves. */
+export function readAll(stream: Readable, maxBytes: number): Promise<ReadBody> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
+    let hash: Hash | undefined;
     stream.on("data", (chunk: Buffer) => {
       // No encoding is set, so chunks are buffers.
       size += chunk.length;
-      if (size <= BODY_MAX_BYTES) chunks.push(chunk);
-      else {
-        stream.pause();
-        reject(
-          new ApiError(
-            "RequestEntityTooLargeException",
-            `The request body is larger than ${BODY_MAX_BYTES} bytes`,
-            { status: 413 },
-          ),
-        );
+      if (size > maxBytes) {
+        chunks.length = 0;
+        reject(tooLarge(maxBytes));
+        return;
       }
+      if (hash === undefined && size > HASH_AT_ONCE_MAX_BYTES) {
+        hash = createHash("sha256");
+        for (const each of chunks) hash.update(each);
+      }
+      hash?.update(chunk);
+      chunks.push(chunk);
     });
     let isWhole = false;
     stream.on("end", () => {
       isWhole = true;
-      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
+      const bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+      resolve({ bytes, sha256: hash?.digest("hex") ?? sha256Hex(bytes) });
     });
     stream.on("error", reject);
     stream.on("close", () => {
       if (!isWhole) reject(new Error("The request was cut off."));
     });
+  });
+}
+
+function tooLarge(maxBytes: number): ApiError {
+  return new ApiError("RequestEntityTooLargeException", `The request body is larger than ${maxBytes} bytes`, {
+    status: 413,
   });
 }

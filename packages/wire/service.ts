@@ -93,6 +93,8 @@ export interface ServiceModule {
   readonly allowsAnonymous?: boolean;
   /** Answers what is no operation: a browser's preflight, a form, a page. Undefined: it is one. */
   readonly extras?: (exchange: Exchange, access: Access) => Promise<WireResponse | undefined>;
+  /** The region of a request whose signature names none: that of the resource. */
+  readonly regionOf?: (exchange: Exchange) => string | undefined;
   /** Puts in place what AWS has in every account and region before the first call there. */
   readonly prepare?: (place: { account: string; region: string }) => void;
   /** Headers for every answer, an error's too. */
@@ -126,6 +128,7 @@ export interface LoadedService {
   readonly allowsAnonymous: boolean;
   readonly extras: ServiceModule["extras"];
   readonly responseHeaders: ServiceModule["responseHeaders"];
+  readonly regionOf: ServiceModule["regionOf"];
   readonly prepare: ServiceModule["prepare"];
   readonly permissions: (
     operation: string,
@@ -166,6 +169,7 @@ export function loadService(descriptor: ServiceDescriptor, module: ServiceModule
     allowsAnonymous = false,
     extras,
     responseHeaders,
+    regionOf,
     prepare,
     permissions = byDefault,
   } = module;
@@ -178,6 +182,7 @@ export function loadService(descriptor: ServiceDescriptor, module: ServiceModule
     allowsAnonymous,
     extras,
     responseHeaders,
+    regionOf,
     prepare,
     permissions,
   };

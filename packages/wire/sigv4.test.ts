@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { readClaim, SignatureError, verifySignature } from "./sigv4.ts";
+import { readClaim, SignatureError } from "./claim.ts";
+import { checkClaim, verifySignature } from "./sigv4.ts";
 
 // Source: AWS documentation, "Authenticating Requests: Using the Authorization Header", GET object example.
 const SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
@@ -21,7 +22,9 @@ const verify = (changed: Partial<typeof request>, at = now): void => {
   const given = { ...request, ...changed };
   const claim = readClaim(given);
   if (claim === undefined) throw new SignatureError("missing", "");
-  verifySignature({ request: given, claim, secretAccessKey: SECRET, now: at, bodyHash: undefined });
+  checkClaim(given, claim, { now: at, alsoSigned: [], lifetimeMaxSeconds: 604_800 });
+  const payloadHash = claim.payloadHash ?? "UNSIGNED-PAYLOAD";
+  verifySignature({ request: given, claim, secretAccessKey: SECRET, payloadHash });
 };
 
 it("accepts AWS's own example", () => expect(() => verify({})).not.toThrow());

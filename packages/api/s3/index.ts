@@ -5,7 +5,7 @@
 import * as sdk from "@aws-sdk/client-s3";
 import type { ObjectStore } from "@gantry/content";
 import type { Logger } from "@gantry/kernel";
-import type { Implementation, Permission, ServiceModule } from "@gantry/wire";
+import { splitBucket, type Implementation, type Permission, type ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { withArguments } from "./arguments.ts";
 import { bucketSettingOperations } from "./bucket-settings.ts";
@@ -38,6 +38,7 @@ export function s3Service(deps: S3Deps): ServiceModule {
     permissions,
     allowsAnonymous: true,
     extras: (exchange, access) => answerExtra(deps, exchange, access),
+    regionOf: (exchange) => deps.store.get("bucket", splitBucket(exchange).bucket ?? "")?.region,
     responseHeaders: (exchange) => crossOriginHeaders(deps.store, exchange),
   };
 }

@@ -1,0 +1,186 @@
+import type { Readable } from "node:stream";
+import { ANONYMOUS, type Principal } from "@gantry/iam/principal";
+import type { Clock } from "@gantry/kernel";
+import { ApiError } from "./api-error.ts";
+import { SignatureError, type Claim } from "./claim.ts";
+import { readAll, verifiedStream } from "./request-body.ts";
+import { splitBucket, type Exchange } from "./routing.ts";
+import { checkScope } from "./scope.ts";
+import type { LoadedService, Protocol } from "./service.ts";
+import { verifyVersion2 } from "./sigv2.ts";
+import { checkClaim, sha256Hex, verifySignature } from "./sigv4.ts";
+
+/** Who an access key belongs to, and its secret. */
+export interface Credential {
+  readonly secretAccessKey: string;
+  readonly principal: Principal;
+  /** The session token that must come with it, where it has one. */
+  readonly token: string | undefined;
+  readonly expiresAt: number | undefined;
+}
+
+/** A request with what authentication looks at besides its bytes. */
+export interface Candidate {
+  readonly exchange: Exchange;
+  readonly claim: Claim | undefined;
+  readonly service: LoadedService;
+  readonly protocol: Protocol;
+  /** Bytes that the body of the called operation may have, where it does not stream. */
+  readonly bodyMaxBytes: number;
+}
+
+interface Signed extends Candidate {
+  readonly claim: Claim;
+  readonly secretAccessKey: string;
+}
+
+/** A week for S3. Others take a presigned URL for as long as a signed header. Source: "Authenticating Requests: Using Query Parameters"; API_GetCallerIdentity as EKS uses it. */
+const S3_PRESIGNED_MAX_S = 604_800;
+const PRESIGNED_MAX_S = 900;
+const HASH = /^[0-9a-f]{64}$/;
+const UNSIGNED = "UNSIGNED-PAYLOAD";
+/** Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html. The ECDSA forms need signature version 4A. */
+const S3_PAYLOADS: ReadonlySet<string> = new Set([
+  UNSIGNED,
+  "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+  "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+  "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+]);
+const EMPTY_HASH = sha256Hex("");
+
+/** Finds out who sends a request, and gives its body only once everything that its headers can show has been checked. */
+export class Authenticator {
+  readonly #clock: Clock;
+  readonly #credentials: { find(accessKeyId: string): Credential | undefined };
+
+  constructor(deps: { clock: Clock; credentials: { find(accessKeyId: string): Credential | undefined } }) {
+    this.#clock = deps.clock;
+    this.#credentials = deps.credentials;
+  }
+
+  /**
+   * The caller, and the body: verified bytes, or for S3 a stream that verifies as it flows. Throws SignatureError; the
+   * stream fails with ApiError.
+   */
+  async authenticate(candidate: Candidate): Promise<{ principal: Principal; body: Buffer | Readable }> {
+    const { exchange, claim, service } = candidate;
+    if (claim === undefined) {
+      if (!service.allowsAnonymous)
+        throw new SignatureError("missing", "Request is missing Authentication Token");
+      const declared = exchange.headers["x-amz-content-sha256"];
+      if (declared !== undefined) checkS3Payload(declared);
+      exchange.continueWith();
+      return { principal: ANONYMOUS, body: verifiedStream(exchange, { declared, signing: undefined }) };
+    }
+    const credential = this.#check(candidate, claim);
+    const signed = { ...candidate, claim, secretAccessKey: credential.secretAccessKey };
+    const body =
+      service.descriptor.id === "s3" ? verifiedS3Body(signed, this.#clock.now()) : await readVerified(signed);
+    return { principal: credential.principal, body };
+  }
+
+  /** Everything that is refused before the body is read. */
+  #check({ exchange, service, protocol }: Candidate, claim: Claim): Credential {
+    checkScope(exchange, claim, service.descriptor);
+    const isS3 = service.descriptor.id === "s3";
+    if (claim.form === "presigned") checkPresigned(claim, isS3 ? "s3" : protocol);
+    const credential = this.#credentials.find(claim.accessKeyId);
+    if (credential === undefined) throw new SignatureError("unknown-key", "Unknown access key");
+    if (credential.token !== claim.token)
+      throw new SignatureError("bad-token", "The session token does not belong to the access key");
+    const now = this.#clock.now();
+    if (credential.expiresAt !== undefined && now >= credential.expiresAt)
+      throw new SignatureError("expired-token", "Expired token");
+    if (claim.form !== "presigned-v2")
+      checkClaim(exchange, claim, {
+        now,
+        alsoSigned: isS3 ? ["content-md5"] : [],
+        lifetimeMaxSeconds: isS3 ? S3_PRESIGNED_MAX_S : PRESIGNED_MAX_S,
+      });
+    return credential;
+  }
+}
+
+/**
+ * Signatures in the query are taken where AWS documents them: by S3, and by services of the Query protocols for a
+ * request whose query, signed as a whole, is the call (STS GetCallerIdentity, EC2 DescribeInstances); its body is empty.
+ * Elsewhere the signature would not cover what is called.
+ */
+function checkPresigned(claim: Claim, kind: Protocol | "s3"): void {
+  switch (kind) {
+    case "s3":
+      if (claim.expiresSeconds === undefined)
+        throw new SignatureError(
+          "malformed-query",
+          "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
+        );
+      return;
+    case "awsQuery":
+    case "ec2Query":
+      return;
+    default:
+      throw new SignatureError("missing", "Request is missing Authentication Token");
+  }
+}
+
+/** Checks the signature before the body where the request says the body's hash, after it where it does not. */
+async function readVerified(signed: Signed): Promise<Buffer> {
+  const { exchange, claim, secretAccessKey } = signed;
+  const declared = claim.form === "presigned" ? EMPTY_HASH : claim.payloadHash;
+  const verify = (payloadHash: string) =>
+    verifySignature({ request: exchange, claim, secretAccessKey, payloadHash });
+  if (declared !== undefined) {
+    if (!HASH.test(declared)) throw hashMismatch();
+    verify(declared);
+  }
+  if (exchange.headers["expect"] !== undefined) exchange.continueWith();
+  const { bytes, sha256 } = await readAll(exchange.request, signed.bodyMaxBytes);
+  if (declared === undefined) verify(sha256);
+  else if (declared !== sha256) throw hashMismatch();
+  return bytes;
+}
+
+function hashMismatch(): SignatureError {
+  return new SignatureError(
+    "mismatch",
+    "The provided 'x-amz-content-sha256' header does not match what was computed.",
+  );
+}
+
+function verifiedS3Body(signed: Signed, now: number): Readable {
+  const { exchange, claim, secretAccessKey } = signed;
+  if (claim.form === "presigned-v2") {
+    const { bucket, path } = splitBucket(exchange);
+    // The host names the bucket where the path is left whole.
+    const isInHost = path === exchange.rawPath;
+    verifyVersion2({
+      request: exchange,
+      claim,
+      secretAccessKey,
+      now,
+      bucket: isInHost ? bucket : undefined,
+    });
+    exchange.continueWith();
+    return verifiedStream(exchange, { declared: undefined, signing: undefined });
+  }
+  const declared = claim.payloadHash ?? (claim.form === "presigned" ? UNSIGNED : undefined);
+  if (declared === undefined)
+    throw new SignatureError(
+      "missing-payload-hash",
+      "Missing required header for this request: x-amz-content-sha256",
+    );
+  checkS3Payload(declared);
+  verifySignature({ request: exchange, claim, secretAccessKey, payloadHash: declared });
+  exchange.continueWith();
+  return verifiedStream(exchange, { declared, signing: { claim, secretAccessKey } });
+}
+
+/** Errors: InvalidArgument in S3's words. */
+function checkS3Payload(declared: string): void {
+  if (HASH.test(declared) || S3_PAYLOADS.has(declared)) return;
+  throw new ApiError(
+    "InvalidArgument",
+    `x-amz-content-sha256 must be ${[...S3_PAYLOADS].join(", ")} or a valid sha256 value.`,
+    { status: 400, fields: { ArgumentName: "x-amz-content-sha256", ArgumentValue: declared } },
+  );
+}

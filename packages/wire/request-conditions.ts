@@ -1,0 +1,34 @@
+import type { Exchange } from "./routing.ts";
+import type { ConditionContext } from "@gantry/iam/principal";
+
+/** What conditions can know of a request. Source: IAM User Guide, "AWS global condition context keys". */
+export function requestKeys(exchange: Exchange, region: string): ConditionContext {
+  const { headers, request } = exchange;
+  const address = (request.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+  return {
+    "aws:SourceIp": address,
+    "aws:SecureTransport": String(exchange.endpoint.startsWith("https:")),
+    "aws:RequestedRegion": region,
+    ...(headers["user-agent"] === undefined ? {} : { "aws:UserAgent": headers["user-agent"] }),
+    ...(headers["referer"] === undefined ? {} : { "aws:Referer": headers["referer"] }),
+  };
+}
+
+/** The tags that a request gives, in any of AWS's spellings. */
+export function tagKeys(input: Readonly<Record<string, unknown>>): ConditionContext {
+  const specifications = Array.isArray(input["TagSpecifications"])
+    ? (input["TagSpecifications"] as { Tags?: unknown }[]).flatMap((each) => each.Tags ?? [])
+    : []; // The shape's own members.
+  const lists = [input["Tags"], input["tags"], specifications].filter(Array.isArray) as {
+    Key?: string;
+    Value?: string;
+    key?: string;
+    value?: string;
+  }[][]; // As above.
+  const pairs = lists.flat().map((tag) => [tag.Key ?? tag.key ?? "", tag.Value ?? tag.value ?? ""] as const);
+  if (pairs.length === 0) return {};
+  return {
+    ...Object.fromEntries(pairs.map(([key, value]) => [`aws:RequestTag/${key}`, value])),
+    "aws:TagKeys": pairs.map(([key]) => key),
+  };
+}

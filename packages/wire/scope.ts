@@ -1,0 +1,35 @@
+import { SignatureError, type Claim } from "./claim.ts";
+import type { Exchange } from "./routing.ts";
+import type { ServiceDescriptor } from "./service.ts";
+
+/** A regional host name of AWS: `SERVICE.REGION.amazonaws.com`, with anything before it. */
+const REGIONAL_HOST = /(?:^|\.)([a-z0-9-]+)\.([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.com(?::\d+)?$/;
+
+/**
+ * A signature holds for one service, in one region, on one day. The service is the one that is called; the region is the
+ * one that the host names, where it names one, else it is the caller's to choose. The day is checked with the time
+ * (`checkClaim`). Throws SignatureError in AWS's words.
+ */
+export function checkScope(
+  exchange: Pick<Exchange, "headers">,
+  claim: Claim,
+  descriptor: Pick<ServiceDescriptor, "id" | "signingName">,
+): void {
+  const { signingName } = descriptor;
+  const isS3 = descriptor.id === "s3";
+  if (claim.service !== signingName)
+    throw isS3
+      ? s3Scope(claim, `incorrect service "${claim.service}". This endpoint belongs to "s3".`)
+      : new SignatureError("mismatch", `Credential should be scoped to correct service: '${signingName}'.`);
+  const region = REGIONAL_HOST.exec(exchange.headers["host"] ?? "")?.[2];
+  if (region === undefined || region === claim.region || claim.form === "presigned-v2") return;
+  throw isS3
+    ? s3Scope(claim, `the region '${claim.region}' is wrong; expecting '${region}'`, { Region: region })
+    : new SignatureError("mismatch", `Credential should be scoped to a valid region.`);
+}
+
+function s3Scope(claim: Claim, what: string, fields?: Readonly<Record<string, string>>): SignatureError {
+  return claim.form === "header"
+    ? new SignatureError("malformed", `The authorization header is malformed; ${what}`, fields)
+    : new SignatureError("malformed-query", `Error parsing the X-Amz-Credential parameter; ${what}`, fields);
+}

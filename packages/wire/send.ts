@@ -1,0 +1,35 @@
+import type { ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { WireResponse } from "./encode.ts";
+
+/** Writes an answer once everything committed so far is durable. Rejects where the connection is lost. */
+export async function send(
+  response: ServerResponse,
+  answer: WireResponse,
+  options: { method: string; settled: () => Promise<void> },
+): Promise<void> {
+  const { method } = options;
+  const { body } = answer;
+  await options.settled();
+  if (body instanceof Readable) {
+    response.writeHead(answer.status, answer.headers);
+    if (method === "HEAD") {
+      body.destroy();
+      response.end();
+      return;
+    }
+    await pipeline(body, response);
+    return;
+  }
+  const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+  const hasLength = Object.keys(answer.headers).some((name) => name.toLowerCase() === "content-length");
+  const hasBody = answer.status !== 204 && answer.status !== 304;
+  response.writeHead(
+    answer.status,
+    hasLength || !hasBody ? answer.headers : { ...answer.headers, "content-length": String(length) },
+  );
+  // Headers and body leave in one piece, after all requests of this turn have been read: waking a client for each answer
+  // costs more than the answer (bench describe-tasks).
+  setImmediate(() => response.end(method === "HEAD" || !hasBody ? undefined : body));
+}
