@@ -1,5 +1,6 @@
 import { DescribeTasksCommand, StopTaskCommand } from "@aws-sdk/client-ecs";
-import { healthOf, bringUp } from "@gantry/cli/platform";
+import { healthOf } from "@gantry/cli/control-plane-process";
+import { bringUp } from "@gantry/cli/platform";
 import { Progress } from "@gantry/cli/progress";
 import { run, UserError } from "@gantry/cli/run";
 import { sleep } from "@gantry/kernel";

@@ -1,11 +1,12 @@
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { rootCredentials } from "@gantry/cli/credentials";
 import { openClients } from "@gantry/cli/demo/clients";
-import { bringUp, takeDown } from "@gantry/cli/platform";
+import { bringUp } from "@gantry/cli/platform";
 import { Progress } from "@gantry/cli/progress";
 import { UserError } from "@gantry/cli/run";
+import { takeDown } from "@gantry/cli/take-down";
 import { messageOf, SystemClock } from "@gantry/kernel";
 import { adopt } from "./adopt.ts";
 import { churn, replacement } from "./churn.ts";
@@ -75,6 +76,7 @@ async function main(parameters: readonly string[]): Promise<number> {
     }
   } finally {
     await takeDown(deps, folder, true);
+    rmSync(folder, { recursive: true, force: true });
   }
   return missed === 0 ? 0 : 1;
 }

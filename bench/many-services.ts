@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { PROJECT, RUNTIME_FLAGS } from "@gantry/cli/platform";
+import { PROJECT, RUNTIME_FLAGS } from "@gantry/cli/project";
 import { present } from "@gantry/kernel";
 import type { Question } from "./question.ts";
 

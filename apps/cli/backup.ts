@@ -1,37 +1,36 @@
-import { createHash } from "node:crypto";
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
   createReadStream,
   createWriteStream,
   existsSync,
-  mkdirSync,
-  readFileSync,
+  linkSync,
+  mkdtempSync,
   renameSync,
+  rmdirSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { namingOf } from "@gantry/agent";
-import { operatorHeaders, readInstance, type InstanceSettings } from "@gantry/control-plane";
+import { operatorHeaders, type InstanceSettings } from "@gantry/control-plane";
 import { COPY_FOLDER, SMALL_FILES } from "@gantry/control-plane/copy-state";
-import { NewerStateError, SqliteStore } from "@gantry/state";
-import { ensureDocker } from "./docker.ts";
-import { damageOf } from "./examine-data.ts";
-import { ensureAgentImage, healthOf, presentInstance, type PlatformDeps } from "./platform.ts";
+import { healthOf } from "./control-plane-process.ts";
+import { ensureAgentImage, presentInstance } from "./platform.ts";
+import { type PlatformDeps } from "./project.ts";
 import { run, UserError } from "./run.ts";
 
 /** What a backup says of itself: the files it is made of, each with its SHA-256. */
-interface Manifest {
+export interface Manifest {
   readonly format: 1;
   readonly instance: string;
   readonly createdAt: number;
   readonly checksums: Readonly<Record<string, string>>;
 }
 
-const MANIFEST = "backup.json";
-const VOLUME = "volume.tar";
+export const MANIFEST = "backup.json";
+export const VOLUME = "volume.tar";
 const DATABASES = ["state.db", "logs.db", "objects/objects.db"] as const;
 const COPIED = ["state.db", "logs.db", "objects", "registry", ...SMALL_FILES] as const;
 
@@ -44,7 +43,7 @@ export async function backUp(deps: PlatformDeps, folder: string, file: string): 
   const path = resolve(file);
   if (existsSync(path)) throw new UserError(`${path} is there already: choose another name, or remove it.`);
   if (!existsSync(dirname(path)))
-    throw new UserError(`There is no folder ${dirname(path)}: make it, or choose another place.`);
+    throw new UserError(`There is no folder ${dirname(path)}: create it, or choose another place.`);
   if ((await healthOf(settings)) === undefined)
     throw new UserError('Gantry is down: "gantry up" brings it back, then back it up.');
   const copy = await deps.progress.step("Copying the state", () => askForCopy(settings));
@@ -63,61 +62,44 @@ export async function backUp(deps: PlatformDeps, folder: string, file: string): 
       checksums,
     };
     writeFileSync(join(copy, MANIFEST), JSON.stringify(manifest), { mode: 0o600 });
-    await deps.progress.step("Writing the backup", async () => {
-      writeFileSync(`${path}.part`, "", { mode: 0o600 });
-      // The manifest comes first: whoever reads the file knows at once what it is.
-      await run("tar", [
-        "-cf",
-        `${path}.part`,
-        "-C",
-        copy,
-        MANIFEST,
-        ...[...COPIED, VOLUME].filter((name) => existsSync(join(copy, name))),
-      ]);
-      await run("sync", [`${path}.part`]);
-      renameSync(`${path}.part`, path);
-    });
-  } catch (thrown) {
-    rmSync(`${path}.part`, { force: true });
-    throw thrown;
+    await deps.progress.step("Writing the backup", () => writeArchive(copy, path));
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
 }
 
-/** Brings back what a backup holds, into a state folder that has no Gantry yet; "gantry up" then starts it. */
-export async function restore(deps: PlatformDeps, folder: string, file: string): Promise<void> {
-  const path = resolve(file);
-  if (!existsSync(path)) throw new UserError(`There is no file ${path}.`);
-  if (readInstance(folder) !== undefined)
-    throw new UserError(
-      `There is a Gantry in ${folder}: take it away with "gantry down --purge", or restore into another folder with --state-dir.`,
-    );
-  await ensureDocker(deps);
-  const staging = `${folder}.restoring`;
-  rmSync(staging, { recursive: true, force: true });
-  mkdirSync(staging, { recursive: true, mode: 0o700 });
+/** Writes the copied files as one archive, which appears under its name when it is whole. */
+async function writeArchive(copy: string, path: string): Promise<void> {
+  const folder = mkdtempSync(`${path}.part-`);
+  const part = join(folder, "backup.tar");
   try {
-    await deps.progress.step("Reading the backup", async () => {
-      await run("tar", ["-xf", path, "-C", staging]).catch((thrown: unknown) => {
-        throw new UserError(`${path} is no backup of Gantry, or is damaged: tar can not read it.`, {
-          cause: thrown,
-        });
-      });
-      await check(staging, path);
-    });
-    const settings = readInstance(staging);
-    if (settings === undefined) throw new UserError(`${path} is no backup of Gantry: it names no instance.`);
-    if (statSync(join(staging, VOLUME)).size > 0)
-      await deps.progress.step("Bringing back files and databases", () =>
-        restoreVolume(deps, settings, join(staging, VOLUME)),
-      );
-    for (const name of [VOLUME, MANIFEST]) rmSync(join(staging, name), { force: true });
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(staging, folder);
+    writeFileSync(part, "", { mode: 0o600, flag: "wx" });
+    // The manifest comes first, so that the first bytes tell what the file is.
+    const names = [MANIFEST, ...COPIED, VOLUME].filter((name) => existsSync(join(copy, name)));
+    await run("tar", ["-cf", part, "-C", copy, ...names]);
+    await run("sync", [part]);
+    nameOnce(part, path);
   } finally {
-    rmSync(staging, { recursive: true, force: true });
+    rmSync(part, { force: true });
+    rmdirSync(folder);
   }
+}
+
+/** Unlike a rename, a link does not replace a file that has appeared meanwhile; not every file system has links. */
+function nameOnce(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "EEXIST") throw thrown;
+    renameSync(from, to);
+  }
+}
+
+/** The SHA-256 of a file, in hex. */
+export async function hashOf(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path), hash);
+  return hash.digest("hex");
 }
 
 async function askForCopy(settings: InstanceSettings): Promise<string> {
@@ -171,71 +153,4 @@ async function copyVolume(deps: PlatformDeps, settings: InstanceSettings, path: 
   } finally {
     if (databases.length > 0) await run("docker", ["unpause", ...databases]);
   }
-}
-
-async function restoreVolume(deps: PlatformDeps, settings: InstanceSettings, path: string): Promise<void> {
-  const naming = namingOf(settings.instance);
-  const image = await ensureAgentImage(deps, settings);
-  const there = (await run("docker", ["volume", "ls", "-q", "--filter", `name=^${naming.volume}$`])).trim();
-  if (there !== "")
-    throw new UserError(
-      `The volume ${naming.volume} is there already: remove it first ("docker volume rm ${naming.volume}").`,
-    );
-  await run("docker", ["volume", "create", "--label", naming.label, naming.volume]);
-  const writer = spawn(
-    "docker",
-    [
-      ...[
-        "run",
-        "--rm",
-        "-i",
-        "--network",
-        "none",
-        "--label",
-        naming.label,
-        "-v",
-        `${naming.volume}:/data`,
-        "--entrypoint",
-        "/usr/bin/busybox",
-        image,
-      ],
-      ...["tar", "-xf", "-", "-C", "/data"],
-    ],
-    { stdio: ["pipe", "inherit", "inherit"] },
-  );
-  const ended = new Promise<number>((done) => writer.on("exit", (code) => done(code ?? 1)));
-  await pipeline(createReadStream(path), writer.stdin);
-  if ((await ended) === 0) return;
-  await run("docker", ["volume", "rm", "-f", naming.volume]);
-  throw new UserError('The data volume could not be written: see what "docker" said above.');
-}
-
-/** Errors: a sentence where a file is not what the manifest says, or the state is of a newer version. */
-async function check(staging: string, path: string): Promise<void> {
-  const text = existsSync(join(staging, MANIFEST))
-    ? readFileSync(join(staging, MANIFEST), "utf8")
-    : undefined;
-  if (text === undefined) throw new UserError(`${path} is no backup of Gantry.`);
-  const manifest = JSON.parse(text) as Manifest; // We wrote it.
-  if (manifest.format !== 1)
-    throw new UserError(`${path} was written by a newer Gantry: restore it with that version.`);
-  for (const [name, checksum] of Object.entries(manifest.checksums))
-    if (!existsSync(join(staging, name)) || (await hashOf(join(staging, name))) !== checksum)
-      throw new UserError(`${path} is damaged: ${name} in it is not what was written. Take an older backup.`);
-  try {
-    new SqliteStore(join(staging, "state.db")).close();
-  } catch (thrown) {
-    if (thrown instanceof NewerStateError)
-      throw new UserError(`${path} was written by a newer Gantry: restore it with that version.`, {
-        cause: thrown,
-      });
-  }
-  const [damage] = await damageOf(staging);
-  if (damage !== undefined) throw new UserError(`${path} is damaged: ${damage}. Take an older backup.`);
-}
-
-async function hashOf(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(path), hash);
-  return hash.digest("hex");
 }

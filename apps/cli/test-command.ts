@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureDocker } from "./docker.ts";
-import { PROJECT, type PlatformDeps } from "./platform.ts";
+import { PROJECT, type PlatformDeps } from "./project.ts";
 import { run, runVisibly, succeeds, UserError } from "./run.ts";
 
 interface Counts {

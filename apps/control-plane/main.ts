@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { flushCompileCache } from "node:module";
@@ -26,6 +26,7 @@ import { SqliteStore } from "@gantry/state";
 import { Dispatcher, equalsInConstantTime, importSdkSchemasOnly, newHttpServer } from "@gantry/wire";
 import { AgentServer } from "./agent-stream.ts";
 import { explain } from "./explain.ts";
+import { challengeOf, PROOF_HEADER, proofOf, type Health } from "./health.ts";
 import { imageResolver } from "./image-resolver.ts";
 import { ensureLink, keepFresh } from "./link.ts";
 import { loadBalancerStatus } from "./load-balancer-status.ts";
@@ -33,9 +34,11 @@ import { ensureAuthority, secureContexts } from "./certificates.ts";
 import { CONSOLE_PAGE } from "./console-page.ts";
 import { COPY_FOLDER, copyState } from "./copy-state.ts";
 import { objectsKey } from "./objects-key.ts";
+import { identityOf } from "./process-identity.ts";
 import { ensureRootCredentials } from "./root-credentials.ts";
-import { ensureOperatorToken } from "./secret-file.ts";
-import { ensureInstance, ensureSecretFile, stateFolder } from "./settings.ts";
+import { ensureOperatorToken, writeSecretFile } from "./secret-file.ts";
+import { ensureInstance, ensureSecretFile } from "./settings.ts";
+import { stateFolder } from "./state-folder.ts";
 
 const WARM_DELAY_MS = 500;
 
@@ -62,6 +65,7 @@ const blobs = new BlobStore(join(folder, "registry"), () => store.settled());
 const objects = new ObjectStore(join(folder, "objects"), objectsKey(key), () => store.settled());
 await objects.clean();
 const openedAt = clock.now();
+const identity = identityOf(process.pid) ?? { pid: process.pid, startedAt: "" };
 ensureRootCredentials({ store, vault, ids, clock, folder, account: settings.account });
 const authority = await ensureAuthority(folder, clock);
 const operatorToken = ensureOperatorToken(folder);
@@ -141,17 +145,8 @@ const gateway = new NodeGateway({
 
 // The ports.
 const server = newHttpServer(async (request, response, continueWith) => {
-  if (request.url === "/gantry/health") {
-    response.writeHead(200, { "content-type": "application/json" });
-    response.end(
-      JSON.stringify({
-        status: "ok",
-        instance: settings.instance,
-        pid: process.pid,
-        linkPort: settings.linkPort,
-        agents: gateway.agent === undefined ? [] : [gateway.agent],
-      }),
-    );
+  if (/^\/gantry\/health(\?|$)/.test(request.url ?? "")) {
+    answerHealth(request.url ?? "", response);
     return;
   }
   if (
@@ -164,6 +159,20 @@ const server = newHttpServer(async (request, response, continueWith) => {
   }
   await dispatcher.handle(request, response, continueWith);
 });
+function answerHealth(url: string, response: ServerResponse): void {
+  const health: Health = {
+    status: "ok",
+    instance: settings.instance,
+    ...identity,
+    linkPort: settings.linkPort,
+    agents: gateway.agent === undefined ? [] : [gateway.agent],
+  };
+  const body = JSON.stringify(health);
+  const challenge = challengeOf(url);
+  const proof = challenge === undefined ? {} : { [PROOF_HEADER]: proofOf(key, challenge, body) };
+  response.writeHead(200, { "content-type": "application/json", ...proof });
+  response.end(body);
+}
 /** Answers the command line, which presents the operator's token. */
 async function answerOwner(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const answer = (status: number, body: object): void => {
@@ -213,7 +222,7 @@ for (const each of [server, tlsServer, registryServer, consoleServer, agentServe
 gateway.start();
 for (const controller of controllers) controller.start();
 keepFresh({ ...linkOptions, clock, log }, (renewed) => agentServer.renew(renewed));
-writeFileSync(join(folder, "control-plane.pid"), `${process.pid}\n`);
+writeSecretFile(join(folder, "control-plane.pid"), `${JSON.stringify(identity)}\n`);
 log.info("Control plane started", {
   port: settings.port,
   instance: settings.instance,

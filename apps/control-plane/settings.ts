@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { writeSecretFile } from "./secret-file.ts";
+import { defaultStateFolder, openStateFolder, readInstanceFile } from "./state-folder.ts";
 
 /** What one instance of Gantry is: where its state lies, on which ports it listens, how its things are labelled. */
 export interface InstanceSettings {
@@ -31,16 +31,10 @@ export function portsOf(
   return { port, registryPort: port - 56, consolePort: port + 14, tlsPort: port + 1, linkPort: port + 2 };
 }
 
-/** The state folder of an instance: `--state-dir`, else $GANTRY_HOME, else ~/.gantry. */
-export function stateFolder(given: string | undefined): string {
-  return resolve(given ?? process.env["GANTRY_HOME"] ?? join(homedir(), ".gantry"));
-}
-
 /** The instance of a state folder, or undefined where none was ever started there. */
 export function readInstance(folder: string): InstanceSettings | undefined {
-  const path = join(folder, "instance.json");
-  if (!existsSync(path)) return undefined;
-  const stored = JSON.parse(readFileSync(path, "utf8")) as StoredInstance; // We wrote it.
+  const stored = readInstanceFile(folder) as StoredInstance | undefined; // Gantry wrote it: its form is checked.
+  if (stored === undefined) return undefined;
   const { agentToken: _retired, ...settings } = { ...DEFAULTS, ...portsOf(stored.port), ...stored, folder };
   return settings;
 }
@@ -57,7 +51,7 @@ export function ensureInstance(
   port: number | undefined,
   given: { allowHostAccess?: boolean } = {},
 ): InstanceSettings {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  openStateFolder(folder);
   const known = readInstance(folder);
   const allowHostAccess = given.allowHostAccess ?? known?.allowHostAccess ?? false;
   if (
@@ -71,14 +65,12 @@ export function ensureInstance(
   const settings: InstanceSettings = {
     folder,
     instance:
-      known?.instance ??
-      (folder === join(homedir(), ".gantry") ? "default" : hash.toString("hex").slice(0, 8)),
+      known?.instance ?? (folder === defaultStateFolder() ? "default" : hash.toString("hex").slice(0, 8)),
     ...portsOf(port ?? known?.port),
     account: ACCOUNT,
     allowHostAccess,
     publicPool:
-      known?.publicPool ??
-      `198.18.${folder === join(homedir(), ".gantry") ? 1 : 2 + ((hash[0] ?? 0) % 250)}.0/24`,
+      known?.publicPool ?? `198.18.${folder === defaultStateFolder() ? 1 : 2 + ((hash[0] ?? 0) % 250)}.0/24`,
   };
   writeSecretFile(
     join(folder, "instance.json"),

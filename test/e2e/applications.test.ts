@@ -1,4 +1,5 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CreateRepositoryCommand, DescribeImagesCommand, ECRClient } from "@aws-sdk/client-ecr";
 import { CreateFileSystemCommand, DeleteFileSystemCommand, EFSClient } from "@aws-sdk/client-efs";
@@ -150,10 +151,16 @@ describe("the command line", () => {
     expect(await instance.gantry("doctor")).toMatch(/^ok {7}Docker Engine: /m);
     expect(await instance.gantry("logs", "agent")).toContain("Agent started");
     await expect(
-      run("./gantry", ["up", "--port", String(instance.port), "--state-dir", join(instance.folder, "other")]),
+      run("./gantry", [
+        "up",
+        "--port",
+        String(instance.port),
+        "--state-dir",
+        join(mkdtempSync(join(tmpdir(), "gantry-other-")), "state"),
+      ]),
     ).rejects.toThrow(`Port ${instance.port} is another Gantry's (instance ${name},`);
     await expect(instance.gantry("up", "--frobnicate")).rejects.toThrow(
-      'gantry: There is no option "--frobnicate": see "gantry help".',
+      'gantry: "gantry up" has no option --frobnicate: it has --port,',
     );
   });
 

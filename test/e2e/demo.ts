@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ECRClient, GetAuthorizationTokenCommand } from "@aws-sdk/client-ecr";
 import { DescribeServicesCommand, ECSClient } from "@aws-sdk/client-ecs";
@@ -79,8 +80,8 @@ export function openDemo(demo: Demo) {
       const { authorizationData = [] } = await new ECRClient(client()).send(
         new GetAuthorizationTokenCommand({}),
       );
-      const folder = join(demo.folder, "docker-e2e");
-      const file = join(demo.folder, "password");
+      const folder = mkdtempSync(join(tmpdir(), "gantry-push-"));
+      const file = join(folder, "password");
       const password = Buffer.from(authorizationData[0]?.authorizationToken ?? "", "base64")
         .toString()
         .slice("AWS:".length);

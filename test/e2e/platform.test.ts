@@ -1,5 +1,5 @@
-import { existsSync } from "node:fs";
-import { writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   DescribeTaskDefinitionCommand,
@@ -200,13 +200,14 @@ describe("the website", () => {
 
 describe("the AWS CLI", () => {
   it("drives the talk's sample: register, run, wait, curl, logs, stop", async () => {
-    const definition = join(instance.folder, "webserver.json");
+    const folder = mkdtempSync(join(tmpdir(), "gantry-cli-"));
+    const definition = join(folder, "webserver.json");
     // The talk's sample with its comma mended; its numbers stay strings, which the CLI's own check would refuse.
     writeFileSync(
       definition,
       '{ "family": "webserver", "containerDefinitions": [ { "name": "web", "image": "nginx", "memory": "100", "cpu": "99" } ], "requiresCompatibilities": [ "FARGATE" ], "networkMode": "awsvpc", "memory": "512", "cpu": "256" }',
     );
-    const config = join(instance.folder, "aws-config");
+    const config = join(folder, "aws-config");
     writeFileSync(config, "[default]\nparameter_validation = false\n");
     const lenient = { ...environment, AWS_CONFIG_FILE: config };
     await aws("ecs", "create-cluster", "--cluster-name", "talk");

@@ -1,4 +1,5 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   DescribeSecurityGroupsCommand,
@@ -194,13 +195,12 @@ describe("the same journeys by every client", () => {
 });
 
 describe.skipIf(!has("apt-get"))("tools for images, from Debian's packages", () => {
-  const folder = join(demo.instance.folder, "image-tools");
+  const folder = mkdtempSync(join(tmpdir(), "gantry-image-tools-"));
   const ecr = new ECRClient(demo.client());
   let [credentials, repository] = ["", ""];
 
   beforeAll(async () => {
     await debianPackages("skopeo", "buildah");
-    mkdirSync(folder);
     const { authorizationData = [] } = await ecr.send(new GetAuthorizationTokenCommand({}));
     credentials = Buffer.from(authorizationData[0]?.authorizationToken ?? "", "base64").toString();
     repository =

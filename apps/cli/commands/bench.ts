@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { ensureDocker } from "../docker.ts";
-import { PROJECT, RUNTIME_FLAGS } from "../platform.ts";
+import { PROJECT, RUNTIME_FLAGS } from "../project.ts";
 import { runVisibly } from "../run.ts";
 import type { Call } from "./command.ts";
 

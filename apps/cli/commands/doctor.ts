@@ -6,7 +6,7 @@ import { dirname } from "node:path";
 import { isPortFree } from "@gantry/agent";
 import { portsOf, readInstance } from "@gantry/control-plane";
 import { damageOf } from "../examine-data.ts";
-import { healthOf } from "../platform.ts";
+import { healthOf } from "../control-plane-process.ts";
 import { run as runProgram, succeeds } from "../run.ts";
 import type { Call } from "./command.ts";
 

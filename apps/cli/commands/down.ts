@@ -1,14 +1,23 @@
-import { takeDown } from "../platform.ts";
+import { takeDown } from "../take-down.ts";
 import type { Call } from "./command.ts";
 
-/** Stops the platform; with --purge its data goes too. */
+/** Stops the platform; with --purge its data goes too. Exit status 1 where something could not be stopped or removed. */
 export async function run({ deps, folder, flag }: Call): Promise<number> {
   const purge = flag("purge");
-  await takeDown(deps, folder, purge);
+  const { problems, foreign } = await takeDown(deps, folder, purge);
+  if (problems.length > 0) {
+    process.stderr.write(
+      `gantry: The control plane is stopped, but not everything could be ${purge ? "removed" : "stopped"}:\n${problems.map((problem) => `  - ${problem}\n`).join("")}`,
+    );
+    process.stderr.write(`Solve this, then run "gantry down${purge ? " --purge" : ""}" again.\n`);
+    return 1;
+  }
   process.stdout.write(
     purge
-      ? "Gantry is down and all it made is gone.\n"
+      ? "Gantry is down, and everything it made is removed.\n"
       : 'Gantry is down; its data is kept. "gantry up" brings it back.\n',
   );
+  if (foreign.length > 0)
+    process.stdout.write(`Files in ${folder} that are not Gantry's are kept: ${foreign.join(", ")}.\n`);
   return 0;
 }

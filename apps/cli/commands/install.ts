@@ -1,5 +1,5 @@
 import { readInstance } from "@gantry/control-plane";
-import { PROJECT } from "../platform.ts";
+import { PROJECT } from "../project.ts";
 import type { Call } from "./command.ts";
 
 /**

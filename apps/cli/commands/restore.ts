@@ -1,4 +1,4 @@
-import { restore } from "../backup.ts";
+import { restore } from "../restore.ts";
 import type { Call } from "./command.ts";
 
 /** Brings the content of a backup back into a state folder without an instance. */

@@ -2,7 +2,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { namingOf } from "@gantry/agent";
 import { operatorHeaders, type InstanceSettings } from "@gantry/control-plane";
-import { healthOf, presentInstance, PROJECT } from "../platform.ts";
+import { healthOf } from "../control-plane-process.ts";
+import { presentInstance } from "../platform.ts";
+import { PROJECT } from "../project.ts";
 import type { Call } from "./command.ts";
 
 interface Status {

@@ -1,4 +1,5 @@
-import { bringUp, ensureDatabaseImage, type PlatformDeps } from "../platform.ts";
+import { bringUp, ensureDatabaseImage } from "../platform.ts";
+import { type PlatformDeps } from "../project.ts";
 import { statusOf } from "../commands/status.ts";
 import { openClients } from "./clients.ts";
 import { ensureNetwork } from "./network.ts";

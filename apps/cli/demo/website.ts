@@ -18,7 +18,7 @@ import {
 import type { InstanceSettings } from "@gantry/control-plane";
 import { NODE_BASE_TAG, nodeBaseRecipe, provideImage } from "@gantry/images";
 import { present, sleep } from "@gantry/kernel";
-import { PROJECT, type PlatformDeps } from "../platform.ts";
+import { PROJECT, type PlatformDeps } from "../project.ts";
 import { run, succeeds, UserError } from "../run.ts";
 import type { Clients } from "./clients.ts";
 import type { DemoNetwork } from "./network.ts";

@@ -1,0 +1,159 @@
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync, openSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import {
+  identityOf,
+  isRunning,
+  proofOf,
+  PROOF_HEADER,
+  type Health,
+  type InstanceSettings,
+  type ProcessIdentity,
+} from "@gantry/control-plane";
+import { prepareKeys } from "@gantry/control-plane/certificates";
+import { sleep } from "@gantry/kernel";
+import { equalsInConstantTime } from "@gantry/wire";
+import { PROJECT, RUNTIME_FLAGS, type PlatformDeps } from "./project.ts";
+import { UserError } from "./run.ts";
+
+const HEALTH_TIMEOUT_MS = 2_000;
+const ANSWER_WAIT_MS = 30_000;
+/** A control plane that was killed outright is gone by then, unless the kernel holds it. */
+const KILL_WAIT_MS = 10_000;
+
+/**
+ * The instance's own control plane, where it runs. It proves itself with the key in the state folder, so that no other
+ * program on its port is believed, told a token or taken for a process to stop.
+ */
+export async function healthOf(settings: InstanceSettings): Promise<Health | undefined> {
+  const keyPath = join(settings.folder, "key");
+  if (!existsSync(keyPath)) return undefined;
+  const challenge = randomBytes(32).toString("hex");
+  const answer = await ask(settings.port, `?challenge=${challenge}`);
+  if (answer === undefined) return undefined;
+  const proof = proofOf(readFileSync(keyPath), challenge, answer.body);
+  if (!equalsInConstantTime(answer.proof, proof)) return undefined;
+  const health = JSON.parse(answer.body) as Health; // Proven to be our own control plane's.
+  return health.instance === settings.instance ? health : undefined;
+}
+
+/** What answers on a port, as it says of itself: good for a message, and nothing else. */
+export async function claimedHealthOf(port: number): Promise<Pick<Health, "instance" | "pid"> | undefined> {
+  try {
+    const { instance, pid } = JSON.parse((await ask(port, ""))?.body ?? "{}") as Partial<Health>; // Checked below.
+    return typeof instance === "string" && typeof pid === "number" ? { instance, pid } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function ask(port: number, query: string): Promise<{ body: string; proof: string } | undefined> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/gantry/health${query}`, {
+      signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS),
+      redirect: "error",
+    });
+    return { body: await response.text(), proof: response.headers.get(PROOF_HEADER) ?? "" };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Starts the control plane and waits for its first answer. Errors: UserError with the last line of its log. */
+export async function startControlPlane(deps: PlatformDeps, settings: InstanceSettings): Promise<void> {
+  await prepareKeys(settings.folder, settings.instance, deps.clock);
+  const log = openSync(join(settings.folder, "control-plane.log"), "a", 0o600);
+  const child = spawn(
+    process.execPath,
+    [...RUNTIME_FLAGS, join(PROJECT, "apps/control-plane/main.ts"), settings.folder],
+    { detached: true, stdio: ["ignore", log, log], cwd: PROJECT },
+  );
+  child.unref();
+  const deadline = deps.clock.now() + ANSWER_WAIT_MS;
+  while ((await healthOf(settings)) === undefined) {
+    if (child.exitCode !== null || deps.clock.now() > deadline)
+      throw new UserError(
+        `The control plane did not start (see ${join(settings.folder, "control-plane.log")}): ${lastProblem(settings)}`,
+      );
+    await sleep(deps.clock, 25);
+  }
+}
+
+function lastProblem(settings: InstanceSettings): string {
+  const last =
+    readFileSync(join(settings.folder, "control-plane.log"), "utf8").trim().split("\n").at(-1) ?? "";
+  try {
+    const { message, reason } = JSON.parse(last) as { message?: string; reason?: string }; // Our own log line.
+    return [message, reason].filter((part) => part !== undefined).join(": ");
+  } catch {
+    return last === "" ? "it logged nothing" : last.slice(0, 400);
+  }
+}
+
+/**
+ * Stops the instance's control plane. A process is signalled only where the state folder's own file, or a proven answer,
+ * names it together with its start time. Errors: UserError where it does not end.
+ */
+export async function stopControlPlane(deps: PlatformDeps, settings: InstanceSettings): Promise<void> {
+  const health = await healthOf(settings);
+  if (health === undefined && (await claimedHealthOf(settings.port))?.instance === settings.instance)
+    deps.progress.say(
+      `What answers on port ${settings.port} did not prove that it is this Gantry's control plane: it is not told to stop.`,
+    );
+  for (const identity of [recordedProcess(settings), health])
+    if (identity !== undefined) await endProcess(deps, identity);
+}
+
+async function endProcess(deps: PlatformDeps, identity: ProcessIdentity): Promise<void> {
+  if (!signal(identity, "SIGTERM")) return;
+  const start = deps.clock.now();
+  while (isRunning(identity)) {
+    const waited = deps.clock.now() - start;
+    if (waited > ANSWER_WAIT_MS) signal(identity, "SIGKILL");
+    if (waited > ANSWER_WAIT_MS + KILL_WAIT_MS)
+      throw new UserError(
+        `The control plane (process ${identity.pid}) does not end, even when it is killed: restart the machine, then run "gantry down" again.`,
+      );
+    await sleep(deps.clock, 25);
+  }
+}
+
+/** Sends a signal to a process that still is the one that was meant; answers whether it was sent. */
+function signal(identity: ProcessIdentity, name: "SIGTERM" | "SIGKILL"): boolean {
+  if (!isRunning(identity)) return false;
+  try {
+    process.kill(identity.pid, name);
+    return true;
+  } catch (thrown) {
+    const { code = "" } = thrown as NodeJS.ErrnoException;
+    if (code === "ESRCH") return false;
+    throw new UserError(
+      `The control plane (process ${identity.pid}) belongs to another user: run "gantry down" as that user.`,
+      { cause: thrown },
+    );
+  }
+}
+
+/** The process that the state folder names. Errors are read as "none". */
+function recordedProcess(settings: InstanceSettings): ProcessIdentity | undefined {
+  try {
+    const text = readFileSync(join(settings.folder, "control-plane.pid"), "utf8").trim();
+    if (/^\d+$/.test(text)) return earlierProcess(settings, Number(text));
+    const { pid, startedAt } = JSON.parse(text) as Partial<ProcessIdentity>; // Checked below.
+    const isWhole = Number.isInteger(pid) && Number(pid) > 1 && typeof startedAt === "string";
+    return isWhole ? { pid: Number(pid), startedAt } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Earlier versions recorded only an id: the process must be this user's, and run our program for this folder. */
+function earlierProcess(settings: InstanceSettings, pid: number): ProcessIdentity | undefined {
+  const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  const isOurs =
+    words.some((word) => word.endsWith("/apps/control-plane/main.ts")) &&
+    words.includes(settings.folder) &&
+    statSync(`/proc/${pid}`).uid === process.getuid?.();
+  return isOurs ? identityOf(pid) : undefined;
+}

@@ -1,0 +1,131 @@
+import { existsSync, readdirSync } from "node:fs";
+import { namingOf, type Naming } from "@gantry/agent";
+import {
+  checkOwner,
+  isOwnPath,
+  readInstance,
+  removeStateFolder,
+  type InstanceSettings,
+} from "@gantry/control-plane";
+import { messageOf } from "@gantry/kernel";
+import { stopControlPlane } from "./control-plane-process.ts";
+import { IMAGE_LABEL, type PlatformDeps } from "./project.ts";
+import { run, succeeds, UserError } from "./run.ts";
+
+const ENGINE_ANSWER_MS = 10_000;
+
+/** What `takeDown` left behind. */
+export interface Leftovers {
+  /** What could not be stopped or removed, one sentence each; empty where all is done. */
+  readonly problems: readonly string[];
+  /** Files of others in the state folder, which stay. */
+  readonly foreign: readonly string[];
+}
+
+/**
+ * Stops the platform and keeps its data: containers, networks and rules go, volumes and the state folder stay. With
+ * `purge` these go too; where a step fails, the state folder stays so that the purge can be repeated.
+ */
+export async function takeDown(deps: PlatformDeps, folder: string, purge: boolean): Promise<Leftovers> {
+  const settings = readInstance(folder);
+  if (settings === undefined) throw new UserError(`There is no Gantry in ${folder}: nothing to take down.`);
+  checkOwner(folder);
+  const naming = namingOf(settings.instance);
+  await stopControlPlane(deps, settings);
+  const problems: string[] = [];
+  const attempt = (what: string, work: () => Promise<void>): Promise<void> =>
+    work().catch((thrown: unknown) => void problems.push(`${what}: ${firstLine(messageOf(thrown))}`));
+  if (await engineAnswers()) {
+    await attempt("containers", () =>
+      deps.progress.step("Stopping containers", () => stopContainers(naming)),
+    );
+    await attempt("networks and rules of the host", () => removeHostTraces(settings, naming));
+    if (purge) await attempt("volumes and images", () => purgeEngine(naming));
+  } else problems.push("containers, networks and volumes: Docker Engine does not answer, start it first");
+  if (!purge || problems.length > 0) return { problems, foreign: [] };
+  const remaining = removeStateFolder(folder);
+  const [own, foreign] = [remaining.filter(isOwnPath), remaining.filter((path) => !isOwnPath(path))];
+  return {
+    problems: own.map((path) => `${folder}/${path}: it is a link, remove it and what it points to by hand`),
+    foreign,
+  };
+}
+
+function engineAnswers(): Promise<boolean> {
+  return run("docker", ["version"], { timeout: ENGINE_ANSWER_MS }).then(
+    () => true,
+    () => false,
+  );
+}
+
+function firstLine(text: string): string {
+  // Node names the whole command in the first line; what the program said follows.
+  const [first = "", ...more] = text.split("\n").filter(Boolean);
+  return more.at(-1) ?? first;
+}
+
+const linesOf = (output: string): readonly string[] => output.split("\n").filter(Boolean);
+
+/** The agent first, so that nothing is started again; databases get the time they need to close their files. */
+async function stopContainers(naming: Naming): Promise<void> {
+  const list = async (...filters: string[]) =>
+    linesOf(
+      await run("docker", [
+        ...["ps", "-aq", "--filter", `label=${naming.label}`],
+        ...filters.flatMap((filter) => ["--filter", filter]),
+      ]),
+    );
+  // A container that ends by itself meanwhile makes the command fail: what remains at the end counts.
+  const remove = async (containers: readonly string[]) => {
+    if (containers.length > 0) await run("docker", ["rm", "-f", "-v", ...containers]).catch(() => {});
+  };
+  const stop = async (containers: readonly string[], seconds: number) => {
+    if (containers.length > 0)
+      await run("docker", ["stop", "-t", String(seconds), ...containers]).catch(() => {});
+  };
+  await remove(await list("label=gantry.role=agent"));
+  await stop(await list("label=gantry.role=database", "status=running"), 60);
+  await stop(await list("label=gantry.role=task", "status=running"), 5);
+  await remove(await list());
+  const remaining = await list();
+  if (remaining.length > 0)
+    throw new Error(`${remaining.join(", ")} could not be removed, see "docker rm -f ${remaining[0]}"`);
+}
+
+/** Links, tables and rules on the host, by the tools in the agent's own image. */
+async function removeHostTraces(settings: InstanceSettings, naming: Naming): Promise<void> {
+  const [image] = linesOf(
+    await run("docker", ["images", "-q", "--filter", `label=${IMAGE_LABEL}`, "gantry/agent"]),
+  );
+  if (image !== undefined)
+    await run("docker", [
+      ...["run", "--rm", "--network", "host", "--pid", "host", "--cap-add", "NET_ADMIN"],
+      ...["--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "--label", naming.label],
+      ...["-v", "/sys/fs/cgroup:/sys/fs/cgroup:rw", "-e", `GANTRY_INSTANCE=${settings.instance}`],
+      ...[image, "remove-host-rules"],
+    ]);
+  const links = existsSync("/sys/class/net")
+    ? readdirSync("/sys/class/net").filter((name) => name.startsWith(naming.linkPrefix))
+    : [];
+  if (links.length > 0)
+    throw new Error(`${links.join(", ")} could not be removed, see "ip link del ${links[0]}"`);
+}
+
+/** What keeps data, and images that no other instance uses. */
+async function purgeEngine(naming: Naming): Promise<void> {
+  await run("docker", ["volume", "rm", "-f", naming.volume]);
+  const label = ["--filter", "label=gantry.instance"];
+  const others = linesOf(await run("docker", ["ps", "-aq", ...label]));
+  const volumes = linesOf(await run("docker", ["volume", "ls", "-q", ...label]));
+  if (others.length > 0 || volumes.length > 0) return;
+  const list = async () =>
+    new Set(linesOf(await run("docker", ["images", "-q", "--filter", `label=${IMAGE_LABEL}`])));
+  const images = await list();
+  // Another instance may start meanwhile and use one: the engine then refuses, and the image is not ours to remove.
+  if (images.size > 0 && !(await succeeds("docker", ["rmi", "-f", ...images]))) {
+    const remaining = await list();
+    const users = linesOf(await run("docker", ["ps", "-aq", ...label]));
+    if (remaining.size > 0 && users.length === 0)
+      throw new Error(`image ${[...remaining].join(", ")} could not be removed, see "docker rmi -f"`);
+  }
+}

@@ -1,0 +1,27 @@
+import { createHmac, hkdfSync } from "node:crypto";
+import type { ProcessIdentity } from "./process-identity.ts";
+
+/** What the control plane tells about itself to whoever asks. */
+export interface Health extends ProcessIdentity {
+  readonly status: "ok";
+  readonly instance: string;
+  readonly linkPort: number;
+  readonly agents: readonly { readonly nodeId: string; readonly pid: number }[];
+}
+
+/** The header in which an answer carries its proof. */
+export const PROOF_HEADER = "x-gantry-proof";
+
+/** The challenge of a health request, `/gantry/health?challenge=HEX`; undefined where there is none. */
+export function challengeOf(url: string): string | undefined {
+  return /^\/gantry\/health\?challenge=([0-9a-f]{64})$/.exec(url)?.[1];
+}
+
+/**
+ * Proves that an answer comes from the instance's own control plane: only it and its owner can read the key in the state
+ * folder. The challenge makes each proof good for one request.
+ */
+export function proofOf(key: Uint8Array, challenge: string, body: string): string {
+  const secret = Buffer.from(hkdfSync("sha256", key, "", "process identity", 32));
+  return createHmac("sha256", secret).update(`${challenge}\n${body}`).digest("hex");
+}

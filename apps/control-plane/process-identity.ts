@@ -1,0 +1,40 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+
+/** A process, told apart from a later one with the same id by the time at which it started. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Compared only: on Linux the boot's id and the start time in clock ticks (proc_pid_stat(5)), elsewhere ps's `lstart`. */
+  readonly startedAt: string;
+}
+
+/** The process that has this id now; undefined where there is none, or it has ended and waits for its parent. */
+export function identityOf(pid: number): ProcessIdentity | undefined {
+  try {
+    const startedAt = process.platform === "linux" ? startOnLinux(pid) : startByPs(pid);
+    return startedAt === undefined ? undefined : { pid, startedAt };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a process still runs, and is the one that was meant. */
+export function isRunning({ pid, startedAt }: ProcessIdentity): boolean {
+  return identityOf(pid)?.startedAt === startedAt;
+}
+
+function startOnLinux(pid: number): string | undefined {
+  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+  // The name of the program, the second field, may hold blanks and parentheses: fields are counted behind it.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const [state = "", start = ""] = [fields[0], fields[19]];
+  if (["Z", "X"].includes(state)) return undefined;
+  return `${readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim()}:${start}`;
+}
+
+function startByPs(pid: number): string | undefined {
+  const output = execFileSync("ps", ["-o", "stat=,lstart=", "-p", String(pid)], {
+    encoding: "latin1",
+  }).trim();
+  return output.startsWith("Z") || output === "" ? undefined : output.slice(output.indexOf(" ")).trim();
+}

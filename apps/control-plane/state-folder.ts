@@ -1,0 +1,201 @@
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmdirSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { homedir } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import { SMALL_FILES } from "./copy-state.ts";
+
+/** A folder that cannot be the state folder, with the reason and the remedy. */
+export class StateFolderError extends Error {
+  override readonly name = "StateFolderError";
+}
+
+/** The file that says that a folder is a state folder. Folders of earlier versions have only their instance.json. */
+export const STATE_FOLDER_MARK = ".gantry-state";
+
+const SQLITE = String.raw`\.db(-wal|-shm|-journal)?`;
+const STORED = [
+  `(state|logs)${SQLITE}`,
+  `objects/(objects${SQLITE}|incoming/[\\w-]+|[0-9a-f]{2}/[\\w-]+)`,
+  String.raw`registry/(uploads/[\w-]+|blobs/[0-9a-f]{2}/[0-9a-f]+)`,
+  ...SMALL_FILES.map((name) => name.replaceAll(".", String.raw`\.`)),
+].join("|");
+const OWN_PATH = new RegExp(
+  `^(${[
+    STATE_FOLDER_MARK.replace(".", "\\."),
+    `(backup-copy/)?(${STORED})`,
+    String.raw`backup-copy/(backup\.json|volume\.tar)`,
+    String.raw`control-plane\.(log|pid)`,
+    "operator-token",
+    String.raw`(node/)?link\.json`,
+    // A file on its way to its name.
+    String.raw`(control-plane\.pid|instance\.json|operator-token|(node/)?link\.json)\.new`,
+    String.raw`docker/(config\.json|\.token_seed(\.lock)?)`,
+    String.raw`cache/debian-packages/(lock|(partial/)?[^/]+\.deb(\.FAILED)?)`,
+  ].join("|")})$`,
+);
+const OWN_FOLDER =
+  /^((backup-copy\/)?(objects(\/incoming|\/[0-9a-f]{2})?|registry(\/uploads|\/blobs(\/[0-9a-f]{2})?)?)|backup-copy|node|docker|cache(\/debian-packages(\/partial)?)?)$/;
+const STORED_PATH = new RegExp(`^(${STORED})$`);
+
+/** Whether Gantry itself writes a file or a folder of this path, which is relative to the state folder. */
+export function isOwnPath(path: string): boolean {
+  return OWN_PATH.test(path) || OWN_FOLDER.test(path);
+}
+
+/** Whether a file of this path belongs to what an instance keeps, and so to a backup. */
+export function isStoredPath(path: string): boolean {
+  return STORED_PATH.test(path);
+}
+
+/**
+ * The state folder of an instance: `--state-dir`, else $GANTRY_HOME, else ~/.gantry. Links are resolved, so that what
+ * is created, swapped and removed is the folder itself. Errors: StateFolderError where the given name is empty.
+ */
+export function stateFolder(given: string | undefined): string {
+  const named = given ?? process.env["GANTRY_HOME"];
+  if (named?.trim() === "")
+    throw new StateFolderError(
+      given === undefined
+        ? "$GANTRY_HOME is empty: unset it, or set it to a folder."
+        : "--state-dir is empty: name a folder.",
+    );
+  return named === undefined ? defaultStateFolder() : resolveLinks(resolve(named));
+}
+
+/** ~/.gantry. */
+export function defaultStateFolder(): string {
+  return resolveLinks(join(homedir(), ".gantry"));
+}
+
+/** As realpath(3), also for a path whose last parts do not exist yet, and for a link to one. */
+function resolveLinks(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== "ENOENT")
+      throw new StateFolderError(`${path} cannot be the state folder: choose another with --state-dir.`, {
+        cause: thrown,
+      });
+    const parent = dirname(path);
+    if (parent === path) return path;
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true)
+      return resolveLinks(resolve(parent, readlinkSync(path)));
+    return join(resolveLinks(parent), basename(path));
+  }
+}
+
+/** Whether a folder is a state folder: it carries the mark, or an instance.json that Gantry wrote. */
+export function isStateFolder(folder: string): boolean {
+  return existsSync(join(folder, STATE_FOLDER_MARK)) || readInstanceFile(folder) !== undefined;
+}
+
+/** The content of instance.json where Gantry wrote it, else undefined. */
+export function readInstanceFile(folder: string): Readonly<Record<string, unknown>> | undefined {
+  const path = join(folder, "instance.json");
+  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
+  try {
+    const value = JSON.parse(readFileSync(path, "utf8")) as Readonly<Record<string, unknown>> | null; // Checked below.
+    const isOurs =
+      typeof value?.["instance"] === "string" &&
+      /^[a-z0-9]{1,32}$/.test(value["instance"]) &&
+      Number.isInteger(value["port"]) &&
+      typeof value["account"] === "string";
+    return isOurs ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Makes a folder the state folder, or opens it where it is one: created or found empty, marked, and closed to others.
+ * Errors: StateFolderError where it holds files of others, is no folder, or belongs to another user.
+ */
+export function openStateFolder(folder: string): void {
+  const stats = statSync(folder, { throwIfNoEntry: false });
+  if (stats === undefined) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  else if (!stats.isDirectory())
+    throw new StateFolderError(`${folder} is not a folder: choose another with --state-dir.`);
+  checkOwner(folder);
+  if (!isStateFolder(folder) && readdirSync(folder).length > 0)
+    throw new StateFolderError(
+      `${folder} holds files that are not Gantry's: choose an empty or a new folder with --state-dir.`,
+    );
+  tighten(folder);
+  const mark = join(folder, STATE_FOLDER_MARK);
+  if (!existsSync(mark)) writeFileSync(mark, "The state folder of a Gantry instance.\n", { mode: 0o600 });
+}
+
+/** Errors: StateFolderError where the folder belongs to another user, who could name another instance in it. */
+export function checkOwner(folder: string): void {
+  const user = process.getuid?.();
+  const owner = statSync(folder).uid;
+  if (user !== undefined && owner !== user)
+    throw new StateFolderError(
+      `${folder} belongs to another user (uid ${owner}): work as that user, or choose another with --state-dir.`,
+    );
+}
+
+/** Takes the permissions of group and others away from the folder and from Gantry's own entries in it. */
+function tighten(folder: string): void {
+  const close = (path: string): void => {
+    const stats = lstatSync(path, { throwIfNoEntry: false });
+    const isPlain = stats?.isFile() === true || stats?.isDirectory() === true;
+    if (stats !== undefined && isPlain && (stats.mode & 0o077) !== 0) chmodSync(path, stats.mode & 0o700);
+  };
+  close(folder);
+  // The certificate of the authority is public; everything else of the first level is not.
+  for (const name of readdirSync(folder)) if (name !== "ca.pem" && isOwnPath(name)) close(join(folder, name));
+}
+
+/**
+ * Removes what Gantry wrote in a state folder, file by file, and the folder where nothing else is left. Links are not
+ * followed and stay. Answers the paths that remain, relative to the folder.
+ */
+export function removeStateFolder(folder: string): readonly string[] {
+  if (!isStateFolder(folder))
+    throw new StateFolderError(`${folder} is not a state folder of Gantry: nothing in it was removed.`);
+  const remaining: string[] = [];
+  // The mark and instance.json go last, so that an interrupted removal can be repeated.
+  const isLast = (path: string): boolean => path === STATE_FOLDER_MARK || path === "instance.json";
+  const last: string[] = [];
+  const empty = (prefix: string): void => {
+    for (const entry of readdirSync(join(folder, prefix), { withFileTypes: true })) {
+      const path = `${prefix}${entry.name}`;
+      if (entry.isDirectory()) {
+        if (!OWN_FOLDER.test(path)) remaining.push(path);
+        else {
+          empty(`${path}/`);
+          removeIfEmpty(join(folder, path));
+        }
+      } else if (!entry.isFile() || !OWN_PATH.test(path)) remaining.push(path);
+      else if (isLast(path)) last.push(path);
+      else unlinkSync(join(folder, path));
+    }
+  };
+  empty("");
+  for (const path of last) unlinkSync(join(folder, path));
+  removeIfEmpty(folder);
+  return remaining;
+}
+
+/** An empty folder holds nothing of anyone's; one that is not empty, or is a mount point, stays. */
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (thrown) {
+    const { code = "" } = thrown as NodeJS.ErrnoException;
+    if (!["ENOTEMPTY", "EEXIST", "EBUSY", "EACCES", "EPERM"].includes(code)) throw thrown;
+  }
+}
