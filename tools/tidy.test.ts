@@ -19,7 +19,6 @@ const LINES_MAX = 400;
 /** Files that are longer today: the list only shrinks. */
 const LONG_FILES = [
   "packages/agent/agent.ts",
-  "packages/agent/haproxy/render.ts",
   "packages/api/ec2/vpcs.ts",
   "packages/api/ecs/services.ts",
   "packages/api/ecs/task-definition-spec.ts",

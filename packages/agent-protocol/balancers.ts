@@ -26,6 +26,10 @@ export interface BalancerTargetGroup {
   readonly slowStartSeconds: number;
   /** Health checks leave from this address: the load balancer's own. */
   readonly sourceAddress: string;
+  /** How long a target may be silent, in seconds: the load balancer's `idle_timeout.timeout_seconds`. */
+  readonly idleTimeoutSeconds?: number;
+  /** The VPC's blocks. A target's address is in one of them or in a private range. */
+  readonly vpcCidrs?: readonly string[];
   readonly targets: readonly BalancerTarget[];
 }
 
@@ -67,11 +71,30 @@ export interface BalancerListener {
   readonly tls: boolean;
   /** Certificate, chain and key in one PEM. The first certificate is the default. */
   readonly certificates: readonly { readonly names: readonly string[]; readonly pem: string }[];
-  readonly rules: readonly {
-    readonly conditions: readonly BalancerCondition[];
-    readonly action: BalancerAction;
-  }[];
+  /** TLS versions and ciphers of the listener's security policy. */
+  readonly security?: BalancerSecurity | undefined;
+  readonly rules: readonly BalancerRule[];
   readonly defaultAction: BalancerAction;
+}
+
+export interface BalancerRule {
+  readonly priority?: number;
+  readonly conditions: readonly BalancerCondition[];
+  readonly action: BalancerAction;
+}
+
+/** What a security policy permits. `ciphers` are OpenSSL's names, for versions before TLS 1.3. */
+export interface BalancerSecurity {
+  readonly versionMin: "TLSv1.2" | "TLSv1.3";
+  readonly versionMax: "TLSv1.2" | "TLSv1.3";
+  readonly ciphers: readonly string[];
+}
+
+/** Clients that a rule of the load balancer's security groups lets in. */
+export interface BalancerClientRule {
+  readonly cidr: string;
+  readonly fromPort: number;
+  readonly toPort: number;
 }
 
 export interface Balancer {
@@ -81,6 +104,10 @@ export interface Balancer {
   readonly addresses: readonly string[];
   readonly internetFacing: boolean;
   readonly idleTimeoutSeconds: number;
+  /** How long a client's connection lives at most, in seconds: `client_keep_alive.seconds`. */
+  readonly clientKeepAliveSeconds?: number;
+  /** Clients that the security groups let in by address. Undefined lets all in. */
+  readonly clientRules?: readonly BalancerClientRule[];
   readonly listeners: readonly BalancerListener[];
 }
 

@@ -42,6 +42,8 @@ export interface BalancersObservation {
   readonly targets: readonly TargetObservation[];
   /** Host ports by balancer ARN and listener port. */
   readonly hostPorts: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Parts of load balancers that the proxy rejects and that are left out of its configuration. */
+  readonly leftOut?: readonly BalancerPartLeftOut[];
 }
 
 export interface LogLine {
@@ -71,3 +73,10 @@ export type ToControlPlane =
       readonly lines: readonly LogLine[];
     }
   | { readonly type: "imageWanted"; readonly image: string };
+
+export interface BalancerPartLeftOut {
+  readonly balancerArn: string;
+  /** The part, for people: `rule 10 of the listener on port 80`. */
+  readonly part: string;
+  readonly reason: string;
+}

@@ -1,6 +1,6 @@
 import type { Assignment, NodeSettings } from "@gantry/agent-protocol";
 import { messageOf, type Clock, type Logger } from "@gantry/kernel";
-import type { PortMemory } from "./haproxy/proxy.ts";
+import type { PortMemory } from "./haproxy/host-ports.ts";
 import type { Host } from "./host.ts";
 import type { ContainerProblem } from "./pods/plan-pod.ts";
 import type { ProblemMemory } from "./pods/pod-controller.ts";

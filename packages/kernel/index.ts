@@ -12,6 +12,7 @@ export * from "./controller.ts";
 export * from "./http.ts";
 export * from "./ids.ts";
 export * from "./logger.ts";
+export * from "./private-address.ts";
 export * from "./sqlite.ts";
 export * from "./work-queue.ts";
 export * from "./vault.ts";

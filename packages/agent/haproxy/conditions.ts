@@ -8,12 +8,13 @@ export function renderCondition(condition: BalancerCondition): readonly string[]
     case "path-pattern":
       return condition.values.map((value) => `path ${matcher(value)}`);
     case "http-request-method":
-      return condition.values.map((value) => `method ${quote(value)}`);
+      // Compared as text: the proxy's own match reads a value that begins with a hyphen as an option.
+      return condition.values.map((value) => `method -m str -- ${quote(value)}`);
     case "source-ip":
-      return condition.values.map((value) => `src ${quote(value)}`);
+      return condition.values.map((value) => `src -- ${quote(value)}`);
     case "http-header":
       return condition.values.map(
-        (value) => `req.fhdr(${condition.header}),lower ${matcher(value.toLowerCase())}`,
+        (value) => `${quote(`req.fhdr("${condition.header}"),lower`)} ${matcher(value.toLowerCase())}`,
       );
     case "query-string":
       return condition.pairs.map(({ key, value }) => {

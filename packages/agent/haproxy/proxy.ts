@@ -1,36 +1,23 @@
-import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, readdir, rename, rm, symlink, readlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, symlink, readlink } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
-import type {
-  Balancer,
-  BalancerListener,
-  BalancersAssignment,
-  BalancersObservation,
-  TargetObservation,
-} from "@gantry/agent-protocol";
+import type { BalancersAssignment, BalancersObservation } from "@gantry/agent-protocol";
 import { messageOf, sleep, type Clock, type Logger } from "@gantry/kernel";
 import type { ContainerSpec, Engine } from "../engine/engine.ts";
 import { pauseSpec, type Naming } from "../naming.ts";
-import { isPortFree } from "../network/free-port.ts";
 import type { Router } from "../network/vpc-router.ts";
 import { askProxy, parseStats, type ServerStat } from "./proxy-socket.ts";
-import { backendName, renderProxy, serverName, type ProxyConfiguration } from "./render.ts";
+import { Acceptance, writeAtomically } from "./acceptance.ts";
+import { runHaproxyCheck, type RunCheck } from "./check.ts";
+import { HostPorts, type PortMemory } from "./host-ports.ts";
+import { backendName, serverName } from "./names.ts";
+import { observeTarget, PASSED, refusedTarget } from "./observe-target.ts";
+import { keyOf } from "./parts.ts";
+import type { ProxyConfiguration } from "./render.ts";
 
-const run = promisify(execFile);
-/** What the proxy says of a check that went well. Source: HAProxy 2.6 management guide §9.1. */
-const PASSED: ReadonlySet<string> = new Set(["L4OK", "L6OK", "L7OK", "L7OKC"]);
 const RELOAD_WAIT_MS = 5_000;
-const PORT_FALLBACK = 8_000;
 /** Well below the descriptor limit of 20,000 that small machines give. */
 const CONNECTIONS_MAX = 8_000;
-
-/** Host ports that listeners were given, kept where the agent keeps what it knows. */
-export interface PortMemory {
-  get(key: string): number | undefined;
-  set(key: string, port: number): void;
-}
 
 export interface ProxyDeps {
   readonly engine: Engine;
@@ -43,22 +30,29 @@ export interface ProxyDeps {
   readonly dataPath: string;
   readonly dataFolder: string;
   readonly ports: PortMemory;
+  /** The proxy's own check of a configuration; HAProxy's where it is not given. */
+  readonly runCheck?: RunCheck;
 }
 
 /**
- * HAProxy on this node: one process in a container of its own that outlives the agent, its configuration rendered
- * whole, checked, and swapped without losing a connection; a configuration that does not pass the check never gets in.
+ * HAProxy on this node: one process in a container of its own that outlives the agent. Its configuration is rendered
+ * whole, checked, and swapped without losing a connection. A configuration that does not pass the check is never loaded.
  */
 export class Proxy {
   readonly #deps: ProxyDeps;
+  readonly #hostPorts: HostPorts;
+  readonly #acceptance: Acceptance;
   #applied = "";
-  /** What is in effect. */
+  /** The assignment in effect. */
   #assignment: BalancersAssignment | undefined;
   /** Odd while health is handed from one worker to the next: what the first says meanwhile, the second may not know. */
   #handovers = 0;
 
   constructor(deps: ProxyDeps) {
     this.#deps = deps;
+    this.#hostPorts = new HostPorts(deps.ports, deps.log);
+    const { clock, log, folder, runCheck = runHaproxyCheck } = deps;
+    this.#acceptance = new Acceptance({ clock, log, folder, runCheck });
   }
 
   /** Brings the proxy to the assignment. Done twice it changes nothing. */
@@ -70,34 +64,40 @@ export class Proxy {
       this.#assignment = undefined;
       return;
     }
-    await this.#choosePorts(assignment);
+    await this.#hostPorts.choose(assignment);
     await this.#linkNamespaces(routers);
-    const configuration = renderProxy(assignment, {
+    const options = {
       folder: this.#deps.folder,
-      hostPortOf: (balancer, listener) => this.#hostPortOf(balancer, listener),
+      hostPortOf: this.#hostPorts.of.bind(this.#hostPorts),
       namespaces: new Set(routers.map((router) => router.vpcId)),
       connectionsMax: CONNECTIONS_MAX,
-    });
-    const fingerprint = fingerprintOf(configuration, routers);
-    const running = container?.state === "running";
-    if (running && (this.#applied === fingerprint || (await this.#inEffect(fingerprint)))) {
-      this.#applied = fingerprint;
-      this.#assignment = assignment;
-      return;
-    }
-    this.#handovers += 1;
-    try {
-      await this.#write(configuration, fingerprint, running);
-      if (running) await this.#reload(fingerprint);
-      else await this.#start();
-    } finally {
-      this.#handovers += 1;
+    };
+    const isRunning = container?.state === "running";
+    const isInEffect = async (fingerprint: string) =>
+      isRunning && (this.#applied === fingerprint || (await this.#isInEffect(fingerprint)));
+    let fingerprint = fingerprintOf(this.#acceptance.render(assignment, options), routers);
+    if (!(await isInEffect(fingerprint))) {
+      await mkdir(join(this.#deps.folder, "run"), { recursive: true });
+      const configuration = await this.#acceptance.accept(assignment, options);
+      fingerprint = fingerprintOf(configuration, routers);
+      if (!(await isInEffect(fingerprint))) await this.#load(configuration, fingerprint, isRunning);
     }
     this.#applied = fingerprint;
     this.#assignment = assignment;
   }
 
-  /** What the proxy's own checks say of every target, and where listeners answer on the host. */
+  async #load(configuration: ProxyConfiguration, fingerprint: string, isRunning: boolean): Promise<void> {
+    this.#handovers += 1;
+    try {
+      await this.#write(configuration, fingerprint, isRunning);
+      if (isRunning) await this.#reload(fingerprint);
+      else await this.#start();
+    } finally {
+      this.#handovers += 1;
+    }
+  }
+
+  /** The results of the proxy's health checks, where listeners answer on the host, and what is left out. */
   async observe(): Promise<BalancersObservation | undefined> {
     const assignment = this.#assignment;
     if (assignment === undefined) return { targets: [], hostPorts: {} };
@@ -116,28 +116,27 @@ export class Proxy {
     await this.#raiseNew(assignment, stats);
     // A target that only the old worker saw pass must not make another drain: the new one would have none to send to.
     if (handovers % 2 === 1 || handovers !== this.#handovers) return undefined;
+    const leftOut = this.#acceptance.leftOutKeys(assignment);
     const targets = assignment.targetGroups.flatMap((group) =>
-      group.targets.map((target) =>
-        observeTarget(
-          group.arn,
-          target,
-          stats.get(`${backendName(group.arn)}/${serverName(target)}`),
-          leaving,
-        ),
-      ),
+      group.targets.map((target) => {
+        const stat = stats.get(`${backendName(group.arn)}/${serverName(target)}`);
+        const observed = observeTarget(group.arn, target, stat, leaving);
+        const problem = leftOut.get(keyOf.target(group, target));
+        return problem === undefined ? observed : { ...observed, ...refusedTarget(problem) };
+      }),
     );
     const hostPorts = Object.fromEntries(
       assignment.balancers.map((balancer) => [
         balancer.arn,
         Object.fromEntries(
           balancer.listeners.flatMap((listener) => {
-            const port = this.#hostPortOf(balancer, listener);
+            const port = this.#hostPorts.of(balancer, listener);
             return port === undefined ? [] : [[String(listener.port), port]];
           }),
         ),
       ]),
     );
-    return { targets, hostPorts };
+    return { targets, hostPorts, leftOut: this.#acceptance.leftOutOf(assignment) };
   }
 
   /**
@@ -161,27 +160,6 @@ export class Proxy {
     }
   }
 
-  #hostPortOf(balancer: Balancer, listener: BalancerListener): number | undefined {
-    return balancer.internetFacing ? this.#deps.ports.get(portKey(listener)) : undefined;
-  }
-
-  /** The listener's own port where it is free and permitted, else the next that is; chosen once and kept. */
-  async #choosePorts(assignment: BalancersAssignment): Promise<void> {
-    for (const listener of assignment.balancers
-      .filter((balancer) => balancer.internetFacing)
-      .flatMap((balancer) => balancer.listeners)) {
-      if (this.#deps.ports.get(portKey(listener)) !== undefined) continue;
-      let port = listener.port;
-      for (let step = 0; !(await isPortFree(port)); step += 1)
-        port =
-          ((listener.port + PORT_FALLBACK + step) % 64_000) +
-          1_000 * Number(listener.port + PORT_FALLBACK + step >= 64_000);
-      this.#deps.ports.set(portKey(listener), port);
-      if (port !== listener.port)
-        this.#deps.log.warn("Host port is taken, another is used", { port: listener.port, used: port });
-    }
-  }
-
   async #linkNamespaces(routers: readonly Router[]): Promise<void> {
     const folder = join(this.#deps.dataFolder, "netns");
     await mkdir(folder, { recursive: true });
@@ -196,18 +174,12 @@ export class Proxy {
 
   async #write(configuration: ProxyConfiguration, fingerprint: string, running: boolean): Promise<void> {
     const { folder } = this.#deps;
-    await mkdir(join(folder, "run"), { recursive: true });
-    for (const [name, content] of Object.entries(configuration.files))
-      await writeAtomically(join(folder, name), content, 0o600);
     const next = join(folder, "next.cfg");
     const text = configuration.text.replace(
       "global\n",
       `global\n  set-var proc.fingerprint str(${fingerprint})\n`,
     );
-    await writeFile(next, text, { mode: 0o600 });
-    await run("haproxy", ["-c", "-q", "-f", next]).catch((thrown: { stderr?: string }) => {
-      throw new Error(`The proxy refuses its configuration: ${thrown.stderr ?? messageOf(thrown)}`);
-    });
+    await writeAtomically(next, text);
     await this.#writeServerState(configuration, running);
     await rename(next, join(folder, "haproxy.cfg"));
     const kept = new Set(Object.keys(configuration.files));
@@ -240,7 +212,7 @@ export class Proxy {
       if (there !== undefined) return there;
       return `1 ${backend} ${id} ${server} ${target.address} 0 0 100 100 0 1 2 ${Math.max(0, rise - 1)} 6 0 0 0 - ${target.port} - 0 0 - - 0`;
     });
-    await writeAtomically(join(this.#deps.folder, "servers.state"), `${head}\n${lines.join("\n")}\n`, 0o600);
+    await writeAtomically(join(this.#deps.folder, "servers.state"), `${head}\n${lines.join("\n")}\n`);
   }
 
   async #start(): Promise<void> {
@@ -256,13 +228,13 @@ export class Proxy {
     await askProxy(join(folder, "run/master.sock"), "reload").catch(() => "");
     const deadline = clock.now() + RELOAD_WAIT_MS;
     for (;;) {
-      if (await this.#inEffect(fingerprint)) return;
+      if (await this.#isInEffect(fingerprint)) return;
       if (clock.now() > deadline) throw new Error("The proxy did not take its new configuration in time.");
       await sleep(clock, 20);
     }
   }
 
-  async #inEffect(fingerprint: string): Promise<boolean> {
+  async #isInEffect(fingerprint: string): Promise<boolean> {
     const answer = await askProxy(
       join(this.#deps.folder, "run/admin.sock"),
       "get var proc.fingerprint",
@@ -299,70 +271,6 @@ export class Proxy {
   }
 }
 
-function portKey(listener: BalancerListener): string {
-  return `${listener.port}/${listener.tls ? "tls" : "plain"}`;
-}
-
-/** Source of the words: ELBv2 API_TargetHealth. */
-export function observeTarget(
-  targetGroupArn: string,
-  target: { address: string; port: number; draining: boolean },
-  stat: ServerStat | undefined,
-  leaving: boolean,
-): TargetObservation {
-  const base = {
-    targetGroupArn,
-    address: target.address,
-    port: target.port,
-    draining: target.draining,
-    inFlight: (stat?.sessions ?? 0) + (leaving ? 1 : 0),
-  };
-  const initial = {
-    ...base,
-    health: "initial" as const,
-    reason: "Elb.RegistrationInProgress",
-    description: "Target registration is in progress",
-  };
-  if (stat === undefined) return initial;
-  if (stat.status.startsWith("UP") || stat.status === "no check" || stat.status === "DRAIN")
-    return { ...base, health: "healthy", reason: undefined, description: undefined };
-  // Passed, though not often enough in a row yet: no failure to be told of.
-  if (PASSED.has(stat.checkStatus))
-    return {
-      ...initial,
-      reason: "Elb.InitialHealthChecking",
-      description: "Initial health checks in progress",
-    };
-  switch (stat.checkStatus) {
-    case "":
-    case "UNK":
-    case "INI":
-      return {
-        ...initial,
-        reason: "Elb.InitialHealthChecking",
-        description: "Initial health checks in progress",
-      };
-    case "L7STS":
-      return {
-        ...base,
-        health: "unhealthy",
-        reason: "Target.ResponseCodeMismatch",
-        description: `Health checks failed with these codes: [${stat.checkCode}]`,
-      };
-    case "L4TOUT":
-    case "L6TOUT":
-    case "L7TOUT":
-      return { ...base, health: "unhealthy", reason: "Target.Timeout", description: "Request timed out" };
-    default:
-      return {
-        ...base,
-        health: "unhealthy",
-        reason: "Target.FailedHealthChecks",
-        description: "Health checks failed",
-      };
-  }
-}
-
 function fingerprintOf(configuration: ProxyConfiguration, routers: readonly Router[]): string {
   return createHash("sha256")
     .update(
@@ -374,9 +282,4 @@ function fingerprintOf(configuration: ProxyConfiguration, routers: readonly Rout
     )
     .digest("hex")
     .slice(0, 24);
-}
-
-async function writeAtomically(path: string, content: string, mode: number): Promise<void> {
-  await writeFile(`${path}.new`, content, { mode });
-  await rename(`${path}.new`, path);
 }

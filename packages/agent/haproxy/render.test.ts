@@ -1,6 +1,7 @@
 import type { BalancerAction, BalancerListener, BalancersAssignment } from "@gantry/agent-protocol";
 import { describe, expect, it } from "vitest";
-import { backendName, renderProxy, serverName } from "./render.ts";
+import { backendName, serverName } from "./names.ts";
+import { renderProxy } from "./render.ts";
 
 const forward = (...weights: readonly number[]): BalancerAction => ({
   type: "forward",

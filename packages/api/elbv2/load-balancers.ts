@@ -301,7 +301,7 @@ function presentLoadBalancer(balancer: LoadBalancerRecord, reader: Reader): elb.
     CreatedTime: new Date(balancer.createdAt),
     Scheme: balancer.scheme,
     VpcId: balancer.vpcId,
-    State: { Code: balancer.state },
+    State: { Code: balancer.state, Reason: balancer.stateReason },
     Type: "application",
     AvailabilityZones: balancer.subnetIds.map((id) => ({
       SubnetId: id,

@@ -1,21 +1,26 @@
 import type {
   BalancerAction,
+  BalancerClientRule,
   BalancerListener,
   BalancersAssignment,
   BalancerTargetGroup,
 } from "@gantry/agent-protocol";
 import { present, type Vault } from "@gantry/kernel";
-import type {
-  ActionRecord,
-  ListenerRecord,
-  LoadBalancerRecord,
-  Reader,
-  TargetGroupRecord,
+import {
+  DEFAULT_SECURITY_POLICY,
+  securityPolicyOf,
+  type ActionRecord,
+  type ListenerRecord,
+  type LoadBalancerRecord,
+  type Reader,
+  type TargetGroupRecord,
 } from "@gantry/state";
 
 const IDLE_SECONDS = 60;
+const CLIENT_KEEP_ALIVE_SECONDS = 3_600;
+const PORT_MAX = 65_535;
 
-/** All load balancers as the proxy needs them. Only target groups that a listener leads to are in it. */
+/** All load balancers as the proxy needs them, with the target groups that a listener leads to. */
 export function balancersAssignment(reader: Reader, vault: Vault): BalancersAssignment {
   const records = reader.list("loadBalancer");
   const balancers = records.map((record) => ({
@@ -26,10 +31,14 @@ export function balancersAssignment(reader: Reader, vault: Vault): BalancersAssi
       (id) => reader.get("networkInterface", id)?.privateIp ?? [],
     ),
     internetFacing: record.scheme === "internet-facing",
-    idleTimeoutSeconds: Number(record.attributes["idle_timeout.timeout_seconds"] ?? IDLE_SECONDS),
+    idleTimeoutSeconds: idleSecondsOf(record),
+    clientKeepAliveSeconds: Number(
+      record.attributes["client_keep_alive.seconds"] ?? CLIENT_KEEP_ALIVE_SECONDS,
+    ),
+    clientRules: clientRulesOf(reader, record),
     listeners: reader
       .listBy("listener", "loadBalancer", record.arn)
-      .map((listener) => renderListener(reader, vault, listener)),
+      .map((listener) => renderListener(reader, vault, record, listener)),
   }));
   return {
     kind: "balancers",
@@ -39,6 +48,21 @@ export function balancersAssignment(reader: Reader, vault: Vault): BalancersAssi
       .flatMap((record) => groupsOf(reader, record))
       .filter((group, index, all) => all.findIndex((other) => other.arn === group.arn) === index),
   };
+}
+
+function idleSecondsOf(balancer: LoadBalancerRecord): number {
+  return Number(balancer.attributes["idle_timeout.timeout_seconds"] ?? IDLE_SECONDS);
+}
+
+/** What the security groups let in by address. Rules that name a group let in its members, who are inside the VPC. */
+function clientRulesOf(reader: Reader, balancer: LoadBalancerRecord): readonly BalancerClientRule[] {
+  return balancer.securityGroups
+    .flatMap((id) => reader.get("securityGroup", id)?.rules ?? [])
+    .filter((rule) => rule.direction === "ingress" && (rule.protocol === "tcp" || rule.protocol === "-1"))
+    .flatMap(({ cidr, protocol, fromPort, toPort }) => {
+      if (cidr === undefined) return [];
+      return [protocol === "tcp" ? { cidr, fromPort, toPort } : { cidr, fromPort: 0, toPort: PORT_MAX }];
+    });
 }
 
 /** ARNs of the target groups that a load balancer's listeners and rules lead to. */
@@ -59,11 +83,17 @@ function groupsOf(reader: Reader, balancer: LoadBalancerRecord): readonly Balanc
   const source = reader.get("networkInterface", balancer.networkInterfaceIds[0] ?? "")?.privateIp ?? "";
   return [...targetGroupsOf(reader, balancer.arn)].flatMap((arn) => {
     const group = reader.get("targetGroup", arn);
-    return group === undefined ? [] : [renderGroup(reader, group, source)];
+    return group === undefined ? [] : [renderGroup(reader, group, balancer, source)];
   });
 }
 
-function renderGroup(reader: Reader, group: TargetGroupRecord, sourceAddress: string): BalancerTargetGroup {
+function renderGroup(
+  reader: Reader,
+  group: TargetGroupRecord,
+  balancer: LoadBalancerRecord,
+  sourceAddress: string,
+): BalancerTargetGroup {
+  const vpcCidr = reader.get("vpc", group.vpcId)?.cidr;
   const { attributes } = group;
   const sticky =
     attributes["stickiness.enabled"] === "true" && attributes["stickiness.type"] !== "app_cookie";
@@ -80,6 +110,8 @@ function renderGroup(reader: Reader, group: TargetGroupRecord, sourceAddress: st
     stickySeconds: sticky ? Number(attributes["stickiness.lb_cookie.duration_seconds"] ?? 86_400) : undefined,
     slowStartSeconds: Number(attributes["slow_start.duration_seconds"] ?? 0),
     sourceAddress,
+    idleTimeoutSeconds: idleSecondsOf(balancer),
+    vpcCidrs: vpcCidr === undefined ? [] : [vpcCidr],
     targets: reader.listBy("target", "group", group.arn).map((target) => ({
       address: target.address,
       port: target.port,
@@ -89,28 +121,57 @@ function renderGroup(reader: Reader, group: TargetGroupRecord, sourceAddress: st
   };
 }
 
-function renderListener(reader: Reader, vault: Vault, listener: ListenerRecord): BalancerListener {
+function renderListener(
+  reader: Reader,
+  vault: Vault,
+  balancer: LoadBalancerRecord,
+  listener: ListenerRecord,
+): BalancerListener {
   const rules = reader.listBy("rule", "listener", listener.arn).toSorted((a, b) => a.priority - b.priority);
   return {
     port: listener.port,
     tls: listener.protocol === "HTTPS",
-    certificates: listener.certificates.flatMap((arn) => {
-      const certificate = reader.get("certificate", arn);
-      if (certificate === undefined) return [];
-      return [
-        {
-          names: [certificate.domainName, ...certificate.subjectAlternativeNames].filter(
-            (name, index, all) => all.indexOf(name) === index,
-          ),
-          pem: [certificate.certificatePem, certificate.chainPem, vault.open(certificate.sealedKey)].join(
-            "\n",
-          ),
-        },
-      ];
-    }),
-    rules: rules.map((rule) => ({ conditions: rule.conditions, action: renderAction(rule.actions) })),
+    security: securityPolicyOf(listener.sslPolicy ?? DEFAULT_SECURITY_POLICY),
+    certificates:
+      listener.protocol === "HTTPS"
+        ? [
+            ...listener.certificates.flatMap((arn) => renderCertificate(reader, vault, arn)),
+            ...renderOwnCertificate(vault, balancer),
+          ]
+        : [],
+    rules: rules.map((rule) => ({
+      priority: rule.priority,
+      conditions: rule.conditions,
+      action: renderAction(rule.actions),
+    })),
     defaultAction: renderAction(listener.defaultActions),
   };
+}
+
+type Certificates = BalancerListener["certificates"];
+
+function renderCertificate(reader: Reader, vault: Vault, arn: string): Certificates {
+  const certificate = reader.get("certificate", arn);
+  if (certificate === undefined) return [];
+  return [
+    {
+      names: [...new Set([certificate.domainName, ...certificate.subjectAlternativeNames])],
+      pem: toPem(vault, certificate),
+    },
+  ];
+}
+
+/** The load balancer's own name is served by a certificate of the platform, whatever certificates its listeners have. */
+function renderOwnCertificate(vault: Vault, balancer: LoadBalancerRecord): Certificates {
+  const own = balancer.ownCertificate;
+  return own === undefined ? [] : [{ names: [balancer.dnsName], pem: toPem(vault, own) }];
+}
+
+function toPem(
+  vault: Vault,
+  certificate: { readonly certificatePem: string; readonly chainPem: string; readonly sealedKey: string },
+): string {
+  return [certificate.certificatePem, certificate.chainPem, vault.open(certificate.sealedKey)].join("\n");
 }
 
 function renderAction(actions: readonly ActionRecord[]): BalancerAction {

@@ -1,19 +1,35 @@
-import type { BalancersObservation } from "@gantry/agent-protocol";
-import type { Transaction } from "@gantry/state";
+import type { BalancerPartLeftOut, BalancersObservation } from "@gantry/agent-protocol";
+import type { LoadBalancerRecord, Transaction } from "@gantry/state";
 import { recordTargetHealth } from "../target/target-controller.ts";
 import { targetGroupsOf } from "./balancers-assignment.ts";
 
-/** Writes what the data plane says: load balancers that answer, their host ports, the health of targets. */
+const REASON_LENGTH_MAX = 1_000;
+
+/** Writes what the data plane reports: load balancers that answer, what they leave out, host ports, target health. */
 export function recordBalancers(tx: Transaction, observation: BalancersObservation, now: number): void {
   for (const balancer of tx.list("loadBalancer")) {
     const hostPorts = observation.hostPorts[balancer.arn];
     if (hostPorts === undefined) continue;
-    if (balancer.state === "active" && JSON.stringify(balancer.hostPorts) === JSON.stringify(hostPorts))
+    const leftOut = (observation.leftOut ?? []).filter((each) => each.balancerArn === balancer.arn);
+    const state = leftOut.length === 0 ? "active" : "active_impaired";
+    const next: LoadBalancerRecord = { ...balancer, state, stateReason: describeLeftOut(leftOut), hostPorts };
+    if (
+      balancer.state === next.state &&
+      balancer.stateReason === next.stateReason &&
+      JSON.stringify(balancer.hostPorts) === JSON.stringify(hostPorts)
+    )
       continue;
-    tx.put("loadBalancer", balancer.arn, { ...balancer, state: "active", hostPorts });
+    tx.put("loadBalancer", balancer.arn, next);
   }
   recordTargetHealth(tx, observation.targets, now);
   markUnused(tx);
+}
+
+/** What API_LoadBalancerState reports as the reason of an impaired load balancer. */
+function describeLeftOut(leftOut: readonly BalancerPartLeftOut[]): string | undefined {
+  if (leftOut.length === 0) return undefined;
+  const parts = leftOut.map(({ part, reason }) => `${part}: ${reason}`);
+  return `Left out, and answered with 503: ${[...new Set(parts)].join("; ")}`.slice(0, REASON_LENGTH_MAX);
 }
 
 /** Targets of groups that no listener leads to are checked by nobody. Source: API_TargetHealth, Target.NotInUse. */

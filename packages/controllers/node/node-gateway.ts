@@ -93,6 +93,8 @@ const BALANCER_KINDS: ReadonlySet<Kind> = new Set([
   "targetGroup",
   "target",
   "certificate",
+  // Their rules bind clients on the host.
+  "securityGroup",
 ]);
 
 /**

@@ -10,12 +10,24 @@ export interface LoadBalancerRecord extends Placed {
   readonly securityGroups: readonly string[];
   readonly networkInterfaceIds: readonly string[];
   readonly attributes: Readonly<Record<string, string>>;
-  /** ← the load balancer controller: provisioning until the data plane answers. */
-  readonly state: "provisioning" | "active";
+  /** ← the node's report: provisioning until the data plane answers, impaired while it leaves a part out. */
+  readonly state: "provisioning" | "active" | "active_impaired";
+  /** ← the node's report: which parts are left out and why. */
+  readonly stateReason?: string | undefined;
+  /** ← the certificate controller: the platform's certificate for `dnsName`, while a listener speaks HTTPS. */
+  readonly ownCertificate?: OwnCertificateRecord | undefined;
   /** ← the node's report: the host port at which each listener port answers. */
   readonly hostPorts: Readonly<Record<string, number>>;
   readonly createdAt: number;
   readonly tags: Tags;
+}
+
+/** PEM; the key is sealed by the vault. Times in ms since the epoch. */
+export interface OwnCertificateRecord {
+  readonly certificatePem: string;
+  readonly chainPem: string;
+  readonly sealedKey: string;
+  readonly notAfter: number;
 }
 
 export type ActionRecord =

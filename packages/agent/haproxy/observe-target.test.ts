@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { observeTarget } from "./proxy.ts";
+import { observeTarget } from "./observe-target.ts";
 
 const target = { address: "10.0.0.4", port: 80, draining: false, isNew: false };
 const healthOf = (status: string, checkStatus: string) =>

@@ -1,0 +1,101 @@
+import type { BalancerTarget, BalancerTargetGroup } from "@gantry/agent-protocol";
+import { quote } from "./conditions.ts";
+import { backendName, compare, hash, serverName } from "./names.ts";
+import { keyOf } from "./parts.ts";
+import { isLeftOut, mark, type Context } from "./render-context.ts";
+
+const IDLE_SECONDS = 60;
+const RETRIES_MAX = 3;
+
+/** The targets of a group that are rendered. */
+export function usableTargets(group: BalancerTargetGroup, context: Context): readonly BalancerTarget[] {
+  if (isLeftOut(context, () => keyOf.group(group))) return [];
+  return group.targets
+    .filter((target) => !isLeftOut(context, () => keyOf.target(group, target)))
+    .toSorted((a, b) => compare(serverName(a), serverName(b)));
+}
+
+/** A target group as a backend. One that is left out has no servers: whatever leads to it is answered with 503. */
+export function renderBackend(group: BalancerTargetGroup, context: Context): readonly string[] {
+  const key = () => keyOf.group(group);
+  const head = `backend ${backendName(group.arn)}`;
+  if (isLeftOut(context, key)) return [head, "  http-request return status 503", ""];
+  const targets = usableTargets(group, context);
+  return [
+    ...mark(context, key, [head, ...renderSettings(group, targets), ...renderCheck(group)]),
+    ...targets.flatMap((target) =>
+      mark(context, () => keyOf.target(group, target), renderServer(group, target)),
+    ),
+    "",
+  ];
+}
+
+function renderSettings(group: BalancerTargetGroup, targets: readonly BalancerTarget[]): readonly string[] {
+  const idle = group.idleTimeoutSeconds ?? IDLE_SECONDS;
+  const receiving = targets.filter((target) => !target.draining).length;
+  const balance = {
+    least_outstanding_requests: "leastconn",
+    weighted_random: "random",
+    round_robin: "roundrobin",
+  }[group.algorithm];
+  return [
+    `  balance ${balance}`,
+    `  timeout server ${idle}s`,
+    `  timeout tunnel ${idle}s`,
+    // A second attempt at the same target waits for a second: as many attempts as there are other targets to try.
+    `  retries ${Math.max(1, Math.min(RETRIES_MAX, receiving - 1))}`,
+    ...(group.stickySeconds === undefined ? [] : renderStickiness(group, group.stickySeconds)),
+    // Where no target is healthy all are used. Source: "Target group health", fail open.
+    "  option allbackups",
+    "  http-response set-var(txn.answered) bool(true)",
+    // A target that cannot be connected to is a bad gateway; no target at all is an unavailable service.
+    '  http-after-response set-status 502 reason "Bad Gateway" if { status 503 } { nbsrv gt 0 } !{ var(txn.answered) -m found }',
+    `  http-error status 503 content-type text/html lf-string "${UNAVAILABLE_PAGE}"`,
+    // Source: "Sticky sessions for your Application Load Balancer", target group stickiness; set anew by each answer.
+    ...["AWSALBTG", "AWSALBTGCORS"].map(
+      (name) =>
+        `  http-response add-header Set-Cookie "${name}=${hash(group.arn)}; Max-Age=%[var(txn.sticky)]; Path=/${name === "AWSALBTG" ? "" : "; SameSite=None; Secure"}" if { var(txn.sticky) -m found }`,
+    ),
+  ];
+}
+
+/** The page names the same status as the status line: `nbsrv` decides both. */
+const ERROR_NAME = "%[nbsrv,bool,iif(502 Bad Gateway,503 Service Temporarily Unavailable)]";
+const UNAVAILABLE_PAGE = `<html>\\r\\n<head><title>${ERROR_NAME}</title></head>\\r\\n<body>\\r\\n<center><h1>${ERROR_NAME}</h1></center>\\r\\n</body>\\r\\n</html>\\r\\n`;
+
+/**
+ * Duration-based stickiness. AWSALBCORS carries the value of AWSALB to clients of another site, which return it alone.
+ * Source: "Sticky sessions for your Application Load Balancer".
+ */
+function renderStickiness(group: BalancerTargetGroup, seconds: number): readonly string[] {
+  return [
+    `  dynamic-cookie-key ${hash(group.arn)}`,
+    `  cookie AWSALB insert indirect nocache dynamic maxlife ${seconds}`,
+    '  http-request add-header Cookie "AWSALB=%[req.cook(AWSALBCORS)]" if { req.cook(AWSALBCORS) -m found } !{ req.cook(AWSALB) -m found }',
+    '  http-after-response add-header Set-Cookie "AWSALBCORS=%[res.cook(AWSALB)]; Path=/; SameSite=None; Secure" if { res.cook(AWSALB) -m found }',
+  ];
+}
+
+function renderCheck(group: BalancerTargetGroup): readonly string[] {
+  const check = group.healthCheck;
+  return [
+    "  option httpchk",
+    `  http-check send meth GET uri ${quote(check.path)} ver HTTP/1.1 hdr Host ${hash(group.arn)} hdr User-Agent ELB-HealthChecker/2.0 hdr Connection close`,
+    `  http-check expect status ${check.matcher.replace(/[^0-9,-]/g, "")}`,
+    `  timeout check ${check.timeoutSeconds}s`,
+    `  default-server inter ${check.intervalSeconds}s downinter ${Math.min(1, check.intervalSeconds)}s rise ${check.healthyThreshold} fall ${check.unhealthyThreshold} weight 100${group.slowStartSeconds > 0 ? ` slowstart ${group.slowStartSeconds}s` : ""}`,
+  ];
+}
+
+function renderServer(group: BalancerTargetGroup, target: BalancerTarget): readonly string[] {
+  const check = group.healthCheck;
+  const port = check.port === "traffic-port" ? "" : ` port ${check.port}`;
+  const checked = check.enabled
+    ? ` check${port}${check.protocol === "HTTPS" ? " check-ssl verify none" : ""}`
+    : "";
+  const way = `${target.address}:${target.port} namespace ${group.vpcId} source ${group.sourceAddress}${group.protocol === "HTTPS" ? " ssl verify none" : ""}`;
+  return [
+    `  server ${serverName(target)} ${way}${checked}${target.draining ? " weight 0" : ""}`,
+    ...(check.enabled && !target.draining ? [`  server ${serverName(target)}.open ${way} backup`] : []),
+  ];
+}

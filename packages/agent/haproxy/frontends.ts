@@ -1,0 +1,263 @@
+import type { Balancer, BalancerListener } from "@gantry/agent-protocol";
+import { parseCidr } from "@gantry/kernel";
+import { FROM_HOST, renderRules } from "./actions.ts";
+import { matcher } from "./conditions.ts";
+import { frontendName, hash } from "./names.ts";
+import { keyOf, type Certificate } from "./parts.ts";
+import { isLeftOut, mark, type Context } from "./render-context.ts";
+
+const CLIENT_KEEP_ALIVE_SECONDS = 3_600;
+const ALL_ADDRESSES = "0.0.0.0/0";
+/** A name that a certificate serves. Anything else would be read as an option of the certificate list. */
+const SERVED_NAME = /^(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/i;
+
+interface Use {
+  readonly balancer: Balancer;
+  readonly listener: BalancerListener;
+}
+
+/** One frontend for each listener, and one for each host port that several load balancers share. */
+export function renderFrontends(balancers: readonly Balancer[], context: Context): readonly string[] {
+  const uses = balancers.flatMap((balancer) =>
+    balancer.listeners
+      .filter((listener) => isServed(balancer, listener, context))
+      .map((listener): Use => ({ balancer, listener })),
+  );
+  const byHostPort = new Map<number, Use[]>();
+  for (const use of uses) {
+    const port = context.options.hostPortOf(use.balancer, use.listener);
+    if (port !== undefined) byHostPort.set(port, [...(byHostPort.get(port) ?? []), use]);
+  }
+  return [
+    ...uses.flatMap((use) => {
+      const port = context.options.hostPortOf(use.balancer, use.listener);
+      const isAlone = port !== undefined && byHostPort.get(port)?.length === 1;
+      return renderFrontend(use, isAlone ? port : undefined, context);
+    }),
+    ...[...byHostPort]
+      .filter(([, users]) => users.length > 1)
+      .toSorted(([a], [b]) => a - b)
+      .flatMap(([port, users]) => renderSharedFrontend(port, users, context)),
+  ];
+}
+
+function isServed(balancer: Balancer, listener: BalancerListener, context: Context): boolean {
+  if (isLeftOut(context, () => keyOf.listener(balancer, listener))) return false;
+  return !listener.tls || usableCertificates(listener, context).length > 0;
+}
+
+function renderFrontend(
+  { balancer, listener }: Use,
+  hostPort: number | undefined,
+  context: Context,
+): readonly string[] {
+  const name = frontendName(balancer, listener);
+  const tls = renderTls([{ balancer, listener }], context);
+  const idle = balancer.idleTimeoutSeconds;
+  const clients = renderClients(balancer, listener, "clients");
+  return [
+    ...mark(context, () => keyOf.listener(balancer, listener), [
+      ...renderHandover(name, idle, context),
+      `frontend ${name}`,
+      `  bind ${handoverSocket(name, context)} accept-proxy`,
+      ...balancer.addresses.map(
+        (address) => `  bind ${address}:${listener.port} namespace ${balancer.vpcId}${tls}`,
+      ),
+      ...(hostPort === undefined ? [] : [`  bind 127.0.0.1:${hostPort}${tls}`]),
+      ...renderTimeouts(idle),
+      ...clients.acls,
+      ...(clients.test === undefined
+        ? []
+        : [`  tcp-request connection reject if ${FROM_HOST} ${clients.test}`]),
+      ...renderConnectionAge(balancer),
+    ]),
+    ...picksLast([
+      ...renderLeaving(name),
+      ...renderHeaders(listener.tls, listener.port),
+      ...renderRules({ balancer, listener, prefix: "r", guard: "" }, context),
+    ]),
+    "",
+  ];
+}
+
+/** The Host picks the load balancer whose rules apply, else the name that TLS asked for, else the first one answers. */
+function renderSharedFrontend(port: number, users: readonly Use[], context: Context): readonly string[] {
+  const [first] = users;
+  if (first === undefined) return [];
+  const name = `host_${port}`;
+  const idle = Math.max(...users.map(({ balancer }) => balancer.idleTimeoutSeconds));
+  const oldest = users.toSorted((a, b) => keepAliveOf(b.balancer) - keepAliveOf(a.balancer))[0] ?? first;
+  const clients = users.map(({ balancer, listener }, index) =>
+    renderClients(balancer, listener, `clients_${index}`),
+  );
+  return [
+    ...renderHandover(name, idle, context),
+    `frontend ${name}`,
+    `  bind ${handoverSocket(name, context)} accept-proxy`,
+    `  bind 127.0.0.1:${port}${renderTls(users, context)}`,
+    ...renderTimeouts(idle),
+    ...clients.flatMap(({ acls }) => acls),
+    ...renderConnectionAge(oldest.balancer),
+    ...picksLast([
+      ...renderLeaving(name),
+      ...renderHeaders(first.listener.tls, first.listener.port),
+      ...renderChoice(users, context),
+      ...clients.flatMap(({ test }, index) =>
+        test === undefined ? [] : [`  http-request reject if { var(txn.lb) -m str ${index} } ${test}`],
+      ),
+      ...users.flatMap((use, index) =>
+        renderRules({ ...use, prefix: `r${index}_`, guard: `{ var(txn.lb) -m str ${index} }` }, context),
+      ),
+    ]),
+    "",
+  ];
+}
+
+/** Sets `txn.lb` to the index of the load balancer that a request on a shared host port is for. */
+function renderChoice(users: readonly Use[], context: Context): readonly string[] {
+  return [
+    ...users.flatMap(({ balancer, listener }, index) =>
+      mark(context, () => keyOf.listener(balancer, listener), [
+        `  acl is_${index} req.hdr(host),host_only,lower ${matcher(balancer.dnsName.toLowerCase())}`,
+      ]),
+    ),
+    ...users.flatMap(({ listener }, index) =>
+      listener.rules
+        .flatMap((rule) => rule.conditions)
+        .flatMap((condition) => {
+          const key = () => keyOf.condition(condition);
+          if (condition.field !== "host-header" || isLeftOut(context, key)) return [];
+          const tests = condition.values.map(
+            (value) => `  acl is_${index} req.hdr(host),host_only,lower ${matcher(value.toLowerCase())}`,
+          );
+          return mark(context, key, tests);
+        }),
+    ),
+    ...users.map(
+      (_, index) => `  http-request set-var(txn.lb) str(${index}) if !{ var(txn.lb) -m found } is_${index}`,
+    ),
+    // A name that no Host rule knows belongs to the load balancer whose certificate was asked for.
+    ...users.flatMap(({ listener }, index) =>
+      usableCertificates(listener, context)
+        .flatMap((certificate) => servedNames(certificate))
+        .map(
+          (served) =>
+            `  http-request set-var(txn.lb) str(${index}) if !{ var(txn.lb) -m found } { ssl_fc_sni,lower ${matcher(served.toLowerCase())} }`,
+        ),
+    ),
+    "  http-request set-var(txn.lb) str(0) if !{ var(txn.lb) -m found }",
+  ];
+}
+
+/**
+ * Clients on this host are bound by the load balancer's security groups like any other: by the rules that name
+ * addresses. `test` holds for a client that no rule lets in; it is undefined where everybody is let in.
+ */
+function renderClients(
+  balancer: Balancer,
+  listener: BalancerListener,
+  acl: string,
+): { readonly acls: readonly string[]; readonly test: string | undefined } {
+  if (balancer.clientRules === undefined) return { acls: [], test: undefined };
+  const cidrs = balancer.clientRules
+    .filter((rule) => rule.fromPort <= listener.port && listener.port <= rule.toPort)
+    .map((rule) => rule.cidr)
+    .filter((cidr, index, all) => parseCidr(cidr) !== undefined && all.indexOf(cidr) === index);
+  if (cidrs.includes(ALL_ADDRESSES)) return { acls: [], test: undefined };
+  if (cidrs.length === 0) return { acls: [], test: "" };
+  return { acls: cidrs.map((cidr) => `  acl ${acl} src ${cidr}`), test: `!${acl}` };
+}
+
+function renderTimeouts(idleSeconds: number): readonly string[] {
+  return ["client", "http-request", "http-keep-alive"].map((name) => `  timeout ${name} ${idleSeconds}s`);
+}
+
+function keepAliveOf(balancer: Balancer): number {
+  return balancer.clientKeepAliveSeconds ?? CLIENT_KEEP_ALIVE_SECONDS;
+}
+
+/** The answer that follows the end of a connection's time closes it. Source: "Application Load Balancers", HTTP client keepalive duration. */
+function renderConnectionAge(balancer: Balancer): readonly string[] {
+  return [
+    "  tcp-request connection set-var(sess.since) date",
+    `  http-after-response set-header Connection close if { date,sub(sess.since) -m int ge ${keepAliveOf(balancer)} }`,
+  ];
+}
+
+/** Rules that set and answer come before those that pick a backend: the proxy evaluates by kind of rule and warns otherwise. */
+function picksLast(lines: readonly string[]): readonly string[] {
+  const picks = (line: string) => line.startsWith("  use_backend ");
+  return [...lines.filter((line) => !picks(line)), ...lines.filter(picks)];
+}
+
+/**
+ * A worker that leaves closes its namespaces at once and can open no connection to a target any more: requests that
+ * still reach it by a kept connection are passed on unchanged to the worker that took over (docs/decisions/0006).
+ */
+function renderHandover(name: string, idleSeconds: number, context: Context): readonly string[] {
+  return [
+    `backend handover_${name}`,
+    `  timeout server ${idleSeconds}s`,
+    `  timeout tunnel ${idleSeconds}s`,
+    `  server next ${handoverSocket(name, context)} send-proxy-v2`,
+    "",
+  ];
+}
+
+function renderLeaving(name: string): readonly string[] {
+  return ["  http-request allow if { stopping }", `  use_backend handover_${name} if { stopping }`];
+}
+
+function handoverSocket(name: string, context: Context): string {
+  return `unix@${context.options.folder}/run/${name}.sock`;
+}
+
+/** Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html */
+function renderHeaders(tls: boolean, port: number): readonly string[] {
+  return [
+    '  http-request set-header X-Forwarded-For "%[req.fhdr(x-forwarded-for)], %[src]" if { req.fhdr(x-forwarded-for) -m found }',
+    "  http-request set-header X-Forwarded-For %[src] if !{ req.fhdr(x-forwarded-for) -m found }",
+    `  http-request set-header X-Forwarded-Proto ${tls ? "https" : "http"}`,
+    `  http-request set-header X-Forwarded-Port ${port}`,
+    '  http-request set-header X-Amzn-Trace-Id "Root=1-%[date,hex,bytes(8,8),lower]-%[rand,hex,bytes(8,8),lower]%[rand,hex,bytes(8,8),lower]%[rand,hex,bytes(8,8),lower]" if !{ req.hdr(x-amzn-trace-id) -m found }',
+    // A request that changes something is never sent twice.
+    "  http-request disable-l7-retry if !METH_GET",
+  ];
+}
+
+function usableCertificates(listener: BalancerListener, context: Context): readonly Certificate[] {
+  return listener.certificates.filter(
+    (certificate) => !isLeftOut(context, () => keyOf.certificate(certificate)),
+  );
+}
+
+function servedNames(certificate: Certificate): readonly string[] {
+  return certificate.names.filter((name) => SERVED_NAME.test(name));
+}
+
+/** The TLS options of a bind line, or nothing for plain HTTP. Writes the certificates and the list that names them; the first is the default. */
+function renderTls(users: readonly Use[], context: Context): string {
+  if (users[0]?.listener.tls !== true) return "";
+  const lines = users.flatMap(({ listener }) =>
+    usableCertificates(listener, context).map((certificate, index) => {
+      const file = certificateFile(certificate);
+      context.files[file] = certificate.pem;
+      const names = index === 0 ? [] : servedNames(certificate);
+      return [`${context.options.folder}/${file}`, ...renderSecurity(listener), ...names].join(" ");
+    }),
+  );
+  const list = `crtlist_${hash(lines.join())}`;
+  context.files[list] = `${lines.join("\n")}\n`;
+  return ` ssl crt-list ${context.options.folder}/${list} alpn h2,http/1.1`;
+}
+
+export function certificateFile(certificate: Certificate): string {
+  return `cert_${hash(certificate.pem)}.pem`;
+}
+
+function renderSecurity({ security }: BalancerListener): readonly string[] {
+  if (security === undefined) return [];
+  const { versionMin, versionMax, ciphers } = security;
+  const list = ciphers.length === 0 ? "" : ` ciphers ${ciphers.join(":")}`;
+  return [`[ssl-min-ver ${versionMin} ssl-max-ver ${versionMax}${list}]`];
+}

@@ -1,0 +1,49 @@
+import type { Balancer, BalancerListener, BalancersAssignment } from "@gantry/agent-protocol";
+import type { Logger } from "@gantry/kernel";
+import { isPortFree } from "../network/free-port.ts";
+
+const FALLBACK_OFFSET = 8_000;
+const FALLBACK_SPAN = 64_000;
+
+/** Host ports that listeners were given, kept where the agent keeps what it knows. */
+export interface PortMemory {
+  get(key: string): number | undefined;
+  set(key: string, port: number): void;
+}
+
+/** Chooses the host ports of internet-facing listeners once and keeps them. */
+export class HostPorts {
+  readonly #memory: PortMemory;
+  readonly #log: Logger;
+
+  constructor(memory: PortMemory, log: Logger) {
+    this.#memory = memory;
+    this.#log = log;
+  }
+
+  of(balancer: Balancer, listener: BalancerListener): number | undefined {
+    return balancer.internetFacing ? this.#memory.get(portKey(listener)) : undefined;
+  }
+
+  /** The listener's own port where it is free and permitted, else the next one that is. */
+  async choose(assignment: BalancersAssignment): Promise<void> {
+    const listeners = assignment.balancers
+      .filter((balancer) => balancer.internetFacing)
+      .flatMap((balancer) => balancer.listeners);
+    for (const listener of listeners) {
+      if (this.#memory.get(portKey(listener)) !== undefined) continue;
+      let port = listener.port;
+      for (let step = 0; !(await isPortFree(port)); step += 1) {
+        const wanted = listener.port + FALLBACK_OFFSET + step;
+        port = (wanted % FALLBACK_SPAN) + (wanted >= FALLBACK_SPAN ? 1_000 : 0);
+      }
+      this.#memory.set(portKey(listener), port);
+      if (port !== listener.port)
+        this.#log.warn("Host port is taken, another is used", { port: listener.port, used: port });
+    }
+  }
+}
+
+function portKey(listener: BalancerListener): string {
+  return `${listener.port}/${listener.tls ? "tls" : "plain"}`;
+}
