@@ -241,10 +241,8 @@ export class Dispatcher {
       const why = this.#deps.policy.deniedBecause(principal, action, resource, known);
       if (why !== undefined) throw accessDeniedError(protocol, why);
     };
-    for (const { action, resource, conditions } of service.permissions(operation.name, input, {
-      account: principal.account,
-      region,
-    }))
+    const caller = { account: principal.account, region, principal };
+    for (const { action, resource, conditions } of service.permissions(operation.name, input, caller))
       authorize(action, resource, conditions);
     service.prepare?.({ account: principal.account, region });
     const { requestId, endpoint } = exchange;

@@ -60,6 +60,13 @@ export interface Permission {
   readonly conditions?: ConditionContext;
 }
 
+/** The permissions that a caller needs for an operation with this input. */
+export type PermissionsOf = (
+  operation: string,
+  input: Readonly<Record<string, unknown>>,
+  caller: { account: string; region: string; principal: Principal },
+) => readonly Permission[];
+
 /** What a service may use to answer outside its operations. */
 export interface Access {
   readonly credentials: {
@@ -100,11 +107,7 @@ export interface ServiceModule {
   /** Headers for every answer, an error's too. */
   readonly responseHeaders?: (exchange: Exchange) => Readonly<Record<string, string>> | undefined;
   /** The permissions a call needs; a service without it asks for `prefix:Operation` on `*`. */
-  readonly permissions?: (
-    operation: string,
-    input: Readonly<Record<string, unknown>>,
-    place: { account: string; region: string },
-  ) => readonly Permission[];
+  readonly permissions?: PermissionsOf;
 }
 
 export type Handler = (input: Record<string, unknown>, context: RequestContext) => unknown;
@@ -130,11 +133,7 @@ export interface LoadedService {
   readonly responseHeaders: ServiceModule["responseHeaders"];
   readonly regionOf: ServiceModule["regionOf"];
   readonly prepare: ServiceModule["prepare"];
-  readonly permissions: (
-    operation: string,
-    input: Readonly<Record<string, unknown>>,
-    place: { account: string; region: string },
-  ) => readonly Permission[];
+  readonly permissions: PermissionsOf;
 }
 
 export interface ErrorShape {

@@ -318,7 +318,7 @@ describe("who may call", () => {
       secretAccessKey: AccessKey?.SecretAccessKey ?? "",
     });
     await expect(new ECSClient(ann).send(new CreateClusterCommand({ clusterName: "x" }))).rejects.toThrow(
-      "User: arn:aws:iam::000000000000:user/ann is not authorized to perform: ecs:CreateCluster on resource: * because no identity-based policy allows the ecs:CreateCluster action",
+      "User: arn:aws:iam::000000000000:user/ann is not authorized to perform: ecs:CreateCluster on resource: arn:aws:ecs:eu-south-1:000000000000:cluster/x because no identity-based policy allows the ecs:CreateCluster action",
     );
     await iam.send(
       new PutUserPolicyCommand({

@@ -10,6 +10,9 @@ import type { Authority } from "@gantry/tls";
 import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { paged, type PageWords } from "../common/paged.ts";
+import { permissionsBy } from "../common/permissions.ts";
+import { findCertificate } from "./lookups.ts";
+import { acmPermissions } from "./permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
@@ -114,11 +117,11 @@ export function acmService(deps: AcmDeps): ServiceModule {
       });
       return { CertificateArn: arn };
     },
-    DescribeCertificate: (input) => ({
-      Certificate: presentDetail(findCertificate(store, input.CertificateArn), store),
+    DescribeCertificate: (input, context) => ({
+      Certificate: presentDetail(findCertificate(store, context, input.CertificateArn), store),
     }),
-    GetCertificate(input) {
-      const record = findCertificate(store, input.CertificateArn);
+    GetCertificate(input, context) {
+      const record = findCertificate(store, context, input.CertificateArn);
       return { Certificate: record.certificatePem, CertificateChain: record.chainPem };
     },
     ListCertificates(input, context) {
@@ -142,9 +145,9 @@ export function acmService(deps: AcmDeps): ServiceModule {
         })),
       };
     },
-    DeleteCertificate(input) {
+    DeleteCertificate(input, context) {
       store.transact((tx) => {
-        const record = findCertificate(tx, input.CertificateArn);
+        const record = findCertificate(tx, context, input.CertificateArn);
         if (usersOf(tx, record.arn).length > 0)
           throw new ApiError(
             "ResourceInUseException",
@@ -154,16 +157,16 @@ export function acmService(deps: AcmDeps): ServiceModule {
       });
       return {};
     },
-    AddTagsToCertificate(input) {
+    AddTagsToCertificate(input, context) {
       store.transact((tx) => {
-        const record = findCertificate(tx, input.CertificateArn);
+        const record = findCertificate(tx, context, input.CertificateArn);
         tx.put("certificate", record.arn, { ...record, tags: { ...record.tags, ...toTags(input.Tags) } });
       });
       return {};
     },
-    RemoveTagsFromCertificate(input) {
+    RemoveTagsFromCertificate(input, context) {
       store.transact((tx) => {
-        const record = findCertificate(tx, input.CertificateArn);
+        const record = findCertificate(tx, context, input.CertificateArn);
         tx.put("certificate", record.arn, {
           ...record,
           tags: withoutTags(
@@ -174,8 +177,8 @@ export function acmService(deps: AcmDeps): ServiceModule {
       });
       return {};
     },
-    ListTagsForCertificate: (input) => ({
-      Tags: presentTags(findCertificate(store, input.CertificateArn).tags).filter(
+    ListTagsForCertificate: (input, context) => ({
+      Tags: presentTags(findCertificate(store, context, input.CertificateArn).tags).filter(
         (tag) => !tag.Key.startsWith("aws:"),
       ),
     }),
@@ -184,12 +187,7 @@ export function acmService(deps: AcmDeps): ServiceModule {
     sdk,
     operations: paged(operations, (name) => (name === "ListCertificates" ? WORDS : undefined)),
     constraints: CONSTRAINTS,
-    permissions: (operation, input) => [
-      {
-        action: `acm:${operation}`,
-        resource: typeof input["CertificateArn"] === "string" ? input["CertificateArn"] : "*",
-      },
-    ],
+    permissions: permissionsBy("acm", operations, acmPermissions(store)),
   };
 }
 
@@ -223,13 +221,6 @@ function newRecord(
     createdAt: deps.clock.now(),
     tags: {},
   };
-}
-
-function findCertificate(reader: Reader, arn: string | undefined): CertificateRecord {
-  const record = reader.get("certificate", arn ?? "");
-  if (record === undefined)
-    throw new ApiError("ResourceNotFoundException", `Could not find certificate ${arn}.`);
-  return record;
 }
 
 function usersOf(reader: Reader, arn: string): readonly string[] {

@@ -14,7 +14,8 @@ import { refuseMembers } from "../common/refuse.ts";
 import { presentTags } from "../common/tags.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import type { Ec2Deps } from "./index.ts";
-import { findSubnet, findVpc, isIn } from "./lookups.ts";
+import { associatedAddressOf, findSubnet, findVpc } from "./lookups.ts";
+import { isIn } from "../common/place.ts";
 
 type Ec2 = Implementation<typeof ec2>;
 
@@ -164,9 +165,7 @@ export function gatewayOperations(deps: Ec2Deps) {
     },
     DisassociateAddress(input, context) {
       store.transact((tx) => {
-        const address = tx
-          .list("elasticAddress")
-          .find((each) => isIn(each, context) && each.associationId === input.AssociationId);
+        const address = associatedAddressOf(tx, context, input.AssociationId);
         if (address === undefined)
           throw new ApiError(
             "InvalidAssociationID.NotFound",

@@ -6,11 +6,13 @@
 import * as sdk from "@aws-sdk/client-ec2";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
+import { permissionsBy } from "../common/permissions.ts";
+import { isIn } from "../common/place.ts";
 import { gatewayOperations } from "./gateways.ts";
-import { permissions } from "./permissions.ts";
+import { ec2Permissions } from "./permissions.ts";
 import { asRequests } from "./requests.ts";
 import { routeOperations } from "./routes.ts";
-import { isIn } from "./lookups.ts";
+
 import { securityGroupRuleOperations } from "./security-group-rules.ts";
 import { interfaceOperations, securityGroupOperations } from "./security-groups.ts";
 import { createDefaultVpc, subnetOperations, vpcOperations } from "./vpcs.ts";
@@ -30,7 +32,12 @@ export function ec2Service(deps: Ec2Deps): ServiceModule {
     ...securityGroupRuleOperations(deps),
     ...interfaceOperations(deps),
   } satisfies Implementation<typeof sdk>;
-  return { sdk, operations: asRequests(operations), permissions, prepare: defaultVpcMaker(deps) };
+  return {
+    sdk,
+    operations: asRequests(operations),
+    permissions: permissionsBy("ec2", operations, ec2Permissions(deps.store)),
+    prepare: defaultVpcMaker(deps),
+  };
 }
 
 /** Gives an account its default VPC in every region, once: one that was deleted stays deleted. */

@@ -1,34 +1,76 @@
-import type { Reader, SecurityGroupRecord, SubnetRecord, VpcRecord } from "@gantry/state";
+import type {
+  ElasticAddressRecord,
+  Reader,
+  RouteTableRecord,
+  SecurityGroupRecord,
+  SubnetRecord,
+  VpcRecord,
+} from "@gantry/state";
 import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
-
-/** Whether the record belongs to the caller's account and region. */
-export function isIn(record: { account: string; region: string } | undefined, place: Place): boolean {
-  return record?.account === place.account && record.region === place.region;
-}
+import { isIn, within } from "../common/place.ts";
 
 export function findVpc(reader: Reader, place: Place, id: string | undefined): VpcRecord {
-  const vpc = reader.get("vpc", id ?? "");
-  if (vpc === undefined || !isIn(vpc, place))
-    throw new ApiError("InvalidVpcID.NotFound", `The vpc ID '${id}' does not exist`);
+  const vpc = id === undefined ? undefined : within(reader.get("vpc", id), place);
+  if (vpc === undefined) throw new ApiError("InvalidVpcID.NotFound", `The vpc ID '${id}' does not exist`);
   return vpc;
 }
 
+/** The VPC that an operation means when it names none. */
+export function defaultVpcOf(reader: Reader, place: Place): VpcRecord | undefined {
+  return reader.list("vpc").find((vpc) => isIn(vpc, place) && vpc.isDefault);
+}
+
 export function findSubnet(reader: Reader, place: Place, id: string | undefined): SubnetRecord {
-  const subnet = reader.get("subnet", id ?? "");
-  if (subnet === undefined || !isIn(subnet, place))
+  const subnet = id === undefined ? undefined : within(reader.get("subnet", id), place);
+  if (subnet === undefined)
     throw new ApiError("InvalidSubnetID.NotFound", `The subnet ID '${id}' does not exist`);
   return subnet;
 }
 
 export function findSecurityGroup(reader: Reader, place: Place, id: string | undefined): SecurityGroupRecord {
-  const group = reader.get("securityGroup", id ?? "");
-  if (group === undefined || !isIn(group, place))
+  const group = id === undefined ? undefined : within(reader.get("securityGroup", id), place);
+  if (group === undefined)
     throw new ApiError("InvalidGroup.NotFound", `The security group '${id}' does not exist`);
   return group;
+}
+
+/** A security group by its id, or by its name in the default VPC. */
+export function securityGroupOf(
+  reader: Reader,
+  place: Place,
+  named: { GroupId?: string | undefined; GroupName?: string | undefined },
+): SecurityGroupRecord | undefined {
+  if (named.GroupId !== undefined) return within(reader.get("securityGroup", named.GroupId), place);
+  const vpc = defaultVpcOf(reader, place);
+  return reader.list("securityGroup").find((each) => each.vpcId === vpc?.id && each.name === named.GroupName);
 }
 
 /** The default security group of a VPC: what an interface gets that names none. */
 export function defaultSecurityGroup(reader: Reader, vpcId: string): SecurityGroupRecord | undefined {
   return reader.list("securityGroup").find((group) => group.vpcId === vpcId && group.name === "default");
+}
+
+/** The address of an association. */
+export function associatedAddressOf(
+  reader: Reader,
+  place: Place,
+  associationId: string | undefined,
+): ElasticAddressRecord | undefined {
+  if (associationId === undefined) return undefined;
+  return reader
+    .list("elasticAddress")
+    .find((each) => isIn(each, place) && each.associationId === associationId);
+}
+
+/** The route table of an association. */
+export function associatedRouteTableOf(
+  reader: Reader,
+  place: Place,
+  associationId: string | undefined,
+): RouteTableRecord | undefined {
+  if (associationId === undefined) return undefined;
+  return reader
+    .list("routeTable")
+    .find((each) => isIn(each, place) && each.associations.some(({ id }) => id === associationId));
 }

@@ -1,94 +1,171 @@
+import type * as sdk from "@aws-sdk/client-ec2";
 import { formatArn } from "@gantry/kernel";
-import type { Permission } from "@gantry/wire";
+import type { Reader } from "@gantry/state";
 import type { Place } from "../common/api-deps.ts";
+import type { Caller, Need, PermissionTable } from "../common/permissions.ts";
+import { associatedAddressOf, associatedRouteTableOf, defaultVpcOf, securityGroupOf } from "./lookups.ts";
+import { RESOURCES } from "./resources.ts";
 
-/** Kinds of EC2's resources by the prefix of their ids: the record's kind, the word in ARNs, the member that names one. */
-export const RESOURCES = {
-  vpc: { kind: "vpc", type: "vpc", member: "VpcId" },
-  subnet: { kind: "subnet", type: "subnet", member: "SubnetId" },
-  igw: { kind: "internetGateway", type: "internet-gateway", member: "InternetGatewayId" },
-  nat: { kind: "natGateway", type: "natgateway", member: "NatGatewayId" },
-  rtb: { kind: "routeTable", type: "route-table", member: "RouteTableId" },
-  sg: { kind: "securityGroup", type: "security-group", member: "GroupId" },
-  eipalloc: { kind: "elasticAddress", type: "elastic-ip", member: "AllocationId" },
-  eni: { kind: "networkInterface", type: "network-interface", member: "NetworkInterfaceId" },
-} as const;
-type Prefix = keyof typeof RESOURCES;
-
-/** What each operation needs leave for: resources that it names, and with a star those that it makes. What is not here asks for `*`. */
-const NEEDS: Readonly<Record<string, readonly (Prefix | `${Prefix}*`)[]>> = {
-  CreateVpc: ["vpc*"],
-  CreateDefaultVpc: ["vpc*"],
-  DeleteVpc: ["vpc"],
-  ModifyVpcAttribute: ["vpc"],
-  DescribeVpcAttribute: ["vpc"],
-  CreateSubnet: ["subnet*", "vpc"],
-  DeleteSubnet: ["subnet"],
-  ModifySubnetAttribute: ["subnet"],
-  CreateInternetGateway: ["igw*"],
-  AttachInternetGateway: ["igw", "vpc"],
-  DetachInternetGateway: ["igw", "vpc"],
-  DeleteInternetGateway: ["igw"],
-  CreateNatGateway: ["nat*", "subnet", "eipalloc"],
-  DeleteNatGateway: ["nat"],
-  CreateRouteTable: ["rtb*", "vpc"],
-  DeleteRouteTable: ["rtb"],
-  AssociateRouteTable: ["rtb", "subnet"],
-  DisassociateRouteTable: ["rtb*"],
-  CreateRoute: ["rtb"],
-  ReplaceRoute: ["rtb"],
-  DeleteRoute: ["rtb"],
-  CreateSecurityGroup: ["sg*", "vpc"],
-  DeleteSecurityGroup: ["sg"],
-  AuthorizeSecurityGroupIngress: ["sg"],
-  AuthorizeSecurityGroupEgress: ["sg"],
-  RevokeSecurityGroupIngress: ["sg"],
-  RevokeSecurityGroupEgress: ["sg"],
-  ModifySecurityGroupRules: ["sg"],
-  UpdateSecurityGroupRuleDescriptionsIngress: ["sg"],
-  UpdateSecurityGroupRuleDescriptionsEgress: ["sg"],
-  AllocateAddress: ["eipalloc*"],
-  AssociateAddress: ["eipalloc", "eni"],
-  DisassociateAddress: ["eipalloc*"],
-  ReleaseAddress: ["eipalloc"],
-};
+type Given = string | undefined;
+interface WithTags {
+  readonly TagSpecifications?:
+    | readonly {
+        readonly ResourceType?: string | undefined;
+        readonly Tags?: readonly unknown[] | undefined;
+      }[]
+    | undefined;
+}
 
 /** Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon EC2". */
-export function permissions(
+export function ec2Permissions(store: Reader) {
+  const group = (input: { GroupId?: Given; GroupName?: Given }, place: Place) =>
+    need("security-group", securityGroupOf(store, place, input)?.id ?? input.GroupId, place);
+  const changesRules =
+    (operation: string) =>
+    (input: { GroupId?: Given; GroupName?: Given } & WithTags, place: Caller): readonly Need[] => [
+      group(input, place),
+      ...tagging(operation, input, place),
+    ];
+  const ofGroup = (input: { GroupId?: Given; GroupName?: Given }, place: Caller): readonly Need[] => [
+    group(input, place),
+  ];
+  return {
+    CreateVpc: creating("CreateVpc", "vpc"),
+    CreateDefaultVpc: "*",
+    DeleteVpc: (input, place) => [need("vpc", input.VpcId, place)],
+    DescribeVpcs: "*",
+    ModifyVpcAttribute: (input, place) => [need("vpc", input.VpcId, place)],
+    DescribeVpcAttribute: (input, place) => [need("vpc", input.VpcId, place)],
+    CreateSubnet: (input, place) => [
+      need("subnet", undefined, place),
+      need("vpc", input.VpcId, place),
+      ...tagging("CreateSubnet", input, place),
+    ],
+    DeleteSubnet: (input, place) => [need("subnet", input.SubnetId, place)],
+    DescribeSubnets: "*",
+    ModifySubnetAttribute: (input, place) => [need("subnet", input.SubnetId, place)],
+    DescribeAvailabilityZones: "*",
+
+    CreateInternetGateway: creating("CreateInternetGateway", "internet-gateway"),
+    AttachInternetGateway: ofGateway,
+    DetachInternetGateway: ofGateway,
+    DeleteInternetGateway: (input, place) => [need("internet-gateway", input.InternetGatewayId, place)],
+    DescribeInternetGateways: "*",
+    CreateNatGateway: (input, place) => [
+      need("natgateway", undefined, place),
+      need("subnet", input.SubnetId, place),
+      need("elastic-ip", input.AllocationId, place),
+      ...tagging("CreateNatGateway", input, place),
+    ],
+    DeleteNatGateway: (input, place) => [need("natgateway", input.NatGatewayId, place)],
+    DescribeNatGateways: "*",
+
+    AllocateAddress: creating("AllocateAddress", "elastic-ip"),
+    ReleaseAddress: (input, place) => [need("elastic-ip", input.AllocationId, place)],
+    AssociateAddress: (input, place) => [
+      need("elastic-ip", input.AllocationId, place),
+      need("network-interface", input.NetworkInterfaceId, place),
+    ],
+    DisassociateAddress: (input, place) => {
+      const address = associatedAddressOf(store, place, input.AssociationId);
+      return [
+        need("elastic-ip", address?.allocationId, place),
+        ...(address?.networkInterfaceId === undefined
+          ? []
+          : [need("network-interface", address.networkInterfaceId, place)]),
+      ];
+    },
+    DescribeAddresses: "*",
+    DescribeAddressesAttribute: "*",
+
+    CreateRouteTable: (input, place) => [
+      need("route-table", undefined, place),
+      need("vpc", input.VpcId, place),
+      ...tagging("CreateRouteTable", input, place),
+    ],
+    DeleteRouteTable: ofRouteTable,
+    DescribeRouteTables: "*",
+    CreateRoute: ofRouteTable,
+    ReplaceRoute: ofRouteTable,
+    DeleteRoute: ofRouteTable,
+    AssociateRouteTable: (input, place) => [
+      need("route-table", input.RouteTableId, place),
+      need("subnet", input.SubnetId, place),
+    ],
+    DisassociateRouteTable: (input, place) => {
+      const table = associatedRouteTableOf(store, place, input.AssociationId);
+      const subnet = table?.associations.find(({ id }) => id === input.AssociationId)?.subnetId;
+      return [
+        need("route-table", table?.id, place),
+        ...(subnet === undefined ? [] : [need("subnet", subnet, place)]),
+      ];
+    },
+
+    CreateSecurityGroup: (input, place) => [
+      need("security-group", undefined, place),
+      need("vpc", input.VpcId ?? defaultVpcOf(store, place)?.id, place),
+      ...tagging("CreateSecurityGroup", input, place),
+    ],
+    DeleteSecurityGroup: ofGroup,
+    DescribeSecurityGroups: "*",
+    AuthorizeSecurityGroupIngress: changesRules("AuthorizeSecurityGroupIngress"),
+    AuthorizeSecurityGroupEgress: changesRules("AuthorizeSecurityGroupEgress"),
+    RevokeSecurityGroupIngress: ofGroup,
+    RevokeSecurityGroupEgress: ofGroup,
+    DescribeSecurityGroupRules: "*",
+    ModifySecurityGroupRules: (input, place) => [
+      group(input, place),
+      ...(input.SecurityGroupRules ?? []).map((rule) =>
+        need("security-group-rule", rule.SecurityGroupRuleId, place),
+      ),
+    ],
+    UpdateSecurityGroupRuleDescriptionsIngress: ofGroup,
+    UpdateSecurityGroupRuleDescriptionsEgress: ofGroup,
+
+    DescribeNetworkInterfaces: "*",
+    DescribeAccountAttributes: "*",
+    CreateTags: (input, place) => (input.Resources ?? []).map((id) => ofId(id, place)),
+    DeleteTags: (input, place) => (input.Resources ?? []).map((id) => ofId(id, place)),
+  } satisfies PermissionTable<typeof sdk>;
+}
+
+/** Ids of EC2 are matched whole and exactly, so that an id is the only spelling of its resource. Without one: any resource. */
+function need(type: string, id: Given, place: Place): Need {
+  return { resource: formatArn("ec2", place, `${type}/${id ?? "*"}`) };
+}
+
+function creating(operation: string, type: string) {
+  return (input: WithTags, place: Caller): readonly Need[] => [
+    need(type, undefined, place),
+    ...tagging(operation, input, place),
+  ];
+}
+
+function ofGateway(input: { InternetGatewayId?: Given; VpcId?: Given }, place: Caller): readonly Need[] {
+  return [need("internet-gateway", input.InternetGatewayId, place), need("vpc", input.VpcId, place)];
+}
+
+function ofRouteTable(input: { RouteTableId?: Given }, place: Caller): readonly Need[] {
+  return [need("route-table", input.RouteTableId, place)];
+}
+
+/** Source: EC2 User Guide, "Grant permission to tag Amazon EC2 resources during creation". */
+function tagging(
   operation: string,
-  input: Readonly<Record<string, unknown>>,
+  { TagSpecifications: given = [] }: WithTags,
   place: Place,
-): readonly Permission[] {
-  const action = `ec2:${operation}`;
-  if (operation === "CreateTags" || operation === "DeleteTags") {
-    const ids = Array.isArray(input["Resources"]) ? input["Resources"].map(String) : [];
-    return ids.map((id) => ({ action, resource: arnOf(id, place) }));
-  }
-  const needs = NEEDS[operation] ?? [];
-  const asked = needs.map((need) => {
-    const { type, member } = RESOURCES[need.replace("*", "") as Prefix]; // The table's own words.
-    const id = need.endsWith("*") ? undefined : input[member];
-    return { action, resource: formatArn("ec2", place, `${type}/${typeof id === "string" ? id : "*"}`) };
-  });
-  // Tags that are given along need the leave to tag. Source: EC2 User Guide, "Grant permission to tag Amazon EC2 resources during creation".
-  const specifications = Array.isArray(input["TagSpecifications"])
-    ? (input["TagSpecifications"] as { ResourceType?: string; Tags?: unknown[] }[])
-    : []; // The shape's own members.
-  const tagging = specifications
+): readonly Need[] {
+  return given
     .filter((each) => (each.Tags ?? []).length > 0)
     .map((each) => ({
       action: "ec2:CreateTags",
-      resource: formatArn("ec2", place, `${each.ResourceType}/*`),
+      resource: formatArn("ec2", place, `${each.ResourceType ?? "*"}/*`),
       conditions: { "ec2:CreateAction": operation },
     }));
-  return asked.length === 0 ? [{ action, resource: "*" }, ...tagging] : [...asked, ...tagging];
 }
 
-function arnOf(id: string, place: Place): string {
+/** A resource by the prefix of its id. */
+function ofId(id: string, place: Place): Need {
   const found = (RESOURCES as Readonly<Record<string, { type: string }>>)[id.split("-")[0] ?? ""]; // Looked up by prefix; undefined is handled.
-  return formatArn(
-    "ec2",
-    place,
-    `${found?.type ?? (id.startsWith("sgr-") ? "security-group-rule" : "*")}/${id}`,
-  );
+  return need(found?.type ?? (id.startsWith("sgr-") ? "security-group-rule" : "*"), id, place);
 }

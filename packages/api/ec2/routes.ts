@@ -8,7 +8,8 @@ import { presentTags } from "../common/tags.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import { findInternetGateway, missingNatGateway } from "./gateways.ts";
 import type { Ec2Deps } from "./index.ts";
-import { findSubnet, findVpc, isIn } from "./lookups.ts";
+import { associatedRouteTableOf, findSubnet, findVpc } from "./lookups.ts";
+import { isIn } from "../common/place.ts";
 import { isMain } from "./vpcs.ts";
 
 type Ec2 = Implementation<typeof ec2>;
@@ -137,13 +138,7 @@ export function routeOperations(deps: Ec2Deps) {
     },
     DisassociateRouteTable(input, context) {
       store.transact((tx) => {
-        const table = tx
-          .list("routeTable")
-          .find(
-            (each) =>
-              isIn(each, context) &&
-              each.associations.some((association) => association.id === input.AssociationId),
-          );
+        const table = associatedRouteTableOf(tx, context, input.AssociationId);
         if (table === undefined)
           throw new ApiError(
             "InvalidAssociationID.NotFound",

@@ -7,7 +7,8 @@ import { refuseMembers } from "../common/refuse.ts";
 import { presentTags } from "../common/tags.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import type { Ec2Deps } from "./index.ts";
-import { findSecurityGroup, isIn } from "./lookups.ts";
+import { findSecurityGroup } from "./lookups.ts";
+import { isIn } from "../common/place.ts";
 
 type Direction = SecurityGroupRuleRecord["direction"];
 

@@ -1,6 +1,7 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import type {
   NetworkInterfaceRecord,
+  Reader,
   SecurityGroupRecord,
   SecurityGroupRuleRecord,
   Tags,
@@ -11,8 +12,9 @@ import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import type { Ec2Deps } from "./index.ts";
 import { changeRule, isSame, presentRule, toRules } from "./security-group-rules.ts";
-import { RESOURCES } from "./permissions.ts";
-import { defaultSecurityGroup, findSecurityGroup, findVpc, isIn } from "./lookups.ts";
+import { RESOURCES } from "./resources.ts";
+import { defaultVpcOf, findSecurityGroup, findVpc, securityGroupOf } from "./lookups.ts";
+import { isIn } from "../common/place.ts";
 import type { Place } from "../common/api-deps.ts";
 
 type Ec2 = Implementation<typeof ec2>;
@@ -59,10 +61,7 @@ export function securityGroupOperations(deps: Ec2Deps) {
   return {
     CreateSecurityGroup(input, context) {
       const group = store.transact((tx) => {
-        const vpc =
-          input.VpcId === undefined
-            ? tx.list("vpc").find((each) => isIn(each, context) && each.isDefault)
-            : findVpc(tx, context, input.VpcId);
+        const vpc = input.VpcId === undefined ? defaultVpcOf(tx, context) : findVpc(tx, context, input.VpcId);
         if (vpc === undefined) throw new ApiError("VPCIdNotSpecified", "No default VPC for this user");
         const name = input.GroupName ?? "";
         if (name.startsWith("sg-") || name === "default" || name.length > 255 || name === "")
@@ -236,20 +235,17 @@ function retag(tx: Transaction, id: string, change: (tags: Tags) => Tags, place:
 }
 
 function findGroup(
-  tx: Transaction,
+  reader: Reader,
   place: Place,
   input: { GroupId?: string | undefined; GroupName?: string | undefined },
 ): SecurityGroupRecord {
-  if (input.GroupId !== undefined) return findSecurityGroup(tx, place, input.GroupId);
-  const vpc = tx.list("vpc").find((each) => isIn(each, place) && each.isDefault);
-  const group =
-    input.GroupName === "default"
-      ? defaultSecurityGroup(tx, vpc?.id ?? "")
-      : tx.list("securityGroup").find((each) => each.vpcId === vpc?.id && each.name === input.GroupName);
+  const group = securityGroupOf(reader, place, input);
   if (group === undefined)
     throw new ApiError(
       "InvalidGroup.NotFound",
-      `The security group '${input.GroupName}' does not exist in default VPC '${vpc?.id ?? "none"}'`,
+      input.GroupId === undefined
+        ? `The security group '${input.GroupName}' does not exist in default VPC '${defaultVpcOf(reader, place)?.id ?? "none"}'`
+        : `The security group '${input.GroupId}' does not exist`,
     );
   return group;
 }

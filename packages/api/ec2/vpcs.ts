@@ -7,7 +7,8 @@ import type { Place } from "../common/api-deps.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import type { Ec2Deps } from "./index.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
-import { findSubnet, findVpc, isIn } from "./lookups.ts";
+import { findSubnet, findVpc } from "./lookups.ts";
+import { isIn } from "../common/place.ts";
 
 type Ec2 = Implementation<typeof ec2>;
 

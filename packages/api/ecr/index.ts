@@ -4,13 +4,14 @@
  */
 import * as sdk from "@aws-sdk/client-ecr";
 import type { BlobStore } from "@gantry/content";
-import { formatArn } from "@gantry/kernel";
 import type { ImageStore } from "@gantry/registry";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
+import { permissionsBy } from "../common/permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { imageOperations } from "./images.ts";
 import { layerOperations } from "./layers.ts";
+import { ecrPermissions } from "./permissions.ts";
 import { policyOperations } from "./policies.ts";
 import { repositoryOperations } from "./repositories.ts";
 
@@ -33,15 +34,6 @@ export function ecrService(deps: EcrDeps): ServiceModule {
     operations,
     constraints: CONSTRAINTS,
     validationCode: "InvalidParameterException",
-    permissions: (operation, input, place) => {
-      const name = input["repositoryName"];
-      const arn =
-        typeof name === "string"
-          ? formatArn("ecr", place, `repository/${name}`)
-          : typeof input["resourceArn"] === "string"
-            ? input["resourceArn"]
-            : "*";
-      return [{ action: `ecr:${operation}`, resource: operation === "GetAuthorizationToken" ? "*" : arn }];
-    },
+    permissions: permissionsBy("ecr", operations, ecrPermissions(deps.store)),
   };
 }

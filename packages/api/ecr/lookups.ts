@@ -3,6 +3,7 @@ import { formatArn } from "@gantry/kernel";
 import type { ImageRecord, Reader, RepositoryRecord } from "@gantry/state";
 import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
+import { within } from "../common/place.ts";
 
 /** The image of a digest, a tag, or both. */
 export function findImage(images: readonly ImageRecord[], id: sdk.ImageIdentifier): ImageRecord | undefined {
@@ -13,9 +14,23 @@ export function findImage(images: readonly ImageRecord[], id: sdk.ImageIdentifie
   );
 }
 
+/** The ARN that a repository's name stands for. */
+export function repositoryArnOf(place: Place, name: string | undefined): string {
+  return formatArn("ecr", place, `repository/${name ?? ""}`);
+}
+
+/** A repository of the caller's registry by name. */
+export function repositoryOf(
+  reader: Reader,
+  place: Place,
+  name: string | undefined,
+): RepositoryRecord | undefined {
+  return reader.get("repository", repositoryArnOf(place, name));
+}
+
 /** Errors: RepositoryNotFoundException. */
 export function findRepository(reader: Reader, place: Place, name: string | undefined): RepositoryRecord {
-  const record = reader.get("repository", formatArn("ecr", place, `repository/${name}`));
+  const record = repositoryOf(reader, place, name);
   if (record === undefined)
     throw new ApiError(
       "RepositoryNotFoundException",
@@ -24,8 +39,18 @@ export function findRepository(reader: Reader, place: Place, name: string | unde
   return record;
 }
 
-export function byArn(reader: Reader, arn: string | undefined): RepositoryRecord {
-  const record = reader.get("repository", arn ?? "");
+/** A repository of the caller's registry by ARN. */
+export function repositoryByArn(
+  reader: Reader,
+  place: Place,
+  arn: string | undefined,
+): RepositoryRecord | undefined {
+  return arn === undefined ? undefined : within(reader.get("repository", arn), place);
+}
+
+/** Errors: RepositoryNotFoundException. */
+export function byArn(reader: Reader, place: Place, arn: string | undefined): RepositoryRecord {
+  const record = repositoryByArn(reader, place, arn);
   if (record === undefined)
     throw new ApiError("RepositoryNotFoundException", `The repository '${arn}' does not exist`);
   return record;

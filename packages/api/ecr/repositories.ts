@@ -162,9 +162,9 @@ export function repositoryOperations(deps: EcrDeps) {
         );
       return { replicationConfiguration: { rules: [] } };
     },
-    TagResource(input) {
+    TagResource(input, context) {
       store.transact((tx) => {
-        const repository = byArn(tx, input.resourceArn);
+        const repository = byArn(tx, context, input.resourceArn);
         tx.put("repository", repository.arn, {
           ...repository,
           tags: { ...repository.tags, ...toTags(input.tags) },
@@ -172,9 +172,9 @@ export function repositoryOperations(deps: EcrDeps) {
       });
       return {};
     },
-    UntagResource(input) {
+    UntagResource(input, context) {
       store.transact((tx) => {
-        const repository = byArn(tx, input.resourceArn);
+        const repository = byArn(tx, context, input.resourceArn);
         tx.put("repository", repository.arn, {
           ...repository,
           tags: withoutTags(repository.tags, input.tagKeys ?? []),
@@ -182,7 +182,9 @@ export function repositoryOperations(deps: EcrDeps) {
       });
       return {};
     },
-    ListTagsForResource: (input) => ({ tags: presentTags(byArn(store, input.resourceArn).tags) }),
+    ListTagsForResource: (input, context) => ({
+      tags: presentTags(byArn(store, context, input.resourceArn).tags),
+    }),
   } satisfies Implementation<typeof sdk>;
 }
 

@@ -2,11 +2,11 @@ import type * as ecs from "@aws-sdk/client-ecs";
 import { formatArn } from "@gantry/kernel";
 import type { ClusterRecord, Reader, Tags, Transaction } from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
-import type { ApiDeps } from "../common/api-deps.ts";
+import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentLowerTags, toTags, withoutTags } from "../common/tags.ts";
-import { clusterArnOf, invalidParameter } from "./lookups.ts";
+import { clusterArnOf, clusterOf, invalidParameter, taggedKindOf, taggedOf } from "./lookups.ts";
 
 /** Clusters, and tags on everything of ECS. */
 export function clusterOperations(deps: ApiDeps) {
@@ -48,7 +48,7 @@ export function clusterOperations(deps: ApiDeps) {
         input.clusters === undefined || input.clusters.length === 0 ? ["default"] : input.clusters;
       const found = names.map((name) => ({
         arn: clusterArnOf(context, name),
-        cluster: store.get("cluster", clusterArnOf(context, name)),
+        cluster: clusterOf(store, context, name),
       }));
       return {
         clusters: found.flatMap(({ cluster }) =>
@@ -72,7 +72,7 @@ export function clusterOperations(deps: ApiDeps) {
     },
     DeleteCluster(input, context) {
       const cluster = store.transact((tx) => {
-        const found = tx.get("cluster", clusterArnOf(context, input.cluster));
+        const found = clusterOf(tx, context, input.cluster);
         if (found === undefined || found.status === "INACTIVE")
           throw new ApiError("ClusterNotFoundException", "Cluster not found.");
         if (tx.listBy("service", "cluster", found.arn).some((service) => service.status === "ACTIVE"))
@@ -91,46 +91,32 @@ export function clusterOperations(deps: ApiDeps) {
       });
       return { cluster: presentCluster(cluster, store, []) };
     },
-    TagResource(input) {
+    TagResource(input, context) {
       store.transact((tx) =>
-        retag(tx, input.resourceArn ?? "", (tags) => ({ ...tags, ...toTags(input.tags) })),
+        retag(tx, context, input.resourceArn, (tags) => ({ ...tags, ...toTags(input.tags) })),
       );
       return {};
     },
-    UntagResource(input) {
+    UntagResource(input, context) {
       store.transact((tx) =>
-        retag(tx, input.resourceArn ?? "", (tags) => withoutTags(tags, input.tagKeys ?? [])),
+        retag(tx, context, input.resourceArn, (tags) => withoutTags(tags, input.tagKeys ?? [])),
       );
       return {};
     },
-    ListTagsForResource(input) {
-      const kind = kindOf(input.resourceArn ?? "");
-      return { tags: presentLowerTags(store.get(kind, input.resourceArn ?? "")?.tags ?? {}) };
+    ListTagsForResource(input, context) {
+      if (taggedKindOf(input.resourceArn) === undefined) throw invalidParameter("Invalid resource ARN.");
+      return { tags: presentLowerTags(taggedOf(store, context, input.resourceArn)?.tags ?? {}) };
     },
   } satisfies Implementation<typeof ecs>;
 }
 
-function kindOf(arn: string): "cluster" | "service" | "task" | "taskDefinition" {
-  switch (arn.split(":")[5]?.split("/")[0]) {
-    case "cluster":
-      return "cluster";
-    case "service":
-      return "service";
-    case "task":
-      return "task";
-    case "task-definition":
-      return "taskDefinition";
-    default:
-      throw invalidParameter("Invalid resource ARN.");
-  }
-}
-
-function retag(tx: Transaction, arn: string, change: (tags: Tags) => Tags): void {
-  const kind = kindOf(arn);
-  const record = tx.get(kind, arn);
+function retag(tx: Transaction, place: Place, arn: string | undefined, change: (tags: Tags) => Tags): void {
+  const kind = taggedKindOf(arn);
+  const record = taggedOf(tx, place, arn);
+  if (kind === undefined) throw invalidParameter("Invalid resource ARN.");
   if (record === undefined)
     throw invalidParameter("The specified resource cannot be found. Specify a valid ARN and try again.");
-  tx.put(kind, arn, { ...record, tags: change(record.tags) }); // The record of the kind just read, with other tags.
+  tx.put(kind, record.arn, { ...record, tags: change(record.tags) }); // The record of the kind just read, with other tags.
 }
 
 function presentCluster(cluster: ClusterRecord, reader: Reader, include: readonly string[]): ecs.Cluster {

@@ -14,8 +14,14 @@ import type { ApiDeps } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentLowerTags, toTags } from "../common/tags.ts";
-import { findCluster, findService, invalidParameter, serviceArnOf } from "./lookups.ts";
-import { findTaskDefinition } from "./task-definitions.ts";
+import {
+  findCluster,
+  findService,
+  findTaskDefinition,
+  invalidParameter,
+  serviceArnOf,
+  serviceOf,
+} from "./lookups.ts";
 import { toAwsvpc, toPlatformVersion } from "./tasks.ts";
 
 const DESIRED_COUNT_MAX = 5_000;
@@ -148,7 +154,7 @@ export function serviceOperations(deps: ApiDeps) {
         throw invalidParameter(`Services cannot have more than ${DESCRIBE_MAX} elements.`);
       const found = names.map((name) => ({
         arn: serviceArnOf(cluster, name),
-        service: store.get("service", serviceArnOf(cluster, name)),
+        service: serviceOf(store, cluster, name),
       }));
       return {
         services: found.flatMap(({ service }) =>
@@ -187,7 +193,7 @@ function usableDefinition(
   context: RequestContext,
   name: string | undefined,
 ): TaskDefinitionRecord {
-  const definition = findTaskDefinition(tx, context, name ?? "");
+  const definition = findTaskDefinition(tx, context, name);
   if (definition === undefined) throw new ApiError("ClientException", "Unable to describe task definition.");
   if (definition.status !== "ACTIVE") throw new ApiError("ClientException", "TaskDefinition is inactive");
   return definition;

@@ -1,12 +1,12 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import { formatArn } from "@gantry/kernel";
-import type { Reader, TaskDefinitionRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { TaskDefinitionRecord } from "@gantry/state";
+import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { presentLowerTags, toTags } from "../common/tags.ts";
 import { toTaskDefinitionSpec } from "./task-definition-spec.ts";
-import { invalidParameter } from "./lookups.ts";
+import { findTaskDefinition, invalidParameter } from "./lookups.ts";
 
 /** Task definitions. Source: API_RegisterTaskDefinition and following. */
 export function taskDefinitionOperations(deps: ApiDeps) {
@@ -15,7 +15,7 @@ export function taskDefinitionOperations(deps: ApiDeps) {
     RegisterTaskDefinition(input, context) {
       const spec = toTaskDefinitionSpec(input, deps);
       for (const role of [spec.taskRoleArn, spec.executionRoleArn])
-        if (role !== undefined) checkPassRole(role, context);
+        if (role !== undefined) checkPassedRole(role, context);
       const family = input.family ?? "";
       const record = store.transact((tx) => {
         const revision = tx.next(`task-definition/${context.account}/${context.region}/${family}`);
@@ -46,7 +46,7 @@ export function taskDefinitionOperations(deps: ApiDeps) {
       };
     },
     DescribeTaskDefinition(input, context) {
-      const record = findTaskDefinition(store, context, input.taskDefinition ?? "");
+      const record = findTaskDefinition(store, context, input.taskDefinition);
       if (record === undefined) throw new ApiError("ClientException", "Unable to describe task definition.");
       return {
         taskDefinition: presentTaskDefinition(record),
@@ -88,7 +88,7 @@ export function taskDefinitionOperations(deps: ApiDeps) {
     },
     DeregisterTaskDefinition(input, context) {
       const record = store.transact((tx) => {
-        const found = findTaskDefinition(tx, context, input.taskDefinition ?? "");
+        const found = findTaskDefinition(tx, context, input.taskDefinition);
         if (found === undefined || !/:\d+$/.test(input.taskDefinition ?? ""))
           throw new ApiError(
             "ClientException",
@@ -139,28 +139,15 @@ export function taskDefinitionOperations(deps: ApiDeps) {
   } satisfies Implementation<typeof ecs>;
 }
 
-/** Finds by ARN, `family:revision`, or `family` (its latest ACTIVE revision). */
-export function findTaskDefinition(
-  reader: Reader,
-  place: Place,
-  name: string,
-): TaskDefinitionRecord | undefined {
-  if (name.startsWith("arn:")) return reader.get("taskDefinition", name);
-  if (/:\d+$/.test(name))
-    return reader.get("taskDefinition", formatArn("ecs", place, `task-definition/${name}`));
-  return reader
-    .listBy("taskDefinition", "family", name)
-    .filter(
-      (each) => each.account === place.account && each.region === place.region && each.status === "ACTIVE",
-    )
-    .toSorted((a, b) => b.revision - a.revision)[0];
-}
-
-/** Whoever hands a role to a task must be allowed to pass it. Source: IAM User Guide, iam:PassRole. */
-export function checkPassRole(roleArn: string, context: RequestContext): void {
-  if (!/^arn:aws:iam::\d{12}:role\/.+$/.test(roleArn))
-    throw new ApiError("ClientException", "Role is not valid");
-  context.authorize("iam:PassRole", roleArn, { "iam:PassedToService": "ecs-tasks.amazonaws.com" });
+/**
+ * Refuses a role that is not one of the caller's account. That the caller may pass it is asked with the operation's permissions.
+ * Source: IAM User Guide, "Grant a user permissions to pass a role to an AWS service". Errors: ClientException, AccessDeniedException.
+ */
+export function checkPassedRole(roleArn: string, place: Place): void {
+  const account = /^arn:aws:iam::(\d{12}):role\/.+$/.exec(roleArn)?.[1];
+  if (account === undefined) throw new ApiError("ClientException", "Role is not valid");
+  if (account !== place.account)
+    throw new ApiError("AccessDeniedException", "Cross-account pass role is not allowed.");
 }
 
 /** Defaults as AWS shows them in an answer. */

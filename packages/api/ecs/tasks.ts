@@ -8,14 +8,21 @@ import {
   type TaskDefinitionRecord,
   type TaskRecord,
 } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentLowerTags, toTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
-import { findCluster, findTask, invalidParameter, serviceArnOf } from "./lookups.ts";
-import { checkPassRole, findTaskDefinition } from "./task-definitions.ts";
+import {
+  findCluster,
+  findTask,
+  findTaskDefinition,
+  invalidParameter,
+  serviceOf,
+  taskArnOf,
+} from "./lookups.ts";
+import { checkPassedRole } from "./task-definitions.ts";
 import { parseCpu, parseMemory } from "./task-definition-spec.ts";
 
 const RUN_COUNT_MAX = 10;
@@ -53,7 +60,7 @@ export function taskOperations(deps: ApiDeps) {
                 );
         if (known.length > 0) return known;
         const cluster = findCluster(tx, context, input.cluster);
-        const definition = findTaskDefinition(tx, context, input.taskDefinition ?? "");
+        const definition = findTaskDefinition(tx, context, input.taskDefinition);
         if (definition === undefined) throw new ApiError("ClientException", "TaskDefinition not found.");
         if (definition.status !== "ACTIVE")
           throw new ApiError("ClientException", "TaskDefinition is inactive");
@@ -92,7 +99,7 @@ export function taskOperations(deps: ApiDeps) {
     StopTask(input, context) {
       const task = store.transact((tx) => {
         const cluster = findCluster(tx, context, input.cluster);
-        const found = findTask(tx, cluster, input.task ?? "");
+        const found = findTask(tx, cluster, input.task);
         if (found === undefined) throw invalidParameter("The referenced task was not found.");
         if (found.desiredStatus === "STOPPED") return found;
         const next: TaskRecord = {
@@ -116,13 +123,9 @@ export function taskOperations(deps: ApiDeps) {
       const include = input.include ?? [];
       const tasks: ecs.Task[] = [];
       const failures: ecs.Failure[] = [];
-      const arnOf = (name: string) =>
-        name.startsWith("arn:")
-          ? name
-          : `arn:aws:ecs:${cluster.region}:${cluster.account}:task/${cluster.name}/${name}`;
       for (const name of names) {
         const task = findTask(store, cluster, name);
-        if (task === undefined) failures.push({ arn: arnOf(name), reason: "MISSING" });
+        if (task === undefined) failures.push({ arn: taskArnOf(cluster, name), reason: "MISSING" });
         else tasks.push(presentTask(task, store, include));
       }
       return { tasks, failures };
@@ -131,10 +134,14 @@ export function taskOperations(deps: ApiDeps) {
       refuseMembers(input, ["containerInstance", "daemonName"], "InvalidParameterException");
       const cluster = findCluster(store, context, input.cluster);
       const desired = input.desiredStatus ?? "RUNNING";
+      const service =
+        input.serviceName === undefined ? undefined : serviceOf(store, cluster, input.serviceName);
+      if (input.serviceName !== undefined && service === undefined)
+        throw new ApiError("ServiceNotFoundException", "Service not found.");
       const all =
-        input.serviceName === undefined
+        service === undefined
           ? store.listBy("task", "cluster", cluster.arn)
-          : store.listBy("task", "service", serviceArnOf(cluster, input.serviceName));
+          : store.listBy("task", "service", service.arn);
       const found = all.filter(
         (task) =>
           task.desiredStatus === desired &&
@@ -202,7 +209,7 @@ export function toPlatformVersion(given: string | undefined): string {
 function toOverrides(
   overrides: ecs.TaskOverride | undefined,
   definition: TaskDefinitionRecord,
-  context: RequestContext,
+  place: Place,
 ): TaskRecord["overrides"] {
   if (overrides !== undefined)
     refuseMembers(
@@ -211,7 +218,7 @@ function toOverrides(
       "InvalidParameterException",
     );
   for (const role of [overrides?.taskRoleArn, overrides?.executionRoleArn])
-    if (role !== undefined) checkPassRole(role, context);
+    if (role !== undefined) checkPassedRole(role, place);
   const containers = (overrides?.containerOverrides ?? []).map((override) => {
     refuseMembers(override, ["environmentFiles", "resourceRequirements"], "InvalidParameterException");
     const name = override.name ?? "";

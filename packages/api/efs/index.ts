@@ -10,14 +10,19 @@ import {
   type FileSystemRecord,
   type MountTargetRecord,
   type Reader,
+  type Tags,
 } from "@gantry/state";
 import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
+import { permissionsBy } from "../common/permissions.ts";
+import { isIn } from "../common/place.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { paged, type PageWords } from "../common/paged.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
+import { findAccessPoint, findFileSystem, findMountTarget, taggedOf } from "./lookups.ts";
+import { efsPermissions } from "./permissions.ts";
 
 const invalidToken = () => new ApiError("BadRequest", "The marker is not valid.", { status: 400 });
 const BY_MARKER: PageWords = {
@@ -54,23 +59,7 @@ export function efsService(deps: ApiDeps): ServiceModule {
     operations: paged(operations, (name) => PAGES[name]),
     constraints: CONSTRAINTS,
     validationCode: "BadRequest",
-    permissions: (operation, input, place) => {
-      const id = input["FileSystemId"] ?? input["ResourceId"];
-      const point = input["AccessPointId"] ?? input["ResourceId"];
-      if (typeof point === "string" && point.startsWith("fsap-"))
-        return [
-          {
-            action: `elasticfilesystem:${operation}`,
-            resource: formatArn("elasticfilesystem", place, `access-point/${point}`),
-          },
-        ];
-      return [
-        {
-          action: `elasticfilesystem:${operation}`,
-          resource: typeof id === "string" ? formatArn("elasticfilesystem", place, `file-system/${id}`) : "*",
-        },
-      ];
-    },
+    permissions: permissionsBy("elasticfilesystem", operations, efsPermissions(deps.store)),
   };
 }
 
@@ -211,7 +200,9 @@ function mountTargetOperations(deps: ApiDeps) {
     DescribeMountTargets(input, context) {
       refuseMembers(input, ["AccessPointId"], "BadRequest");
       if (input.MountTargetId !== undefined)
-        return { MountTargets: [presentMountTarget(findMountTarget(store, input.MountTargetId), store)] };
+        return {
+          MountTargets: [presentMountTarget(findMountTarget(store, context, input.MountTargetId), store)],
+        };
       const fileSystem = findFileSystem(store, context, input.FileSystemId);
       return {
         MountTargets: store
@@ -219,15 +210,16 @@ function mountTargetOperations(deps: ApiDeps) {
           .map((each) => presentMountTarget(each, store)),
       };
     },
-    DescribeMountTargetSecurityGroups: (input) => ({
-      SecurityGroups: [
-        ...(store.get("networkInterface", findMountTarget(store, input.MountTargetId).networkInterfaceId)
-          ?.securityGroups ?? []),
-      ],
-    }),
-    ModifyMountTargetSecurityGroups(input) {
+    DescribeMountTargetSecurityGroups(input, context) {
+      const target = findMountTarget(store, context, input.MountTargetId);
+      return {
+        SecurityGroups: [...(store.get("networkInterface", target.networkInterfaceId)?.securityGroups ?? [])],
+      };
+    },
+    ModifyMountTargetSecurityGroups(input, context) {
       store.transact((tx) => {
-        const eni = tx.get("networkInterface", findMountTarget(tx, input.MountTargetId).networkInterfaceId);
+        const target = findMountTarget(tx, context, input.MountTargetId);
+        const eni = tx.get("networkInterface", target.networkInterfaceId);
         if (eni !== undefined)
           tx.put("networkInterface", eni.id, {
             ...eni,
@@ -236,9 +228,9 @@ function mountTargetOperations(deps: ApiDeps) {
       });
       return {};
     },
-    DeleteMountTarget(input) {
+    DeleteMountTarget(input, context) {
       store.transact((tx) => {
-        const target = findMountTarget(tx, input.MountTargetId);
+        const target = findMountTarget(tx, context, input.MountTargetId);
         tx.delete("networkInterface", target.networkInterfaceId);
         tx.delete("mountTarget", target.id);
       });
@@ -284,28 +276,22 @@ function accessPointOperations(deps: ApiDeps) {
       return presentAccessPoint(record);
     },
     DescribeAccessPoints(input, context) {
-      if (input.AccessPointId !== undefined) {
-        const point = store.get("accessPoint", input.AccessPointId);
-        if (point === undefined) throw missingAccessPoint(input.AccessPointId);
-        return { AccessPoints: [presentAccessPoint(point)] };
-      }
+      if (input.AccessPointId !== undefined)
+        return { AccessPoints: [presentAccessPoint(findAccessPoint(store, context, input.AccessPointId))] };
+      const fileSystem =
+        input.FileSystemId === undefined ? undefined : findFileSystem(store, context, input.FileSystemId);
       return {
         AccessPoints: store
           .list("accessPoint")
           .filter(
             (each) =>
-              isIn(each, context) &&
-              (input.FileSystemId === undefined || each.fileSystemId === input.FileSystemId),
+              isIn(each, context) && (fileSystem === undefined || each.fileSystemId === fileSystem.id),
           )
           .map(presentAccessPoint),
       };
     },
-    DeleteAccessPoint(input) {
-      store.transact((tx) => {
-        if (tx.get("accessPoint", input.AccessPointId ?? "") === undefined)
-          throw missingAccessPoint(input.AccessPointId);
-        tx.delete("accessPoint", input.AccessPointId ?? "");
-      });
+    DeleteAccessPoint(input, context) {
+      store.transact((tx) => tx.delete("accessPoint", findAccessPoint(tx, context, input.AccessPointId).id));
       return {};
     },
   } satisfies Implementation<typeof sdk>;
@@ -313,62 +299,29 @@ function accessPointOperations(deps: ApiDeps) {
 
 function tagOperations(deps: ApiDeps) {
   const { store } = deps;
-  const kindOf = (id: string) =>
-    id.startsWith("fsap-") || id.includes(":access-point/")
-      ? ("accessPoint" as const)
-      : ("fileSystem" as const);
-  const idOf = (given: string | undefined) => (given ?? "").split("/").at(-1) ?? "";
+  const find = (reader: Reader, place: Place, given: string | undefined) => {
+    const found = taggedOf(reader, place, given);
+    if (found === undefined)
+      throw given?.includes("fsap-")
+        ? new ApiError("AccessPointNotFound", `Access Point ${given} does not exist.`)
+        : new ApiError("FileSystemNotFound", `File system '${given}' does not exist.`);
+    return found;
+  };
+  const change = (place: Place, given: string | undefined, apply: (tags: Tags) => Tags) =>
+    store.transact((tx) => {
+      const { kind, record } = find(tx, place, given);
+      tx.put(kind, record.id, { ...record, tags: apply(record.tags) }); // The record of the kind just read, with other tags.
+      return {};
+    });
   return {
-    TagResource(input) {
-      store.transact((tx) => {
-        const id = idOf(input.ResourceId);
-        const record = tx.get(kindOf(id), id);
-        if (record === undefined) throw missingFileSystem(id);
-        tx.put(kindOf(id), id, { ...record, tags: { ...record.tags, ...toTags(input.Tags) } }); // The record of the kind just read, with other tags.
-      });
-      return {};
-    },
-    UntagResource(input) {
-      store.transact((tx) => {
-        const id = idOf(input.ResourceId);
-        const record = tx.get(kindOf(id), id);
-        if (record === undefined) throw missingFileSystem(id);
-        tx.put(kindOf(id), id, { ...record, tags: withoutTags(record.tags, input.TagKeys ?? []) }); // As above.
-      });
-      return {};
-    },
-    ListTagsForResource(input) {
-      const id = idOf(input.ResourceId);
-      const record = store.get(kindOf(id), id);
-      if (record === undefined) throw missingFileSystem(id);
-      return { Tags: presentTags(record.tags) };
-    },
+    TagResource: (input, context) =>
+      change(context, input.ResourceId, (tags) => ({ ...tags, ...toTags(input.Tags) })),
+    UntagResource: (input, context) =>
+      change(context, input.ResourceId, (tags) => withoutTags(tags, input.TagKeys ?? [])),
+    ListTagsForResource: (input, context) => ({
+      Tags: presentTags(find(store, context, input.ResourceId).record.tags),
+    }),
   } satisfies Implementation<typeof sdk>;
-}
-
-function isIn(record: Place, place: Place): boolean {
-  return record.account === place.account && record.region === place.region;
-}
-
-function findFileSystem(reader: Reader, place: Place, given: string | undefined): FileSystemRecord {
-  const id = (given ?? "").split("/").at(-1) ?? "";
-  const record = reader.get("fileSystem", id);
-  if (record === undefined || !isIn(record, place)) throw missingFileSystem(id);
-  return record;
-}
-
-function missingFileSystem(id: string): ApiError {
-  return new ApiError("FileSystemNotFound", `File system '${id}' does not exist.`);
-}
-
-function missingAccessPoint(id: string | undefined): ApiError {
-  return new ApiError("AccessPointNotFound", `Access Point ${id} does not exist.`);
-}
-
-function findMountTarget(reader: Reader, id: string | undefined): MountTargetRecord {
-  const record = reader.get("mountTarget", id ?? "");
-  if (record === undefined) throw new ApiError("MountTargetNotFound", `Mount target '${id}' does not exist.`);
-  return record;
 }
 
 function presentFileSystem(record: FileSystemRecord, reader: Reader): sdk.FileSystemDescription {

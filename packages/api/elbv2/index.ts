@@ -7,9 +7,11 @@ import * as sdk from "@aws-sdk/client-elastic-load-balancing-v2";
 import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
 import { paged, type PageWords } from "../common/paged.ts";
 import type { ApiDeps } from "../common/api-deps.ts";
+import { permissionsBy } from "../common/permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { listenerOperations } from "./listeners.ts";
 import { loadBalancerOperations } from "./load-balancers.ts";
+import { ELBV2_PERMISSIONS } from "./permissions.ts";
 import { targetGroupOperations } from "./target-groups.ts";
 
 export interface Elbv2Deps extends ApiDeps {
@@ -35,17 +37,6 @@ export function elbv2Service(deps: Elbv2Deps): ServiceModule {
     sdk,
     operations: paged(operations, (name) => (name.startsWith("Describe") ? WORDS : undefined)),
     constraints: CONSTRAINTS,
-    permissions: (operation, input) => {
-      const action = `elasticloadbalancing:${operation}`;
-      if (Array.isArray(input["ResourceArns"]) && operation !== "DescribeTags")
-        return input["ResourceArns"].map((resource) => ({ action, resource: String(resource) }));
-      const arn = [
-        input["LoadBalancerArn"],
-        input["ListenerArn"],
-        input["TargetGroupArn"],
-        input["RuleArn"],
-      ].find((each) => typeof each === "string");
-      return [{ action, resource: operation.startsWith("Describe") ? "*" : (arn ?? "*") }];
-    },
+    permissions: permissionsBy("elasticloadbalancing", operations, ELBV2_PERMISSIONS),
   };
 }

@@ -72,7 +72,6 @@ export function instanceProfileOperations({ store, ids, clock }: ApiDeps) {
     AddRoleToInstanceProfile(input, context) {
       change(context.account, input.InstanceProfileName, (profile, tx) => {
         const role = findRole(tx, context.account, input.RoleName);
-        context.authorize("iam:PassRole", role.arn, { "iam:PassedToService": "ec2.amazonaws.com" });
         if (profile.roleArn !== undefined)
           throw new ApiError(
             "LimitExceeded",

@@ -1,22 +1,44 @@
-import type { GroupRecord, PolicyRecord, Reader, RoleRecord, UserRecord } from "@gantry/state";
+import type { Principal } from "@gantry/iam";
+import type { GroupRecord, PolicyRecord, Reader, RecordOf, RoleRecord, UserRecord } from "@gantry/state";
 import { ApiError } from "@gantry/wire";
 import { page } from "../common/paging.ts";
 import { managedPolicyDocument } from "./managed-policies.ts";
 
+const TYPE_OF = { role: "role", user: "user", group: "group", instanceProfile: "instance-profile" } as const;
+export type NamedKind = keyof typeof TYPE_OF;
+
+/** What has this name, which is unique in the account whatever the path. */
+export function namedOf<K extends NamedKind>(
+  reader: Reader,
+  kind: K,
+  account: string,
+  name: string | undefined,
+): RecordOf<K> | undefined {
+  return reader.list(kind, `arn:aws:iam::${account}:${TYPE_OF[kind]}/`).find((each) => each.name === name);
+}
+
+/** The user that a call is about: the caller, where it names none. Source: API_CreateAccessKey, UserName. */
+export function userNameOf(
+  input: { UserName?: string | undefined },
+  principal: Pick<Principal, "type" | "arn">,
+): string | undefined {
+  return input.UserName ?? (principal.type === "user" ? principal.arn.split("/").at(-1) : undefined);
+}
+
 export function findRole(reader: Reader, account: string, name: string | undefined): RoleRecord {
-  const role = reader.list("role", `arn:aws:iam::${account}:role/`).find((each) => each.name === name);
+  const role = namedOf(reader, "role", account, name);
   if (role === undefined) throw noSuchEntity(`The role with name ${name} cannot be found.`);
   return role;
 }
 
 export function findUser(reader: Reader, account: string, name: string | undefined): UserRecord {
-  const user = reader.list("user", `arn:aws:iam::${account}:user/`).find((each) => each.name === name);
+  const user = namedOf(reader, "user", account, name);
   if (user === undefined) throw noSuchEntity(`The user with name ${name} cannot be found.`);
   return user;
 }
 
 export function findGroup(reader: Reader, account: string, name: string | undefined): GroupRecord {
-  const group = reader.list("group", `arn:aws:iam::${account}:group/`).find((each) => each.name === name);
+  const group = namedOf(reader, "group", account, name);
   if (group === undefined) throw noSuchEntity(`The group with name ${name} cannot be found.`);
   return group;
 }

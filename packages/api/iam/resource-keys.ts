@@ -2,7 +2,7 @@ import type { ObjectStore } from "@gantry/content";
 import { parseArn } from "@gantry/kernel";
 import type { Reader, Tags } from "@gantry/state";
 import type { ConditionContext } from "@gantry/iam";
-import { RESOURCES } from "../ec2/permissions.ts";
+import { RESOURCES } from "../ec2/resources.ts";
 
 /** Objects whose tags conditions ask for. */
 export type ObjectTags = Pick<ObjectStore["index"], "get" | "version">;

@@ -5,7 +5,15 @@ import type { ApiDeps } from "../common/api-deps.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { checkBoundary, presentBoundary } from "./boundaries.ts";
 import { heldPolicies } from "./held-policies.ts";
-import { alreadyExists, checkName, deleteConflict, findUser, noSuchEntity, pageOf } from "./lookups.ts";
+import {
+  alreadyExists,
+  checkName,
+  deleteConflict,
+  findUser,
+  noSuchEntity,
+  pageOf,
+  userNameOf,
+} from "./lookups.ts";
 
 const KEYS_MAX = 2;
 
@@ -63,9 +71,7 @@ export function userOperations(deps: ApiDeps) {
           },
         };
       return {
-        User: presentUser(
-          findUser(store, context.account, input.UserName ?? context.principal.arn.split("/").at(-1)),
-        ),
+        User: presentUser(findUser(store, context.account, userNameOf(input, context.principal))),
       };
     },
     ListUsers(input, context) {
@@ -113,7 +119,7 @@ export function userOperations(deps: ApiDeps) {
     CreateAccessKey(input, context) {
       const secret = ids.secret(30);
       const key = store.transact((tx) => {
-        const user = findUser(tx, context.account, input.UserName);
+        const user = findUser(tx, context.account, userNameOf(input, context.principal));
         if (tx.listBy("accessKey", "user", user.arn).length >= KEYS_MAX)
           throw new ApiError("LimitExceeded", `Cannot exceed quota for AccessKeysPerUser: ${KEYS_MAX}`, {
             status: 409,
@@ -131,7 +137,7 @@ export function userOperations(deps: ApiDeps) {
       });
       return {
         AccessKey: {
-          UserName: input.UserName,
+          UserName: key.userArn?.split("/").at(-1),
           AccessKeyId: key.accessKeyId,
           Status: "Active",
           SecretAccessKey: secret,
@@ -140,7 +146,7 @@ export function userOperations(deps: ApiDeps) {
       };
     },
     ListAccessKeys(input, context) {
-      const user = findUser(store, context.account, input.UserName);
+      const user = findUser(store, context.account, userNameOf(input, context.principal));
       return {
         AccessKeyMetadata: store.listBy("accessKey", "user", user.arn).map((key) => ({
           UserName: user.name,
@@ -153,7 +159,7 @@ export function userOperations(deps: ApiDeps) {
     },
     UpdateAccessKey(input, context) {
       store.transact((tx) => {
-        const user = findUser(tx, context.account, input.UserName);
+        const user = findUser(tx, context.account, userNameOf(input, context.principal));
         const key = tx.get("accessKey", input.AccessKeyId ?? "");
         if (key?.userArn !== user.arn)
           throw noSuchEntity(`The Access Key with id ${input.AccessKeyId} cannot be found.`);
@@ -166,7 +172,7 @@ export function userOperations(deps: ApiDeps) {
     },
     DeleteAccessKey(input, context) {
       store.transact((tx) => {
-        const user = findUser(tx, context.account, input.UserName);
+        const user = findUser(tx, context.account, userNameOf(input, context.principal));
         const key = tx.get("accessKey", input.AccessKeyId ?? "");
         if (key?.userArn !== user.arn)
           throw noSuchEntity(`The Access Key with id ${input.AccessKeyId} cannot be found.`);

@@ -3,15 +3,17 @@
  * lie in the same store as what PutLogEvents writes. What is refused or not there yet: SUPPORT.md.
  */
 import * as sdk from "@aws-sdk/client-cloudwatch-logs";
-import { formatArn } from "@gantry/kernel";
 import type { LogEvent, LogStore } from "@gantry/content";
-import type { LogGroupRecord, Reader } from "@gantry/state";
-import { ApiError, type Implementation, type Permission, type ServiceModule } from "@gantry/wire";
+import type { LogGroupRecord } from "@gantry/state";
+import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
+import { permissionsBy } from "../common/permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { page } from "../common/paging.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { withoutTags } from "../common/tags.ts";
+import { findGroup, groupArnOf } from "./lookups.ts";
+import { logsPermissions } from "./permissions.ts";
 import { matchesFilter } from "./filter-pattern.ts";
 
 const EVENTS_MAX = 10_000;
@@ -37,21 +39,8 @@ export function logsService(deps: LogsDeps): ServiceModule {
     operations,
     constraints: CONSTRAINTS,
     validationCode: "InvalidParameterException",
-    permissions,
+    permissions: permissionsBy("logs", operations, logsPermissions(deps.store)),
   };
-}
-
-function permissions(
-  operation: string,
-  input: Readonly<Record<string, unknown>>,
-  place: Place,
-): readonly Permission[] {
-  const group = input["logGroupName"] ?? input["logGroupIdentifier"];
-  const stream = input["logStreamName"];
-  const base = typeof group !== "string" ? "*" : group.startsWith("arn:") ? group : groupArn(place, group);
-  const resource =
-    base === "*" ? "*" : typeof stream === "string" ? `${base}:log-stream:${stream}` : `${base}:*`;
-  return [{ action: `logs:${operation}`, resource: operation === "DescribeLogGroups" ? "*" : resource }];
 }
 
 function groupOperations(deps: LogsDeps) {
@@ -62,6 +51,14 @@ function groupOperations(deps: LogsDeps) {
       tx.put("logGroup", group.arn, apply(group));
       return {};
     });
+  /** The ARN that a tagging operation gives, which must be that of a log group. */
+  const byArn = (place: Place, { resourceArn: arn }: { resourceArn: string | undefined }): string =>
+    findGroup(
+      store,
+      place,
+      arn?.startsWith("arn:") ? arn : undefined,
+      "The specified resource does not exist.",
+    ).arn;
   return {
     CreateLogGroup(input, context) {
       refuseMembers(input, ["kmsKeyId", "deletionProtectionEnabled"], "InvalidParameterException");
@@ -72,7 +69,7 @@ function groupOperations(deps: LogsDeps) {
         );
       const name = input.logGroupName ?? "";
       store.transact((tx) => {
-        const arn = groupArn(context, name);
+        const arn = groupArnOf(context, name);
         if (tx.get("logGroup", arn) !== undefined)
           throw new ApiError("ResourceAlreadyExistsException", "The specified log group already exists");
         tx.put("logGroup", arn, {
@@ -99,7 +96,7 @@ function groupOperations(deps: LogsDeps) {
     DescribeLogGroups(input, context) {
       const prefix = input.logGroupNamePrefix ?? "";
       const all = store
-        .list("logGroup", groupArn(context, ""))
+        .list("logGroup", groupArnOf(context, ""))
         .filter(
           (group) => group.name.startsWith(prefix) && group.name.includes(input.logGroupNamePattern ?? ""),
         );
@@ -121,21 +118,19 @@ function groupOperations(deps: LogsDeps) {
     },
     DeleteRetentionPolicy: (input, context) =>
       change(context, input.logGroupName, (group) => ({ ...group, retentionDays: undefined })),
-    TagResource(input) {
-      store.transact((tx) => {
-        const group = findByArn(tx, input.resourceArn);
-        tx.put("logGroup", group.arn, { ...group, tags: { ...group.tags, ...input.tags } });
-      });
-      return {};
-    },
-    UntagResource(input) {
-      store.transact((tx) => {
-        const group = findByArn(tx, input.resourceArn);
-        tx.put("logGroup", group.arn, { ...group, tags: withoutTags(group.tags, input.tagKeys ?? []) });
-      });
-      return {};
-    },
-    ListTagsForResource: (input) => ({ tags: { ...findByArn(store, input.resourceArn).tags } }),
+    TagResource: (input, context) =>
+      change(context, byArn(context, input), (group) => ({
+        ...group,
+        tags: { ...group.tags, ...input.tags },
+      })),
+    UntagResource: (input, context) =>
+      change(context, byArn(context, input), (group) => ({
+        ...group,
+        tags: withoutTags(group.tags, input.tagKeys ?? []),
+      })),
+    ListTagsForResource: (input, context) => ({
+      tags: { ...findGroup(store, context, byArn(context, input)).tags },
+    }),
     ListTagsLogGroup: (input, context) => ({
       tags: { ...findGroup(store, context, input.logGroupName).tags },
     }),
@@ -309,25 +304,6 @@ function getLogEvents(
     nextBackwardToken: `b/${first?.timestamp ?? 0}/${first?.id ?? 0}`,
     $metadata: {},
   };
-}
-
-function groupArn(place: Place, name: string): string {
-  return formatArn("logs", place, `log-group:${name}`);
-}
-
-function findGroup(reader: Reader, place: Place, name: string | undefined): LogGroupRecord {
-  const arn = name?.startsWith("arn:") ? name.replace(/:\*$/, "") : groupArn(place, name ?? "");
-  const group = reader.get("logGroup", arn);
-  if (group === undefined)
-    throw new ApiError("ResourceNotFoundException", "The specified log group does not exist.");
-  return group;
-}
-
-function findByArn(reader: Reader, arn: string | undefined): LogGroupRecord {
-  const group = reader.get("logGroup", (arn ?? "").replace(/:\*$/, ""));
-  if (group === undefined)
-    throw new ApiError("ResourceNotFoundException", "The specified resource does not exist.");
-  return group;
 }
 
 function missingStream(): ApiError {

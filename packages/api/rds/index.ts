@@ -13,17 +13,15 @@ import {
 } from "@gantry/state";
 import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
+import { permissionsBy } from "../common/permissions.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { defaultVpcMaker, type Ec2Deps } from "../ec2/index.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
 import { recordsOf } from "./records.ts";
-import {
-  defaultSubnetGroup,
-  findSubnetGroup,
-  presentSubnetGroup,
-  subnetGroupOperations,
-} from "./subnet-groups.ts";
+import { findInstance, findSubnetGroup, instanceArnOf, taggedOf } from "./lookups.ts";
+import { rdsPermissions } from "./permissions.ts";
+import { defaultSubnetGroup, presentSubnetGroup, subnetGroupOperations } from "./subnet-groups.ts";
 
 const VERSIONS = { mysql: "8.0.40", mariadb: "10.11.11" } as const;
 const UNSUPPORTED = [
@@ -51,23 +49,7 @@ export function rdsService(deps: Ec2Deps): ServiceModule {
     sdk,
     operations,
     prepare: defaultVpcMaker(deps),
-    permissions: (operation, input, place) => {
-      const [id, group, named] = [
-        input["DBInstanceIdentifier"],
-        input["DBSubnetGroupName"],
-        input["ResourceName"],
-      ];
-      const action = `rds:${operation}`;
-      if (typeof named === "string") return [{ action, resource: named }];
-      if (operation === "CreateDBInstance" && typeof id === "string") {
-        // Source: Service Authorization Reference, Amazon RDS: the subnet group is asked for too.
-        const subnets = formatArn("rds", place, `subgrp:${typeof group === "string" ? group : "default"}`);
-        return [formatArn("rds", place, `db:${id}`), subnets].map((resource) => ({ action, resource }));
-      }
-      if (typeof group === "string")
-        return [{ action, resource: formatArn("rds", place, `subgrp:${group.toLowerCase()}`) }];
-      return [{ action, resource: typeof id === "string" ? formatArn("rds", place, `db:${id}`) : "*" }];
-    },
+    permissions: permissionsBy("rds", operations, rdsPermissions(deps.store)),
   };
 }
 
@@ -80,9 +62,10 @@ function instanceOperations(deps: ApiDeps) {
       return { DBInstance: presentInstance(record, store) };
     },
     DescribeDBInstances(input, context) {
-      const identifier = input.DBInstanceIdentifier?.split(":").at(-1)?.toLowerCase();
-      if (identifier !== undefined)
-        return { DBInstances: [presentInstance(findInstance(store, context, identifier), store)] };
+      if (input.DBInstanceIdentifier !== undefined)
+        return {
+          DBInstances: [presentInstance(findInstance(store, context, input.DBInstanceIdentifier), store)],
+        };
       const all = store.list("databaseInstance", formatArn("rds", context, "db:"));
       for (const { Name: name } of input.Filters ?? [])
         if (!FILTERS.has(name ?? ""))
@@ -177,36 +160,27 @@ function fitsFilters(record: DatabaseInstanceRecord, filters: readonly sdk.Filte
 
 function tagOperations(deps: ApiDeps) {
   const { store } = deps;
-  const change = (tx: Transaction, arn: string, apply: (tags: Tags) => Tags): void => {
-    const kind = arn.includes(":subgrp:") ? "databaseSubnetGroup" : "databaseInstance";
-    const record = tx.get(kind, arn);
-    if (record === undefined) throw new ApiError("DBInstanceNotFound", `DBInstance ${arn} not found.`);
-    tx.put(kind, arn, { ...record, tags: apply(record.tags) }); // The record of the kind just read, with other tags.
+  const find = (reader: Reader, place: Place, arn: string | undefined) => {
+    const found = taggedOf(reader, place, arn);
+    if (found !== undefined) return found;
+    throw arn?.includes(":subgrp:")
+      ? new ApiError("DBSubnetGroupNotFoundFault", `DB subnet group ${arn} not found.`)
+      : new ApiError("DBInstanceNotFound", `DBInstance ${arn} not found.`);
   };
+  const change = (place: Place, arn: string | undefined, apply: (tags: Tags) => Tags) =>
+    store.transact((tx) => {
+      const { kind, record } = find(tx, place, arn);
+      tx.put(kind, record.arn, { ...record, tags: apply(record.tags) }); // The record of the kind just read, with other tags.
+      return {};
+    });
   return {
-    AddTagsToResource(input) {
-      store.transact((tx) =>
-        change(tx, input.ResourceName ?? "", (tags) => ({ ...tags, ...toTags(input.Tags) })),
-      );
-      return {};
-    },
-    RemoveTagsFromResource(input) {
-      store.transact((tx) =>
-        change(tx, input.ResourceName ?? "", (tags) => withoutTags(tags, input.TagKeys ?? [])),
-      );
-      return {};
-    },
-    ListTagsForResource(input) {
-      const arn = input.ResourceName ?? "";
-      return {
-        TagList: presentTags(
-          (arn.includes(":subgrp:")
-            ? store.get("databaseSubnetGroup", arn)
-            : store.get("databaseInstance", arn)
-          )?.tags ?? {},
-        ),
-      };
-    },
+    AddTagsToResource: (input, context) =>
+      change(context, input.ResourceName, (tags) => ({ ...tags, ...toTags(input.Tags) })),
+    RemoveTagsFromResource: (input, context) =>
+      change(context, input.ResourceName, (tags) => withoutTags(tags, input.TagKeys ?? [])),
+    ListTagsForResource: (input, context) => ({
+      TagList: presentTags(find(store, context, input.ResourceName).record.tags),
+    }),
   } satisfies Implementation<typeof sdk>;
 }
 
@@ -279,7 +253,7 @@ function createInstance(
       "InvalidParameterValue",
       "The parameter DBInstanceIdentifier is not a valid identifier. Identifiers must begin with a letter; must contain only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two consecutive hyphens.",
     );
-  const arn = formatArn("rds", place, `db:${identifier}`);
+  const arn = instanceArnOf(place, identifier);
   if (tx.get("databaseInstance", arn) !== undefined)
     throw new ApiError("DBInstanceAlreadyExists", "DB instance already exists");
   const { Engine: engine } = input;
@@ -365,15 +339,6 @@ function createInstance(
     tags: toTags(input.Tags),
   };
   tx.put("databaseInstance", arn, record);
-  return record;
-}
-
-function findInstance(reader: Reader, place: Place, identifier: string | undefined): DatabaseInstanceRecord {
-  const record = reader.get(
-    "databaseInstance",
-    formatArn("rds", place, `db:${(identifier ?? "").toLowerCase()}`),
-  );
-  if (record === undefined) throw new ApiError("DBInstanceNotFound", `DBInstance ${identifier} not found.`);
   return record;
 }
 

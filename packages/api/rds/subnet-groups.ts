@@ -1,11 +1,12 @@
 import type * as sdk from "@aws-sdk/client-rds";
 import { formatArn } from "@gantry/kernel";
 import type { DatabaseSubnetGroupRecord, Reader, Transaction } from "@gantry/state";
+import { findSubnetGroup, subnetGroupArnOf } from "./lookups.ts";
 import { recordsOf } from "./records.ts";
 import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { toTags } from "../common/tags.ts";
-import { isIn } from "../ec2/lookups.ts";
+import { isIn } from "../common/place.ts";
 
 /** Subnet groups. Source: API_CreateDBSubnetGroup and following. */
 export function subnetGroupOperations(deps: ApiDeps) {
@@ -19,7 +20,7 @@ export function subnetGroupOperations(deps: ApiDeps) {
             "InvalidParameterValue",
             `The parameter DBSubnetGroupName is not a valid identifier: ${name}`,
           );
-        const arn = formatArn("rds", context, `subgrp:${name}`);
+        const arn = subnetGroupArnOf(context, name);
         if (tx.get("databaseSubnetGroup", arn) !== undefined)
           throw new ApiError(
             "DBSubnetGroupAlreadyExistsFault",
@@ -84,7 +85,7 @@ export function subnetGroupOperations(deps: ApiDeps) {
 
 /** The group named `default`, of the default VPC's subnets; made when it is first needed, as RDS does. */
 export function defaultSubnetGroup(tx: Transaction, place: Place): DatabaseSubnetGroupRecord {
-  const arn = formatArn("rds", place, "subgrp:default");
+  const arn = subnetGroupArnOf(place, "default");
   const known = tx.get("databaseSubnetGroup", arn);
   if (known !== undefined) return known;
   const vpc = tx.list("vpc").find((each) => isIn(each, place) && each.isDefault);
@@ -108,20 +109,6 @@ export function defaultSubnetGroup(tx: Transaction, place: Place): DatabaseSubne
   };
   tx.put("databaseSubnetGroup", arn, group);
   return group;
-}
-
-export function findSubnetGroup(
-  reader: Reader,
-  place: Place,
-  name: string | undefined,
-): DatabaseSubnetGroupRecord {
-  const record = reader.get(
-    "databaseSubnetGroup",
-    formatArn("rds", place, `subgrp:${(name ?? "").toLowerCase()}`),
-  );
-  if (record === undefined)
-    throw new ApiError("DBSubnetGroupNotFoundFault", `DB subnet group '${name}' does not exist.`);
-  return record;
 }
 
 export function presentSubnetGroup(group: DatabaseSubnetGroupRecord, reader: Reader): sdk.DBSubnetGroup {

@@ -58,6 +58,12 @@ export function withArguments(
 
 /** Values that there are, and whose the caller takes the bucket to be. */
 function checkArguments(input: Readonly<Record<string, unknown>>, reader: Reader): void {
+  // An empty version id names no version, and its permission is that of a version: it is refused, as S3 does.
+  if (input["VersionId"] === "")
+    throw new ApiError("InvalidArgument", "Version id cannot be the empty string", {
+      status: 400,
+      fields: { ArgumentName: "versionId", ArgumentValue: "" },
+    });
   for (const [member, value] of Object.entries(input)) {
     const argument = ARGUMENTS[member];
     if (argument === undefined || value === undefined) continue;

@@ -80,6 +80,9 @@ export function objectOperations(deps: S3Deps) {
       reason: string;
     },
   ): Promise<{ marker: ObjectMeta | undefined; versionId: string | undefined }> => {
+    // An empty id names no version, though the permission asked was that of a version.
+    if (what.versionId === "")
+      throw new ApiError("InvalidArgument", "Version id cannot be the empty string", { status: 400 });
     const options = changing(deps, bucket, context, "deleted", what.reason);
     if (what.ifMatch !== undefined) {
       const there = objects.index.get(bucket.name, what.key);

@@ -3,6 +3,7 @@ import * as sdk from "@aws-sdk/client-sts";
 import { evaluate, parsePolicyDocument } from "@gantry/iam";
 import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
+import { permissionsBy } from "../common/permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { checkDocument } from "../iam/documents.ts";
@@ -86,8 +87,9 @@ export function stsService(deps: ApiDeps): ServiceModule {
       };
     },
   } satisfies Implementation<typeof sdk>;
-  // GetCallerIdentity needs no permission; AssumeRole checks its own, for it has two sides.
-  return { sdk, operations, constraints: CONSTRAINTS, permissions: () => [] };
+  // GetCallerIdentity needs no permission. AssumeRole asks for its own once the role's trust policy has been evaluated.
+  const permissions = permissionsBy("sts", operations, { GetCallerIdentity: () => [], AssumeRole: () => [] });
+  return { sdk, operations, constraints: CONSTRAINTS, permissions };
 }
 
 /** The documents that narrow a session: one given inline, and managed ones by name. Source: API_AssumeRole, Policy and PolicyArns. */

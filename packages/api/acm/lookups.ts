@@ -1,0 +1,21 @@
+import type { CertificateRecord, Reader } from "@gantry/state";
+import { ApiError } from "@gantry/wire";
+import type { Place } from "../common/api-deps.ts";
+import { within } from "../common/place.ts";
+
+/** A certificate by its ARN. */
+export function certificateOf(
+  reader: Reader,
+  place: Place,
+  arn: string | undefined,
+): CertificateRecord | undefined {
+  return arn === undefined ? undefined : within(reader.get("certificate", arn), place);
+}
+
+/** Errors: ResourceNotFoundException. */
+export function findCertificate(reader: Reader, place: Place, arn: string | undefined): CertificateRecord {
+  const record = certificateOf(reader, place, arn);
+  if (record === undefined)
+    throw new ApiError("ResourceNotFoundException", `Could not find certificate ${arn}.`);
+  return record;
+}

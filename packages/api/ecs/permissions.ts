@@ -1,0 +1,177 @@
+import type * as sdk from "@aws-sdk/client-ecs";
+import { formatArn } from "@gantry/kernel";
+import type { Reader, TaskDefinitionRecord } from "@gantry/state";
+import type { Place } from "../common/api-deps.ts";
+import { on, tagOnCreate, type Need, type PermissionTable } from "../common/permissions.ts";
+import {
+  clusterArnOf,
+  clusterOf,
+  findTask,
+  findTaskDefinition,
+  serviceArnOf,
+  serviceOf,
+  taggedOf,
+  taskArnOf,
+} from "./lookups.ts";
+
+/** Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon ECS". */
+export function ecsPermissions(store: Reader) {
+  const cluster = (place: Place, name: string | undefined) =>
+    clusterOf(store, place, name)?.arn ?? clusterArnOf(place, name);
+  const tagging = (place: Place, tags: readonly unknown[] | undefined, type: string, operation: string) =>
+    tagOnCreate(tags, {
+      action: "ecs:TagResource",
+      resource: formatArn("ecs", place, type),
+      conditions: { "ecs:CreateAction": operation },
+    });
+  const definition = (place: Place, name: string | undefined) =>
+    findTaskDefinition(store, place, name)?.arn ?? definitionArnOf(place, name);
+  /** Resources of a cluster: named by the records found in it, with the cluster as a condition key. */
+  const inCluster = (
+    place: Place,
+    named: string | undefined,
+    names: readonly (string | undefined)[],
+    type: "task" | "service",
+  ): readonly Need[] => {
+    const record = clusterOf(store, place, named);
+    const arn = record?.arn ?? clusterArnOf(place, named);
+    const conditions = { "ecs:cluster": arn };
+    const home = record ?? { ...place, name: arn.split("/").at(-1) ?? "default" };
+    return names.map((name) => {
+      const found =
+        record === undefined
+          ? undefined
+          : type === "task"
+            ? findTask(store, record, name)
+            : serviceOf(store, record, name);
+      const standsFor = type === "task" ? taskArnOf(home, name) : serviceArnOf(home, name);
+      return { resource: found?.arn ?? standsFor, conditions };
+    });
+  };
+  const tagged = (input: { resourceArn?: string | undefined }, place: Place) =>
+    on(taggedOf(store, place, input.resourceArn)?.arn ?? input.resourceArn ?? "*");
+  return {
+    CreateCluster: (input, place) => [
+      { resource: clusterArnOf(place, input.clusterName) },
+      ...tagging(place, input.tags, `cluster/${input.clusterName ?? "default"}`, "CreateCluster"),
+    ],
+    DescribeClusters: (input, place) =>
+      (input.clusters?.length ? input.clusters : [undefined]).map((name) => ({
+        resource: cluster(place, name),
+      })),
+    ListClusters: "*",
+    DeleteCluster: (input, place) => on(cluster(place, input.cluster)),
+    TagResource: tagged,
+    UntagResource: tagged,
+    ListTagsForResource: tagged,
+
+    RegisterTaskDefinition: (input, place) => [
+      { resource: formatArn("ecs", place, `task-definition/${input.family ?? ""}:*`) },
+      ...passRoles(input.taskRoleArn, input.executionRoleArn),
+      ...tagging(place, input.tags, `task-definition/${input.family ?? ""}:*`, "RegisterTaskDefinition"),
+    ],
+    DescribeTaskDefinition: "*",
+    ListTaskDefinitions: "*",
+    ListTaskDefinitionFamilies: "*",
+    DeregisterTaskDefinition: "*",
+    DeleteTaskDefinitions: (input, place) =>
+      (input.taskDefinitions ?? []).map((name) => ({ resource: definition(place, name) })),
+
+    RunTask: (input, place) => {
+      const record = findTaskDefinition(store, place, input.taskDefinition);
+      const arn = cluster(place, input.cluster);
+      return [
+        {
+          resource: record?.arn ?? definitionArnOf(place, input.taskDefinition),
+          conditions: {
+            "ecs:cluster": arn,
+            "ecs:enable-execute-command": String(input.enableExecuteCommand ?? false),
+          },
+        },
+        ...passRoles(
+          input.overrides?.taskRoleArn ?? record?.spec.taskRoleArn,
+          input.overrides?.executionRoleArn ?? record?.spec.executionRoleArn,
+        ),
+        ...tagging(place, input.tags, `task/${arn.split("/").at(-1)}/*`, "RunTask"),
+      ];
+    },
+    StopTask: (input, place) => inCluster(place, input.cluster, [input.task], "task"),
+    DescribeTasks: (input, place) => inCluster(place, input.cluster, input.tasks ?? [], "task"),
+    ListTasks: (input, place) => [
+      { resource: "*", conditions: { "ecs:cluster": cluster(place, input.cluster) } },
+    ],
+
+    CreateService: (input, place) => {
+      const record = findTaskDefinition(store, place, input.taskDefinition);
+      const needs = inCluster(place, input.cluster, [input.serviceName], "service");
+      const [own] = needs;
+      return [
+        ...needs.map((need) => ({
+          ...need,
+          conditions: { ...need.conditions, ...serviceKeys(record, input) },
+        })),
+        ...passRolesOf(record),
+        ...tagOnCreate(input.tags, {
+          action: "ecs:TagResource",
+          resource: own?.resource ?? "*",
+          conditions: { "ecs:CreateAction": "CreateService" },
+        }),
+      ];
+    },
+    UpdateService: (input, place) => {
+      const record = findTaskDefinition(store, place, input.taskDefinition);
+      return [
+        ...inCluster(place, input.cluster, [input.service], "service").map((need) => ({
+          ...need,
+          conditions: { ...need.conditions, ...serviceKeys(record, input) },
+        })),
+        ...passRolesOf(record),
+      ];
+    },
+    DeleteService: (input, place) => inCluster(place, input.cluster, [input.service], "service"),
+    DescribeServices: (input, place) => inCluster(place, input.cluster, input.services ?? [], "service"),
+    ListServices: (input, place) => [
+      { resource: "*", conditions: { "ecs:cluster": cluster(place, input.cluster) } },
+    ],
+  } satisfies PermissionTable<typeof sdk>;
+}
+
+function definitionArnOf(place: Place, name = ""): string {
+  if (name.startsWith("arn:")) return name;
+  return formatArn("ecs", place, `task-definition/${/:\d+$/.test(name) ? name : `${name}:*`}`);
+}
+
+/** Condition keys of what runs in a service. Source: as above. */
+function serviceKeys(
+  definition: TaskDefinitionRecord | undefined,
+  input: { enableExecuteCommand?: boolean | null | undefined },
+): NonNullable<Need["conditions"]> {
+  return {
+    ...(definition === undefined ? {} : { "ecs:task-definition": definition.arn }),
+    ...(typeof input.enableExecuteCommand === "boolean"
+      ? { "ecs:enable-execute-command": String(input.enableExecuteCommand) }
+      : {}),
+  };
+}
+
+function passRolesOf(definition: TaskDefinitionRecord | undefined): readonly Need[] {
+  return passRoles(definition?.spec.taskRoleArn, definition?.spec.executionRoleArn);
+}
+
+/**
+ * A caller that hands roles to tasks needs permission to pass them: on registration, and whenever it starts tasks of a task
+ * definition, because someone else may have registered it. Source: ECS Developer Guide, "IAM roles for Amazon ECS".
+ */
+function passRoles(...roles: readonly (string | undefined)[]): readonly Need[] {
+  return [...new Set(roles)].flatMap((resource) =>
+    resource === undefined
+      ? []
+      : [
+          {
+            action: "iam:PassRole",
+            resource,
+            conditions: { "iam:PassedToService": "ecs-tasks.amazonaws.com" },
+          },
+        ],
+  );
+}

@@ -1,0 +1,97 @@
+import type * as sdk from "@aws-sdk/client-efs";
+import { formatArn } from "@gantry/kernel";
+import type { Reader } from "@gantry/state";
+import { on, tagOnCreate, type Caller, type Need, type PermissionTable } from "../common/permissions.ts";
+import { accessPointOf, fileSystemOf, idOf, mountTargetOf, taggedOf } from "./lookups.ts";
+
+type Given = string | undefined;
+
+/** Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon EFS". */
+export function efsPermissions(store: Reader) {
+  const arn = (place: Caller, type: "file-system" | "access-point", id: Given) =>
+    formatArn("elasticfilesystem", place, `${type}/${id ?? "*"}`);
+  const fileSystem = (given: Given, place: Caller) =>
+    fileSystemOf(store, place, given)?.arn ?? arn(place, "file-system", idOf("file-system", given));
+  const accessPoint = (given: Given, place: Caller) =>
+    accessPointOf(store, place, given)?.arn ?? arn(place, "access-point", idOf("access-point", given));
+  const ofFileSystem = (input: { FileSystemId?: Given }, place: Caller): readonly Need[] =>
+    on(fileSystem(input.FileSystemId, place));
+  const ofMountTarget = (id: Given, place: Caller): readonly Need[] =>
+    on(fileSystem(mountTargetOf(store, place, id)?.fileSystemId, place));
+  /** What AWS does in EC2 on the caller's behalf is asked of the caller. Source: each operation's page in the API reference. */
+  const interfaceOf = (id: Given, place: Caller) =>
+    formatArn(
+      "ec2",
+      place,
+      `network-interface/${mountTargetOf(store, place, id)?.networkInterfaceId ?? "*"}`,
+    );
+  const tagged = (input: { ResourceId?: Given }, place: Caller): readonly Need[] => {
+    const found = taggedOf(store, place, input.ResourceId);
+    if (found !== undefined) return on(found.record.arn);
+    const id = idOf("access-point", input.ResourceId);
+    return on(
+      id?.startsWith("fsap-") ? accessPoint(input.ResourceId, place) : fileSystem(input.ResourceId, place),
+    );
+  };
+  const tagging = (
+    tags: readonly unknown[] | undefined,
+    type: "file-system" | "access-point",
+    operation: string,
+    place: Caller,
+  ) =>
+    tagOnCreate(tags, {
+      action: "elasticfilesystem:TagResource",
+      resource: arn(place, type, undefined),
+      conditions: { "elasticfilesystem:CreateAction": operation },
+    });
+  return {
+    CreateFileSystem: (input, place) => [
+      { resource: "*" },
+      ...tagging(input.Tags, "file-system", "CreateFileSystem", place),
+    ],
+    DescribeFileSystems: ofFileSystem,
+    DeleteFileSystem: ofFileSystem,
+    DescribeLifecycleConfiguration: ofFileSystem,
+    DescribeBackupPolicy: ofFileSystem,
+
+    CreateMountTarget: (input, place) => [
+      ...ofFileSystem(input, place),
+      { action: "ec2:DescribeSubnets", resource: "*" },
+      { action: "ec2:DescribeNetworkInterfaces", resource: "*" },
+      ...[`subnet/${input.SubnetId ?? "*"}`, "network-interface/*"].map((path) => ({
+        action: "ec2:CreateNetworkInterface",
+        resource: formatArn("ec2", place, path),
+      })),
+    ],
+    DescribeMountTargets: (input, place) =>
+      input.MountTargetId === undefined
+        ? ofFileSystem(input, place)
+        : ofMountTarget(input.MountTargetId, place),
+    DescribeMountTargetSecurityGroups: (input, place) => [
+      ...ofMountTarget(input.MountTargetId, place),
+      { action: "ec2:DescribeNetworkInterfaceAttribute", resource: interfaceOf(input.MountTargetId, place) },
+    ],
+    ModifyMountTargetSecurityGroups: (input, place) => [
+      ...ofMountTarget(input.MountTargetId, place),
+      { action: "ec2:ModifyNetworkInterfaceAttribute", resource: interfaceOf(input.MountTargetId, place) },
+    ],
+    DeleteMountTarget: (input, place) => [
+      ...ofMountTarget(input.MountTargetId, place),
+      { action: "ec2:DeleteNetworkInterface", resource: interfaceOf(input.MountTargetId, place) },
+    ],
+
+    CreateAccessPoint: (input, place) => [
+      ...ofFileSystem(input, place),
+      ...tagging(input.Tags, "access-point", "CreateAccessPoint", place),
+    ],
+    DescribeAccessPoints: (input, place) =>
+      input.AccessPointId === undefined && input.FileSystemId !== undefined
+        ? ofFileSystem(input, place)
+        : on(accessPoint(input.AccessPointId, place)),
+    DeleteAccessPoint: (input, place) => on(accessPoint(input.AccessPointId, place)),
+
+    TagResource: tagged,
+    UntagResource: tagged,
+    ListTagsForResource: tagged,
+  } satisfies PermissionTable<typeof sdk>;
+}

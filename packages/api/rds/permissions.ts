@@ -1,0 +1,48 @@
+import type * as sdk from "@aws-sdk/client-rds";
+import type { Reader } from "@gantry/state";
+import { on, tagOnCreate, type Caller, type Need, type PermissionTable } from "../common/permissions.ts";
+import { instanceArnOf, subnetGroupArnOf, taggedOf } from "./lookups.ts";
+
+type Given = string | undefined;
+
+/** Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon RDS". */
+export function rdsPermissions(store: Reader) {
+  const tagged = (input: { ResourceName?: Given }, place: Caller): readonly Need[] =>
+    on(taggedOf(store, place, input.ResourceName)?.record.arn ?? input.ResourceName ?? "*");
+  return {
+    CreateDBInstance: (input, place) => [
+      ...ofInstance(input, place),
+      ...on(subnetGroupArnOf(place, input.DBSubnetGroupName ?? "default")),
+      ...tagging(input.Tags, instanceArnOf(place, input.DBInstanceIdentifier)),
+    ],
+    DescribeDBInstances: ofInstance,
+    ModifyDBInstance: ofInstance,
+    DeleteDBInstance: ofInstance,
+    DescribeDBEngineVersions: "*",
+
+    CreateDBSubnetGroup: (input, place) => [
+      ...ofSubnetGroup(input, place),
+      ...tagging(input.Tags, subnetGroupArnOf(place, input.DBSubnetGroupName)),
+    ],
+    DescribeDBSubnetGroups: ofSubnetGroup,
+    ModifyDBSubnetGroup: ofSubnetGroup,
+    DeleteDBSubnetGroup: ofSubnetGroup,
+
+    AddTagsToResource: tagged,
+    RemoveTagsFromResource: tagged,
+    ListTagsForResource: tagged,
+  } satisfies PermissionTable<typeof sdk>;
+}
+
+/** The instance that is named; a description that names none is of any. */
+function ofInstance(input: { DBInstanceIdentifier?: Given }, place: Caller): readonly Need[] {
+  return on(instanceArnOf(place, input.DBInstanceIdentifier ?? "*"));
+}
+
+function ofSubnetGroup(input: { DBSubnetGroupName?: Given }, place: Caller): readonly Need[] {
+  return on(subnetGroupArnOf(place, input.DBSubnetGroupName ?? "*"));
+}
+
+function tagging(tags: readonly unknown[] | undefined, resource: string): readonly Need[] {
+  return tagOnCreate(tags, { action: "rds:AddTagsToResource", resource });
+}
