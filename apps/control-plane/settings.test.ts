@@ -1,0 +1,34 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ensureInstance, readInstance } from "./settings.ts";
+
+let folder: string;
+
+beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "gantry-settings-"))));
+afterEach(() => rmSync(folder, { recursive: true }));
+
+describe("a state folder of an earlier version", () => {
+  const path = () => join(folder, "instance.json");
+  const earlier = {
+    instance: "0a1b2c3d",
+    port: 5000,
+    registryPort: 4944,
+    consolePort: 5014,
+    tlsPort: 5001,
+    account: "000000000000",
+    agentToken: "5e".repeat(32),
+    publicPool: "198.18.7.0/24",
+  };
+
+  it("opens with the port of the link beside the others, and loses the token that it held", () => {
+    writeFileSync(path(), JSON.stringify(earlier));
+    const { agentToken: _retired, ...kept } = earlier;
+    const settings = ensureInstance(folder, undefined);
+    expect(settings).toEqual({ ...kept, folder, linkPort: 5002, allowHostAccess: false });
+    expect(readFileSync(path(), "utf8")).not.toContain(earlier.agentToken);
+    expect(statSync(path()).mode & 0o777).toBe(0o600);
+    expect(readInstance(folder)).toEqual(settings);
+  });
+});

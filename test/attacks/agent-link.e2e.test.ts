@@ -1,0 +1,213 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import { createServer as createTlsServer, type TLSSocket } from "node:tls";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { connectLink } from "@gantry/agent-app/link";
+import { LINK_PROTOCOL, type NodeCredentials } from "@gantry/agent-protocol";
+import { portsOf, readInstance } from "@gantry/control-plane";
+import { openAuthority } from "@gantry/tls";
+import { eventually, newInstance, run } from "../e2e/helpers.ts";
+
+const instance = await newInstance();
+const { linkPort, port } = portsOf(instance.port);
+const seen = new Set<string>();
+const file = (name: string): string => readFileSync(join(instance.folder, name), "utf8");
+const isWatching = { now: true };
+
+beforeAll(async () => {
+  const watch = watchProcesses();
+  await instance.up("up");
+  isWatching.now = false;
+  await watch;
+});
+
+afterAll(() => instance.gantry("down", "--purge"));
+
+/** Reads the arguments and the environment of every process, again and again. */
+async function watchProcesses(): Promise<void> {
+  while (isWatching.now) {
+    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name)))
+      for (const part of ["cmdline", "environ"]) {
+        try {
+          seen.add(readFileSync(`/proc/${pid}/${part}`, "utf8"));
+        } catch {
+          // The process has ended.
+        }
+      }
+    await new Promise((done) => setTimeout(done, 20));
+  }
+}
+
+/** Everything in the state folder that lets somebody in, in the forms in which it could be passed on. */
+function secrets(): readonly string[] {
+  const link = JSON.parse(file("link.json")) as { authority: NodeCredentials; controlPlane: NodeCredentials }; // We wrote it.
+  const node = JSON.parse(file("node/link.json")) as NodeCredentials; // We wrote it.
+  const key = readFileSync(join(instance.folder, "key"));
+  const pem = [link.authority.keyPem, link.controlPlane.keyPem, node.keyPem, file("ca-key.pem")];
+  return [
+    file("operator-token").trim(),
+    /aws_secret_access_key = (.+)/.exec(file("credentials"))?.[1] ?? "",
+    key.toString("hex"),
+    key.toString("base64"),
+    ...pem.map((each) => each.split("\n")[1] ?? ""),
+  ];
+}
+
+describe("secrets while the platform comes up", () => {
+  // Before: `docker run … -e GANTRY_AGENT_TOKEN=…` was there to read for every user of the machine.
+  it("are in no process's arguments or environment", () => {
+    const name = readInstance(instance.folder)?.instance ?? "";
+    const ours = [...seen].filter((text) => text.includes(name));
+    const has = (text: string) => ours.some((each) => each.includes(text)); // A failure does not print what it found.
+    expect(has("GANTRY_LINK_PORT=")).toBe(true); // The watch saw how the agent was started.
+    expect(has("GANTRY_AGENT_TOKEN")).toBe(false);
+    expect(secrets().every((secret) => secret.length >= 32)).toBe(true);
+    expect(secrets().findIndex((secret) => [...seen].some((text) => text.includes(secret)))).toBe(-1);
+  });
+
+  it("are not what the engine tells of a container", async () => {
+    const { instance: name } = readInstance(instance.folder) ?? {};
+    const ids = (await run("docker", ["ps", "-aq", "--filter", `label=gantry.instance=${name}`]))
+      .trim()
+      .split("\n");
+    const text = await run("docker", ["inspect", ...ids]);
+    expect(text.includes("GANTRY_LINK_PORT=")).toBe(true);
+    expect(secrets().findIndex((secret) => text.includes(secret))).toBe(-1);
+  });
+
+  it("open nothing but what each is for", async () => {
+    const ask = async (token: string) =>
+      (
+        await fetch(`http://127.0.0.1:${port}/gantry/status`, {
+          headers: { authorization: `Bearer ${token}` },
+        })
+      ).status;
+    expect(await ask(file("operator-token").trim())).toBe(200);
+    const node = JSON.parse(file("node/link.json")) as NodeCredentials; // We wrote it.
+    for (const token of [
+      "",
+      Buffer.from(node.keyPem).toString("base64"),
+      Buffer.from(node.certificatePem).toString("base64"),
+    ])
+      expect(await ask(token)).toBe(403);
+    // The nodes' port takes no token, and the API's port no agent.
+    await expect(
+      fetch(`http://127.0.0.1:${linkPort}/gantry/agent`, {
+        headers: { authorization: `Bearer ${file("operator-token").trim()}` },
+      }),
+    ).rejects.toThrow();
+    const upgrade = await run("curl", [
+      ...["-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "5"],
+      ...["-H", "Connection: upgrade", "-H", "Upgrade: gantry-agent"],
+      `http://127.0.0.1:${port}/gantry/agent`,
+    ]);
+    expect(upgrade).not.toBe("101");
+  });
+});
+
+describe("the agent", () => {
+  const agentPid = async () => (await instance.status()).agents[0]?.pid;
+
+  // Before: the second one had the node, and the first one's tasks were nobody's.
+  it("stays connected when somebody else comes with its certificate", async () => {
+    const before = await agentPid();
+    const second = await connect();
+    expect(await textOf(second)).toContain('"type":"refused"');
+    expect(await agentPid()).toBe(before);
+    expect(file("control-plane.log")).toContain(
+      "A second agent with a connected node's certificate was refused",
+    );
+  });
+
+  it("is let in at once after it was killed", async () => {
+    const before = await agentPid();
+    process.kill(before ?? 0, "SIGKILL");
+    const killedAt = Date.now();
+    await eventually(async () => expect((await agentPid()) ?? before).not.toBe(before), 10_000);
+    expect(Date.now() - killedAt).toBeLessThan(8_000);
+  });
+
+  // Before: the first thing that the agent sent was its token, in clear; then it did what it was told.
+  it("tells whoever takes the killed control plane's ports nothing", async () => {
+    process.kill((await instance.status()).controlPlane.pid, "SIGKILL");
+    const heard = { link: Buffer.alloc(0), api: Buffer.alloc(0), tls: "" };
+    const servers = [
+      await listen(
+        createServer((socket) =>
+          socket.on("data", (chunk: Buffer) => (heard.link = Buffer.concat([heard.link, chunk]))),
+        ),
+        linkPort,
+      ),
+      await listen(
+        createServer((socket) =>
+          socket.on("data", (chunk: Buffer) => (heard.api = Buffer.concat([heard.api, chunk]))),
+        ),
+        port,
+      ),
+    ];
+    await eventually(async () => expect(heard.link.length).toBeGreaterThan(200), 20_000);
+    for (const server of servers) await close(server);
+    // Then as a tenant whom ACM gave a certificate with the control plane's name.
+    const platform = openAuthority({ certificatePem: file("ca.pem"), keyPem: file("ca-key.pem") });
+    const issued = await platform.issue(["control-plane", "gantry://control-plane"], Date.now());
+    const handshakes: string[] = [];
+    const imposter = createTlsServer(
+      { cert: issued.certificatePem, key: issued.keyPem, ALPNProtocols: [LINK_PROTOCOL] },
+      (socket) => socket.on("data", (chunk: Buffer) => (heard.tls += chunk.toString())),
+    );
+    imposter.on("tlsClientError", (thrown) => handshakes.push(thrown.message));
+    await listen(imposter, linkPort);
+    await eventually(async () => expect(handshakes.length).toBeGreaterThan(0), 20_000);
+    await close(imposter);
+    expect(heard.link.subarray(0, 3).toString("hex")).toBe("160301"); // The start of a TLS handshake.
+    for (const text of ["hello", "Bearer", "node-", ...secrets()])
+      expect(heard.link.includes(text)).toBe(false);
+    expect(heard.api.toString()).toBe("");
+    expect(heard.tls).toBe("");
+    await instance.up("up");
+    await eventually(async () => expect(await agentPid()).toBeGreaterThan(0));
+  });
+});
+
+function connect(): Promise<TLSSocket> {
+  return connectLink({
+    host: "127.0.0.1",
+    port: linkPort,
+    instance: readInstance(instance.folder)?.instance ?? "",
+    credentialsFile: join(instance.folder, "node/link.json"),
+  });
+}
+
+function textOf(socket: Socket): Promise<string> {
+  let text = "";
+  socket.on("data", (chunk: Buffer) => (text += chunk.toString()));
+  return new Promise((done) => socket.on("close", () => done(text)));
+}
+
+const open = new Set<Socket>();
+
+/** Listens as soon as the port is free. */
+async function listen(server: Server, onPort: number): Promise<Server> {
+  server.on("connection", (socket) => {
+    open.add(socket);
+    socket.on("error", () => {});
+  });
+  await eventually(
+    () =>
+      new Promise<void>((done, failed) => {
+        server.once("error", failed);
+        server.listen(onPort, "127.0.0.1", () => {
+          server.off("error", failed);
+          done();
+        });
+      }),
+    10_000,
+  );
+  return server;
+}
+
+async function close(server: Server): Promise<void> {
+  for (const socket of open) socket.destroy();
+  await new Promise((done) => server.close(done));
+}
