@@ -9,7 +9,7 @@ import {
   linuxHost,
   namingOf,
   PersistentShells,
-  removeHostRules,
+  removeHostTraces,
 } from "@gantry/agent";
 import {
   MessageReader,
@@ -47,7 +47,7 @@ const naming = namingOf(setting("GANTRY_INSTANCE"));
 const shell = new PersistentShells();
 
 if (process.argv[2] === "remove-host-rules") {
-  await removeHostRules(shell, naming);
+  await removeHostTraces(shell, naming);
   process.exit(0);
 }
 

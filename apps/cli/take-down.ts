@@ -92,7 +92,7 @@ async function stopContainers(naming: Naming): Promise<void> {
     throw new Error(`${remaining.join(", ")} could not be removed, see "docker rm -f ${remaining[0]}"`);
 }
 
-/** Links, tables and rules on the host, by the tools in the agent's own image. */
+/** Links, tables, rules, mounts and control groups on the host, by the tools in the agent's own image. */
 async function removeHostTraces(settings: InstanceSettings, naming: Naming): Promise<void> {
   const [image] = linesOf(
     await run("docker", ["images", "-q", "--filter", `label=${IMAGE_LABEL}`, "gantry/agent"]),
@@ -100,7 +100,8 @@ async function removeHostTraces(settings: InstanceSettings, naming: Naming): Pro
   if (image !== undefined)
     await run("docker", [
       ...["run", "--rm", "--network", "host", "--pid", "host", "--cap-add", "NET_ADMIN"],
-      ...["--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "--label", naming.label],
+      ...["--cap-add", "SYS_ADMIN", "--cap-add", "SYS_PTRACE", "--label", naming.label],
+      ...["--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"],
       ...["-v", "/sys/fs/cgroup:/sys/fs/cgroup:rw", "-e", `GANTRY_INSTANCE=${settings.instance}`],
       ...[image, "remove-host-rules"],
     ]);

@@ -33,12 +33,11 @@ export interface ContainerAssignment {
   /** Hard limit of this container, in MiB. */
   readonly memoryMiB: number | undefined;
   readonly memoryReservationMiB: number | undefined;
-  /** Paths are relative to the data volume, or host paths where `ofHost` is set. */
+  /** Volumes of the pod, by their ids. */
   readonly mounts: readonly {
-    readonly path: string;
+    readonly volume: string;
     readonly containerPath: string;
     readonly readOnly: boolean;
-    readonly ofHost: boolean;
   }[];
   readonly privileged: boolean;
   readonly pidHost: boolean;
@@ -82,12 +81,26 @@ export interface LogDestination {
   readonly bufferMaxBytes: number;
 }
 
-/** A folder of the node's data volume that a pod mounts. It is created with this owner and mode where it is missing. */
-export interface FolderAssignment {
-  readonly path: string;
-  readonly uid: number | undefined;
-  readonly gid: number | undefined;
-  readonly mode: string | undefined;
+/** Where the bytes of a pod's volume are. `id` is unique in the pod; it is made by the control plane, never by a caller. */
+export type VolumeAssignment =
+  /** A folder of the node itself, where the operator allows it. */
+  | { readonly type: "host"; readonly id: string; readonly path: string }
+  /** A folder of the data volume that the platform names; it is created where it is missing. */
+  | { readonly type: "folder"; readonly id: string; readonly path: string }
+  | FileSystemVolume;
+
+/** A directory of an EFS file system. It is resolved inside the file system, where tasks may have planted links. */
+export interface FileSystemVolume {
+  readonly type: "fileSystem";
+  readonly id: string;
+  readonly fileSystemId: string;
+  /** DNS name of the file system, for messages. */
+  readonly dnsName: string;
+  readonly directory: string;
+  /** Owner and mode (octal) with which the directory is created where it is missing; undefined: it must exist. */
+  readonly creation: { readonly uid: number; readonly gid: number; readonly mode: string } | undefined;
+  /** Whether an access point gives the directory: its absence is then an access error, as on AWS. */
+  readonly accessPoint: boolean;
 }
 
 /** Containers that start and stop together behind one network interface: a task, or a system task such as a database. */
@@ -101,8 +114,8 @@ export interface PodAssignment {
   readonly cpuUnits: number | undefined;
   readonly memoryMiB: number | undefined;
   readonly containers: readonly ContainerAssignment[];
-  readonly folders: readonly FolderAssignment[];
-  /** Folders to delete once the pod has stopped. */
+  readonly volumes: readonly VolumeAssignment[];
+  /** Folders of the data volume to delete once the pod has stopped. */
   readonly purge: readonly string[];
   /** Restart what exits instead of stopping the pod. */
   readonly restart: boolean;

@@ -213,12 +213,7 @@ export class Agent {
       case "pod":
         return this.#pods.reconcile(wanted, () => this.#cache.wanted.get(key) === wanted);
       case "folder":
-        await this.#deps.host.folders.ensure({
-          path: wanted.path,
-          uid: undefined,
-          gid: undefined,
-          mode: undefined,
-        });
+        await this.#deps.host.volumes.ensureFolder(wanted.path);
         return undefined;
       case "balancers":
         if (this.#isTakingUp()) return TAKE_UP_LOOK_MS;
@@ -278,7 +273,7 @@ export class Agent {
         break;
       }
       case "folder":
-        await this.#deps.host.folders.remove(leaving.path);
+        await this.#deps.host.volumes.removeFolder(leaving.path);
         break;
       case "balancers":
         break;
@@ -369,7 +364,8 @@ export class Agent {
 
   /** Containers that carry our label and belong to nothing that is wanted or leaving: left by a crash. */
   async #removeStrays(): Promise<undefined> {
-    const { engine, naming, log } = this.#deps;
+    const { engine, naming, log, host } = this.#deps;
+    await host.volumes.releaseOthers([...this.#cache.wanted.keys(), ...this.#cache.leaving.keys()]);
     for (const container of await engine.list(naming.label)) {
       const { "gantry.pod": pod, "gantry.interface": eni, "gantry.vpc": vpc } = container.labels;
       const stray =

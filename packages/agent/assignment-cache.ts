@@ -41,8 +41,12 @@ export class AssignmentCache {
     this.#clock = clock;
     const content = parse(memory.read());
     this.settings = content?.settings;
-    for (const assignment of content?.assignments ?? []) this.wanted.set(assignment.key, assignment);
-    for (const assignment of content?.leaving ?? []) this.leaving.set(assignment.key, assignment);
+    const isCurrent = (assignment: Assignment) => assignment.kind !== "pod" || "volumes" in assignment;
+    // An agent of an earlier version wrote pods without volumes: the control plane repeats them.
+    for (const assignment of (content?.assignments ?? []).filter(isCurrent))
+      this.wanted.set(assignment.key, assignment);
+    for (const assignment of (content?.leaving ?? []).filter(isCurrent))
+      this.leaving.set(assignment.key, assignment);
     for (const [key, port] of Object.entries(content?.ports ?? {})) this.ports.set(key, port);
     for (const [key, cursor] of Object.entries(content?.cursors ?? {})) this.cursors.set(key, cursor);
     for (const [key, problem] of Object.entries(content?.problems ?? {})) this.problems.set(key, problem);

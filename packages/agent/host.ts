@@ -1,7 +1,6 @@
-import { chmod, chown, mkdir, rm } from "node:fs/promises";
 import { readFileSync, renameSync, writeFileSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { FolderAssignment, NodeSettings, PodAssignment, VpcAssignment } from "@gantry/agent-protocol";
+import type { NodeSettings, PodAssignment, VpcAssignment } from "@gantry/agent-protocol";
 import type { Clock, Logger } from "@gantry/kernel";
 import { DnsServer } from "./dns/dns-server.ts";
 import { lookUp } from "./dns/zone.ts";
@@ -9,13 +8,14 @@ import type { Engine } from "./engine/engine.ts";
 import type { PortMemory } from "./haproxy/host-ports.ts";
 import { Proxy } from "./haproxy/proxy.ts";
 import type { Naming } from "./naming.ts";
-import { ensureHostRules } from "./network/host-rules.ts";
+import { ensureHostRules, removeHostRules } from "./network/host-rules.ts";
 import type { Shell } from "./network/shell.ts";
 import type { Router } from "./network/vpc-router.ts";
-import { TaskLimits } from "./pods/task-limits.ts";
+import { removeAllLimits, TaskLimits } from "./pods/task-limits.ts";
 import { ServiceRelay } from "./task-endpoints/service-relay.ts";
 import { TaskEndpoints } from "./task-endpoints/task-endpoints.ts";
 import { writeTrust } from "./trust.ts";
+import { runFolderOf, Volumes } from "./volumes/volumes.ts";
 
 /** What of a VPC is answered at its router: names, task endpoints, the way to the AWS services. */
 export interface VpcService {
@@ -30,7 +30,7 @@ export interface Host {
   /** The data volume as the engine sees it. */
   readonly dataPath: string;
   readonly limits: Pick<TaskLimits, "ensure" | "remove">;
-  readonly folders: { ensure(folder: FolderAssignment): Promise<void>; remove(path: string): Promise<void> };
+  readonly volumes: Pick<Volumes, "prepare" | "release" | "releaseOthers" | "ensureFolder" | "removeFolder">;
   /** What the agent was last told, as text; undefined where nothing readable is there. */
   readonly memory: { read(): string | undefined; write(text: string): void };
   /** What must hold before anything is made. */
@@ -62,10 +62,7 @@ export function linuxHost(deps: LinuxHostDeps): Host {
   return {
     dataPath,
     limits: new TaskLimits({ log, instance: naming.instance }),
-    folders: {
-      ensure: (folder) => ensureFolder(join(dataFolder, folder.path), folder),
-      remove: (path) => rm(join(dataFolder, path), { recursive: true, force: true }),
-    },
+    volumes: new Volumes({ dataFolder, dataPath, runFolder: runFolderOf(naming.instance) }),
     memory: {
       read() {
         try {
@@ -113,9 +110,13 @@ export function linuxHost(deps: LinuxHostDeps): Host {
   };
 }
 
-async function ensureFolder(path: string, wanted: FolderAssignment): Promise<void> {
-  const made = await mkdir(path, { recursive: true });
-  if (made === undefined) return;
-  if (wanted.mode !== undefined) await chmod(path, Number.parseInt(wanted.mode, 8));
-  if (wanted.uid !== undefined && wanted.gid !== undefined) await chown(path, wanted.uid, wanted.gid);
+/** Removes all that an instance leaves on the machine beside containers: rules, links, mounts, control groups. */
+export async function removeHostTraces(shell: Shell, naming: Naming): Promise<void> {
+  const runFolder = runFolderOf(naming.instance);
+  const outcomes = await Promise.allSettled([
+    removeHostRules(shell, naming),
+    new Volumes({ dataFolder: "/nonexistent", dataPath: "/nonexistent", runFolder }).releaseAll(),
+    removeAllLimits(naming.instance),
+  ]);
+  for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
 }

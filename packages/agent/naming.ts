@@ -64,7 +64,7 @@ export function pauseSpec(naming: Naming): ContainerSpec {
     privileged: false,
     dns: undefined,
     extraHosts: [],
-    binds: [],
+    mounts: [],
     cpuShares: 2,
     memoryMiB: undefined,
     memoryReservationMiB: undefined,

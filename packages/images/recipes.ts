@@ -109,10 +109,11 @@ export function agentRecipe(options: { tag: string; node: string; sources: strin
       "iptables",
       "iproute2",
       "util-linux",
+      // For packages/agent/volumes/engine-mounts.pl.
+      "perl-base",
     ],
     without: [
       "perl",
-      "perl-base",
       "libperl5.36",
       "perl-modules-5.36",
       "debconf",

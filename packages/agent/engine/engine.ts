@@ -15,6 +15,13 @@ export interface EngineContainer {
   readonly imageDigest: string | undefined;
 }
 
+/** A folder or file of the engine's host, which must exist, in a container. Changes of mounts do not propagate. */
+export interface MountSpec {
+  readonly source: string;
+  readonly target: string;
+  readonly readOnly: boolean;
+}
+
 /** What a container is made from. Its name is derived from what it is for, so that making it twice is making it once. */
 export interface ContainerSpec {
   readonly name: string;
@@ -40,7 +47,7 @@ export interface ContainerSpec {
       }
     | undefined;
   readonly extraHosts: readonly string[];
-  readonly binds: readonly string[];
+  readonly mounts: readonly MountSpec[];
   readonly cpuShares: number;
   readonly memoryMiB: number | undefined;
   readonly memoryReservationMiB: number | undefined;

@@ -258,7 +258,10 @@ export class Proxy {
       ],
       network: "host",
       pidHost: true,
-      binds: [`${dataPath}:${this.#deps.dataFolder}`, `${dataPath}/netns:/run/netns`],
+      mounts: [
+        { source: dataPath, target: this.#deps.dataFolder, readOnly: false },
+        { source: `${dataPath}/netns`, target: "/run/netns", readOnly: false },
+      ],
       readonlyRootFilesystem: false,
       capabilitiesDrop: [],
       capabilitiesAdd: ["NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE", "NET_BIND_SERVICE"],

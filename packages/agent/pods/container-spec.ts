@@ -1,5 +1,6 @@
 import type { ContainerAssignment, PodAssignment } from "@gantry/agent-protocol";
-import type { ContainerSpec } from "../engine/engine.ts";
+import { present } from "@gantry/kernel";
+import type { ContainerSpec, MountSpec } from "../engine/engine.ts";
 import type { Naming } from "../naming.ts";
 
 /** Where containers find the platform's CA beside the public roots. */
@@ -13,13 +14,24 @@ const TRUST_VARIABLES: Readonly<Record<string, string>> = {
   GIT_SSL_CAINFO: `${TRUST_FOLDER}/bundle.pem`,
 };
 
-/** What the engine is asked to make for a container of a pod. `dataPath` is the data volume as the engine sees it. */
+/**
+ * What the engine is asked to make for a container of a pod. `dataPath` is the data volume as the engine sees it,
+ * `sources` the path of each volume of the pod.
+ */
 export function containerSpec(
   container: ContainerAssignment,
-  options: { pod: PodAssignment; naming: Naming; cgroupParent: string | undefined; dataPath: string },
+  options: {
+    pod: PodAssignment;
+    naming: Naming;
+    cgroupParent: string | undefined;
+    dataPath: string;
+    sources: ReadonlyMap<string, string>;
+  },
 ): ContainerSpec {
-  const { pod, naming, cgroupParent, dataPath } = options;
-  const trust = pod.trustBundle ? [`${dataPath}/trust:${TRUST_FOLDER}:ro`] : [];
+  const { pod, naming, cgroupParent, dataPath, sources } = options;
+  const trust: readonly MountSpec[] = pod.trustBundle
+    ? [{ source: `${dataPath}/trust`, target: TRUST_FOLDER, readOnly: true }]
+    : [];
   return {
     name: naming.container(pod.key, container.name),
     image: container.image,
@@ -47,11 +59,12 @@ export function containerSpec(
     privileged: container.privileged,
     dns: undefined,
     extraHosts: [],
-    binds: [
-      ...container.mounts.map(
-        (mount) =>
-          `${mount.ofHost ? mount.path : `${dataPath}/${mount.path}`}:${mount.containerPath}${mount.readOnly ? ":ro" : ""}`,
-      ),
+    mounts: [
+      ...container.mounts.map((mount) => ({
+        source: present(sources.get(mount.volume), "A mount names a volume of its pod."),
+        target: mount.containerPath,
+        readOnly: mount.readOnly,
+      })),
       ...trust,
     ],
     cpuShares: Math.max(2, container.cpuShares),

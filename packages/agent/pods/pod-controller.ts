@@ -5,6 +5,8 @@ import type { LogShipper } from "../logs/log-shipper.ts";
 import type { Host } from "../host.ts";
 import type { Naming } from "../naming.ts";
 import { RouterMissingError, type NetworkInterfaces } from "../network/interfaces.ts";
+import { InvalidAssignmentError } from "../volumes/volume-paths.ts";
+import { VolumeError } from "../volumes/volumes.ts";
 import { containerSpec } from "./container-spec.ts";
 import {
   isSaidByEngine,
@@ -35,7 +37,7 @@ export interface ProblemMemory {
 export interface PodDeps {
   readonly engine: Engine;
   readonly interfaces: NetworkInterfaces;
-  readonly host: Pick<Host, "limits" | "folders" | "dataPath">;
+  readonly host: Pick<Host, "limits" | "volumes" | "dataPath">;
   readonly naming: Naming;
   readonly clock: Clock;
   readonly log: Logger;
@@ -91,7 +93,7 @@ export class PodController {
         );
       } catch (thrown) {
         if (thrown instanceof RouterMissingError) return ROUTER_LOOK_MS;
-        if (!(thrown instanceof EngineError) || pod.restart || pod.desired === "STOPPED") throw thrown;
+        if (!isProblem(thrown) || pod.restart || pod.desired === "STOPPED") throw thrown;
       }
     }
     return CRASH_LOOP_MS;
@@ -113,7 +115,8 @@ export class PodController {
     await Promise.all(there.map((container) => logs.finish(container.id)));
     await Promise.all(there.map((container) => engine.removeContainer(container.id)));
     await host.limits.remove(pod.key);
-    for (const path of pod.purge) await host.folders.remove(path);
+    await host.volumes.release(pod);
+    for (const path of pod.purge) await host.volumes.removeFolder(path);
     this.#memory.delete(pod.key);
     this.#deps.problems.delete(pod.key);
   }
@@ -208,6 +211,8 @@ export class PodController {
           return;
         }
         case "startContainer":
+          // What was attached when it was created may have ended with the machine.
+          await this.#deps.host.volumes.prepare(pod);
           await engine.startContainer(step.id);
           return;
         case "stopContainer":
@@ -218,10 +223,10 @@ export class PodController {
           return;
       }
     } catch (thrown) {
-      if (!(thrown instanceof EngineError) || step.type === "ensureInterface" || pod.restart) throw thrown;
+      if (!isProblem(thrown) || step.type === "ensureInterface" || pod.restart) throw thrown;
       if (step.type === "createContainer") this.#images.delete(step.container.image);
       const problem = {
-        container: step.container.name,
+        container: thrown instanceof EngineError ? step.container.name : undefined,
         code: "TaskFailedToStart" as const,
         reason: `${thrown.name}: ${thrown.message}`.slice(0, 1_024),
       };
@@ -249,11 +254,15 @@ export class PodController {
 
   async #create(container: ContainerAssignment, pod: PodAssignment): Promise<string> {
     const { engine, host, naming } = this.#deps;
-    for (const folder of pod.folders) await host.folders.ensure(folder);
-    const cgroupParent = await host.limits.ensure(pod);
-    const spec = containerSpec(container, { pod, naming, cgroupParent, dataPath: host.dataPath });
+    const [sources, cgroupParent] = await Promise.all([host.volumes.prepare(pod), host.limits.ensure(pod)]);
+    const spec = containerSpec(container, { pod, naming, cgroupParent, dataPath: host.dataPath, sources });
     return engine.createContainer(spec);
   }
+}
+
+/** What ends a task, with its reason; everything else is tried again. */
+function isProblem(thrown: unknown): thrown is EngineError | VolumeError | InvalidAssignmentError {
+  return [EngineError, VolumeError, InvalidAssignmentError].some((kind) => thrown instanceof kind);
 }
 
 /** A container health check changes state without an event that we could miss; a pod that starts is looked at again soon. */

@@ -40,12 +40,11 @@ export class TaskLimits {
   /** Removes the group from every hierarchy: the engine leaves it behind in all of them. */
   async remove(podKey: string): Promise<void> {
     const parent = this.#parentOf(podKey);
-    const hierarchies = (await exists(`${ROOT}/cgroup.controllers`)) ? [""] : await readdir(ROOT);
-    for (const hierarchy of hierarchies) await rmdir(`${ROOT}/${hierarchy}${parent}`).catch(() => {});
+    for (const hierarchy of await hierarchies()) await rmdir(`${hierarchy}${parent}`).catch(() => {});
   }
 
   #parentOf(podKey: string): string {
-    return `/gantry-${this.#instance}/${podKey.split("/").at(-1) ?? podKey}`;
+    return `${groupOf(this.#instance)}/${podKey.split("/").at(-1) ?? podKey}`;
   }
 
   async #writeLegacy(parent: string, pod: PodAssignment): Promise<void> {
@@ -82,6 +81,27 @@ export class TaskLimits {
     if (pod.cpuUnits !== undefined)
       await writeFile(`${path}/cpu.max`, `${quotaOf(pod.cpuUnits)} ${PERIOD_US}`);
   }
+}
+
+/** Removes the groups of an instance whose containers are gone, from every hierarchy. Errors: where one is in use. */
+export async function removeAllLimits(instance: string): Promise<void> {
+  for (const hierarchy of await hierarchies()) {
+    const group = `${hierarchy}${groupOf(instance)}`;
+    if (!(await exists(group))) continue;
+    for (const entry of await readdir(group, { withFileTypes: true }))
+      if (entry.isDirectory()) await rmdir(`${group}/${entry.name}`);
+    await rmdir(group);
+  }
+}
+
+function groupOf(instance: string): string {
+  return `/gantry-${instance}`;
+}
+
+/** Where control groups are: one tree, or in version 1 one for each controller. */
+async function hierarchies(): Promise<readonly string[]> {
+  if (await exists(`${ROOT}/cgroup.controllers`)) return [ROOT];
+  return (await readdir(ROOT)).map((name) => `${ROOT}/${name}`);
 }
 
 function quotaOf(cpuUnits: number): number {

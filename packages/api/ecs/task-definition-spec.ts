@@ -195,7 +195,7 @@ function toContainerSpec(definition: ecs.ContainerDefinition, isFargate: boolean
     portMappings: (definition.portMappings ?? []).map((mapping) => toPortMapping(mapping)),
     mountPoints: (definition.mountPoints ?? []).map((mount) => ({
       sourceVolume: mount.sourceVolume ?? "",
-      containerPath: mount.containerPath ?? "",
+      containerPath: toContainerPath(mount.containerPath),
       readOnly: mount.readOnly ?? false,
     })),
     volumesFrom: (definition.volumesFrom ?? []).map((from) => ({
@@ -317,13 +317,19 @@ function toVolumeSpec(volume: ecs.Volume): VolumeSpec {
     ],
     "ClientException",
   );
+  if (!/^[A-Za-z0-9_-]{1,255}$/.test(volume.name ?? ""))
+    throw refused(
+      "Invalid volume name. Up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.",
+    );
   const hostPath = volume.host?.sourcePath || undefined;
+  if (hostPath !== undefined && (!hostPath.startsWith("/") || hasControlCharacter(hostPath)))
+    throw refused(`Invalid host.sourcePath '${hostPath}': it must be an absolute path.`);
   const efs = volume.efsVolumeConfiguration;
   if (efs === undefined) return { name: volume.name ?? "", hostPath, efs: undefined };
   if (hostPath !== undefined) throw refused("Only one volume type should be specified.");
   const accessPointId = efs.authorizationConfig?.accessPointId;
   const transitEncryption = efs.transitEncryption === "ENABLED";
-  const rootDirectory = efs.rootDirectory || "/";
+  const rootDirectory = toRootDirectory(efs.rootDirectory);
   if (accessPointId !== undefined && rootDirectory !== "/")
     throw refused("EFS volumes with an access point must leave the root directory out or set it to '/'.");
   if ((accessPointId !== undefined || efs.authorizationConfig?.iam === "ENABLED") && !transitEncryption)
@@ -341,6 +347,31 @@ function toVolumeSpec(volume: ecs.Volume): VolumeSpec {
       iam: efs.authorizationConfig?.iam === "ENABLED",
     },
   };
+}
+
+/** A path of the file system. It is resolved inside the file system when a task starts, whatever links are on the way. */
+function toRootDirectory(given: string | undefined): string {
+  const path = given || "/";
+  if (!path.startsWith("/") || path.split("/").includes("..") || hasControlCharacter(path))
+    throw refused(
+      `Invalid rootDirectory '${path}': it must be an absolute path within the file system, without '..'.`,
+    );
+  return path;
+}
+
+/** An absolute path; a colon would be read as the start of the engine's options by tools that join paths with colons. */
+function toContainerPath(given: string | undefined): string {
+  const path = given ?? "";
+  const isAbsolute = path.startsWith("/") && path.split("/").some((part) => part !== "" && part !== ".");
+  if (!isAbsolute || path.includes(":") || path.split("/").includes("..") || hasControlCharacter(path))
+    throw refused(
+      `Invalid containerPath '${path}': it must be an absolute path below '/', without ':' and '..'.`,
+    );
+  return path;
+}
+
+function hasControlCharacter(text: string): boolean {
+  return [...text].some((character) => character < " " || character === "\x7f");
 }
 
 function checkContainers(containers: readonly ContainerSpec[], volumes: readonly VolumeSpec[]): void {

@@ -12,6 +12,12 @@ export const CONSTRAINTS: Constraints = {
   IpAddress: { shortest: 7, longest: 15, pattern: "[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}" },
   PerformanceMode: { oneOf: ["generalPurpose", "maxIO"] },
   ThroughputMode: { oneOf: ["bursting", "provisioned", "elastic"] },
+  "RootDirectory/Path": { longest: 100, pattern: "(/|(/(?!\\.)[^$#<>;`|&?{}^*/\\n]+){1,4})" },
+  "RootDirectory/CreationInfo/OwnerUid": { least: 0, most: 4_294_967_295 },
+  "RootDirectory/CreationInfo/OwnerGid": { least: 0, most: 4_294_967_295 },
+  "RootDirectory/CreationInfo/Permissions": { shortest: 3, longest: 4, pattern: "[0-7]{3,4}" },
+  "PosixUser/Uid": { least: 0, most: 4_294_967_295 },
+  "PosixUser/Gid": { least: 0, most: 4_294_967_295 },
   MaxItems: { least: 1 },
   MaxResults: { least: 1 },
 };

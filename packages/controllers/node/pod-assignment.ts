@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import {
   REVISION_LABEL,
   type ContainerAssignment,
-  type FolderAssignment,
   type InterfaceAssignment,
   type LogDestination,
   type PodAssignment,
+  type VolumeAssignment,
 } from "@gantry/agent-protocol";
 import { formatIp, parseCidr, present, type Vault } from "@gantry/kernel";
 import type {
@@ -15,6 +15,7 @@ import type {
   Reader,
   TaskRecord,
   TaskDefinitionRecord,
+  VolumeSpec,
 } from "@gantry/state";
 
 /** What assignments need besides records. */
@@ -79,9 +80,9 @@ export function taskAssignment(
     cpuUnits,
     memoryMiB: task.overrides.memoryMiB ?? spec.memoryMiB,
     containers: spec.containers.map((container) =>
-      containerAssignment(reader, deps, { task, definition, container }),
+      containerAssignment(deps, { task, definition, container }),
     ),
-    folders: folderAssignments(reader, definition, id),
+    volumes: definition.spec.volumes.map((volume) => volumeAssignment(reader, volume, task)),
     purge: definition.spec.volumes.some((volume) => volume.efs === undefined) ? [`scratch/${id}`] : [],
     restart: false,
     metadata: {
@@ -123,7 +124,6 @@ function isBeforeStopping(task: TaskRecord): boolean {
 }
 
 function containerAssignment(
-  reader: Reader,
   deps: AssignmentDeps,
   parts: { task: TaskRecord; definition: TaskDefinitionRecord; container: ContainerSpec },
 ): ContainerAssignment {
@@ -158,7 +158,7 @@ function containerAssignment(
     cpuShares: override?.cpu ?? container.cpu,
     memoryMiB: override?.memoryMiB ?? container.memoryMiB,
     memoryReservationMiB: override?.memoryReservationMiB ?? container.memoryReservationMiB,
-    mounts: mountsOf(reader, definition, container, id),
+    mounts: mountsOf(definition, container),
     privileged: container.privileged,
     pidHost: definition.spec.pidMode === "host",
     dependsOn: container.dependsOn,
@@ -238,12 +238,7 @@ function parseBytes(text: string): number {
   return match === null ? 10 * 1024 ** 2 : Number(match[1]) * factor;
 }
 
-function mountsOf(
-  reader: Reader,
-  definition: TaskDefinitionRecord,
-  container: ContainerSpec,
-  taskId: string,
-): ContainerAssignment["mounts"] {
+function mountsOf(definition: TaskDefinitionRecord, container: ContainerSpec): ContainerAssignment["mounts"] {
   const inherited = container.volumesFrom.flatMap((from) =>
     (definition.spec.containers.find((each) => each.name === from.sourceContainer)?.mountPoints ?? []).map(
       (mount) => ({
@@ -253,51 +248,38 @@ function mountsOf(
     ),
   );
   return [...container.mountPoints, ...inherited].map((mount) => ({
-    path:
-      hostPathOf(definition, mount.sourceVolume) ??
-      volumePath(reader, definition, mount.sourceVolume, taskId),
-    ofHost: hostPathOf(definition, mount.sourceVolume) !== undefined,
+    volume: volumeId(mount.sourceVolume),
     containerPath: mount.containerPath,
     readOnly: mount.readOnly,
   }));
 }
 
-function hostPathOf(definition: TaskDefinitionRecord, name: string): string | undefined {
-  return definition.spec.volumes.find((volume) => volume.name === name)?.hostPath;
+/** A caller's name becomes no path on the node: its hash does. */
+function volumeId(name: string): string {
+  return createHash("sha256").update(name).digest("hex").slice(0, 12);
 }
 
-/** Folder of the node's data volume behind a task's volume: of the file system, its access point, or the task's own. */
-function volumePath(reader: Reader, definition: TaskDefinitionRecord, name: string, taskId: string): string {
-  const efs = definition.spec.volumes.find((volume) => volume.name === name)?.efs;
-  if (efs === undefined)
-    return `scratch/${taskId}/${createHash("sha256").update(name).digest("hex").slice(0, 12)}`;
-  const root =
-    efs.accessPointId === undefined
-      ? efs.rootDirectory
-      : (reader.get("accessPoint", efs.accessPointId)?.rootDirectory.path ?? "/");
-  return `efs/${efs.fileSystemId}${safePath(root)}`;
-}
-
-function safePath(path: string): string {
-  const parts = path.split("/").filter((part) => part !== "" && part !== "." && part !== "..");
-  return parts.length === 0 ? "" : `/${parts.join("/")}`;
-}
-
-function folderAssignments(
-  reader: Reader,
-  definition: TaskDefinitionRecord,
-  taskId: string,
-): readonly FolderAssignment[] {
-  const kept = definition.spec.volumes.filter((volume) => volume.hostPath === undefined);
-  return kept.map((volume) => {
-    const creation = reader.get("accessPoint", volume.efs?.accessPointId ?? "")?.rootDirectory.creation;
-    return {
-      path: volumePath(reader, definition, volume.name, taskId),
-      uid: creation?.ownerUid,
-      gid: creation?.ownerGid,
-      mode: creation?.permissions,
-    };
-  });
+/** Where a task's volume is: the host's folder, the task's own scratch folder, or a directory of a file system. */
+function volumeAssignment(reader: Reader, volume: VolumeSpec, task: TaskRecord): VolumeAssignment {
+  const id = volumeId(volume.name);
+  const { efs, hostPath } = volume;
+  if (hostPath !== undefined) return { type: "host", id, path: hostPath };
+  if (efs === undefined) return { type: "folder", id, path: `scratch/${task.arn.split("/").at(-1)}/${id}` };
+  const point = reader.get("accessPoint", efs.accessPointId ?? "");
+  const creation = point?.rootDirectory.creation;
+  return {
+    type: "fileSystem",
+    id,
+    fileSystemId: efs.fileSystemId,
+    dnsName: `${efs.fileSystemId}.efs.${task.region}.amazonaws.com`,
+    directory: point?.rootDirectory.path ?? efs.rootDirectory,
+    creation: creation && {
+      uid: creation.ownerUid,
+      gid: creation.ownerGid,
+      mode: creation.permissions,
+    },
+    accessPoint: efs.accessPointId !== undefined,
+  };
 }
 
 /** A database server as a pod: restarted whatever happens, its data in a folder of its own. */
@@ -337,7 +319,7 @@ export function databaseAssignment(
         cpuShares: 1024,
         memoryMiB: undefined,
         memoryReservationMiB: undefined,
-        mounts: [{ path, ofHost: false, containerPath: "/var/lib/mysql", readOnly: false }],
+        mounts: [{ volume: "data", containerPath: "/var/lib/mysql", readOnly: false }],
         privileged: false,
         pidHost: false,
         dependsOn: [],
@@ -366,7 +348,7 @@ export function databaseAssignment(
         arn: database.arn,
       },
     ],
-    folders: [{ path, uid: undefined, gid: undefined, mode: undefined }],
+    volumes: [{ type: "folder", id: "data", path }],
     purge: database.deleting ? [path] : [],
     restart: true,
     metadata: undefined,

@@ -9,6 +9,7 @@ import {
 } from "@gantry/state";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 import { chooseSubnet } from "./choose-subnet.ts";
+import { fileSystemProblem } from "./file-system-problem.ts";
 
 const NO_NODE_RETRY_MS = 1_000;
 
@@ -32,12 +33,9 @@ export function schedulerController(deps: ControllerDeps & { publicPool: string 
       store.transact((tx) => {
         const task = tx.get("task", key);
         if (task === undefined || task.placement !== undefined || task.desiredStatus !== "RUNNING") return;
-        const problem = startProblem(tx, task);
-        const eni = problem === undefined ? takeInterface(tx, deps, task, node.id) : undefined;
-        if (eni === undefined) {
-          const reason =
-            problem ??
-            "Unexpected EC2 error while attempting to Create Network Interface: InsufficientFreeAddressesInSubnet";
+        const placed = place(tx, deps, task, node.id);
+        if ("problem" in placed) {
+          const reason = placed.problem;
           tx.put("task", key, {
             ...task,
             desiredStatus: "STOPPED",
@@ -53,7 +51,7 @@ export function schedulerController(deps: ControllerDeps & { publicPool: string 
         }
         tx.put("task", key, {
           ...task,
-          placement: { nodeId: node.id, networkInterfaceId: eni.id },
+          placement: { nodeId: node.id, networkInterfaceId: placed.eni.id },
           lastStatus: "PENDING",
           version: task.version + 1,
         });
@@ -61,6 +59,28 @@ export function schedulerController(deps: ControllerDeps & { publicPool: string 
       return undefined;
     },
   };
+}
+
+/** The task's network interface, or why the task can not start. */
+function place(
+  tx: Transaction,
+  deps: ControllerDeps & { publicPool: string },
+  task: TaskRecord,
+  nodeId: string,
+): { eni: NetworkInterfaceRecord } | { problem: string } {
+  const early = startProblem(tx, task);
+  if (early !== undefined) return { problem: early };
+  const eni = takeInterface(tx, deps, task, nodeId);
+  if (eni === undefined)
+    return {
+      problem:
+        "Unexpected EC2 error while attempting to Create Network Interface: InsufficientFreeAddressesInSubnet",
+    };
+  const problem = fileSystemProblem(tx, task, eni);
+  if (problem === undefined) return { eni };
+  // The node removes a warm one, and the pool makes another.
+  tx.delete("networkInterface", eni.id);
+  return { problem };
 }
 
 /** What makes a task's start pointless, in ECS's words. */
@@ -73,16 +93,6 @@ function startProblem(tx: Transaction, task: TaskRecord): string | undefined {
     const arn = `arn:aws:logs:${options["awslogs-region"]}:${task.account}:log-group:${options["awslogs-group"]}`;
     if (tx.get("logGroup", arn) === undefined)
       return `ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1`;
-  }
-  for (const volume of definition?.spec.volumes ?? []) {
-    if (volume.efs === undefined) continue;
-    if (tx.get("fileSystem", volume.efs.fileSystemId) === undefined)
-      return `ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: Failed to resolve "${volume.efs.fileSystemId}.efs.${task.region}.amazonaws.com": the file system does not exist`;
-    if (
-      volume.efs.accessPointId !== undefined &&
-      tx.get("accessPoint", volume.efs.accessPointId) === undefined
-    )
-      return `ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: the access point ${volume.efs.accessPointId} does not exist`;
   }
   return undefined;
 }

@@ -20,7 +20,13 @@ export function fakeHost(deps: {
   return {
     dataPath: "/data",
     limits: { ensure: async () => undefined, remove: async () => {} },
-    folders: { ensure: async () => {}, remove: async () => {} },
+    volumes: {
+      prepare: async (pod) => new Map(pod.volumes.map((volume) => [volume.id, `/volumes/${volume.id}`])),
+      release: async () => {},
+      releaseOthers: async () => {},
+      ensureFolder: async () => {},
+      removeFolder: async () => {},
+    },
     memory: {
       read: () => remembered.text,
       write(text) {

@@ -332,7 +332,14 @@ function createBody(spec: ContainerSpec): object {
       DnsSearch: spec.dns?.search,
       DnsOptions: spec.dns?.options,
       ExtraHosts: spec.extraHosts,
-      Binds: spec.binds,
+      // Never Binds: its "source:target:options" takes a colon in a path for the start of options. Propagation is the
+      // engine's choice: rprivate, and rslave for what is in its own folder.
+      Mounts: spec.mounts.map(({ source, target, readOnly }) => ({
+        Type: "bind",
+        Source: source,
+        Target: target,
+        ReadOnly: readOnly,
+      })),
       CpuShares: spec.cpuShares,
       Memory: (spec.memoryMiB ?? 0) * 1024 * 1024,
       MemorySwap: spec.memoryMiB === undefined ? 0 : spec.memoryMiB * 1024 * 1024,

@@ -1,0 +1,189 @@
+import { execFile } from "node:child_process";
+import { mkdir, readFile, readlink } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { FileSystemVolume, PodAssignment, VolumeAssignment } from "@gantry/agent-protocol";
+import { removeTree } from "./remove-tree.ts";
+import { checkFolder, checkVolumes, fileSystemFolder, podIdOf } from "./volume-paths.ts";
+
+const run = promisify(execFile);
+/** Its opening comment says what it does and why it is not JavaScript. */
+const HELPER = join(import.meta.dirname, "engine-mounts.pl");
+/** The helper's status where the directory can not be resolved: mount(8)'s own. */
+const NOT_MOUNTED = 32;
+const TIMEOUT_MS = 30_000;
+const PARENTS_MAX = 64;
+
+/** A volume can not be had; `name` is the word that ECS reports before the colon. */
+export class VolumeError extends Error {
+  override readonly name = "ResourceInitializationError";
+}
+
+export interface VolumesDeps {
+  /** The data volume: as this process sees it, and as the engine does. */
+  readonly dataFolder: string;
+  readonly dataPath: string;
+  /** Folder of the engine's host for what this instance attaches there: `runFolderOf`. */
+  readonly runFolder: string;
+}
+
+/** Folder of the engine's host that holds what an instance attaches there. It is in memory: mounts end with the machine too. */
+export function runFolderOf(instance: string): string {
+  return `/run/gantry/${instance}`;
+}
+
+/**
+ * Volumes of pods as the engine is to bind them. Folders that the platform names are bound as they are. Directories of
+ * file systems, whose paths callers and tasks choose, are resolved once and attached under a folder that tasks do not
+ * see: the engine is given that place, and resolves nothing of a task's.
+ */
+export class Volumes {
+  readonly #deps: VolumesDeps;
+  readonly #mountsPath: string;
+  /** The last piece of work of each pod: a directory is not attached twice. */
+  readonly #work = new Map<string, Promise<unknown>>();
+
+  constructor(deps: VolumesDeps) {
+    this.#deps = deps;
+    this.#mountsPath = `${deps.runFolder}/volumes`;
+  }
+
+  /**
+   * Makes each volume of the pod available. Repeating it changes nothing. The answer maps ids to paths on the engine's
+   * host. Errors: VolumeError, InvalidAssignmentError.
+   */
+  prepare(pod: PodAssignment): Promise<ReadonlyMap<string, string>> {
+    return this.#inOrder(pod.key, async () => {
+      checkVolumes(pod);
+      const sources = new Map<string, string>();
+      for (const volume of pod.volumes) sources.set(volume.id, await this.#sourceOf(volume, pod.key));
+      return sources;
+    });
+  }
+
+  /** Detaches what was attached for a pod whose containers are gone. */
+  release(pod: PodAssignment): Promise<void> {
+    return this.#inOrder(pod.key, async () => {
+      if (pod.volumes.some((volume) => volume.type === "fileSystem"))
+        await this.#detach((path) => path.startsWith(`${this.#mountsPath}/${podIdOf(pod.key)}/`));
+      this.#work.delete(pod.key);
+    });
+  }
+
+  /** Detaches what was attached for pods that the agent knows nothing of: left by a crash. */
+  async releaseOthers(podKeys: readonly string[]): Promise<void> {
+    const mountsPath = this.#mountsPath;
+    const kept = new Set(podKeys.map((key) => key.split("/").at(-1)));
+    await this.#detach(
+      (path) =>
+        path.startsWith(`${mountsPath}/`) && !kept.has(path.slice(mountsPath.length + 1).split("/")[0]),
+    );
+  }
+
+  /** Detaches everything, and removes what this instance keeps under its run folder. */
+  async releaseAll(): Promise<void> {
+    const { runFolder } = this.#deps;
+    await this.#detach((path) => path.startsWith(`${runFolder}/`));
+    await helper(["clear", await enginePid(), runFolder]);
+  }
+
+  /** Creates a folder of the data volume. Errors: InvalidAssignmentError. */
+  async ensureFolder(path: string): Promise<void> {
+    await mkdir(join(this.#deps.dataFolder, checkFolder(path)), { recursive: true });
+  }
+
+  /** Removes a folder of the data volume with all in it. Errors: InvalidAssignmentError. */
+  async removeFolder(path: string): Promise<void> {
+    await removeTree(join(this.#deps.dataFolder, checkFolder(path)));
+  }
+
+  async #sourceOf(volume: VolumeAssignment, podKey: string): Promise<string> {
+    switch (volume.type) {
+      case "host":
+        await helper(["create", await enginePid(), volume.path]);
+        return volume.path;
+      case "folder":
+        await this.ensureFolder(volume.path);
+        return `${this.#deps.dataPath}/${volume.path}`;
+      case "fileSystem": {
+        const target = `${this.#mountsPath}/${podIdOf(podKey)}/${volume.id}`;
+        if (!(await mountsOf(await enginePid())).includes(target)) await this.#attach(volume, target);
+        return target;
+      }
+    }
+  }
+
+  async #attach(volume: FileSystemVolume, target: string): Promise<void> {
+    const { creation } = volume;
+    const folder = fileSystemFolder(volume.fileSystemId);
+    await this.ensureFolder(folder);
+    const owner = creation === undefined ? [] : [String(creation.uid), String(creation.gid), creation.mode];
+    const root = join(this.#deps.dataFolder, folder);
+    const problem = await helper(["mount", await enginePid(), target, root, volume.directory, ...owner]);
+    if (problem !== undefined) throw mountError(volume, problem);
+  }
+
+  async #detach(isOurs: (path: string) => boolean): Promise<void> {
+    const pid = await enginePid();
+    const targets = (await mountsOf(pid)).filter(isOurs);
+    if (targets.length > 0) await helper(["unmount", pid, ...new Set(targets)]);
+  }
+
+  async #inOrder<T>(podKey: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#work.get(podKey) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    this.#work.set(podKey, mine);
+    return mine;
+  }
+}
+
+/**
+ * What Fargate reports. Source: stopped task error messages, and the words of mount.nfs4(8); an access point whose
+ * directory is missing answers as one that the client may not use.
+ */
+function mountError(volume: FileSystemVolume, problem: string): VolumeError {
+  const stderr = volume.accessPoint
+    ? "b'mount.nfs4: access denied by server while mounting 127.0.0.1:/'"
+    : `b'mount.nfs4: mounting ${volume.dnsName}:${volume.directory} failed, reason given by server: ${problem}'`;
+  return new VolumeError(
+    `failed to invoke EFS utils commands to set up EFS volumes: stderr: ${stderr} : unsuccessful EFS utils command execution; code: ${NOT_MOUNTED}`,
+  );
+}
+
+/** Runs the helper. Answers the kernel's words where the directory can not be resolved. */
+async function helper(parameters: readonly string[]): Promise<string | undefined> {
+  try {
+    await run("/usr/bin/perl", [HELPER, ...parameters], {
+      timeout: TIMEOUT_MS,
+      env: { LC_ALL: "C", PATH: "/usr/bin" },
+    });
+    return undefined;
+  } catch (thrown) {
+    const { code, stderr } = thrown as { code?: unknown; stderr?: string }; // As execFile rejects.
+    if (code === NOT_MOUNTED) return (stderr ?? "").trim();
+    throw new Error(`A volume could not be prepared: ${stderr?.trim() || String(thrown)}`, { cause: thrown });
+  }
+}
+
+/**
+ * A process in the mount namespace of the engine, in which it resolves what containers bind: the nearest ancestor of
+ * this one with another namespace is the engine's supervisor of the agent's own container.
+ */
+async function enginePid(): Promise<string> {
+  const own = await readlink("/proc/self/ns/mnt");
+  let pid = String(process.pid);
+  for (let step = 0; step < PARENTS_MAX; step += 1) {
+    const status = await readFile(`/proc/${pid}/status`, "utf8");
+    const parent = /^PPid:\s*(\d+)$/m.exec(status)?.[1] ?? "0";
+    if (parent === "0") break;
+    if ((await readlink(`/proc/${parent}/ns/mnt`)) !== own) return parent;
+    pid = parent;
+  }
+  return pid;
+}
+
+/** Mount points of a process. Source: proc_pid_mountinfo(5), the fifth field. */
+async function mountsOf(pid: string): Promise<readonly string[]> {
+  const text = await readFile(`/proc/${pid}/mountinfo`, "utf8");
+  return text.split("\n").flatMap((line) => line.split(" ")[4] ?? []);
+}

@@ -1,0 +1,117 @@
+import { MemoryStore, type NetworkInterfaceRecord, type TaskRecord } from "@gantry/state";
+import { beforeEach, describe, expect, it } from "vitest";
+import { fileSystemProblem } from "./file-system-problem.ts";
+
+const PLACE = { account: "000000000000", region: "eu-south-1" };
+const FILES = "fs-0123456789abcdef0";
+const task = { ...PLACE, arn: "task", taskDefinitionArn: "definition" } as TaskRecord; // What is looked at.
+const eni = {
+  id: "eni-task",
+  vpcId: "vpc-1",
+  subnetId: "subnet-a",
+  privateIp: "10.0.1.9",
+  securityGroups: ["sg-app"],
+} as unknown as NetworkInterfaceRecord; // As above.
+const anywhere = { direction: "egress", protocol: "-1", fromPort: -1, toPort: -1, cidr: "0.0.0.0/0" };
+const fromApp = { direction: "ingress", protocol: "tcp", fromPort: 2049, toPort: 2049, groupId: "sg-app" };
+let store: MemoryStore;
+
+/** Any record, by what of it matters. */
+const put = (kind: string, key: string, record: object) =>
+  store.transact((tx) => tx.put(kind as never, key, { ...PLACE, ...record } as never));
+const remove = (kind: string, key: string) => store.transact((tx) => tx.delete(kind as never, key));
+const problem = () => store.transact((tx) => fileSystemProblem(tx, task, eni));
+const group = (id: string, rules: readonly object[]) =>
+  put("securityGroup", id, { id, vpcId: "vpc-1", rules });
+const mount = (efs: object) =>
+  put("taskDefinition", "definition", {
+    spec: { volumes: [{ name: "files", efs: { fileSystemId: FILES, rootDirectory: "/", ...efs } }] },
+  });
+
+beforeEach(() => {
+  store = new MemoryStore();
+  put("subnet", "subnet-a", { id: "subnet-a", vpcId: "vpc-1", availabilityZone: "eu-south-1a" });
+  put("subnet", "subnet-b", { id: "subnet-b", vpcId: "vpc-1", availabilityZone: "eu-south-1b" });
+  put("subnet", "subnet-c", { id: "subnet-c", vpcId: "vpc-2", availabilityZone: "eu-south-1a" });
+  put("fileSystem", FILES, { id: FILES });
+  put("mountTarget", "fsmt-1", {
+    id: "fsmt-1",
+    fileSystemId: FILES,
+    subnetId: "subnet-a",
+    networkInterfaceId: "eni-files",
+  });
+  put("networkInterface", "eni-files", {
+    id: "eni-files",
+    vpcId: "vpc-1",
+    privateIp: "10.0.1.5",
+    securityGroups: ["sg-files"],
+  });
+  group("sg-app", [anywhere]);
+  group("sg-files", [fromApp]);
+  mount({});
+});
+
+const PREFIX =
+  "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: ";
+
+// Before: a task started whether or not its file systems could have been reached.
+describe("a task with a file system", () => {
+  it("starts where a mount target of its zone lets it in", () => {
+    expect(problem()).toBeUndefined();
+    group("sg-files", [{ ...fromApp, groupId: undefined, cidr: "10.0.1.0/24" }]);
+    expect(problem()).toBeUndefined();
+    group("sg-files", [{ ...fromApp, protocol: "-1", fromPort: -1, toPort: -1 }]);
+    expect(problem()).toBeUndefined();
+  });
+
+  it.each(["subnet-b", "subnet-c"])(
+    "ends where the mount target is in another zone or VPC: %s",
+    (subnetId) => {
+      put("mountTarget", "fsmt-1", {
+        id: "fsmt-1",
+        fileSystemId: FILES,
+        subnetId,
+        networkInterfaceId: "eni-files",
+      });
+      expect(problem()).toContain(
+        `${PREFIX}Failed to resolve "${FILES}.efs.eu-south-1.amazonaws.com" - check`,
+      );
+      expect(problem()).toContain("unsuccessful EFS utils command execution; code: 1");
+    },
+  );
+
+  it("ends without a mount target, without the file system, and with one of another account", () => {
+    remove("mountTarget", "fsmt-1");
+    expect(problem()).toContain("ensure that the VPC has an EFS mount target");
+    remove("fileSystem", FILES);
+    expect(problem()).toContain("Failed to resolve");
+    put("fileSystem", FILES, { id: FILES, account: "111111111111" });
+    expect(problem()).toContain("Failed to resolve");
+  });
+
+  it.each<[string, () => void]>([
+    ["the mount target's group has no rule", () => group("sg-files", [])],
+    ["its rule is for another group", () => group("sg-files", [{ ...fromApp, groupId: "sg-other" }])],
+    ["its rule is for another port", () => group("sg-files", [{ ...fromApp, fromPort: 2050, toPort: 3000 }])],
+    ["its rule is for UDP", () => group("sg-files", [{ ...fromApp, protocol: "udp" }])],
+    [
+      "its rule is for other addresses",
+      () => group("sg-files", [{ ...fromApp, groupId: undefined, cidr: "10.0.2.0/24" }]),
+    ],
+    ["the task's group lets nothing out", () => group("sg-app", [])],
+  ])("ends where %s", (_, change) => {
+    change();
+    expect(problem()).toBe(
+      `${PREFIX}b'mount.nfs4: Connection timed out' : unsuccessful EFS utils command execution; code: 32`,
+    );
+  });
+
+  it("ends where its access point is none of the file system's", () => {
+    mount({ accessPointId: "fsap-1" });
+    expect(problem()).toContain("access denied by server while mounting 127.0.0.1:/");
+    put("accessPoint", "fsap-1", { id: "fsap-1", fileSystemId: "fs-0fffffffffffffff0" });
+    expect(problem()).toContain("access denied by server");
+    put("accessPoint", "fsap-1", { id: "fsap-1", fileSystemId: FILES });
+    expect(problem()).toBeUndefined();
+  });
+});
