@@ -68,6 +68,7 @@ export function pauseSpec(naming: Naming): ContainerSpec {
     cpuShares: 2,
     memoryMiB: undefined,
     memoryReservationMiB: undefined,
+    pidsMax: undefined,
     cgroupParent: undefined,
     readonlyRootFilesystem: true,
     init: false,

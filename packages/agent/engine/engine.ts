@@ -51,6 +51,8 @@ export interface ContainerSpec {
   readonly cpuShares: number;
   readonly memoryMiB: number | undefined;
   readonly memoryReservationMiB: number | undefined;
+  /** Processes and threads of this container; undefined where its control group's parent bounds them. */
+  readonly pidsMax: number | undefined;
   readonly cgroupParent: string | undefined;
   readonly readonlyRootFilesystem: boolean;
   readonly init: boolean;

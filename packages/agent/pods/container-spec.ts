@@ -2,6 +2,7 @@ import type { ContainerAssignment, PodAssignment } from "@gantry/agent-protocol"
 import { present } from "@gantry/kernel";
 import type { ContainerSpec, MountSpec } from "../engine/engine.ts";
 import type { Naming } from "../naming.ts";
+import type { PodLimits } from "./task-limits.ts";
 
 /** Where containers find the platform's CA beside the public roots. */
 const TRUST_FOLDER = "/opt/trust";
@@ -23,12 +24,12 @@ export function containerSpec(
   options: {
     pod: PodAssignment;
     naming: Naming;
-    cgroupParent: string | undefined;
+    limits: PodLimits;
     dataPath: string;
     sources: ReadonlyMap<string, string>;
   },
 ): ContainerSpec {
-  const { pod, naming, cgroupParent, dataPath, sources } = options;
+  const { pod, naming, limits, dataPath, sources } = options;
   const trust: readonly MountSpec[] = pod.trustBundle
     ? [{ source: `${dataPath}/trust`, target: TRUST_FOLDER, readOnly: true }]
     : [];
@@ -68,9 +69,10 @@ export function containerSpec(
       ...trust,
     ],
     cpuShares: Math.max(2, container.cpuShares),
-    memoryMiB: container.memoryMiB ?? (cgroupParent === undefined ? pod.memoryMiB : undefined),
+    memoryMiB: container.memoryMiB ?? (limits.parent === undefined ? pod.memoryMiB : undefined),
     memoryReservationMiB: container.memoryReservationMiB,
-    cgroupParent,
+    pidsMax: limits.parent === undefined ? limits.pidsMax : undefined,
+    cgroupParent: limits.parent,
     readonlyRootFilesystem: container.readonlyRootFilesystem,
     init: container.init,
     capabilitiesAdd: container.capabilitiesAdd,

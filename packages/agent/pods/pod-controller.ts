@@ -254,8 +254,8 @@ export class PodController {
 
   async #create(container: ContainerAssignment, pod: PodAssignment): Promise<string> {
     const { engine, host, naming } = this.#deps;
-    const [sources, cgroupParent] = await Promise.all([host.volumes.prepare(pod), host.limits.ensure(pod)]);
-    const spec = containerSpec(container, { pod, naming, cgroupParent, dataPath: host.dataPath, sources });
+    const [sources, limits] = await Promise.all([host.volumes.prepare(pod), host.limits.ensure(pod)]);
+    const spec = containerSpec(container, { pod, naming, limits, dataPath: host.dataPath, sources });
     return engine.createContainer(spec);
   }
 }

@@ -1,14 +1,37 @@
-import { mkdir, readdir, rmdir, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rmdir, stat, writeFile } from "node:fs/promises";
 import type { PodAssignment } from "@gantry/agent-protocol";
 import { messageOf, type Logger } from "@gantry/kernel";
 
 const ROOT = "/sys/fs/cgroup";
 const PERIOD_US = 100_000;
 
+/** On 64-bit Linux a machine of this much memory, or of an unknown amount, has no more processes by default. */
+const PID_MAX = 32_768;
+const PIDS_PER_MIB = 8;
+/** A task may take this part of the machine's own process ids. */
+const SHARE_OF_MACHINE = 4;
+
+/** The limits of a pod as the engine is told of them. */
+export interface PodLimits {
+  /** The control group to put the containers in; undefined where there is none and containers carry the limits themselves. */
+  readonly parent: string | undefined;
+  /** Processes and threads of the whole pod. */
+  readonly pidsMax: number;
+}
+
 /**
- * Limits over all of a task's containers together: a control group of the task's own under which the engine puts them.
- * Where the kernel or the engine's cgroup driver does not let us, the answer is undefined and containers carry the limits themselves.
+ * Processes and threads of a task. A Fargate task has a machine of its own with the kernel's default: one for each 128
+ * KiB of memory (a thread's stack is to take an eighth of it), and at most 32,768. Here tasks share a machine, so one
+ * gets at most a quarter of its ids. `ulimits` with nproc hold beside it.
+ * Source: kernel/fork.c, set_max_threads; proc_sys_kernel(5), pid_max; API_Ulimit ("the default resource limit values
+ * set by the operating system").
  */
+export function pidsMaxOf(memoryMiB: number | undefined, machinePidMax: number): number {
+  const own = memoryMiB === undefined ? PID_MAX : memoryMiB * PIDS_PER_MIB;
+  return Math.min(own, PID_MAX, Math.floor(machinePidMax / SHARE_OF_MACHINE));
+}
+
+/** Limits over all of a task's containers together: a control group of its own under which the engine puts them. */
 export class TaskLimits {
   readonly #log: Logger;
   readonly #instance: string;
@@ -19,21 +42,22 @@ export class TaskLimits {
     this.#instance = deps.instance;
   }
 
-  /** The cgroup parent to give the engine. */
-  async ensure(pod: PodAssignment): Promise<string | undefined> {
-    if (pod.cpuUnits === undefined && pod.memoryMiB === undefined) return undefined;
+  /** Makes the pod's control group, where the kernel and the engine's cgroup driver allow it. */
+  async ensure(pod: PodAssignment): Promise<PodLimits> {
+    const pidsMax = pidsMaxOf(pod.memoryMiB, await machinePidMax());
+    if (pod.cpuUnits === undefined && pod.memoryMiB === undefined) return { parent: undefined, pidsMax };
     const parent = this.#parentOf(pod.key);
     try {
-      if (await exists(`${ROOT}/cgroup.controllers`)) await this.#writeUnified(parent, pod);
-      else await this.#writeLegacy(parent, pod);
-      return parent;
+      if (await exists(`${ROOT}/cgroup.controllers`)) await this.#writeUnified(parent, pod, pidsMax);
+      else await this.#writeLegacy(parent, pod, pidsMax);
+      return { parent, pidsMax };
     } catch (thrown) {
       if (!this.#warned)
         this.#log.warn("Task-level limits are not to be had here; containers carry them", {
           reason: messageOf(thrown),
         });
       this.#warned = true;
-      return undefined;
+      return { parent: undefined, pidsMax };
     }
   }
 
@@ -47,7 +71,7 @@ export class TaskLimits {
     return `${groupOf(this.#instance)}/${podKey.split("/").at(-1) ?? podKey}`;
   }
 
-  async #writeLegacy(parent: string, pod: PodAssignment): Promise<void> {
+  async #writeLegacy(parent: string, pod: PodAssignment, pidsMax: number): Promise<void> {
     const limit = async (hierarchy: string, values: Readonly<Record<string, number>>): Promise<void> => {
       const folder = `${ROOT}/${hierarchy}${parent}`;
       await mkdir(folder, { recursive: true });
@@ -55,6 +79,7 @@ export class TaskLimits {
     };
     const { memoryMiB, cpuUnits } = pod;
     await Promise.all([
+      limit("pids", { "pids.max": pidsMax }),
       memoryMiB === undefined
         ? undefined
         : limit("memory", { "memory.limit_in_bytes": memoryMiB * 1024 * 1024 }),
@@ -68,7 +93,7 @@ export class TaskLimits {
     ]);
   }
 
-  async #writeUnified(parent: string, pod: PodAssignment): Promise<void> {
+  async #writeUnified(parent: string, pod: PodAssignment, pidsMax: number): Promise<void> {
     const folders = parent.split("/").filter(Boolean);
     let path = ROOT;
     for (const folder of folders) {
@@ -76,6 +101,7 @@ export class TaskLimits {
       path = `${path}/${folder}`;
       await mkdir(path, { recursive: true });
     }
+    await writeFile(`${path}/pids.max`, String(pidsMax));
     if (pod.memoryMiB !== undefined)
       await writeFile(`${path}/memory.max`, String(pod.memoryMiB * 1024 * 1024));
     if (pod.cpuUnits !== undefined)
@@ -92,6 +118,10 @@ export async function removeAllLimits(instance: string): Promise<void> {
       if (entry.isDirectory()) await rmdir(`${group}/${entry.name}`);
     await rmdir(group);
   }
+}
+
+async function machinePidMax(): Promise<number> {
+  return Number(await readFile("/proc/sys/kernel/pid_max", "utf8")) || PID_MAX;
 }
 
 function groupOf(instance: string): string {

@@ -19,7 +19,7 @@ export function fakeHost(deps: {
   const { engine, clock, remembered } = deps;
   return {
     dataPath: "/data",
-    limits: { ensure: async () => undefined, remove: async () => {} },
+    limits: { ensure: async () => ({ parent: undefined, pidsMax: 4_096 }), remove: async () => {} },
     volumes: {
       prepare: async (pod) => new Map(pod.volumes.map((volume) => [volume.id, `/volumes/${volume.id}`])),
       release: async () => {},

@@ -344,6 +344,7 @@ function createBody(spec: ContainerSpec): object {
       Memory: (spec.memoryMiB ?? 0) * 1024 * 1024,
       MemorySwap: spec.memoryMiB === undefined ? 0 : spec.memoryMiB * 1024 * 1024,
       MemoryReservation: (spec.memoryReservationMiB ?? 0) * 1024 * 1024,
+      PidsLimit: spec.pidsMax,
       CgroupParent: spec.cgroupParent,
       ReadonlyRootfs: spec.readonlyRootFilesystem,
       Init: spec.init,
