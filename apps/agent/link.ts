@@ -16,7 +16,7 @@ export function connectLink(options: {
   credentialsFile: string;
 }): Promise<TLSSocket> {
   const { host, port, instance, credentialsFile } = options;
-  const credentials = JSON.parse(readFileSync(credentialsFile, "utf8")) as NodeCredentials; // The control plane wrote it.
+  const credentials = readCredentials(credentialsFile);
   return new Promise((resolve, reject) => {
     const socket = connect({
       host,
@@ -42,6 +42,11 @@ export function connectLink(options: {
       resolve(socket);
     });
   });
+}
+
+/** This node's certificate and key. Errors: where the file is not there. */
+export function readCredentials(file: string): NodeCredentials {
+  return JSON.parse(readFileSync(file, "utf8")) as NodeCredentials; // The control plane wrote it.
 }
 
 function problemOf(certificate: PeerCertificate, instance: string): Error | undefined {

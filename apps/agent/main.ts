@@ -19,7 +19,7 @@ import {
   type ToAgent,
 } from "@gantry/agent-protocol";
 import { jsonLogger, messageOf, sleep, SystemClock } from "@gantry/kernel";
-import { connectLink } from "./link.ts";
+import { connectLink, readCredentials } from "./link.ts";
 
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 2_000;
@@ -62,6 +62,7 @@ const host = linuxHost({
   dataPath: setting("GANTRY_DATA_PATH"),
   image: setting("GANTRY_AGENT_IMAGE"),
   rootsFile: "/etc/ssl/certs/ca-certificates.crt",
+  secret: () => readCredentials(LINK_FILE).keyPem,
 });
 const agent = new Agent({ engine, shell, naming, clock, log, host });
 await agent.start();

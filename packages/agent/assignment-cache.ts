@@ -5,15 +5,22 @@ import type { Host } from "./host.ts";
 import type { ContainerProblem } from "./pods/plan-pod.ts";
 import type { ProblemMemory } from "./pods/pod-controller.ts";
 
+/** What is written. Assignments hold passwords, environments, credentials and private keys: they are sealed. */
 interface Content {
+  readonly format: 2;
+  /** `Secrets` as sealed JSON. */
+  readonly sealed: string;
+  readonly ports: Readonly<Record<string, number>>;
+  readonly cursors: Readonly<Record<string, string>>;
+  /** Why pods cannot start, where nothing on the engine shows it. */
+  readonly problems: Readonly<Record<string, ContainerProblem>>;
+}
+
+interface Secrets {
   readonly settings: NodeSettings | undefined;
   readonly assignments: readonly Assignment[];
   /** Assignments that were taken back and whose traces are not all gone. */
   readonly leaving: readonly Assignment[];
-  readonly ports: Readonly<Record<string, number>>;
-  readonly cursors: Readonly<Record<string, string>>;
-  /** Why pods cannot start that left nothing on the engine which would say it. */
-  readonly problems: Readonly<Record<string, ContainerProblem>>;
 }
 
 const WRITE_AFTER_MS = 50;
@@ -21,7 +28,8 @@ const RETRY_MS = 1_000;
 
 /**
  * What the agent was last told, so that an agent that comes up while the control plane is away goes on as before.
- * It is a cache: written behind, whole, by rename; what is lost is said again by the next sync.
+ * It is a cache: written behind, whole, by rename. What is lost, or sealed with a key that was replaced since, comes
+ * again with the next sync.
  */
 export class AssignmentCache {
   readonly #memory: Host["memory"];
@@ -39,17 +47,16 @@ export class AssignmentCache {
     this.#memory = memory;
     this.#log = log;
     this.#clock = clock;
-    const content = parse(memory.read());
-    this.settings = content?.settings;
-    const isCurrent = (assignment: Assignment) => assignment.kind !== "pod" || "volumes" in assignment;
-    // An agent of an earlier version wrote pods without volumes: the control plane repeats them.
-    for (const assignment of (content?.assignments ?? []).filter(isCurrent))
-      this.wanted.set(assignment.key, assignment);
-    for (const assignment of (content?.leaving ?? []).filter(isCurrent))
-      this.leaving.set(assignment.key, assignment);
+    const content = parse<Partial<Content>>(memory.read());
+    const secrets = this.#open(content?.sealed);
+    this.settings = secrets?.settings;
+    for (const assignment of secrets?.assignments ?? []) this.wanted.set(assignment.key, assignment);
+    for (const assignment of secrets?.leaving ?? []) this.leaving.set(assignment.key, assignment);
     for (const [key, port] of Object.entries(content?.ports ?? {})) this.ports.set(key, port);
     for (const [key, cursor] of Object.entries(content?.cursors ?? {})) this.cursors.set(key, cursor);
     for (const [key, problem] of Object.entries(content?.problems ?? {})) this.problems.set(key, problem);
+    // An agent of an earlier version wrote assignments as plain text: they are written over at once.
+    if (content !== undefined && content.format !== 2) this.changed();
   }
 
   /** Has what changed written soon. */
@@ -116,15 +123,19 @@ export class AssignmentCache {
   #write(): void {
     const scheduled = this.#scheduled;
     this.#scheduled = undefined;
-    const content: Content = {
+    const secrets: Secrets = {
       settings: this.settings,
       assignments: [...this.wanted.values()],
       leaving: [...this.leaving.values()],
+    };
+    const rest: Omit<Content, "sealed"> = {
+      format: 2,
       ports: Object.fromEntries(this.ports),
       cursors: Object.fromEntries(this.cursors),
       problems: Object.fromEntries(this.problems),
     };
     try {
+      const content: Content = { ...rest, sealed: this.#memory.seal(JSON.stringify(secrets)) };
       this.#memory.write(JSON.stringify(content));
     } catch (thrown) {
       // No room on the disk: tried again until there is; what waits for it waits.
@@ -135,11 +146,23 @@ export class AssignmentCache {
     }
     scheduled?.resolve();
   }
+
+  #open(sealed: string | undefined): Secrets | undefined {
+    if (sealed === undefined) return undefined;
+    try {
+      return parse<Secrets>(this.#memory.open(sealed));
+    } catch (thrown) {
+      this.#log.warn("Assignments were sealed with another key and are asked for again", {
+        reason: messageOf(thrown),
+      });
+      return undefined;
+    }
+  }
 }
 
-function parse(text: string | undefined): Content | undefined {
+function parse<T>(text: string | undefined): T | undefined {
   try {
-    return text === undefined ? undefined : (JSON.parse(text) as Content); // We wrote it.
+    return text === undefined ? undefined : (JSON.parse(text) as T); // We wrote it.
   } catch {
     return undefined;
   }

@@ -1,7 +1,8 @@
+import { hkdfSync } from "node:crypto";
 import { readFileSync, renameSync, writeFileSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { NodeSettings, PodAssignment, VpcAssignment } from "@gantry/agent-protocol";
-import type { Clock, Logger } from "@gantry/kernel";
+import { newVault, type Clock, type Logger } from "@gantry/kernel";
 import { DnsServer } from "./dns/dns-server.ts";
 import { lookUp } from "./dns/zone.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -32,7 +33,13 @@ export interface Host {
   readonly limits: Pick<TaskLimits, "ensure" | "remove">;
   readonly volumes: Pick<Volumes, "prepare" | "release" | "releaseOthers" | "ensureFolder" | "removeFolder">;
   /** What the agent was last told, as text; undefined where nothing readable is there. */
-  readonly memory: { read(): string | undefined; write(text: string): void };
+  readonly memory: {
+    read(): string | undefined;
+    write(text: string): void;
+    /** With a key that is not beside what is written. Errors: where the key can not be read, or is another. */
+    seal(text: string): string;
+    open(sealed: string): string;
+  };
   /** What must hold before anything is made. */
   prepare(): Promise<void>;
   trust(caPem: string): void;
@@ -52,11 +59,15 @@ export interface LinuxHostDeps {
   readonly image: string;
   /** The public roots that the platform's CA is put beside. */
   readonly rootsFile: string;
+  /** The node's own secret: what the agent writes on the data volume is sealed by a key that is derived from it. */
+  readonly secret: () => string;
 }
 
 /** The machine this process runs on. */
 export function linuxHost(deps: LinuxHostDeps): Host {
   const { engine, shell, naming, clock, log, dataFolder, dataPath, image } = deps;
+  const vault = () =>
+    newVault(new Uint8Array(hkdfSync("sha256", deps.secret(), "", "gantry agent memory", 32)));
   const memoryPath = join(dataFolder, "agent/assignments.json");
   mkdirSync(dirname(memoryPath), { recursive: true });
   return {
@@ -76,6 +87,8 @@ export function linuxHost(deps: LinuxHostDeps): Host {
         writeFileSync(`${memoryPath}.new`, text, { mode: 0o600 });
         renameSync(`${memoryPath}.new`, memoryPath);
       },
+      seal: (text) => vault().seal(text),
+      open: (sealed) => vault().open(sealed),
     },
     prepare: () => ensureHostRules(shell, naming),
     trust: (caPem) => writeTrust(deps, caPem),

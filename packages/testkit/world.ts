@@ -139,7 +139,7 @@ export function newWorld(
     const written = {
       ...host,
       memory: {
-        read: () => host.memory.read(),
+        ...host.memory,
         write: (text: string) => (life.isAlive ? host.memory.write(text) : undefined),
       },
     };

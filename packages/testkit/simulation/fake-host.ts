@@ -32,6 +32,8 @@ export function fakeHost(deps: {
       write(text) {
         remembered.text = text;
       },
+      seal: (text) => text,
+      open: (sealed) => sealed,
     },
     prepare: async () => {},
     trust() {},
