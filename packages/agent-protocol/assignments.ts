@@ -87,6 +87,8 @@ export type VolumeAssignment =
   | { readonly type: "host"; readonly id: string; readonly path: string }
   /** A folder of the data volume that the platform names; it is created where it is missing. */
   | { readonly type: "folder"; readonly id: string; readonly path: string }
+  /** Files in the node's memory, readable for root alone: what must be neither on its disk nor in the engine's records. */
+  | { readonly type: "secrets"; readonly id: string; readonly files: Readonly<Record<string, string>> }
   | FileSystemVolume;
 
 /** A directory of an EFS file system. It is resolved inside the file system, where tasks may have planted links. */

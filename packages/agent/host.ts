@@ -1,6 +1,6 @@
 import { hkdfSync } from "node:crypto";
-import { readFileSync, renameSync, writeFileSync, mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { NodeSettings, PodAssignment, VpcAssignment } from "@gantry/agent-protocol";
 import { newVault, type Clock, type Logger } from "@gantry/kernel";
 import { DnsServer } from "./dns/dns-server.ts";
@@ -69,7 +69,7 @@ export function linuxHost(deps: LinuxHostDeps): Host {
   const vault = () =>
     newVault(new Uint8Array(hkdfSync("sha256", deps.secret(), "", "gantry agent memory", 32)));
   const memoryPath = join(dataFolder, "agent/assignments.json");
-  mkdirSync(dirname(memoryPath), { recursive: true });
+  tightenFolders(dataFolder);
   return {
     dataPath,
     limits: new TaskLimits({ log, instance: naming.instance }),
@@ -132,4 +132,13 @@ export async function removeHostTraces(shell: Shell, naming: Naming): Promise<vo
     removeAllLimits(naming.instance),
   ]);
   for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+}
+
+/** What is on the data volume is root's alone, also where an earlier version made it; what tasks may read is mounted by itself. */
+function tightenFolders(dataFolder: string): void {
+  for (const folder of ["", "agent", "efs", "rds", "scratch", "haproxy"]) {
+    const path = join(dataFolder, folder);
+    mkdirSync(path, { recursive: true });
+    chmodSync(path, 0o700);
+  }
 }

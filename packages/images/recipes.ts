@@ -145,7 +145,8 @@ export function agentRecipe(options: { tag: string; node: string; sources: strin
 }
 
 const DATABASE_START = `#!/bin/sh
-# Starts the server on /var/lib/mysql; a first start lays out the tables, every start lets the given user in by the given password.
+# Starts the server on /var/lib/mysql; a first start lays out the tables, every start lets the given user in by the password
+# whose hash the platform mounts.
 set -eu
 mkdir -p /run/mysqld /tmp
 chown 101:101 /run/mysqld /var/lib/mysql
@@ -155,7 +156,7 @@ if [ ! -e /var/lib/mysql/.gantry-ready ]; then
   chown -R 101:101 /var/lib/mysql
   touch /var/lib/mysql/.gantry-ready
 fi
-printf '%s\\n' "CREATE USER IF NOT EXISTS '$MASTER_USER'@'%';" "ALTER USER '$MASTER_USER'@'%' IDENTIFIED BY '$MASTER_PASSWORD';" "GRANT ALL PRIVILEGES ON *.* TO '$MASTER_USER'@'%' WITH GRANT OPTION;" > /tmp/init.sql
+printf '%s\\n' "CREATE USER IF NOT EXISTS '$MASTER_USER'@'%';" "ALTER USER '$MASTER_USER'@'%' IDENTIFIED BY PASSWORD '$(cat /run/secrets/password-hash)';" "GRANT ALL PRIVILEGES ON *.* TO '$MASTER_USER'@'%' WITH GRANT OPTION;" > /tmp/init.sql
 if [ -n "$DATABASE_NAME" ]; then printf '%s\\n' "CREATE DATABASE IF NOT EXISTS $DATABASE_NAME;" >> /tmp/init.sql; fi
 chown 101 /tmp/init.sql
 set -- --init-file=/tmp/init.sql
@@ -166,12 +167,12 @@ exec /usr/sbin/mariadbd --user=mysql --datadir=/var/lib/mysql --socket=/run/mysq
 /** The real server behind RDS's mysql and mariadb. Debian's is MariaDB 10.11. */
 export const databaseRecipe: ImageRecipe = {
   ...NOTHING,
-  tag: "gantry/mariadb:3",
+  tag: "gantry/mariadb:4",
   upstream: undefined,
   packages: ["mariadb-server-core", "mariadb-client-core", "busybox-static", "ca-certificates"],
   without: ["openssl", "debconf", "perl-base", "perl"],
   files: { ...BASE_FILES, "/usr/local/bin/gantry-database": DATABASE_START },
-  folders: [...NOTHING.folders, "/run/mysqld", "/var/lib/mysql", "/usr/share/gantry"],
+  folders: [...NOTHING.folders, "/run/mysqld", "/run/secrets", "/var/lib/mysql", "/usr/share/gantry"],
   changes: [
     "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin",
     'ENTRYPOINT ["/usr/bin/busybox","sh","/usr/local/bin/gantry-database"]',

@@ -8,9 +8,11 @@ import {
   DeleteMountTargetCommand,
   EFSClient,
 } from "@aws-sdk/client-efs";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { openDemo } from "../e2e/demo.ts";
+import { run } from "../e2e/helpers.ts";
 import { openTasks } from "../e2e/tasks.ts";
 
 const demo = openDemo(inject("demo"));
@@ -77,7 +79,7 @@ beforeAll(async () => {
   // The attacker's task may use the whole file system, and plants what others' paths lead through.
   const planted = await runWithFiles(
     "volumes-plant",
-    "cd /files && mkdir inner race && echo mine >inner/file && ln -s / x && ln -s ../../../../.. up && ln -s ../../agent agent && ln -s /inner ok && echo planted",
+    "cd /files && mkdir inner race && echo mine >inner/file && ln -s / x && ln -s ../../../../.. up && ln -s ../../agent node && ln -s /inner ok && echo planted",
     { rootDirectory: "/" },
   );
   expect(planted.said).toEqual(["planted"]);
@@ -104,13 +106,13 @@ describe("a symbolic link that a task planted in a file system", () => {
     expect(said).toEqual(["mine"]);
   });
 
-  it.each(["/x/etc", "/agent", "/up/var/lib/docker"])(
+  it.each(["/x/etc", "/node", "/up/var/lib/docker", "/inner/file", "/inner/none"])(
     "does not lead from %s to the node",
     async (rootDirectory) => {
       const { reason, exitCode } = await runWithFiles("volumes-away", LOOK, { rootDirectory });
       expect(exitCode).toBeUndefined();
       expect(reason).toContain("ResourceInitializationError: failed to invoke EFS utils commands");
-      expect(reason).toContain("No such file or directory");
+      expect(reason).toMatch(/reason given by server: (No such file or directory|Not a directory)'/);
     },
   );
 
@@ -149,7 +151,7 @@ describe("a directory that a task swaps for a link while others mount it", () =>
           [0, 1, 2].map((each) => runWithFiles(`volumes-race-${each}`, LOOK, { rootDirectory: "/race" })),
         )),
       );
-    await runWithFiles("volumes-stop", "touch /files/stop", { rootDirectory: "/" });
+    await runWithFiles("volumes-stop", "touch /files/stop; echo stopped", { rootDirectory: "/" });
     const swapped = await swapping;
     expect(swapped?.containers?.[0]?.exitCode, "the attack ran to its end").toBe(0);
     for (const { said, reason, exitCode } of outcomes) {
@@ -195,4 +197,42 @@ describe("options in a container path", () => {
       await expect(attempt).rejects.toMatchObject({ name: "ClientException" });
     },
   );
+});
+
+// Before: both stood in the container's environment and in the node's assignments file, as plain text.
+describe("the password of a database", () => {
+  it("is in no record of the engine and in no file of the node; nor is a task's environment in the latter", async () => {
+    const [app = ""] = await demo.taskContainers();
+    const password = (await run("docker", ["exec", app, "printenv", "DB_PASSWORD"])).trim();
+    expect(password.length).toBeGreaterThan(8);
+    const filter = [
+      "--filter",
+      `label=gantry.instance=${demo.name}`,
+      "--filter",
+      "label=gantry.role=database",
+    ];
+    const [database = ""] = (await run("docker", ["ps", "-q", ...filter])).trim().split("\n");
+    expect(database).not.toBe("");
+    const inspected = await run("docker", ["inspect", database]);
+    const hash = (await run("docker", ["exec", database, "cat", "/run/secrets/password-hash"])).trim();
+    expect(hash).toMatch(/^\*[0-9A-F]{40}$/);
+    const volume = await run("docker", ["volume", "inspect", "-f", "{{.Mountpoint}}", `gantry-${demo.name}`]);
+    const kept = readFileSync(join(volume.trim(), "agent/assignments.json"), "utf8");
+    for (const text of [inspected, kept])
+      for (const secret of [password, hash]) expect(text.includes(secret)).toBe(false);
+    for (const folder of ["", "agent", "efs", "rds", "haproxy"])
+      expect(statSync(join(volume.trim(), folder)).mode & 0o077, folder).toBe(0);
+  });
+});
+
+// Before: a task had the machine's process ids to itself.
+describe("the processes of a task", () => {
+  it("are bounded by its control group", async () => {
+    const [app = ""] = await demo.taskContainers();
+    const parent = (await run("docker", ["inspect", "-f", "{{.HostConfig.CgroupParent}}", app])).trim();
+    const root = existsSync("/sys/fs/cgroup/cgroup.controllers") ? "/sys/fs/cgroup" : "/sys/fs/cgroup/pids";
+    const limit = Number(readFileSync(`${root}${parent}/pids.max`, "utf8"));
+    expect(limit).toBeGreaterThanOrEqual(512);
+    expect(limit).toBeLessThanOrEqual(Number(readFileSync("/proc/sys/kernel/pid_max", "utf8")) / 4);
+  });
 });

@@ -116,6 +116,9 @@ describe("down and up", () => {
     expect(await run("sh", ["-c", `ip -o link show | grep ': ${namingOf(name).linkPrefix}' || true`])).toBe(
       "",
     );
+    expect(
+      await run("sh", ["-c", `find /sys/fs/cgroup /run/gantry -name '*${name}*' -prune 2>/dev/null || true`]),
+    ).toBe("");
     expect(await run("docker", ["ps", "-q", "--no-trunc", "--filter", `id=${foreign}`])).toContain(foreign);
     expect(await run("docker", ["network", "ls", "-q", "--no-trunc", "--filter", `id=${network}`])).toContain(
       network,

@@ -11,13 +11,14 @@
 #                                                        with an owner and a mode, creates it where it is missing
 #   unmount PID TARGET...                                detaches each TARGET and removes its folder
 #   create PID FOLDER                                    creates a folder of the host, where nothing is of that name
+#   write PID FILE                                       writes a file of the host from standard input, for root alone
 #   clear PID FOLDER                                     removes a folder of the platform's in which nothing is mounted
 #
 # Exit status: 32 where DIRECTORY can not be resolved (standard error holds the kernel's words), 1 for all else.
 # Needs Linux 5.6. Sources: openat2(2), open_tree(2), move_mount(2), setns(2).
 use strict;
 use warnings;
-use Fcntl qw(O_RDONLY O_DIRECTORY);
+use Fcntl qw(O_RDONLY O_WRONLY O_CREAT O_TRUNC O_DIRECTORY);
 use POSIX qw(:errno_h);
 
 my %SYSTEM_CALLS = (
@@ -41,8 +42,9 @@ if    (($command // '') eq 'resolve') { show(@arguments) }
 elsif (($command // '') eq 'mount')   { attach(@arguments) }
 elsif (($command // '') eq 'unmount') { detach(@arguments) }
 elsif (($command // '') eq 'create')  { my ($pid, $folder) = @arguments; enter($pid); create($folder, 0755) }
+elsif (($command // '') eq 'write')   { my ($pid, $file) = @arguments; enter($pid); write_file($file) }
 elsif (($command // '') eq 'clear')   { my ($pid, $folder) = @arguments; enter($pid); clear($folder) }
-else                                  { fail('Usage: engine-mounts.pl resolve|mount|unmount|create|clear ...') }
+else                                  { fail('Usage: engine-mounts.pl resolve|mount|unmount|create|write|clear ...') }
 exit 0;
 
 sub fail { my ($sentence) = @_; print STDERR "$sentence\n"; exit 1 }
@@ -152,6 +154,16 @@ sub detach {
         rmdir($target) or $! == ENOENT or fail("$target could not be removed: $!.");
         rmdir($target =~ s{/[^/]+$}{}r);    # Fails while the task has other volumes.
     }
+}
+
+# Replaces the file at once: whoever opens it finds all of the old or all of the new text.
+sub write_file {
+    my ($path) = @_;
+    create($path =~ s{/[^/]+$}{}r, 0700);
+    local $/;
+    my $text = <STDIN>;
+    sysopen(my $file, "$path.new", O_WRONLY | O_CREAT | O_TRUNC, 0400) or fail("$path could not be written: $!.");
+    print $file $text and close($file) and rename("$path.new", $path) or fail("$path could not be written: $!.");
 }
 
 # No task sees this folder: nothing in it changes meanwhile. A mount that is left makes rmdir fail, and stays whole.

@@ -11,6 +11,7 @@ const FILE_SYSTEM_ID = /^fs-[0-9a-f]{8,40}$/;
 /** The folders of the data volume that pods mount: scratch space of a task, the files of a database. */
 const POD_FOLDER = /^(?:scratch\/[0-9A-Za-z-]{1,64}(?:\/[0-9a-z]{1,32})?|rds\/[0-9A-Za-z-]{1,64})$/;
 const FILE_SYSTEM_FOLDER = /^efs\/fs-[0-9a-f]{8,40}$/;
+const SECRET_NAME = /^[a-z][a-z-]{0,31}$/;
 const MODE = /^[0-7]{3,4}$/;
 
 /** The part of a pod's key that names its folder. Errors: InvalidAssignmentError. */
@@ -58,6 +59,9 @@ function checkVolume(volume: VolumeAssignment): void {
       return;
     case "folder":
       check(POD_FOLDER.test(volume.path), `folder ${volume.path}`);
+      return;
+    case "secrets":
+      for (const name of Object.keys(volume.files)) check(SECRET_NAME.test(name), `file ${name}`);
       return;
     case "fileSystem": {
       const { creation } = volume;

@@ -66,6 +66,8 @@ export class Volumes {
     return this.#inOrder(pod.key, async () => {
       if (pod.volumes.some((volume) => volume.type === "fileSystem"))
         await this.#detach((path) => path.startsWith(`${this.#mountsPath}/${podIdOf(pod.key)}/`));
+      if (pod.volumes.some((volume) => volume.type === "secrets"))
+        await helper(["clear", await enginePid(), `${this.#deps.runFolder}/secrets/${podIdOf(pod.key)}`]);
       this.#work.delete(pod.key);
     });
   }
@@ -105,6 +107,12 @@ export class Volumes {
       case "folder":
         await this.ensureFolder(volume.path);
         return `${this.#deps.dataPath}/${volume.path}`;
+      case "secrets": {
+        const folder = `${this.#deps.runFolder}/secrets/${podIdOf(podKey)}/${volume.id}`;
+        for (const [name, text] of Object.entries(volume.files))
+          await helper(["write", await enginePid(), `${folder}/${name}`], text);
+        return folder;
+      }
       case "fileSystem": {
         const target = `${this.#mountsPath}/${podIdOf(podKey)}/${volume.id}`;
         if (!(await mountsOf(await enginePid())).includes(target)) await this.#attach(volume, target);
@@ -150,13 +158,16 @@ function mountError(volume: FileSystemVolume, problem: string): VolumeError {
   );
 }
 
-/** Runs the helper. Answers the kernel's words where the directory can not be resolved. */
-async function helper(parameters: readonly string[]): Promise<string | undefined> {
+/** Runs the helper, with `input` to read. Answers the kernel's words where the directory can not be resolved. */
+async function helper(parameters: readonly string[], input = ""): Promise<string | undefined> {
   try {
-    await run("/usr/bin/perl", [HELPER, ...parameters], {
+    const running = run("/usr/bin/perl", [HELPER, ...parameters], {
       timeout: TIMEOUT_MS,
       env: { LC_ALL: "C", PATH: "/usr/bin" },
     });
+    running.child.stdin?.on("error", () => {}); // It ended before it read: its status says why.
+    running.child.stdin?.end(input);
+    await running;
     return undefined;
   } catch (thrown) {
     const { code, stderr } = thrown as { code?: unknown; stderr?: string }; // As execFile rejects.

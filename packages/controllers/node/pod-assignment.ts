@@ -291,7 +291,7 @@ export function databaseAssignment(
   const eni = reader.get("networkInterface", database.networkInterfaceId);
   if (eni === undefined || database.stopped) return undefined;
   const path = `rds/${database.resourceId}`;
-  const password = deps.vault.open(database.sealedPassword);
+  const passwordHash = nativePasswordHash(deps.vault.open(database.sealedPassword));
   return {
     kind: "pod",
     key: `pod/${database.resourceId}`,
@@ -312,21 +312,29 @@ export function databaseAssignment(
         user: undefined,
         environment: [
           `MASTER_USER=${database.masterUsername}`,
-          `MASTER_PASSWORD=${password}`,
           `DATABASE_NAME=${database.databaseName ?? ""}`,
           `PORT=${database.port}`,
         ],
         cpuShares: 1024,
         memoryMiB: undefined,
         memoryReservationMiB: undefined,
-        mounts: [{ volume: "data", containerPath: "/var/lib/mysql", readOnly: false }],
+        mounts: [
+          { volume: "data", containerPath: "/var/lib/mysql", readOnly: false },
+          { volume: "secrets", containerPath: "/run/secrets", readOnly: true },
+        ],
         privileged: false,
         pidHost: false,
         dependsOn: [],
         healthCheck: {
+          // The server answers once it has carried out what it starts with; root of its own container needs no password.
           command: [
-            "CMD-SHELL",
-            `/usr/bin/mariadb --protocol=tcp --skip-ssl -h 127.0.0.1 -P ${database.port} -u"$MASTER_USER" -p"$MASTER_PASSWORD" -e 'select 1'`,
+            "CMD",
+            "/usr/bin/mariadb",
+            "--socket=/run/mysqld/mysqld.sock",
+            "-u",
+            "root",
+            "-e",
+            "select 1",
           ],
           intervalSeconds: 1,
           timeoutSeconds: 5,
@@ -343,16 +351,28 @@ export function databaseAssignment(
         capabilitiesDrop: [],
         ulimits: [],
         sysctls: {},
-        labels: { [REVISION_LABEL]: deps.secretId(password) },
+        labels: { [REVISION_LABEL]: deps.secretId(`database/${passwordHash}`) },
         logs: undefined,
         arn: database.arn,
       },
     ],
-    volumes: [{ type: "folder", id: "data", path }],
+    volumes: [
+      { type: "folder", id: "data", path },
+      { type: "secrets", id: "secrets", files: { "password-hash": passwordHash } },
+    ],
     purge: database.deleting ? [path] : [],
     restart: true,
     metadata: undefined,
     credentials: [],
     trustBundle: false,
   };
+}
+
+/**
+ * What the server stores of a password: no node is told the password itself.
+ * Source: MariaDB Knowledge Base, "Authentication Plugin - mysql_native_password".
+ */
+function nativePasswordHash(password: string): string {
+  const once = createHash("sha1").update(password).digest();
+  return `*${createHash("sha1").update(once).digest("hex").toUpperCase()}`;
 }
