@@ -47,7 +47,7 @@ export class AssignmentCache {
     this.#memory = memory;
     this.#log = log;
     this.#clock = clock;
-    const content = parse<Partial<Content>>(memory.read());
+    const content = parse(memory.read()) as Partial<Content> | undefined; // An agent wrote it.
     const secrets = this.#open(content?.sealed);
     this.settings = secrets?.settings;
     for (const assignment of secrets?.assignments ?? []) this.wanted.set(assignment.key, assignment);
@@ -150,7 +150,7 @@ export class AssignmentCache {
   #open(sealed: string | undefined): Secrets | undefined {
     if (sealed === undefined) return undefined;
     try {
-      return parse<Secrets>(this.#memory.open(sealed));
+      return parse(this.#memory.open(sealed)) as Secrets | undefined; // As above.
     } catch (thrown) {
       this.#log.warn("Assignments were sealed with another key and are asked for again", {
         reason: messageOf(thrown),
@@ -160,9 +160,9 @@ export class AssignmentCache {
   }
 }
 
-function parse<T>(text: string | undefined): T | undefined {
+function parse(text: string | undefined): unknown {
   try {
-    return text === undefined ? undefined : (JSON.parse(text) as T); // We wrote it.
+    return text === undefined ? undefined : JSON.parse(text);
   } catch {
     return undefined;
   }

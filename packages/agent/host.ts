@@ -1,8 +1,8 @@
 import { hkdfSync } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NodeSettings, PodAssignment, VpcAssignment } from "@gantry/agent-protocol";
-import { newVault, type Clock, type Logger } from "@gantry/kernel";
+import { ensurePrivateFolder, newVault, type Clock, type Logger } from "@gantry/kernel";
 import { DnsServer } from "./dns/dns-server.ts";
 import { lookUp } from "./dns/zone.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -136,9 +136,6 @@ export async function removeHostTraces(shell: Shell, naming: Naming): Promise<vo
 
 /** What is on the data volume is root's alone, also where an earlier version made it; what tasks may read is mounted by itself. */
 function tightenFolders(dataFolder: string): void {
-  for (const folder of ["", "agent", "efs", "rds", "scratch", "haproxy"]) {
-    const path = join(dataFolder, folder);
-    mkdirSync(path, { recursive: true });
-    chmodSync(path, 0o700);
-  }
+  for (const folder of ["", "agent", "efs", "rds", "scratch", "haproxy"])
+    ensurePrivateFolder(join(dataFolder, folder));
 }

@@ -3,7 +3,7 @@ import { createReadStream, existsSync, mkdirSync, statSync } from "node:fs";
 import { open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Transform, type Readable } from "node:stream";
-import { DamagedError } from "@gantry/kernel";
+import { DamagedError, ensurePrivateFolder } from "@gantry/kernel";
 import { linkFiles, Removals } from "./removals.ts";
 import { syncFolder } from "./sync-folder.ts";
 import { writeFully } from "./write-fully.ts";
@@ -42,6 +42,7 @@ export class BlobStore {
   constructor(folder: string, settled?: () => Promise<void>) {
     this.#folder = folder;
     this.#removals = new Removals(settled);
+    ensurePrivateFolder(folder);
     mkdirSync(join(folder, "uploads"), { recursive: true });
     mkdirSync(join(folder, "blobs"), { recursive: true });
   }

@@ -4,7 +4,7 @@ import { open, readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { Readable } from "node:stream";
-import { DamagedError, messageOf, openSqlite } from "@gantry/kernel";
+import { DamagedError, ensurePrivateFolder, messageOf, openSqlite } from "@gantry/kernel";
 import { FRAME_BYTES, FrameCipher, FrameError, readFrames } from "./frames.ts";
 import { HashThread } from "./hash-thread.ts";
 import { ObjectIndex, type Put, type PutOptions } from "./object-index.ts";
@@ -51,6 +51,7 @@ export class ObjectStore {
     this.folder = folder;
     this.#removals = new Removals(settled);
     this.#key = key;
+    ensurePrivateFolder(folder);
     mkdirSync(join(folder, "incoming"), { recursive: true });
     this.#database = openSqlite(join(folder, "objects.db"));
     this.index = new ObjectIndex(this.#database);

@@ -13,6 +13,7 @@ export * from "./http.ts";
 export * from "./ids.ts";
 export * from "./logger.ts";
 export * from "./private-address.ts";
+export * from "./private-folder.ts";
 export * from "./sqlite.ts";
 export * from "./work-queue.ts";
 export * from "./vault.ts";

@@ -1,3 +1,4 @@
+import { chmodSync, existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { messageOf } from "./assert.ts";
 
@@ -28,11 +29,16 @@ export function isDamage(thrown: unknown): boolean {
   return errcode !== undefined && SQLITE_DAMAGE.has(errcode & 0xff);
 }
 
-/** Opens a database of ours: WAL, and synced with every commit, so that what was answered survives a power cut. Errors: DamagedError. */
+/**
+ * Opens a database of ours, whose files are their owner's alone: WAL, and synced with every commit, so that what was
+ * answered survives a power cut. Errors: DamagedError.
+ */
 export function openSqlite(path: string): DatabaseSync {
   const database = new DatabaseSync(path);
   try {
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;");
+    // SQLite gives the files beside it the mode of the database.
+    for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) chmodSync(file, 0o600);
     return database;
   } catch (thrown) {
     database.close();

@@ -50,7 +50,7 @@ async function runWithFiles(
   const { main, definition } = fileVolume(place);
   const task = await tasks.runToEnd(family, { command: ["sh", "-c", script], ...main }, { definition });
   const exitCode = task?.containers?.[0]?.exitCode;
-  const said = exitCode === undefined ? [] : await tasks.messagesOf(family, task);
+  const said = exitCode === 0 ? await tasks.messagesOf(family, task) : [];
   return { said, reason: task?.stoppedReason, exitCode };
 }
 
@@ -139,7 +139,7 @@ describe("a symbolic link that a task planted in a file system", () => {
 
 // Before: the path was checked once and resolved later by the engine; some tasks of the loop saw the host.
 describe("a directory that a task swaps for a link while others mount it", () => {
-  it("shows the file system or nothing", async () => {
+  it("shows the file system, or ends the task", async () => {
     const { main, definition } = fileVolume({ rootDirectory: "/" });
     const swap =
       "cd /files; while [ ! -e stop ]; do rmdir race; ln -s / race; ln -s ../../agent race; rm race; ln -s ../../agent race; rm race; mkdir race; done";
@@ -156,7 +156,7 @@ describe("a directory that a task swaps for a link while others mount it", () =>
     expect(swapped?.containers?.[0]?.exitCode, "the attack ran to its end").toBe(0);
     for (const { said, reason, exitCode } of outcomes) {
       expect(said).not.toContain("HOST");
-      if (exitCode === undefined) expect(reason).toContain("ResourceInitializationError");
+      if (exitCode !== 0) expect(reason).toMatch(/ResourceInitializationError|CannotStartContainerError/);
     }
   });
 });
@@ -203,7 +203,7 @@ describe("options in a container path", () => {
 describe("the password of a database", () => {
   it("is in no record of the engine and in no file of the node; nor is a task's environment in the latter", async () => {
     const [app = ""] = await demo.taskContainers();
-    const password = (await run("docker", ["exec", app, "printenv", "DB_PASSWORD"])).trim();
+    const password = (await run("docker", ["exec", app, "node", "-p", "process.env.DB_PASSWORD"])).trim();
     expect(password.length).toBeGreaterThan(8);
     const filter = [
       "--filter",
