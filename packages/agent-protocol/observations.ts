@@ -72,7 +72,14 @@ export type ToControlPlane =
       readonly destination: LogDestination;
       readonly lines: readonly LogLine[];
     }
-  | { readonly type: "imageWanted"; readonly image: string };
+  | { readonly type: "imageWanted"; readonly image: string }
+  | {
+      readonly type: "engine";
+      /** Whether the container engine carries out list and inspect in time. */
+      readonly answers: boolean;
+      /** Since when: of an engine that does not answer, the time of its last answer. Milliseconds. */
+      readonly since: number;
+    };
 
 export interface BalancerPartLeftOut {
   readonly balancerArn: string;

@@ -10,6 +10,7 @@ import type {
 import { WorkQueue, elapsedSince, messageOf, sleep, type Clock, type Logger } from "@gantry/kernel";
 import { AssignmentCache } from "./assignment-cache.ts";
 import type { Engine } from "./engine/engine.ts";
+import { EngineProbe } from "./engine/engine-probe.ts";
 import type { Host } from "./host.ts";
 import { ImageRequests } from "./image-requests.ts";
 import { LogShipper } from "./logs/log-shipper.ts";
@@ -53,6 +54,7 @@ export class Agent {
   readonly #proxy: ReturnType<Host["proxy"]>;
   readonly #endpoints = new Map<string, { pid: number; close: () => void }>();
   readonly #images: ImageRequests;
+  readonly #engineProbe: EngineProbe;
   readonly #abort = new AbortController();
   readonly #reportedInterfaces = new Map<string, boolean>();
   readonly #startedAt: number;
@@ -77,6 +79,13 @@ export class Agent {
         this.#tell({ type: "logs", containerId, destination, lines }),
     });
     this.#images = new ImageRequests({ clock, send: (image) => this.#tell({ type: "imageWanted", image }) });
+    this.#engineProbe = new EngineProbe({
+      engine,
+      label: naming.label,
+      clock,
+      log,
+      report: (report) => void this.#tell(report),
+    });
     this.#pods = new PodController({
       engine,
       interfaces: this.#interfaces,
@@ -105,6 +114,7 @@ export class Agent {
     await host.prepare();
     if (this.#cache.settings !== undefined) host.trust(this.#cache.settings.caPem);
     engine.watch(naming.label, (labels) => this.#onEngineEvent(labels), this.#abort.signal);
+    this.#engineProbe.start();
     this.#enqueueAll();
     this.#queue.addAfter("observe-balancers", BALANCER_POLL_MS);
     log.info("Agent started", { assignments: this.#cache.wanted.size });
@@ -112,6 +122,7 @@ export class Agent {
 
   async stop(): Promise<void> {
     this.#abort.abort();
+    this.#engineProbe.stop();
     await this.#queue.stop();
     for (const endpoints of this.#endpoints.values()) endpoints.close();
   }
@@ -123,6 +134,7 @@ export class Agent {
     this.#reportedInterfaces.clear();
     this.#balancersReported = { text: "", at: 0 };
     this.#logs.resend();
+    this.#engineProbe.reportAgain();
     this.#enqueueAll();
   }
 

@@ -23,6 +23,12 @@ export function describeEngine(name: string, open: () => Engine): void {
       expect(await engine.list(LABEL)).toHaveLength(1);
     });
 
+    it("is probed with containers and without", async () => {
+      await engine.probe(LABEL, 1);
+      await engine.createContainer(spec("probed"));
+      for (const turn of [1, 2, 3]) await engine.probe(LABEL, turn);
+    });
+
     it("moves a container from created over running to exited", async () => {
       const id = await engine.createContainer(spec("life"));
       expect((await engine.inspect(id))?.state).toBe("created");

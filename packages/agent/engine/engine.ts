@@ -92,6 +92,8 @@ export interface Engine {
   removeContainer(id: string): Promise<void>;
   inspect(idOrName: string): Promise<EngineContainer | undefined>;
   list(label: string): Promise<readonly EngineContainer[]>;
+  /** Lists the containers with the label and inspects one of them, another one for each turn. */
+  probe(label: string, turn: number): Promise<void>;
   /** Lines from just after the cursor, then live ones, until the container has ended or the signal aborts. */
   logs(id: string, after: string | undefined, signal: AbortSignal): AsyncIterable<EngineLogLine>;
   /** Calls back with the labels of a container of ours whenever something happened to it. Reconnects by itself. */

@@ -128,6 +128,8 @@ export class FakeEngine implements Engine {
       .filter((state) => (value === undefined ? name in state.labels : state.labels[name] === value));
   }
 
+  async probe(): Promise<void> {}
+
   async *logs(): AsyncIterable<EngineLogLine> {}
 
   watch(

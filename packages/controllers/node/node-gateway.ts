@@ -13,6 +13,7 @@ import type { Change, Kind, Transaction } from "@gantry/state";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { balancersAssignment } from "../load-balancer/balancers-assignment.ts";
 import { recordBalancers } from "../load-balancer/record-balancers.ts";
+import { recordEngine } from "./record-engine.ts";
 import { vpcAssignment } from "../network/vpc-assignment.ts";
 import { recordDatabase } from "../database/record-database.ts";
 import { foldObservation } from "../task/fold-observation.ts";
@@ -47,6 +48,7 @@ function subjectOf(message: ToControlPlane): string {
       return `image/${message.image}`;
     case "hello":
     case "balancers":
+    case "engine":
       return message.type;
   }
 }
@@ -163,6 +165,7 @@ export class NodeGateway {
         store.transact((tx) => {
           const known = tx.get("node", message.nodeId);
           tx.put("node", message.nodeId, {
+            ...known,
             id: message.nodeId,
             hostname: message.hostname,
             cpu: message.cpu,
@@ -189,6 +192,9 @@ export class NodeGateway {
         return;
       case "balancers":
         store.transact((tx) => recordBalancers(tx, message.observation, clock.now()));
+        return;
+      case "engine":
+        recordEngine(this.#deps, connection.nodeId, message);
         return;
       case "logs": {
         const cursor = this.#deps.takeLogs(message);

@@ -31,14 +31,19 @@ export function serviceController(deps: ControllerDeps): Reconciler {
         .list("service")
         .filter((service) => service.status !== "INACTIVE")
         .map((service) => service.arn),
-    watch: watchKinds(store, { service: (key) => [key], task: serviceOfTask, target: serviceOfTarget }),
+    watch: watchKinds(store, {
+      service: (key) => [key],
+      task: serviceOfTask,
+      target: serviceOfTarget,
+      node: () => store.keys("service"),
+    }),
     async reconcile(key) {
       const now = clock.now();
       return store.transact((tx) => {
         const service = tx.get("service", key);
         if (service === undefined || service.status === "INACTIVE") return undefined;
         const plan = planService(service, tasksOf(tx, service), now);
-        const next = perform(tx, deps, service, plan.actions, now);
+        const next = withWait(tx, deps, perform(tx, deps, service, plan.actions, now), now);
         if (next !== service) tx.put("service", key, next);
         if (plan.actions.length > 0)
           log.debug("Service moved", { service: key, actions: plan.actions.map((action) => action.type) });
@@ -46,6 +51,21 @@ export function serviceController(deps: ControllerDeps): Reconciler {
       });
     },
   };
+}
+
+/** Says in an event, once for each outage, that tasks of the service wait for an engine that does not answer. */
+function withWait(tx: Transaction, deps: ControllerDeps, service: ServiceRecord, now: number): ServiceRecord {
+  const waiting = tx
+    .listBy("task", "service", service.arn)
+    .filter((task) => task.lastStatus !== task.desiredStatus && task.lastStatus !== "STOPPED");
+  const nodes = tx.list("node").filter((node) => node.engine?.answers === false);
+  return nodes.reduce((next, node) => {
+    const count = waiting.filter((task) => (task.placement?.nodeId ?? node.id) === node.id).length;
+    const since = new Date(node.engine?.since ?? now).toISOString();
+    const message = `(service ${service.name}) is waiting for the container engine of node ${node.hostname}, which has not answered since ${since}. Restart the engine there, e.g. with "systemctl restart docker".`;
+    const isSaid = next.events.some((event) => event.message === message);
+    return count === 0 || isSaid ? next : withEvent(next, deps, message, now);
+  }, service);
 }
 
 function tasksOf(tx: Transaction, service: ServiceRecord): readonly ServiceTask[] {

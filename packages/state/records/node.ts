@@ -7,4 +7,6 @@ export interface NodeRecord {
   readonly registeredAt: number;
   /** The process that last said hello. */
   readonly agentPid: number;
+  /** Whether the container engine does its work, and since when; undefined until the agent has reported it. ← the agent's probe. */
+  readonly engine?: { readonly answers: boolean; readonly since: number };
 }

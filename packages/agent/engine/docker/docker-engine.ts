@@ -149,12 +149,20 @@ export class DockerEngine implements Engine {
   }
 
   async list(label: string): Promise<readonly EngineContainer[]> {
-    const filters = encodeURIComponent(JSON.stringify({ label: [label] }));
-    const found = (await this.#api.call("GET", `/containers/json?all=true&filters=${filters}`)) as {
-      Id: string;
-    }[]; // Docker's answer to list.
-    const inspected = await Promise.all(found.map((container) => this.inspect(container.Id)));
+    const inspected = await Promise.all((await this.#idsOf(label)).map((id) => this.inspect(id)));
     return inspected.filter((container) => container !== undefined);
+  }
+
+  async probe(label: string, turn: number): Promise<void> {
+    const ids = await this.#idsOf(label);
+    const id = ids[turn % ids.length];
+    if (id !== undefined) await this.inspect(id);
+  }
+
+  async #idsOf(label: string): Promise<readonly string[]> {
+    const filters = encodeURIComponent(JSON.stringify({ label: [label] }));
+    const found = await this.#api.call("GET", `/containers/json?all=true&filters=${filters}`);
+    return (found as { Id: string }[]).map((container) => container.Id); // Docker's answer to list.
   }
 
   async *logs(id: string, after: string | undefined, signal: AbortSignal): AsyncIterable<EngineLogLine> {
