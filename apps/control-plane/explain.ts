@@ -1,6 +1,6 @@
-import type { PolicyDecider } from "@gantry/api/iam/decide";
+import { identityPolicies, type PolicyDecider } from "@gantry/api/iam/decide";
 import type { Reader } from "@gantry/state";
-import type { Principal } from "@gantry/iam";
+import { parsePolicyDocument, unknownKeysOf, type Principal } from "@gantry/iam";
 
 /** A decision as the command line shows it. */
 export interface Explanation {
@@ -16,6 +16,8 @@ export interface Explanation {
     readonly sid: string | undefined;
     readonly effect: string;
   }[];
+  /** Condition keys of the caller's policies that are not known: a Deny that names one always applies. */
+  readonly unknownKeys: readonly string[];
 }
 
 /** Decides a call that nobody makes: `principal` is the ARN or the bare name of a user or role. */
@@ -32,6 +34,7 @@ export function explain(policy: PolicyDecider, reader: Reader, query: URLSearchP
       allowed: false,
       reason: `There is no user or role "${wanted}".`,
       statements: [],
+      unknownKeys: [],
     };
   const conditions = Object.fromEntries(
     query.getAll("context").map((pair) => [pair.split("=")[0] ?? "", pair.slice(pair.indexOf("=") + 1)]),
@@ -55,7 +58,15 @@ export function explain(policy: PolicyDecider, reader: Reader, query: URLSearchP
       sid: statement.sid,
       effect: statement.effect,
     })),
+    unknownKeys: unknownKeys(reader, principal),
   };
+}
+
+function unknownKeys(reader: Reader, principal: Principal): readonly string[] {
+  const identity = reader.get("user", principal.arn) ?? reader.get("role", principal.roleArn ?? "");
+  if (identity === undefined) return [];
+  const documents = identityPolicies(reader, identity).map(({ text }) => parsePolicyDocument(text));
+  return [...new Set(documents.flatMap(unknownKeysOf))];
 }
 
 function principalOf(reader: Reader, wanted: string): Principal | undefined {

@@ -1,7 +1,7 @@
+import { ecsTasks, trustsService, type Principal } from "@gantry/iam";
 import type { Clock, Vault } from "@gantry/kernel";
 import { issueToken, TOKEN_MS } from "@gantry/registry";
 import type { Reader } from "@gantry/state";
-import type { Principal } from "@gantry/iam";
 
 /** Half of a token's life: one that is handed out is good for as long again. */
 const RENEW_MS = TOKEN_MS / 2;
@@ -28,14 +28,15 @@ export function imageResolver(deps: {
 }): (
   image: string,
   executionRoleArn: string | undefined,
+  taskArn: string,
 ) => { image: string; registryAuth: string | undefined } {
   const { registry, vault, clock, store, policy } = deps;
   const issued = new Map<string, { auth: string; until: number }>();
-  const authOf = (roleArn: string | undefined): string | undefined => {
+  const authOf = (roleArn: string | undefined, taskArn: string): string | undefined => {
     const role = store.get("role", roleArn ?? "");
-    if (role === undefined) return undefined;
     const now = clock.now();
-    const known = issued.get(role.arn);
+    if (role === undefined || !trustsService(role, ecsTasks(taskArn, now))) return undefined;
+    const known = issued.get(role.id);
     if (known !== undefined && now < known.until) return known.auth;
     const principal: Principal = {
       type: "assumed-role",
@@ -50,13 +51,13 @@ export function imageResolver(deps: {
     const text = JSON.stringify({ username: "AWS", password: token, serveraddress: registry });
     // The engine takes base64url with its padding alone, and ignores what it cannot read.
     const auth = Buffer.from(text).toString("base64").replaceAll("+", "-").replaceAll("/", "_");
-    issued.set(role.arn, { auth, until: now + RENEW_MS });
+    issued.set(role.id, { auth, until: now + RENEW_MS });
     return auth;
   };
-  return (image, executionRoleArn) => {
-    if (image.startsWith(`${registry}/`)) return { image, registryAuth: authOf(executionRoleArn) };
+  return (image, executionRoleArn, taskArn) => {
+    if (image.startsWith(`${registry}/`)) return { image, registryAuth: authOf(executionRoleArn, taskArn) };
     if (/^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com\//.test(image))
-      return { image: `${registry}/${image}`, registryAuth: authOf(executionRoleArn) };
+      return { image: `${registry}/${image}`, registryAuth: authOf(executionRoleArn, taskArn) };
     return { image, registryAuth: undefined };
   };
 }

@@ -6,6 +6,7 @@ import { flushCompileCache } from "node:module";
 import { join } from "node:path";
 import { registerServices } from "@gantry/api";
 import { policyDecider } from "@gantry/api/iam/decide";
+import { bindStoredPolicies } from "@gantry/api/iam/policy-principals";
 import { credentialSource } from "@gantry/api/iam/principals";
 import { BlobStore, LogStore, ObjectStore } from "@gantry/content";
 import {
@@ -66,6 +67,7 @@ const objects = new ObjectStore(join(folder, "objects"), objectsKey(key), () => 
 await objects.clean();
 const openedAt = clock.now();
 const identity = identityOf(process.pid) ?? { pid: process.pid, startedAt: "" };
+bindStoredPolicies(store);
 ensureRootCredentials({ store, vault, ids, clock, folder, account: settings.account });
 const authority = await ensureAuthority(folder, clock);
 const operatorToken = ensureOperatorToken(folder);

@@ -36,6 +36,7 @@ export type Denial =
   | "explicit-deny-session"
   | "no-identity-allow"
   | "no-boundary-allow"
+  | "no-trust-allow"
   | "no-session-allow";
 
 /** What was decided, why, and by which statements: those that deny, else those that allow. */

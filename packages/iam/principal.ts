@@ -7,6 +7,8 @@ export interface Principal {
   readonly id: string;
   /** ARN of the role behind an assumed-role session. */
   readonly roleArn?: string;
+  /** When a session was made, ms since the epoch. */
+  readonly issuedAt?: number;
   /** Policy documents that limit a session. */
   readonly sessionPolicies?: readonly string[];
 }

@@ -34,6 +34,8 @@ export interface RegistryDeps {
       resource: string,
       conditions: () => ConditionContext,
     ): string | undefined;
+    /** The caller as it is now; undefined if it was deleted. */
+    current(principal: Principal): Principal | undefined;
   };
 }
 
@@ -130,10 +132,11 @@ export class Registry {
     const [user, token = ""] = Buffer.from(header ?? "", "base64")
       .toString()
       .split(/:(.*)/s);
-    const principal =
+    const holder =
       given !== null || user === "AWS"
         ? readToken(this.#deps.vault, given ?? token, this.#deps.clock.now())
         : undefined;
+    const principal = holder && this.#deps.policy.current(holder);
     if (principal === undefined)
       throw new RegistryError(
         401,

@@ -24,7 +24,7 @@ import { checkInput, decode, hasStreamingInput } from "./decode.ts";
 import { encodeError, encodeOutput, type WireResponse } from "./encode.ts";
 import { withHeadersOfQuery } from "./query-headers.ts";
 import { readAll } from "./request-body.ts";
-import { requestKeys, tagKeys } from "./request-conditions.ts";
+import { requestKeys, tagKeys, tlsVersionOf, type AskedKeys } from "./request-conditions.ts";
 import { RestRouter } from "./rest-router.ts";
 import { operationNameOf, protocolOf, resolve, type Exchange } from "./routing.ts";
 import { send } from "./send.ts";
@@ -56,6 +56,8 @@ export interface DispatcherDeps {
       resource: string,
       conditions: () => ConditionContext,
     ): string | undefined;
+    /** The values of the condition keys that the action's service defines. */
+    requestKeys(asked: AskedKeys): ConditionContext;
   };
 }
 
@@ -237,7 +239,20 @@ export class Dispatcher {
   ): Promise<Record<string, unknown>> {
     const { exchange, service, protocol, principal, region } = call;
     const authorize = (action: string, resource: string, conditions?: ConditionContext): void => {
-      const known = () => ({ ...requestKeys(exchange, region), ...tagKeys(input), ...conditions });
+      const known = () => ({
+        ...requestKeys(exchange, region),
+        ...tagKeys(input),
+        ...this.#deps.policy.requestKeys({
+          action,
+          input,
+          account: principal.account,
+          region,
+          headers: exchange.headers,
+          rawQuery: exchange.rawQuery,
+          tlsVersion: tlsVersionOf(exchange),
+        }),
+        ...conditions,
+      });
       const why = this.#deps.policy.deniedBecause(principal, action, resource, known);
       if (why !== undefined) throw accessDeniedError(protocol, why);
     };

@@ -9,6 +9,7 @@ export type { Credential } from "./authentication.ts";
 export * from "./dispatch.ts";
 export type { WireResponse } from "./encode.ts";
 export * from "./http-server.ts";
+export type { AskedKeys } from "./request-conditions.ts";
 export { splitBucket, type Exchange } from "./routing.ts";
 export * from "./sdk-schemas.ts";
 export * from "./service.ts";

@@ -1,5 +1,25 @@
+import { TLSSocket } from "node:tls";
 import type { Exchange } from "./routing.ts";
 import type { ConditionContext } from "@gantry/iam/principal";
+
+/** A call whose service's own condition keys are wanted. */
+export interface AskedKeys {
+  /** The action that is asked about; an operation may ask about more than one. */
+  readonly action: string;
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly account: string;
+  readonly region: string;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly rawQuery: string;
+  /** Undefined for a plain connection. Such as `TLSv1.3`. */
+  readonly tlsVersion: string | undefined;
+}
+
+/** The TLS version of a request's connection. */
+export function tlsVersionOf({ request }: Exchange): string | undefined {
+  const { socket } = request;
+  return socket instanceof TLSSocket ? (socket.getProtocol() ?? undefined) : undefined;
+}
 
 /** What conditions can know of a request. Source: IAM User Guide, "AWS global condition context keys". */
 export function requestKeys(exchange: Exchange, region: string): ConditionContext {

@@ -33,6 +33,10 @@ export async function run({ folder, words, flag, value }: Call): Promise<number>
       process.stdout.write(
         `  ${effect} by statement ${number}${sid === undefined ? "" : ` (${sid})`} of ${policy}\n`,
       );
+    if (explanation.unknownKeys.length > 0)
+      process.stdout.write(
+        `Unknown condition keys: ${explanation.unknownKeys.join(", ")}. A Deny that names one always applies, an Allow never does.\n`,
+      );
   }
   return explanation.allowed ? 0 : 2;
 }

@@ -1,14 +1,16 @@
 import type * as sdk from "@aws-sdk/client-ecr";
-import { checkPolicyDocument, MalformedPolicyError } from "@gantry/iam";
+import { checkPolicyDocument, MalformedPolicyError, type PolicyDocument } from "@gantry/iam";
 import { InvalidLifecyclePolicyError, parseLifecyclePolicy, planExpiry } from "@gantry/registry";
 import type { Reader, RepositoryRecord } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import { page } from "../common/paging.ts";
+import { warnOfUnknownKeys } from "../iam/documents.ts";
+import { presentBound, resolvePrincipals } from "../iam/policy-principals.ts";
 import type { EcrDeps } from "./index.ts";
 import { findImage, findRepository, invalidToken } from "./lookups.ts";
 
 /** Who may push and pull, and which images expire. Source: API_SetRepositoryPolicy, API_PutLifecyclePolicy and following. */
-export function policyOperations({ store, clock }: EcrDeps) {
+export function policyOperations({ store, clock, log }: EcrDeps) {
   const change = (
     context: RequestContext,
     name: string | undefined,
@@ -43,13 +45,21 @@ export function policyOperations({ store, clock }: EcrDeps) {
       const record = findRepository(store, context, input.repositoryName);
       if (record.policy === undefined)
         throw missing("RepositoryPolicyNotFoundException", "Repository policy", record);
-      return { ...named(record), policyText: record.policy };
+      return {
+        ...named(record),
+        policyText: presentBound(store, record.policy, record.policyPrincipals),
+      };
     },
     SetRepositoryPolicy(input, context) {
       const policy = input.policyText ?? "";
-      checkPolicy(policy);
+      const document = checkPolicy(policy);
+      const { ids: policyPrincipals, missing: absent } = resolvePrincipals(store, document);
+      if (absent !== undefined) throw invalidPolicy();
+      warnOfUnknownKeys(document, "repository", log);
       return {
-        ...named(change(context, input.repositoryName, (record) => ({ ...record, policy }))),
+        ...named(
+          change(context, input.repositoryName, (record) => ({ ...record, policy, policyPrincipals })),
+        ),
         policyText: policy,
       };
     },
@@ -153,23 +163,23 @@ function readLifecycle(text: string): void {
   }
 }
 
-/** A repository's policy is about the repository itself: it names no resource. */
-function checkPolicy(text: string): void {
-  const invalid = (why: string): ApiError =>
-    new ApiError(
-      "InvalidParameterException",
-      `Invalid parameter at 'PolicyText' failed to satisfy constraint: '${why}'`,
-    );
+/** Checks a repository's policy, which is about the repository itself: it names no resource. */
+function checkPolicy(text: string): PolicyDocument {
+  let document: PolicyDocument;
   try {
-    for (const statement of checkPolicyDocument(text, "repository").statements)
-      if (
-        [...statement.actions, ...statement.notActions].some(
-          (action) => action !== "*" && !action.toLowerCase().startsWith("ecr:"),
-        )
-      )
-        throw invalid("Invalid repository policy provided");
+    document = checkPolicyDocument(text, "repository");
   } catch (thrown) {
-    if (thrown instanceof MalformedPolicyError) throw invalid("Invalid repository policy provided");
-    throw thrown;
+    throw thrown instanceof MalformedPolicyError ? invalidPolicy() : thrown;
   }
+  const isOwn = (action: string) => action === "*" || action.toLowerCase().startsWith("ecr:");
+  const actions = document.statements.flatMap((statement) => [...statement.actions, ...statement.notActions]);
+  if (!actions.every(isOwn)) throw invalidPolicy();
+  return document;
+}
+
+function invalidPolicy(): ApiError {
+  return new ApiError(
+    "InvalidParameterException",
+    "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'",
+  );
 }

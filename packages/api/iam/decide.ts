@@ -1,16 +1,21 @@
 import {
   evaluate,
-  isPublic,
   parsePolicyDocument,
   type ConditionContext,
   type Decision,
   type PolicyDocument,
+  type PolicyRequest,
   type PolicySet,
   type Principal,
 } from "@gantry/iam";
 import type { GroupRecord, Reader, RoleRecord, UserRecord } from "@gantry/state";
-import { resourceKeys, type ObjectTags } from "./resource-keys.ts";
+import type { AskedKeys } from "@gantry/wire";
+import { callerKeys } from "./caller-keys.ts";
 import { managedPolicyDocument } from "./managed-policies.ts";
+import { currentPrincipal } from "./principals.ts";
+import { requestKeysOf } from "./request-keys.ts";
+import { resourceKeys, type ObjectTags } from "./resource-keys.ts";
+import { resourcePolicies } from "./resource-policies.ts";
 
 /** A call that is asked about: who, what, on what, and what is known besides. */
 export interface Question {
@@ -30,6 +35,10 @@ export interface PolicyDecider {
     resource: string,
     conditions: () => ConditionContext,
   ): string | undefined;
+  /** The caller as it is now; undefined if it was deleted, even if another has its name. */
+  current(principal: Principal): Principal | undefined;
+  /** The values of the condition keys that the action's service defines. */
+  requestKeys(asked: AskedKeys): ConditionContext;
 }
 
 /** In place of a managed policy that is gone. */
@@ -38,12 +47,7 @@ const EVERYTHING: PolicyDocument = parsePolicyDocument(
   '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}',
   "the account's root user",
 );
-/** What a bucket's policy can not keep its account's root from. Source: "Bucket policies", deny statements and the root user. */
-const ROOT_KEEPS: ReadonlySet<string> = new Set([
-  "s3:GetBucketPolicy",
-  "s3:PutBucketPolicy",
-  "s3:DeleteBucketPolicy",
-]);
+const CACHED_MAX = 5_000;
 
 /** Decides every call by the caller's policies and the resource's own. */
 export function policyDecider(deps: {
@@ -51,91 +55,100 @@ export function policyDecider(deps: {
   now: () => number;
   objects?: ObjectTags;
 }): PolicyDecider {
-  const { store } = deps;
-  const documents = new Map<string, PolicyDocument>();
-  const parse = (text: string, name: string): PolicyDocument => {
-    const key = `${name}\n${text}`;
-    const known = documents.get(key);
-    if (known !== undefined) return known;
-    const document = parsePolicyDocument(text, name);
-    if (documents.size > 5_000) documents.clear();
-    documents.set(key, document);
-    return document;
-  };
-  const resourcePolicyOf = ({
-    principal,
-    action,
-    resource,
-  }: Omit<Question, "conditions">): PolicyDocument | undefined => {
-    const bucketName = resource.startsWith("arn:aws:s3:::")
-      ? resource.slice("arn:aws:s3:::".length).split("/", 1)[0]
-      : undefined;
-    const bucket = bucketName === undefined ? undefined : store.get("bucket", bucketName);
-    if (bucket?.policy !== undefined) {
-      if (principal.type === "root" && ROOT_KEEPS.has(action)) return undefined;
-      const document = parse(bucket.policy, "the bucket's policy");
-      // A policy that would let anyone in lets in nobody but the account. Source: RestrictPublicBuckets.
-      return principal.type === "anonymous" &&
-        bucket.publicAccessBlock?.restrictPublicBuckets === true &&
-        isPublic(document)
-        ? undefined
-        : document;
-    }
-    const repository = resource.startsWith("arn:aws:ecr:") ? store.get("repository", resource) : undefined;
-    return repository?.policy === undefined ? undefined : parse(repository.policy, "the repository's policy");
-  };
-  const policiesOf = (question: Question): PolicySet => {
-    const { principal } = question;
-    const resource = resourcePolicyOf(question);
-    if (principal.type === "root") return { identity: [EVERYTHING], resource };
-    if (principal.type === "anonymous") return { identity: [], resource };
-    const identity =
-      principal.type === "user"
-        ? store.get("user", principal.arn)
-        : store.get("role", principal.roleArn ?? "");
-    const boundary = identity?.permissionsBoundary;
-    return {
-      identity:
-        identity === undefined
-          ? []
-          : identityPolicies(store, identity).map(({ name, text }) => parse(text, name)),
-      resource,
-      boundary:
-        boundary === undefined
-          ? undefined
-          : parse(managedDocument(store, boundary) ?? NO_STATEMENTS, boundary),
-      session: principal.sessionPolicies?.map((text, index) => parse(text, `session policy ${index + 1}`)),
-    };
-  };
+  const { store, now } = deps;
+  const parse = cachedParse();
+  const resourcePolicyOf = resourcePolicies(store);
   const decide = (question: Question): Decision => {
-    const { principal, action, resource, conditions } = question;
+    const principal = currentPrincipal(store, question.principal);
+    if (principal === undefined) return { allowed: false, because: "no-identity-allow", statements: [] };
+    const identity = identityOf(store, principal);
     let more: ConditionContext | undefined;
-    const request = {
-      action,
-      resource,
-      principals:
-        principal.type === "anonymous"
-          ? []
-          : [
-              principal.arn,
-              principal.roleArn ?? principal.arn,
-              `arn:aws:iam::${principal.account}:root`,
-              principal.account,
-            ],
-      conditions: { ...globalKeys(principal, store, deps.now()), ...conditions },
+    const request: PolicyRequest = {
+      action: question.action,
+      resource: question.resource,
+      principals: namesOf(principal),
+      conditions: { ...callerKeys(principal, identity, now()), ...question.conditions },
       moreConditions: () => (more ??= resourceKeys(deps, question)),
     };
-    return evaluate(policiesOf(question), request, { isSession: principal.type === "assumed-role" });
+    const policies = policiesOf(store, parse, { principal, identity });
+    const resource = resourcePolicyOf({ ...question, principal });
+    const isSession = principal.type === "assumed-role";
+    return question.action === "sts:AssumeRole" && resource !== undefined
+      ? decideAssumption({ ...policies, resource }, request, isSession)
+      : evaluate({ ...policies, resource }, request, { isSession });
   };
   return {
     decide,
+    current: (principal) => currentPrincipal(store, principal),
+    requestKeys: (asked) => requestKeysOf(store, { ...asked, now: now() }),
     deniedBecause(principal, action, resource, conditions) {
-      // Root is asked nothing but where a resource has a word of its own.
+      // Root is asked nothing but where a resource has a policy of its own.
       if (principal.type === "root" && resourcePolicyOf({ principal, action, resource }) === undefined)
         return undefined;
       const decision = decide({ principal, action, resource, conditions: conditions() });
       return decision.allowed ? undefined : denialMessage(principal, action, resource, decision.because);
     },
+  };
+}
+
+/** Reads the same text once. */
+function cachedParse(): (text: string, name: string) => PolicyDocument {
+  const documents = new Map<string, PolicyDocument>();
+  return (text, name) => {
+    const key = `${name}\n${text}`;
+    const known = documents.get(key);
+    if (known !== undefined) return known;
+    const document = parsePolicyDocument(text, name);
+    if (documents.size > CACHED_MAX) documents.clear();
+    documents.set(key, document);
+    return document;
+  };
+}
+
+/**
+ * A role is assumed by whom its trust policy lets: one that it names itself needs nothing else in the role's account;
+ * one that it names by account needs a policy of its own, as does a caller of another account.
+ * Source: IAM User Guide, "Cross-account policy evaluation logic" and "IAM roles: Methods to assume a role".
+ */
+function decideAssumption(
+  policies: PolicySet & { readonly resource: PolicyDocument },
+  request: PolicyRequest,
+  isSession: boolean,
+): Decision {
+  const trust = evaluate({ identity: [], resource: policies.resource }, request, { accountGrants: true });
+  if (!trust.allowed)
+    return trust.because === "explicit-deny-resource" ? trust : { ...trust, because: "no-trust-allow" };
+  const isOwnAccount = request.principals.includes(request.resource.split(":")[4] ?? "");
+  return evaluate(isOwnAccount ? policies : { ...policies, resource: undefined }, request, { isSession });
+}
+
+/** The caller as a resource policy's Principal may name it: by ARN or id, by its role, by its account. */
+function namesOf(principal: Principal): readonly string[] {
+  if (principal.type === "anonymous") return [];
+  const { arn, id, roleArn = arn, account } = principal;
+  return [arn, id, roleArn, id.split(":")[0] ?? id, `arn:aws:iam::${account}:root`, account];
+}
+
+function identityOf(store: Reader, principal: Principal): UserRecord | RoleRecord | undefined {
+  if (principal.type === "user") return store.get("user", principal.arn);
+  return principal.type === "assumed-role" ? store.get("role", principal.roleArn ?? "") : undefined;
+}
+
+function policiesOf(
+  store: Reader,
+  parse: (text: string, name: string) => PolicyDocument,
+  { principal, identity }: { principal: Principal; identity: UserRecord | RoleRecord | undefined },
+): PolicySet {
+  if (principal.type === "root") return { identity: [EVERYTHING] };
+  const boundary = identity?.permissionsBoundary;
+  return {
+    identity:
+      identity === undefined
+        ? []
+        : identityPolicies(store, identity).map(({ name, text }) => parse(text, name)),
+    boundary:
+      boundary === undefined ? undefined : parse(managedDocument(store, boundary) ?? NO_STATEMENTS, boundary),
+    session: principal.sessionPolicies?.map((text, index) => parse(text, `session policy ${index + 1}`)),
   };
 }
 
@@ -158,6 +171,8 @@ function denialMessage(
       return `${subject} with an explicit deny in a permissions boundary`;
     case "explicit-deny-session":
       return `${subject} with an explicit deny in a session policy`;
+    case "no-trust-allow":
+      return subject;
     case "no-identity-allow":
       return `${subject} because no identity-based policy allows the ${action} action`;
     case "no-boundary-allow":
@@ -191,32 +206,4 @@ export function managedDocument(reader: Reader, arn: string): string | undefined
     policy?.versions.find((version) => version.id === policy.defaultVersionId)?.document ??
     managedPolicyDocument(arn)
   );
-}
-
-/** What is known of every caller. The wire adds what it knows of the request. Source: IAM User Guide, "AWS global condition context keys". */
-function globalKeys(principal: Principal, reader: Reader, now: number): ConditionContext {
-  const time = {
-    "aws:CurrentTime": new Date(now).toISOString(),
-    "aws:EpochTime": String(Math.floor(now / 1000)),
-    "aws:ViaAWSService": "false",
-  };
-  if (principal.type === "anonymous")
-    return { ...time, "aws:PrincipalType": "Anonymous", "aws:userid": "anonymous" };
-  const identity =
-    principal.type === "user"
-      ? reader.get("user", principal.arn)
-      : reader.get("role", principal.roleArn ?? "");
-  return {
-    ...time,
-    "aws:PrincipalArn": principal.roleArn ?? principal.arn,
-    "aws:PrincipalAccount": principal.account,
-    "aws:PrincipalType":
-      principal.type === "assumed-role" ? "AssumedRole" : principal.type === "root" ? "Account" : "User",
-    "aws:userid": principal.id,
-    ...(principal.type === "user" ? { "aws:username": principal.arn.split("/").at(-1) ?? "" } : {}),
-    ...(principal.type === "assumed-role" ? { "aws:MultiFactorAuthPresent": "false" } : {}),
-    ...Object.fromEntries(
-      Object.entries(identity?.tags ?? {}).map(([key, value]) => [`aws:PrincipalTag/${key}`, value]),
-    ),
-  };
 }

@@ -129,7 +129,7 @@ function presentProfile(profile: InstanceProfileRecord, reader: Reader): iam.Ins
     Arn: profile.arn,
     Path: profile.path,
     CreateDate: new Date(profile.createdAt),
-    Roles: role === undefined ? [] : [presentRole(role)],
+    Roles: role === undefined ? [] : [presentRole(role, reader)],
     Tags: presentTags(profile.tags),
   };
 }

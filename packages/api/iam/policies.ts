@@ -188,7 +188,10 @@ export function policyOperations(deps: ApiDeps) {
     DeletePolicy(input) {
       store.transact((tx) => {
         const policy = findPolicy(tx, input.PolicyArn);
-        if (attachments(tx, policy.arn) > 0)
+        const isBoundary = [...tx.list("user"), ...tx.list("role")].some(
+          ({ permissionsBoundary }) => permissionsBoundary === policy.arn,
+        );
+        if (isBoundary || attachments(tx, policy.arn) > 0)
           throw deleteConflict("Cannot delete a policy attached to entities.");
         if (policy.versions.length > 1)
           throw deleteConflict(

@@ -21,6 +21,8 @@ export function credentialSource(deps: { store: Reader; vault: Vault }): {
     find(accessKeyId) {
       const session = store.get("session", accessKeyId);
       if (session !== undefined) {
+        // A role that was created again under the name has another id.
+        if (store.get("role", session.roleArn)?.id !== session.roleId) return undefined;
         const name = session.roleArn.split("/").at(-1) ?? "";
         const principal: Principal = {
           type: "assumed-role",
@@ -28,6 +30,7 @@ export function credentialSource(deps: { store: Reader; vault: Vault }): {
           account: session.account,
           id: `${session.roleId}:${session.sessionName}`,
           roleArn: session.roleArn,
+          ...(session.issuedAt === undefined ? {} : { issuedAt: session.issuedAt }),
           ...(session.sessionPolicies.length === 0 ? {} : { sessionPolicies: session.sessionPolicies }),
         };
         return {
@@ -48,4 +51,24 @@ export function credentialSource(deps: { store: Reader; vault: Vault }): {
       return { secretAccessKey: open(key.sealedSecret), principal, token: undefined, expiresAt: undefined };
     },
   };
+}
+
+/**
+ * The caller as it is now: renamed, or undefined if it was deleted. Another that has its name is not it.
+ */
+export function currentPrincipal(reader: Reader, principal: Principal): Principal | undefined {
+  switch (principal.type) {
+    case "root":
+    case "anonymous":
+      return principal;
+    case "user": {
+      if (reader.get("user", principal.arn)?.id === principal.id) return principal;
+      const renamed = reader.list("user").find(({ id }) => id === principal.id);
+      return renamed === undefined ? undefined : { ...principal, arn: renamed.arn };
+    }
+    case "assumed-role":
+      return reader.get("role", principal.roleArn ?? "")?.id === principal.id.split(":")[0]
+        ? principal
+        : undefined;
+  }
 }

@@ -1,12 +1,15 @@
 import type * as iam from "@aws-sdk/client-iam";
+import type { PolicyDocument, PrincipalIds } from "@gantry/iam";
 import type { Reader, RoleRecord } from "@gantry/state";
-import type { Implementation } from "@gantry/wire";
+import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { checkBoundary, presentBoundary } from "./boundaries.ts";
 import { checkTrustDocument } from "./documents.ts";
 import { heldPolicies } from "./held-policies.ts";
 import { alreadyExists, checkName, deleteConflict, encodeDocument, findRole, pageOf } from "./lookups.ts";
+
+import { presentBound, resolvePrincipals } from "./policy-principals.ts";
 
 const SESSION_SECONDS = 3_600;
 
@@ -29,7 +32,7 @@ export function roleOperations(deps: ApiDeps) {
   return {
     CreateRole(input, context) {
       const name = checkName(input.RoleName, "roleName");
-      checkTrustDocument(input.AssumeRolePolicyDocument ?? "", deps.log);
+      const trust = checkTrustDocument(input.AssumeRolePolicyDocument ?? "", deps.log);
       const path = input.Path ?? "/";
       const role = store.transact((tx) => {
         if (tx.list("role", `arn:aws:iam::${context.account}:role/`).some((each) => each.name === name))
@@ -44,6 +47,7 @@ export function roleOperations(deps: ApiDeps) {
           path,
           description: input.Description,
           trustPolicy: input.AssumeRolePolicyDocument ?? "",
+          trustPrincipals: trustedIds(tx, trust),
           maxSessionSeconds: input.MaxSessionDuration ?? SESSION_SECONDS,
           inlinePolicies: {},
           attachedPolicies: [],
@@ -54,15 +58,17 @@ export function roleOperations(deps: ApiDeps) {
         tx.put("role", record.arn, record);
         return record;
       });
-      return { Role: presentRole(role) };
+      return { Role: presentRole(role, store) };
     },
-    GetRole: (input, context) => ({ Role: presentRole(findRole(store, context.account, input.RoleName)) }),
+    GetRole: (input, context) => ({
+      Role: presentRole(findRole(store, context.account, input.RoleName), store),
+    }),
     ListRoles(input, context) {
       const found = store
         .list("role", `arn:aws:iam::${context.account}:role/`)
         .filter((role) => role.path.startsWith(input.PathPrefix ?? "/"));
       const { items, ...more } = pageOf(found, (role) => role.arn, input);
-      return { Roles: items.map(presentRole), ...more };
+      return { Roles: items.map((role) => presentRole(role, store)), ...more };
     },
     UpdateRole: (input, context) =>
       change(context.account, input.RoleName, (role) => ({
@@ -71,10 +77,11 @@ export function roleOperations(deps: ApiDeps) {
         maxSessionSeconds: input.MaxSessionDuration ?? role.maxSessionSeconds,
       })),
     UpdateAssumeRolePolicy(input, context) {
-      checkTrustDocument(input.PolicyDocument ?? "", deps.log);
-      return change(context.account, input.RoleName, (role) => ({
+      const trust = checkTrustDocument(input.PolicyDocument ?? "", deps.log);
+      return change(context.account, input.RoleName, (role, tx) => ({
         ...role,
         trustPolicy: input.PolicyDocument ?? "",
+        trustPrincipals: trustedIds(tx, trust),
       }));
     },
     DeleteRole(input, context) {
@@ -117,14 +124,23 @@ export function roleOperations(deps: ApiDeps) {
   } satisfies Implementation<typeof iam>;
 }
 
-export function presentRole(role: RoleRecord): iam.Role {
+/** Errors: MalformedPolicyDocument where the trust policy names somebody who does not exist. */
+function trustedIds(reader: Reader, trust: PolicyDocument): PrincipalIds {
+  const { ids, missing } = resolvePrincipals(reader, trust);
+  if (missing === undefined) return ids;
+  throw new ApiError("MalformedPolicyDocument", `Invalid principal in policy: "AWS":"${missing}"`, {
+    status: 400,
+  });
+}
+
+export function presentRole(role: RoleRecord, reader: Reader): iam.Role {
   return {
     RoleName: role.name,
     RoleId: role.id,
     Arn: role.arn,
     Path: role.path,
     CreateDate: new Date(role.createdAt),
-    AssumeRolePolicyDocument: encodeDocument(role.trustPolicy),
+    AssumeRolePolicyDocument: encodeDocument(presentBound(reader, role.trustPolicy, role.trustPrincipals)),
     Description: role.description,
     MaxSessionDuration: role.maxSessionSeconds,
     PermissionsBoundary: presentBoundary(role.permissionsBoundary),

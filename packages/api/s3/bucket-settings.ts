@@ -2,6 +2,8 @@ import type * as s3 from "@aws-sdk/client-s3";
 import { checkPolicyDocument, isPublic, MalformedPolicyError, parsePolicyDocument } from "@gantry/iam";
 import type { BucketRecord } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import { warnOfUnknownKeys } from "../iam/documents.ts";
+import { presentBound, resolvePrincipals } from "../iam/policy-principals.ts";
 import { findBucket } from "./buckets.ts";
 import { presentCors, readCors } from "./cors.ts";
 import type { S3Deps } from "./index.ts";
@@ -13,7 +15,7 @@ const YEAR_DAYS = 365;
 const POLICY_MAX_BYTES = 20 * 1024;
 
 /** What a bucket is told to do by itself: keep versions, lock, expire, answer browsers, tell of changes, whom to let in. */
-export function bucketSettingOperations({ store }: S3Deps) {
+export function bucketSettingOperations({ store, log }: S3Deps) {
   const find = (input: { Bucket?: string | undefined }, context: RequestContext): BucketRecord =>
     findBucket(store, context, input.Bucket);
   const change = (
@@ -185,11 +187,15 @@ export function bucketSettingOperations({ store }: S3Deps) {
       const bucket = find(input, context);
       if (bucket.policy === undefined)
         throw none("NoSuchBucketPolicy", "The bucket policy does not exist", bucket);
-      return { Policy: bucket.policy };
+      return { Policy: presentBound(store, bucket.policy, bucket.policyPrincipals) };
     },
     PutBucketPolicy(input, context) {
       const text = input.Policy ?? "";
       const document = readBucketPolicy(text, input.Bucket ?? "");
+      const { ids, missing } = resolvePrincipals(store, document);
+      if (missing !== undefined)
+        throw new ApiError("MalformedPolicy", "Invalid principal in policy", { status: 400 });
+      warnOfUnknownKeys(document, "bucket", log);
       change(input, context, (bucket) => {
         if (bucket.publicAccessBlock?.blockPublicPolicy === true && isPublic(document))
           throw new ApiError(
@@ -197,7 +203,7 @@ export function bucketSettingOperations({ store }: S3Deps) {
             `User: ${context.principal.arn} is not authorized to perform: s3:PutBucketPolicy on resource: "arn:aws:s3:::${bucket.name}" because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.`,
             { status: 403 },
           );
-        return { ...bucket, policy: text };
+        return { ...bucket, policy: text, policyPrincipals: ids };
       });
       return gone;
     },

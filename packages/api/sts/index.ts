@@ -1,6 +1,6 @@
 /** STS: who the caller is, and roles assumed for a while. What is refused or not there yet: SUPPORT.md. */
 import * as sdk from "@aws-sdk/client-sts";
-import { evaluate, parsePolicyDocument } from "@gantry/iam";
+import type { Principal } from "@gantry/iam";
 import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { permissionsBy } from "../common/permissions.ts";
@@ -8,9 +8,10 @@ import { CONSTRAINTS } from "./constraints.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { checkDocument } from "../iam/documents.ts";
 import { managedDocument } from "../iam/decide.ts";
-import { issueSession } from "@gantry/state";
+import { issueSession, type RoleRecord } from "@gantry/state";
 
 const SESSION_SECONDS_MIN = 900;
+const CHAINED_SECONDS_MAX = 3_600;
 const SESSION_POLICY_MAX = 2_048;
 const SESSION_POLICIES_MAX = 10;
 
@@ -29,36 +30,16 @@ export function stsService(deps: ApiDeps): ServiceModule {
         "ValidationError",
       );
       const { principal } = context;
-      const denied = new ApiError(
-        "AccessDenied",
-        `User: ${principal.arn} is not authorized to perform: sts:AssumeRole on resource: ${input.RoleArn}`,
-        { status: 403 },
-      );
       const role = store.get("role", input.RoleArn ?? "");
-      if (role === undefined) throw denied;
-      const principals = [
-        principal.arn,
-        principal.roleArn ?? principal.arn,
-        `arn:aws:iam::${principal.account}:root`,
-        principal.account,
-      ];
-      const conditions: Record<string, string> =
-        input.ExternalId === undefined ? {} : { "sts:ExternalId": input.ExternalId };
-      // The trust policy is a resource policy on the role; a principal it names by account needs leave of its own too.
-      const trust = evaluate(
-        { identity: [], resource: parsePolicyDocument(role.trustPolicy) },
-        { action: "sts:AssumeRole", resource: role.arn, principals, conditions },
-        { accountGrants: true },
-      );
-      if (!trust.allowed) throw denied;
-      if (principal.type !== "root") context.authorize("sts:AssumeRole", role.arn, conditions);
-      const seconds = input.DurationSeconds ?? Math.min(3_600, role.maxSessionSeconds);
-      if (seconds < SESSION_SECONDS_MIN || seconds > role.maxSessionSeconds)
+      if (role === undefined)
         throw new ApiError(
-          "ValidationError",
-          "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
-          { status: 400 },
+          "AccessDenied",
+          `User: ${principal.arn} is not authorized to perform: sts:AssumeRole on resource: ${input.RoleArn}`,
+          { status: 403 },
         );
+      // The role's trust policy and the caller's own policies: api/iam/decide.ts.
+      context.authorize("sts:AssumeRole", role.arn);
+      const seconds = sessionSeconds(input.DurationSeconds, role, principal);
       const sessionName = input.RoleSessionName ?? "";
       const sessionPolicies = sessionPoliciesOf(deps, input);
       const issued = store.transact((tx) =>
@@ -66,6 +47,7 @@ export function stsService(deps: ApiDeps): ServiceModule {
           role,
           sessionName,
           sessionPolicies,
+          issuedAt: clock.now(),
           expiresAt: clock.now() + seconds * 1000,
         }),
       );
@@ -90,6 +72,20 @@ export function stsService(deps: ApiDeps): ServiceModule {
   // GetCallerIdentity needs no permission. AssumeRole asks for its own once the role's trust policy has been evaluated.
   const permissions = permissionsBy("sts", operations, { GetCallerIdentity: () => [], AssumeRole: () => [] });
   return { sdk, operations, constraints: CONSTRAINTS, permissions };
+}
+
+/** How long a session lasts. Source: API_AssumeRole, DurationSeconds; IAM User Guide, "Role chaining". */
+function sessionSeconds(asked: number | undefined, role: RoleRecord, principal: Principal): number {
+  const isChained = principal.type === "assumed-role";
+  const seconds = asked ?? Math.min(CHAINED_SECONDS_MAX, role.maxSessionSeconds);
+  const refuse = (message: string) => new ApiError("ValidationError", message, { status: 400 });
+  if (isChained && seconds > CHAINED_SECONDS_MAX)
+    throw refuse(
+      "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
+    );
+  if (seconds < SESSION_SECONDS_MIN || seconds > role.maxSessionSeconds)
+    throw refuse("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
+  return seconds;
 }
 
 /** The documents that narrow a session: one given inline, and managed ones by name. Source: API_AssumeRole, Policy and PolicyArns. */

@@ -23,11 +23,11 @@ export interface AssignmentDeps {
   readonly vault: Vault;
   /** Ids that nobody can guess and that stay the same: a keyed hash of the text, 32 hexadecimal digits. */
   readonly secretId: (text: string) => string;
-  /** The image as the engine is to pull it, with the credentials that it needs. */
-  /** The image as the engine pulls it, and with whose right. */
+  /** The image as the engine pulls it, with the credentials of the execution role. */
   readonly resolveImage: (
     image: string,
     executionRoleArn: string | undefined,
+    taskArn: string,
   ) => { image: string; registryAuth: string | undefined };
   readonly databaseImage: string;
 }
@@ -138,6 +138,7 @@ function containerAssignment(
   const { image, registryAuth } = deps.resolveImage(
     container.image,
     task.overrides.executionRoleArn ?? definition.spec.executionRoleArn,
+    task.arn,
   );
   return {
     name: container.name,

@@ -1,4 +1,5 @@
 import type { Reconciler, Vault } from "@gantry/kernel";
+import { ecsTasks, trustsService } from "@gantry/iam";
 import { issueSession, targetKeyOf, type TaskRecord, type Transaction } from "@gantry/state";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 
@@ -121,13 +122,15 @@ function refreshCredentials(
   if (roleArn === undefined) return undefined;
   const session =
     task.credentials.task === undefined ? undefined : store.get("session", task.credentials.task);
-  const leftMs = (session?.expiresAt ?? 0) - now - REFRESH_BEFORE_MS;
+  // A session of a role that was deleted is worth nothing, even if another has its name.
+  const isOfRole = session?.roleId === store.get("role", roleArn)?.id;
+  const leftMs = isOfRole ? (session?.expiresAt ?? 0) - now - REFRESH_BEFORE_MS : 0;
   if (leftMs > 0) return leftMs;
   return store.transact((tx) => {
     const current = tx.get("task", task.arn);
     const role = tx.get("role", roleArn);
     if (current === undefined || current.desiredStatus === "STOPPED") return undefined;
-    if (role === undefined || !trustsTasks(role.trustPolicy)) {
+    if (role === undefined || !trustsService(role, ecsTasks(task.arn, now))) {
       const reason = `ECS was unable to assume the role '${roleArn}' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.`;
       if (session === undefined)
         tx.put("task", task.arn, {
@@ -142,6 +145,7 @@ function refreshCredentials(
     const issued = issueSession(tx, deps, {
       role,
       sessionName: task.arn.split("/").at(-1) ?? "task",
+      issuedAt: now,
       expiresAt: now + SESSION_MS,
     });
     if (session !== undefined) tx.delete("session", session.accessKeyId);
@@ -151,8 +155,4 @@ function refreshCredentials(
     });
     return SESSION_MS - REFRESH_BEFORE_MS;
   });
-}
-
-function trustsTasks(trustPolicy: string): boolean {
-  return trustPolicy.includes("ecs-tasks.amazonaws.com");
 }

@@ -13,6 +13,8 @@ export interface RepositoryRecord extends Placed {
   readonly tags: Tags;
   /** Who may push and pull besides those whose own policies say so. */
   readonly policy?: string;
+  /** Unique ids of the principals that the policy names, by their ARN when it was written. */
+  readonly policyPrincipals?: Readonly<Record<string, string>>;
   readonly lifecyclePolicy?: { readonly text: string; readonly evaluatedAt: number | undefined };
   readonly lifecyclePreview?: { readonly text: string; readonly startedAt: number };
 }

@@ -40,6 +40,8 @@ export interface RoleRecord extends Identity {
   readonly tags: Tags;
   readonly description: string | undefined;
   readonly trustPolicy: string;
+  /** Unique ids of the principals that the trust policy names, by their ARN when it was written. */
+  readonly trustPrincipals?: Readonly<Record<string, string>>;
   readonly maxSessionSeconds: number;
 }
 
@@ -84,4 +86,6 @@ export interface SessionRecord {
   readonly sessionName: string;
   readonly sessionPolicies: readonly string[];
   readonly expiresAt: number;
+  /** Undefined in records of older versions. */
+  readonly issuedAt?: number;
 }

@@ -48,6 +48,8 @@ export interface BucketRecord extends Placed {
   readonly ownership: string | undefined;
   readonly versioning?: "Enabled" | "Suspended";
   readonly policy?: string;
+  /** Unique ids of the principals that the policy names, by their ARN when it was written. */
+  readonly policyPrincipals?: Readonly<Record<string, string>>;
   readonly lifecycle?: readonly LifecycleRule[];
   readonly lifecycleRanAt?: number;
   readonly cors?: readonly CorsRule[];

@@ -12,7 +12,13 @@ export interface IssuedSession {
 export function issueSession(
   tx: Transaction,
   deps: { ids: Ids; vault: Vault },
-  options: { role: RoleRecord; sessionName: string; expiresAt: number; sessionPolicies?: readonly string[] },
+  options: {
+    role: RoleRecord;
+    sessionName: string;
+    issuedAt: number;
+    expiresAt: number;
+    sessionPolicies?: readonly string[];
+  },
 ): IssuedSession {
   const { ids, vault } = deps;
   const { role } = options;
@@ -27,6 +33,7 @@ export function issueSession(
     sessionName: options.sessionName,
     sessionPolicies: options.sessionPolicies ?? [],
     expiresAt: options.expiresAt,
+    issuedAt: options.issuedAt,
   };
   tx.put("session", record.accessKeyId, record);
   return { record, secretAccessKey };
