@@ -9,6 +9,7 @@ import { UserError } from "@gantry/cli/run";
 import { takeDown } from "@gantry/cli/take-down";
 import { messageOf, SystemClock } from "@gantry/kernel";
 import { adopt } from "./adopt.ts";
+import { changeFeed } from "./change-feed.ts";
 import { churn, replacement } from "./churn.ts";
 import { describeTasks } from "./describe-tasks.ts";
 import { loadBalancer } from "./load-balancer.ts";
@@ -33,6 +34,7 @@ const QUESTIONS: readonly Question[] = [
   registry,
   objects,
   listing,
+  changeFeed,
   terraform,
 ];
 const REGION = "eu-south-1";
