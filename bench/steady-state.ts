@@ -7,7 +7,8 @@ const world = newWorld({ checked: false, onReconcile: (ms) => void times.push(ms
 const began = performance.now();
 for (let index = 0; index < services; index += 1)
   world.createService({ desiredCount: each }, { name: `s${index}` });
-while (world.store.list("service").some((service) => !service.steady)) await world.clock.advance(500);
+while (world.store.list("taskSet").some((set) => set.stability !== "STEADY_STATE"))
+  await world.clock.advance(500);
 const seconds = (performance.now() - began) / 1_000;
 // What the burst threw away is given back a little later; what is kept is the answer.
 for (let round = 0; round < 3; round += 1) {

@@ -20,7 +20,6 @@ const LINES_MAX = 400;
 const LONG_FILES = [
   "packages/agent/agent.ts",
   "packages/api/ec2/vpcs.ts",
-  "packages/api/ecs/services.ts",
   "packages/api/ecs/task-definition-spec.ts",
   "packages/api/efs/index.ts",
   "packages/api/rds/index.ts",

@@ -35,8 +35,8 @@ export class Controller {
       work: (key) => reconciler.reconcile(key),
       concurrencyMax: CONCURRENCY_MAX,
       onFailure: (key, thrown, retryInMs) => {
-        if (thrown instanceof AssertionError)
-          log.error("A law of the program does not hold", { key, law: thrown.message, stack: thrown.stack });
+        if (isProgramError(thrown))
+          log.error("Internal invariant violated", { key, invariant: thrown.message, stack: thrown.stack });
         else log.warn("Reconcile failed", { key, reason: messageOf(thrown), retryInMs });
       },
     });
@@ -64,4 +64,9 @@ export class Controller {
     this.#addAll();
     this.#resync = this.#clock.after(RESYNC_MS, () => this.#listAll());
   }
+}
+
+/** Errors that no retry mends: a failed assertion, or a mistake in the program. */
+function isProgramError(thrown: unknown): thrown is Error {
+  return thrown instanceof AssertionError || thrown instanceof TypeError || thrown instanceof ReferenceError;
 }

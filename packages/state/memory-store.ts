@@ -48,7 +48,6 @@ export class MemoryStore implements Store {
     return this.keysBy(kind, index, value).map((key) => table?.get(key) as RecordOf<K>); // As in get.
   }
 
-  /** The keys of what `listBy` answers, in the same order. */
   keysBy(kind: Kind, index: string, value: string): readonly string[] {
     return [...(this.#indexes.get(`${kind}/${index}`)?.get(value) ?? [])].sort();
   }
@@ -171,19 +170,20 @@ class Overlay implements Transaction {
   }
 
   listBy<K extends Kind>(kind: K, index: string, value: string): readonly RecordOf<K>[] {
+    if (this.writes.get(kind) === undefined) return this.#below.listBy(kind, index, value);
+    return this.keysBy(kind, index, value).map((key) => this.get(kind, key) as RecordOf<K>); // keysBy names only what is there.
+  }
+
+  keysBy(kind: Kind, index: string, value: string): readonly string[] {
+    const below = this.#below.keysBy(kind, index, value);
     const written = this.writes.get(kind);
-    const below = this.#below.listBy(kind, index, value);
     if (written === undefined) return below;
     const valueOf = INDEXES[kind]?.[index];
-    const rows = this.#below
-      .keysBy(kind, index, value)
-      .map((key, at) => ({ key, record: below[at] as RecordOf<K> })); // Of one index, in one order.
-    const kept = rows.filter((row) => !written.has(row.key));
     const own = [...written].flatMap(([key, record]) =>
-      record !== undefined && valueOf?.(record) === value ? [{ key, record: record as RecordOf<K> }] : [],
-    ); // As in get.
-    if (own.length === 0) return kept.map((row) => row.record);
-    return [...kept, ...own].sort((a, b) => (a.key < b.key ? -1 : 1)).map((row) => row.record);
+      record !== undefined && valueOf?.(record) === value ? [key] : [],
+    );
+    const kept = below.filter((key) => !written.has(key));
+    return own.length === 0 ? kept : [...kept, ...own].sort();
   }
 
   countBy(kind: Kind, index: string, value: string): number {

@@ -1,4 +1,5 @@
 import type { Kind } from "./records.ts";
+import { upgradeServiceTo1 } from "./upgrades/service-1.ts";
 
 /** A record as it lies in the store, of whatever version. */
 export interface Row {
@@ -17,7 +18,9 @@ export interface RecordMigration {
  * The steps from the first record format to the current one, in order. A step that has been released is never changed:
  * add one. The version of a kind is the number of its steps.
  */
-export const RECORD_MIGRATIONS: readonly RecordMigration[] = [];
+export const RECORD_MIGRATIONS: readonly RecordMigration[] = [
+  { kind: "service", upgrade: upgradeServiceTo1 },
+];
 
 /** The version of each kind that has one; a kind without a step has version 0. */
 export function currentVersions(

@@ -10,7 +10,14 @@ import type {
   ElasticAddressRecord,
 } from "./records/ec2.ts";
 import type { ImageRecord, LayerRecord, LayerUploadRecord, RepositoryRecord } from "./records/ecr.ts";
-import type { ClusterRecord, ServiceRecord, TaskDefinitionRecord, TaskRecord } from "./records/ecs.ts";
+import type { ClusterRecord, TaskDefinitionRecord, TaskRecord } from "./records/ecs.ts";
+import type {
+  ServiceDeploymentRecord,
+  ServiceEventRecord,
+  ServiceRecord,
+  ServiceRevisionRecord,
+  TaskSetRecord,
+} from "./records/ecs-services.ts";
 import type { AccessPointRecord, FileSystemRecord, MountTargetRecord } from "./records/efs.ts";
 import type {
   ListenerRecord,
@@ -38,6 +45,7 @@ export type * from "./records/common.ts";
 export type * from "./records/ec2.ts";
 export type * from "./records/ecr.ts";
 export type * from "./records/ecs.ts";
+export type * from "./records/ecs-services.ts";
 export type * from "./records/efs.ts";
 export type * from "./records/elbv2.ts";
 export type * from "./records/iam.ts";
@@ -51,6 +59,10 @@ export interface Records {
   readonly cluster: ClusterRecord;
   readonly taskDefinition: TaskDefinitionRecord;
   readonly service: ServiceRecord;
+  readonly serviceRevision: ServiceRevisionRecord;
+  readonly serviceDeployment: ServiceDeploymentRecord;
+  readonly serviceEvent: ServiceEventRecord;
+  readonly taskSet: TaskSetRecord;
   readonly task: TaskRecord;
   readonly vpc: VpcRecord;
   readonly subnet: SubnetRecord;
@@ -103,6 +115,10 @@ const DECLARED: IndexesOf = {
     cluster: (task) => task.clusterArn,
   },
   service: { cluster: (service) => service.clusterArn },
+  serviceRevision: { service: (revision) => revision.serviceArn },
+  serviceDeployment: { service: (deployment) => deployment.serviceArn },
+  serviceEvent: { service: (event) => event.serviceArn },
+  taskSet: { service: (set) => set.serviceArn },
   networkInterface: {
     vpc: (eni) => eni.vpcId,
     subnet: (eni) => eni.subnetId,

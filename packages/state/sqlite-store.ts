@@ -66,6 +66,10 @@ export class SqliteStore implements Store {
     return this.#memory.keys(kind);
   }
 
+  keysBy(kind: Kind, index: string, value: string): readonly string[] {
+    return this.#memory.keysBy(kind, index, value);
+  }
+
   countBy(kind: Kind, index: string, value: string): number {
     return this.#memory.countBy(kind, index, value);
   }

@@ -25,6 +25,8 @@ export interface Reader {
   /** All records of a kind whose declared index has this value. */
   listBy<K extends Kind>(kind: K, index: string, value: string): readonly RecordOf<K>[];
   keys(kind: Kind): readonly string[];
+  /** The keys of the records that `listBy` answers, in the same order. */
+  keysBy(kind: Kind, index: string, value: string): readonly string[];
   /** How many records `listBy` would answer, without a look at them. */
   countBy(kind: Kind, index: string, value: string): number;
 }

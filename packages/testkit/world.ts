@@ -18,7 +18,14 @@ import {
   type Logger,
   type Reconciler,
 } from "@gantry/kernel";
-import { MemoryStore, type ServiceRecord, type TaskRecord } from "@gantry/state";
+import {
+  MemoryStore,
+  serviceEventsOf,
+  setDesiredCount,
+  taskSetsOf,
+  type ServiceRecord,
+  type TaskRecord,
+} from "@gantry/state";
 import { newDice } from "./simulation/dice.ts";
 import { fakeHost, fakeShell } from "./simulation/fake-host.ts";
 import { keepLaws } from "./simulation/laws.ts";
@@ -256,9 +263,7 @@ export function newWorld(
     },
     scale(desiredCount: number): void {
       store.transact((tx) => {
-        const service = tx.get("service", arn);
-        if (service !== undefined)
-          tx.put("service", arn, { ...service, spec: { ...service.spec, desiredCount }, steady: false });
+        if (tx.get("service", arn) !== undefined) setDesiredCount(tx, arn, desiredCount);
       });
     },
     /** Ends a task's container from outside, as `docker kill` would. */
@@ -269,6 +274,8 @@ export function newWorld(
       engine.kill(namingOf("w").pause(task?.placement?.networkInterfaceId ?? ""));
     },
     service: () => store.get("service", arn),
+    taskSets: () => taskSetsOf(store, arn),
+    events: () => serviceEventsOf(store, arn).map((event) => event.message),
     runningTasks: (): readonly TaskRecord[] =>
       store
         .listBy("task", "service", arn)

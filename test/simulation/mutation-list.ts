@@ -6,7 +6,7 @@ export interface Mutation {
   readonly to: string;
 }
 
-const SERVICE = "packages/controllers/service/plan-service.ts";
+const SERVICE = "packages/controllers/service/plan-rolling.ts";
 const AGENT = "packages/agent/agent.ts";
 
 export const MUTATIONS: readonly Mutation[] = [
@@ -19,20 +19,20 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     bug: "old tasks are stopped without regard to the minimum",
     file: SERVICE,
-    from: "if (healthy ? budget <= 0 : mayServe && budget < 0) continue;",
+    from: "if (healthy ? spare <= 0 : mayServe && spare < 0) continue;",
     to: "",
   },
   {
     bug: "old tasks that may serve, but are not known to be healthy yet, are stopped at once",
     file: SERVICE,
-    from: "if (healthy ? budget <= 0 : mayServe && budget < 0) continue;",
-    to: "if (healthy && budget <= 0) continue;",
+    from: "if (healthy ? spare <= 0 : mayServe && spare < 0) continue;",
+    to: "if (healthy && spare <= 0) continue;",
   },
   {
     bug: "a deployment is complete while old tasks are still ending",
     file: SERVICE,
-    from: 'if (settled && !oldEnding && primary.rolloutState === "IN_PROGRESS")',
-    to: 'if (view.own.length > 0 && primary.rolloutState === "IN_PROGRESS")',
+    from: 'if (settled && primary.rollout.state === "IN_PROGRESS")',
+    to: 'if (budget.own.length > 0 && primary.rollout.state === "IN_PROGRESS")',
   },
   {
     bug: "an observation's status is taken as it is",
@@ -49,8 +49,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     bug: "a task that is stopping begins to drain",
     file: "packages/controllers/task/task-controller.ts",
-    from: "const ended = ending || ",
-    to: "const ended = ",
+    from: "const ended =\n    ending || task.stopCode",
+    to: "const ended =\n    task.stopCode",
   },
   {
     bug: "targets of tasks that ended stay registered",
@@ -84,7 +84,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     bug: "messages that were doubled or overtaken count again",
-    file: "packages/agent-protocol/index.ts",
+    file: "packages/agent-protocol/framing.ts",
     from: "if ((this.#last.get(subject) ?? 0) >= sequence) return false;",
     to: "",
   },

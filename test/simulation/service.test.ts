@@ -7,10 +7,8 @@ describe("a service, on virtual time", () => {
     world.createService({ desiredCount: 3 });
     await world.clock.advance(30_000);
     expect(world.runningTasks()).toHaveLength(3);
-    expect(world.service()?.events.map((event) => event.message)).toContain(
-      "(service s) has reached a steady state.",
-    );
-    expect(world.service()?.deployments[0]?.rolloutState).toBe("COMPLETED");
+    expect(world.events()).toContain("(service s) has reached a steady state.");
+    expect(world.taskSets()[0]?.rollout.state).toBe("COMPLETED");
   });
 
   it("replaces a task whose container exits", async () => {
@@ -49,7 +47,7 @@ describe("a service, on virtual time", () => {
     expect(fewest).toBeGreaterThanOrEqual(4);
     expect(most).toBeLessThanOrEqual(8);
     expect(world.runningTasks().every((task) => task.taskDefinitionArn.includes("better"))).toBe(true);
-    expect(world.service()?.deployments).toHaveLength(1);
+    expect(world.taskSets()).toHaveLength(1);
   });
 
   it("keeps the old version while a new one never starts, slows down, and says why", async () => {
@@ -63,7 +61,7 @@ describe("a service, on virtual time", () => {
       expect.stringContaining("good"),
       expect.stringContaining("good"),
     ]);
-    const messages = world.service()?.events.map((event) => event.message) ?? [];
+    const messages = world.events();
     expect(
       messages.some((message) => message.includes("unable to consistently start tasks successfully")),
     ).toBe(true);
@@ -80,9 +78,7 @@ describe("a service, on virtual time", () => {
     await world.clock.advance(120_000);
     expect(world.runningTasks()).toHaveLength(2);
     expect(world.runningTasks().every((task) => task.taskDefinitionArn.includes("good"))).toBe(true);
-    expect(
-      world.service()?.events.some((event) => event.message.includes("rolling back to deployment")),
-    ).toBe(true);
+    expect(world.events().some((message) => message.includes("rolling back to deployment"))).toBe(true);
   });
 
   it("scales in and gives the addresses back", async () => {

@@ -120,13 +120,7 @@ export function taskDefinitionOperations(deps: ApiDeps) {
               tx
                 .list("task")
                 .some((task) => task.taskDefinitionArn === found.arn && task.lastStatus !== "STOPPED") ||
-              tx
-                .list("service")
-                .some(
-                  (service) =>
-                    service.status !== "INACTIVE" &&
-                    service.deployments.some((deployment) => deployment.taskDefinitionArn === found.arn),
-                );
+              tx.list("taskSet").some((set) => set.taskDefinitionArn === found.arn);
             const next: TaskDefinitionRecord = { ...found, status: "DELETE_IN_PROGRESS" };
             if (used) tx.put("taskDefinition", found.arn, next);
             else tx.delete("taskDefinition", found.arn);

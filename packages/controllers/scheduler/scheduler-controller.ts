@@ -114,8 +114,9 @@ function takeInterface(
   );
   const zones = new Map<string, number>();
   for (const other of live) {
-    const subnetId = tx.get("networkInterface", other.placement?.networkInterfaceId ?? "")?.subnetId ?? "";
-    zones.set(subnetId, (zones.get(subnetId) ?? 0) + 1);
+    const eni = tx.get("networkInterface", other.placement?.networkInterfaceId ?? "");
+    const zone = tx.get("subnet", eni?.subnetId ?? "")?.availabilityZone ?? "";
+    zones.set(zone, (zones.get(zone) ?? 0) + 1);
   }
   const candidates = task.network.subnets.flatMap((id) => {
     const subnet = tx.get("subnet", id);
@@ -123,7 +124,8 @@ function takeInterface(
     const warm = tx
       .listBy("networkInterface", "warm", id)
       .filter((eni) => eni.ready && eni.nodeId === nodeId);
-    return [{ subnet, peers: zones.get(id) ?? 0, freeAddresses: freeAddressCount(tx, subnet), warm }];
+    const peers = zones.get(subnet.availabilityZone) ?? 0;
+    return [{ subnet, peers, freeAddresses: freeAddressCount(tx, subnet), warm }];
   });
   const chosen = chooseSubnet(candidates);
   if (chosen === undefined) return undefined;

@@ -1,9 +1,10 @@
 import { elapsedSince, type Reconciler } from "@gantry/kernel";
 import type { TargetObservation } from "@gantry/agent-protocol";
 import {
+  addServiceEvent,
   newTarget,
   targetKeyOf,
-  type ServiceRecord,
+  taskSetKeyOf,
   type TargetRecord,
   type Transaction,
 } from "@gantry/state";
@@ -35,8 +36,8 @@ export function targetController(deps: ControllerDeps): Reconciler {
         )
           return;
         const address = tx.get("networkInterface", task.placement?.networkInterfaceId ?? "")?.privateIp;
-        const balancers =
-          service.deployments.find((deployment) => deployment.id === task.deploymentId)?.loadBalancers ?? [];
+        const setKey = taskSetKeyOf(service.arn, task.deploymentId ?? "");
+        const balancers = tx.get("taskSet", setKey)?.loadBalancers ?? [];
         for (const balancer of balancers) {
           const targetKey = targetKeyOf({
             targetGroupArn: balancer.targetGroupArn,
@@ -53,13 +54,11 @@ export function targetController(deps: ControllerDeps): Reconciler {
               clock.now(),
             ),
           );
-          const event = {
-            id: ids.uuid(),
-            createdAt: clock.now(),
+          addServiceEvent(tx, service, {
+            ids,
+            now: clock.now(),
             message: `(service ${service.name}) registered 1 targets in (target-group ${balancer.targetGroupArn})`,
-          };
-          const current: ServiceRecord = tx.get("service", service.arn) ?? service;
-          tx.put("service", service.arn, { ...current, events: [event, ...current.events].slice(0, 100) });
+          });
         }
       });
       return undefined;

@@ -1,6 +1,13 @@
 import type { Reconciler, Vault } from "@gantry/kernel";
 import { ecsTasks, trustsService } from "@gantry/iam";
-import { issueSession, targetKeyOf, type TaskRecord, type Transaction } from "@gantry/state";
+import {
+  addServiceEvent,
+  issueSession,
+  targetKeyOf,
+  type TargetRecord,
+  type TaskRecord,
+  type Transaction,
+} from "@gantry/state";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 
 const SESSION_MS = 6 * 60 * 60_000;
@@ -34,7 +41,7 @@ export function taskController(deps: ControllerDeps & { vault: Vault }): Reconci
       const now = clock.now();
       if (task.lastStatus === "STOPPED") return reapLater(deps, task, now);
       if (task.desiredStatus === "STOPPED") {
-        const after = store.transact((tx) => stopStep(tx, key, now));
+        const after = store.transact((tx) => stopStep(tx, deps, key));
         if (after?.lastStatus === "STOPPED")
           log.info("Task stopped", { taskArn: key, reason: after.stoppedReason });
         return after?.lastStatus === "DEACTIVATING" ? DRAIN_LOOK_MS : undefined;
@@ -62,7 +69,8 @@ function reapLater(deps: ControllerDeps, task: TaskRecord, now: number): number 
 }
 
 /** One step towards the end: out of the load balancer first, then told to stop; what has ended waits for nothing. */
-function stopStep(tx: Transaction, key: string, now: number): TaskRecord | undefined {
+function stopStep(tx: Transaction, deps: ControllerDeps, key: string): TaskRecord | undefined {
+  const now = deps.clock.now();
   const task = tx.get("task", key);
   if (task === undefined || task.lastStatus === "STOPPED") return task;
   if (task.placement === undefined) {
@@ -95,6 +103,7 @@ function stopStep(tx: Transaction, key: string, now: number): TaskRecord | undef
         });
     }
     if (task.lastStatus === "DEACTIVATING") return task;
+    recordDraining(tx, deps, task, targets);
     const draining: TaskRecord = { ...task, lastStatus: "DEACTIVATING", version: task.version + 1 };
     tx.put("task", key, draining);
     return draining;
@@ -108,6 +117,22 @@ function stopStep(tx: Transaction, key: string, now: number): TaskRecord | undef
   };
   tx.put("task", key, stopping);
   return stopping;
+}
+
+/** Says in the service's events that a task leaves its target groups. */
+function recordDraining(
+  tx: Transaction,
+  { ids, clock }: ControllerDeps,
+  task: TaskRecord,
+  targets: readonly TargetRecord[],
+): void {
+  const service = task.serviceArn === undefined ? undefined : tx.get("service", task.serviceArn);
+  if (service === undefined) return;
+  const say = (what: string): void =>
+    addServiceEvent(tx, service, { ids, now: clock.now(), message: `(service ${service.name}) ${what}` });
+  say("has begun draining connections on 1 tasks.");
+  const groups = Map.groupBy(targets, (target) => target.targetGroupArn);
+  for (const [arn, members] of groups) say(`deregistered ${members.length} targets in (target-group ${arn})`);
 }
 
 /** Credentials of the task's role, made before it starts and renewed an hour before they end. */

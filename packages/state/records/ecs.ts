@@ -137,57 +137,6 @@ export interface ServiceLoadBalancer {
   readonly containerPort: number;
 }
 
-export type RolloutState = "IN_PROGRESS" | "COMPLETED" | "FAILED";
-
-/** One version of a service on its way in, in place, or on its way out. Made by the API, moved by the service controller. */
-export interface DeploymentRecord {
-  readonly id: string;
-  readonly status: "PRIMARY" | "ACTIVE" | "INACTIVE";
-  readonly taskDefinitionArn: string;
-  readonly network: AwsvpcConfiguration;
-  readonly loadBalancers: readonly ServiceLoadBalancer[];
-  readonly platformVersion: string;
-  readonly failedTasks: number;
-  /** When a task of it was last seen healthy: failures before then count no more. */
-  readonly healthyAt: number | undefined;
-  readonly rolloutState: RolloutState;
-  readonly rolloutStateReason: string;
-  readonly createdAt: number;
-  readonly updatedAt: number;
-}
-
-export interface ServiceEventRecord {
-  readonly id: string;
-  readonly createdAt: number;
-  readonly message: string;
-}
-
-export interface ServiceRecord extends Placed {
-  readonly arn: string;
-  readonly clusterArn: string;
-  readonly name: string;
-  readonly status: "ACTIVE" | "DRAINING" | "INACTIVE";
-  readonly spec: {
-    readonly desiredCount: number;
-    readonly launchType: "FARGATE" | "EC2";
-    readonly minimumHealthyPercent: number;
-    readonly maximumPercent: number;
-    readonly circuitBreaker: { readonly enable: boolean; readonly rollback: boolean };
-    readonly healthCheckGracePeriodSeconds: number;
-    readonly propagateTags: "NONE" | "TASK_DEFINITION" | "SERVICE";
-    readonly enableEcsManagedTags: boolean;
-    readonly enableExecuteCommand: boolean;
-    readonly roleArn: string | undefined;
-  };
-  readonly deployments: readonly DeploymentRecord[];
-  readonly events: readonly ServiceEventRecord[];
-  /** Whether the steady-state event has been said since the last change. */
-  readonly steady: boolean;
-  readonly createdBy: string;
-  readonly createdAt: number;
-  readonly tags: Tags;
-}
-
 /** In the order a task goes through them; a status never moves left. */
 export type TaskStatus =
   | "PROVISIONING"
@@ -233,6 +182,7 @@ export interface TaskRecord extends Placed {
   readonly clusterArn: string;
   readonly taskDefinitionArn: string;
   readonly serviceArn: string | undefined;
+  /** The id of its task set, which DescribeServices shows as a deployment. */
   readonly deploymentId: string | undefined;
   readonly group: string;
   readonly startedBy: string | undefined;

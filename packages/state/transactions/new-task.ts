@@ -1,12 +1,5 @@
 import { formatArn, type Ids } from "@gantry/kernel";
-import type {
-  AwsvpcConfiguration,
-  ClusterRecord,
-  DeploymentRecord,
-  ServiceLoadBalancer,
-  TaskDefinitionRecord,
-  TaskRecord,
-} from "../records.ts";
+import type { AwsvpcConfiguration, ClusterRecord, TaskDefinitionRecord, TaskRecord } from "../records.ts";
 
 /** A task as it begins: wanted, not placed, none of its containers there. */
 export function newTask(
@@ -83,31 +76,3 @@ export const NO_OVERRIDES: TaskRecord["overrides"] = {
   cpu: undefined,
   memoryMiB: undefined,
 };
-
-/** A deployment as it begins. */
-export function newDeployment(
-  ids: Ids,
-  options: {
-    definition: { readonly arn: string };
-    network: DeploymentRecord["network"];
-    loadBalancers: readonly ServiceLoadBalancer[];
-    platformVersion: string;
-    now: number;
-  },
-): DeploymentRecord {
-  const id = `ecs-svc/${ids.digits(19)}`;
-  return {
-    id,
-    status: "PRIMARY",
-    taskDefinitionArn: options.definition.arn,
-    network: options.network,
-    loadBalancers: options.loadBalancers,
-    platformVersion: options.platformVersion,
-    failedTasks: 0,
-    healthyAt: undefined,
-    rolloutState: "IN_PROGRESS",
-    rolloutStateReason: `ECS deployment ${id} in progress.`,
-    createdAt: options.now,
-    updatedAt: options.now,
-  };
-}

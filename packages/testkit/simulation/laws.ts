@@ -1,6 +1,12 @@
 import { namingOf, type EngineContainer, type FakeEngine } from "@gantry/agent";
 import type { Clock } from "@gantry/kernel";
-import type { ServiceRecord, Store, TaskRecord } from "@gantry/state";
+import {
+  taskSetsOf,
+  type ServiceDeploymentRecord,
+  type ServiceRecord,
+  type Store,
+  type TaskRecord,
+} from "@gantry/state";
 
 const STATUSES = [
   "PROVISIONING",
@@ -23,6 +29,7 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
   const broken: string[] = [];
   const tasks = new Map<string, TaskRecord>();
   const services = new Map<string, ServiceRecord>();
+  const deployments = new Map<string, ServiceDeploymentRecord>();
   const addresses = new Map<string, string>();
   const owners = new Map<string, string>();
   const starts = new Map<string, number>();
@@ -33,6 +40,8 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
   store.watch(({ kind, key }) => {
     if (kind === "task") checkTask(key);
     if (kind === "service") checkService(key);
+    if (kind === "taskSet") checkTaskSet(key.slice(0, key.lastIndexOf("|")));
+    if (kind === "serviceDeployment") checkDeployment(key);
     if (kind === "networkInterface") checkAddress(key);
   });
   engine.onStart = (container) => checkStart(container);
@@ -102,7 +111,7 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
 
   function isHealthy(task: TaskRecord, service: ServiceRecord): boolean {
     if (task.lastStatus !== "RUNNING") return false;
-    const balanced = service.deployments.some((deployment) => deployment.loadBalancers.length > 0);
+    const balanced = taskSetsOf(store, service.arn).some((set) => set.loadBalancers.length > 0);
     const targets = store.listBy("target", "task", task.arn);
     if (balanced) return targets.length > 0 && targets.every((target) => target.state === "healthy");
     // Grace may begin anew for the platform, where its agent is another: whoever serves, serves on.
@@ -121,13 +130,23 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
     if (before === undefined) return;
     if (SERVICE_STATUSES.indexOf(service.status) < SERVICE_STATUSES.indexOf(before.status))
       breaks("a service's status never moves left", `from ${before.status} to ${service.status}`);
-    for (const deployment of service.deployments) {
-      const was = before.deployments.find((each) => each.id === deployment.id)?.rolloutState;
-      if (was !== undefined && was !== "IN_PROGRESS" && deployment.rolloutState !== was)
-        breaks("a deployment that ended stays as it ended", `from ${was} to ${deployment.rolloutState}`);
-    }
-    if (service.deployments.filter((deployment) => deployment.status === "PRIMARY").length > 1)
-      breaks("one deployment is the primary", key);
+  }
+
+  function checkTaskSet(serviceArn: string): void {
+    const primaries = taskSetsOf(store, serviceArn).filter((set) => set.status === "PRIMARY");
+    if (primaries.length > 1) breaks("one task set is the primary", serviceArn);
+  }
+
+  function checkDeployment(key: string): void {
+    const before = deployments.get(key);
+    const deployment = store.get("serviceDeployment", key);
+    if (deployment === undefined) return void deployments.delete(key);
+    deployments.set(key, deployment);
+    if (before !== undefined && before.finishedAt !== undefined && before.status !== deployment.status)
+      breaks("a deployment that ended stays as it ended", `from ${before.status} to ${deployment.status}`);
+    const all = store.listBy("serviceDeployment", "service", deployment.serviceArn);
+    if (all.filter((each) => each.finishedAt === undefined).length > 1)
+      breaks("one deployment of a service is under way", deployment.serviceArn);
   }
 
   function checkAddress(key: string): void {
@@ -161,7 +180,8 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
     if (service === undefined) return ["there is no service"];
     const naming = namingOf("w");
     const live = store.listBy("task", "service", service.arn).filter((task) => task.lastStatus !== "STOPPED");
-    const primary = service.deployments.find((deployment) => deployment.status === "PRIMARY");
+    const taskSets = taskSetsOf(store, service.arn);
+    const [primary] = taskSets;
     const containers = await engine.list(naming.label);
     const enis = store.list("networkInterface").filter((eni) => !eni.ownerKey.includes(":loadbalancer/"));
     const wantedContainers = [
@@ -178,10 +198,8 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
       live.every((task) => task.taskDefinitionArn === primary?.taskDefinitionArn)
         ? ""
         : "not all of them are of the newest version",
-      service.deployments.length === 1 && primary?.rolloutState === "COMPLETED"
-        ? ""
-        : "the deployment is not complete",
-      service.steady ? "" : "no steady state",
+      taskSets.length === 1 && primary?.rollout.state === "COMPLETED" ? "" : "the deployment is not complete",
+      primary?.stability === "STEADY_STATE" ? "" : "no steady state",
       enis.filter((eni) => eni.ownerKey.includes(":task/")).length === live.length
         ? ""
         : "interfaces are left of tasks that went",

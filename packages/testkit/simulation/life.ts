@@ -48,6 +48,7 @@ export function mortalStore(store: Store, life: Life, fateOfWrite: () => Fate): 
     list: (kind, prefix) => store.list(kind, prefix),
     listBy: (kind, index, value) => store.listBy(kind, index, value),
     keys: (kind) => store.keys(kind),
+    keysBy: (kind, index, value) => store.keysBy(kind, index, value),
     countBy: (kind, index, value) => store.countBy(kind, index, value),
     close() {},
     get revision() {
@@ -68,11 +69,11 @@ export function mortalStore(store: Store, life: Life, fateOfWrite: () => Fate): 
       let dies: Fate = "lives";
       const answer = store.transact((tx) => {
         const value = work({
-          ...tx,
           get: (kind, key) => tx.get(kind, key),
           list: (kind, prefix) => tx.list(kind, prefix),
           listBy: (kind, index, wanted) => tx.listBy(kind, index, wanted),
           keys: (kind) => tx.keys(kind),
+          keysBy: (kind, index, wanted) => tx.keysBy(kind, index, wanted),
           countBy: (kind, index, wanted) => tx.countBy(kind, index, wanted),
           next: (sequence) => tx.next(sequence),
           put(kind, key, record) {

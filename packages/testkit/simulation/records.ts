@@ -1,6 +1,7 @@
 import {
-  newDeployment,
-  type DeploymentRecord,
+  beginServiceDeployment,
+  primaryOf,
+  type ServiceVersion,
   type ServiceRecord,
   type TaskDefinitionRecord,
   type Transaction,
@@ -139,7 +140,7 @@ export function putService(
   if (options.balanced) putBalancer(tx);
   tx.put("taskDefinition", definitionOf(options.image).arn, definitionOf(options.image));
   const arn = serviceArnOf(options.name);
-  tx.put("service", arn, {
+  const service: ServiceRecord = {
     ...PLACE,
     arn,
     clusterArn: CLUSTER,
@@ -158,13 +159,12 @@ export function putService(
       roleArn: undefined,
       ...options.spec,
     },
-    deployments: [deploymentOf(ids, options)],
-    events: [],
-    steady: false,
     createdBy: "",
     createdAt: options.now,
     tags: {},
-  });
+  };
+  tx.put("service", arn, service);
+  beginServiceDeployment(tx, service, versionOf(options), { ids, now: options.now });
 }
 
 /** What UpdateService writes for a new version. */
@@ -175,30 +175,21 @@ export function putDeployment(
 ): void {
   tx.put("taskDefinition", definitionOf(options.image).arn, definitionOf(options.image));
   const { service } = options;
-  const balanced = service.deployments.some((deployment) => deployment.loadBalancers.length > 0);
-  tx.put("service", service.arn, {
-    ...service,
-    steady: false,
-    deployments: [
-      deploymentOf(ids, { ...options, balanced }),
-      ...service.deployments.map((deployment): DeploymentRecord => ({ ...deployment, status: "ACTIVE" })),
-    ],
-  });
+  const balanced = (primaryOf(tx, service.arn)?.loadBalancers.length ?? 0) > 0;
+  const version = versionOf({ image: options.image, balanced });
+  beginServiceDeployment(tx, service, version, { ids, now: options.now });
 }
 
-function deploymentOf(
-  ids: Ids,
-  options: { image: string; balanced: boolean; now: number },
-): DeploymentRecord {
-  return newDeployment(ids, {
-    definition: definitionOf(options.image),
+function versionOf(options: { image: string; balanced: boolean }): ServiceVersion {
+  return {
+    taskDefinitionArn: definitionOf(options.image).arn,
     network: { subnets: ["subnet-1"], securityGroups: [], assignPublicIp: "DISABLED" },
     loadBalancers: options.balanced
       ? [{ targetGroupArn: GROUP, containerName: "web", containerPort: 80 }]
       : [],
+    launchType: "FARGATE",
     platformVersion: "1.4.0",
-    now: options.now,
-  });
+  };
 }
 
 function definitionOf(image: string): TaskDefinitionRecord {

@@ -175,13 +175,7 @@ async function comeToRest(world: World): Promise<readonly string[]> {
   const deadline = world.clock.now() + REST_WAIT_MS;
   for (let lookMs = REST_LOOK_MS; ; lookMs = Math.min(60_000, lookMs * 1.5)) {
     await world.clock.advance(lookMs);
-    if (
-      world
-        .service()
-        ?.deployments.some(
-          (deployment) => deployment.status === "PRIMARY" && deployment.rolloutState === "FAILED",
-        )
-    )
+    if (world.taskSets().some((set) => set.status === "PRIMARY" && set.rollout.state === "FAILED"))
       world.deploy("last");
     const problems = await world.laws.unrest(world.service());
     if (problems.length === 0 || world.laws.broken.length > 0 || world.clock.now() > deadline)

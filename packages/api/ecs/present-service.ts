@@ -1,0 +1,116 @@
+import type * as ecs from "@aws-sdk/client-ecs";
+import { formatArn } from "@gantry/kernel";
+import {
+  serviceEventsOf,
+  taskSetsOf,
+  type Reader,
+  type ServiceRecord,
+  type ServiceVersion,
+  type TaskRecord,
+  type TaskSetRecord,
+} from "@gantry/state";
+import { presentLowerTags } from "../common/tags.ts";
+
+/** A service as DescribeServices shows it; counts are read from its tasks. */
+export function presentService(
+  service: ServiceRecord,
+  reader: Reader,
+  include: readonly string[],
+): ecs.Service {
+  const tasks = reader.listBy("task", "service", service.arn);
+  const taskSets = taskSetsOf(reader, service.arn);
+  const primary = taskSets.find((set) => set.status === "PRIMARY");
+  const { spec } = service;
+  const isFargate = spec.launchType === "FARGATE";
+  return {
+    serviceArn: service.arn,
+    serviceName: service.name,
+    clusterArn: service.clusterArn,
+    status: service.status,
+    desiredCount: spec.desiredCount,
+    ...countsOf(tasks),
+    launchType: spec.launchType,
+    platformVersion: isFargate ? primary?.platformVersion : undefined,
+    platformFamily: isFargate ? "Linux" : undefined,
+    taskDefinition: primary?.taskDefinitionArn,
+    loadBalancers: (primary?.loadBalancers ?? []).map((each) => ({ ...each })),
+    serviceRegistries: [],
+    deploymentConfiguration: {
+      minimumHealthyPercent: spec.minimumHealthyPercent,
+      maximumPercent: spec.maximumPercent,
+      deploymentCircuitBreaker: { ...spec.circuitBreaker },
+      strategy: "ROLLING",
+      bakeTimeInMinutes: 0,
+    },
+    deployments: taskSets.map((set) => presentDeployment(set, spec.desiredCount, tasks)),
+    events: serviceEventsOf(reader, service.arn).map((event) => ({
+      id: event.id,
+      createdAt: new Date(event.createdAt),
+      message: event.message,
+    })),
+    createdAt: new Date(service.createdAt),
+    createdBy: service.createdBy,
+    roleArn:
+      spec.roleArn ??
+      (taskSets.some((set) => set.loadBalancers.length > 0) ? serviceLinkedRole(service) : undefined),
+    placementConstraints: [],
+    placementStrategy: [],
+    networkConfiguration: primary === undefined ? undefined : presentNetwork(primary),
+    healthCheckGracePeriodSeconds: spec.healthCheckGracePeriodSeconds,
+    schedulingStrategy: "REPLICA",
+    deploymentController: { type: "ECS" },
+    enableECSManagedTags: spec.enableEcsManagedTags,
+    propagateTags: spec.propagateTags,
+    enableExecuteCommand: spec.enableExecuteCommand,
+    availabilityZoneRebalancing: "DISABLED",
+    tags: include.includes("TAGS") ? presentLowerTags(service.tags) : [],
+  };
+}
+
+/** The task sets of a rolling service are what AWS calls its deployments. */
+function presentDeployment(
+  set: TaskSetRecord,
+  desiredCount: number,
+  tasks: readonly TaskRecord[],
+): ecs.Deployment {
+  return {
+    id: set.id,
+    status: set.status,
+    taskDefinition: set.taskDefinitionArn,
+    desiredCount: set.status === "PRIMARY" ? desiredCount : 0,
+    ...countsOf(tasks.filter((task) => task.deploymentId === set.id)),
+    failedTasks: set.failedTasks,
+    createdAt: new Date(set.createdAt),
+    updatedAt: new Date(set.updatedAt),
+    launchType: set.launchType,
+    platformVersion: set.platformVersion,
+    platformFamily: "Linux",
+    networkConfiguration: presentNetwork(set),
+    rolloutState: set.rollout.state,
+    rolloutStateReason: set.rollout.reason,
+  };
+}
+
+function countsOf(tasks: readonly TaskRecord[]): { runningCount: number; pendingCount: number } {
+  const wanted = tasks.filter((task) => task.desiredStatus === "RUNNING");
+  return {
+    runningCount: wanted.filter((task) => task.lastStatus === "RUNNING").length,
+    pendingCount: wanted.filter((task) => ["PROVISIONING", "PENDING", "ACTIVATING"].includes(task.lastStatus))
+      .length,
+  };
+}
+
+function presentNetwork({ network }: ServiceVersion): ecs.NetworkConfiguration {
+  return {
+    awsvpcConfiguration: {
+      subnets: [...network.subnets],
+      securityGroups: [...network.securityGroups],
+      assignPublicIp: network.assignPublicIp,
+    },
+  };
+}
+
+function serviceLinkedRole(service: ServiceRecord): string {
+  const place = { region: "", account: service.account };
+  return formatArn("iam", place, "role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS");
+}

@@ -1,0 +1,66 @@
+import type {
+  ServiceDeploymentRecord,
+  ServiceRecord,
+  TargetGroupWeight,
+  TargetState,
+  TaskRecord,
+  TaskSetRecord,
+  TrafficRoute,
+} from "@gantry/state";
+
+/** A task with what else decides about it. */
+export interface ServiceTask {
+  readonly task: TaskRecord;
+  /** Its states in the service's target groups; empty where it has none. */
+  readonly targets: readonly TargetState[];
+  readonly hasHealthCheck: boolean;
+  /** The availability zone it is placed in; undefined until it is placed. */
+  readonly zone: string | undefined;
+}
+
+/** All that a strategy decides from. */
+export interface ServiceView {
+  readonly service: ServiceRecord;
+  /** The primary first. */
+  readonly taskSets: readonly TaskSetRecord[];
+  /** The deployment that has not ended; undefined where the service is at rest. */
+  readonly deployment: ServiceDeploymentRecord | undefined;
+  /** Every task of the service that is kept, stopped ones too. */
+  readonly tasks: readonly ServiceTask[];
+  readonly now: number;
+}
+
+/** What a strategy may do. Every strategy returns these; the service controller carries them out. */
+export type ServiceAction =
+  | { readonly type: "startTask"; readonly taskSetId: string }
+  | {
+      readonly type: "stopTask";
+      readonly taskArn: string;
+      readonly reason: string;
+      readonly unhealthy: boolean;
+    }
+  | {
+      readonly type: "shiftTraffic";
+      readonly route: TrafficRoute;
+      readonly targets: readonly TargetGroupWeight[];
+    }
+  | { readonly type: "moveStage"; readonly stage: string }
+  | { readonly type: "recordFailures"; readonly taskSetId: string; readonly failedTasks: number }
+  | { readonly type: "recordHealthy"; readonly taskSetId: string }
+  | { readonly type: "recordBlocked" }
+  | { readonly type: "recordSteadyState"; readonly taskSetId: string }
+  | { readonly type: "completeDeployment"; readonly taskSetId: string }
+  | {
+      readonly type: "failDeployment";
+      readonly taskSetId: string;
+      readonly reason: string;
+      /** The task set whose revision is brought back; undefined: the failed one stays. */
+      readonly rollBackTo: string | undefined;
+    }
+  | { readonly type: "finishDraining" };
+
+export interface ServicePlan {
+  readonly actions: readonly ServiceAction[];
+  /** When time alone will change the answer. */
+  readonly lookAgainInMs: number | undefined;
+}

@@ -1,0 +1,87 @@
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { crc32 } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import { MemoryStore } from "./memory-store.ts";
+import { MIGRATIONS } from "./migrations.ts";
+import { migrateRecords, type Row } from "./record-migrations.ts";
+import { SqliteStore } from "./sqlite-store.ts";
+import type { Store } from "./store.ts";
+import { addServiceEvent, serviceEventsOf } from "./transactions/service-events.ts";
+import { ongoingDeploymentOf, taskSetsOf } from "./transactions/service-deployments.ts";
+
+/** What version 0.1.0 stored in the middle of a rollout: written by that version itself. */
+const ROWS = JSON.parse(
+  readFileSync(join(import.meta.dirname, "fixtures/records-0.json"), "utf8"),
+) as readonly Row[]; // Its own rows.
+const SERVICE = "arn:aws:ecs:eu-south-1:000000000000:service/c/s";
+
+/** A state file as version 0.1.0 left it. */
+function writeOldState(): string {
+  const path = join(mkdtempSync(join(tmpdir(), "gantry-migrate-")), "state.db");
+  const database = new DatabaseSync(path);
+  database.function("checksum_of", { deterministic: true }, (text) => crc32(String(text)));
+  database.exec(`${MIGRATIONS.slice(0, 2).join(";")}; PRAGMA user_version = 2`);
+  const insert = database.prepare("INSERT INTO record (kind, key, record, checksum) VALUES (?, ?, ?, ?)");
+  for (const { kind, key, record } of ROWS) {
+    const text = JSON.stringify(record);
+    insert.run(kind, key, text, crc32(`${kind}${key}${text}`));
+  }
+  database.close();
+  return path;
+}
+
+function openMemory(): Store {
+  const store = new MemoryStore();
+  store.load(migrateRecords(ROWS, new Map()).rows, new Map(), 0);
+  return store;
+}
+
+describe.each([
+  ["MemoryStore", openMemory],
+  ["SqliteStore", () => new SqliteStore(writeOldState())],
+])("%s, opened on the records of version 0.1.0", (_name, open) => {
+  it("has the deployments of a service as records of their own", () => {
+    const store = open();
+    expect(store.get("service", SERVICE)).not.toHaveProperty("deployments");
+    expect(store.get("service", SERVICE)?.spec.desiredCount).toBe(2);
+    expect(taskSetsOf(store, SERVICE).map((set) => [set.status, set.rollout.state])).toEqual([
+      ["PRIMARY", "IN_PROGRESS"],
+      ["ACTIVE", "COMPLETED"],
+    ]);
+    const [primary] = taskSetsOf(store, SERVICE);
+    expect(ongoingDeploymentOf(store, SERVICE)).toMatchObject({
+      taskSetId: primary?.id,
+      targetRevisionArn: primary?.revisionArn,
+      status: "IN_PROGRESS",
+    });
+    expect(store.listBy("serviceRevision", "service", SERVICE)).toHaveLength(2);
+    const ids = new Set(taskSetsOf(store, SERVICE).map((set) => set.id));
+    expect(store.listBy("task", "service", SERVICE).every((task) => ids.has(task.deploymentId ?? ""))).toBe(
+      true,
+    );
+  });
+
+  it("lists old events in their order, and new ones before them", () => {
+    const store = open();
+    const before = serviceEventsOf(store, SERVICE).map((event) => event.message);
+    expect(before.at(-1)).toMatch(/has started 2 tasks/);
+    expect(before.findIndex((message) => /steady state/.test(message))).toBeLessThan(before.length - 1);
+    const service = store.get("service", SERVICE);
+    if (service === undefined) throw new Error("The service is gone.");
+    const ids = { uuid: () => "1" } as Parameters<typeof addServiceEvent>[2]["ids"]; // All that it uses.
+    store.transact((tx) => addServiceEvent(tx, service, { ids, message: "(service s) new.", now: 1 }));
+    expect(serviceEventsOf(store, SERVICE).map((event) => event.message)).toEqual([
+      "(service s) new.",
+      ...before,
+    ]);
+  });
+
+  it("keeps every other record as it was", () => {
+    const store = open();
+    for (const { kind, key, record } of ROWS.filter((row) => row.kind !== "service"))
+      expect(store.get(kind, key)).toEqual(record);
+  });
+});

@@ -1,0 +1,133 @@
+import type { Placed, Tags } from "./common.ts";
+import type { AwsvpcConfiguration, ServiceLoadBalancer } from "./ecs.ts";
+
+/** What is asked of a service. How far it is lies in its task sets, deployments and events. Key: the ARN. */
+export interface ServiceRecord extends Placed {
+  readonly arn: string;
+  readonly clusterArn: string;
+  readonly name: string;
+  /** ← api; INACTIVE ← service controller. */
+  readonly status: "ACTIVE" | "DRAINING" | "INACTIVE";
+  readonly spec: {
+    /** Changed by `setDesiredCount` alone. */
+    readonly desiredCount: number;
+    readonly launchType: "FARGATE" | "EC2";
+    readonly minimumHealthyPercent: number;
+    readonly maximumPercent: number;
+    readonly circuitBreaker: { readonly enable: boolean; readonly rollback: boolean };
+    readonly healthCheckGracePeriodSeconds: number;
+    readonly propagateTags: "NONE" | "TASK_DEFINITION" | "SERVICE";
+    readonly enableEcsManagedTags: boolean;
+    readonly enableExecuteCommand: boolean;
+    readonly roleArn: string | undefined;
+  };
+  readonly createdBy: string;
+  readonly createdAt: number;
+  readonly tags: Tags;
+}
+
+/** What the tasks of one version of a service are made of. */
+export interface ServiceVersion {
+  readonly taskDefinitionArn: string;
+  readonly network: AwsvpcConfiguration;
+  readonly loadBalancers: readonly ServiceLoadBalancer[];
+  readonly launchType: "FARGATE" | "EC2";
+  readonly platformVersion: string;
+}
+
+/** An immutable snapshot of a service's version. Key: the ARN. ← `beginServiceDeployment`. */
+export interface ServiceRevisionRecord extends Placed, ServiceVersion {
+  readonly arn: string;
+  readonly serviceArn: string;
+  readonly clusterArn: string;
+  readonly createdAt: number;
+}
+
+export type RolloutState = "IN_PROGRESS" | "COMPLETED" | "FAILED";
+
+/**
+ * A fleet: the tasks of one version of a service, and how stable they are. DescribeServices shows the task sets of a
+ * rolling service as its deployments. Key: SERVICE-ARN|ID. Begun by `beginServiceDeployment`, moved by the service controller.
+ */
+export interface TaskSetRecord extends Placed, ServiceVersion {
+  /** `ecs-svc/` and 19 digits. */
+  readonly id: string;
+  readonly serviceArn: string;
+  readonly clusterArn: string;
+  readonly revisionArn: string;
+  readonly status: "PRIMARY" | "ACTIVE" | "DRAINING";
+  /** The part of the service's desired count that it runs. */
+  readonly scale: { readonly value: number; readonly unit: "PERCENT" };
+  /** Whether it runs its share, healthy, and nothing of it is starting or stopping. */
+  readonly stability: "STABILIZING" | "STEADY_STATE";
+  readonly rollout: { readonly state: RolloutState; readonly reason: string };
+  /** Tasks that failed since one was last healthy. */
+  readonly failedTasks: number;
+  /** When a task of it was last seen healthy: failures before then no longer count. */
+  readonly healthyAt: number | undefined;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** In the words of ServiceDeploymentStatus. Source: API_ServiceDeployment. */
+export type ServiceDeploymentStatus =
+  | "PENDING"
+  | "IN_PROGRESS"
+  | "SUCCESSFUL"
+  | "STOP_REQUESTED"
+  | "STOPPED"
+  | "ROLLBACK_REQUESTED"
+  | "ROLLBACK_IN_PROGRESS"
+  | "ROLLBACK_SUCCESSFUL"
+  | "ROLLBACK_FAILED";
+
+/**
+ * The way of a service from its source revisions to a target revision: strategy, stage, guards and outcome. Key: the
+ * ARN. Begun by `beginServiceDeployment`, moved by the service controller.
+ */
+export interface ServiceDeploymentRecord extends Placed {
+  readonly arn: string;
+  readonly serviceArn: string;
+  readonly clusterArn: string;
+  readonly strategy: "ROLLING" | "BLUE_GREEN" | "LINEAR" | "CANARY";
+  readonly sourceRevisionArns: readonly string[];
+  readonly targetRevisionArn: string;
+  /** The fleet that it brings up: of the target revision, or, while it rolls back, of the source revision. */
+  readonly taskSetId: string;
+  readonly status: ServiceDeploymentStatus;
+  readonly statusReason: string | undefined;
+  /** The stage of a strategy that has stages; undefined for ROLLING. */
+  readonly lifecycleStage: string | undefined;
+  readonly circuitBreaker: {
+    readonly enable: boolean;
+    readonly rollback: boolean;
+    readonly failureCount: number;
+    readonly threshold: number;
+  };
+  readonly alarms: { readonly names: readonly string[]; readonly rollback: boolean } | undefined;
+  readonly hooks: readonly ServiceDeploymentHook[];
+  readonly bakeTimeMinutes: number;
+  readonly rollback:
+    | { readonly reason: string; readonly startedAt: number; readonly revisionArn: string }
+    | undefined;
+  readonly createdAt: number;
+  readonly startedAt: number | undefined;
+  readonly finishedAt: number | undefined;
+  readonly stoppedAt: number | undefined;
+  readonly updatedAt: number;
+}
+
+/** A check that a stage of a deployment waits for. */
+export interface ServiceDeploymentHook {
+  readonly targetArn: string | undefined;
+  readonly type: "AWS_LAMBDA" | "PAUSE";
+  readonly stages: readonly string[];
+}
+
+/** One line of a service's events. Key: SERVICE-ARN#NUMBER, the number padded, so that keys are in order. */
+export interface ServiceEventRecord extends Placed {
+  readonly id: string;
+  readonly serviceArn: string;
+  readonly createdAt: number;
+  readonly message: string;
+}

@@ -1,0 +1,223 @@
+import { formatArn, present, type Ids } from "@gantry/kernel";
+import type {
+  RolloutState,
+  ServiceDeploymentRecord,
+  ServiceRecord,
+  ServiceRevisionRecord,
+  ServiceVersion,
+  TaskSetRecord,
+} from "../records.ts";
+import type { Reader, Transaction } from "../store.ts";
+
+/** AWS keeps service deployments for 90 days. Source: Amazon ECS Developer Guide, "View service history". */
+const KEPT_MS = 90 * 24 * 60 * 60_000;
+const KEPT_MAX = 100;
+const BREAKER_MIN = 3;
+const BREAKER_MAX = 200;
+const ENDED: ReadonlySet<ServiceDeploymentRecord["status"]> = new Set([
+  "SUCCESSFUL",
+  "STOPPED",
+  "ROLLBACK_SUCCESSFUL",
+  "ROLLBACK_FAILED",
+]);
+
+/** The failures that end a deployment: half the desired count, 3 to 200. Source: "Deployment circuit breaker". */
+export function breakerThreshold(desiredCount: number): number {
+  return Math.min(BREAKER_MAX, Math.max(BREAKER_MIN, Math.ceil(desiredCount / 2)));
+}
+
+export function taskSetKeyOf(serviceArn: string, id: string): string {
+  return `${serviceArn}|${id}`;
+}
+
+/** The task sets of a service, the primary first, then the newest, as DescribeServices lists deployments. */
+export function taskSetsOf(reader: Reader, serviceArn: string): readonly TaskSetRecord[] {
+  return reader
+    .listBy("taskSet", "service", serviceArn)
+    .toSorted(
+      (a, b) => Number(b.status === "PRIMARY") - Number(a.status === "PRIMARY") || b.createdAt - a.createdAt,
+    );
+}
+
+/** The fleet that serves, or is to serve, production; undefined once the service is gone. */
+export function primaryOf(reader: Reader, serviceArn: string): TaskSetRecord | undefined {
+  return reader.listBy("taskSet", "service", serviceArn).find((set) => set.status === "PRIMARY");
+}
+
+/** The deployment that has not ended; undefined where the service is at rest. */
+export function ongoingDeploymentOf(reader: Reader, serviceArn: string): ServiceDeploymentRecord | undefined {
+  return reader
+    .listBy("serviceDeployment", "service", serviceArn)
+    .find((deployment) => !ENDED.has(deployment.status));
+}
+
+/**
+ * Begins to bring a service to a version: a new revision, a task set for it that becomes PRIMARY, and the deployment
+ * that leads there. A deployment that is under way is superseded and ends as STOPPED; its tasks are replaced like others.
+ */
+export function beginServiceDeployment(
+  tx: Transaction,
+  service: ServiceRecord,
+  version: ServiceVersion,
+  { ids, now }: { ids: Ids; now: number },
+): { taskSet: TaskSetRecord; deployment: ServiceDeploymentRecord } {
+  const superseded = ongoingDeploymentOf(tx, service.arn);
+  if (superseded !== undefined)
+    tx.put("serviceDeployment", superseded.arn, {
+      ...superseded,
+      status: "STOPPED",
+      statusReason: "A newer service deployment superseded this one.",
+      stoppedAt: now,
+      finishedAt: now,
+      updatedAt: now,
+    });
+  const sources = tx.listBy("taskSet", "service", service.arn).map((set) => set.revisionArn);
+  const revision = newRevision(service, version, { ids, now });
+  const taskSet = newTaskSet(tx, service, revision, { ids, now });
+  const deployment: ServiceDeploymentRecord = {
+    account: service.account,
+    region: service.region,
+    arn: arnBeside(service, "service-deployment", ids),
+    serviceArn: service.arn,
+    clusterArn: service.clusterArn,
+    strategy: "ROLLING",
+    sourceRevisionArns: [...new Set(sources)],
+    targetRevisionArn: revision.arn,
+    taskSetId: taskSet.id,
+    status: "IN_PROGRESS",
+    statusReason: undefined,
+    lifecycleStage: undefined,
+    circuitBreaker: {
+      ...service.spec.circuitBreaker,
+      failureCount: 0,
+      threshold: breakerThreshold(service.spec.desiredCount),
+    },
+    alarms: undefined,
+    hooks: [],
+    bakeTimeMinutes: 0,
+    rollback: undefined,
+    createdAt: now,
+    startedAt: now,
+    finishedAt: undefined,
+    stoppedAt: undefined,
+    updatedAt: now,
+  };
+  tx.put("serviceRevision", revision.arn, revision);
+  tx.put("serviceDeployment", deployment.arn, deployment);
+  forgetOldDeployments(tx, service.arn, now);
+  return { taskSet, deployment };
+}
+
+/** Turns a deployment back: a new task set of a source revision becomes PRIMARY; the failed one is replaced like others. */
+export function beginRollback(
+  tx: Transaction,
+  service: ServiceRecord,
+  deployment: ServiceDeploymentRecord,
+  options: { ids: Ids; now: number; revisionArn: string; reason: string; rolloutReason: string },
+): TaskSetRecord {
+  const { now, revisionArn, reason } = options;
+  const revision = present(tx.get("serviceRevision", revisionArn), "A source revision is kept.");
+  const created = newTaskSet(tx, service, revision, options);
+  const taskSet: TaskSetRecord = {
+    ...created,
+    rollout: { state: "IN_PROGRESS", reason: options.rolloutReason },
+  };
+  tx.put("taskSet", taskSetKeyOf(service.arn, taskSet.id), taskSet);
+  tx.put("serviceDeployment", deployment.arn, {
+    ...deployment,
+    status: "ROLLBACK_IN_PROGRESS",
+    statusReason: reason,
+    taskSetId: taskSet.id,
+    rollback: { reason, startedAt: now, revisionArn },
+    updatedAt: now,
+  });
+  return taskSet;
+}
+
+/** Removes everything that describes how far a service is. Its events stay, as does the service itself. */
+export function removeTaskSets(tx: Transaction, serviceArn: string): void {
+  for (const key of tx.keysBy("taskSet", "service", serviceArn)) tx.delete("taskSet", key);
+}
+
+function newRevision(
+  service: ServiceRecord,
+  version: ServiceVersion,
+  { ids, now }: { ids: Ids; now: number },
+): ServiceRevisionRecord {
+  const { taskDefinitionArn, network, loadBalancers, launchType, platformVersion } = version;
+  return {
+    account: service.account,
+    region: service.region,
+    arn: arnBeside(service, "service-revision", ids),
+    serviceArn: service.arn,
+    clusterArn: service.clusterArn,
+    taskDefinitionArn,
+    network,
+    loadBalancers,
+    launchType,
+    platformVersion,
+    createdAt: now,
+  };
+}
+
+/** Stores a task set as the service's PRIMARY; the others become ACTIVE. */
+function newTaskSet(
+  tx: Transaction,
+  service: ServiceRecord,
+  revision: ServiceRevisionRecord,
+  { ids, now }: { ids: Ids; now: number },
+): TaskSetRecord {
+  for (const key of tx.keysBy("taskSet", "service", service.arn)) {
+    const set = present(tx.get("taskSet", key), "A listed task set is there.");
+    if (set.status === "PRIMARY") tx.put("taskSet", key, { ...set, status: "ACTIVE", updatedAt: now });
+  }
+  const id = `ecs-svc/${ids.digits(19)}`;
+  const state: RolloutState = "IN_PROGRESS";
+  const { arn: revisionArn, createdAt: _, ...version } = revision;
+  const taskSet: TaskSetRecord = {
+    ...version,
+    id,
+    revisionArn,
+    status: "PRIMARY",
+    scale: { value: 100, unit: "PERCENT" },
+    stability: "STABILIZING",
+    rollout: { state, reason: `ECS deployment ${id} in progress.` },
+    failedTasks: 0,
+    healthyAt: undefined,
+    createdAt: now,
+    updatedAt: now,
+  };
+  tx.put("taskSet", taskSetKeyOf(service.arn, id), taskSet);
+  return taskSet;
+}
+
+/** `arn:aws:ecs:REGION:ACCOUNT:KIND/CLUSTER/SERVICE/ID`. Source: API_ServiceDeployment, API_ServiceRevision. */
+function arnBeside(
+  service: ServiceRecord,
+  kind: "service-deployment" | "service-revision",
+  ids: Ids,
+): string {
+  const cluster = service.clusterArn.slice(service.clusterArn.lastIndexOf("/") + 1);
+  const id = kind === "service-revision" ? ids.digits(19) : ids.hex(22);
+  return formatArn("ecs", service, `${kind}/${cluster}/${service.name}/${id}`);
+}
+
+/** Ended deployments go after 90 days, or when there are too many; revisions with the last that names them. */
+function forgetOldDeployments(tx: Transaction, serviceArn: string, now: number): void {
+  const deployments = tx
+    .listBy("serviceDeployment", "service", serviceArn)
+    .toSorted((a, b) => b.createdAt - a.createdAt);
+  const old = deployments.filter(
+    (each, index) =>
+      ENDED.has(each.status) && (index >= KEPT_MAX || now - (each.finishedAt ?? now) > KEPT_MS),
+  );
+  if (old.length === 0) return;
+  for (const each of old) tx.delete("serviceDeployment", each.arn);
+  const kept = tx.listBy("serviceDeployment", "service", serviceArn);
+  const named = new Set([
+    ...kept.flatMap((each) => [...each.sourceRevisionArns, each.targetRevisionArn]),
+    ...tx.listBy("taskSet", "service", serviceArn).map((set) => set.revisionArn),
+  ]);
+  for (const revision of tx.listBy("serviceRevision", "service", serviceArn))
+    if (!named.has(revision.arn)) tx.delete("serviceRevision", revision.arn);
+}
