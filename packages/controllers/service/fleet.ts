@@ -17,7 +17,7 @@ export function isActive({ task }: ServiceTask): boolean {
 export function isHealthy(each: ServiceTask, view: ServiceView): boolean {
   const { task } = each;
   if (task.lastStatus !== "RUNNING") return false;
-  if (each.hasHealthCheck && task.health !== "HEALTHY") return false;
+  if (task.health === "UNHEALTHY" || (each.hasHealthCheck && task.health !== "HEALTHY")) return false;
   const balancers = view.taskSets.find((set) => set.id === task.deploymentId)?.loadBalancers.length ?? 0;
   if (balancers > 0)
     return each.targets.length >= balancers && each.targets.every((state) => state === "healthy");
