@@ -9,4 +9,5 @@ export { glob } from "./patterns.ts";
 export * from "./policy-document.ts";
 export * from "./policy-grammar.ts";
 export * from "./principal.ts";
+export * from "./public-policy.ts";
 export * from "./service-trust.ts";

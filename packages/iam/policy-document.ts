@@ -52,22 +52,6 @@ export function parsePolicyDocument(text: string, name?: string): PolicyDocument
   return { statements, ...(name === undefined ? {} : { name }) };
 }
 
-const NARROWING =
-  /^(?:aws:(?:SourceIp|SourceVpc|SourceVpce|SourceArn|SourceAccount|SourceOwner|PrincipalOrgID|PrincipalOrgPaths|PrincipalArn|PrincipalAccount|userid|username)|s3:DataAccessPointAccount|s3:DataAccessPointArn)$/i;
-
-/** Whether a resource policy lets anyone in. Source: "Blocking public access to your Amazon S3 storage", the meaning of public. */
-export function isPublic(document: PolicyDocument): boolean {
-  return document.statements.some((statement) => {
-    if (statement.effect !== "Allow") return false;
-    if (statement.principals?.includes("*") !== true && statement.notPrincipals === undefined) return false;
-    return !statement.conditions.some(
-      (condition) =>
-        NARROWING.test(condition.key) &&
-        condition.values.every((value) => !/[*?]/.test(value) && value !== "0.0.0.0/0" && value !== "::/0"),
-    );
-  });
-}
-
 const ELEMENTS = /^(?:Sid|Effect|Action|NotAction|Resource|NotResource|Principal|NotPrincipal|Condition)$/;
 
 function parseStatement(value: unknown, variables: boolean): Statement {

@@ -44,9 +44,9 @@ export function resourcePolicies(
     if (bucket?.policy === undefined || (principal.type === "root" && ROOT_KEEPS.has(action)))
       return undefined;
     const document = read(bucket.policy, bucket.policyPrincipals, "the bucket's policy");
-    // A policy that would let anyone in lets in nobody but the account. Source: RestrictPublicBuckets.
+    // A public policy lets in nobody but the bucket's account. Source: PublicAccessBlockConfiguration, RestrictPublicBuckets.
     const isRestricted =
-      principal.type === "anonymous" &&
+      principal.account !== bucket.account &&
       bucket.publicAccessBlock?.restrictPublicBuckets === true &&
       isPublic(document);
     return isRestricted ? undefined : document;
