@@ -69,7 +69,7 @@ export function efsPermissions(store: Reader) {
         : ofMountTarget(input.MountTargetId, place),
     DescribeMountTargetSecurityGroups: (input, place) => [
       ...ofMountTarget(input.MountTargetId, place),
-      { action: "ec2:DescribeNetworkInterfaceAttribute", resource: interfaceOf(input.MountTargetId, place) },
+      { action: "ec2:DescribeNetworkInterfaceAttribute", resource: "*" },
     ],
     ModifyMountTargetSecurityGroups: (input, place) => [
       ...ofMountTarget(input.MountTargetId, place),

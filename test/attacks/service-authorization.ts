@@ -1,0 +1,339 @@
+/**
+ * Actions and their resource types, required ones with an asterisk, as far as the platform has such resources.
+ * Source: Service Authorization Reference, the pages of each service, as published in September 2026.
+ */
+export const REFERENCE = `
+acm:AddTagsToCertificate certificate*
+acm:DeleteCertificate certificate*
+acm:DescribeCertificate certificate*
+acm:GetCertificate certificate*
+acm:ImportCertificate certificate*
+acm:ListCertificates
+acm:ListTagsForCertificate certificate*
+acm:RemoveTagsFromCertificate certificate*
+acm:RequestCertificate
+ec2:AllocateAddress elastic-ip*
+ec2:AssociateAddress elastic-ip network-interface
+ec2:AssociateRouteTable internet-gateway route-table* subnet
+ec2:AttachInternetGateway internet-gateway* vpc*
+ec2:AuthorizeSecurityGroupEgress security-group* security-group-rule
+ec2:AuthorizeSecurityGroupIngress security-group* security-group-rule
+ec2:CreateDefaultVpc
+ec2:CreateInternetGateway internet-gateway*
+ec2:CreateNatGateway elastic-ip natgateway* subnet vpc
+ec2:CreateNetworkInterface network-interface* security-group subnet*
+ec2:CreateRoute route-table*
+ec2:CreateRouteTable route-table* vpc*
+ec2:CreateSecurityGroup security-group* vpc
+ec2:CreateSubnet subnet* vpc*
+ec2:CreateTags elastic-ip internet-gateway natgateway network-interface route-table security-group security-group-rule subnet vpc
+ec2:CreateVpc vpc*
+ec2:DeleteInternetGateway internet-gateway*
+ec2:DeleteNatGateway natgateway*
+ec2:DeleteNetworkInterface network-interface*
+ec2:DeleteRoute route-table*
+ec2:DeleteRouteTable route-table*
+ec2:DeleteSecurityGroup security-group*
+ec2:DeleteSubnet subnet*
+ec2:DeleteTags elastic-ip internet-gateway natgateway network-interface route-table security-group security-group-rule subnet vpc
+ec2:DeleteVpc vpc*
+ec2:DescribeAccountAttributes
+ec2:DescribeAddresses
+ec2:DescribeAddressesAttribute
+ec2:DescribeAvailabilityZones
+ec2:DescribeInternetGateways
+ec2:DescribeNatGateways
+ec2:DescribeNetworkInterfaceAttribute
+ec2:DescribeNetworkInterfaces
+ec2:DescribeRouteTables
+ec2:DescribeSecurityGroupRules
+ec2:DescribeSecurityGroups
+ec2:DescribeSubnets
+ec2:DescribeVpcAttribute vpc*
+ec2:DescribeVpcs
+ec2:DetachInternetGateway internet-gateway* vpc*
+ec2:DisassociateAddress elastic-ip network-interface
+ec2:DisassociateRouteTable internet-gateway route-table subnet
+ec2:ModifyNetworkInterfaceAttribute network-interface* security-group subnet
+ec2:ModifySecurityGroupRules security-group* security-group-rule*
+ec2:ModifySubnetAttribute subnet*
+ec2:ModifyVpcAttribute vpc*
+ec2:ReleaseAddress elastic-ip
+ec2:ReplaceRoute route-table*
+ec2:RevokeSecurityGroupEgress security-group*
+ec2:RevokeSecurityGroupIngress security-group*
+ec2:UpdateSecurityGroupRuleDescriptionsEgress security-group*
+ec2:UpdateSecurityGroupRuleDescriptionsIngress security-group*
+ecr:BatchCheckLayerAvailability repository*
+ecr:BatchDeleteImage repository*
+ecr:BatchGetImage repository*
+ecr:BatchGetRepositoryScanningConfiguration repository*
+ecr:CompleteLayerUpload repository*
+ecr:CreateRepository repository*
+ecr:DeleteLifecyclePolicy repository*
+ecr:DeleteRepository repository*
+ecr:DeleteRepositoryPolicy repository*
+ecr:DescribeImages repository*
+ecr:DescribeRegistry
+ecr:DescribeRepositories repository*
+ecr:GetAuthorizationToken
+ecr:GetDownloadUrlForLayer repository*
+ecr:GetLifecyclePolicy repository*
+ecr:GetLifecyclePolicyPreview repository*
+ecr:GetRegistryScanningConfiguration
+ecr:GetRepositoryPolicy repository*
+ecr:InitiateLayerUpload repository*
+ecr:ListImages repository*
+ecr:ListTagsForResource repository*
+ecr:PutImage repository*
+ecr:PutImageScanningConfiguration repository*
+ecr:PutImageTagMutability repository*
+ecr:PutLifecyclePolicy repository*
+ecr:PutReplicationConfiguration
+ecr:SetRepositoryPolicy repository*
+ecr:StartLifecyclePolicyPreview repository*
+ecr:TagResource repository*
+ecr:UntagResource repository*
+ecr:UploadLayerPart repository*
+ecs:CreateCluster cluster*
+ecs:CreateService service*
+ecs:DeleteCluster cluster*
+ecs:DeleteService service*
+ecs:DeleteTaskDefinitions task-definition*
+ecs:DeregisterTaskDefinition
+ecs:DescribeClusters cluster*
+ecs:DescribeServices service*
+ecs:DescribeTaskDefinition
+ecs:DescribeTasks task*
+ecs:ListClusters
+ecs:ListServices
+ecs:ListTagsForResource cluster container-instance service task task-definition
+ecs:ListTaskDefinitionFamilies
+ecs:ListTaskDefinitions
+ecs:ListTasks container-instance*
+ecs:RegisterTaskDefinition task-definition*
+ecs:RunTask task-definition*
+ecs:StopTask task*
+ecs:TagResource cluster container-instance service task task-definition
+ecs:UntagResource cluster container-instance service task task-definition
+ecs:UpdateService service*
+elasticfilesystem:CreateAccessPoint file-system*
+elasticfilesystem:CreateFileSystem
+elasticfilesystem:CreateMountTarget file-system*
+elasticfilesystem:DeleteAccessPoint access-point*
+elasticfilesystem:DeleteFileSystem file-system*
+elasticfilesystem:DeleteMountTarget file-system*
+elasticfilesystem:DescribeAccessPoints access-point file-system
+elasticfilesystem:DescribeBackupPolicy file-system*
+elasticfilesystem:DescribeFileSystems file-system
+elasticfilesystem:DescribeLifecycleConfiguration file-system*
+elasticfilesystem:DescribeMountTargetSecurityGroups file-system*
+elasticfilesystem:DescribeMountTargets access-point file-system*
+elasticfilesystem:ListTagsForResource access-point file-system
+elasticfilesystem:ModifyMountTargetSecurityGroups file-system*
+elasticfilesystem:TagResource access-point file-system
+elasticfilesystem:UntagResource access-point file-system
+elasticloadbalancing:AddListenerCertificates listener*
+elasticloadbalancing:AddTags loadbalancer listener listener-rule targetgroup
+elasticloadbalancing:CreateListener loadbalancer
+elasticloadbalancing:CreateLoadBalancer loadbalancer
+elasticloadbalancing:CreateRule listener*
+elasticloadbalancing:CreateTargetGroup targetgroup*
+elasticloadbalancing:DeleteListener listener*
+elasticloadbalancing:DeleteLoadBalancer loadbalancer*
+elasticloadbalancing:DeleteRule listener-rule*
+elasticloadbalancing:DeleteTargetGroup targetgroup*
+elasticloadbalancing:DeregisterTargets targetgroup*
+elasticloadbalancing:DescribeAccountLimits
+elasticloadbalancing:DescribeListenerAttributes
+elasticloadbalancing:DescribeListenerCertificates
+elasticloadbalancing:DescribeListeners
+elasticloadbalancing:DescribeLoadBalancerAttributes
+elasticloadbalancing:DescribeLoadBalancers
+elasticloadbalancing:DescribeRules
+elasticloadbalancing:DescribeTags
+elasticloadbalancing:DescribeTargetGroupAttributes
+elasticloadbalancing:DescribeTargetGroups
+elasticloadbalancing:DescribeTargetHealth
+elasticloadbalancing:ModifyListener listener*
+elasticloadbalancing:ModifyLoadBalancerAttributes loadbalancer*
+elasticloadbalancing:ModifyRule listener-rule*
+elasticloadbalancing:ModifyTargetGroup targetgroup*
+elasticloadbalancing:ModifyTargetGroupAttributes targetgroup*
+elasticloadbalancing:RegisterTargets targetgroup*
+elasticloadbalancing:RemoveListenerCertificates listener*
+elasticloadbalancing:RemoveTags loadbalancer listener listener-rule targetgroup
+elasticloadbalancing:SetRulePriorities listener-rule*
+elasticloadbalancing:SetSecurityGroups loadbalancer
+iam:AddRoleToInstanceProfile instance-profile*
+iam:AddUserToGroup group*
+iam:AttachGroupPolicy group*
+iam:AttachRolePolicy role*
+iam:AttachUserPolicy user*
+iam:CreateAccessKey user*
+iam:CreateGroup group*
+iam:CreateInstanceProfile instance-profile*
+iam:CreatePolicy policy*
+iam:CreatePolicyVersion policy*
+iam:CreateRole role*
+iam:CreateUser user*
+iam:DeleteAccessKey user*
+iam:DeleteGroup group*
+iam:DeleteGroupPolicy group*
+iam:DeleteInstanceProfile instance-profile*
+iam:DeletePolicy policy*
+iam:DeletePolicyVersion policy*
+iam:DeleteRole role*
+iam:DeleteRolePermissionsBoundary role*
+iam:DeleteRolePolicy role*
+iam:DeleteUser user*
+iam:DeleteUserPermissionsBoundary user*
+iam:DeleteUserPolicy user*
+iam:DetachGroupPolicy group*
+iam:DetachRolePolicy role*
+iam:DetachUserPolicy user*
+iam:GetGroup group*
+iam:GetGroupPolicy group*
+iam:GetInstanceProfile instance-profile*
+iam:GetPolicy policy*
+iam:GetPolicyVersion policy*
+iam:GetRole role*
+iam:GetRolePolicy role*
+iam:GetUser user*
+iam:GetUserPolicy user*
+iam:ListAccessKeys user*
+iam:ListAttachedGroupPolicies group*
+iam:ListAttachedRolePolicies role*
+iam:ListAttachedUserPolicies user*
+iam:ListEntitiesForPolicy policy*
+iam:ListGroupPolicies group*
+iam:ListGroups
+iam:ListGroupsForUser user*
+iam:ListInstanceProfileTags instance-profile*
+iam:ListInstanceProfiles
+iam:ListInstanceProfilesForRole role*
+iam:ListPolicies
+iam:ListPolicyVersions policy*
+iam:ListRolePolicies role*
+iam:ListRoleTags role*
+iam:ListRoles
+iam:ListUserPolicies user*
+iam:ListUsers
+iam:PassRole role*
+iam:PutGroupPolicy group*
+iam:PutRolePermissionsBoundary role*
+iam:PutRolePolicy role*
+iam:PutUserPermissionsBoundary user*
+iam:PutUserPolicy user*
+iam:RemoveRoleFromInstanceProfile instance-profile*
+iam:RemoveUserFromGroup group*
+iam:SetDefaultPolicyVersion policy*
+iam:SimulateCustomPolicy
+iam:SimulatePrincipalPolicy group role user
+iam:TagInstanceProfile instance-profile*
+iam:TagPolicy policy*
+iam:TagRole role*
+iam:TagUser user*
+iam:UntagInstanceProfile instance-profile*
+iam:UntagPolicy policy*
+iam:UntagRole role*
+iam:UntagUser user*
+iam:UpdateAccessKey user*
+iam:UpdateAssumeRolePolicy role*
+iam:UpdateGroup group*
+iam:UpdateRole role*
+iam:UpdateUser user*
+logs:CreateLogGroup log-group*
+logs:CreateLogStream log-stream*
+logs:DeleteLogGroup log-group*
+logs:DeleteLogStream log-stream*
+logs:DeleteRetentionPolicy log-group*
+logs:DescribeLogGroups
+logs:DescribeLogStreams log-group*
+logs:FilterLogEvents log-group*
+logs:GetLogEvents log-stream*
+logs:ListTagsForResource log-group
+logs:ListTagsLogGroup log-group*
+logs:PutLogEvents log-stream*
+logs:PutRetentionPolicy log-group*
+logs:TagResource log-group
+logs:UntagResource log-group
+rds:AddTagsToResource cluster db subgrp
+rds:CreateDBInstance cluster db* subgrp
+rds:CreateDBSubnetGroup subgrp*
+rds:DeleteDBInstance db*
+rds:DeleteDBSubnetGroup subgrp*
+rds:DescribeDBEngineVersions
+rds:DescribeDBInstances db
+rds:DescribeDBSubnetGroups subgrp
+rds:ListTagsForResource cluster db subgrp
+rds:ModifyDBInstance db* subgrp
+rds:ModifyDBSubnetGroup subgrp*
+rds:RemoveTagsFromResource cluster db subgrp
+s3:AbortMultipartUpload object
+s3:CreateBucket bucket*
+s3:DeleteBucket bucket*
+s3:DeleteBucketPolicy bucket*
+s3:DeleteBucketWebsite bucket*
+s3:DeleteObject object
+s3:DeleteObjectTagging object
+s3:DeleteObjectVersion object
+s3:DeleteObjectVersionTagging object
+s3:GetAccelerateConfiguration bucket*
+s3:GetBucketAcl bucket
+s3:GetBucketCORS bucket
+s3:GetBucketCORS bucket
+s3:GetBucketLocation bucket
+s3:GetBucketLogging bucket*
+s3:GetBucketNotification bucket
+s3:GetBucketObjectLockConfiguration bucket*
+s3:GetBucketOwnershipControls bucket*
+s3:GetBucketPolicy bucket
+s3:GetBucketPolicyStatus bucket*
+s3:GetBucketPublicAccessBlock bucket*
+s3:GetBucketRequestPayment bucket*
+s3:GetBucketTagging bucket*
+s3:GetBucketVersioning bucket*
+s3:GetBucketWebsite bucket*
+s3:GetEncryptionConfiguration bucket*
+s3:GetLifecycleConfiguration bucket*
+s3:GetObject object
+s3:GetObjectAcl object
+s3:GetObjectAttributes object
+s3:GetObjectLegalHold object
+s3:GetObjectRetention object
+s3:GetObjectTagging object
+s3:GetObjectVersion object
+s3:GetObjectVersionAcl object
+s3:GetObjectVersionAttributes object
+s3:GetObjectVersionTagging object
+s3:GetReplicationConfiguration bucket*
+s3:ListAllMyBuckets
+s3:ListBucket bucket
+s3:ListBucketMultipartUploads bucket*
+s3:ListBucketVersions bucket
+s3:ListMultipartUploadParts object
+s3:PutBucketAcl bucket*
+s3:PutBucketCORS bucket*
+s3:PutBucketCORS bucket*
+s3:PutBucketNotification bucket*
+s3:PutBucketObjectLockConfiguration bucket*
+s3:PutBucketOwnershipControls bucket*
+s3:PutBucketPolicy bucket*
+s3:PutBucketPublicAccessBlock bucket*
+s3:PutBucketTagging bucket*
+s3:PutBucketVersioning bucket*
+s3:PutBucketWebsite bucket*
+s3:PutEncryptionConfiguration bucket*
+s3:PutLifecycleConfiguration bucket*
+s3:PutObject object
+s3:PutObjectAcl object
+s3:PutObjectLegalHold object
+s3:PutObjectRetention object
+s3:PutObjectTagging object
+s3:PutObjectVersionAcl object
+s3:PutObjectVersionTagging object
+s3:TagResource bucket
+sts:AssumeRole role*
+sts:GetCallerIdentity
+`;
