@@ -113,6 +113,29 @@ describe("the laws of the house", () => {
     ).toEqual([]);
   });
 
+  it("builds no shell text from data: it is a literal, or a constant of literals", () => {
+    // The first hands argument vectors to a constant text; of the second, a recipe's last step is a constant of recipes.ts.
+    const audited = ["packages/agent/network/programs.ts", "packages/images/debian-image.ts: recipe.finish"];
+    const shellText = /"(?:\/[a-z/]+\/)?(?:ba|da)?sh",\s*\[?\s*(?:image,\s*)?"-c",\s*(`[^`]*`|"|'|[\w.]+)/g;
+    const isConstant = (file: string, expression: string): boolean => {
+      if (/^["']/.test(expression) || audited.includes(`${file}: ${expression}`)) return true;
+      const constant = new RegExp(`^const ${expression} =([^;]*(?:;(?!\\n)[^;]*)*);\\n`, "m");
+      const body = expression.startsWith("`") ? expression : constant.exec(text(file))?.[1];
+      return body !== undefined && !/\$\{(?![A-Z_]+\})/.test(body);
+    };
+    const built = sources
+      .filter((file) => !audited.includes(file))
+      .flatMap((file) =>
+        [...text(file).matchAll(shellText)]
+          .map((match) => match[1] ?? "")
+          .filter((expression) => !isConstant(file, expression))
+          .map((expression) => `${file}: ${expression}`),
+      );
+    expect(built).toEqual([]);
+    const implicit = /\bshell: true|\bexecSync\(|import \{[^}]*\bexec\b[^}]*\} from "node:child_process"/;
+    expect(offenders(sources, (file) => implicit.test(text(file)))).toEqual([]);
+  });
+
   it("opens every room with three sentences", () => {
     const doors = sources.filter((file) => /^packages\/[^/]+\/index\.ts$/.test(file));
     expect(offenders(doors, (file) => !text(file).trimStart().startsWith("/**"))).toEqual([]);

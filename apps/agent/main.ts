@@ -8,7 +8,7 @@ import {
   DockerEngine,
   linuxHost,
   namingOf,
-  PersistentShells,
+  PersistentPrograms,
   removeHostTraces,
 } from "@gantry/agent";
 import {
@@ -44,17 +44,22 @@ const setting = (name: string): string => {
   return value;
 };
 const naming = namingOf(setting("GANTRY_INSTANCE"));
-const shell = new PersistentShells();
+const programs = new PersistentPrograms(clock);
 
 if (process.argv[2] === "remove-host-rules") {
-  await removeHostTraces(shell, naming);
-  process.exit(0);
+  try {
+    await removeHostTraces(programs, naming);
+    process.exit(0);
+  } catch (thrown) {
+    process.stderr.write(`${messageOf(thrown)}\n`);
+    process.exit(1);
+  }
 }
 
 const engine = new DockerEngine({ socketPath: "/var/run/docker.sock", clock, log });
 const host = linuxHost({
   engine,
-  shell,
+  programs,
   naming,
   clock,
   log,
@@ -64,7 +69,7 @@ const host = linuxHost({
   rootsFile: "/etc/ssl/certs/ca-certificates.crt",
   secret: () => readCredentials(LINK_FILE).keyPem,
 });
-const agent = new Agent({ engine, shell, naming, clock, log, host });
+const agent = new Agent({ engine, programs, naming, clock, log, host });
 await agent.start();
 process.on("SIGTERM", () => process.exit(0));
 await stayConnected();

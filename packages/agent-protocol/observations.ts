@@ -72,6 +72,15 @@ export type ToControlPlane =
       readonly destination: LogDestination;
       readonly lines: readonly LogLine[];
     }
+  /** Whether a VPC's rules are in effect. A closed VPC lets no new connection through. */
+  | {
+      readonly type: "firewall";
+      readonly vpcId: string;
+      readonly closed: boolean;
+      readonly problems: readonly string[];
+    }
+  /** An assignment that did not pass the agent's checks; nothing of it is done. */
+  | { readonly type: "refused"; readonly key: string; readonly problem: string }
   | { readonly type: "imageWanted"; readonly image: string }
   | {
       readonly type: "engine";

@@ -7,6 +7,7 @@ import {
 } from "@gantry/agent-protocol";
 import type { Clock, Timer } from "@gantry/kernel";
 import type { Agent } from "./agent.ts";
+import { messageProblem } from "./checks/check-message.ts";
 
 /** A message that is lost makes us late by this, never wrong: each hello has both sides say everything again. */
 const HELLO_EVERY_MS = 60_000;
@@ -36,7 +37,10 @@ export class AgentSession {
     this.#greet();
   }
 
-  receive({ sequence, message }: Envelope<ToAgent>): void {
+  receive(envelope: Envelope<ToAgent>): void {
+    const problem = messageProblem(envelope);
+    if (problem !== undefined) return this.#agent.ignore(problem);
+    const { sequence, message } = envelope;
     const heard = this.#heard;
     switch (message.type) {
       case "sync": {

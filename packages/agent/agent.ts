@@ -9,6 +9,7 @@ import type {
 } from "@gantry/agent-protocol";
 import { WorkQueue, elapsedSince, messageOf, sleep, type Clock, type Logger } from "@gantry/kernel";
 import { AssignmentCache } from "./assignment-cache.ts";
+import { checkAssignment } from "./checks/check-assignment.ts";
 import type { Engine } from "./engine/engine.ts";
 import { EngineProbe } from "./engine/engine-probe.ts";
 import type { Host } from "./host.ts";
@@ -16,13 +17,13 @@ import { ImageRequests } from "./image-requests.ts";
 import { LogShipper } from "./logs/log-shipper.ts";
 import type { Naming } from "./naming.ts";
 import { NetworkInterfaces, RouterMissingError } from "./network/interfaces.ts";
-import type { Shell } from "./network/shell.ts";
-import { VpcRouters, type Router } from "./network/vpc-router.ts";
+import type { Programs } from "./network/programs.ts";
+import { VpcRouters, type FirewallState, type Router } from "./network/vpc-router.ts";
 import { PodController } from "./pods/pod-controller.ts";
 
 export interface AgentDeps {
   readonly engine: Engine;
-  readonly shell: Shell;
+  readonly programs: Programs;
   readonly naming: Naming;
   readonly clock: Clock;
   readonly log: Logger;
@@ -33,6 +34,8 @@ const CONCURRENCY_MAX = 24;
 const BALANCER_POLL_MS = 250;
 const VPC_RETRY_MS = 1_000;
 const WARM_DELAY_MS = 400;
+/** The host's rules are restored this often, because other programs reload the firewall and default routes change. */
+const HOST_RULES_MS = 60_000;
 const REPEAT_MS = 1_000;
 const HANDOVER_MS = 3_000;
 /** How long a router that cannot be had keeps the proxy of a new agent from its next configuration. */
@@ -57,6 +60,11 @@ export class Agent {
   readonly #engineProbe: EngineProbe;
   readonly #abort = new AbortController();
   readonly #reportedInterfaces = new Map<string, boolean>();
+  readonly #reportedFirewalls = new Map<string, string>();
+  /** Why the newest assignment of a key was refused. */
+  readonly #refused = new Map<string, string>();
+  /** Parts of assignments that were left out, by the assignment's key. */
+  readonly #leftOut = new Map<string, readonly string[]>();
   readonly #startedAt: number;
   #send: ((message: ToControlPlane) => void) | undefined;
   /** Whether this process was ever told all that is wanted. */
@@ -66,10 +74,16 @@ export class Agent {
   constructor(deps: AgentDeps) {
     this.#deps = deps;
     this.#startedAt = deps.clock.now();
-    const { engine, shell, naming, clock, log, host } = deps;
+    const { engine, programs, naming, clock, log, host } = deps;
     this.#cache = new AssignmentCache(host.memory, { clock, log });
-    this.#routers = new VpcRouters({ engine, shell, naming, log });
-    this.#interfaces = new NetworkInterfaces({ engine, shell, naming, routers: this.#routers });
+    this.#routers = new VpcRouters({
+      engine,
+      programs,
+      naming,
+      log,
+      report: (state) => this.#reportFirewall(state),
+    });
+    this.#interfaces = new NetworkInterfaces({ engine, programs, naming, routers: this.#routers });
     this.#logs = new LogShipper({
       engine,
       clock,
@@ -117,6 +131,7 @@ export class Agent {
     this.#engineProbe.start();
     this.#enqueueAll();
     this.#queue.addAfter("observe-balancers", BALANCER_POLL_MS);
+    this.#queue.addAfter("host", HOST_RULES_MS);
     log.info("Agent started", { assignments: this.#cache.wanted.size });
   }
 
@@ -132,6 +147,7 @@ export class Agent {
     this.#send = send;
     this.#pods.forgetReports();
     this.#reportedInterfaces.clear();
+    this.#reportedFirewalls.clear();
     this.#balancersReported = { text: "", at: 0 };
     this.#logs.resend();
     this.#engineProbe.reportAgain();
@@ -159,6 +175,11 @@ export class Agent {
     this.#queue.add("strays");
   }
 
+  /** A message that the agent cannot act on is dropped; the connection continues. */
+  ignore(problem: string): void {
+    this.#deps.log.error("Message of the control plane refused", { problem });
+  }
+
   /** One message of the control plane. */
   receive(message: Exclude<ToAgent, { type: "sync" }>): void {
     switch (message.type) {
@@ -177,7 +198,21 @@ export class Agent {
     }
   }
 
-  #assign(assignment: Assignment): void {
+  /** The agent acts as root: it uses nothing of an assignment that it has not checked. */
+  #assign(given: Assignment): void {
+    const checked = checkAssignment(given);
+    if (checked.type === "refused") {
+      this.#deps.log.error("Assignment refused", { key: given.key, problem: checked.problem });
+      this.#tell({ type: "refused", key: given.key, problem: checked.problem });
+      this.#refused.set(given.key, checked.problem);
+      this.#queue.add(given.key);
+      return;
+    }
+    const { assignment, problems } = checked;
+    this.#refused.delete(assignment.key);
+    this.#leftOut.set(assignment.key, problems);
+    for (const problem of problems)
+      this.#deps.log.error("Part of an assignment is left out", { key: assignment.key, problem });
     // A warm interface that a pod was given is the pod's, whichever of the two messages comes first.
     if (assignment.kind === "pod") this.#cache.wanted.delete(`interface/${assignment.interface.id}`);
     if (assignment.kind === "interface" && this.#podsHold(assignment.interface.id)) return;
@@ -207,6 +242,10 @@ export class Agent {
   async #reconcile(key: string): Promise<number | undefined> {
     if (key === "observe-balancers") return this.#observeBalancers();
     if (key === "strays") return this.#removeStrays();
+    if (key === "host") {
+      await this.#deps.host.prepare();
+      return HOST_RULES_MS;
+    }
     const wanted = this.#cache.wanted.get(key);
     if (wanted === undefined) {
       // What is taken apart must not be made again by an agent that comes after: it has to know first.
@@ -243,8 +282,11 @@ export class Agent {
   }
 
   async #reconcileVpc(vpc: VpcAssignment): Promise<number | undefined> {
+    const refused = this.#refused.get(vpc.key);
+    // The rules in effect are older than those that were refused: they may allow what has been revoked.
+    if (refused !== undefined) return this.#routers.refuse(vpc.vpcId, refused);
     const before = this.#routers.find(vpc.vpcId)?.pid;
-    const router = await this.#routers.ensure(vpc);
+    const router = await this.#routers.ensure(vpc, this.#leftOut.get(vpc.key) ?? []);
     this.#serve(vpc, router);
     if (before !== router.pid) {
       // A new namespace has no cables: whoever is in this VPC is looked at again.
@@ -292,6 +334,8 @@ export class Agent {
     }
     if (this.#cache.wanted.has(leaving.key)) return;
     this.#cache.leaving.delete(leaving.key);
+    this.#leftOut.delete(leaving.key);
+    this.#refused.delete(leaving.key);
     this.#cache.changed();
     this.#tell({ type: "removed", key: leaving.key });
   }
@@ -404,6 +448,12 @@ export class Agent {
     if (!this.#synced) return;
     await this.#removeStrays();
     this.#tell({ type: "removed", key });
+  }
+
+  #reportFirewall(state: FirewallState): void {
+    const text = JSON.stringify(state);
+    if (this.#reportedFirewalls.get(state.vpcId) === text) return;
+    if (this.#tell({ type: "firewall", ...state })) this.#reportedFirewalls.set(state.vpcId, text);
   }
 
   #reportInterface(id: string, ready: boolean): void {

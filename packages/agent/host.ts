@@ -10,7 +10,7 @@ import type { PortMemory } from "./haproxy/host-ports.ts";
 import { Proxy } from "./haproxy/proxy.ts";
 import type { Naming } from "./naming.ts";
 import { ensureHostRules, removeHostRules } from "./network/host-rules.ts";
-import type { Shell } from "./network/shell.ts";
+import type { Programs } from "./network/programs.ts";
 import type { Router } from "./network/vpc-router.ts";
 import { removeAllLimits, TaskLimits } from "./pods/task-limits.ts";
 import { ServiceRelay } from "./task-endpoints/service-relay.ts";
@@ -26,7 +26,7 @@ export interface VpcService {
   readonly settings: NodeSettings | undefined;
 }
 
-/** A node's machine, but for its engine and its shell: what the agent does there beside containers and cables. */
+/** What the agent does on its machine beside containers and network interfaces. */
 export interface Host {
   /** The data volume as the engine sees it. */
   readonly dataPath: string;
@@ -49,7 +49,7 @@ export interface Host {
 
 export interface LinuxHostDeps {
   readonly engine: Engine;
-  readonly shell: Shell;
+  readonly programs: Programs;
   readonly naming: Naming;
   readonly clock: Clock;
   readonly log: Logger;
@@ -65,7 +65,7 @@ export interface LinuxHostDeps {
 
 /** The machine this process runs on. */
 export function linuxHost(deps: LinuxHostDeps): Host {
-  const { engine, shell, naming, clock, log, dataFolder, dataPath, image } = deps;
+  const { engine, programs, naming, clock, log, dataFolder, dataPath, image } = deps;
   const vault = () =>
     newVault(new Uint8Array(hkdfSync("sha256", deps.secret(), "", "gantry agent memory", 32)));
   const memoryPath = join(dataFolder, "agent/assignments.json");
@@ -90,7 +90,7 @@ export function linuxHost(deps: LinuxHostDeps): Host {
       seal: (text) => vault().seal(text),
       open: (sealed) => vault().open(sealed),
     },
-    prepare: () => ensureHostRules(shell, naming),
+    prepare: () => ensureHostRules(programs, naming),
     trust: (caPem) => writeTrust(deps, caPem),
     proxy: (ports) =>
       new Proxy({
@@ -124,10 +124,10 @@ export function linuxHost(deps: LinuxHostDeps): Host {
 }
 
 /** Removes all that an instance leaves on the machine beside containers: rules, links, mounts, control groups. */
-export async function removeHostTraces(shell: Shell, naming: Naming): Promise<void> {
+export async function removeHostTraces(programs: Programs, naming: Naming): Promise<void> {
   const runFolder = runFolderOf(naming.instance);
   const outcomes = await Promise.allSettled([
-    removeHostRules(shell, naming),
+    removeHostRules(programs, naming),
     new Volumes({ dataFolder: "/nonexistent", dataPath: "/nonexistent", runFolder }).releaseAll(),
     removeAllLimits(naming.instance),
   ]);

@@ -12,4 +12,4 @@ export * from "./host.ts";
 export * from "./naming.ts";
 export * from "./network/free-port.ts";
 export * from "./network/host-rules.ts";
-export * from "./network/shell.ts";
+export * from "./network/programs.ts";

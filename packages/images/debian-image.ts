@@ -110,16 +110,18 @@ async function runApt(parameters: readonly string[]): Promise<{ stdout: string }
 }
 
 async function unpack(archive: string, root: string): Promise<void> {
-  const exclude = ["doc", "man", "locale", "info", "lintian", "bug"]
-    .map((name) => `--exclude=./usr/share/${name}`)
-    .join(" ");
+  const exclude = ["doc", "man", "locale", "info", "lintian", "bug"].map(
+    (name) => `--exclude=./usr/share/${name}`,
+  );
   await run(
     "sh",
     [
       "-c",
-      `dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink ${exclude} -C "$2"`,
+      'archive="$1"; shift; dpkg-deb --fsys-tarfile "$archive" | tar -x --keep-directory-symlink "$@"',
       "sh",
       archive,
+      ...exclude,
+      "-C",
       root,
     ],
     {
@@ -158,22 +160,18 @@ async function addFiles(recipe: ImageRecipe, root: string): Promise<void> {
   ]);
 }
 
+const TAR_AND_IMPORT =
+  'root="$1"; shift; tar -C "$root" --numeric-owner --owner=0 --group=0 -c . | docker import "$@" >/dev/null';
+
 async function importFolder(root: string, recipe: ImageRecipe, label: string): Promise<void> {
   const tag = recipe.finish === undefined ? recipe.tag : `${recipe.tag}-unfinished`;
   const changes = asChanges(recipe, label);
-  const script =
-    'root="$1"; shift; tar -C "$root" --numeric-owner --owner=0 --group=0 -c . | docker import "$@" >/dev/null';
-  await run("sh", ["-c", script, "sh", root, ...changes, "-", tag], { maxBuffer: OUTPUT_MAX });
-  if (recipe.finish !== undefined) await finishImage(tag, recipe.finish, recipe, label);
+  await run("sh", ["-c", TAR_AND_IMPORT, "sh", root, ...changes, "-", tag], { maxBuffer: OUTPUT_MAX });
+  if (recipe.finish !== undefined) await finishImage(tag, recipe, label);
 }
 
 /** Runs the last step in a container without a network and keeps what it made. */
-async function finishImage(
-  unfinished: string,
-  command: string,
-  recipe: ImageRecipe,
-  label: string,
-): Promise<void> {
+async function finishImage(unfinished: string, recipe: ImageRecipe, label: string): Promise<void> {
   const { stdout } = await run("docker", [
     "create",
     "--network",
@@ -185,7 +183,7 @@ async function finishImage(
     unfinished,
     "sh",
     "-c",
-    command,
+    recipe.finish ?? "",
   ]);
   const id = stdout.trim();
   try {

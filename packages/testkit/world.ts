@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { Agent, AgentSession, FakeEngine, namingOf, PAUSE_IMAGE } from "@gantry/agent";
 import type { Envelope, ToAgent, ToControlPlane } from "@gantry/agent-protocol";
 import {
@@ -27,7 +28,7 @@ import {
   type TaskRecord,
 } from "@gantry/state";
 import { newDice } from "./simulation/dice.ts";
-import { fakeHost, fakeShell } from "./simulation/fake-host.ts";
+import { fakeHost, fakePrograms } from "./simulation/fake-host.ts";
 import { keepLaws } from "./simulation/laws.ts";
 import { Killed, Life, mortalClock, mortalEngine, mortalStore, type Fate } from "./simulation/life.ts";
 import { FAIR, Link, type Weather } from "./simulation/link.ts";
@@ -106,11 +107,11 @@ export function newWorld(
       ...deps,
       assignments: {
         vault: VAULT,
-        secretId: (text) => text.padEnd(32, "0").slice(0, 32),
+        secretId: (text) => createHash("sha256").update(text).digest("hex").slice(0, 32),
         resolveImage: (image) => ({ image, registryAuth: undefined }),
         databaseImage: "db",
       },
-      settings: { tlsHost: "", tlsPort: 0, caPem: "", account: ACCOUNT_OF_WORLD },
+      settings: { tlsHost: "127.0.0.1", tlsPort: 443, caPem: "", account: ACCOUNT_OF_WORLD },
       takeLogs: () => undefined,
       provideImage: async () => {},
     });
@@ -152,7 +153,7 @@ export function newWorld(
     };
     const one = new Agent({
       engine: mortal,
-      shell: fakeShell,
+      programs: fakePrograms,
       naming: namingOf("w"),
       clock: own,
       log,

@@ -17,6 +17,14 @@ interface Status {
   readonly controlPlane: { readonly pid: number | undefined };
   readonly agents: readonly { readonly pid: number; readonly container: string }[];
   readonly loadBalancers: readonly LoadBalancerStatus[];
+  readonly networkProblems: readonly NetworkProblem[];
+}
+
+/** Security rules that are not in effect, VPCs that are closed, and assignments that the node refused. */
+interface NetworkProblem {
+  readonly subject: string;
+  readonly closed: boolean;
+  readonly problem: string;
 }
 
 interface LoadBalancerStatus {
@@ -45,6 +53,10 @@ export async function run({ folder, flag }: Call): Promise<number> {
       process.stdout.write(
         `  load balancer  ${listener.url}${new URL(listener.url).port === String(listener.port) || new URL(listener.url).port === "" ? "" : ` (listener port ${listener.port} is taken on this host)`}\n`,
       );
+  for (const { subject, closed, problem } of status.networkProblems)
+    process.stdout.write(
+      `  network        ${subject}${closed ? " is closed for new connections" : ""}: ${problem}\n`,
+    );
   return 0;
 }
 
@@ -63,15 +75,18 @@ export async function statusOf(settings: InstanceSettings): Promise<Status> {
       pid: agent.pid,
       container: namingOf(settings.instance).agent(),
     })),
-    loadBalancers: health === undefined ? [] : await loadBalancersOf(settings),
+    ...(health === undefined ? { loadBalancers: [], networkProblems: [] } : await detailsOf(settings)),
   };
 }
 
-async function loadBalancersOf(settings: InstanceSettings): Promise<readonly LoadBalancerStatus[]> {
+/** What the control plane alone knows. */
+async function detailsOf(
+  settings: InstanceSettings,
+): Promise<Pick<Status, "loadBalancers" | "networkProblems">> {
   const response = await fetch(`http://127.0.0.1:${settings.port}/gantry/status`, {
     headers: operatorHeaders(settings.folder),
     signal: AbortSignal.timeout(5_000),
   });
-  if (!response.ok) return [];
-  return ((await response.json()) as { loadBalancers: readonly LoadBalancerStatus[] }).loadBalancers; // As healthOf.
+  if (!response.ok) return { loadBalancers: [], networkProblems: [] };
+  return (await response.json()) as Pick<Status, "loadBalancers" | "networkProblems">; // As healthOf.
 }

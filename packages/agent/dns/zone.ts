@@ -1,5 +1,5 @@
 import type { VpcAssignment } from "@gantry/agent-protocol";
-import { SERVICES_ADDRESS } from "../network/ruleset.ts";
+import { SERVICES_ADDRESS } from "../network/transit.ts";
 
 /** What a VPC's resolver knows itself; `undefined` is for others to answer. */
 export type ZoneAnswer =

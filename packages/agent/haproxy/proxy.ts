@@ -17,6 +17,9 @@ import type { ProxyConfiguration } from "./render.ts";
 
 const RELOAD_WAIT_MS = 5_000;
 /** Well below the descriptor limit of 20,000 that small machines give. */
+/** Runs HAProxy from the folder that is its first argument, and starts it again whenever it ends. */
+const PROXY_LOOP =
+  'trap \'kill $p; wait $p; exit 0\' TERM; while :; do rm -f "$1"/run/*.sock; haproxy -W -S "$1/run/master.sock" -f "$1/haproxy.cfg" & p=$!; wait $p; sleep 0.05; done';
 const CONNECTIONS_MAX = 8_000;
 
 export interface ProxyDeps {
@@ -249,13 +252,8 @@ export class Proxy {
       name: naming.proxy(),
       image,
       labels: { ...naming.labels, "gantry.role": "proxy" },
-      // The master does not bring a killed worker back: it ends, and this loop starts it again within a tenth of a second.
-      entryPoint: [
-        "/usr/bin/busybox",
-        "sh",
-        "-c",
-        `trap 'kill $p; wait $p; exit 0' TERM; while :; do rm -f ${folder}/run/*.sock; haproxy -W -S ${folder}/run/master.sock -f ${folder}/haproxy.cfg & p=$!; wait $p; sleep 0.05; done`,
-      ],
+      // The master does not restart a killed worker: it ends, and this loop starts it again within a tenth of a second.
+      entryPoint: ["/usr/bin/busybox", "sh", "-c", PROXY_LOOP, "sh", folder],
       network: "host",
       pidHost: true,
       mounts: [

@@ -1,19 +1,82 @@
+import { messageOf } from "@gantry/kernel";
 import type { Naming } from "../naming.ts";
-import type { Shell } from "./shell.ts";
+import { elementsOf } from "./guard-rules.ts";
+import { entriesIn } from "./ip-json.ts";
+import { attempt, nft, type Command, type Programs } from "./programs.ts";
+import { TRANSIT_BLOCK } from "./transit.ts";
+
+const IPTABLES = ["iptables-nft", "iptables-legacy"] as const;
+const LINK = /^[A-Za-z0-9_.@:-]{1,15}$/;
 
 /**
- * What the host's own firewall must let through for this instance: traffic of its VPC links (Docker drops what it does
- * not know), masqueraded where it leaves the machine. While the agent restarts nobody is told that nobody is there
- * (a reset in answer to a first packet has the sequence 0): who asks waits for the next try, and is answered. Everything is in a table and a comment that carry the instance's name.
+ * Rules of the host's firewall for this instance's VPCs. A VPC reaches the outside, the platform's endpoints on its own
+ * link, and public addresses of VPCs; it does not reach the host, the engine's networks, other VPCs or link-local
+ * addresses. Everything stands in a table and under a comment that carry the instance's name. Repeating it changes
+ * nothing, except that it restores what another program has removed.
  */
-export async function ensureHostRules(shell: Shell, naming: Naming): Promise<void> {
+export async function ensureHostRules(programs: Programs, naming: Naming): Promise<void> {
+  const [routes = ""] = await programs.run([
+    { program: "ip", arguments: ["-j", "-4", "route", "show", "default"] },
+  ]);
+  const uplinks = entriesIn(routes)
+    .map((route) => String(route["dev"]))
+    .filter((name) => LINK.test(name));
+  await programs.run([nft(renderHostRules(naming, [...new Set(uplinks)].toSorted()))]);
+  // Docker drops what it forwards unless it knows it; these accept what the table above has let through.
+  for (const program of IPTABLES) {
+    const listed = await attempt(programs, { program, arguments: ["-S", "DOCKER-USER"] });
+    if (listed === undefined) continue;
+    for (const rule of dockerRules(naming)) {
+      const present = await attempt(programs, { program, arguments: ["-C", ...rule] });
+      if (present === undefined) await programs.run([{ program, arguments: ["-I", ...rule] }]);
+    }
+  }
+}
+
+/**
+ * Removes everything that `ensureHostRules` and the routers added to the host. Throws an error that names what could not
+ * be removed, after it has tried everything.
+ */
+export async function removeHostRules(programs: Programs, naming: Naming): Promise<void> {
+  const failures: string[] = [];
+  const remove = async (command: Command): Promise<void> => {
+    try {
+      await programs.run([command]);
+    } catch (thrown) {
+      failures.push(messageOf(thrown));
+    }
+  };
+  const table = hostTable(naming);
+  await remove(nft(`table ip ${table}\ndelete table ip ${table}\n`));
+  for (const program of IPTABLES) {
+    const listed = await attempt(programs, { program, arguments: ["-S", "DOCKER-USER"] });
+    if (listed === undefined) continue;
+    for (const rule of dockerRules(naming)) {
+      const own = listed
+        .split("\n")
+        .filter((line) => line.includes(` ${rule[1]} ${rule[2]} `) && line.includes(table));
+      for (const _ of own) await remove({ program, arguments: ["-D", ...rule] });
+    }
+  }
+  const [links = ""] = await programs.run([{ program: "ip", arguments: ["-j", "link", "show"] }]);
+  for (const { ifname } of entriesIn(links))
+    if (String(ifname).startsWith(naming.linkPrefix))
+      await remove({ program: "ip", arguments: ["link", "del", String(ifname)] });
+  if (failures.length > 0) throw new Error(`The host still has rules or links: ${failures.join("; ")}`);
+}
+
+/** The instance's table. `uplinks` are the links of default routes: they are the outside whatever their kind. */
+export function renderHostRules(naming: Naming, uplinks: readonly string[]): string {
   const table = hostTable(naming);
   const links = `"${naming.linkPrefix}*"`;
-  await shell.run(`
-    nft -f - <<'RULES'
-table ip ${table}
+  return `table ip ${table}
 delete table ip ${table}
 table ip ${table} {
+  set uplinks { type ifname;${elementsOf(uplinks.map((name) => `"${name}"`))} }
+  chain prerouting {
+    type filter hook prerouting priority -300;
+    iifname ${links} fib saddr . iif oif missing drop
+  }
   chain postrouting {
     type nat hook postrouting priority 100;
     iifname ${links} oifname != ${links} masquerade
@@ -21,9 +84,20 @@ table ip ${table} {
   chain input {
     type filter hook input priority -5;
     iifname ${links} ct state established,related accept
-    iifname ${links} ip daddr 100.64.0.0/16 udp dport 53 accept
-    iifname ${links} ip daddr 100.64.0.0/16 tcp dport { 53, 80, 443, 8080 } accept
+    iifname ${links} fib daddr . iif type != local drop
+    iifname ${links} udp dport 53 accept
+    iifname ${links} tcp dport { 53, 80, 443, 8080 } accept
     iifname ${links} drop
+  }
+  chain forward {
+    type filter hook forward priority -5;
+    iifname != ${links} return
+    ct state established,related accept
+    ip daddr { 0.0.0.0/8, ${TRANSIT_BLOCK}, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3 } drop
+    oifname "gt*" ip daddr 198.18.0.0/15 accept
+    oifname "gt*" drop
+    oifname @uplinks accept
+    meta oifkind { "bridge", "veth", "vxlan", "dummy", "macvlan", "ipvlan" } drop
   }
   chain output {
     type filter hook output priority -5;
@@ -31,31 +105,15 @@ table ip ${table} {
     oifname ${links} tcp flags & (rst | ack) == rst | ack tcp sequence 0 drop
   }
 }
-RULES
-    for t in iptables-nft iptables-legacy; do
-      if command -v $t >/dev/null && $t -S DOCKER-USER >/dev/null 2>&1; then
-        for d in -i -o; do
-          $t -C DOCKER-USER $d ${naming.linkPrefix}+ -m comment --comment ${table} -j ACCEPT 2>/dev/null || $t -I DOCKER-USER $d ${naming.linkPrefix}+ -m comment --comment ${table} -j ACCEPT
-        done
-      fi
-    done
-  `);
+`;
 }
 
-/** Takes everything away that `ensureHostRules` and the routers added to the host. */
-export async function removeHostRules(shell: Shell, naming: Naming): Promise<void> {
-  const table = hostTable(naming);
-  await shell.run(`
-    nft delete table ip ${table} 2>/dev/null || true
-    for t in iptables-nft iptables-legacy; do
-      if command -v $t >/dev/null && $t -S DOCKER-USER >/dev/null 2>&1; then
-        for d in -i -o; do
-          while $t -D DOCKER-USER $d ${naming.linkPrefix}+ -m comment --comment ${table} -j ACCEPT 2>/dev/null; do :; done
-        done
-      fi
-    done
-    for l in $(ip -o link show | sed -n 's/^[0-9]*: \\(${naming.linkPrefix}[^:@]*\\).*/\\1/p'); do ip link del $l; done
-  `);
+/** The arguments of the two rules in Docker's own chain, after -C, -I or -D. */
+function dockerRules(naming: Naming): readonly (readonly string[])[] {
+  return ["-i", "-o"].map((direction) => [
+    ...["DOCKER-USER", direction, `${naming.linkPrefix}+`],
+    ...["-m", "comment", "--comment", hostTable(naming), "-j", "ACCEPT"],
+  ]);
 }
 
 function hostTable(naming: Naming): string {

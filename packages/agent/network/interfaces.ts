@@ -2,37 +2,38 @@ import type { InterfaceAssignment } from "@gantry/agent-protocol";
 import { present } from "@gantry/kernel";
 import type { Engine, EngineContainer } from "../engine/engine.ts";
 import { pauseSpec, type Naming } from "../naming.ts";
-import type { Shell } from "./shell.ts";
+import { vethOf } from "./names.ts";
+import { attempt, batch, inNamespace, type Programs } from "./programs.ts";
 import type { VpcRouters } from "./vpc-router.ts";
 
 /** A lost answer is asked for again after a second, not after five. Source: resolv.conf(5). */
 const RESOLVER_OPTIONS = ["timeout:1", "attempts:4"];
 
-/** The VPC's router is not there yet: the interface is tried again once it is. */
+/** The VPC's router does not exist yet; the interface is tried again once it does. */
 export class RouterMissingError extends Error {
   override readonly name = "RouterMissingError";
 }
 
 /**
- * Network interfaces on this node: a namespace held by a pause container, with one cable into the VPC's bridge.
- * The pause is never restarted: when it ends the interface is lost, and whoever used it with it.
+ * Network interfaces on this node: a namespace held by a pause container, with one veth pair into the VPC's bridge. The
+ * pause container is never restarted: when it ends the interface is lost, and the containers that used it with it.
  */
 export class NetworkInterfaces {
   readonly #engine: Engine;
-  readonly #shell: Shell;
+  readonly #programs: Programs;
   readonly #naming: Naming;
   readonly #routers: VpcRouters;
-  /** Which cables were seen in place: interface id to the two process ids they join. */
-  readonly #plumbed = new Map<string, string>();
+  /** The veth pairs that were seen in place: interface id to the two process ids they join. */
+  readonly #joined = new Map<string, string>();
 
-  constructor(deps: { engine: Engine; shell: Shell; naming: Naming; routers: VpcRouters }) {
+  constructor(deps: { engine: Engine; programs: Programs; naming: Naming; routers: VpcRouters }) {
     this.#engine = deps.engine;
-    this.#shell = deps.shell;
+    this.#programs = deps.programs;
     this.#naming = deps.naming;
     this.#routers = deps.routers;
   }
 
-  /** Makes pause and cable; done twice it changes nothing. Answers the pause container, which may have ended. */
+  /** Creates pause container and veth pair; repeating it changes nothing. Answers the pause container, which may have ended. */
   async ensure(wanted: InterfaceAssignment, mayStart: boolean): Promise<EngineContainer> {
     const router = this.#routers.find(wanted.vpcId);
     if (router === undefined) throw new RouterMissingError(`The router of ${wanted.vpcId} is not ready.`);
@@ -49,51 +50,96 @@ export class NetworkInterfaces {
       });
       pause = await this.#engine.inspect(name);
     }
+    let isNew = false;
     if (pause?.state === "created" || (mayStart && pause?.state === "exited")) {
       await this.#engine.startContainer(name);
       pause = await this.#engine.inspect(name);
+      isNew = true;
     }
-    const there = present(pause, "A pause container that was made is there.");
-    const joined = `${there.pid}/${router.pid}`;
-    if (there.state === "running" && this.#plumbed.get(wanted.id) !== joined) {
-      await this.#shell.run(cableScript(wanted, there.pid, router.pid));
-      this.#plumbed.set(wanted.id, joined);
+    const found = present(pause, "A pause container that was created exists.");
+    const joined = `${found.pid}/${router.pid}`;
+    if (found.state === "running" && this.#joined.get(wanted.id) !== joined) {
+      const ends = { pausePid: found.pid, routerPid: router.pid };
+      if (isNew || !(await this.#isJoined(wanted, ends))) await this.#join(wanted, ends);
+      this.#joined.set(wanted.id, joined);
     }
-    return there;
+    return found;
   }
 
-  /** Takes it away with all that the router knows of it. */
+  /** Removes the interface and what the router knows of it. */
   async remove({ id, ip, vpcId }: Pick<InterfaceAssignment, "id" | "ip" | "vpcId">): Promise<void> {
-    this.#plumbed.delete(id);
+    this.#joined.delete(id);
     await this.#engine.removeContainer(this.#naming.pause(id));
     const router = this.#routers.find(vpcId);
-    if (router !== undefined)
-      await this.#shell.run(`nsenter -t ${router.pid} -n ip neigh del ${ip} dev br0 2>/dev/null || true`);
+    if (router === undefined) return;
+    const forget = { program: "ip", arguments: ["neigh", "del", ip, "dev", "br0"] } as const;
+    await attempt(this.#programs, inNamespace(router.pid, forget));
+  }
+
+  /** Whether both ends are in place: the bridge forwards the address to this port alone, and the task has its route. */
+  async #isJoined(wanted: InterfaceAssignment, ends: Ends): Promise<boolean> {
+    const entries = await attempt(
+      this.#programs,
+      inNamespace(ends.routerPid, {
+        program: "bridge",
+        arguments: ["fdb", "show", "dev", vethOf(wanted.id)],
+      }),
+    );
+    if (entries?.includes(`${wanted.mac} master br0 static`) !== true) return false;
+    const route = await attempt(
+      this.#programs,
+      inNamespace(ends.pausePid, { program: "ip", arguments: ["route", "show", "default"] }),
+    );
+    return route?.includes(" dev eth0 ") === true;
+  }
+
+  /**
+   * Joins the task to the bridge. Every packet passes through the router (a /32, and ports that do not see each other), so
+   * that security groups hold within a subnet too, on every kernel. The bridge learns nothing and floods nothing: which
+   * port has an address is set here, and the guard of the ruleset admits no other address at the port.
+   */
+  async #join(wanted: InterfaceAssignment, ends: Ends): Promise<void> {
+    const veth = vethOf(wanted.id);
+    const inRouter = (command: Parameters<typeof inNamespace>[1]) => inNamespace(ends.routerPid, command);
+    const create = inRouter(
+      batch("ip", [
+        [
+          ...["link", "add", veth, "type", "veth", "peer", "name", "eth0"],
+          ...["address", wanted.mac, "netns", String(ends.pausePid)],
+        ],
+        ["link", "set", veth, "master", "br0"],
+        ["link", "set", veth, "type", "bridge_slave", ...BRIDGE_PORT],
+        ["link", "set", veth, "up"],
+        ["neigh", "replace", wanted.ip, "lladdr", wanted.mac, "dev", "br0", "nud", "permanent"],
+      ]),
+    );
+    const rest = [
+      inRouter(batch("bridge", [["fdb", "replace", wanted.mac, "dev", veth, "master", "static"]])),
+      inNamespace(
+        ends.pausePid,
+        batch("ip", [
+          ["link", "set", "lo", "up"],
+          ["address", "add", `${wanted.ip}/32`, "dev", "eth0"],
+          ["link", "set", "eth0", "up"],
+          ["route", "add", wanted.gateway, "dev", "eth0", "src", wanted.ip],
+          ["route", "add", "default", "via", wanted.gateway, "src", wanted.ip],
+        ]),
+      ),
+    ];
+    const left = inRouter({ program: "ip", arguments: ["link", "del", veth] });
+    try {
+      await this.#programs.run([create, ...rest]);
+    } catch {
+      // Half of it may be left by an agent that ended meanwhile.
+      await attempt(this.#programs, left);
+      await this.#programs.run([create, ...rest]);
+    }
   }
 }
 
-/** The router is told who has the address: one that was another's a moment ago is not looked for there. Every packet goes by the router (a /32, and ports that do not see each other): security groups hold within a subnet too, on every kernel. */
-function cableScript(wanted: InterfaceAssignment, pausePid: number, routerPid: number): string {
-  const cable = cableOf(wanted.id);
-  const router = `nsenter -t ${routerPid} -n`;
-  return `
-    if ${router} ip link show ${cable} >/dev/null 2>&1 && nsenter -t ${pausePid} -n ip route show default | grep -q eth0; then exit 0; fi
-    ${router} ip link del ${cable} 2>/dev/null || true
-    ${router} ip link add ${cable} type veth peer name eth0 address ${wanted.mac} netns ${pausePid}
-    ${router} ip link set ${cable} master br0 up
-    ${router} ip link set ${cable} type bridge_slave isolated on
-    ${router} ip neigh replace ${wanted.ip} lladdr ${wanted.mac} dev br0 nud permanent
-    nsenter -t ${pausePid} -n ip -batch - <<'BATCH'
-link set lo up
-addr add ${wanted.ip}/32 dev eth0
-link set eth0 up
-route add ${wanted.gateway} dev eth0 src ${wanted.ip}
-route add default via ${wanted.gateway} src ${wanted.ip}
-BATCH
-  `;
-}
+const BRIDGE_PORT = ["isolated", "on", "learning", "off", "flood", "off", "mcast_flood", "off"];
 
-/** The router's end of the cable; a link's name has at most 15 characters. */
-export function cableOf(interfaceId: string): string {
-  return `v${interfaceId.replace(/^eni-/, "").slice(-13)}`;
+interface Ends {
+  readonly pausePid: number;
+  readonly routerPid: number;
 }

@@ -121,7 +121,7 @@ it("lets nobody out who sends without an egress rule, and sends who may by what 
 it("has a way out for NAT subnets and for public addresses in internet subnets, and for no others", () => {
   const text = render(vpc());
   expect(text).toContain(
-    "set exits { type ipv4_addr; flags interval; elements = { 10.0.1.0/24, 10.0.2.10 }; }",
+    "set exits { type ipv4_addr; flags interval; auto-merge; elements = { 10.0.1.0/24, 10.0.2.10 }; }",
   );
   expect(text).toContain('oifname "up0" ip saddr 10.0.1.0/24 snat to 198.18.1.9');
   expect(/map private \{[^\n]*/.exec(text)?.[0]).not.toContain("198.18.1.2");

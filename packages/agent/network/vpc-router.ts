@@ -1,12 +1,12 @@
 import type { VpcAssignment } from "@gantry/agent-protocol";
-import { formatIp, parseCidr, present, type Logger } from "@gantry/kernel";
+import { formatIp, messageOf, parseCidr, present, type Logger } from "@gantry/kernel";
 import type { ContainerSpec, Engine } from "../engine/engine.ts";
 import { pauseSpec, type Naming } from "../naming.ts";
-import { renderRouterRules, type Transit } from "./ruleset.ts";
-import type { Shell } from "./shell.ts";
-
-/** Set by us: a bridge without one takes the lowest address of its ports, and with every port that comes or goes tasks would lose their gateway until they ask again. */
-const GATEWAY_MAC = "02:67:61:6e:74:01";
+import { addressesIn } from "./ip-json.ts";
+import { attempt, batch, inNamespace, nft, type Programs } from "./programs.ts";
+import { CLOSED_RULES, renderRouterRules } from "./ruleset.ts";
+import { RouterLinks } from "./router-link.ts";
+import type { Transit } from "./transit.ts";
 
 /** A VPC's router as it stands on this node. */
 export interface Router {
@@ -16,23 +16,41 @@ export interface Router {
   readonly resolver: string;
 }
 
+/** Whether a VPC's rules are in effect, and what is wrong with them. */
+export interface FirewallState {
+  readonly vpcId: string;
+  /** The rules could not be applied: no new connection is let through until they are. */
+  readonly closed: boolean;
+  readonly problems: readonly string[];
+}
+
 /**
- * VPCs on this node: one namespace each, held by a container, with a bridge for the interfaces, a link to the host,
- * and one ruleset that is rendered whole and applied in one go.
+ * VPCs on this node: one namespace each, held by a container, with a bridge for the interfaces, a link to the host, and
+ * one ruleset that is rendered whole and applied in one transaction.
  */
 export class VpcRouters {
   readonly #engine: Engine;
-  readonly #shell: Shell;
+  readonly #programs: Programs;
   readonly #naming: Naming;
   readonly #log: Logger;
+  readonly #report: (state: FirewallState) => void;
+  readonly #links: RouterLinks;
   readonly #routers = new Map<string, Router>();
   readonly #applied = new Map<string, string>();
 
-  constructor(deps: { engine: Engine; shell: Shell; naming: Naming; log: Logger }) {
+  constructor(deps: {
+    engine: Engine;
+    programs: Programs;
+    naming: Naming;
+    log: Logger;
+    report: (state: FirewallState) => void;
+  }) {
     this.#engine = deps.engine;
-    this.#shell = deps.shell;
+    this.#programs = deps.programs;
     this.#naming = deps.naming;
     this.#log = deps.log;
+    this.#report = deps.report;
+    this.#links = new RouterLinks(deps.programs);
   }
 
   find(vpcId: string): Router | undefined {
@@ -43,8 +61,11 @@ export class VpcRouters {
     return [...this.#routers.values()];
   }
 
-  /** Makes the router and brings its rules up to date. Done twice it changes nothing. */
-  async ensure(vpc: VpcAssignment): Promise<Router> {
+  /**
+   * Creates the router and brings its rules up to date; repeating it changes nothing. `problems` are the parts of the
+   * assignment that were left out. Throws where the rules could not be applied, after the VPC is closed.
+   */
+  async ensure(vpc: VpcAssignment, problems: readonly string[]): Promise<Router> {
     const router = await this.#ensureNamespace(vpc);
     const rules = renderRouterRules(vpc, router.transit, router.resolver);
     const addresses = [
@@ -52,23 +73,71 @@ export class VpcRouters {
       `${router.resolver}/32`,
       ...localAddresses(vpc),
     ].toSorted();
-    const publicAddresses = [
-      ...vpc.interfaces.flatMap((eni) => (eni.publicIp === undefined ? [] : [eni.publicIp])),
-      ...vpc.subnets.flatMap((subnet) => (subnet.natPublicIp === undefined ? [] : [subnet.natPublicIp])),
-    ];
+    const publicAddresses = publicAddressesOf(vpc);
     const fingerprint = `${router.pid}\n${rules}\n${addresses.join()}\n${publicAddresses.join()}`;
-    if (this.#applied.get(vpc.vpcId) === fingerprint) return router;
-    await this.#shell.run(applyScript(router, { rules, addresses, publicAddresses }));
-    this.#applied.set(vpc.vpcId, fingerprint);
+    if (this.#applied.get(vpc.vpcId) !== fingerprint) {
+      try {
+        await this.#apply(router, { rules, addresses, publicAddresses });
+      } catch (thrown) {
+        this.#applied.delete(vpc.vpcId);
+        await this.#close(router, problems, messageOf(thrown));
+        throw thrown;
+      }
+      this.#applied.set(vpc.vpcId, fingerprint);
+    }
+    this.#report({ vpcId: vpc.vpcId, closed: false, problems });
     return router;
   }
 
-  /** Removes the router and its link; whatever was on its bridge is gone already. */
+  /** Closes a VPC whose newest assignment cannot be used. */
+  async refuse(vpcId: string, problem: string): Promise<undefined> {
+    const router = this.#routers.get(vpcId);
+    this.#applied.delete(vpcId);
+    if (router !== undefined) await this.#close(router, [], problem);
+  }
+
+  /** Removes the router and its link, once nothing is on its bridge. */
   async remove(vpcId: string): Promise<void> {
     this.#routers.delete(vpcId);
     this.#applied.delete(vpcId);
     await this.#engine.removeContainer(this.#naming.router(vpcId));
     this.#log.info("VPC removed from node", { vpcId });
+  }
+
+  /** The rules come first: an address or a route that cannot be set does not keep a revoked rule in effect. */
+  async #apply(
+    router: Router,
+    wanted: { rules: string; addresses: readonly string[]; publicAddresses: readonly string[] },
+  ): Promise<void> {
+    const [, listed = ""] = await this.#programs.run([
+      inNamespace(router.pid, nft(wanted.rules)),
+      inNamespace(router.pid, {
+        program: "ip",
+        arguments: ["-j", "-4", "address", "show", "dev", "br0"],
+      }),
+    ]);
+    const present = addressesIn(listed).map((each) => `${each.address}/${each.prefix}`);
+    const missing = wanted.addresses.filter((each) => !present.includes(each));
+    const surplus = present.filter((each) => !wanted.addresses.includes(each));
+    const changes = [
+      ...missing.map((each) => ["address", "add", each, "dev", "br0"]),
+      ...surplus.map((each) => ["address", "del", each, "dev", "br0"]),
+    ];
+    const routes = wanted.publicAddresses.map((each) => [
+      ...["route", "replace", `${each}/32`, "via", router.transit.routerAddress],
+    ]);
+    await this.#programs.run([
+      ...(changes.length === 0 ? [] : [inNamespace(router.pid, batch("ip", changes))]),
+      ...(routes.length === 0 ? [] : [batch("ip", routes)]),
+    ]);
+  }
+
+  /** Lets no new connection through: rules that are not in effect must not leave older, wider ones in effect. */
+  async #close(router: Router, problems: readonly string[], reason: string): Promise<void> {
+    const closed = await attempt(this.#programs, inNamespace(router.pid, nft(CLOSED_RULES)));
+    const outcome = closed === undefined ? "The VPC could not be closed either" : "The VPC is closed";
+    const problem = `The security groups could not be applied: ${reason.slice(0, 300)}. ${outcome}.`;
+    this.#report({ vpcId: router.vpcId, closed: true, problems: [problem, ...problems] });
   }
 
   async #ensureNamespace(vpc: VpcAssignment): Promise<Router> {
@@ -85,46 +154,11 @@ export class VpcRouters {
     const { pid } = present(container, "A router that was started is there.");
     const known = this.#routers.get(vpc.vpcId);
     if (known?.pid === pid) return known;
-    const transit = await this.#makeLink(vpc, pid);
+    const transit = await this.#links.ensure(this.#naming.link(vpc.index), pid);
     const router = { vpcId: vpc.vpcId, pid, transit, resolver: resolverOf(vpc.cidr) };
     this.#routers.set(vpc.vpcId, router);
     this.#log.info("VPC router ready", { vpcId: vpc.vpcId, pid, transit: transit.hostAddress });
     return router;
-  }
-
-  /** The link between host and router: found by its name, else made on the first free /30 of 100.64.0.0/16. */
-  async #makeLink(vpc: VpcAssignment, pid: number): Promise<Transit> {
-    const link = this.#naming.link(vpc.index);
-    const output = await this.#shell.run(`
-      used=$(ip -4 -o addr show | sed -n 's/.* 100\\.64\\.\\([0-9]*\\.[0-9]*\\)\\/30.*/\\1/p')
-      if ! nsenter -t ${pid} -n ip link show up0 >/dev/null 2>&1; then
-        ip link del ${link} 2>/dev/null || true
-        slot=0
-        while :; do
-          a=$((slot / 64)); b=$((slot % 64 * 4 + 1))
-          case " $(echo $used) " in *" $a.$b "*) slot=$((slot + 1));; *) break;; esac
-        done
-        ip link add ${link} type veth peer name up0 netns ${pid}
-        ip addr add 100.64.$a.$b/30 dev ${link}
-        ip link set ${link} up
-        nsenter -t ${pid} -n sh -ec "
-          ip link set lo up
-          ip link del br0 2>/dev/null || true
-          ip link add br0 address ${GATEWAY_MAC} type bridge forward_delay 0
-          ip link set br0 up
-          ip addr add 100.64.$a.$((b + 1))/30 dev up0
-          ip link set up0 up
-          ip route add default via 100.64.$a.$b
-        "
-      fi
-      ip -4 -o addr show dev ${link} | sed -n 's/.* \\(100\\.64\\.[0-9]*\\.[0-9]*\\)\\/30.*/\\1/p'
-    `);
-    const hostAddress = present(
-      /100\.64\.\d+\.\d+\s*$/.exec(output)?.[0],
-      "A link that was made has an address.",
-    ).trim();
-    const last = hostAddress.split(".");
-    return { hostAddress, routerAddress: [...last.slice(0, 3), String(Number(last[3]) + 1)].join(".") };
   }
 }
 
@@ -143,6 +177,13 @@ function localAddresses(vpc: VpcAssignment): readonly string[] {
   return vpc.interfaces.filter((eni) => eni.local).map((eni) => `${eni.ip}/32`);
 }
 
+function publicAddressesOf(vpc: VpcAssignment): readonly string[] {
+  return [
+    ...vpc.interfaces.flatMap((eni) => eni.publicIp ?? []),
+    ...vpc.subnets.flatMap((subnet) => subnet.natPublicIp ?? []),
+  ];
+}
+
 function routerSpec(naming: Naming, vpcId: string): ContainerSpec {
   return {
     ...pauseSpec(naming),
@@ -155,25 +196,9 @@ function routerSpec(naming: Naming, vpcId: string): ContainerSpec {
       "net.ipv4.ip_nonlocal_bind": "1",
       "net.ipv4.conf.all.send_redirects": "0",
       "net.ipv4.conf.default.send_redirects": "0",
+      // The ruleset checks the reverse path: it knows the VPC's block, where the kernel knows routes alone.
       "net.ipv4.conf.all.rp_filter": "0",
       "net.ipv4.conf.default.rp_filter": "0",
     },
   };
-}
-
-function applyScript(
-  router: Router,
-  wanted: { rules: string; addresses: readonly string[]; publicAddresses: readonly string[] },
-): string {
-  const inside = `nsenter -t ${router.pid} -n`;
-  return `
-    wanted="${wanted.addresses.join(" ")}"
-    have=$(${inside} ip -4 -o addr show dev br0 | sed -n 's/.* inet \\([0-9.]*\\/[0-9]*\\).*/\\1/p')
-    for a in $wanted; do case " $(echo $have) " in *" $a "*) ;; *) ${inside} ip addr add $a dev br0;; esac; done
-    for a in $have; do case " $wanted " in *" $a "*) ;; *) ${inside} ip addr del $a dev br0;; esac; done
-    ${inside} nft -f - <<'RULES'
-${wanted.rules}
-RULES
-    for a in ${wanted.publicAddresses.join(" ")}; do ip route replace $a/32 via ${router.transit.routerAddress}; done
-  `;
 }

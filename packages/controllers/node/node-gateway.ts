@@ -14,6 +14,7 @@ import type { ControllerDeps } from "../controller-deps.ts";
 import { balancersAssignment } from "../load-balancer/balancers-assignment.ts";
 import { recordBalancers } from "../load-balancer/record-balancers.ts";
 import { recordEngine } from "./record-engine.ts";
+import { recordFirewall, recordRefused } from "../network/record-firewall.ts";
 import { vpcAssignment } from "../network/vpc-assignment.ts";
 import { recordDatabase } from "../database/record-database.ts";
 import { foldObservation } from "../task/fold-observation.ts";
@@ -46,6 +47,10 @@ function subjectOf(message: ToControlPlane): string {
       return `logs/${message.containerId}`;
     case "imageWanted":
       return `image/${message.image}`;
+    case "firewall":
+      return `firewall/${message.vpcId}`;
+    case "refused":
+      return `refused/${message.key}`;
     case "hello":
     case "balancers":
     case "engine":
@@ -189,6 +194,13 @@ export class NodeGateway {
           if (eni !== undefined && eni.ready !== message.ready)
             tx.put("networkInterface", eni.id, { ...eni, ready: message.ready });
         });
+        return;
+      case "firewall":
+        store.transact((tx) => recordFirewall(tx, message));
+        return;
+      case "refused":
+        log.error("Node refused an assignment", { key: message.key, problem: message.problem });
+        store.transact((tx) => recordRefused(tx, connection.nodeId, message));
         return;
       case "balancers":
         store.transact((tx) => recordBalancers(tx, message.observation, clock.now()));

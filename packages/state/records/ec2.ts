@@ -9,6 +9,16 @@ export interface VpcRecord extends Placed {
   /** Small number that names the VPC's transit link and router on every node; never reused while the VPC lives. */
   readonly index: number;
   readonly tags: Tags;
+  /** What the node reports of the VPC's rules; absent where it has reported nothing wrong. */
+  readonly firewall?: VpcFirewall;
+}
+
+/** Whether the security groups of a VPC are in effect on its node. */
+export interface VpcFirewall {
+  /** The rules could not be applied, and the VPC lets no new connection through until they are. */
+  readonly closed: boolean;
+  /** One sentence for each part that is not in effect. */
+  readonly problems: readonly string[];
 }
 
 export interface SubnetRecord extends Placed {
@@ -55,8 +65,9 @@ export interface RouteTableRecord extends Placed {
 export interface SecurityGroupRuleRecord {
   readonly id: string;
   readonly direction: "ingress" | "egress";
-  /** tcp, udp, icmp, or -1 for all. */
+  /** tcp, udp, icmp, the number of another protocol, or -1 for all. */
   readonly protocol: string;
+  /** Of tcp and udp the ports; of icmp the type and the code; -1 where all match. */
   readonly fromPort: number;
   readonly toPort: number;
   readonly cidr: string | undefined;

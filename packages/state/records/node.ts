@@ -9,4 +9,6 @@ export interface NodeRecord {
   readonly agentPid: number;
   /** Whether the container engine does its work, and since when; undefined until the agent has reported it. ← the agent's probe. */
   readonly engine?: { readonly answers: boolean; readonly since: number };
+  /** Assignments that the node refused since its last hello: key to reason. */
+  readonly refused?: Readonly<Record<string, string>>;
 }

@@ -1,14 +1,12 @@
-import type { FakeEngine, Host, Shell } from "@gantry/agent";
+import type { FakeEngine, Host, Programs } from "@gantry/agent";
 import type { BalancersAssignment, BalancersObservation, TargetObservation } from "@gantry/agent-protocol";
 import { elapsedSince, type Clock } from "@gantry/kernel";
 
 /** How long a container serves before the proxy's checks have passed. */
 const CHECKS_MS = 700;
 
-/** A shell whose scripts succeed; a link that is asked for is there. */
-export const fakeShell: Shell = {
-  run: async (script) => (script.includes("up0") ? "100.64.0.1\n" : ""),
-};
+/** Programs that succeed and print nothing. */
+export const fakePrograms: Programs = { run: async (commands) => commands.map(() => "") };
 
 /** A machine of nothing but a memory and a proxy that sees what the engine runs. `remembered` outlives the agent. */
 export function fakeHost(deps: {

@@ -1,0 +1,29 @@
+import type { Reader } from "@gantry/state";
+
+/** A part of the network that is not as the records want it. */
+export interface NetworkProblem {
+  /** The VPC, or the key of an assignment. */
+  readonly subject: string;
+  /** Whether the VPC lets no new connection through. */
+  readonly closed: boolean;
+  readonly problem: string;
+}
+
+/** Security rules that are not in effect, VPCs that are closed, and assignments that a node refused. */
+export function networkStatus(reader: Reader): readonly NetworkProblem[] {
+  const vpcs = reader.list("vpc").flatMap(({ id, firewall }) =>
+    (firewall?.problems ?? []).map((problem) => ({
+      subject: id,
+      closed: firewall?.closed === true,
+      problem,
+    })),
+  );
+  const refused = reader.list("node").flatMap((node) =>
+    Object.entries(node.refused ?? {}).map(([subject, problem]) => ({
+      subject,
+      closed: false,
+      problem: `The node refused it: ${problem}.`,
+    })),
+  );
+  return [...vpcs, ...refused];
+}

@@ -1,0 +1,37 @@
+import type { NodeSettings, ToAgent } from "@gantry/agent-protocol";
+import { dnsName, integer, list, matching, object, oneOf, optional, text, type Check } from "./check.ts";
+
+type Message<Type extends ToAgent["type"]> = Extract<ToAgent, { type: Type }>;
+
+/** Enough to name an assignment; the agent checks the rest of each before it uses it. */
+const keyed = object({ kind: text, key: text });
+
+const checks: { readonly [Type in ToAgent["type"]]: Check } = {
+  sync: object<Message<"sync">>({
+    type: oneOf("sync"),
+    settings: object<NodeSettings>({
+      tlsHost: dnsName,
+      tlsPort: integer(1, 65_535),
+      caPem: text,
+      account: matching(/^\d{12}$/, "an account"),
+    }),
+    assignments: list(keyed),
+  }),
+  assign: object<Message<"assign">>({ type: oneOf("assign"), assignment: keyed }),
+  unassign: object<Message<"unassign">>({ type: oneOf("unassign"), key: text }),
+  logsTaken: object<Message<"logsTaken">>({ type: oneOf("logsTaken"), containerId: text, cursor: text }),
+  imageReady: object<Message<"imageReady">>({
+    type: oneOf("imageReady"),
+    image: text,
+    problem: optional(text),
+  }),
+};
+
+/** What is wrong with a message of the control plane; undefined where the agent can act on it. */
+export function messageProblem(envelope: unknown): string | undefined {
+  const shape = object({ sequence: integer(1), message: object({ type: text }) })(envelope, "");
+  if (shape !== undefined) return shape;
+  const { message } = envelope as { message: { type: string } }; // Just checked.
+  if (!Object.hasOwn(checks, message.type)) return `the type ${JSON.stringify(message.type)} is not known`;
+  return checks[message.type as ToAgent["type"]](message, ""); // A key of the table.
+}

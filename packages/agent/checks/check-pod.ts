@@ -1,0 +1,203 @@
+import type {
+  ContainerAssignment,
+  CredentialsAssignment,
+  FileSystemVolume,
+  InterfaceAssignment,
+  LogDestination,
+  PodAssignment,
+  TaskMetadata,
+  VolumeAssignment,
+  WarmAssignment,
+} from "@gantry/agent-protocol";
+import {
+  address,
+  block,
+  boolean,
+  dnsName,
+  id,
+  integer,
+  isObject,
+  list,
+  mac,
+  map,
+  matching,
+  object,
+  oneOf,
+  optional,
+  relativePath,
+  text,
+  type Check,
+} from "./check.ts";
+
+const KEY = matching(/^[a-z]+\/[A-Za-z0-9_-]{1,255}$/, "a key");
+const ARN = matching(/^arn:[^\s\0]{1,2048}$/, "an ARN");
+const CONTAINER_NAME = matching(/^[A-Za-z0-9][A-Za-z0-9_-]{0,254}$/, "the name of a container");
+/** Source: OCI Distribution Specification, "Pulling manifests"; a name has a host, a path, a tag or a digest. */
+const IMAGE = matching(/^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,1023}$/, "the name of an image");
+const VOLUME_ID = matching(/^[A-Za-z0-9_-]{1,255}$/, "the id of a volume");
+const count = integer(0);
+
+const interfaceChecks = object<InterfaceAssignment>({
+  id,
+  vpcId: id,
+  ip: address,
+  mac,
+  prefix: integer(0, 32),
+  gateway: address,
+  hostname: dnsName,
+  dnsServer: address,
+  dnsSearch: dnsName,
+});
+
+const logDestination = object<LogDestination>({
+  region: matching(/^[a-z0-9-]{1,64}$/, "a region"),
+  group: text,
+  stream: text,
+  multilinePattern: optional(text),
+  nonBlocking: boolean,
+  bufferMaxBytes: count,
+});
+
+const container = object<ContainerAssignment>({
+  name: CONTAINER_NAME,
+  image: IMAGE,
+  registryAuth: optional(text),
+  essential: boolean,
+  command: optional(list(text)),
+  entryPoint: optional(list(text)),
+  workingDirectory: optional(text),
+  user: optional(text),
+  environment: list(text),
+  cpuShares: count,
+  memoryMiB: optional(count),
+  memoryReservationMiB: optional(count),
+  mounts: list(
+    object<ContainerAssignment["mounts"][number]>({
+      volume: VOLUME_ID,
+      containerPath: matching(/^\/[^\0\n]*$/, "a path in the container"),
+      readOnly: boolean,
+    }),
+  ),
+  privileged: boolean,
+  pidHost: boolean,
+  dependsOn: list(
+    object<ContainerAssignment["dependsOn"][number]>({
+      containerName: CONTAINER_NAME,
+      condition: oneOf("START", "COMPLETE", "SUCCESS", "HEALTHY"),
+    }),
+  ),
+  healthCheck: optional(
+    object<NonNullable<ContainerAssignment["healthCheck"]>>({
+      command: list(text),
+      intervalSeconds: count,
+      timeoutSeconds: count,
+      retries: count,
+      startPeriodSeconds: count,
+    }),
+  ),
+  startTimeoutSeconds: optional(count),
+  stopTimeoutSeconds: count,
+  readonlyRootFilesystem: boolean,
+  interactive: boolean,
+  pseudoTerminal: boolean,
+  init: boolean,
+  capabilitiesAdd: list(matching(/^[A-Z_]{1,64}$/, "a capability")),
+  capabilitiesDrop: list(matching(/^[A-Z_]{1,64}$/, "a capability")),
+  ulimits: list(
+    object<ContainerAssignment["ulimits"][number]>({
+      name: matching(/^[a-z]{1,32}$/, "a limit"),
+      soft: integer(-1),
+      hard: integer(-1),
+    }),
+  ),
+  sysctls: map(matching(/^[A-Za-z0-9._/-]{1,255}$/, "a kernel parameter"), text),
+  labels: map(text, text),
+  logs: optional(logDestination),
+  arn: text,
+});
+
+type Volume<Type extends VolumeAssignment["type"]> = Extract<VolumeAssignment, { type: Type }>;
+
+const volumes: { readonly [Type in VolumeAssignment["type"]]: Check } = {
+  host: object<Volume<"host">>({
+    type: oneOf("host"),
+    id: VOLUME_ID,
+    path: matching(/^\/[^\0\n]*$/, "an absolute path"),
+  }),
+  folder: object<Volume<"folder">>({ type: oneOf("folder"), id: VOLUME_ID, path: relativePath }),
+  secrets: object<Volume<"secrets">>({
+    type: oneOf("secrets"),
+    id: VOLUME_ID,
+    files: map(matching(/^[A-Za-z0-9_-]{1,64}$/, "the name of a file"), text),
+  }),
+  fileSystem: object<FileSystemVolume>({
+    type: oneOf("fileSystem"),
+    id: VOLUME_ID,
+    fileSystemId: id,
+    dnsName,
+    // Resolved inside the file system: links and ".." in it do not leave it.
+    directory: matching(/^[^\0\n]*$/, "a directory"),
+    creation: optional(
+      object<NonNullable<FileSystemVolume["creation"]>>({
+        uid: count,
+        gid: count,
+        mode: matching(/^[0-7]{3,4}$/, "a file mode"),
+      }),
+    ),
+    accessPoint: boolean,
+  }),
+};
+
+const volume: Check = (value, path) => {
+  const type = isObject(value) ? String(value["type"]) : "";
+  return Object.hasOwn(volumes, type)
+    ? volumes[type as VolumeAssignment["type"]](value, path) // A key of the table.
+    : `${path} is of no known type`;
+};
+
+const credentials = object<CredentialsAssignment>({
+  id: matching(/^[0-9A-Za-z-]{1,64}$/, "the id of credentials"),
+  roleArn: ARN,
+  accessKeyId: text,
+  secretAccessKey: text,
+  token: text,
+  expiresAt: count,
+});
+
+const metadata = object<TaskMetadata>({
+  endpointId: matching(/^[0-9A-Za-z]{1,64}$/, "the id of an endpoint"),
+  cluster: ARN,
+  taskArn: ARN,
+  family: text,
+  revision: text,
+  availabilityZone: text,
+  launchType: text,
+  serviceName: optional(text),
+  vpcId: id,
+  subnetCidr: block,
+});
+
+/** Checks a pod: a task or a system task. */
+export const checkPod: Check = object<PodAssignment>({
+  kind: oneOf("pod"),
+  key: KEY,
+  role: oneOf("task", "database"),
+  desired: oneOf("RUNNING", "STOPPED"),
+  interface: interfaceChecks,
+  cpuUnits: optional(count),
+  memoryMiB: optional(count),
+  containers: list(container),
+  volumes: list(volume),
+  purge: list(relativePath),
+  restart: boolean,
+  metadata: optional(metadata),
+  credentials: list(credentials),
+  trustBundle: boolean,
+});
+
+/** Checks an interface that is created before a task needs it. */
+export const checkWarm: Check = object<WarmAssignment>({
+  kind: oneOf("interface"),
+  key: KEY,
+  interface: interfaceChecks,
+});

@@ -1,0 +1,9 @@
+/** The router's end of an interface's veth pair. The name of a link has at most 15 characters. Source: IFNAMSIZ. */
+export function vethOf(interfaceId: string): string {
+  return `v${interfaceId.replace(/^eni-/, "").slice(-13)}`;
+}
+
+/** The part of a name of nftables that stands for an id: letters, digits and underscores. */
+export function nameOf(id: string): string {
+  return id.replace(/[^A-Za-z0-9]/g, "_");
+}

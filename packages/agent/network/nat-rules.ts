@@ -1,0 +1,61 @@
+import type { VpcAssignment } from "@gantry/agent-protocol";
+import { parseCidr, parseIp, cidrContains } from "@gantry/kernel";
+import { elementsOf } from "./guard-rules.ts";
+import { METADATA_ADDRESS, SERVICES_ADDRESS, type Transit } from "./transit.ts";
+
+type Interfaces = VpcAssignment["interfaces"];
+
+/** Address translation of a VPC's router: the platform's endpoints, public addresses, NAT gateways. */
+export function renderNat(
+  vpc: VpcAssignment,
+  interfaces: Interfaces,
+  { transit, resolver }: { transit: Transit; resolver: string },
+): readonly string[] {
+  const open = interfaces.filter((eni) => eni.publicIp !== undefined);
+  const inbound = open.map((eni) => `${eni.publicIp} : ${eni.ip}`);
+  const outbound = open
+    .filter((eni) => egressOf(vpc, eni.ip) === "internet")
+    .map((eni) => `${eni.ip} : ${eni.publicIp}`);
+  return [
+    "table ip nat",
+    "delete table ip nat",
+    "table ip nat {",
+    `  map public { type ipv4_addr : ipv4_addr;${elementsOf(inbound)} }`,
+    `  map private { type ipv4_addr : ipv4_addr;${elementsOf(outbound)} }`,
+    "  chain prerouting {",
+    "    type nat hook prerouting priority -100;",
+    `    ip daddr { ${resolver}, 169.254.169.253 } meta l4proto { tcp, udp } th dport 53 dnat to ${transit.hostAddress}`,
+    `    ip daddr ${METADATA_ADDRESS} tcp dport 80 dnat to ${transit.hostAddress}:8080`,
+    `    ip daddr ${SERVICES_ADDRESS} tcp dport { 80, 443 } dnat to ${transit.hostAddress}`,
+    "    dnat to ip daddr map @public",
+    "  }",
+    "  chain postrouting {",
+    "    type nat hook postrouting priority 100;",
+    `    ip daddr ${transit.hostAddress} snat to ${transit.routerAddress}`,
+    '    oifname "up0" snat to ip saddr map @private',
+    ...vpc.subnets
+      .filter((subnet) => subnet.egress === "nat" && subnet.natPublicIp !== undefined)
+      .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+      .map((subnet) => `    oifname "up0" ip saddr ${subnet.cidr} snat to ${subnet.natPublicIp}`),
+    "  }",
+    "}",
+  ];
+}
+
+/** Addresses that have a way out of the VPC: public ones in internet subnets, and all of the subnets behind a NAT gateway. */
+export function renderExits(vpc: VpcAssignment, interfaces: Interfaces): string {
+  const nat = vpc.subnets.filter((subnet) => subnet.egress === "nat").map((subnet) => subnet.cidr);
+  const open = interfaces
+    .filter((eni) => eni.publicIp !== undefined && egressOf(vpc, eni.ip) === "internet")
+    .map((eni) => eni.ip);
+  return `  set exits { type ipv4_addr; flags interval; auto-merge;${elementsOf([...nat, ...open].toSorted())} }`;
+}
+
+function egressOf(vpc: VpcAssignment, ip: string): "internet" | "nat" | "none" {
+  const base = parseIp(ip);
+  const subnet = vpc.subnets.find(({ cidr }) => {
+    const outer = parseCidr(cidr);
+    return outer !== undefined && base !== undefined && cidrContains(outer, { base, prefix: 32 });
+  });
+  return subnet?.egress ?? "none";
+}
