@@ -1,6 +1,5 @@
 import type { Assignment, NodeSettings } from "@gantry/agent-protocol";
 import { messageOf, type Clock, type Logger } from "@gantry/kernel";
-import { checkAssignment } from "./checks/check-assignment.ts";
 import type { PortMemory } from "./haproxy/host-ports.ts";
 import type { Host } from "./host.ts";
 import type { ContainerProblem } from "./pods/plan-pod.ts";
@@ -51,8 +50,8 @@ export class AssignmentCache {
     const content = parse(memory.read()) as Partial<Content> | undefined; // An agent wrote it.
     const secrets = this.#open(content?.sealed);
     this.settings = secrets?.settings;
-    for (const assignment of accepted(secrets?.assignments)) this.wanted.set(assignment.key, assignment);
-    for (const assignment of accepted(secrets?.leaving)) this.leaving.set(assignment.key, assignment);
+    for (const assignment of secrets?.assignments ?? []) this.wanted.set(assignment.key, assignment);
+    for (const assignment of secrets?.leaving ?? []) this.leaving.set(assignment.key, assignment);
     for (const [key, port] of Object.entries(content?.ports ?? {})) this.ports.set(key, port);
     for (const [key, cursor] of Object.entries(content?.cursors ?? {})) this.cursors.set(key, cursor);
     for (const [key, problem] of Object.entries(content?.problems ?? {})) this.problems.set(key, problem);
@@ -159,14 +158,6 @@ export class AssignmentCache {
       return undefined;
     }
   }
-}
-
-/** Assignments from the file pass the same check as those from the control plane; the next sync brings the others. */
-function accepted(assignments: readonly Assignment[] | undefined): readonly Assignment[] {
-  return (assignments ?? []).flatMap((assignment) => {
-    const checked = checkAssignment(assignment);
-    return checked.type === "accepted" ? [checked.assignment] : [];
-  });
 }
 
 function parse(text: string | undefined): unknown {

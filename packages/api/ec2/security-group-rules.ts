@@ -1,5 +1,5 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
-import { parseCidr, type Ids } from "@gantry/kernel";
+import type { Ids } from "@gantry/kernel";
 import type { SecurityGroupRecord, SecurityGroupRuleRecord, Transaction } from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
@@ -9,6 +9,7 @@ import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import type { Ec2Deps } from "./index.ts";
 import { findSecurityGroup } from "./lookups.ts";
 import { isIn } from "../common/place.ts";
+import { protocolAndPorts, ruleBlock, ruleDescription, ruleGroup } from "./rule-peers-and-ports.ts";
 
 type Direction = SecurityGroupRuleRecord["direction"];
 
@@ -29,7 +30,7 @@ export function securityGroupRuleOperations({ store, ids }: Ec2Deps) {
       );
       const wanted = byId.size > 0 ? [] : toRules(input, direction, ids);
       const rules = group.rules.map((rule) => {
-        if (byId.has(rule.id)) return { ...rule, description: byId.get(rule.id) };
+        if (byId.has(rule.id)) return { ...rule, description: ruleDescription(byId.get(rule.id)) };
         const same = wanted.find((each) => isSame(each, rule));
         return same === undefined ? rule : { ...rule, description: same.description };
       });
@@ -94,7 +95,7 @@ export function securityGroupRuleOperations({ store, ids }: Ec2Deps) {
             before.direction,
             ids,
           );
-          if (changed?.groupId !== undefined) findSecurityGroup(tx, context, changed.groupId);
+          if (changed !== undefined) checkPeer(tx, context, group, changed);
           changeRule(tx, context, id, (rule) => ({
             ...rule,
             ...changed,
@@ -108,6 +109,21 @@ export function securityGroupRuleOperations({ store, ids }: Ec2Deps) {
     UpdateSecurityGroupRuleDescriptionsIngress: (input, context) => describe(input, context, "ingress"),
     UpdateSecurityGroupRuleDescriptionsEgress: (input, context) => describe(input, context, "egress"),
   } satisfies Implementation<typeof ec2>;
+}
+
+/** A group that a rule refers to is in the same VPC. Errors: InvalidGroup.NotFound. */
+export function checkPeer(
+  tx: Transaction,
+  place: Place,
+  group: SecurityGroupRecord,
+  rule: SecurityGroupRuleRecord,
+): void {
+  if (rule.groupId === undefined) return;
+  if (findSecurityGroup(tx, place, rule.groupId).vpcId !== group.vpcId)
+    throw new ApiError(
+      "InvalidGroup.NotFound",
+      "You have specified two resources that belong to different networks.",
+    );
 }
 
 /** Changes one rule where it stands. Errors: InvalidSecurityGroupRuleId.NotFound. */
@@ -156,6 +172,7 @@ export function toRules(
             IpRanges: [{ CidrIp: input.CidrIp }],
           },
         ];
+  refuseMembers(input, ["SourceSecurityGroupName", "SourceSecurityGroupOwnerId"], "InvalidParameterValue");
   const permissions = input.IpPermissions ?? flat;
   const tags = tagsFor(input.TagSpecifications, "security-group-rule");
   if (permissions.length === 0)
@@ -165,61 +182,30 @@ export function toRules(
     );
   return permissions.flatMap((permission) => {
     refuseMembers(permission, ["PrefixListIds"], "InvalidParameterValue");
-    // ::/0 next to 0.0.0.0/0 is everybody's habit; there is no IPv6 here for it to let in.
+    // Configurations name ::/0 next to 0.0.0.0/0. It is accepted, since there is no IPv6 that it could admit.
     const narrow = (permission.Ipv6Ranges ?? []).filter((range) => range.CidrIpv6 !== "::/0");
     if (narrow.length > 0)
       throw new ApiError(
         "InvalidParameterValue",
         "Gantry does not support the parameter Ipv6Ranges yet: leave it out.",
       );
-    const protocol = protocolName(permission.IpProtocol ?? "");
-    const base = {
-      direction,
-      tags,
-      protocol,
-      fromPort: protocol === "-1" ? -1 : (permission.FromPort ?? -1),
-      toPort: protocol === "-1" ? -1 : (permission.ToPort ?? -1),
-    };
-    const byBlock = (permission.IpRanges ?? []).map((range) => {
-      if (parseCidr(range.CidrIp ?? "") === undefined)
-        throw new ApiError("InvalidParameterValue", `CIDR block ${range.CidrIp} is malformed`);
-      return {
-        ...base,
-        id: `sgr-${ids.hex(17)}`,
-        cidr: range.CidrIp,
-        groupId: undefined,
-        description: range.Description,
-      };
-    });
+    const base = { direction, tags, ...protocolAndPorts(permission) };
+    const byBlock = (permission.IpRanges ?? []).map((range) => ({
+      ...base,
+      id: `sgr-${ids.hex(17)}`,
+      cidr: ruleBlock(range.CidrIp),
+      groupId: undefined,
+      description: ruleDescription(range.Description),
+    }));
     const byGroup = (permission.UserIdGroupPairs ?? []).map((pair) => ({
       ...base,
       id: `sgr-${ids.hex(17)}`,
       cidr: undefined,
-      groupId: pair.GroupId,
-      description: pair.Description,
+      groupId: ruleGroup(pair),
+      description: ruleDescription(pair.Description),
     }));
     return [...byBlock, ...byGroup];
   });
-}
-
-function protocolName(protocol: string): string {
-  const names: Readonly<Record<string, string>> = {
-    "6": "tcp",
-    "17": "udp",
-    "1": "icmp",
-    "-1": "-1",
-    all: "-1",
-    tcp: "tcp",
-    udp: "udp",
-    icmp: "icmp",
-  };
-  const name = names[protocol.toLowerCase()];
-  if (name === undefined)
-    throw new ApiError(
-      "InvalidParameterValue",
-      `Invalid value '${protocol}' for IP protocol. Gantry knows tcp, udp, icmp and -1.`,
-    );
-  return name;
 }
 
 export function isSame(a: SecurityGroupRuleRecord, b: SecurityGroupRuleRecord): boolean {

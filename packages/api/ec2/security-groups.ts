@@ -11,9 +11,10 @@ import { ApiError, type Implementation } from "@gantry/wire";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import type { Ec2Deps } from "./index.ts";
-import { changeRule, isSame, presentRule, toRules } from "./security-group-rules.ts";
+import { RULES_MAX } from "./rule-peers-and-ports.ts";
+import { changeRule, checkPeer, isSame, presentRule, toRules } from "./security-group-rules.ts";
 import { RESOURCES } from "./resources.ts";
-import { defaultVpcOf, findSecurityGroup, findVpc, securityGroupOf } from "./lookups.ts";
+import { defaultVpcOf, findVpc, securityGroupOf } from "./lookups.ts";
 import { isIn } from "../common/place.ts";
 import type { Place } from "../common/api-deps.ts";
 
@@ -27,6 +28,13 @@ export function securityGroupOperations(deps: Ec2Deps) {
     store.transact((tx) => {
       const group = findGroup(tx, place, input);
       const rules = toRules(input, direction, ids);
+      if (rules.some((rule, index) => rules.slice(0, index).some((other) => isSame(rule, other))))
+        throw new ApiError("InvalidParameterValue", "The same permission must not appear multiple times");
+      if (group.rules.filter((rule) => rule.direction === direction).length + rules.length > RULES_MAX)
+        throw new ApiError(
+          "RulesPerSecurityGroupLimitExceeded",
+          "The maximum number of rules per security group has been reached.",
+        );
       for (const rule of rules) {
         const same = group.rules.find((each) => isSame(each, rule));
         if (same !== undefined)
@@ -34,7 +42,7 @@ export function securityGroupOperations(deps: Ec2Deps) {
             "InvalidPermission.Duplicate",
             `the specified rule "peer: ${rule.cidr ?? rule.groupId}, ${rule.protocol === "-1" ? "ALL" : rule.protocol.toUpperCase()}, from port: ${rule.fromPort}, to port: ${rule.toPort}, ALLOW" already exists`,
           );
-        if (rule.groupId !== undefined) findSecurityGroup(tx, place, rule.groupId);
+        checkPeer(tx, place, group, rule);
       }
       tx.put("securityGroup", group.id, { ...group, rules: [...group.rules, ...rules] });
       return { Return: true, SecurityGroupRules: rules.map((rule) => presentRule(group, rule)) };
@@ -259,7 +267,9 @@ function presentGroup(group: SecurityGroupRecord): ec2.SecurityGroup {
     }
     return [...byPorts.values()].map((rules) => ({
       IpProtocol: rules[0]?.protocol,
-      ...(rules[0]?.protocol === "-1" ? {} : { FromPort: rules[0]?.fromPort, ToPort: rules[0]?.toPort }),
+      ...(["tcp", "udp", "icmp"].includes(rules[0]?.protocol ?? "")
+        ? { FromPort: rules[0]?.fromPort, ToPort: rules[0]?.toPort }
+        : {}),
       IpRanges: rules
         .filter((rule) => rule.cidr !== undefined)
         .map((rule) => ({ CidrIp: rule.cidr, Description: rule.description })),
