@@ -1,7 +1,6 @@
 import { createHmac } from "node:crypto";
 import { rmSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createServer as createTlsServer } from "node:https";
 import { flushCompileCache } from "node:module";
 import { join } from "node:path";
 import { registerServices } from "@gantry/api";
@@ -24,7 +23,13 @@ import { databaseRecipe, provideImage, wellKnownRecipes } from "@gantry/images";
 import { Controller, jsonLogger, messageOf, newVault, randomIds, sleep, SystemClock } from "@gantry/kernel";
 import { ImageStore, Registry } from "@gantry/registry";
 import { SqliteStore } from "@gantry/state";
-import { Dispatcher, equalsInConstantTime, importSdkSchemasOnly, newHttpServer } from "@gantry/wire";
+import {
+  Dispatcher,
+  equalsInConstantTime,
+  importSdkSchemasOnly,
+  newHttpServer,
+  newHttpsServer,
+} from "@gantry/wire";
 import { AgentServer } from "./agent-stream.ts";
 import { explain } from "./explain.ts";
 import { challengeOf, PROOF_HEADER, proofOf, type Health } from "./health.ts";
@@ -202,13 +207,12 @@ const consoleServer = newHttpServer(async (_request, response) => {
 });
 const agentServer = new AgentServer(link, { gateway, clock, log });
 // Inside VPCs the AWS service names are here; ACCOUNT.dkr.ecr.REGION.amazonaws.com is the registry.
-const tlsServer = createTlsServer({ SNICallback: secureContexts(authority, clock) }, (request, response) => {
-  if (/\.dkr\.ecr\./.test(request.headers.host ?? "")) void registry.handle(request, response);
-  else void dispatcher.handle(request, response, () => {});
-});
-tlsServer.on(
-  "checkContinue",
-  (request, response) => void dispatcher.handle(request, response, () => response.writeContinue()),
+const tlsServer = newHttpsServer(
+  { SNICallback: secureContexts(authority, clock) },
+  (request, response, continueWith) =>
+    /\.dkr\.ecr\./.test(request.headers.host ?? "")
+      ? registry.handle(request, response)
+      : dispatcher.handle(request, response, continueWith),
 );
 server.listen(settings.port, "127.0.0.1");
 tlsServer.listen(settings.tlsPort, "127.0.0.1");

@@ -15,12 +15,13 @@ export interface ServicesDeps extends ApiDeps {
 }
 
 const descriptor = (
-  id: string,
+  folder: string,
   signingName: string,
   protocols: ServiceDescriptor["protocols"],
-  more: { iamPrefix?: string; version: string; targetPrefix: string; xmlNamespace: string },
+  more: { id?: string; iamPrefix?: string; version: string; targetPrefix: string; xmlNamespace: string },
 ): ServiceDescriptor => ({
-  id,
+  id: more.id ?? folder,
+  folder,
   signingName,
   iamPrefix: more.iamPrefix ?? signingName,
   protocols,
@@ -51,12 +52,14 @@ export const DESCRIPTORS = {
     targetPrefix: "AWSSecurityTokenServiceV20110615",
     xmlNamespace: "https://sts.amazonaws.com/doc/2011-06-15/",
   }),
-  logs: descriptor("cloudwatch-logs", "logs", ["awsJson1_1"], {
+  logs: descriptor("logs", "logs", ["awsJson1_1"], {
+    id: "cloudwatch-logs",
     version: "2014-03-28",
     targetPrefix: "Logs_20140328",
     xmlNamespace: "http://monitoring.amazonaws.com/doc/2014-03-28/",
   }),
-  elbv2: descriptor("elastic-load-balancing-v2", "elasticloadbalancing", ["awsQuery"], {
+  elbv2: descriptor("elbv2", "elasticloadbalancing", ["awsQuery"], {
+    id: "elastic-load-balancing-v2",
     version: "2015-12-01",
     targetPrefix: "ElasticLoadBalancing_v10",
     xmlNamespace: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",

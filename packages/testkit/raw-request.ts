@@ -20,15 +20,19 @@ export interface RawAnswer {
   readonly text: string;
 }
 
-/** Sends it with the root user's signature and reads the whole answer. */
-export async function sendRaw(endpoint: string, request: RawRequest, now: number): Promise<RawAnswer> {
+/** The headers of a request with its signature: the root user's, or that of the given key. */
+export function signedHeaders(
+  host: string,
+  request: RawRequest,
+  now: number,
+  key: { accessKeyId: string; secretAccessKey: string } = ROOT,
+): Record<string, string> {
   const { service, method = "POST", path = "/", body = "" } = request;
-  const url = new URL(endpoint);
   const payload = request.payload ?? sha256Hex(body);
   const scope = { date: amzDateOf(now).slice(0, 8), region: "eu-south-1", service };
   const headers: Record<string, string> = {
     ...request.headers,
-    host: url.host,
+    host,
     "x-amz-date": amzDateOf(now),
     "x-amz-content-sha256": payload,
   };
@@ -40,7 +44,11 @@ export async function sendRaw(endpoint: string, request: RawRequest, now: number
   const canonical = [
     method,
     rawPath,
-    rawQuery.split("&").toSorted().join("&"),
+    rawQuery
+      .split("&")
+      .map((pair) => (pair === "" || pair.includes("=") ? pair : `${pair}=`))
+      .toSorted()
+      .join("&"),
     ...names.map((name) => `${name}:${(headers[name] ?? "").trim().replace(/\s+/g, " ")}`),
     "",
     names.join(";"),
@@ -48,13 +56,24 @@ export async function sendRaw(endpoint: string, request: RawRequest, now: number
   ].join("\n");
   const credential = `${scope.date}/${scope.region}/${service}/aws4_request`;
   const toSign = ["AWS4-HMAC-SHA256", amzDateOf(now), credential, sha256Hex(canonical)].join("\n");
-  const signature = hmac(signingKey(ROOT.secretAccessKey, scope), toSign).toString("hex");
-  const authorization = `AWS4-HMAC-SHA256 Credential=${ROOT.accessKeyId}/${credential}, SignedHeaders=${names.join(";")}, Signature=${signature}`;
-  const { host: _, ...sent } = headers;
+  const signature = hmac(signingKey(key.secretAccessKey, scope), toSign).toString("hex");
+  const authorization = `AWS4-HMAC-SHA256 Credential=${key.accessKeyId}/${credential}, SignedHeaders=${names.join(";")}, Signature=${signature}`;
+  return { ...headers, authorization };
+}
+
+/** Sends it with a signature and reads the whole answer. */
+export async function sendRaw(
+  endpoint: string,
+  request: RawRequest,
+  now: number,
+  key: { accessKeyId: string; secretAccessKey: string } = ROOT,
+): Promise<RawAnswer> {
+  const { method = "POST", path = "/", body = "" } = request;
+  const { host: _, ...headers } = signedHeaders(new URL(endpoint).host, request, now, key);
   const response = await fetch(`${endpoint}${path}`, {
     method,
-    headers: { ...sent, authorization },
-    ...(method === "GET" ? {} : { body: Buffer.from(body) }),
+    headers,
+    ...(method === "GET" || method === "HEAD" ? {} : { body: Buffer.from(body) }),
   });
   return { status: response.status, headers: response.headers, text: await response.text() };
 }

@@ -3,6 +3,7 @@ import { ANONYMOUS, type Principal } from "@gantry/iam/principal";
 import type { Clock } from "@gantry/kernel";
 import { ApiError } from "./api-error.ts";
 import { SignatureError, type Claim } from "./claim.ts";
+import type { BodyLease } from "./large-bodies.ts";
 import { readAll, verifiedStream } from "./request-body.ts";
 import { splitBucket, type Exchange } from "./routing.ts";
 import { checkScope } from "./scope.ts";
@@ -27,6 +28,7 @@ export interface Candidate {
   readonly protocol: Protocol;
   /** Bytes that the body of the called operation may have, where it does not stream. */
   readonly bodyMaxBytes: number;
+  readonly lease: BodyLease;
 }
 
 interface Signed extends Candidate {
@@ -134,7 +136,7 @@ async function readVerified(signed: Signed): Promise<Buffer> {
     verify(declared);
   }
   if (exchange.headers["expect"] !== undefined) exchange.continueWith();
-  const { bytes, sha256 } = await readAll(exchange.request, signed.bodyMaxBytes);
+  const { bytes, sha256 } = await readAll(exchange.request, signed.bodyMaxBytes, signed.lease);
   if (declared === undefined) verify(sha256);
   else if (declared !== sha256) throw hashMismatch();
   return bytes;

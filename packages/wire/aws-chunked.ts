@@ -13,6 +13,8 @@ export interface ChunkSigning {
 }
 
 const LINE_MAX = 8_192;
+/** S3 takes one checksum and one signature. */
+const TRAILERS_MAX = 16;
 const EMPTY_HASH = sha256Hex("");
 
 /**
@@ -51,9 +53,12 @@ export class AwsChunkedDecoder extends Transform {
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    // The body ends with its last chunk: bytes behind it are dropped, not kept.
+    if (this.#isDone()) return done();
     this.#buffer = this.#buffer.length === 0 ? chunk : Buffer.concat([this.#buffer, chunk]);
     try {
-      while (this.#step()) if (this.#state === "done") break;
+      while (!this.#isDone() && this.#step());
+      if (this.#isDone()) this.#buffer = Buffer.alloc(0);
       done();
     } catch (thrown) {
       done(thrown as Error); // Only ApiErrors are thrown in here.
@@ -69,6 +74,10 @@ export class AwsChunkedDecoder extends Transform {
     } catch (thrown) {
       done(thrown as Error); // As above.
     }
+  }
+
+  #isDone(): boolean {
+    return this.#state === "done";
   }
 
   /** Does one thing with what is buffered; false where more bytes are needed. */
@@ -127,6 +136,7 @@ export class AwsChunkedDecoder extends Transform {
     this.#buffer = this.#buffer.subarray(data.length);
     this.#remaining -= data.length;
     this.#received += data.length;
+    if (this.#decodedLength !== undefined && this.#received > this.#decodedLength) throw incomplete();
     if (this.#signing !== undefined) this.#chunkHash.update(data);
     this.#checksum?.state.update(data);
     this.push(data);
@@ -138,6 +148,7 @@ export class AwsChunkedDecoder extends Transform {
     const line = this.#readLine();
     if (line === undefined) return false;
     if (line !== "") {
+      if (this.#trailers.length >= TRAILERS_MAX) throw malformed();
       this.#trailers.push(line);
       return true;
     }

@@ -1,12 +1,15 @@
 import { Readable } from "node:stream";
 import { ApiError } from "./api-error.ts";
+import { nextTurn } from "./large-bodies.ts";
 import { violations, type Constraints } from "./constraints.ts";
 import { readCbor } from "./protocols/cbor.ts";
 import { bindingOf, readBindings } from "./protocols/http-bindings.ts";
-import { parseJsonObject, readJson } from "./protocols/json.ts";
-import { readQuery } from "./protocols/query.ts";
-import { readXmlDocument } from "./protocols/xml.ts";
+import { parseJsonInTurns, parseJsonObject, readJson } from "./protocols/json.ts";
+import { parseForm, readQuery } from "./protocols/query.ts";
+import { parseXml, parseXmlInTurns, readXml } from "./protocols/xml.ts";
+import type { XmlNode } from "./protocols/xml-reader.ts";
 import type { Operation, Protocol } from "./service.ts";
+import type { Shape } from "./shape.ts";
 
 /** What decoding looks at besides the body. */
 export interface DecodedRequest {
@@ -23,21 +26,32 @@ export function decode(
     labels: Record<string, string>;
     buffered: Buffer | undefined;
     stream: Readable | undefined;
+    /** The parameters of a request of the Query protocols. */
+    form: URLSearchParams | undefined;
+    /** The document of a large body, where it has been read already (`documentOf`). */
+    document: Document | undefined;
+    /** How many values the body may have. */
+    valuesMax: number;
   },
 ): Record<string, unknown> {
-  const { exchange, buffered = Buffer.alloc(0) } = parts;
+  const { exchange, buffered = Buffer.alloc(0), form = new URLSearchParams() } = parts;
+  const { document, valuesMax } = parts;
+  const xml = (of: Shape) =>
+    readXml(of, document?.type === "xml" ? document.root : parseXml(buffered.toString(), valuesMax));
+  const json = (of: Shape) =>
+    readJson(of, document?.type === "json" ? document.value : parseJsonObject(buffered, valuesMax));
   const shape = operation.input;
   if (shape.type !== "structure") return {};
   switch (protocol) {
     case "awsJson1_0":
     case "awsJson1_1":
-      return readJson(shape, parseJsonObject(buffered.toString())) as Record<string, unknown>; // A structure reads as an object.
+      return json(shape) as Record<string, unknown>; // A structure reads as an object.
     case "rpcv2Cbor":
       return readCbor(shape, buffered) as Record<string, unknown>; // As above.
     case "awsQuery":
-      return readQuery(shape, formParameters(exchange, buffered), "query") as Record<string, unknown>; // As above.
+      return readQuery(shape, form, "query") as Record<string, unknown>; // As above.
     case "ec2Query":
-      return readQuery(shape, formParameters(exchange, buffered), "ec2") as Record<string, unknown>; // As above.
+      return readQuery(shape, form, "ec2") as Record<string, unknown>; // As above.
     case "restJson1":
     case "restXml": {
       const input = readBindings(shape, {
@@ -54,10 +68,7 @@ export function decode(
         if (buffered.length === 0) return input;
         return {
           ...input,
-          [payload.name]:
-            protocol === "restXml"
-              ? readXmlDocument(payload.shape, buffered.toString())
-              : readJson(payload.shape, parseJsonObject(buffered.toString())),
+          [payload.name]: protocol === "restXml" ? xml(payload.shape) : json(payload.shape),
         };
       }
       if (buffered.length === 0) return input;
@@ -66,9 +77,7 @@ export function decode(
       const rest = { ...shape, members };
       return {
         ...input,
-        ...((protocol === "restXml"
-          ? readXmlDocument(rest, buffered.toString())
-          : readJson(rest, parseJsonObject(buffered.toString()))) as object),
+        ...((protocol === "restXml" ? xml(rest) : json(rest)) as object),
       }; // As above.
     }
   }
@@ -107,6 +116,33 @@ function nullValue(name: string): string {
   return `Value null at '${name.charAt(0).toLowerCase()}${name.slice(1)}' failed to satisfy constraint: Member must not be null`;
 }
 
+/** A body as its protocol's parser read it, before it is anything of the operation's. */
+export type Document =
+  | { readonly type: "xml"; readonly root: XmlNode }
+  | { readonly type: "json"; readonly value: Record<string, unknown> };
+
+/** The document of a large body, read with turns of the event loop between its parts; undefined where the body is none. */
+export async function documentOf(
+  operation: Operation,
+  protocol: Protocol,
+  body: Buffer,
+  valuesMax: number,
+): Promise<Document | undefined> {
+  if (operation.input.type !== "structure") return undefined;
+  const payload = operation.input.members.find((member) => bindingOf(member) === "payload");
+  if (payload !== undefined && payload.shape.type !== "structure") return undefined;
+  switch (protocol) {
+    case "restXml":
+      return { type: "xml", root: await parseXmlInTurns(body.toString(), valuesMax, nextTurn) };
+    case "awsJson1_0":
+    case "awsJson1_1":
+    case "restJson1":
+      return { type: "json", value: await parseJsonInTurns(body, valuesMax, nextTurn) };
+    default:
+      return undefined;
+  }
+}
+
 /** Whether the operation takes its body as it comes. */
 export function hasStreamingInput(operation: Operation): boolean {
   return (
@@ -118,6 +154,11 @@ export function hasStreamingInput(operation: Operation): boolean {
 }
 
 /** The parameters of a form body, or of the query where there is none. */
-export function formParameters(exchange: DecodedRequest, body: Buffer | Readable): URLSearchParams {
-  return new URLSearchParams(Buffer.isBuffer(body) && body.length > 0 ? body.toString() : exchange.rawQuery);
+export function formParameters(
+  exchange: DecodedRequest,
+  body: Buffer | Readable,
+  parametersMax: number,
+): URLSearchParams {
+  const text = Buffer.isBuffer(body) && body.length > 0 ? body.toString() : exchange.rawQuery;
+  return parseForm(text, parametersMax);
 }

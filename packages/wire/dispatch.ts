@@ -1,27 +1,22 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import type { ConditionContext, Principal } from "@gantry/iam/principal";
-import {
-  AssertionError,
-  isDamage,
-  isOutOfRoom,
-  messageOf,
-  type Clock,
-  type Ids,
-  type Logger,
-} from "@gantry/kernel";
-import {
-  accessDeniedError,
-  authenticationError,
-  internalError,
-  noRoomError,
-  throttledError,
-} from "./access-errors.ts";
+import { AssertionError, messageOf, type Clock, type Ids, type Logger } from "@gantry/kernel";
+import { accessDeniedError, throttledError } from "./access-errors.ts";
 import { ApiError } from "./api-error.ts";
 import { Authenticator, type Credential } from "./authentication.ts";
 import { readClaim, SignatureError, type Claim } from "./claim.ts";
-import { checkInput, decode, hasStreamingInput } from "./decode.ts";
+import {
+  checkInput,
+  decode,
+  documentOf,
+  formParameters,
+  hasStreamingInput,
+  type Document,
+} from "./decode.ts";
 import { encodeError, encodeOutput, type WireResponse } from "./encode.ts";
+import { BodyLease, BodyMemory, Lane, LARGE_BYTES } from "./large-bodies.ts";
+import { toApiError } from "./failures.ts";
 import { withHeadersOfQuery } from "./query-headers.ts";
 import { readAll } from "./request-body.ts";
 import { requestKeys, tagKeys, tlsVersionOf, type AskedKeys } from "./request-conditions.ts";
@@ -30,6 +25,7 @@ import { operationNameOf, protocolOf, resolve, type Exchange } from "./routing.t
 import { send } from "./send.ts";
 import { chooseService, unknownService } from "./service-choice.ts";
 import {
+  BODY_LIMITS,
   loadService,
   type LoadedService,
   type Operation,
@@ -73,8 +69,8 @@ interface Call {
   readonly protocol: Protocol;
 }
 
-/** Bodies of everything but object data. Source: the largest documented API request is 10 MB (ECR layer parts are 20 MB, base64). */
-const BODY_MAX_BYTES = 32 * 1024 * 1024;
+/** All bodies together, while they are read and decoded. Object data streams and does not count. */
+const BODIES_MAX_BYTES = 128 * 1024 * 1024;
 const LINGER_MS = 2_000;
 const IN_FLIGHT_MAX = 2_000;
 
@@ -82,6 +78,8 @@ const IN_FLIGHT_MAX = 2_000;
 export class Dispatcher {
   readonly #deps: DispatcherDeps;
   readonly #authenticator: Authenticator;
+  readonly #memory = new BodyMemory(BODIES_MAX_BYTES);
+  readonly #lane = new Lane();
   readonly #services: RegisteredService[] = [];
   readonly #unknownSeen = new Set<string>();
   #inFlight = 0;
@@ -158,7 +156,9 @@ export class Dispatcher {
     const context = { protocol, service, requestId: exchange.requestId, path: exchange.rawPath };
     this.#inFlight += 1;
     const answer = await this.#attempt({ exchange, claim, claimFailure, service, protocol })
-      .catch((thrown: unknown) => encodeError(this.#toApiError(thrown, protocol, exchange), context))
+      .catch((thrown: unknown) =>
+        encodeError(toApiError(thrown, { protocol, exchange, log: this.#deps.log }), context),
+      )
       .finally(() => (this.#inFlight -= 1));
     const more = service.responseHeaders?.(exchange);
     return more === undefined ? answer : { ...answer, headers: { ...answer.headers, ...more } };
@@ -184,37 +184,62 @@ export class Dispatcher {
   }
 
   async #invoke(call: Call): Promise<WireResponse> {
+    const lease = new BodyLease(this.#memory);
+    try {
+      return await this.#invokeWith(call, lease);
+    } finally {
+      lease.end();
+    }
+  }
+
+  async #invokeWith(call: Call, lease: BodyLease): Promise<WireResponse> {
     const { claim, service, protocol } = call;
-    const { principal, body } = await this.#authenticator.authenticate({
-      ...call,
-      bodyMaxBytes: BODY_MAX_BYTES,
-    });
     const exchange =
       service.descriptor.id === "s3" ? withHeadersOfQuery(call.exchange, claim) : call.exchange;
-    const found = resolve(service, protocol, exchange, body);
-    if (found === undefined) throw this.#unknownOperation(service, protocol, exchange, body);
+    const isQuery = protocol === "awsQuery" || protocol === "ec2Query";
+    // Every protocol but Query names the operation outside the body, so the body's bound is known before it is read.
+    const named = isQuery ? undefined : resolve(service, protocol, exchange, undefined);
+    const limits = service.bodyLimits[named?.operation.name ?? ""] ?? BODY_LIMITS;
+    const { principal, body } = await this.#authenticator.authenticate({
+      ...call,
+      bodyMaxBytes: limits.bytes,
+      lease,
+    });
+    const form = isQuery ? formParameters(exchange, body, limits.values) : undefined;
+    const found = named ?? resolve(service, protocol, exchange, form);
+    if (found === undefined) throw this.#unknownOperation(service, protocol, exchange, form);
     const { operation, labels } = found;
-    if (operation.handler === undefined) {
-      this.#logUnknownOnce(`${service.descriptor.id}:${operation.name}`);
-      throw new ApiError(
-        notImplementedCode(protocol),
-        `${operation.name} is not supported by Gantry yet: see SUPPORT.md of ${service.descriptor.id}.`,
-        { status: protocol === "restXml" ? 501 : 400 },
-      );
-    }
+    if (operation.handler === undefined) throw this.#notImplemented(operation, service, protocol);
     const stream = body instanceof Readable ? body : undefined;
     const buffered =
       stream === undefined
-        ? (body as Buffer)
+        ? (body as Buffer) // Not a stream, so a buffer.
         : hasStreamingInput(operation)
           ? undefined
-          : (await readAll(stream, BODY_MAX_BYTES)).bytes; // Not a stream, so a buffer.
-    const input = decode(operation, protocol, { exchange, labels, buffered, stream });
-    checkInput(operation, input, {
-      protocol,
-      constraints: service.constraints,
-      validationCode: service.validationCode,
-    });
+          : (await readAll(stream, limits.bytes, lease)).bytes;
+    const read = (document?: Document): Record<string, unknown> => {
+      const input = decode(operation, protocol, {
+        exchange,
+        labels,
+        buffered,
+        stream,
+        form,
+        document,
+        valuesMax: limits.values,
+      });
+      checkInput(operation, input, {
+        protocol,
+        constraints: service.constraints,
+        validationCode: service.validationCode,
+      });
+      return input;
+    };
+    const input =
+      buffered === undefined || buffered.length <= LARGE_BYTES
+        ? read()
+        : await this.#lane.run(async () =>
+            read(await documentOf(operation, protocol, buffered, limits.values)),
+          );
     const output = await this.#run(operation, input, {
       exchange,
       service,
@@ -272,13 +297,23 @@ export class Dispatcher {
     return ((await operation.handler?.(input, context)) ?? {}) as Record<string, unknown>; // Typed by Implementation<M>.
   }
 
+  #notImplemented(operation: Operation, service: LoadedService, protocol: Protocol): ApiError {
+    const { id, folder } = service.descriptor;
+    this.#logUnknownOnce(`${id}:${operation.name}`);
+    return new ApiError(
+      notImplementedCode(protocol),
+      `${operation.name} is not supported by Gantry yet: see packages/api/${folder}/SUPPORT.md.`,
+      { status: protocol === "restXml" ? 501 : 400 },
+    );
+  }
+
   #unknownOperation(
     service: LoadedService,
     protocol: Protocol,
     exchange: Exchange,
-    body: Buffer | Readable,
+    form: URLSearchParams | undefined,
   ): ApiError {
-    const name = operationNameOf(protocol, exchange, body) ?? `${exchange.method} ${exchange.rawPath}`;
+    const name = operationNameOf(protocol, exchange, form) ?? `${exchange.method} ${exchange.rawPath}`;
     this.#logUnknownOnce(`${service.descriptor.id}:${name}`);
     switch (protocol) {
       case "awsQuery":
@@ -301,40 +336,6 @@ export class Dispatcher {
     if (this.#unknownSeen.has(name) || this.#unknownSeen.size > 5_000) return;
     this.#unknownSeen.add(name);
     this.#deps.log.warn("Operation is not supported", { operation: name });
-  }
-
-  #toApiError(thrown: unknown, protocol: Protocol, exchange: Exchange): ApiError {
-    if (thrown instanceof ApiError) return thrown;
-    if (thrown instanceof SignatureError) return authenticationError(protocol, thrown);
-    if (isOutOfRoom(thrown)) {
-      this.#deps.log.error("The disk is full: make room on it", {
-        requestId: exchange.requestId,
-        reason: messageOf(thrown),
-      });
-      return noRoomError(protocol);
-    }
-    if (isDamage(thrown)) {
-      this.#deps.log.error("What is stored is damaged", {
-        requestId: exchange.requestId,
-        path: exchange.rawPath,
-        reason: messageOf(thrown),
-      });
-      return internalError(
-        protocol,
-        "What was asked for is damaged on the disk and is not served: gantry doctor names it.",
-      );
-    }
-    const fields = {
-      requestId: exchange.requestId,
-      path: exchange.rawPath,
-      reason: messageOf(thrown),
-      stack: thrown instanceof Error ? thrown.stack : undefined,
-    };
-    this.#deps.log.error(
-      thrown instanceof AssertionError ? "A law of the program does not hold" : "Request failed",
-      fields,
-    );
-    return internalError(protocol, "We encountered an internal error. Please try again.");
   }
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { TlsOptions } from "node:tls";
 import { http } from "@gantry/kernel";
 
 /** A client must send its headers within this, and keep its body coming. Bounds what a slow client can hold. */
@@ -21,15 +22,27 @@ export type RequestHandler = (
  * upload never travels. The handler never rejects.
  */
 export function newHttpServer(handle: RequestHandler, idleTimeoutMs = IDLE_TIMEOUT_MS): Server {
-  const server = http.createServer({
-    highWaterMark: AHEAD_BYTES,
-    maxHeaderSize: HEADERS_MAX_BYTES,
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: 75_000,
-    // Java's client offers HTTP/2 with every first request: the offer is not taken up.
-    shouldUpgradeCallback: () => false,
-  });
+  return serving(http.createServer(LIMITS), handle, idleTimeoutMs);
+}
+
+/** As `newHttpServer`, over TLS. */
+export function newHttpsServer(tls: TlsOptions, handle: RequestHandler): Server {
+  // Node's HTTPS is loaded by whoever serves it alone.
+  const https = process.getBuiltinModule("node:https");
+  return serving(https.createServer({ ...LIMITS, ...tls }), handle, IDLE_TIMEOUT_MS);
+}
+
+const LIMITS = {
+  highWaterMark: AHEAD_BYTES,
+  maxHeaderSize: HEADERS_MAX_BYTES,
+  headersTimeout: HEADERS_TIMEOUT_MS,
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  keepAliveTimeout: 75_000,
+  // Java's client offers HTTP/2 with every first request: the offer is not taken up.
+  shouldUpgradeCallback: () => false,
+} as const;
+
+function serving<S extends Server>(server: S, handle: RequestHandler, idleTimeoutMs: number): S {
   server.setTimeout(idleTimeoutMs);
   server.on("request", (request, response) => void handle(request, response, () => {}));
   server.on(

@@ -6,6 +6,7 @@ import { messageOf } from "@gantry/kernel";
 import { ApiError } from "./api-error.ts";
 import { AwsChunkedDecoder } from "./aws-chunked.ts";
 import type { Claim } from "./claim.ts";
+import type { BodyLease } from "./large-bodies.ts";
 import { sha256Hex, signingKey } from "./sigv4.ts";
 
 /** What of a request its body's checks look at. */
@@ -94,18 +95,24 @@ export interface ReadBody {
 /** Above this many bytes a body is hashed as it arrives, so that no turn of the event loop hashes much. */
 const HASH_AT_ONCE_MAX_BYTES = 64 * 1024;
 
-/** Reads a body of at most `maxBytes`. Errors: RequestEntityTooLargeException; Error where the client leaves. */
-export function readAll(stream: Readable, maxBytes: number): Promise<ReadBody> {
+/** Reads a body of at most `maxBytes`. Errors: RequestEntityTooLargeException; BusyError; Error where the client leaves. */
+export function readAll(stream: Readable, maxBytes: number, lease?: BodyLease): Promise<ReadBody> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
     let hash: Hash | undefined;
+    let isRefused = false;
     stream.on("data", (chunk: Buffer) => {
       // No encoding is set, so chunks are buffers.
       size += chunk.length;
-      if (size > maxBytes) {
+      if (isRefused) return;
+      try {
+        if (size > maxBytes) throw tooLarge(maxBytes);
+        lease?.take(chunk.length);
+      } catch (thrown) {
+        isRefused = true;
         chunks.length = 0;
-        reject(tooLarge(maxBytes));
+        reject(thrown);
         return;
       }
       if (hash === undefined && size > HASH_AT_ONCE_MAX_BYTES) {

@@ -1,6 +1,4 @@
 import type { IncomingMessage } from "node:http";
-import type { Readable } from "node:stream";
-import { formParameters } from "./decode.ts";
 import type { RestRouter } from "./rest-router.ts";
 import type { LoadedService, Operation, Protocol, ServiceDescriptor } from "./service.ts";
 
@@ -34,7 +32,7 @@ export function protocolOf(descriptor: ServiceDescriptor, exchange: Exchange): P
 export function operationNameOf(
   protocol: Protocol,
   exchange: Exchange,
-  body: Buffer | Readable,
+  form: URLSearchParams | undefined,
 ): string | undefined {
   switch (protocol) {
     case "awsJson1_0":
@@ -44,19 +42,19 @@ export function operationNameOf(
       return /\/operation\/([A-Za-z0-9]+)\/?$/.exec(exchange.rawPath)?.[1];
     case "awsQuery":
     case "ec2Query":
-      return formParameters(exchange, body).get("Action") ?? undefined;
+      return form?.get("Action") ?? undefined;
     case "restJson1":
     case "restXml":
       return undefined;
   }
 }
 
-/** The operation and what its path names. */
+/** The operation and what its path names. `form` is set for the Query protocols, whose body names the operation. */
 export function resolve(
   service: LoadedService & { router: RestRouter },
   protocol: Protocol,
   exchange: Exchange,
-  body: Buffer | Readable,
+  form: URLSearchParams | undefined,
 ): { operation: Operation; labels: Record<string, string> } | undefined {
   if (protocol === "restJson1" || protocol === "restXml") {
     const { bucket, path } =
@@ -69,9 +67,18 @@ export function resolve(
       headers: exchange.headers,
     });
   }
-  const name = operationNameOf(protocol, exchange, body);
+  const name = operationNameOf(protocol, exchange, form);
   const operation = name === undefined ? undefined : service.operations.get(name);
   return operation && { operation, labels: {} };
+}
+
+/** A part of a path, decoded; as it is where its escapes are not UTF-8: S3 refuses such a path before it looks at it. */
+function decodePart(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** The bucket that the host names (`BUCKET.s3.REGION.amazonaws.com`, `BUCKET.s3.localhost`), else the path's first segment. */
@@ -86,5 +93,5 @@ export function splitBucket(exchange: Pick<Exchange, "headers" | "rawPath">): {
   if (virtual !== undefined && virtual !== "s3") return { bucket: virtual, path: exchange.rawPath };
   const match = /^\/([^/]+)(\/.*)?$/.exec(exchange.rawPath);
   if (match === null) return { bucket: undefined, path: exchange.rawPath };
-  return { bucket: decodeURIComponent(match[1] ?? ""), path: match[2] ?? "/" };
+  return { bucket: decodePart(match[1] ?? ""), path: match[2] ?? "/" };
 }

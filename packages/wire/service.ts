@@ -45,6 +45,8 @@ export type Implementation<M> = {
 export interface ServiceDescriptor {
   /** The SDK's package name without `@aws-sdk/client-`. */
   readonly id: string;
+  /** Its folder in packages/api, where its SUPPORT.md is. */
+  readonly folder: string;
   readonly signingName: string;
   readonly iamPrefix: string;
   readonly protocols: readonly Protocol[];
@@ -88,6 +90,15 @@ export interface Access {
   ) => Promise<Record<string, unknown>>;
 }
 
+/** What a body that is read whole may have: bytes, and values (members, elements or parameters) when it is decoded. */
+export interface BodyLimits {
+  readonly bytes: number;
+  readonly values: number;
+}
+
+/** The limits of most operations. */
+export const BODY_LIMITS: BodyLimits = { bytes: 1024 * 1024, values: 20_000 };
+
 /** A service's code, loaded when its first request arrives. */
 export interface ServiceModule {
   readonly sdk: Readonly<Record<string, unknown>>;
@@ -102,6 +113,8 @@ export interface ServiceModule {
   readonly extras?: (exchange: Exchange, access: Access) => Promise<WireResponse | undefined>;
   /** The region of a request whose signature names none: that of the resource. */
   readonly regionOf?: (exchange: Exchange) => string | undefined;
+  /** Limits of bodies by operation: those whose documented limits need more than `BODY_LIMITS`. */
+  readonly bodyLimits?: Readonly<Record<string, BodyLimits>>;
   /** Puts in place what AWS has in every account and region before the first call there. */
   readonly prepare?: (place: { account: string; region: string }) => void;
   /** Headers for every answer, an error's too. */
@@ -132,6 +145,7 @@ export interface LoadedService {
   readonly extras: ServiceModule["extras"];
   readonly responseHeaders: ServiceModule["responseHeaders"];
   readonly regionOf: ServiceModule["regionOf"];
+  readonly bodyLimits: Readonly<Record<string, BodyLimits>>;
   readonly prepare: ServiceModule["prepare"];
   readonly permissions: PermissionsOf;
 }
@@ -169,6 +183,7 @@ export function loadService(descriptor: ServiceDescriptor, module: ServiceModule
     extras,
     responseHeaders,
     regionOf,
+    bodyLimits = {},
     prepare,
     permissions = byDefault,
   } = module;
@@ -182,6 +197,7 @@ export function loadService(descriptor: ServiceDescriptor, module: ServiceModule
     extras,
     responseHeaders,
     regionOf,
+    bodyLimits,
     prepare,
     permissions,
   };

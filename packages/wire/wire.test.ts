@@ -424,7 +424,7 @@ describe("bad bytes", () => {
           $metadata: { httpStatusCode: 404 },
         });
         await expect(ecs.send(new PutAttributesCommand({ attributes: [{ name: "a" }] }))).rejects.toThrow(
-          "PutAttributes is not supported by Gantry yet: see SUPPORT.md of ecs.",
+          "PutAttributes is not supported by Gantry yet: see packages/api/ecs/SUPPORT.md.",
         );
         await expect(new IAMClient(own.client()).send(new ListSAMLProvidersCommand({}))).rejects.toThrow(
           "ListSAMLProviders is not supported by Gantry yet",

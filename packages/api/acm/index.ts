@@ -187,6 +187,8 @@ export function acmService(deps: AcmDeps): ServiceModule {
     sdk,
     operations: paged(operations, (name) => (name === "ListCertificates" ? WORDS : undefined)),
     constraints: CONSTRAINTS,
+    // A chain has at most 2,097,152 bytes, in base64. Source: API_ImportCertificate.
+    bodyLimits: { ImportCertificate: { bytes: 3 * 1024 * 1024, values: 1_000 } },
     permissions: permissionsBy("acm", operations, acmPermissions(store)),
   };
 }

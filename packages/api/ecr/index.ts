@@ -34,6 +34,11 @@ export function ecrService(deps: EcrDeps): ServiceModule {
     operations,
     constraints: CONSTRAINTS,
     validationCode: "InvalidParameterException",
+    // A part has at most 20,971,520 bytes, a manifest 4,194,304 characters. Source: API_UploadLayerPart, API_PutImage.
+    bodyLimits: {
+      UploadLayerPart: { bytes: 28 * 1024 * 1024, values: 100 },
+      PutImage: { bytes: 8 * 1024 * 1024, values: 100 },
+    },
     permissions: permissionsBy("ecr", operations, ecrPermissions(deps.store)),
   };
 }

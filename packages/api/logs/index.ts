@@ -39,6 +39,8 @@ export function logsService(deps: LogsDeps): ServiceModule {
     operations,
     constraints: CONSTRAINTS,
     validationCode: "InvalidParameterException",
+    // Ten thousand events of 1,048,576 bytes, which JSON escapes to several times as many. Source: API_PutLogEvents.
+    bodyLimits: { PutLogEvents: { bytes: 4 * 1024 * 1024, values: 60_000 } },
     permissions: permissionsBy("logs", operations, logsPermissions(deps.store)),
   };
 }

@@ -18,6 +18,11 @@ export async function answerExtra(
 ): Promise<WireResponse | undefined> {
   const website = WEBSITE_HOST.exec(exchange.headers["host"] ?? "")?.[1];
   if (website !== undefined) return answerPage(deps, website, exchange, access);
+  if (decodedPath(exchange.rawPath) === undefined)
+    throw new ApiError("InvalidURI", "Couldn't parse the specified URI.", {
+      status: 400,
+      fields: { URI: exchange.rawPath },
+    });
   const { bucket, path } = splitBucket(exchange);
   if (bucket === undefined) return undefined;
   if (exchange.method === "OPTIONS") return answerPreflight(deps.store, bucket, exchange);
@@ -28,6 +33,15 @@ export async function answerExtra(
   )
     return answerForm(bucket, exchange, access);
   return undefined;
+}
+
+/** Undefined where the path's escapes are not UTF-8. */
+function decodedPath(path: string): string | undefined {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Cross-origin headers of an answer, where the bucket has a rule for it. */
@@ -213,8 +227,10 @@ async function answerPage(
     );
   if (exchange.method !== "GET" && exchange.method !== "HEAD")
     return page(405, "MethodNotAllowed", "The specified method is not allowed against this resource.");
+  const key = decodedPath(exchange.rawPath.slice(1));
+  if (key === undefined) return page(400, "InvalidURI", "Couldn't parse the specified URI.");
   const request = {
-    key: decodeURIComponent(exchange.rawPath.slice(1)),
+    key,
     host: exchange.headers["host"] ?? "",
     scheme: exchange.endpoint.split(":")[0] ?? "http",
   };

@@ -39,6 +39,11 @@ export function s3Service(deps: S3Deps): ServiceModule {
     operations: withArguments(operations, deps.store),
     permissions: permissionsBy("s3", operations, S3_PERMISSIONS),
     allowsAnonymous: true,
+    // A thousand keys of 1,024 bytes; ten thousand parts with their checksums. Source: API_DeleteObjects, API_CompleteMultipartUpload.
+    bodyLimits: {
+      DeleteObjects: { bytes: 4 * 1024 * 1024, values: 10_000 },
+      CompleteMultipartUpload: { bytes: 4 * 1024 * 1024, values: 120_000 },
+    },
     extras: (exchange, access) => answerExtra(deps, exchange, access),
     regionOf: (exchange) => deps.store.get("bucket", splitBucket(exchange).bucket ?? "")?.region,
     responseHeaders: (exchange) => crossOriginHeaders(deps.store, exchange),

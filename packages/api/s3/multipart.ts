@@ -46,7 +46,7 @@ export function multipartOperations(deps: S3Deps) {
     return upload;
   };
   const partNumber = (given: number | undefined): number => {
-    if (given === undefined || given < 1 || given > PARTS_MAX)
+    if (given === undefined || !Number.isInteger(given) || given < 1 || given > PARTS_MAX)
       throw new ApiError(
         "InvalidArgument",
         `Part number must be an integer between 1 and ${PARTS_MAX}, inclusive`,
@@ -133,7 +133,11 @@ export function multipartOperations(deps: S3Deps) {
       const from = parseCopySource(input.CopySource);
       authorizeSource(context, from);
       const sourceBucket = findBucket(store, context, from.bucket);
-      const source = findObject(objects, sourceBucket.name, from.key, from.versionId);
+      const source = findObject(objects, context, {
+        bucket: sourceBucket.name,
+        key: from.key,
+        versionId: from.versionId,
+      });
       checkReadCondition(
         { IfMatch: input.CopySourceIfMatch, IfUnmodifiedSince: input.CopySourceIfUnmodifiedSince },
         source,

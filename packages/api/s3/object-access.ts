@@ -3,16 +3,20 @@ import type { BucketRecord } from "@gantry/state";
 import { ApiError, type RequestContext } from "@gantry/wire";
 import type { S3Deps } from "./index.ts";
 
-/** The version that a read names, else the current one. Errors in S3's words, delete markers said in the headers as S3 does. */
+/**
+ * The version that a read names, else the current one. Errors in S3's words, delete markers said in the headers as S3
+ * does. Whoever may not list the bucket learns from a 403 that there may be nothing. Source: API_GetObject, "Permissions".
+ */
 export function findObject(
   objects: ObjectStore,
-  bucket: string,
-  key: string | undefined,
-  versionId?: string,
+  context: RequestContext,
+  what: { bucket: string; key: string | undefined; versionId: string | undefined },
 ): ObjectMeta {
+  const { bucket, key, versionId } = what;
   if (versionId === undefined) {
     const meta = objects.index.get(bucket, key ?? "");
     if (meta !== undefined) return meta;
+    context.authorize("s3:ListBucket", `arn:aws:s3:::${bucket}`);
     const marker = objects.index.newest(bucket, key ?? "");
     const headers = marker === undefined ? {} : markerHeaders(marker);
     throw new ApiError("NoSuchKey", "The specified key does not exist.", {
@@ -27,6 +31,7 @@ export function findObject(
       fields: { ArgumentName: "versionId", ArgumentValue: versionId },
     });
   const meta = objects.index.version(bucket, key ?? "", versionId);
+  if (meta === undefined) context.authorize("s3:ListBucket", `arn:aws:s3:::${bucket}`);
   if (meta === undefined)
     throw new ApiError("NoSuchVersion", "The specified version does not exist.", {
       status: 404,

@@ -346,7 +346,13 @@ export function parseCopySource(source: string | undefined): {
   versionId: string | undefined;
 } {
   const [path = "", query] = (source ?? "").split("?versionId=");
-  const match = /^\/?([^/]+)\/(.+)$/s.exec(decodeURIComponent(path));
+  let decoded: string;
+  try {
+    decoded = decodeURIComponent(path);
+  } catch {
+    throw new ApiError("InvalidArgument", "Invalid copy source encoding", { status: 400 });
+  }
+  const match = /^\/?([^/]+)\/(.+)$/s.exec(decoded);
   if (match === null)
     throw new ApiError("InvalidArgument", "Invalid copy source object key", { status: 400 });
   return { bucket: match[1] ?? "", key: match[2] ?? "", versionId: query };

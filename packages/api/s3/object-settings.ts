@@ -22,7 +22,10 @@ export function objectSettingOperations(deps: S3Deps) {
   const { store, objects, clock } = deps;
   const find = (input: Named, context: RequestContext) => {
     const bucket = findBucket(store, context, input.Bucket);
-    return { bucket, meta: findObject(objects, bucket.name, input.Key, input.VersionId) };
+    return {
+      bucket,
+      meta: findObject(objects, context, { bucket: bucket.name, key: input.Key, versionId: input.VersionId }),
+    };
   };
   const change = (input: Named, context: RequestContext, apply: (meta: ObjectMeta) => ObjectMeta) => {
     const { bucket, meta } = find(input, context);

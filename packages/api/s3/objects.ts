@@ -52,6 +52,10 @@ export function objectOperations(deps: S3Deps) {
     meta: ObjectMeta,
   ) => {
     if (input.PartNumber === undefined) return parseRange(input.Range, meta.size);
+    if (!Number.isInteger(input.PartNumber) || input.PartNumber < 1)
+      throw new ApiError("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive", {
+        status: 400,
+      });
     const segment = meta.segments[input.PartNumber - 1];
     if (segment === undefined || input.Range !== undefined)
       throw new ApiError("InvalidPartNumber", "The requested partnumber is not satisfiable", {
@@ -160,7 +164,11 @@ export function objectOperations(deps: S3Deps) {
     },
     async GetObject(input, context) {
       const bucket = findBucket(store, context, input.Bucket);
-      const meta = findObject(objects, bucket.name, input.Key, input.VersionId);
+      const meta = findObject(objects, context, {
+        bucket: bucket.name,
+        key: input.Key,
+        versionId: input.VersionId,
+      });
       const isPlain = Object.keys(input).length === 2;
       const known = isPlain ? lately.get(meta) : undefined;
       if (known?.bucket === bucket) return known.answer;
@@ -196,7 +204,11 @@ export function objectOperations(deps: S3Deps) {
     },
     async HeadObject(input, context) {
       const bucket = findBucket(store, context, input.Bucket);
-      const found = findObject(objects, bucket.name, input.Key, input.VersionId);
+      const found = findObject(objects, context, {
+        bucket: bucket.name,
+        key: input.Key,
+        versionId: input.VersionId,
+      });
       checkReadCondition(input, found);
       readingKeyOf(input, found);
       const meta = input.ChecksumMode === "ENABLED" ? await withChecksum(deps, bucket.name, found) : found;
@@ -257,7 +269,11 @@ export function objectOperations(deps: S3Deps) {
       const from = parseCopySource(input.CopySource);
       authorizeSource(context, from);
       const sourceBucket = findBucket(store, context, from.bucket);
-      const source = findObject(objects, sourceBucket.name, from.key, from.versionId);
+      const source = findObject(objects, context, {
+        bucket: sourceBucket.name,
+        key: from.key,
+        versionId: from.versionId,
+      });
       try {
         checkReadCondition(
           {

@@ -172,8 +172,67 @@ export function writeJson(shape: Shape, value: unknown, format: TimestampFormat 
   }
 }
 
-/** The object in a JSON text. Errors: SerializationException. */
-export function parseJsonObject(text: string): Record<string, unknown> {
+/** Fewer bytes than this hold nothing that is deep or wide enough to take long. */
+const HARMLESS_BYTES = 4_096;
+
+/** Refuses a text that nests too deeply or holds more values than any request, before a value is made of it. */
+function checkSize(bytes: Buffer, valuesMax: number): void {
+  if (bytes.length <= HARMLESS_BYTES) return;
+  let [depth, values] = [0, 0];
+  for (let index = 0; index < bytes.length; index += 1) {
+    switch (bytes[index]) {
+      case 0x22: // "
+        index = endOfString(bytes, index);
+        break;
+      case 0x5b: // [
+      case 0x7b: // {
+        depth += 1;
+        values += 1;
+        break;
+      case 0x5d: // ]
+      case 0x7d: // }
+        depth -= 1;
+        break;
+      case 0x2c: // ,
+        values += 1;
+        break;
+    }
+    if (depth > DEPTH_MAX) throw serializationError("The input is nested too deeply");
+    if (values > valuesMax) throw serializationError("The input has too many values");
+  }
+}
+
+function endOfString(bytes: Buffer, start: number): number {
+  for (let end = bytes.indexOf(0x22, start + 1); end >= 0; end = bytes.indexOf(0x22, end + 1)) {
+    let backslashes = 0;
+    while (bytes[end - 1 - backslashes] === 0x5c) backslashes += 1;
+    if (backslashes % 2 === 0) return end;
+  }
+  return bytes.length;
+}
+
+/** The object in a JSON text of at most so many values. Errors: SerializationException. */
+export function parseJsonObject(bytes: Buffer, valuesMax: number): Record<string, unknown> {
+  checkSize(bytes, valuesMax);
+  return parseText(bytes.toString());
+}
+
+/** As `parseJsonObject`, and lets other requests have their turn: for a text that is large. */
+export async function parseJsonInTurns(
+  bytes: Buffer,
+  valuesMax: number,
+  nextTurn: () => Promise<void>,
+): Promise<Record<string, unknown>> {
+  checkSize(bytes, valuesMax);
+  await nextTurn();
+  const text = bytes.toString();
+  await nextTurn();
+  const value = parseText(text);
+  await nextTurn();
+  return value;
+}
+
+function parseText(text: string): Record<string, unknown> {
   if (text.trim() === "") return {};
   let value: unknown;
   try {

@@ -1,4 +1,4 @@
-import { serializationError } from "../api-error.ts";
+import { ApiError, serializationError } from "../api-error.ts";
 import type { Member, Shape } from "../shape.ts";
 import { readScalar } from "./xml.ts";
 
@@ -11,13 +11,25 @@ interface Node {
 }
 
 const DEPTH_MAX = 50;
-const PARAMETERS_MAX = 50_000;
+const NAME_MAX = 1_000;
+/** What no XML answer can hold. Source: XML 1.0 §2.2; the services' models exclude the same. */
+const UNSPEAKABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
+
+/** The parameters of a form. Errors: SerializationException where they are more than any request's. */
+export function parseForm(text: string, parametersMax: number): URLSearchParams {
+  let count = 1;
+  for (let at = text.indexOf("&"); at >= 0 && count <= parametersMax; at = text.indexOf("&", at + 1))
+    count += 1;
+  if (count > parametersMax) throw serializationError("Too many parameters");
+  return new URLSearchParams(text);
+}
 
 /** A form body as the shape's typed value. Errors: SerializationException. */
 export function readQuery(shape: Shape, parameters: URLSearchParams, dialect: QueryDialect): unknown {
   const root: Node = { value: undefined, children: new Map() };
-  if (parameters.size > PARAMETERS_MAX) throw serializationError("Too many parameters");
   for (const [name, value] of parameters) {
+    if (name.length > NAME_MAX) throw serializationError("The name of a parameter is too long");
+    if (UNSPEAKABLE.test(value)) throw unspeakable(name, dialect);
     const parts = name.split(".");
     if (parts.length > DEPTH_MAX) throw serializationError("The input is nested too deeply");
     let node = root;
@@ -29,6 +41,15 @@ export function readQuery(shape: Shape, parameters: URLSearchParams, dialect: Qu
     node.value = value;
   }
   return read(shape, root, dialect, "");
+}
+
+/** Text with control characters would come back in answers that no client can parse: it is refused where it comes in. */
+function unspeakable(name: string, dialect: QueryDialect): ApiError {
+  return new ApiError(
+    dialect === "ec2" ? "InvalidParameterValue" : "ValidationError",
+    `1 validation error detected: Value at '${name}' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\u0009\\u000A\\u000D\\u0020-\\uD7FF\\uE000-\\uFFFD]*`,
+    { status: 400 },
+  );
 }
 
 function read(shape: Shape, node: Node, dialect: QueryDialect, path: string): unknown {

@@ -1,24 +1,28 @@
-import { parseXML } from "@aws-sdk/xml-builder";
 import { ApiError } from "../api-error.ts";
 import type { Member, Shape } from "../shape.ts";
+import { XmlError, XmlReader, type XmlNode } from "./xml-reader.ts";
 import { bytesOf, formatTimestamp, parseBoolean, parseNumber, parseTimestamp } from "../values.ts";
 
-/** Text made safe inside an element or attribute. Source: XML 1.0 §2.4; line ends as the SDKs write them. */
+/** What XML 1.0 must have escaped, line ends as the SDKs write them, and what it can not hold at all. */
+const SPECIAL = /[&<>"'\r\n\u0085\u2028\u0000-\u0008\u000b\u000c\u000e-\u001f\ud800-\udfff\ufffe\uffff]/gu;
+const ESCAPES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "\r": "&#xD;",
+  "\n": "&#xA;",
+  "'": "&#x27;",
+  "\u0085": "&#x85;",
+  "\u2028": "&#x2028;",
+};
+
+/**
+ * Text made safe inside an element or attribute. Characters that no XML 1.0 document can hold, not even as a reference,
+ * become U+FFFD, so that the answer stays readable. Source: XML 1.0 §2.2, §2.4.
+ */
 export function escapeXml(text: string): string {
-  return text.replace(/[&<>"'\r\n\u0085\u2028]/g, (character) => {
-    switch (character) {
-      case "&":
-        return "&amp;";
-      case "<":
-        return "&lt;";
-      case ">":
-        return "&gt;";
-      case '"':
-        return "&quot;";
-      default:
-        return `&#x${character.charCodeAt(0).toString(16).toUpperCase()};`;
-    }
-  });
+  return text.replace(SPECIAL, (found) => ESCAPES[found] ?? "\ufffd");
 }
 
 /** How a dialect names elements: REST-XML and awsQuery by `xmlName` or the member's name; the list element likewise. */
@@ -91,92 +95,103 @@ export function scalarText(shape: Shape, value: unknown): string {
   return String(value);
 }
 
-const DEPTH_MAX = 100;
+/** Elements that are read before others have their turn: about a millisecond's worth. */
+const NODES_A_TURN = 2_000;
 
-/** A parsed document's root content as the shape's typed value. Errors: MalformedXML. */
-export function readXmlDocument(shape: Shape, text: string): unknown {
-  if (depthOf(text) > DEPTH_MAX) throw malformed();
-  let document: unknown;
-  try {
-    document = parseXML(text);
-  } catch {
-    throw malformed();
-  }
-  const [root] = Object.entries(document as object).filter(([key]) => !key.startsWith("?")); // parseXML answers an object.
-  return readXml(shape, root?.[1] ?? "");
+/** Reads a document's root. Errors: MalformedXML. */
+export function parseXml(text: string, nodesMax: number): XmlNode {
+  return advance(new XmlReader(text, nodesMax), Infinity) ?? malformed();
 }
 
-function malformed(): ApiError {
-  return new ApiError(
+/** As `parseXml`, and lets other requests have their turn: for a document that is large. */
+export async function parseXmlInTurns(
+  text: string,
+  nodesMax: number,
+  nextTurn: () => Promise<void>,
+): Promise<XmlNode> {
+  const reader = new XmlReader(text, nodesMax);
+  for (;;) {
+    const root = advance(reader, NODES_A_TURN);
+    if (root !== undefined) return root;
+    await nextTurn();
+  }
+}
+
+function advance(reader: XmlReader, count: number): XmlNode | undefined {
+  try {
+    return reader.advance(count);
+  } catch (thrown) {
+    if (thrown instanceof XmlError) malformed();
+    throw thrown;
+  }
+}
+
+function malformed(): never {
+  throw new ApiError(
     "MalformedXML",
     "The XML you provided was not well-formed or did not validate against our published schema",
     { status: 400 },
   );
 }
 
-function depthOf(text: string): number {
-  let depth = 0;
-  let deepest = 0;
-  for (const [tag] of text.matchAll(/<[^!?][^>]*>/g)) {
-    if (tag.startsWith("</")) depth -= 1;
-    else if (!tag.endsWith("/>")) deepest = Math.max(deepest, (depth += 1));
-  }
-  return deepest;
-}
-
-function readXml(shape: Shape, node: unknown): unknown {
+/** The typed value of an element's content. */
+export function readXml(shape: Shape, node: XmlNode): unknown {
   switch (shape.type) {
     case "structure": {
-      const source = typeof node === "object" && node !== null ? (node as Record<string, unknown>) : {};
+      const byName = new Map<string, XmlNode[]>();
+      for (const child of node.children) {
+        const same = byName.get(child.name);
+        if (same === undefined) byName.set(child.name, [child]);
+        else same.push(child);
+      }
       const result: Record<string, unknown> = {};
       for (const member of shape.members) {
-        const given = source[elementName(member)];
+        const name = elementName(member);
+        const attribute = node.attributes.get(name);
+        const given = byName.get(name);
         if (given !== undefined) result[member.name] = readMember(member, given);
+        else if (attribute !== undefined) result[member.name] = readScalar(member.shape, attribute);
       }
       return result;
     }
-    case "list":
-      return listOf((node as Record<string, unknown>)?.[elementName(shape.element)]).map((each) =>
-        readXml(shape.element.shape, each),
-      );
+    case "list": {
+      const name = elementName(shape.element);
+      return node.children
+        .filter((child) => child.name === name)
+        .map((child) => readXml(shape.element.shape, child));
+    }
     case "map":
-      return entriesOf(shape, listOf((node as Record<string, unknown>)?.["entry"]));
-    default:
-      return readScalar(
+      return entriesOf(
         shape,
-        typeof node === "object" && node !== null ? ((node as Record<string, unknown>)["#text"] ?? "") : node,
+        node.children.filter((child) => child.name === "entry"),
       );
+    default:
+      return readScalar(shape, node.text);
   }
 }
 
-function readMember(member: Member, given: unknown): unknown {
+function readMember(member: Member, given: readonly XmlNode[]): unknown {
   const flat = Boolean(member.traits["xmlFlattened"]);
   if (flat && member.shape.type === "list") {
     const { element } = member.shape;
-    return listOf(given).map((each) => readXml(element.shape, each));
+    return given.map((each) => readXml(element.shape, each));
   }
-  if (flat && member.shape.type === "map") return entriesOf(member.shape, listOf(given));
-  return readXml(member.shape, given);
+  if (flat && member.shape.type === "map") return entriesOf(member.shape, given);
+  const last = given.at(-1);
+  return last && readXml(member.shape, last);
 }
 
 function entriesOf(
   shape: Extract<Shape, { type: "map" }>,
-  entries: readonly unknown[],
+  entries: readonly XmlNode[],
 ): Record<string, unknown> {
   return Object.fromEntries(
     entries.map((entry) => {
-      const fields = entry as Record<string, unknown>;
-      return [
-        String(fields[elementName(shape.key)]),
-        readXml(shape.value.shape, fields[elementName(shape.value)] ?? ""),
-      ];
+      const find = (member: Member) => entry.children.find((child) => child.name === elementName(member));
+      const value = find(shape.value);
+      return [find(shape.key)?.text ?? "", value && readXml(shape.value.shape, value)];
     }),
   );
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  if (value === undefined || value === "") return [];
-  return Array.isArray(value) ? value : [value];
 }
 
 /** A scalar from its text, for XML, query strings and headers alike. */
