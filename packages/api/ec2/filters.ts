@@ -13,6 +13,9 @@ export function applyFilters<T extends { tags: Tags }>(
   filters: Filters,
   fields: Readonly<Record<string, (record: T) => string | readonly string[] | undefined>>,
 ): readonly T[] {
+  for (const { Name: name = "" } of filters ?? [])
+    if (fields[name] === undefined && !/^tag(?:-key$|-value$|:)/.test(name))
+      throw new ApiError("InvalidParameterValue", `The filter '${name}' is invalid`);
   return records.filter((record) =>
     (filters ?? []).every((filter) => {
       const name = filter.Name ?? "";
@@ -32,9 +35,7 @@ function valuesOf<T extends { tags: Tags }>(
   if (name === "tag-value") return Object.values(record.tags);
   if (name.startsWith("tag:"))
     return record.tags[name.slice(4)] === undefined ? [] : [record.tags[name.slice(4)] ?? ""];
-  const field = fields[name];
-  if (field === undefined) throw new ApiError("InvalidParameterValue", `The filter '${name}' is invalid`);
-  const value = field(record);
+  const value = fields[name]?.(record);
   return value === undefined ? [] : typeof value === "string" ? [value] : value;
 }
 

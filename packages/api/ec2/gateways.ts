@@ -183,10 +183,12 @@ export function gatewayOperations(deps: Ec2Deps) {
     },
     DescribeAddresses(input, context) {
       const all = store.list("elasticAddress").filter((address) => isIn(address, context));
-      const byIp =
-        input.PublicIps === undefined || input.PublicIps.length === 0
-          ? all
-          : all.filter((address) => input.PublicIps?.includes(address.publicIp));
+      const byIp = selectById(
+        all,
+        input.PublicIps,
+        (address) => address.publicIp,
+        (ip) => new ApiError("InvalidAddress.NotFound", `Address '${ip}' not found.`),
+      );
       const chosen = selectById(byIp, input.AllocationIds, (address) => address.allocationId, missingAddress);
       const fields = {
         "allocation-id": (address: ElasticAddressRecord) => address.allocationId,

@@ -8,6 +8,7 @@ import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { permissionsBy } from "../common/permissions.ts";
 import { isIn } from "../common/place.ts";
+import { availabilityZoneOperations } from "./availability-zones.ts";
 import { gatewayOperations } from "./gateways.ts";
 import { ec2Permissions } from "./permissions.ts";
 import { asRequests } from "./requests.ts";
@@ -15,7 +16,8 @@ import { routeOperations } from "./routes.ts";
 
 import { securityGroupRuleOperations } from "./security-group-rules.ts";
 import { interfaceOperations, securityGroupOperations } from "./security-groups.ts";
-import { createDefaultVpc, subnetOperations, vpcOperations } from "./vpcs.ts";
+import { subnetOperations } from "./subnets.ts";
+import { createDefaultVpc, vpcOperations } from "./vpcs.ts";
 
 export interface Ec2Deps extends ApiDeps {
   /** Block that public addresses come from. */
@@ -26,6 +28,7 @@ export function ec2Service(deps: Ec2Deps): ServiceModule {
   const operations = {
     ...vpcOperations(deps),
     ...subnetOperations(deps),
+    ...availabilityZoneOperations(),
     ...gatewayOperations(deps),
     ...routeOperations(deps),
     ...securityGroupOperations(deps),

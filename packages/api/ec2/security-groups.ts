@@ -130,10 +130,7 @@ export function securityGroupOperations(deps: Ec2Deps) {
     },
     DescribeSecurityGroups(input, context) {
       const all = store.list("securityGroup").filter((group) => isIn(group, context));
-      const named =
-        input.GroupNames === undefined || input.GroupNames.length === 0
-          ? all
-          : all.filter((group) => input.GroupNames?.includes(group.name));
+      const named = selectByName(all, input.GroupNames);
       const chosen = selectById(
         named,
         input.GroupIds,
@@ -256,6 +253,18 @@ function findGroup(
         : `The security group '${input.GroupId}' does not exist`,
     );
   return group;
+}
+
+/** Groups by name, of any VPC. Errors: InvalidGroup.NotFound. */
+function selectByName(
+  all: readonly SecurityGroupRecord[],
+  names: readonly string[] | undefined,
+): readonly SecurityGroupRecord[] {
+  if (names === undefined || names.length === 0) return all;
+  const missing = names.find((name) => !all.some((group) => group.name === name));
+  if (missing !== undefined)
+    throw new ApiError("InvalidGroup.NotFound", `The security group '${missing}' does not exist`);
+  return all.filter((group) => names.includes(group.name));
 }
 
 function presentGroup(group: SecurityGroupRecord): ec2.SecurityGroup {

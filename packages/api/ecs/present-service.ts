@@ -63,7 +63,7 @@ export function presentService(
     propagateTags: spec.propagateTags,
     enableExecuteCommand: spec.enableExecuteCommand,
     availabilityZoneRebalancing: "DISABLED",
-    tags: include.includes("TAGS") ? presentLowerTags(service.tags) : [],
+    tags: include.includes("TAGS") ? presentLowerTags(service.tags) : undefined,
   };
 }
 

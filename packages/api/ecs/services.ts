@@ -13,6 +13,7 @@ import type { ApiDeps } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { toTags } from "../common/tags.ts";
+import { checkLaunchType } from "./launch-type.ts";
 import { findCluster, findService, invalidParameter, serviceArnOf, serviceOf } from "./lookups.ts";
 import { presentService } from "./present-service.ts";
 import {
@@ -55,11 +56,12 @@ export function serviceOperations(deps: ApiDeps) {
 
 /** Errors: InvalidParameterException, ClusterNotFoundException, ClientException. */
 function createService(
-  { store, ids, clock }: ApiDeps,
+  { store, ids, clock, allowHostAccess }: ApiDeps,
   input: ecs.CreateServiceRequest,
   context: RequestContext,
 ): ecs.CreateServiceResponse {
   refuseMembers(input, UNSUPPORTED, "InvalidParameterException");
+  checkLaunchType(input.launchType, { allowHostAccess });
   if (!/^[A-Za-z0-9_-]{1,255}$/.test(input.serviceName ?? ""))
     throw invalidParameter(
       "Invalid service name: up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.",
@@ -221,7 +223,8 @@ function listServices(
     .filter(
       (service) =>
         service.status === "ACTIVE" &&
-        (input.launchType === undefined || service.spec.launchType === input.launchType),
+        (input.launchType === undefined || service.spec.launchType === input.launchType) &&
+        (input.schedulingStrategy ?? "REPLICA") === "REPLICA",
     );
   const { items, nextToken } = page(all, (service) => service.arn, {
     token: input.nextToken,

@@ -14,6 +14,7 @@ import { page } from "../common/paging.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentLowerTags, toTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
+import { checkLaunchType } from "./launch-type.ts";
 import {
   findCluster,
   findTask,
@@ -44,6 +45,7 @@ export function taskOperations(deps: ApiDeps) {
         ],
         "InvalidParameterException",
       );
+      checkLaunchType(input.launchType, deps);
       const count = input.count ?? 1;
       if (!Number.isInteger(count) || count < 1 || count > RUN_COUNT_MAX)
         throw invalidParameter(`count should be between 1 and ${RUN_COUNT_MAX}.`);

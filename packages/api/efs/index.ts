@@ -112,13 +112,12 @@ function fileSystemOperations(deps: ApiDeps) {
       return presentFileSystem(record, store);
     },
     DescribeFileSystems(input, context) {
-      const all = store.list("fileSystem").filter((each) => isIn(each, context));
-      if (input.FileSystemId !== undefined)
-        return {
-          FileSystems: [presentFileSystem(findFileSystem(store, context, input.FileSystemId), store)],
-        };
+      const chosen =
+        input.FileSystemId === undefined
+          ? store.list("fileSystem").filter((each) => isIn(each, context))
+          : [findFileSystem(store, context, input.FileSystemId)];
       return {
-        FileSystems: all
+        FileSystems: chosen
           .filter((each) => input.CreationToken === undefined || each.creationToken === input.CreationToken)
           .map((each) => presentFileSystem(each, store)),
       };
@@ -198,12 +197,21 @@ function mountTargetOperations(deps: ApiDeps) {
       return presentMountTarget(record, store);
     },
     DescribeMountTargets(input, context) {
-      refuseMembers(input, ["AccessPointId"], "BadRequest");
       if (input.MountTargetId !== undefined)
         return {
           MountTargets: [presentMountTarget(findMountTarget(store, context, input.MountTargetId), store)],
         };
-      const fileSystem = findFileSystem(store, context, input.FileSystemId);
+      if (input.FileSystemId === undefined && input.AccessPointId === undefined)
+        throw new ApiError(
+          "BadRequest",
+          "One of FileSystemId, AccessPointId and MountTargetId must be given.",
+          { status: 400 },
+        );
+      const fileSystem = findFileSystem(
+        store,
+        context,
+        input.FileSystemId ?? findAccessPoint(store, context, input.AccessPointId).fileSystemId,
+      );
       return {
         MountTargets: store
           .listBy("mountTarget", "fileSystem", fileSystem.id)

@@ -63,10 +63,16 @@ export function efsPermissions(store: Reader) {
         resource: formatArn("ec2", place, path),
       })),
     ],
-    DescribeMountTargets: (input, place) =>
-      input.MountTargetId === undefined
-        ? ofFileSystem(input, place)
-        : ofMountTarget(input.MountTargetId, place),
+    DescribeMountTargets: (input, place) => {
+      if (input.MountTargetId !== undefined) return ofMountTarget(input.MountTargetId, place);
+      if (input.FileSystemId !== undefined || input.AccessPointId === undefined)
+        return ofFileSystem(input, place);
+      const point = accessPointOf(store, place, input.AccessPointId);
+      return [
+        ...ofFileSystem({ FileSystemId: point?.fileSystemId }, place),
+        ...on(accessPoint(input.AccessPointId, place)),
+      ];
+    },
     DescribeMountTargetSecurityGroups: (input, place) => [
       ...ofMountTarget(input.MountTargetId, place),
       { action: "ec2:DescribeNetworkInterfaceAttribute", resource: "*" },

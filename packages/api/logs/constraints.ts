@@ -14,6 +14,7 @@ export const CONSTRAINTS: Constraints = {
   filterPattern: { longest: 1_024 },
   startTime: { least: 0 },
   endTime: { least: 0 },
+  "DescribeLogStreams.orderBy": { oneOf: ["LogStreamName", "LastEventTime"] },
   limit: { least: 1, most: 50 },
   "GetLogEvents.limit": { least: 1, most: 10_000 },
   "FilterLogEvents.limit": { least: 1, most: 10_000 },

@@ -96,11 +96,24 @@ function groupOperations(deps: LogsDeps) {
       return {};
     },
     DescribeLogGroups(input, context) {
+      refuseMembers(
+        input,
+        ["accountIdentifiers", "includeLinkedAccounts", "logGroupIdentifiers"],
+        "InvalidParameterException",
+      );
+      if (input.logGroupNamePrefix !== undefined && input.logGroupNamePattern !== undefined)
+        throw new ApiError(
+          "InvalidParameterException",
+          "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.",
+        );
       const prefix = input.logGroupNamePrefix ?? "";
       const all = store
         .list("logGroup", groupArnOf(context, ""))
         .filter(
-          (group) => group.name.startsWith(prefix) && group.name.includes(input.logGroupNamePattern ?? ""),
+          (group) =>
+            (input.logGroupClass ?? "STANDARD") === "STANDARD" &&
+            group.name.startsWith(prefix) &&
+            group.name.includes(input.logGroupNamePattern ?? ""),
         );
       const { items, nextToken } = page(all, (group) => group.name, {
         token: input.nextToken,

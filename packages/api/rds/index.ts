@@ -18,12 +18,12 @@ import { refuseMembers } from "../common/refuse.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { defaultVpcMaker, type Ec2Deps } from "../ec2/index.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
+import { describeEngineVersions, VERSIONS } from "./engine-versions.ts";
 import { recordsOf } from "./records.ts";
 import { findInstance, findSubnetGroup, instanceArnOf, taggedOf } from "./lookups.ts";
 import { rdsPermissions } from "./permissions.ts";
 import { defaultSubnetGroup, presentSubnetGroup, subnetGroupOperations } from "./subnet-groups.ts";
 
-const VERSIONS = { mysql: "8.0.40", mariadb: "10.11.11" } as const;
 const UNSUPPORTED = [
   "DBParameterGroupName",
   "OptionGroupName",
@@ -62,11 +62,10 @@ function instanceOperations(deps: ApiDeps) {
       return { DBInstance: presentInstance(record, store) };
     },
     DescribeDBInstances(input, context) {
-      if (input.DBInstanceIdentifier !== undefined)
-        return {
-          DBInstances: [presentInstance(findInstance(store, context, input.DBInstanceIdentifier), store)],
-        };
-      const all = store.list("databaseInstance", formatArn("rds", context, "db:"));
+      const all =
+        input.DBInstanceIdentifier === undefined
+          ? store.list("databaseInstance", formatArn("rds", context, "db:"))
+          : [findInstance(store, context, input.DBInstanceIdentifier)];
       for (const { Name: name } of input.Filters ?? [])
         if (!FILTERS.has(name ?? ""))
           throw new ApiError("InvalidParameterValue", `Unrecognized filter name: ${name}`);
@@ -126,20 +125,10 @@ function instanceOperations(deps: ApiDeps) {
       });
       return { DBInstance: presentInstance(record, store) };
     },
-    DescribeDBEngineVersions: (input) => ({
-      DBEngineVersions: Object.entries(VERSIONS)
-        .filter(([engine]) => input.Engine === undefined || input.Engine === engine)
-        .map(([Engine, EngineVersion]) => ({
-          Engine,
-          EngineVersion,
-          DBParameterGroupFamily: `${Engine}${EngineVersion.split(".").slice(0, 2).join(".")}`,
-          Status: "available",
-        })),
-    }),
+    DescribeDBEngineVersions: describeEngineVersions,
   } satisfies Implementation<typeof sdk>;
 }
 
-/** Source: API_DescribeDBInstances, Filters. Errors: InvalidParameterValue for a filter that there is not. */
 /** Source: API_DescribeDBInstances, Filters; there are no clusters and no domains. */
 const FILTERS = new Set(["db-instance-id", "dbi-resource-id", "engine", "db-cluster-id", "domain"]);
 

@@ -1,0 +1,183 @@
+import type * as ec2 from "@aws-sdk/client-ec2";
+import { cidrContains, cidrsOverlap, formatArn, parseCidr, present } from "@gantry/kernel";
+import { freeAddressCount, type SubnetRecord } from "@gantry/state";
+import { ApiError, type Implementation } from "@gantry/wire";
+import { isIn } from "../common/place.ts";
+import { presentTags } from "../common/tags.ts";
+import { refuseMembers } from "../common/refuse.ts";
+import { zoneIdOf, zonesOf } from "./availability-zones.ts";
+import type { Ec2Deps } from "./index.ts";
+import { applyFilters, selectById, tagsFor } from "./filters.ts";
+import { findSubnet, findVpc } from "./lookups.ts";
+
+type Ec2 = Implementation<typeof ec2>;
+
+/** Subnets. Source: API_CreateSubnet and following. */
+export function subnetOperations(deps: Ec2Deps) {
+  const { store, ids } = deps;
+  return {
+    CreateSubnet(input, context) {
+      refuseMembers(
+        input,
+        ["Ipv6CidrBlock", "OutpostArn", "Ipv6Native", "Ipv4IpamPoolId"],
+        "InvalidParameterValue",
+      );
+      const block = parseCidr(input.CidrBlock ?? "");
+      if (block === undefined)
+        throw new ApiError(
+          "InvalidParameterValue",
+          `Value (${input.CidrBlock}) for parameter cidrBlock is invalid. This is not a valid CIDR block.`,
+        );
+      const zones = zonesOf(context.region);
+      const availabilityZone =
+        input.AvailabilityZone ??
+        (input.AvailabilityZoneId === undefined
+          ? (zones[0] ?? "")
+          : (zones[Number(input.AvailabilityZoneId.at(-1)) - 1] ?? ""));
+      if (!zones.includes(availabilityZone))
+        throw new ApiError(
+          "InvalidParameterValue",
+          `Value (${availabilityZone}) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: ${zones.join(", ")}.`,
+        );
+      const record = store.transact((tx) => {
+        const vpc = findVpc(tx, context, input.VpcId);
+        const outer = present(parseCidr(vpc.cidr), "A stored VPC's block is valid.");
+        if (!cidrContains(outer, block) || block.prefix > 28)
+          throw new ApiError("InvalidSubnet.Range", `The CIDR '${input.CidrBlock}' is invalid.`);
+        const clash = tx
+          .list("subnet")
+          .some(
+            (subnet) =>
+              subnet.vpcId === vpc.id &&
+              cidrsOverlap(present(parseCidr(subnet.cidr), "A stored subnet's block is valid."), block),
+          );
+        if (clash)
+          throw new ApiError(
+            "InvalidSubnet.Conflict",
+            `The CIDR '${input.CidrBlock}' conflicts with another subnet`,
+          );
+        const subnet: SubnetRecord = {
+          id: `subnet-${ids.hex(17)}`,
+          account: context.account,
+          region: context.region,
+          vpcId: vpc.id,
+          cidr: input.CidrBlock ?? "",
+          availabilityZone,
+          mapPublicIpOnLaunch: false,
+          defaultForAz: false,
+          tags: tagsFor(input.TagSpecifications, "subnet"),
+        };
+        tx.put("subnet", subnet.id, subnet);
+        return subnet;
+      });
+      return { Subnet: presentSubnet(record, freeAddressCount(store, record)) };
+    },
+    DescribeSubnets(input, context) {
+      const all = store.list("subnet").filter((subnet) => isIn(subnet, context));
+      const chosen = selectById(
+        all,
+        input.SubnetIds,
+        (subnet) => subnet.id,
+        (id) => new ApiError("InvalidSubnetID.NotFound", `The subnet ID '${id}' does not exist`),
+      );
+      const fields = {
+        "subnet-id": (subnet: SubnetRecord) => subnet.id,
+        "subnet-arn": (subnet: SubnetRecord) => subnetArnOf(subnet),
+        "owner-id": (subnet: SubnetRecord) => subnet.account,
+        "availability-zone-id": (subnet: SubnetRecord) => zoneIdOf(subnet.region, subnet.availabilityZone),
+        "vpc-id": (subnet: SubnetRecord) => subnet.vpcId,
+        "availability-zone": (subnet: SubnetRecord) => subnet.availabilityZone,
+        availabilityZone: (subnet: SubnetRecord) => subnet.availabilityZone,
+        "cidr-block": (subnet: SubnetRecord) => subnet.cidr,
+        cidr: (subnet: SubnetRecord) => subnet.cidr,
+        "default-for-az": (subnet: SubnetRecord) => String(subnet.defaultForAz),
+        "map-public-ip-on-launch": (subnet: SubnetRecord) => String(subnet.mapPublicIpOnLaunch),
+        state: () => "available",
+      };
+      return {
+        Subnets: applyFilters(chosen, input.Filters, fields).map((subnet) =>
+          presentSubnet(subnet, freeAddressCount(store, subnet)),
+        ),
+      };
+    },
+    DeleteSubnet(input, context) {
+      store.transact((tx) => {
+        const subnet = findSubnet(tx, context, input.SubnetId);
+        // Interfaces kept warm for tasks are ours, not the caller's.
+        const enis = tx.listBy("networkInterface", "subnet", subnet.id);
+        if (enis.some((eni) => eni.type !== "warm"))
+          throw new ApiError(
+            "DependencyViolation",
+            `The subnet '${subnet.id}' has dependencies and cannot be deleted.`,
+          );
+        for (const eni of enis) tx.delete("networkInterface", eni.id);
+        for (const table of tx.list("routeTable")) {
+          if (table.associations.some((each) => each.subnetId === subnet.id))
+            tx.put("routeTable", table.id, {
+              ...table,
+              associations: table.associations.filter((each) => each.subnetId !== subnet.id),
+            });
+        }
+        tx.delete("subnet", subnet.id);
+      });
+      return {};
+    },
+    ModifySubnetAttribute(input, context) {
+      refuseMembers(
+        {
+          ...input,
+          AssignIpv6AddressOnCreation: input.AssignIpv6AddressOnCreation?.Value,
+          EnableDns64: input.EnableDns64?.Value,
+          EnableLniAtDeviceIndex: input.EnableLniAtDeviceIndex,
+          MapCustomerOwnedIpOnLaunch: input.MapCustomerOwnedIpOnLaunch?.Value,
+        },
+        [
+          "AssignIpv6AddressOnCreation",
+          "EnableDns64",
+          "EnableLniAtDeviceIndex",
+          "MapCustomerOwnedIpOnLaunch",
+        ],
+        "InvalidParameterValue",
+      );
+      store.transact((tx) => {
+        const subnet = findSubnet(tx, context, input.SubnetId);
+        tx.put("subnet", subnet.id, {
+          ...subnet,
+          mapPublicIpOnLaunch: input.MapPublicIpOnLaunch?.Value ?? subnet.mapPublicIpOnLaunch,
+        });
+      });
+      return {};
+    },
+  } satisfies Ec2;
+}
+
+function subnetArnOf(subnet: SubnetRecord): string {
+  return formatArn("ec2", subnet, `subnet/${subnet.id}`);
+}
+
+function presentSubnet(subnet: SubnetRecord, free: number): ec2.Subnet {
+  return {
+    SubnetId: subnet.id,
+    SubnetArn: subnetArnOf(subnet),
+    VpcId: subnet.vpcId,
+    CidrBlock: subnet.cidr,
+    AvailabilityZone: subnet.availabilityZone,
+    AvailabilityZoneId: zoneIdOf(subnet.region, subnet.availabilityZone),
+    AvailableIpAddressCount: free,
+    State: "available",
+    MapPublicIpOnLaunch: subnet.mapPublicIpOnLaunch,
+    MapCustomerOwnedIpOnLaunch: false,
+    DefaultForAz: subnet.defaultForAz,
+    AssignIpv6AddressOnCreation: false,
+    Ipv6CidrBlockAssociationSet: [],
+    Ipv6Native: false,
+    EnableDns64: false,
+    OwnerId: subnet.account,
+    PrivateDnsNameOptionsOnLaunch: {
+      HostnameType: "ip-name",
+      EnableResourceNameDnsARecord: false,
+      EnableResourceNameDnsAAAARecord: false,
+    },
+    Tags: presentTags(subnet.tags),
+  };
+}

@@ -1,0 +1,14 @@
+import type { ApiDeps } from "../common/api-deps.ts";
+import { invalidParameter } from "./lookups.ts";
+
+/**
+ * The node takes part as a container instance only where the operator lets tasks use it as one.
+ * Errors: InvalidParameterException, in the words of ECS for a cluster without container instances.
+ */
+export function checkLaunchType(
+  launchType: string | undefined,
+  { allowHostAccess }: Pick<ApiDeps, "allowHostAccess">,
+): void {
+  if (launchType === "EC2" && !allowHostAccess)
+    throw invalidParameter("No Container Instances were found in your cluster.");
+}
