@@ -12,7 +12,7 @@ import {
   CreateTargetGroupCommand,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { ensureNetwork } from "@gantry/cli/demo/network";
-import { statusOf } from "@gantry/cli/commands/status";
+import { fetchPlatformStatus } from "@gantry/cli/platform-status";
 import { sleep } from "@gantry/kernel";
 import type { Bench } from "./question.ts";
 
@@ -103,7 +103,7 @@ async function makeServed(bench: Bench): Promise<Served> {
   const { taskArns } = await ecs.send(new ListTasksCommand({ cluster: "bench", serviceName: "web" }));
   const { tasks = [] } = await ecs.send(new DescribeTasksCommand({ cluster: "bench", tasks: taskArns }));
   const address = tasks[0]?.containers?.[0]?.networkInterfaces?.[0]?.privateIpv4Address ?? "";
-  const url = (await statusOf(settings)).loadBalancers[0]?.listeners[0]?.url ?? "";
+  const url = (await fetchPlatformStatus(settings)).loadBalancers[0]?.listeners[0]?.url ?? "";
   return {
     url,
     address,

@@ -1,6 +1,7 @@
 /** The control plane as one process: `main.ts` puts it together, `settings.ts` says what an instance is. */
 export type { Explanation } from "./explain.ts";
 export * from "./health.ts";
+export type { PlatformStatus, TaskStatusRow } from "./platform-status.ts";
 export * from "./process-identity.ts";
 export * from "./settings.ts";
 export { operatorHeaders } from "./secret-file.ts";

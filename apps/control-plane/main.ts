@@ -35,8 +35,7 @@ import { explain } from "./explain.ts";
 import { challengeOf, PROOF_HEADER, proofOf, type Health } from "./health.ts";
 import { imageResolver } from "./image-resolver.ts";
 import { ensureLink, keepFresh } from "./link.ts";
-import { loadBalancerStatus } from "./load-balancer-status.ts";
-import { networkStatus } from "./network-status.ts";
+import { platformStatus } from "./platform-status.ts";
 import { ensureAuthority, secureContexts } from "./certificates.ts";
 import { CONSOLE_PAGE } from "./console-page.ts";
 import { COPY_FOLDER, copyState } from "./copy-state.ts";
@@ -189,8 +188,7 @@ async function answerOwner(request: IncomingMessage, response: ServerResponse): 
   };
   if (!equalsInConstantTime(request.headers.authorization ?? "", `Bearer ${operatorToken}`))
     return answer(403, {});
-  if (request.url === "/gantry/status")
-    return answer(200, { loadBalancers: loadBalancerStatus(store), networkProblems: networkStatus(store) });
+  if (request.url === "/gantry/status") return answer(200, platformStatus(store));
   if (request.url?.startsWith("/gantry/explain?") === true)
     return answer(200, explain(policy, store, new URLSearchParams(request.url.split("?")[1])));
   try {

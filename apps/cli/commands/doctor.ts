@@ -23,6 +23,7 @@ interface Finding {
 const DISK_MIN_GIB = 4;
 const MEMORY_MIN_GIB = 2;
 const ENGINE_MIN = 20;
+const ENGINE_ANSWER_MS = 10_000;
 
 /** Names every precondition, whether it holds, and the remedy; exit status 1 where one that is needed does not. */
 export async function run({ folder, flag }: Call): Promise<number> {
@@ -68,9 +69,23 @@ function platform(): Finding {
 }
 
 async function engine(): Promise<Finding> {
-  const version = (
-    await runProgram("docker", ["version", "-f", "{{.Server.Version}}"]).catch(() => "")
-  ).trim();
+  let hangs = false;
+  const docker = (...parameters: readonly string[]) =>
+    runProgram("docker", parameters, { timeout: ENGINE_ANSWER_MS }).catch((thrown: { killed?: boolean }) => {
+      hangs ||= thrown.killed === true; // execFile ends a program that is past its time.
+      return undefined;
+    });
+  const version = ((await docker("version", "-f", "{{.Server.Version}}")) ?? "").trim();
+  // An engine whose containers are deadlocked still says its version: it is asked to list and inspect one.
+  const id = version === "" ? "" : ((await docker("ps", "-aq", "-n", "1")) ?? "").trim();
+  if (id !== "") await docker("inspect", id);
+  if (hangs)
+    return finding(
+      "Docker Engine",
+      false,
+      `${version === "" ? "running" : version}, but it did not answer within ${ENGINE_ANSWER_MS / 1000} s`,
+      'Restart it ("systemctl restart docker"): tasks come back by themselves.',
+    );
   if (version !== "")
     return finding(
       "Docker Engine",
@@ -86,7 +101,7 @@ async function engine(): Promise<Finding> {
   return finding(
     "Docker Engine",
     false,
-    installed ? "installed, does not answer" : "not installed",
+    installed ? "installed, but it does not answer" : "not installed",
     remedy,
     asRoot,
   );

@@ -1,20 +1,85 @@
+import { removeProfile, writeProfile } from "../aws-profile.ts";
 import { rootCredentials } from "../credentials.ts";
 import { presentInstance } from "../platform.ts";
+import { UserError } from "../run.ts";
 import type { Call } from "./command.ts";
 
-/** Prints shell lines that point AWS's own tools at this instance. */
-export function run({ folder }: Call): Promise<number> {
+const UNSET = ["AWS_SESSION_TOKEN", "AWS_PROFILE"];
+
+/** Prints how to point AWS's own tools at this instance, or writes a profile for them. */
+export function run({ folder, words, flag, value }: Call): Promise<number> {
+  const [format] = words;
+  const profile = value("profile");
+  if (flag("undo") && profile === undefined) throw new UserError("--undo needs --profile NAME.");
+  if (format !== undefined && profile !== undefined)
+    throw new UserError("Give a format or --profile NAME, not both.");
+  if (profile === undefined) process.stdout.write(renderEnvironment(format ?? "bash", environmentOf(folder)));
+  else if (flag("undo"))
+    process.stdout.write(
+      removeProfile(profile)
+        ? `The profile ${profile} is removed.\n`
+        : `There is no profile ${profile} that Gantry wrote: nothing was changed.\n`,
+    );
+  else {
+    const environment = environmentOf(folder);
+    writeProfile({
+      name: profile,
+      accessKeyId: environment.AWS_ACCESS_KEY_ID,
+      secretAccessKey: environment.AWS_SECRET_ACCESS_KEY,
+      region: environment.AWS_REGION,
+      endpointUrl: environment.AWS_ENDPOINT_URL,
+    });
+    process.stdout.write(
+      `The profile ${profile} is written: aws --profile ${profile} ecs list-clusters. "gantry env --profile ${profile} --undo" removes it.\n`,
+    );
+  }
+  return Promise.resolve(0);
+}
+
+function environmentOf(folder: string) {
   const settings = presentInstance(folder);
   const { accessKeyId, secretAccessKey } = rootCredentials(settings);
-  const lines = {
+  const region = process.env["AWS_REGION"] ?? "us-east-1";
+  if (!/^[a-z0-9-]+$/.test(region))
+    throw new UserError(`$AWS_REGION is "${region}", which is no region: set it to one.`);
+  return {
     AWS_ENDPOINT_URL: `http://127.0.0.1:${settings.port}`,
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    AWS_REGION: process.env["AWS_REGION"] ?? "us-east-1",
-    AWS_DEFAULT_REGION: process.env["AWS_REGION"] ?? "us-east-1",
+    AWS_REGION: region,
+    AWS_DEFAULT_REGION: region,
     AWS_PAGER: "",
   };
-  for (const [name, text] of Object.entries(lines)) process.stdout.write(`export ${name}='${text}'\n`);
-  process.stdout.write("unset AWS_SESSION_TOKEN AWS_PROFILE\n");
-  return Promise.resolve(0);
+}
+
+/** The environment in the words of a shell, or of a file format. */
+export function renderEnvironment(format: string, environment: Readonly<Record<string, string>>): string {
+  const entries = Object.entries(environment);
+  const lines = (each: (name: string, text: string) => string): readonly string[] =>
+    entries.map(([name, text]) => each(name, text));
+  switch (format) {
+    case "json":
+      return `${JSON.stringify(environment, null, 2)}\n`;
+    case "dotenv":
+      return joined(lines((name, text) => `${name}='${text}'`));
+    case "fish":
+      return joined([
+        ...lines((name, text) => `set -gx ${name} '${text.replaceAll(/['\\]/g, "\\$&")}'`),
+        ...UNSET.map((name) => `set -e ${name}`),
+      ]);
+    case "powershell":
+      return joined([
+        ...lines((name, text) => `$env:${name} = '${text.replaceAll("'", "''")}'`),
+        ...UNSET.map((name) => `Remove-Item Env:${name} -ErrorAction SilentlyContinue`),
+      ]);
+    default:
+      return joined([
+        ...lines((name, text) => `export ${name}='${text.replaceAll("'", "'\\''")}'`),
+        `unset ${UNSET.join(" ")}`,
+      ]);
+  }
+}
+
+function joined(lines: readonly string[]): string {
+  return `${lines.join("\n")}\n`;
 }

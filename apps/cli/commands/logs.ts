@@ -3,62 +3,88 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { namingOf } from "@gantry/agent";
 import { presentInstance } from "../platform.ts";
+import { fetchPlatformStatus, tasksNamed } from "../platform-status.ts";
 import { succeeds, UserError } from "../run.ts";
 import type { Call } from "./command.ts";
 
-const LINES_DEFAULT = 100;
+const LINES_DEFAULT = "100";
 
-/** Prints what the platform's own processes say, each line under its process; `follow` goes on until it is stopped. */
+/** A program that prints a log, and how its lines are shown. */
+interface Source {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly isOurs: boolean;
+}
+
+/** Prints the logs of the platform's processes, of a service or of a task; `--follow` goes on until it is stopped. */
 export async function run({ folder, words, flag, value }: Call): Promise<number> {
-  const follow = flag("follow");
-  const [part] = words;
   const settings = presentInstance(folder);
-  const lines = Number(value("lines") ?? LINES_DEFAULT);
-  if (!Number.isInteger(lines) || lines < 0)
-    throw new UserError(`--lines must be a number, not "${value("lines")}".`);
+  const lines = value("lines") ?? LINES_DEFAULT;
+  if (!/^\d+$/.test(lines)) throw new UserError(`--lines must be a number, not "${lines}".`);
+  const follow = flag("follow");
   const naming = namingOf(settings.instance);
-  const container = (name: string) => [
-    "docker",
-    "logs",
-    "--tail",
-    String(lines),
-    ...(follow ? ["-f"] : []),
-    name,
+  const container = (name: string) => ["docker", "logs", "--tail", lines, ...(follow ? ["-f"] : []), name];
+  const file = join(settings.folder, "control-plane.log");
+  const parts: readonly Source[] = [
+    { name: "control-plane", command: ["tail", "-n", lines, ...(follow ? ["-F"] : []), file], isOurs: true },
+    { name: "agent", command: container(naming.agent()), isOurs: true },
+    { name: "proxy", command: container(naming.proxy()), isOurs: true },
   ];
-  const parts: Readonly<Record<string, readonly string[]>> = {
-    "control-plane": [
-      "tail",
-      "-n",
-      String(lines),
-      ...(follow ? ["-F"] : []),
-      join(settings.folder, "control-plane.log"),
-    ],
-    agent: container(naming.agent()),
-    proxy: container(naming.proxy()),
+  const [word] = words;
+  const part = parts.find((each) => each.name === word);
+  const containersOf = async (name: string): Promise<readonly Source[]> =>
+    tasksNamed(await fetchPlatformStatus(settings), name).flatMap((task) =>
+      task.containers.map((each) => ({
+        name: `${task.id.slice(0, 8)}/${each.name}`,
+        command: container(naming.container(`pod/${task.id}`, each.name)),
+        isOurs: false,
+      })),
+    );
+  const sources = part !== undefined ? [part] : word === undefined ? parts : await containersOf(word);
+  if (sources.length === 0)
+    throw new UserError(`No task of "${word}" runs: "gantry status" says what the service does.`);
+  const width = Math.max(...sources.map((source) => source.name.length));
+  const show = async (source: Source) => {
+    const prefix = sources.length === 1 ? "" : `${source.name.padEnd(width)} `;
+    const render = source.isOurs && !flag("json") ? renderLine : (line: string) => line;
+    if (
+      source.command[0] === "docker" &&
+      !(await succeeds("docker", ["inspect", source.command.at(-1) ?? ""]))
+    )
+      process.stderr.write(
+        source.isOurs
+          ? `${prefix}(not running)\n`
+          : `${prefix}(the container is removed; what it sent to CloudWatch Logs is shown by "aws logs tail")\n`,
+      );
+    else await stream(source.command, (line) => process.stdout.write(`${prefix}${render(line)}\n`));
   };
-  const chosen = part === undefined ? Object.keys(parts) : [part];
-  for (const name of chosen)
-    if (parts[name] === undefined)
-      throw new UserError(`There is no part "${name}": there are ${Object.keys(parts).join(", ")}.`);
-  const prefix = (part: string) => (chosen.length === 1 ? "" : `${part.padEnd(13)} `);
-  // One after the other, so that a part's lines stay together; side by side where they go on.
-  const show = async (part: string) => {
-    const command = parts[part] ?? [];
-    if (command[0] === "docker" && !(await succeeds("docker", ["inspect", command.at(-1) ?? ""])))
-      process.stderr.write(`${prefix(part)}(does not run)\n`);
-    else await stream(command, prefix(part));
-  };
-  if (follow) await Promise.all(chosen.map(show));
-  else for (const part of chosen) await show(part);
+  // One after the other, so that lines of one source stay together; side by side where they go on.
+  if (follow) await Promise.all(sources.map(show));
+  else for (const source of sources) await show(source);
   return 0;
 }
 
-function stream(command: readonly string[], prefix: string): Promise<void> {
+/** A JSON line of our own log as a sentence with its fields; any other line as it is. */
+export function renderLine(line: string): string {
+  if (!line.startsWith("{")) return line;
+  try {
+    const { time, level, message, ...fields } = JSON.parse(line) as Record<string, unknown>; // Any line of JSON.
+    if (typeof time !== "string" || typeof level !== "string" || typeof message !== "string") return line;
+    const shown = Object.entries(fields).map(
+      ([name, field]) =>
+        `${name}=${typeof field === "string" && /^\S+$/.test(field) ? field : JSON.stringify(field)}`,
+    );
+    return [time.slice(0, 19).replace("T", " "), level.padEnd(5), message, ...shown].join(" ");
+  } catch {
+    return line;
+  }
+}
+
+function stream(command: readonly string[], onLine: (line: string) => void): Promise<void> {
   const [program = "", ...parameters] = command;
   return new Promise((resolve, reject) => {
     const child = spawn(program, parameters, { stdio: ["ignore", "pipe", "pipe"] });
-    for (const output of [child.stdout, child.stderr])
-      createInterface({ input: output }).on("line", (line) => process.stdout.write(`${prefix}${line}\n`));
+    for (const output of [child.stdout, child.stderr]) createInterface({ input: output }).on("line", onLine);
     child.on("error", reject);
     child.on("close", () => resolve());
   });

@@ -1,68 +1,47 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { namingOf } from "@gantry/agent";
-import { operatorHeaders, type InstanceSettings } from "@gantry/control-plane";
+import type { InstanceSettings, PlatformStatus } from "@gantry/control-plane";
 import { healthOf } from "../control-plane-process.ts";
 import { presentInstance } from "../platform.ts";
+import { ago, fetchPlatformStatus, renderTable } from "../platform-status.ts";
 import { PROJECT } from "../project.ts";
 import type { Call } from "./command.ts";
 
-interface Status {
+interface Status extends Omit<PlatformStatus, "tasks"> {
   readonly version: string;
   readonly running: boolean;
   readonly endpoint: string;
   readonly registry: string;
   readonly console: string;
   readonly credentialsFile: string;
+  readonly caFile: string;
   readonly controlPlane: { readonly pid: number | undefined };
   readonly agents: readonly { readonly pid: number; readonly container: string }[];
-  readonly loadBalancers: readonly LoadBalancerStatus[];
-  readonly networkProblems: readonly NetworkProblem[];
+  /** What keeps the platform from its work, with the remedy; empty where nothing does. */
+  readonly problems: readonly string[];
 }
 
-/** Security rules that are not in effect, VPCs that are closed, and assignments that the node refused. */
-interface NetworkProblem {
-  readonly subject: string;
-  readonly closed: boolean;
-  readonly problem: string;
+/** Prints what runs and where, and what keeps the platform from its work. Exit status 1 where it is down. */
+export async function run({ deps, folder, flag }: Call): Promise<number> {
+  const status = await statusOf(presentInstance(folder), deps.clock.now());
+  if (flag("json")) process.stdout.write(`${JSON.stringify(status)}\n`);
+  else process.stdout.write(renderStatus(status, deps.clock.now()));
+  return status.running ? 0 : 1;
 }
 
-interface LoadBalancerStatus {
-  readonly arn: string;
-  readonly dnsName: string;
-  readonly listeners: readonly { readonly port: number; readonly url: string }[];
-}
-
-/** Prints what runs and where. */
-export async function run({ folder, flag }: Call): Promise<number> {
-  const settings = presentInstance(folder);
-  const status = await statusOf(settings);
-  if (flag("json")) {
-    process.stdout.write(`${JSON.stringify(status)}\n`);
-    return status.running ? 0 : 1;
-  }
-  process.stdout.write(
-    status.running ? `Gantry ${status.version} is up\n` : 'Gantry is down: "gantry up" brings it back.\n',
-  );
-  if (!status.running) return 1;
-  process.stdout.write(
-    `  AWS endpoint   ${status.endpoint}\n  registry       ${status.registry}\n  console        ${status.console}\n  credentials    ${status.credentialsFile}\n`,
-  );
-  for (const balancer of status.loadBalancers)
-    for (const listener of balancer.listeners)
-      process.stdout.write(
-        `  load balancer  ${listener.url}${new URL(listener.url).port === String(listener.port) || new URL(listener.url).port === "" ? "" : ` (listener port ${listener.port} is taken on this host)`}\n`,
-      );
-  for (const { subject, closed, problem } of status.networkProblems)
-    process.stdout.write(
-      `  network        ${subject}${closed ? " is closed for new connections" : ""}: ${problem}\n`,
-    );
-  return 0;
-}
-
-export async function statusOf(settings: InstanceSettings): Promise<Status> {
+/** The status of an instance, asked of its control plane. `now` is in milliseconds. */
+export async function statusOf(settings: InstanceSettings, now: number): Promise<Status> {
   const health = await healthOf(settings);
   const { version } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8")) as { version: string }; // Our own manifest.
+  const { loadBalancers, networkProblems, nodes, services } =
+    health === undefined
+      ? { loadBalancers: [], networkProblems: [], nodes: [], services: [] }
+      : await fetchPlatformStatus(settings);
+  const agents = (health?.agents ?? []).map((agent) => ({
+    pid: agent.pid,
+    container: namingOf(settings.instance).agent(),
+  }));
   return {
     version,
     running: health !== undefined,
@@ -70,23 +49,80 @@ export async function statusOf(settings: InstanceSettings): Promise<Status> {
     registry: `127.0.0.1:${settings.registryPort}`,
     console: `http://127.0.0.1:${settings.consolePort}`,
     credentialsFile: join(settings.folder, "credentials"),
+    caFile: join(settings.folder, "ca.pem"),
     controlPlane: { pid: health?.pid },
-    agents: (health?.agents ?? []).map((agent) => ({
-      pid: agent.pid,
-      container: namingOf(settings.instance).agent(),
-    })),
-    ...(health === undefined ? { loadBalancers: [], networkProblems: [] } : await detailsOf(settings)),
+    agents,
+    problems: health === undefined ? [] : problemsOf(nodes, { agents: agents.length, now }),
+    loadBalancers,
+    networkProblems,
+    nodes,
+    services,
   };
 }
 
-/** What the control plane alone knows. */
-async function detailsOf(
-  settings: InstanceSettings,
-): Promise<Pick<Status, "loadBalancers" | "networkProblems">> {
-  const response = await fetch(`http://127.0.0.1:${settings.port}/gantry/status`, {
-    headers: operatorHeaders(settings.folder),
-    signal: AbortSignal.timeout(5_000),
-  });
-  if (!response.ok) return { loadBalancers: [], networkProblems: [] };
-  return (await response.json()) as Pick<Status, "loadBalancers" | "networkProblems">; // As healthOf.
+/** What keeps the platform from its work. */
+export function problemsOf(
+  nodes: PlatformStatus["nodes"],
+  { agents, now }: { agents: number; now: number },
+): readonly string[] {
+  const silent = nodes.flatMap(({ hostname, engine }) =>
+    engine?.answers === false
+      ? [
+          `Docker Engine on ${hostname} has not answered for ${ago(engine.since, now)} (since ${new Date(engine.since).toISOString()}): restart it, e.g. with "systemctl restart docker"`,
+        ]
+      : [],
+  );
+  return agents > 0
+    ? silent
+    : [...silent, 'The node agent is not connected, so tasks do not change: see "gantry logs agent"'];
+}
+
+function renderStatus(status: Status, now: number): string {
+  if (!status.running) return 'Gantry is down: "gantry up" brings it back.\n';
+  const balancers = status.loadBalancers.flatMap((balancer) =>
+    balancer.listeners.map((listener) => {
+      const { port } = new URL(listener.url);
+      const moved =
+        port === "" || port === String(listener.port)
+          ? ""
+          : ` (listener port ${listener.port} is taken on this host)`;
+      return `  load balancer  ${listener.url}${moved}\n`;
+    }),
+  );
+  return [
+    status.problems.length === 0
+      ? `Gantry ${status.version} is up\n`
+      : `Gantry ${status.version} is up, but:\n${status.problems.map((problem) => `  ! ${problem}\n`).join("")}`,
+    `  AWS endpoint   ${status.endpoint}\n`,
+    `  registry       ${status.registry}\n`,
+    `  console        ${status.console}\n`,
+    `  credentials    ${status.credentialsFile}\n`,
+    `  CA             ${status.caFile} ("gantry ca" says how to trust it)\n`,
+    ...balancers,
+    ...status.networkProblems.map(
+      ({ subject, closed, problem }) =>
+        `  network        ${subject}${closed ? " is closed for new connections" : ""}: ${problem}\n`,
+    ),
+    renderServices(status.services, now),
+  ].join("");
+}
+
+function renderServices(services: PlatformStatus["services"], now: number): string {
+  if (services.length === 0) return "";
+  const rows = services.map((service) => [
+    `${service.cluster}/${service.name}`,
+    `${service.running}/${service.desired}`,
+    service.status === "ACTIVE" ? (service.rolloutState ?? "") : service.status,
+    service.lastEvent === undefined
+      ? ""
+      : `${ago(service.lastEvent.at, now)} ago: ${service.lastEvent.message.replace(/^\(service [^)]*\) /, "")}`,
+  ]);
+  const stops = services.flatMap(({ cluster, name, lastStop }) =>
+    lastStop === undefined
+      ? []
+      : [
+          `  ${cluster}/${name}: task ${lastStop.task} stopped ${ago(lastStop.at, now)} ago: ${lastStop.reason}\n`,
+        ],
+  );
+  return `\n${renderTable(["SERVICE", "RUNNING", "ROLLOUT", "LAST EVENT"], rows)}${stops.length === 0 ? "" : `\nLast stops:\n${stops.join("")}`}`;
 }

@@ -38,23 +38,62 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "status",
-    summary: "show what runs, and where",
+    summary: "show what runs, where, and what the services do",
     options: { json: JSON_OUTPUT },
     load: () => import("./status.ts"),
   },
   {
     name: "logs",
-    summary: "show the logs of the control plane, the node agent and the proxy",
-    words: { usage: "[PART]", min: 0, max: 1, choices: ["control-plane", "agent", "proxy"] },
+    summary: "show the logs of a service, a task, or the platform itself",
+    details: "Parts of the platform are control-plane, agent and proxy; without a word, all three are shown.",
+    words: { usage: "[SERVICE|TASK|PART]", min: 0, max: 1 },
     options: {
       follow: { type: "boolean", short: "f", help: "go on printing new lines" },
       lines: { type: "string", value: "N", help: "the number of past lines (default 100)" },
+      json: { type: "boolean", help: "print the platform's log lines as they are, in JSON" },
     },
     load: () => import("./logs.ts"),
   },
   {
+    name: "ps",
+    summary: "list the tasks",
+    options: {
+      all: { type: "boolean", short: "a", help: "also those that have stopped" },
+      json: JSON_OUTPUT,
+    },
+    load: () => import("./ps.ts"),
+  },
+  {
+    name: "exec",
+    summary: "run a command in a container of a task, or a shell",
+    details: "TASK is the id of a task, or the beginning of it. The exit status is that of the command.",
+    words: { usage: "TASK", min: 1, max: 1 },
+    takesRest: true,
+    options: {
+      container: { type: "string", value: "NAME", help: "the container, where the task has several" },
+    },
+    load: () => import("./exec.ts"),
+  },
+  {
+    name: "ca",
+    summary: "show where the certificate authority is, and how to trust it",
+    options: { pem: { type: "boolean", help: "print the certificate itself" } },
+    load: () => import("./ca.ts"),
+  },
+  {
     name: "env",
     summary: 'print how to point the AWS CLI at the instance: eval "$(gantry env)"',
+    details:
+      "FORMAT is that of a shell (bash, which zsh reads too, fish, powershell) or of a file (dotenv, json); bash is the default.",
+    words: { usage: "[FORMAT]", min: 0, max: 1, choices: ["bash", "fish", "powershell", "dotenv", "json"] },
+    options: {
+      profile: {
+        type: "string",
+        value: "NAME",
+        help: "instead, write a profile of that name to the AWS CLI's own files",
+      },
+      undo: { type: "boolean", help: "remove the profile again" },
+    },
     load: () => import("./env.ts"),
   },
   {

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { bringUp } from "../platform.ts";
 import { UserError } from "../run.ts";
 import type { Call } from "./command.ts";
@@ -6,7 +7,7 @@ import type { Call } from "./command.ts";
 export async function run(call: Call): Promise<number> {
   const settings = await bringUp(call.deps, call.folder, portOf(call), hostAccessOf(call));
   process.stdout.write(
-    `Gantry is up at http://127.0.0.1:${settings.port}. Point the AWS CLI at it: eval "$(./gantry env)"\n`,
+    `Gantry is up at http://127.0.0.1:${settings.port}. Point the AWS CLI at it: eval "$(./gantry env)"\nIts certificates are signed by ${join(call.folder, "ca.pem")}: "gantry ca" says how to trust it.\n`,
   );
   return 0;
 }

@@ -27,7 +27,7 @@ export async function runDemo(
     },
   );
   await deps.progress.step("Waiting until the website is steady", () => waitUntilSteady(deps, clients));
-  const status = await statusOf(settings);
+  const status = await statusOf(settings, deps.clock.now());
   const listener = status.loadBalancers
     .find((balancer) => balancer.dnsName.startsWith("fileshare-"))
     ?.listeners.find((each) => each.url.startsWith("http:"));

@@ -1,0 +1,80 @@
+import {
+  operatorHeaders,
+  type InstanceSettings,
+  type PlatformStatus,
+  type TaskStatusRow,
+} from "@gantry/control-plane";
+import { healthOf } from "./control-plane-process.ts";
+import { UserError } from "./run.ts";
+
+const ANSWER_MS = 10_000;
+
+/** Asks the control plane what runs. Errors: UserError where it does not answer. */
+export async function fetchPlatformStatus(settings: InstanceSettings): Promise<PlatformStatus> {
+  // The token goes to nobody who has not proven to be the instance's control plane.
+  if ((await healthOf(settings)) === undefined)
+    throw new UserError('Gantry is down: "gantry up" brings it back.');
+  const response = await fetch(`http://127.0.0.1:${settings.port}/gantry/status`, {
+    headers: operatorHeaders(settings.folder),
+    signal: AbortSignal.timeout(ANSWER_MS),
+  }).catch(() => undefined);
+  if (response?.ok !== true)
+    throw new UserError('The control plane does not answer: see "gantry logs control-plane".');
+  return (await response.json()) as PlatformStatus; // Our own control plane's answer.
+}
+
+/** The task that a word names: its id, or the only one whose id begins with it. Errors: UserError. */
+export function taskNamed(status: PlatformStatus, word: string): TaskStatusRow {
+  const id = word.split("/").at(-1) ?? word;
+  const matches = status.tasks.filter((task) => id !== "" && task.id.startsWith(id));
+  const [task, ...more] = matches;
+  if (task === undefined) throw new UserError(`There is no task "${word}": "gantry ps" lists them.`);
+  const exact = matches.find((each) => each.id === id);
+  if (exact === undefined && more.length > 0)
+    throw new UserError(`${matches.length} tasks begin with "${word}": give more of the id.`);
+  return exact ?? task;
+}
+
+/**
+ * The tasks that a word names: those of a service (NAME, or CLUSTER/NAME), or one task. Stopped ones are left out where
+ * the word is a service. Errors: UserError where nothing has that name, or services of several clusters have it.
+ */
+export function tasksNamed(status: PlatformStatus, word: string): readonly TaskStatusRow[] {
+  const services = status.services.filter(
+    (service) => service.name === word || `${service.cluster}/${service.name}` === word,
+  );
+  const [service, ...more] = services;
+  if (service === undefined) return [taskNamed(status, word)];
+  if (more.length > 0)
+    throw new UserError(
+      `Several clusters have a service "${word}": name one, such as ${service.cluster}/${service.name}.`,
+    );
+  return status.tasks.filter(
+    (task) =>
+      task.service === service.name && task.cluster === service.cluster && task.lastStatus !== "STOPPED",
+  );
+}
+
+/** Rows as aligned columns under a head; the last column may be of any length. */
+export function renderTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)),
+  );
+  return [head, ...rows]
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .map((line) => `${line}\n`)
+    .join("");
+}
+
+/** How long ago a time was, in the largest whole unit: 45s, 12m, 3h, 9d. */
+export function ago(at: number, now: number): string {
+  const seconds = Math.max(0, Math.floor((now - at) / 1000));
+  if (seconds < 120) return `${seconds}s`;
+  if (seconds < 7_200) return `${Math.floor(seconds / 60)}m`;
+  return seconds < 172_800 ? `${Math.floor(seconds / 3_600)}h` : `${Math.floor(seconds / 86_400)}d`;
+}
