@@ -42,6 +42,7 @@ import { COPY_FOLDER, copyState } from "./copy-state.ts";
 import { objectsKey } from "./objects-key.ts";
 import { identityOf } from "./process-identity.ts";
 import { ensureRootCredentials } from "./root-credentials.ts";
+import { RelayedConnections } from "./relayed-connections.ts";
 import { ensureOperatorToken, writeSecretFile } from "./secret-file.ts";
 import { ensureInstance, ensureSecretFile } from "./settings.ts";
 import { stateFolder } from "./state-folder.ts";
@@ -83,12 +84,14 @@ const link = await ensureLink({ ...linkOptions, now: clock.now() });
 const policy = policyDecider({ store, now: () => clock.now(), objects: objects.index });
 const registryAddress = `127.0.0.1:${settings.registryPort}`;
 const images = new ImageStore({ store, blobs, clock, ids });
+const relayKey = createHmac("sha256", key).update("service relay").digest("hex");
 const dispatcher = new Dispatcher({
   clock,
   ids,
   log,
   credentials: credentialSource({ store, vault }),
   policy,
+  sourceOf: (socket) => tlsFront.sourceOf(socket),
   settled: () => store.settled(),
 });
 registerServices(dispatcher, {
@@ -106,7 +109,16 @@ registerServices(dispatcher, {
   publicPool: settings.publicPool,
   allowHostAccess: settings.allowHostAccess,
 });
-const registry = new Registry({ store, blobs, images, clock, vault, log, policy });
+const registry = new Registry({
+  store,
+  blobs,
+  images,
+  clock,
+  vault,
+  log,
+  policy,
+  sourceOf: (socket) => tlsFront.sourceOf(socket),
+});
 
 // The loops: records in, records out.
 const deps = { store, clock, ids, log };
@@ -136,6 +148,7 @@ const gateway = new NodeGateway({
     tlsPort: settings.tlsPort,
     caPem: authority.caPem,
     account: settings.account,
+    relayKey,
   },
   takeLogs: ({ containerId, destination, lines }) => {
     const group = `arn:aws:logs:${destination.region}:${settings.account}:log-group:${destination.group}`;
@@ -212,12 +225,13 @@ const tlsServer = newHttpsServer(
       ? registry.handle(request, response)
       : dispatcher.handle(request, response, continueWith),
 );
+const tlsFront = new RelayedConnections(relayKey, tlsServer);
 server.listen(settings.port, "127.0.0.1");
-tlsServer.listen(settings.tlsPort, "127.0.0.1");
+tlsFront.server.listen(settings.tlsPort, "127.0.0.1");
 registryServer.listen(settings.registryPort, "127.0.0.1");
 consoleServer.listen(settings.consolePort, "127.0.0.1");
 agentServer.server.listen(settings.linkPort, "127.0.0.1");
-for (const each of [server, tlsServer, registryServer, consoleServer, agentServer.server]) {
+for (const each of [server, tlsFront.server, registryServer, consoleServer, agentServer.server]) {
   each.on("error", (thrown) => {
     log.error("A port cannot be had: stop what listens there, or choose another with --port", {
       reason: messageOf(thrown),
@@ -249,7 +263,7 @@ process.on("SIGTERM", () => void stop()); // stop never rejects.
 async function stop(): Promise<void> {
   server.close();
   server.closeAllConnections();
-  for (const each of [tlsServer, registryServer, consoleServer, agentServer]) each.close();
+  for (const each of [tlsFront.server, registryServer, consoleServer, agentServer]) each.close();
   await Promise.all([gateway.stop(), ...controllers.map((controller) => controller.stop())]);
   store.close();
   logs.close();

@@ -214,4 +214,6 @@ export interface NodeSettings {
   readonly tlsPort: number;
   readonly caPem: string;
   readonly account: string;
+  /** Signs the headers of relayed connections (`relay-header.ts`), in hexadecimal. Undefined in settings that an older version stored. */
+  readonly relayKey?: string;
 }

@@ -8,3 +8,4 @@ export * from "./balancers.ts";
 export * from "./framing.ts";
 export * from "./link.ts";
 export * from "./observations.ts";
+export * from "./relay-header.ts";

@@ -376,7 +376,7 @@ export class Agent {
       // Whoever asks in this VPC is told of this VPC's tasks alone.
       pods: () => this.#podAssignments().filter((pod) => pod.interface.vpcId === vpc.vpcId),
       router,
-      settings: this.#cache.settings,
+      settings: () => this.#cache.settings,
     });
     this.#endpoints.set(vpc.vpcId, { pid: router.pid, close: () => served.close() });
   }

@@ -23,7 +23,8 @@ export interface VpcService {
   readonly vpc: () => VpcAssignment;
   readonly pods: () => readonly PodAssignment[];
   readonly router: Router;
-  readonly settings: NodeSettings | undefined;
+  /** Undefined until the control plane has sent them. */
+  readonly settings: () => NodeSettings | undefined;
 }
 
 /** What the agent does on its machine beside containers and network interfaces. */
@@ -108,15 +109,12 @@ export function linuxHost(deps: LinuxHostDeps): Host {
       const address = router.transit.hostAddress;
       const dns = new DnsServer({ clock, address, lookUp: (name) => lookUp(vpc(), name), log });
       const tasks = new TaskEndpoints({ address, pods, engine, naming, log });
-      const relay =
-        settings === undefined
-          ? undefined
-          : new ServiceRelay({ address, tls: { host: settings.tlsHost, port: settings.tlsPort }, log });
+      const relay = new ServiceRelay({ address, settings, log });
       return {
         close() {
           dns.close();
           tasks.close();
-          relay?.close();
+          relay.close();
         },
       };
     },

@@ -27,6 +27,8 @@ export interface RegistryDeps {
   readonly clock: Clock;
   readonly vault: Vault;
   readonly log: Logger;
+  /** The address that a connection comes from, where it is not its peer's: a relay may stand between. */
+  readonly sourceOf?: (socket: IncomingMessage["socket"]) => string;
   readonly policy: {
     deniedBecause(
       principal: Principal,
@@ -169,14 +171,24 @@ export class Registry {
 
   #authorize(call: Call, ...actions: readonly string[]): void {
     for (const action of actions) {
-      const why = this.#deps.policy.deniedBecause(
-        call.principal,
-        `ecr:${action}`,
-        call.repository.arn,
-        () => ({}),
+      const why = this.#deps.policy.deniedBecause(call.principal, `ecr:${action}`, call.repository.arn, () =>
+        this.#requestKeys(call),
       );
       if (why !== undefined) throw new RegistryError(403, "DENIED", why);
     }
+  }
+
+  /** What conditions can know of a request. Source: IAM User Guide, "AWS global condition context keys". */
+  #requestKeys({ request, repository }: Call): ConditionContext {
+    const { socket, headers } = request;
+    const { sourceOf } = this.#deps;
+    const userAgent = headers["user-agent"];
+    return {
+      "aws:SourceIp": sourceOf?.(socket) ?? (socket.remoteAddress ?? "").replace(/^::ffff:/, ""),
+      "aws:SecureTransport": String("encrypted" in socket),
+      "aws:RequestedRegion": repository.arn.split(":")[3] ?? "",
+      ...(userAgent === undefined ? {} : { "aws:UserAgent": userAgent }),
+    };
   }
 
   async #upload(call: Call, id: string): Promise<void> {
@@ -233,7 +245,7 @@ export class Registry {
       call.principal,
       "ecr:GetDownloadUrlForLayer",
       source.arn,
-      () => ({}),
+      () => this.#requestKeys(call),
     );
     return why === undefined && this.#deps.images.mount(source, call.repository, digest);
   }

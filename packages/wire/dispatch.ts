@@ -42,6 +42,8 @@ export interface DispatcherDeps {
   readonly credentials: { find(accessKeyId: string): Credential | undefined };
   /** Resolves when everything committed so far is durable: no response is sent before. */
   readonly settled: () => Promise<void>;
+  /** The address that a connection comes from, where it is not its peer's: a relay may stand between. */
+  readonly sourceOf?: (socket: IncomingMessage["socket"]) => string;
   /** How many requests are answered at once; those beyond are told to come back. */
   readonly inFlightMax?: number;
   readonly policy: {
@@ -120,6 +122,8 @@ export class Dispatcher {
       rawPath,
       rawQuery,
       requestId,
+      sourceAddress:
+        this.#deps.sourceOf?.(request.socket) ?? (request.socket.remoteAddress ?? "").replace(/^::ffff:/, ""),
       endpoint: `${scheme}://${headers["host"] ?? "127.0.0.1"}`,
       continueWith,
     };

@@ -23,10 +23,9 @@ export function tlsVersionOf({ request }: Exchange): string | undefined {
 
 /** What conditions can know of a request. Source: IAM User Guide, "AWS global condition context keys". */
 export function requestKeys(exchange: Exchange, region: string): ConditionContext {
-  const { headers, request } = exchange;
-  const address = (request.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+  const { headers } = exchange;
   return {
-    "aws:SourceIp": address,
+    "aws:SourceIp": exchange.sourceAddress,
     "aws:SecureTransport": String(exchange.endpoint.startsWith("https:")),
     "aws:RequestedRegion": region,
     ...(headers["user-agent"] === undefined ? {} : { "aws:UserAgent": headers["user-agent"] }),

@@ -10,6 +10,8 @@ export interface Exchange {
   readonly rawPath: string;
   readonly rawQuery: string;
   readonly requestId: string;
+  /** The address that the request comes from. */
+  readonly sourceAddress: string;
   readonly endpoint: string;
   readonly continueWith: () => void;
 }

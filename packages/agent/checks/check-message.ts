@@ -14,6 +14,7 @@ const checks: { readonly [Type in ToAgent["type"]]: Check } = {
       tlsPort: integer(1, 65_535),
       caPem: text,
       account: matching(/^\d{12}$/, "an account"),
+      relayKey: optional(matching(/^[0-9a-f]{64}$/, "a relay key")),
     }),
     assignments: list(keyed),
   }),

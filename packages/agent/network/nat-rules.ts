@@ -31,14 +31,23 @@ export function renderNat(
     "  }",
     "  chain postrouting {",
     "    type nat hook postrouting priority 100;",
+    // The AWS services see a caller's public address, as they do on AWS: aws:SourceIp in conditions.
+    ...publicSources(vpc, `ip daddr ${transit.hostAddress} tcp dport 443`),
     `    ip daddr ${transit.hostAddress} snat to ${transit.routerAddress}`,
-    '    oifname "up0" snat to ip saddr map @private',
+    ...publicSources(vpc, 'oifname "up0"'),
+    "  }",
+    "}",
+  ];
+}
+
+/** Gives connections their public source: the interface's own address, or that of the subnet's NAT gateway. */
+function publicSources(vpc: VpcAssignment, match: string): readonly string[] {
+  return [
+    `    ${match} snat to ip saddr map @private`,
     ...vpc.subnets
       .filter((subnet) => subnet.egress === "nat" && subnet.natPublicIp !== undefined)
       .toSorted((a, b) => (a.id < b.id ? -1 : 1))
-      .map((subnet) => `    oifname "up0" ip saddr ${subnet.cidr} snat to ${subnet.natPublicIp}`),
-    "  }",
-    "}",
+      .map((subnet) => `    ${match} ip saddr ${subnet.cidr} snat to ${subnet.natPublicIp}`),
   ];
 }
 
