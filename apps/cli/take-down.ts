@@ -9,6 +9,7 @@ import {
 } from "@gantry/control-plane";
 import { messageOf } from "@gantry/kernel";
 import { stopControlPlane } from "./control-plane-process.ts";
+import { agentImageTag } from "./platform.ts";
 import { IMAGE_LABEL, type PlatformDeps } from "./project.ts";
 import { run, succeeds, UserError } from "./run.ts";
 
@@ -94,9 +95,10 @@ async function stopContainers(naming: Naming): Promise<void> {
 
 /** Links, tables, rules, mounts and control groups on the host, by the tools in the agent's own image. */
 async function removeHostTraces(settings: InstanceSettings, naming: Naming): Promise<void> {
-  const [image] = linesOf(
-    await run("docker", ["images", "-q", "--filter", `label=${IMAGE_LABEL}`, "gantry/agent"]),
-  );
+  // Another instance's sources may have made a newer image, which does not know all that these leave.
+  const images = async (name: string) =>
+    linesOf(await run("docker", ["images", "-q", "--filter", `label=${IMAGE_LABEL}`, name]));
+  const [image] = [...(await images(agentImageTag())), ...(await images("gantry/agent"))];
   if (image !== undefined)
     await run("docker", [
       ...["run", "--rm", "--network", "host", "--pid", "host", "--cap-add", "NET_ADMIN"],

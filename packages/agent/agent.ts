@@ -20,6 +20,7 @@ import { NetworkInterfaces, RouterMissingError } from "./network/interfaces.ts";
 import type { Programs } from "./network/programs.ts";
 import { VpcRouters, type FirewallState, type Router } from "./network/vpc-router.ts";
 import { PodController } from "./pods/pod-controller.ts";
+import { isAssigned, isStray } from "./strays.ts";
 
 export interface AgentDeps {
   readonly engine: Engine;
@@ -421,22 +422,9 @@ export class Agent {
   /** Containers that carry our label and belong to nothing that is wanted or leaving: left by a crash. */
   async #removeStrays(): Promise<undefined> {
     const { engine, naming, log, host } = this.#deps;
-    await host.volumes.releaseOthers([...this.#cache.wanted.keys(), ...this.#cache.leaving.keys()]);
+    await host.volumes.releaseOthers((podKey) => isAssigned(podKey, this.#cache));
     for (const container of await engine.list(naming.label)) {
-      const { "gantry.pod": pod, "gantry.interface": eni, "gantry.vpc": vpc } = container.labels;
-      const stray =
-        (pod !== undefined && !this.#cache.wanted.has(pod) && !this.#cache.leaving.has(pod)) ||
-        (eni !== undefined &&
-          !this.#isInterfaceWanted(eni) &&
-          ![...this.#cache.leaving.values()].some(
-            (assignment) =>
-              (assignment.kind === "pod" || assignment.kind === "interface") &&
-              assignment.interface.id === eni,
-          )) ||
-        (vpc !== undefined &&
-          !this.#cache.wanted.has(`vpc/${vpc}`) &&
-          !this.#cache.leaving.has(`vpc/${vpc}`));
-      if (!stray) continue;
+      if (!isStray(container, this.#cache)) continue;
       log.warn("Container belongs to nothing that is wanted and is removed", { container: container.name });
       await engine.removeContainer(container.id);
     }

@@ -72,14 +72,14 @@ export class Volumes {
     });
   }
 
-  /** Detaches what was attached for pods that the agent knows nothing of: left by a crash. */
-  async releaseOthers(podKeys: readonly string[]): Promise<void> {
-    const mountsPath = this.#mountsPath;
-    const kept = new Set(podKeys.map((key) => key.split("/").at(-1)));
-    await this.#detach(
-      (path) =>
-        path.startsWith(`${mountsPath}/`) && !kept.has(path.slice(mountsPath.length + 1).split("/")[0]),
-    );
+  /** Detaches what was attached for pods that the agent knows nothing of: a crash left it. */
+  async releaseOthers(isKnown: (podKey: string) => boolean): Promise<void> {
+    const prefix = `${this.#mountsPath}/`;
+    // Asked after the mounts were read: a pod that came meanwhile keeps its own.
+    await this.#detach((path) => {
+      const [podId] = path.slice(prefix.length).split("/");
+      return path.startsWith(prefix) && !isKnown(`pod/${podId}`);
+    });
   }
 
   /** Detaches everything, and removes what this instance keeps under its run folder. */

@@ -1,0 +1,121 @@
+import type * as sdk from "@aws-sdk/client-efs";
+import { formatArn } from "@gantry/kernel";
+import type { FileSystemRecord, Reader } from "@gantry/state";
+import { ApiError, type Implementation } from "@gantry/wire";
+import type { ApiDeps, Place } from "../common/api-deps.ts";
+import { isIn } from "../common/place.ts";
+import { refuseMembers } from "../common/refuse.ts";
+import { presentTags, toTags } from "../common/tags.ts";
+import { findFileSystem } from "./lookups.ts";
+
+export function fileSystemOperations(deps: ApiDeps) {
+  const { store } = deps;
+  return {
+    CreateFileSystem: (input, context) => createFileSystem(deps, input, context),
+    DescribeFileSystems(input, context) {
+      const chosen =
+        input.FileSystemId === undefined
+          ? store.list("fileSystem").filter((each) => isIn(each, context))
+          : [findFileSystem(store, context, input.FileSystemId)];
+      return {
+        FileSystems: chosen
+          .filter((each) => input.CreationToken === undefined || each.creationToken === input.CreationToken)
+          .map((each) => presentFileSystem(each, store)),
+      };
+    },
+    DeleteFileSystem: (input, context) => deleteFileSystem(deps, input, context),
+    DescribeLifecycleConfiguration(input, context) {
+      findFileSystem(store, context, input.FileSystemId);
+      return { LifecyclePolicies: [] };
+    },
+    DescribeBackupPolicy(input, context) {
+      findFileSystem(store, context, input.FileSystemId);
+      return { BackupPolicy: { Status: "DISABLED" } };
+    },
+  } satisfies Implementation<typeof sdk>;
+}
+
+/** Source: API_CreateFileSystem. Errors: FileSystemAlreadyExists. */
+function createFileSystem(
+  deps: ApiDeps,
+  input: sdk.CreateFileSystemRequest,
+  context: Place,
+): sdk.FileSystemDescription {
+  const { store, ids, clock } = deps;
+  refuseMembers(
+    {
+      ...input,
+      ThroughputMode: input.ThroughputMode === "provisioned" ? input.ThroughputMode : undefined,
+    },
+    ["KmsKeyId", "ThroughputMode", "ProvisionedThroughputInMibps", "AvailabilityZoneName", "Backup"],
+    "BadRequest",
+  );
+  const token = input.CreationToken ?? "";
+  const record = store.transact((tx) => {
+    const known = tx
+      .list("fileSystem")
+      .find(
+        (each) =>
+          each.creationToken === token && each.account === context.account && each.region === context.region,
+      );
+    if (known !== undefined)
+      throw new ApiError(
+        "FileSystemAlreadyExists",
+        `File system '${known.id}' already exists with creation token '${token}'`,
+        {
+          fields: { FileSystemId: known.id },
+        },
+      );
+    const id = `fs-${ids.hex(17)}`;
+    const fileSystem: FileSystemRecord = {
+      account: context.account,
+      region: context.region,
+      id,
+      arn: formatArn("elasticfilesystem", context, `file-system/${id}`),
+      creationToken: token,
+      performanceMode: input.PerformanceMode ?? "generalPurpose",
+      throughputMode: input.ThroughputMode ?? "bursting",
+      encrypted: input.Encrypted ?? false,
+      createdAt: clock.now(),
+      tags: toTags(input.Tags),
+    };
+    tx.put("fileSystem", id, fileSystem);
+    return fileSystem;
+  });
+  return presentFileSystem(record, store);
+}
+
+/** Its bytes go from the node once nothing assigns them. Source: API_DeleteFileSystem. Errors: FileSystemNotFound, FileSystemInUse. */
+function deleteFileSystem(deps: ApiDeps, input: sdk.DeleteFileSystemRequest, context: Place): object {
+  deps.store.transact((tx) => {
+    const fileSystem = findFileSystem(tx, context, input.FileSystemId);
+    if (tx.listBy("mountTarget", "fileSystem", fileSystem.id).length > 0)
+      throw new ApiError(
+        "FileSystemInUse",
+        `You cannot delete a file system that has mount targets: ${fileSystem.id}`,
+      );
+    for (const point of tx.list("accessPoint"))
+      if (point.fileSystemId === fileSystem.id) tx.delete("accessPoint", point.id);
+    tx.delete("fileSystem", fileSystem.id);
+  });
+  return {};
+}
+
+function presentFileSystem(record: FileSystemRecord, reader: Reader): sdk.FileSystemDescription {
+  return {
+    OwnerId: record.account,
+    CreationToken: record.creationToken,
+    FileSystemId: record.id,
+    FileSystemArn: record.arn,
+    CreationTime: new Date(record.createdAt),
+    LifeCycleState: "available",
+    Name: record.tags["Name"],
+    NumberOfMountTargets: reader.listBy("mountTarget", "fileSystem", record.id).length,
+    SizeInBytes: { Value: 6_144, Timestamp: new Date(record.createdAt) },
+    PerformanceMode: record.performanceMode as sdk.PerformanceMode, // Stored as it was given.
+    ThroughputMode: record.throughputMode as sdk.ThroughputMode, // As above.
+    Encrypted: record.encrypted,
+    FileSystemProtection: { ReplicationOverwriteProtection: "ENABLED" },
+    Tags: presentTags(record.tags),
+  };
+}
