@@ -230,9 +230,19 @@ function toContainerSpec(definition: ecs.ContainerDefinition, isFargate: boolean
       namespace: control.namespace ?? "",
       value: control.value ?? "",
     })),
-    dockerLabels: definition.dockerLabels ?? {},
+    dockerLabels: toDockerLabels(definition.dockerLabels),
     privileged: definition.privileged ?? false,
   };
+}
+
+/** The platform finds its own containers by its labels: no caller sets them. */
+function toDockerLabels(labels: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  const reserved = Object.keys(labels).find((name) => name.startsWith("gantry."));
+  if (reserved !== undefined)
+    throw refused(
+      `Invalid dockerLabels: labels that begin with 'gantry.' are reserved, such as ${reserved}.`,
+    );
+  return labels;
 }
 
 function toPortMapping(mapping: ecs.PortMapping): ContainerSpec["portMappings"][number] {

@@ -178,10 +178,15 @@ function containerAssignment(
       hard: limit.hardLimit,
     })),
     sysctls: {},
-    labels: container.dockerLabels,
+    labels: ownLabels(container.dockerLabels),
     logs: logDestination(container, id),
     arn: task.containers.find((each) => each.name === container.name)?.arn ?? "",
   };
+}
+
+/** Without the platform's own labels, which an earlier version let definitions have. */
+function ownLabels(labels: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(labels).filter(([name]) => !name.startsWith("gantry.")));
 }
 
 /** Source: "Using the awslogs log driver", stream naming `prefix/container/task-id`; its multi-line and mode options. */
