@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rmdir, stat, writeFile } from "node:fs/promises";
 import type { PodAssignment } from "@gantry/agent-protocol";
 import { messageOf, type Logger } from "@gantry/kernel";
+import { podIdOf } from "../volumes/volume-paths.ts";
 
 const ROOT = "/sys/fs/cgroup";
 const PERIOD_US = 100_000;
@@ -68,7 +69,7 @@ export class TaskLimits {
   }
 
   #parentOf(podKey: string): string {
-    return `${groupOf(this.#instance)}/${podKey.split("/").at(-1) ?? podKey}`;
+    return `${groupOf(this.#instance)}/${podIdOf(podKey)}`;
   }
 
   async #writeLegacy(parent: string, pod: PodAssignment, pidsMax: number): Promise<void> {
