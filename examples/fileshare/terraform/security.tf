@@ -38,7 +38,7 @@ resource "aws_security_group" "app" {
 
 resource "aws_vpc_security_group_ingress_rule" "app_from_balancer" {
   security_group_id            = aws_security_group.app.id
-  description                  = "The website's port"
+  description                  = "Port of the website"
   referenced_security_group_id = aws_security_group.balancer.id
   ip_protocol                  = "tcp"
   from_port                    = 8080
