@@ -99,7 +99,7 @@ export class Registry {
   async #route(request: IncomingMessage, response: Responder): Promise<void> {
     const url = URL.parse(request.url ?? "/", "http://registry");
     if (url === null) throw new RegistryError(400, "NAME_INVALID", "The address has the wrong form.");
-    const principal = this.#authenticate(request, url.searchParams.get("token"));
+    const principal = this.#authenticate(request, url);
     if (url.pathname === "/v2/" || url.pathname === "/v2") return response.sendJson(200, {});
     const match = /^\/v2\/(.+)\/(blobs\/uploads|blobs|manifests|tags|referrers)\/?([^/]*)$/.exec(
       decoded(url.pathname),
@@ -128,16 +128,24 @@ export class Registry {
     }
   }
 
-  /** A token comes as Docker sends it, or in an address that ECR gave out. */
-  #authenticate(request: IncomingMessage, given: string | null): Principal {
+  /** A token comes as Docker sends it, or in the address of a layer that ECR gave out, which reads that layer alone. */
+  #authenticate(request: IncomingMessage, url: URL): Principal {
+    const given = url.searchParams.get("token");
+    const isRead = request.method === "GET" || request.method === "HEAD";
+    const { vault, clock } = this.#deps;
     const header = /^Basic (.+)$/i.exec(request.headers.authorization ?? "")?.[1];
     const [user, token = ""] = Buffer.from(header ?? "", "base64")
       .toString()
       .split(/:(.*)/s);
+    const now = clock.now();
     const holder =
-      given !== null || user === "AWS"
-        ? readToken(this.#deps.vault, given ?? token, this.#deps.clock.now())
-        : undefined;
+      given === null
+        ? user === "AWS"
+          ? readToken(vault, token, { now, path: undefined })
+          : undefined
+        : isRead
+          ? readToken(vault, given, { now, path: url.pathname })
+          : undefined;
     const principal = holder && this.#deps.policy.current(holder);
     if (principal === undefined)
       throw new RegistryError(

@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import type * as sdk from "@aws-sdk/client-ecr";
 import { DigestMismatchError, digestOf } from "@gantry/content";
 import { ImmutableTagError, MissingReferenceError, RegistryError } from "@gantry/registry";
-import { issueToken } from "@gantry/registry/registry-token";
+import { issueLayerToken } from "@gantry/registry/registry-token";
 import { ApiError, type Implementation } from "@gantry/wire";
 import type { EcrDeps } from "./index.ts";
 import { findRepository } from "./lookups.ts";
@@ -38,11 +38,12 @@ export function layerOperations(deps: EcrDeps) {
           "LayersNotFoundException",
           `The layer with digest '${layerDigest}' does not exist in the repository with name '${repository.name}' in the registry with id '${repository.account}'`,
         );
-      const { token } = issueToken(vault, context.principal, clock.now());
       const name = `${repository.account}.dkr.ecr.${repository.region}.amazonaws.com/${repository.name}`;
+      const path = `/v2/${name}/blobs/${layerDigest}`;
+      const token = issueLayerToken(vault, context.principal, path, clock.now());
       return {
         layerDigest,
-        downloadUrl: `http://${deps.registry}/v2/${name}/blobs/${layerDigest}?token=${encodeURIComponent(token)}`,
+        downloadUrl: `http://${deps.registry}${path}?token=${encodeURIComponent(token)}`,
       };
     },
     async InitiateLayerUpload(input, context) {
