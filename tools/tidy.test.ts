@@ -27,7 +27,6 @@ const LONG_FILES = [
   "packages/controllers/node/node-gateway.ts",
   "packages/registry/registry.test.ts",
   "packages/registry/registry.ts",
-  "packages/wire/wire.test.ts",
   "test/e2e/platform.test.ts",
 ];
 
