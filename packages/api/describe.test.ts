@@ -131,6 +131,32 @@ describe("ECS", () => {
   });
 });
 
+it("ECS runs tasks of launch type EC2 where the operator lets tasks use the node", async () => {
+  const open = await startApi({ allowHostAccess: true });
+  try {
+    const client = new ecs.ECSClient(open.client());
+    const { Subnets = [] } = await new ec2.EC2Client(open.client()).send(new ec2.DescribeSubnetsCommand({}));
+    await client.send(new ecs.CreateClusterCommand({}));
+    await client.send(
+      new ecs.RegisterTaskDefinitionCommand({
+        family: "app",
+        networkMode: "awsvpc",
+        containerDefinitions: [{ name: "c", image: "busybox", memory: 128 }],
+      }),
+    );
+    const { tasks } = await client.send(
+      new ecs.RunTaskCommand({
+        taskDefinition: "app",
+        launchType: "EC2",
+        networkConfiguration: { awsvpcConfiguration: { subnets: [Subnets[0]?.SubnetId ?? ""] } },
+      }),
+    );
+    expect(tasks?.[0]?.launchType).toBe("EC2");
+  } finally {
+    open.close();
+  }
+});
+
 it("CloudWatch Logs refuses an order that there is not", async () => {
   const client = new CloudWatchLogsClient(api.client());
   await client.send(new CreateLogGroupCommand({ logGroupName: "g" }));

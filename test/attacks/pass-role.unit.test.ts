@@ -98,6 +98,15 @@ describe("a role that the caller may not pass", () => {
     await create(user, "second", "with-task-role");
   });
 
+  it("shows no task of it by a client token that someone else has used", async () => {
+    const token = { networkConfiguration, clientToken: "used" };
+    await rootEcs.send(new ecs.RunTaskCommand({ ...token, taskDefinition: "with-task-role" }));
+    const attacker = await clientWith(ECS, passes(WEAK));
+    // Before: the answer was the task with the role, and its environment.
+    const call = attacker.send(new ecs.RunTaskCommand({ ...token, taskDefinition: "weak" }));
+    await expect(call).rejects.toMatchObject({ name: "ConflictException" });
+  });
+
   it("is none of another account's, even for root", async () => {
     const foreign = definition("foreign", { taskRoleArn: "arn:aws:iam::111111111111:role/strong" });
     await expect(rootEcs.send(foreign)).rejects.toThrow("Cross-account pass role is not allowed.");

@@ -62,6 +62,9 @@ function createService(
 ): ecs.CreateServiceResponse {
   refuseMembers(input, UNSUPPORTED, "InvalidParameterException");
   checkLaunchType(input.launchType, { allowHostAccess });
+  // Every service here has the network mode awsvpc, which needs the service-linked role. Source: API_CreateService, role.
+  if (input.role !== undefined)
+    throw invalidParameter("You cannot specify an IAM role for services that require a service linked role.");
   if (!/^[A-Za-z0-9_-]{1,255}$/.test(input.serviceName ?? ""))
     throw invalidParameter(
       "Invalid service name: up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.",
@@ -123,7 +126,7 @@ function newService(
       propagateTags: input.propagateTags ?? "NONE",
       enableEcsManagedTags: input.enableECSManagedTags ?? false,
       enableExecuteCommand: input.enableExecuteCommand ?? false,
-      roleArn: input.role,
+      roleArn: undefined,
     },
     createdBy: context.principal.arn,
     createdAt: now,

@@ -14,6 +14,7 @@ import { page } from "../common/paging.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentLowerTags, toTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
+import { tasksOfToken } from "./client-tokens.ts";
 import { checkLaunchType } from "./launch-type.ts";
 import {
   findCluster,
@@ -50,20 +51,11 @@ export function taskOperations(deps: ApiDeps) {
       if (!Number.isInteger(count) || count < 1 || count > RUN_COUNT_MAX)
         throw invalidParameter(`count should be between 1 and ${RUN_COUNT_MAX}.`);
       const tasks = store.transact((tx) => {
-        const known =
-          input.clientToken === undefined
-            ? []
-            : tx
-                .list("task")
-                .filter(
-                  (task) =>
-                    task.tags["aws:ecs:clientToken"] === input.clientToken &&
-                    task.account === context.account,
-                );
-        if (known.length > 0) return known;
         const cluster = findCluster(tx, context, input.cluster);
         const definition = findTaskDefinition(tx, context, input.taskDefinition);
         if (definition === undefined) throw new ApiError("ClientException", "TaskDefinition not found.");
+        const known = tasksOfToken(tx, input.clientToken, { cluster, definition });
+        if (known.length > 0) return known;
         if (definition.status !== "ACTIVE")
           throw new ApiError("ClientException", "TaskDefinition is inactive");
         const network = toAwsvpc(tx, context, input.networkConfiguration);
