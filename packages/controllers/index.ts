@@ -4,6 +4,7 @@
  * A controller keeps nothing for itself: what it knows is in the store.
  */
 export * from "./controller-deps.ts";
+export * from "./load-balancer/own-certificate-controller.ts";
 export * from "./logs/retention-controller.ts";
 export * from "./node/node-gateway.ts";
 export * from "./node/pod-assignment.ts";
@@ -12,5 +13,6 @@ export * from "./scheduler/scheduler-controller.ts";
 export * from "./scheduler/warm-pool-controller.ts";
 export * from "./service/service-controller.ts";
 export * from "./storage/lifecycle-controller.ts";
+export * from "./target/draining-controller.ts";
 export * from "./target/target-controller.ts";
 export * from "./task/task-controller.ts";

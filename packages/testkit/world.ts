@@ -5,6 +5,7 @@ import {
   NodeGateway,
   schedulerController,
   serviceController,
+  drainingController,
   targetController,
   taskController,
   warmPoolController,
@@ -121,6 +122,7 @@ export function newWorld(
       taskController({ ...deps, vault: VAULT }),
       serviceController(deps),
       targetController(deps),
+      drainingController(deps),
     ].map(
       (reconciler) =>
         new Controller(onReconcile === undefined ? reconciler : timed(reconciler, onReconcile), {

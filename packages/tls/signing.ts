@@ -1,5 +1,5 @@
 import "reflect-metadata";
-import { createPrivateKey } from "node:crypto";
+import { createPrivateKey, KeyObject } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import type { Authority, AuthorityFiles, IssuedCertificate } from "./authority.ts";
 
@@ -26,7 +26,7 @@ export async function newAuthority(now: number, name: string): Promise<Authority
     },
     crypto,
   );
-  return { certificatePem: certificate.toString("pem"), keyPem: await exportKey(keys.privateKey) };
+  return { certificatePem: certificate.toString("pem"), keyPem: exportKey(keys.privateKey) };
 }
 
 /** What signs certificates for names with an authority's key. */
@@ -107,18 +107,13 @@ async function signLeaf(
   );
   return {
     certificatePem: certificate.toString("pem"),
-    keyPem: await exportKey(keys.privateKey),
+    keyPem: exportKey(keys.privateKey),
     serial: certificate.serialNumber,
     notBefore: certificate.notBefore.getTime(),
     notAfter: certificate.notAfter.getTime(),
   };
 }
 
-async function exportKey(key: CryptoKey): Promise<string> {
-  const der = await crypto.subtle.exportKey("pkcs8", key);
-  const lines =
-    Buffer.from(der)
-      .toString("base64")
-      .match(/.{1,64}/g) ?? [];
-  return `-----BEGIN PRIVATE KEY-----\n${lines.join("\n")}\n-----END PRIVATE KEY-----\n`;
+function exportKey(key: CryptoKey): string {
+  return KeyObject.from(key).export({ type: "pkcs8", format: "pem" }).toString();
 }

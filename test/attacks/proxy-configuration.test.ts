@@ -1,6 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
 import type {
-  Balancer,
   BalancerAction,
   BalancerListener,
   BalancersAssignment,
@@ -8,62 +7,12 @@ import type {
 } from "@gantry/agent-protocol";
 import { newAuthority, openAuthority } from "@gantry/tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { BALANCER_ADDRESS, get, openRealProxy, statusOf, TARGET_ADDRESS } from "./real-proxy.ts";
+import { balancer, forward, group, listenerOn, says } from "./balancer-builders.ts";
+import { get, openRealProxy, statusOf } from "./real-proxy.ts";
 
-const GROUP = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:targetgroup/g/1";
 const VICTIM_PORT = 8_001;
 const POISONED_PORT = 8_002;
 
-const says = (body: string): BalancerAction => ({
-  type: "fixed-response",
-  statusCode: 200,
-  contentType: "text/plain",
-  body,
-});
-const listenerOn = (port: number, more: Partial<BalancerListener> = {}): BalancerListener => ({
-  port,
-  tls: false,
-  certificates: [],
-  rules: [],
-  defaultAction: says("public"),
-  ...more,
-});
-const balancer = (name: string, listener: BalancerListener): Balancer => ({
-  arn: `arn:${name}`,
-  dnsName: `${name}.elb.localhost`,
-  vpcId: "vpc-1",
-  addresses: [BALANCER_ADDRESS],
-  internetFacing: true,
-  idleTimeoutSeconds: 60,
-  listeners: [listener],
-});
-const group = (more: Partial<BalancerTargetGroup> = {}): BalancerTargetGroup => ({
-  arn: GROUP,
-  vpcId: "vpc-1",
-  protocol: "HTTP",
-  healthCheck: {
-    enabled: false,
-    protocol: "HTTP",
-    port: "traffic-port",
-    path: "/health",
-    intervalSeconds: 5,
-    timeoutSeconds: 2,
-    healthyThreshold: 2,
-    unhealthyThreshold: 2,
-    matcher: "200",
-  },
-  algorithm: "round_robin",
-  stickySeconds: undefined,
-  slowStartSeconds: 0,
-  sourceAddress: BALANCER_ADDRESS,
-  targets: [{ address: TARGET_ADDRESS, port: 8_080, isNew: false, draining: false }],
-  ...more,
-});
-const forward: BalancerAction = {
-  type: "forward",
-  targets: [{ targetGroupArn: GROUP, weight: 1 }],
-  stickySeconds: undefined,
-};
 const assign = (
   poisoned: BalancerListener,
   groups: readonly BalancerTargetGroup[] = [group()],

@@ -87,7 +87,7 @@ export async function openRealProxy() {
     async runCheck(path) {
       checks += 1;
       // The namespaces of VPCs are the node's.
-      writeFileSync(path, readFileSync(path, "utf8").replaceAll(" namespace vpc-1", ""));
+      writeFileSync(path, readFileSync(path, "utf8").replaceAll(/ namespace vpc-[0-9a-z]+/g, ""));
       const said = await exec("sh", "-c", `haproxy -c -f ${path} 2>&1 && echo ACCEPTED || true`);
       return said.includes("ACCEPTED") ? undefined : said;
     },
@@ -109,7 +109,7 @@ export async function openRealProxy() {
         hostPortOf: (_, listener) => listener.port + hostPortOffset,
       });
       const path = join(folder, "haproxy.cfg");
-      writeFileSync(path, configuration.text.replaceAll(" namespace vpc-1", ""));
+      writeFileSync(path, configuration.text.replaceAll(/ namespace vpc-[0-9a-z]+/g, ""));
       await exec(
         "sh",
         "-c",

@@ -2,7 +2,7 @@ import type { Balancer, BalancerListener } from "@gantry/agent-protocol";
 import { parseCidr } from "@gantry/kernel";
 import { FROM_HOST, renderRules } from "./actions.ts";
 import { matcher } from "./conditions.ts";
-import { frontendName, hash } from "./names.ts";
+import { compare, frontendName, hash } from "./names.ts";
 import { keyOf, type Certificate } from "./parts.ts";
 import { isLeftOut, mark, type Context } from "./render-context.ts";
 
@@ -248,7 +248,19 @@ function renderTls(users: readonly Use[], context: Context): string {
   );
   const list = `crtlist_${hash(lines.join())}`;
   context.files[list] = `${lines.join("\n")}\n`;
-  return ` ssl crt-list ${context.options.folder}/${list} alpn h2,http/1.1`;
+  return ` ssl crt-list ${context.options.folder}/${list} alpn h2,http/1.1${renderVersions(users)}`;
+}
+
+/** The versions that one of the listeners speaks: they are agreed on before the certificate is chosen. */
+function renderVersions(users: readonly Use[]): string {
+  const policies = users.flatMap(({ listener }) => listener.security ?? []);
+  if (policies.length === 0) return "";
+  const oldest = policies.map(({ versionMin }) => versionMin).toSorted(compare)[0];
+  const newest = policies
+    .map(({ versionMax }) => versionMax)
+    .toSorted(compare)
+    .at(-1);
+  return ` ssl-min-ver ${oldest} ssl-max-ver ${newest}`;
 }
 
 export function certificateFile(certificate: Certificate): string {

@@ -11,6 +11,9 @@ export const CONSTRAINTS: Constraints = {
   ValidationMethod: { oneOf: ["EMAIL", "DNS", "HTTP"] },
   SubjectAlternativeNames: { shortest: 1, longest: 100 },
   IdempotencyToken: { shortest: 1, longest: 32, pattern: "\\w+" },
+  Certificate: { shortest: 1, longest: 32_768 },
+  PrivateKey: { shortest: 1, longest: 5_120 },
+  CertificateChain: { shortest: 1, longest: 2_097_152 },
   MaxItems: { least: 1, most: 1_000 },
   Tags: { shortest: 1, longest: 50 },
 };

@@ -14,6 +14,7 @@ import { permissionsBy } from "../common/permissions.ts";
 import { findCertificate } from "./lookups.ts";
 import { acmPermissions } from "./permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
+import { checkImport, keyAlgorithmOf } from "./import-certificate.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 
@@ -73,50 +74,7 @@ export function acmService(deps: AcmDeps): ServiceModule {
       });
       return { CertificateArn: arn };
     },
-    ImportCertificate(input, context) {
-      const certificatePem = Buffer.from(input.Certificate ?? []).toString();
-      const keyPem = Buffer.from(input.PrivateKey ?? []).toString();
-      const chainPem = Buffer.from(input.CertificateChain ?? []).toString();
-      let parsed: X509Certificate;
-      try {
-        parsed = new X509Certificate(certificatePem);
-      } catch {
-        throw new ApiError(
-          "ValidationException",
-          "The certificate field contains more than one certificate or is not a valid PEM certificate.",
-        );
-      }
-      const names = [...(parsed.subjectAltName ?? "").matchAll(/DNS:([^,\s]+)/g)].map(
-        (match) => match[1] ?? "",
-      );
-      const domainName = /CN=([^\n,]+)/.exec(parsed.subject)?.[1] ?? names[0] ?? "";
-      const issued = {
-        certificatePem,
-        chainPem,
-        keyPem,
-        serial: parsed.serialNumber,
-        notBefore: Date.parse(parsed.validFrom),
-        notAfter: Date.parse(parsed.validTo),
-      };
-      const arn = store.transact((tx) => {
-        const record = newRecord(
-          context,
-          { ids, clock },
-          {
-            domainName,
-            names,
-            validationMethod: "DNS",
-            type: "IMPORTED",
-            issued,
-            sealedKey: vault.seal(keyPem),
-          },
-        );
-        const next = { ...record, arn: input.CertificateArn ?? record.arn, tags: toTags(input.Tags) };
-        tx.put("certificate", next.arn, next);
-        return next.arn;
-      });
-      return { CertificateArn: arn };
-    },
+    ImportCertificate: (input, context) => importCertificate(deps, input, context),
     DescribeCertificate: (input, context) => ({
       Certificate: presentDetail(findCertificate(store, context, input.CertificateArn), store),
     }),
@@ -137,7 +95,7 @@ export function acmService(deps: AcmDeps): ServiceModule {
           SubjectAlternativeNameSummaries: [...record.subjectAlternativeNames],
           Status: "ISSUED",
           Type: record.type,
-          KeyAlgorithm: "EC_prime256v1",
+          KeyAlgorithm: algorithmOf(record),
           InUse: usersOf(store, record.arn).length > 0,
           CreatedAt: new Date(record.createdAt),
           NotBefore: new Date(record.notBefore),
@@ -191,6 +149,75 @@ export function acmService(deps: AcmDeps): ServiceModule {
     bodyLimits: { ImportCertificate: { bytes: 3 * 1024 * 1024, values: 1_000 } },
     permissions: permissionsBy("acm", operations, acmPermissions(store)),
   };
+}
+
+/** Imports a certificate, or imports one again over an imported one. Source: API_ImportCertificate. */
+function importCertificate(
+  { store, ids, clock, vault }: AcmDeps,
+  input: sdk.ImportCertificateRequest,
+  place: Place,
+): sdk.ImportCertificateResponse {
+  const text = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString();
+  const imported = checkImport(
+    {
+      certificate: text(input.Certificate),
+      key: text(input.PrivateKey),
+      chain: text(input.CertificateChain),
+    },
+    clock.now(),
+  );
+  const { parsed, domainName, names } = imported;
+  const issued = {
+    certificatePem: imported.certificatePem,
+    chainPem: imported.chainPem,
+    serial: parsed.serialNumber,
+    notBefore: parsed.validFromDate.getTime(),
+    notAfter: parsed.validToDate.getTime(),
+  };
+  const arn = store.transact((tx) => {
+    const known =
+      input.CertificateArn === undefined ? undefined : findImported(tx, place, input.CertificateArn);
+    if (known !== undefined) {
+      if ((input.Tags ?? []).length > 0) throw validation("Tagging is not permitted on re-import.");
+      if (algorithmOf(known) !== keyAlgorithmOf(parsed.publicKey))
+        throw validation("The key type and size of a certificate cannot be changed on re-import.");
+    }
+    const record = newRecord(
+      place,
+      { ids, clock },
+      {
+        domainName,
+        names,
+        validationMethod: "DNS",
+        type: "IMPORTED",
+        issued,
+        sealedKey: vault.seal(imported.keyPem),
+      },
+    );
+    const next =
+      known === undefined
+        ? { ...record, tags: toTags(input.Tags) }
+        : { ...record, arn: known.arn, createdAt: known.createdAt, tags: known.tags };
+    tx.put("certificate", next.arn, next);
+    return next.arn;
+  });
+  return { CertificateArn: arn };
+}
+
+/** The certificate that an import replaces: an imported one of the caller's account and region. */
+function findImported(reader: Reader, place: Place, arn: string): CertificateRecord {
+  const record = findCertificate(reader, place, arn);
+  if (record.type !== "IMPORTED")
+    throw validation(`The certificate ${arn} was not imported and cannot be replaced by an import.`);
+  return record;
+}
+
+function validation(message: string): ApiError {
+  return new ApiError("ValidationException", message, { status: 400 });
+}
+
+function algorithmOf(record: CertificateRecord): sdk.KeyAlgorithm {
+  return keyAlgorithmOf(new X509Certificate(record.certificatePem).publicKey) as sdk.KeyAlgorithm; // ACM's names are made of the key's type and size.
 }
 
 function newRecord(
@@ -258,7 +285,7 @@ function presentDetail(record: CertificateRecord, reader: Reader): sdk.Certifica
     Issuer: "Gantry",
     Status: "ISSUED",
     Type: record.type,
-    KeyAlgorithm: "EC_prime256v1",
+    KeyAlgorithm: algorithmOf(record),
     SignatureAlgorithm: "SHA256WITHECDSA",
     CreatedAt: date(record.createdAt),
     IssuedAt: date(record.createdAt),

@@ -1,11 +1,22 @@
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
-import type { ListenerRecord, Reader, RuleRecord, Transaction } from "@gantry/state";
+import {
+  DEFAULT_SECURITY_POLICY,
+  securityPolicyOf,
+  type ListenerRecord,
+  type Reader,
+  type RuleRecord,
+  type Transaction,
+} from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
+import type { Place } from "../common/api-deps.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { toTags } from "../common/tags.ts";
-import { presentActions, presentConditions, toActions, toConditions, validation } from "./actions.ts";
+import { presentActions, toActions, type ActionPlace } from "./actions.ts";
+import { presentConditions, toConditions } from "./conditions.ts";
 import type { Elbv2Deps } from "./index.ts";
 import { findLoadBalancer } from "./lookups.ts";
+import { checkCertificateQuota, checkListenerQuota, checkRuleQuota } from "./quotas.ts";
+import { validation } from "./validation.ts";
 
 /** Listeners and their rules. Source: API_CreateListener and following. */
 export function listenerOperations(deps: Elbv2Deps) {
@@ -30,14 +41,23 @@ export function listenerOperations(deps: Elbv2Deps) {
             "DuplicateListener",
             "A listener already exists on this port for this load balancer",
           );
+        checkListenerQuota(tx, balancer);
+        const tls = toTls(tx, balancer, {
+          protocol: input.Protocol,
+          certificates: input.Certificates,
+          sslPolicy: input.SslPolicy,
+        });
         const listener: ListenerRecord = {
           account: context.account,
           region: context.region,
           arn: `${balancer.arn.replace(":loadbalancer/", ":listener/")}/${ids.hex(16)}`,
           loadBalancerArn: balancer.arn,
           port,
-          ...toTls(tx, input.Protocol, input.Certificates, input.SslPolicy),
-          defaultActions: toActions(tx, input.DefaultActions),
+          ...tls,
+          defaultActions: toActions(tx, input.DefaultActions, {
+            balancer,
+            listener: { protocol: tls.protocol, port },
+          }),
           tags: toTags(input.Tags),
         };
         tx.put("listener", listener.arn, listener);
@@ -58,23 +78,29 @@ export function listenerOperations(deps: Elbv2Deps) {
             "DuplicateListener",
             "A listener already exists on this port for this load balancer",
           );
+        const balancer = findLoadBalancer(tx, listener.loadBalancerArn);
         const tls =
           input.Protocol === undefined && input.Certificates === undefined && input.SslPolicy === undefined
-            ? {}
-            : toTls(
-                tx,
-                input.Protocol ?? listener.protocol,
-                input.Certificates ?? listener.certificates.map((CertificateArn) => ({ CertificateArn })),
-                input.SslPolicy ?? listener.sslPolicy,
-              );
+            ? listener
+            : toTls(tx, balancer, {
+                protocol: input.Protocol ?? listener.protocol,
+                certificates:
+                  input.Certificates ??
+                  (input.Protocol === "HTTP"
+                    ? undefined
+                    : listener.certificates.map((CertificateArn) => ({ CertificateArn }))),
+                sslPolicy: input.SslPolicy ?? (input.Protocol === "HTTP" ? undefined : listener.sslPolicy),
+              });
         const next: ListenerRecord = {
           ...listener,
           port,
-          ...tls,
+          protocol: tls.protocol,
+          certificates: tls.certificates,
+          sslPolicy: tls.sslPolicy,
           defaultActions:
             input.DefaultActions === undefined
               ? listener.defaultActions
-              : toActions(tx, input.DefaultActions),
+              : toActions(tx, input.DefaultActions, { balancer, listener: { protocol: tls.protocol, port } }),
         };
         tx.put("listener", listener.arn, next);
         return next;
@@ -100,12 +126,11 @@ export function listenerOperations(deps: Elbv2Deps) {
       store.transact((tx) => {
         const listener = findListener(tx, input.ListenerArn);
         const added = (input.Certificates ?? []).map((certificate) =>
-          findCertificate(tx, certificate.CertificateArn),
+          findCertificate(tx, listener, certificate.CertificateArn),
         );
-        tx.put("listener", listener.arn, {
-          ...listener,
-          certificates: [...new Set([...listener.certificates, ...added])],
-        });
+        const certificates = [...new Set([...listener.certificates, ...added])];
+        checkCertificateQuota(certificates);
+        tx.put("listener", listener.arn, { ...listener, certificates });
       });
       return { Certificates: input.Certificates };
     },
@@ -132,6 +157,7 @@ export function listenerOperations(deps: Elbv2Deps) {
         const listener = findListener(tx, input.ListenerArn);
         const priority = input.Priority ?? 0;
         checkPriority(tx, listener.arn, priority, undefined);
+        checkRuleQuota(tx, listener);
         const rule: RuleRecord = {
           account: context.account,
           region: context.region,
@@ -139,7 +165,7 @@ export function listenerOperations(deps: Elbv2Deps) {
           listenerArn: listener.arn,
           priority,
           conditions: toConditions(input.Conditions),
-          actions: toActions(tx, input.Actions),
+          actions: toActions(tx, input.Actions, placeOf(tx, listener)),
           tags: toTags(input.Tags),
         };
         tx.put("rule", rule.arn, rule);
@@ -154,7 +180,10 @@ export function listenerOperations(deps: Elbv2Deps) {
         const next: RuleRecord = {
           ...rule,
           conditions: input.Conditions === undefined ? rule.conditions : toConditions(input.Conditions),
-          actions: input.Actions === undefined ? rule.actions : toActions(tx, input.Actions),
+          actions:
+            input.Actions === undefined
+              ? rule.actions
+              : toActions(tx, input.Actions, placeOf(tx, findListener(tx, rule.listenerArn))),
         };
         tx.put("rule", rule.arn, next);
         return next;
@@ -194,29 +223,48 @@ export function listenerOperations(deps: Elbv2Deps) {
   } satisfies Implementation<typeof elb>;
 }
 
+function placeOf(reader: Reader, listener: ListenerRecord): ActionPlace {
+  return { listener, balancer: findLoadBalancer(reader, listener.loadBalancerArn) };
+}
+
 function toTls(
   reader: Reader,
-  protocol: string | undefined,
-  certificates: readonly elb.Certificate[] | undefined,
-  sslPolicy: string | undefined,
+  place: Place,
+  given: {
+    readonly protocol: string | undefined;
+    readonly certificates: readonly elb.Certificate[] | undefined;
+    readonly sslPolicy: string | undefined;
+  },
 ): Pick<ListenerRecord, "protocol" | "certificates" | "sslPolicy"> {
+  const { protocol, sslPolicy } = given;
   if (protocol !== "HTTP" && protocol !== "HTTPS")
     throw validation(`Listener protocol '${protocol}' must be one of 'HTTPS, HTTP'`);
-  const arns = (certificates ?? []).map((certificate) => findCertificate(reader, certificate.CertificateArn));
+  const arns = (given.certificates ?? []).map((certificate) =>
+    findCertificate(reader, place, certificate.CertificateArn),
+  );
   if (protocol === "HTTP") {
     if (arns.length > 0)
       throw new ApiError("InvalidConfigurationRequest", "You cannot specify certificates for HTTP listeners");
+    if (sslPolicy !== undefined)
+      throw new ApiError(
+        "InvalidConfigurationRequest",
+        "You cannot specify an SSL policy for HTTP listeners",
+      );
     return { protocol, certificates: [], sslPolicy: undefined };
   }
   if (arns.length === 0)
     throw new ApiError("CertificateNotFound", "A certificate must be specified for HTTPS listeners");
-  return { protocol, certificates: arns, sslPolicy: sslPolicy ?? "ELBSecurityPolicy-2016-08" };
+  if (sslPolicy !== undefined && securityPolicyOf(sslPolicy) === undefined)
+    throw new ApiError("SSLPolicyNotFound", `SSL policy '${sslPolicy}' not found`);
+  return { protocol, certificates: arns, sslPolicy: sslPolicy ?? DEFAULT_SECURITY_POLICY };
 }
 
-function findCertificate(reader: Reader, arn: string | undefined): string {
-  if (reader.get("certificate", arn ?? "") === undefined)
+/** A certificate of the same account and region. Errors: CertificateNotFound. */
+function findCertificate(reader: Reader, place: Place, arn: string | undefined): string {
+  const certificate = reader.get("certificate", arn ?? "");
+  if (certificate?.account !== place.account || certificate.region !== place.region)
     throw new ApiError("CertificateNotFound", `Certificate ARN '${arn}' is not valid`);
-  return arn ?? "";
+  return certificate.arn;
 }
 
 export function findListener(reader: Reader, arn: string | undefined): ListenerRecord {

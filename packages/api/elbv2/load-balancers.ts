@@ -14,36 +14,14 @@ import type { Place } from "../common/api-deps.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
-import { validation } from "./actions.ts";
+import { LOAD_BALANCER_ATTRIBUTES, presentAttributes, withAttributes } from "./attributes.ts";
 import type { Elbv2Deps } from "./index.ts";
 import { deleteListener } from "./listeners.ts";
 import { findLoadBalancer } from "./lookups.ts";
+import { QUOTAS } from "./quotas.ts";
+import { validation } from "./validation.ts";
 
 type Elb = Implementation<typeof elb>;
-
-const ATTRIBUTES: Readonly<Record<string, string>> = {
-  "idle_timeout.timeout_seconds": "60",
-  "deletion_protection.enabled": "false",
-  "routing.http2.enabled": "true",
-  "access_logs.s3.enabled": "false",
-  "access_logs.s3.bucket": "",
-  "access_logs.s3.prefix": "",
-  "connection_logs.s3.enabled": "false",
-  "connection_logs.s3.bucket": "",
-  "connection_logs.s3.prefix": "",
-  "routing.http.desync_mitigation_mode": "defensive",
-  "routing.http.drop_invalid_header_fields.enabled": "false",
-  "routing.http.preserve_host_header.enabled": "false",
-  "routing.http.xff_client_port.enabled": "false",
-  "routing.http.xff_header_processing.mode": "append",
-  "routing.http.x_amzn_tls_version_and_cipher_suite.enabled": "false",
-  "waf.fail_open.enabled": "false",
-  "load_balancing.cross_zone.enabled": "true",
-  "zonal_shift.config.enabled": "false",
-  "client_keep_alive.seconds": "3600",
-};
-/** Attributes that are acted on; any other may only be set to what it is. */
-const ACTED_ON = ["idle_timeout.timeout_seconds", "deletion_protection.enabled"];
 
 /** Load balancers. Source: API_CreateLoadBalancer and following. */
 export function loadBalancerOperations(deps: Elbv2Deps) {
@@ -101,19 +79,22 @@ export function loadBalancerOperations(deps: Elbv2Deps) {
       return {};
     },
     DescribeLoadBalancerAttributes: (input) => ({
-      Attributes: presentAttributes(ATTRIBUTES, findLoadBalancer(store, input.LoadBalancerArn).attributes),
+      Attributes: presentAttributes(
+        LOAD_BALANCER_ATTRIBUTES,
+        findLoadBalancer(store, input.LoadBalancerArn).attributes,
+      ),
     }),
     ModifyLoadBalancerAttributes(input) {
       const record = store.transact((tx) => {
         const balancer = findLoadBalancer(tx, input.LoadBalancerArn);
         const next = {
           ...balancer,
-          attributes: withAttributes(balancer.attributes, input.Attributes, ATTRIBUTES, ACTED_ON),
+          attributes: withAttributes(balancer.attributes, input.Attributes, LOAD_BALANCER_ATTRIBUTES),
         };
         tx.put("loadBalancer", balancer.arn, next);
         return next;
       });
-      return { Attributes: presentAttributes(ATTRIBUTES, record.attributes) };
+      return { Attributes: presentAttributes(LOAD_BALANCER_ATTRIBUTES, record.attributes) };
     },
     SetSecurityGroups(input) {
       store.transact((tx) => {
@@ -132,10 +113,16 @@ export function loadBalancerOperations(deps: Elbv2Deps) {
     },
     DescribeAccountLimits: () => ({
       Limits: [
-        { Name: "application-load-balancers", Max: "50" },
-        { Name: "target-groups", Max: "3000" },
-        { Name: "listeners-per-application-load-balancer", Max: "50" },
-        { Name: "rules-per-application-load-balancer", Max: "100" },
+        { Name: "application-load-balancers", Max: String(QUOTAS.loadBalancers) },
+        { Name: "target-groups", Max: String(QUOTAS.targetGroups) },
+        { Name: "listeners-per-application-load-balancer", Max: String(QUOTAS.listeners) },
+        { Name: "rules-per-application-load-balancer", Max: String(QUOTAS.rules) },
+        { Name: "certificates-per-application-load-balancer", Max: String(QUOTAS.certificates) },
+        { Name: "targets-per-target-group", Max: String(QUOTAS.targetsPerGroup) },
+        {
+          Name: "target-groups-per-action-on-application-load-balancer",
+          Max: String(QUOTAS.groupsPerAction),
+        },
       ],
     }),
     DescribeTags: (input) => ({
@@ -169,10 +156,10 @@ function createLoadBalancer(
 ): LoadBalancerRecord {
   const { ids, clock } = deps;
   const name = input.Name ?? "";
-  const there = tx
-    .list("loadBalancer", formatArn("elasticloadbalancing", place, "loadbalancer/"))
-    .find((each) => each.name === name);
-  if (there !== undefined)
+  const there = tx.list("loadBalancer", formatArn("elasticloadbalancing", place, "loadbalancer/"));
+  if (there.length >= QUOTAS.loadBalancers)
+    throw new ApiError("TooManyLoadBalancers", "The maximum number of load balancers has been reached");
+  if (there.some((each) => each.name === name))
     throw new ApiError(
       "DuplicateLoadBalancerName",
       `A load balancer with the same name '${name}' exists, but with different settings`,
@@ -239,31 +226,6 @@ function createLoadBalancer(
   };
   tx.put("loadBalancer", arn, record);
   return record;
-}
-
-/** Attributes with their defaults; the caller's over them. */
-export function presentAttributes(
-  defaults: Readonly<Record<string, string>>,
-  own: Readonly<Record<string, string>>,
-): { Key: string; Value: string }[] {
-  return Object.entries({ ...defaults, ...own }).map(([Key, Value]) => ({ Key, Value }));
-}
-
-/** Sets attributes that are acted on; one that is not may be given its default, and nothing else. */
-export function withAttributes(
-  current: Readonly<Record<string, string>>,
-  given: readonly { Key?: string | undefined; Value?: string | undefined }[] | undefined,
-  defaults: Readonly<Record<string, string>>,
-  actedOn: readonly string[],
-): Readonly<Record<string, string>> {
-  const next = { ...current };
-  for (const { Key = "", Value = "" } of given ?? []) {
-    if (defaults[Key] === undefined) throw validation(`Attribute key '${Key}' is not recognized`);
-    if (!actedOn.includes(Key) && Value !== defaults[Key])
-      throw validation(`Gantry does not act on the attribute '${Key}' yet: it stays '${defaults[Key]}'.`);
-    next[Key] = Value;
-  }
-  return next;
 }
 
 type TaggedKind = "loadBalancer" | "listener" | "rule" | "targetGroup";

@@ -1,5 +1,5 @@
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
-import { formatArn, parseIp } from "@gantry/kernel";
+import { formatArn } from "@gantry/kernel";
 import {
   newTarget,
   targetKeyOf,
@@ -11,33 +11,14 @@ import {
 import { ApiError, type Implementation } from "@gantry/wire";
 import { refuseMembers } from "../common/refuse.ts";
 import { toTags } from "../common/tags.ts";
-import { validation } from "./actions.ts";
+import { presentAttributes, TARGET_GROUP_ATTRIBUTES, withAttributes } from "./attributes.ts";
 import type { Elbv2Deps } from "./index.ts";
-import { presentAttributes, withAttributes } from "./load-balancers.ts";
+import { balancersOf } from "./lookups.ts";
+import { checkTargetQuota, QUOTAS } from "./quotas.ts";
+import { toTargetPlace } from "./targets.ts";
+import { validation } from "./validation.ts";
 
-const ATTRIBUTES: Readonly<Record<string, string>> = {
-  "deregistration_delay.timeout_seconds": "300",
-  "stickiness.enabled": "false",
-  "stickiness.type": "lb_cookie",
-  "stickiness.lb_cookie.duration_seconds": "86400",
-  "stickiness.app_cookie.cookie_name": "",
-  "stickiness.app_cookie.duration_seconds": "86400",
-  "slow_start.duration_seconds": "0",
-  "load_balancing.algorithm.type": "round_robin",
-  "load_balancing.algorithm.anomaly_mitigation": "off",
-  "load_balancing.cross_zone.enabled": "use_load_balancer_configuration",
-  "target_group_health.dns_failover.minimum_healthy_targets.count": "1",
-  "target_group_health.dns_failover.minimum_healthy_targets.percentage": "off",
-  "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": "1",
-  "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": "off",
-};
-const ACTED_ON = [
-  "deregistration_delay.timeout_seconds",
-  "stickiness.enabled",
-  "stickiness.lb_cookie.duration_seconds",
-  "slow_start.duration_seconds",
-  "load_balancing.algorithm.type",
-];
+const PORT_MAX = 65_535;
 
 /** Target groups, their targets and health. Source: API_CreateTargetGroup and following. */
 export function targetGroupOperations(deps: Elbv2Deps) {
@@ -69,11 +50,10 @@ export function targetGroupOperations(deps: Elbv2Deps) {
       const record = store.transact((tx) => {
         if (tx.get("vpc", input.VpcId ?? "") === undefined)
           throw validation(`The VPC ID '${input.VpcId}' is not found`);
-        if (
-          tx
-            .list("targetGroup", formatArn("elasticloadbalancing", context, "targetgroup/"))
-            .some((group) => group.name === name)
-        )
+        const there = tx.list("targetGroup", formatArn("elasticloadbalancing", context, "targetgroup/"));
+        if (there.length >= QUOTAS.targetGroups)
+          throw new ApiError("TooManyTargetGroups", "The maximum number of target groups has been reached");
+        if (there.some((group) => group.name === name))
           throw new ApiError(
             "DuplicateTargetGroupName",
             `A target group with the same name '${name}' exists, but with different settings`,
@@ -149,35 +129,33 @@ export function targetGroupOperations(deps: Elbv2Deps) {
       return {};
     },
     DescribeTargetGroupAttributes: (input) => ({
-      Attributes: presentAttributes(ATTRIBUTES, findGroup(store, input.TargetGroupArn).attributes),
+      Attributes: presentAttributes(
+        TARGET_GROUP_ATTRIBUTES,
+        findGroup(store, input.TargetGroupArn).attributes,
+      ),
     }),
     ModifyTargetGroupAttributes(input) {
       const record = store.transact((tx) => {
         const group = findGroup(tx, input.TargetGroupArn);
         const next = {
           ...group,
-          attributes: withAttributes(group.attributes, input.Attributes, ATTRIBUTES, ACTED_ON),
+          attributes: withAttributes(group.attributes, input.Attributes, TARGET_GROUP_ATTRIBUTES),
         };
         tx.put("targetGroup", group.arn, next);
         return next;
       });
-      return { Attributes: presentAttributes(ATTRIBUTES, record.attributes) };
+      return { Attributes: presentAttributes(TARGET_GROUP_ATTRIBUTES, record.attributes) };
     },
     RegisterTargets(input) {
       store.transact((tx) => {
         const group = findGroup(tx, input.TargetGroupArn);
         for (const target of input.Targets ?? []) {
-          if (parseIp(target.Id ?? "") === undefined)
-            throw new ApiError("InvalidTarget", `The IP address '${target.Id}' is not a valid IPv4 address`);
-          const place = {
-            targetGroupArn: group.arn,
-            address: target.Id ?? "",
-            port: target.Port ?? group.port,
-          };
+          const place = toTargetPlace(tx, group, target);
           const there = tx.get("target", targetKeyOf(place));
           if (there === undefined || there.drainingSince !== undefined)
             tx.put("target", targetKeyOf(place), newTarget(place, undefined, clock.now()));
         }
+        checkTargetQuota(tx, group.arn);
       });
       return {};
     },
@@ -244,28 +222,6 @@ function missingGroup(): ApiError {
   return new ApiError("TargetGroupNotFound", "One or more target groups not found");
 }
 
-/** ARNs of the load balancers whose listeners or rules lead to the group. */
-function balancersOf(reader: Reader, groupArn: string): readonly string[] {
-  const leads = (actions: TargetGroupActions) =>
-    actions.some(
-      (action) =>
-        action.type === "forward" && action.targets.some((target) => target.targetGroupArn === groupArn),
-    );
-  const listeners = reader
-    .list("listener")
-    .filter(
-      (listener) =>
-        leads(listener.defaultActions) ||
-        reader.listBy("rule", "listener", listener.arn).some((rule) => leads(rule.actions)),
-    );
-  return [...new Set(listeners.map((listener) => listener.loadBalancerArn))];
-}
-
-type TargetGroupActions = readonly (
-  | { readonly type: "forward"; readonly targets: readonly { readonly targetGroupArn: string }[] }
-  | { readonly type: "redirect" | "fixed-response" }
-)[];
-
 function toHealthCheck(
   input: elb.ModifyTargetGroupInput | elb.CreateTargetGroupInput,
   kept: TargetGroupRecord["healthCheck"],
@@ -297,11 +253,25 @@ function toHealthCheck(
   for (const threshold of [check.healthyThreshold, check.unhealthyThreshold])
     if (threshold < 2 || threshold > 10)
       throw validation(`Health check threshold '${threshold}' must be between 2 and 10`);
-  if (!check.path.startsWith("/"))
-    throw validation(`Health check path '${check.path}' must begin with a '/' character`);
-  if (!/^[2-4]\d\d(?:[-,][2-4]\d\d)*$/.test(check.matcher))
+  if (!/^\/[\u0021-\u007e]*$/.test(check.path))
+    throw validation(
+      `Health check path '${check.path}' must begin with a '/' character, and can only contain printable ASCII characters, without spaces`,
+    );
+  if (check.port !== "traffic-port" && !(/^[1-9]\d{0,4}$/.test(check.port) && Number(check.port) <= PORT_MAX))
+    throw validation(
+      `Health check port '${check.port}' must be either 'traffic-port' or from 1 to ${PORT_MAX}`,
+    );
+  if (!isMatcher(check.matcher))
     throw validation(`Health check matcher HTTP code '${check.matcher}' must be within '200-499'`);
   return check;
+}
+
+/** Codes and ranges of codes from 200 to 499, separated by commas. Source: API_Matcher. */
+function isMatcher(text: string): boolean {
+  return text.split(",").every((part) => {
+    const [first = "", last = first, ...rest] = part.split("-");
+    return rest.length === 0 && [first, last].every((code) => /^[2-4]\d\d$/.test(code)) && first <= last;
+  });
 }
 
 function presentGroup(group: TargetGroupRecord, reader: Reader): elb.TargetGroup {

@@ -83,7 +83,8 @@ function groupsOf(reader: Reader, balancer: LoadBalancerRecord): readonly Balanc
   const source = reader.get("networkInterface", balancer.networkInterfaceIds[0] ?? "")?.privateIp ?? "";
   return [...targetGroupsOf(reader, balancer.arn)].flatMap((arn) => {
     const group = reader.get("targetGroup", arn);
-    return group === undefined ? [] : [renderGroup(reader, group, balancer, source)];
+    // A load balancer reaches its own VPC alone.
+    return group?.vpcId !== balancer.vpcId ? [] : [renderGroup(reader, group, balancer, source)];
   });
 }
 

@@ -5,6 +5,7 @@ import {
   newTarget,
   targetKeyOf,
   taskSetKeyOf,
+  type Reader,
   type TargetRecord,
   type Transaction,
 } from "@gantry/state";
@@ -68,7 +69,13 @@ export function targetController(deps: ControllerDeps): Reconciler {
 
 const DRAIN_SECONDS = 300;
 
-/** Writes what the data plane's checks say; a draining target that has drained, or whose time is up, is gone. */
+/** How long a target may drain, in ms: its group's deregistration delay. */
+export function drainDelayMs(reader: Reader, target: TargetRecord): number {
+  const group = reader.get("targetGroup", target.targetGroupArn);
+  return Number(group?.attributes["deregistration_delay.timeout_seconds"] ?? DRAIN_SECONDS) * 1_000;
+}
+
+/** Writes the results of the data plane's checks. A draining target without requests in progress is gone. */
 export function recordTargetHealth(
   tx: Transaction,
   observations: readonly TargetObservation[],
@@ -79,12 +86,8 @@ export function recordTargetHealth(
     const target = tx.get("target", key);
     if (target === undefined) continue;
     if (target.drainingSince !== undefined) {
-      const delay = Number(
-        tx.get("targetGroup", target.targetGroupArn)?.attributes["deregistration_delay.timeout_seconds"] ??
-          DRAIN_SECONDS,
-      );
-      if ((seen.draining && seen.inFlight === 0) || elapsedSince(target.drainingSince, now) >= delay * 1000)
-        tx.delete("target", key);
+      // The end of the delay is the draining controller's: it does not depend on a node's report.
+      if (seen.draining && seen.inFlight === 0) tx.delete("target", key);
       continue;
     }
     if (isStillInitial(tx, target, seen, now)) {

@@ -1,0 +1,134 @@
+import { isIPv4, isIPv6 } from "node:net";
+import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
+import type { RuleConditionRecord } from "@gantry/state";
+import { validation } from "./validation.ts";
+
+const VALUES_MAX = 5;
+/** Source: API_RuleCondition, API_HostHeaderConditionConfig and its siblings, API_PathPatternConditionConfig. */
+const HOST_VALUE = /^[A-Za-z0-9.*?_-]{1,128}$/;
+const PATH_VALUE = /^[A-Za-z0-9_\-.$/~"'@:+&*?%,;=()!#]{1,128}$/;
+const METHOD_VALUE = /^[A-Z_-]{1,40}$/;
+const TEXT_VALUE = /^[\u0020-\u007e]{1,128}$/;
+/** A token of RFC 9110. */
+const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}$/;
+
+/** Conditions as they are kept. Source: API_RuleCondition. Errors: ValidationError. */
+export function toConditions(
+  given: readonly elb.RuleCondition[] | undefined,
+): readonly RuleConditionRecord[] {
+  const conditions = (given ?? []).map(toCondition);
+  if (conditions.length === 0) throw validation("A condition must be specified");
+  const count = conditions.reduce(
+    (sum, condition) =>
+      sum + (condition.field === "query-string" ? condition.pairs.length : condition.values.length),
+    0,
+  );
+  if (count > VALUES_MAX) throw validation(`A rule can only have '${VALUES_MAX}' condition values`);
+  return conditions;
+}
+
+function toCondition(condition: elb.RuleCondition): RuleConditionRecord {
+  if ((condition.RegexValues ?? []).length > 0)
+    throw validation("Gantry does not support RegexValues yet: use Values.");
+  const valuesOf = (own: readonly string[] | undefined, isAllowed: (value: string) => boolean) => {
+    const all = own ?? condition.Values ?? [];
+    if (all.length === 0) throw validation("A condition value must be specified");
+    for (const value of all)
+      if (!isAllowed(value))
+        throw validation(`Condition value '${value}' contains a character that is not valid`);
+    return all;
+  };
+  const matching = (pattern: RegExp) => (value: string) => pattern.test(value);
+  switch (condition.Field) {
+    case "host-header":
+      return {
+        field: "host-header",
+        values: valuesOf(condition.HostHeaderConfig?.Values, matching(HOST_VALUE)),
+      };
+    case "path-pattern":
+      return {
+        field: "path-pattern",
+        values: valuesOf(condition.PathPatternConfig?.Values, matching(PATH_VALUE)),
+      };
+    case "http-request-method":
+      return {
+        field: "http-request-method",
+        values: valuesOf(condition.HttpRequestMethodConfig?.Values, matching(METHOD_VALUE)),
+      };
+    case "source-ip": {
+      const values = valuesOf(condition.SourceIpConfig?.Values, () => true);
+      const wrong = values.find((value) => !isCidr(value));
+      if (wrong !== undefined) throw validation(`Condition value '${wrong}' must be in CIDR format`);
+      return { field: "source-ip", values };
+    }
+    case "http-header": {
+      const header = condition.HttpHeaderConfig?.HttpHeaderName ?? "";
+      // A header condition cannot name the host: that is the host-header condition's. Source: API_HttpHeaderConditionConfig.
+      if (!HEADER_NAME.test(header) || header.toLowerCase() === "host")
+        throw validation(`'${header}' is not a valid header name`);
+      return {
+        field: "http-header",
+        header,
+        values: valuesOf(condition.HttpHeaderConfig?.Values, matching(TEXT_VALUE)),
+      };
+    }
+    case "query-string": {
+      const pairs = (condition.QueryStringConfig?.Values ?? []).map(({ Key: key, Value: value = "" }) => ({
+        key,
+        value,
+      }));
+      if (pairs.length === 0) throw validation("A condition value must be specified");
+      for (const text of pairs.flatMap(({ key, value }) => (key === undefined ? [value] : [key, value])))
+        if (!TEXT_VALUE.test(text))
+          throw validation(`Condition value '${text}' contains a character that is not valid`);
+      return { field: "query-string", pairs };
+    }
+    default:
+      throw validation(
+        `Condition field '${condition.Field}' must be one of '[path-pattern, host-header, http-header, http-request-method, query-string, source-ip]'`,
+      );
+  }
+}
+
+/** An IPv4 or IPv6 block. Addresses with a zone are none. */
+function isCidr(text: string): boolean {
+  const [address = "", length = "", ...rest] = text.split("/");
+  if (rest.length > 0 || !/^\d{1,3}$/.test(length) || address.includes("%")) return false;
+  const prefix = Number(length);
+  return (isIPv4(address) && prefix <= 32) || (isIPv6(address) && prefix <= 128);
+}
+
+export function presentConditions(conditions: readonly RuleConditionRecord[]): elb.RuleCondition[] {
+  return conditions.map((condition) => {
+    switch (condition.field) {
+      case "host-header":
+        return {
+          Field: condition.field,
+          Values: [...condition.values],
+          HostHeaderConfig: { Values: [...condition.values] },
+        };
+      case "path-pattern":
+        return {
+          Field: condition.field,
+          Values: [...condition.values],
+          PathPatternConfig: { Values: [...condition.values] },
+        };
+      case "http-request-method":
+        return { Field: condition.field, HttpRequestMethodConfig: { Values: [...condition.values] } };
+      case "source-ip":
+        return { Field: condition.field, SourceIpConfig: { Values: [...condition.values] } };
+      case "http-header":
+        return {
+          Field: condition.field,
+          HttpHeaderConfig: { HttpHeaderName: condition.header, Values: [...condition.values] },
+        };
+      case "query-string":
+        return {
+          Field: condition.field,
+          QueryStringConfig: {
+            Values: condition.pairs.map((pair) => ({ Key: pair.key, Value: pair.value })),
+          },
+        };
+    }
+  });
+}

@@ -1,0 +1,38 @@
+import { elapsedSince, type Reconciler } from "@gantry/kernel";
+import { targetKeyOf } from "@gantry/state";
+import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
+import { drainDelayMs } from "./target-controller.ts";
+
+/**
+ * Ends draining when the deregistration delay is over, also where no node reports. A target without requests in
+ * progress is gone earlier, by the proxy's report (`recordTargetHealth`).
+ */
+export function drainingController({ store, clock }: ControllerDeps): Reconciler {
+  return {
+    name: "draining",
+    keys: () =>
+      store
+        .list("target")
+        .filter((target) => target.drainingSince !== undefined)
+        .map(targetKeyOf),
+    watch: watchKinds(store, { target: (key) => [key], targetGroup: groupTargets }),
+    async reconcile(key) {
+      return store.transact((tx) => {
+        const target = tx.get("target", key);
+        if (target?.drainingSince === undefined) return undefined;
+        const leftMs = drainDelayMs(tx, target) - elapsedSince(target.drainingSince, clock.now());
+        if (leftMs > 0) return leftMs;
+        tx.delete("target", key);
+        return undefined;
+      });
+    },
+  };
+
+  /** A changed delay counts for targets that drain already. */
+  function groupTargets(groupArn: string): readonly string[] {
+    return store
+      .listBy("target", "group", groupArn)
+      .filter((target) => target.drainingSince !== undefined)
+      .map(targetKeyOf);
+  }
+}

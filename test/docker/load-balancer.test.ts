@@ -1,0 +1,237 @@
+import type { Balancer, BalancerListener, BalancersAssignment } from "@gantry/agent-protocol";
+import { newAuthority, openAuthority } from "@gantry/tls";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { balancer, forward, group, listenerOn, says } from "../attacks/balancer-builders.ts";
+import {
+  BALANCER_ADDRESS,
+  get,
+  openRealProxy,
+  statusOf,
+  TARGET_ADDRESS,
+  type RawAnswer,
+} from "../attacks/real-proxy.ts";
+
+const PORT = 8_001;
+const IDLE_SECONDS = 2;
+/** Later than the idle timeout, and long before HAProxy's former 60 seconds. */
+const LATE_MS = 8_000;
+
+let proxy: Awaited<ReturnType<typeof openRealProxy>>;
+beforeAll(async () => (proxy = await openRealProxy()));
+afterAll(() => proxy.close());
+
+const serve = async (assignment: BalancersAssignment, hostPortOffset = 0) => {
+  await proxy.serve(assignment, hostPortOffset);
+  expect(proxy.acceptance.leftOutOf(assignment)).toEqual([]);
+};
+const assign = (
+  listener: BalancerListener,
+  more: Partial<Balancer> = {},
+  own: Parameters<typeof group>[0] = {},
+): BalancersAssignment => ({
+  kind: "balancers",
+  key: "balancers",
+  balancers: [{ ...balancer("a", listener), ...more }],
+  targetGroups: [group(own)],
+});
+const header = (answer: RawAnswer | undefined, name: string) =>
+  [...(answer?.said ?? "").matchAll(new RegExp(`^${name}: (.*)\r$`, "gim"))].map((match) => match[1]);
+const toTargets = listenerOn(PORT, { defaultAction: forward });
+const redirect = {
+  type: "redirect" as const,
+  statusCode: 301,
+  protocol: "HTTPS",
+  host: "#{host}",
+  port: "443",
+  path: "/#{path}",
+  query: "#{query}",
+};
+
+describe("the idle timeout", () => {
+  const idle = () =>
+    serve(assign(toTargets, { idleTimeoutSeconds: IDLE_SECONDS }, { idleTimeoutSeconds: IDLE_SECONDS }));
+  const within = (answer: RawAnswer | undefined) => {
+    expect(answer?.how).toBe("closed");
+    expect(answer?.ms).toBeGreaterThan(IDLE_SECONDS * 1_000 - 500);
+    expect(answer?.ms).toBeLessThan(LATE_MS);
+  };
+
+  it("ends a request that its target does not answer, a stalled upload and a silent WebSocket", async () => {
+    await idle();
+    const [silent, upload, socket, connection] = await proxy.request(
+      { ...get(PORT, "/stall"), waitMs: LATE_MS },
+      {
+        port: PORT,
+        waitMs: LATE_MS,
+        text: "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\nhalf",
+      },
+      {
+        port: PORT,
+        waitMs: LATE_MS,
+        text: "GET /socket HTTP/1.1\r\nhost: a\r\nconnection: Upgrade\r\nupgrade: echo\r\n\r\n",
+      },
+      { port: PORT, waitMs: LATE_MS, text: "GET / HTTP/1.1\r\nhost: a\r\n\r\n" },
+    );
+    within(silent);
+    expect(statusOf(silent)).toBe(504);
+    within(upload);
+    within(socket);
+    expect(statusOf(socket)).toBe(101);
+    within(connection);
+    expect(statusOf(connection)).toBe(200);
+  });
+
+  it("ends with the client's keep-alive duration: the answer after it closes the connection", async () => {
+    const lasting = (seconds: number) =>
+      serve(assign(toTargets, { clientKeepAliveSeconds: seconds, idleTimeoutSeconds: IDLE_SECONDS }));
+    const ask = { port: PORT, text: "GET / HTTP/1.1\r\nhost: a\r\n\r\n", waitMs: LATE_MS };
+    await lasting(60);
+    expect(header((await proxy.request(ask))[0], "connection")).toEqual([]);
+    await lasting(0);
+    const [answer] = await proxy.request(ask);
+    expect(header(answer, "connection")).toEqual(["close"]);
+    expect(answer?.ms).toBeLessThan(1_000);
+  });
+});
+
+describe("a redirect", () => {
+  it("leads a client on the host to the port where the listener answers, and one in the VPC to the port itself", async () => {
+    const authority = openAuthority(await newAuthority(Date.now()));
+    const issued = await authority.issue(["a.elb.localhost"], Date.now());
+    const certificates = [
+      { names: ["a.elb.localhost"], pem: [issued.certificatePem, issued.keyPem].join("\n") },
+    ];
+    const secure = listenerOn(443, { tls: true, certificates });
+    const plain = listenerOn(PORT, { defaultAction: redirect });
+    await serve(assign(plain, { listeners: [plain, secure] }), 8_000);
+    const [host, inside] = await proxy.request(get(PORT + 8_000, "/x?a=b"), {
+      ...get(PORT, "/x?a=b"),
+      host: BALANCER_ADDRESS,
+    });
+    expect(header(host, "location")).toEqual(["https://a.elb.localhost:8443/x?a=b"]);
+    expect(header(inside, "location")).toEqual(["https://a.elb.localhost/x?a=b"]);
+  });
+
+  it("has no question mark where there is no query", async () => {
+    await serve(assign(listenerOn(PORT, { defaultAction: redirect })));
+    const answers = await proxy.request(get(PORT, "/x"), get(PORT, "/x?"), get(PORT, "/x?a=%20&b"));
+    expect(answers.flatMap((answer) => header(answer, "location"))).toEqual([
+      "https://a.elb.localhost/x",
+      "https://a.elb.localhost/x",
+      "https://a.elb.localhost/x?a=%20&b",
+    ]);
+  });
+});
+
+describe("a target that refuses connections", () => {
+  const nobody = { address: TARGET_ADDRESS, port: 9_999, isNew: false, draining: false };
+
+  it("is answered for by 502 in line and page, within two seconds", async () => {
+    await serve(assign(toTargets, {}, { targets: [nobody] }));
+    const [answer] = await proxy.request(get(PORT));
+    expect(statusOf(answer)).toBe(502);
+    expect(answer?.said).toContain("<h1>502 Bad Gateway</h1>");
+    expect(answer?.said).not.toContain("503");
+    expect(answer?.ms).toBeLessThan(2_000);
+  });
+
+  it("is not noticed beside one that answers, and without any target the service is unavailable", async () => {
+    const there = { ...nobody, port: 8_080 };
+    await serve(assign(toTargets, {}, { targets: [nobody, there] }));
+    const answers = await proxy.request(...Array.from({ length: 6 }, () => get(PORT)));
+    expect(answers.map(statusOf)).toEqual([200, 200, 200, 200, 200, 200]);
+    await serve(assign(toTargets, {}, { targets: [] }));
+    const [none] = await proxy.request(get(PORT));
+    expect(statusOf(none)).toBe(503);
+    expect(none?.said).toContain("<h1>503 Service Temporarily Unavailable</h1>");
+  });
+});
+
+it("keeps a client by AWSALB, and one of another site by AWSALBCORS alone", async () => {
+  await proxy.exec("sh", "-c", `sed 's/8080/8081/' ${proxy.folder}/target.cjs > ${proxy.folder}/second.cjs`);
+  await proxy.exec("sh", "-c", `node ${proxy.folder}/second.cjs >/dev/null 2>&1 & sleep 0.5`);
+  const target = { address: TARGET_ADDRESS, port: 8_080, isNew: false, draining: false };
+  const targets = [target, { ...target, port: 8_081 }];
+  await serve(assign(toTargets, {}, { targets, stickySeconds: 60 }));
+  const [first] = await proxy.request(get(PORT));
+  const cookies = header(first, "set-cookie");
+  const value = /AWSALB=([^;]+)/.exec(cookies.join())?.[1];
+  expect(cookies.some((cookie) => cookie?.startsWith(`AWSALBCORS=${value};`))).toBe(true);
+  expect(cookies.find((cookie) => cookie?.startsWith("AWSALBCORS"))).toMatch(/SameSite=None; Secure$/);
+  for (const name of ["AWSALB", "AWSALBCORS"]) {
+    const kept = await proxy.request(
+      ...Array.from({ length: 4 }, () => get(PORT, "/", { cookie: `${name}=${value}` })),
+    );
+    // A client that is kept gets no cookie anew: another target would have set its own.
+    expect(kept.map((answer) => [statusOf(answer), header(answer, "set-cookie")])).toEqual(
+      Array.from({ length: 4 }, () => [200, []]),
+    );
+  }
+});
+
+describe("the load balancer's security groups", () => {
+  const rule = (cidr: string, fromPort = 0, toPort = 65_535) => ({ cidr, fromPort, toPort });
+  it.each([
+    ["let nobody in without a rule", [], false],
+    ["let nobody in by another port", [rule("0.0.0.0/0", 1, 80)], false],
+    ["let nobody in from elsewhere", [rule("10.0.0.0/8"), rule("203.0.113.0/24")], false],
+    ["let in everybody", [rule("0.0.0.0/0", PORT, PORT)], true],
+    ["let in this address", [rule("10.0.0.0/8"), rule("127.0.0.1/32")], true],
+  ])("%s", async (_, clientRules, isLetIn) => {
+    // Before: a client on the host reached every listener, whatever the groups said.
+    await serve(assign(listenerOn(PORT, { defaultAction: says("in") }), { clientRules }));
+    const [answer] = await proxy.request(get(PORT));
+    expect(statusOf(answer)).toBe(isLetIn ? 200 : NaN);
+  });
+
+  it("bind each load balancer of a shared host port by its own", async () => {
+    const listener = (body: string) => listenerOn(PORT, { defaultAction: says(body) });
+    const [open, closed] = [
+      { ...balancer("open", listener("open")), clientRules: [rule("0.0.0.0/0")] },
+      {
+        ...balancer("closed", listener("closed")),
+        clientRules: [rule("10.0.0.0/8")],
+        addresses: [TARGET_ADDRESS],
+      },
+    ];
+    await serve({ ...assign(toTargets), balancers: [open, closed] });
+    const [one, two] = await proxy.request(
+      get(PORT, "/", { host: "open.elb.localhost" }),
+      get(PORT, "/", { host: "closed.elb.localhost" }),
+    );
+    expect([statusOf(one), statusOf(two)]).toEqual([200, NaN]);
+  });
+});
+
+it("speaks TLS by its security policy: versions and ciphers", async () => {
+  const authority = openAuthority(await newAuthority(Date.now()));
+  const issued = await authority.issue(["a.elb.localhost"], Date.now());
+  const certificates = [
+    { names: ["a.elb.localhost"], pem: [issued.certificatePem, issued.keyPem].join("\n") },
+  ];
+  const script = `
+    const { connect } = require("node:tls");
+    const one = (options) => new Promise((resolve) => {
+      const socket = connect({ host: "127.0.0.1", port: ${PORT}, rejectUnauthorized: false, ...options }, () => {
+        resolve(socket.getProtocol() + " " + socket.getCipher().name);
+        socket.destroy();
+      });
+      socket.on("error", () => resolve("refused"));
+    });
+    (async () => console.log(JSON.stringify([
+      await one({ maxVersion: "TLSv1.2" }),
+      await one({ minVersion: "TLSv1.3" }),
+      await one({ maxVersion: "TLSv1.2", ciphers: "ECDHE-ECDSA-AES128-SHA" }),
+    ])))();`;
+  const spoken = async (security: BalancerListener["security"]) => {
+    await serve(assign(listenerOn(PORT, { tls: true, certificates, security })));
+    return JSON.parse(await proxy.exec("node", "-e", script)) as string[]; // The script's own.
+  };
+  const ciphers = ["ECDHE-ECDSA-AES128-GCM-SHA256"];
+  expect(await spoken({ versionMin: "TLSv1.2", versionMax: "TLSv1.2", ciphers })).toEqual([
+    "TLSv1.2 ECDHE-ECDSA-AES128-GCM-SHA256",
+    "refused",
+    "refused",
+  ]);
+  expect((await spoken({ versionMin: "TLSv1.3", versionMax: "TLSv1.3", ciphers: [] }))[0]).toBe("refused");
+});
