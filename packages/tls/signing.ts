@@ -115,5 +115,5 @@ async function signLeaf(
 }
 
 function exportKey(key: CryptoKey): string {
-  return KeyObject.from(key).export({ type: "pkcs8", format: "pem" }).toString();
+  return KeyObject.from(key).export({ type: "pkcs8", format: "pem" });
 }

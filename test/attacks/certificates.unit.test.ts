@@ -46,14 +46,18 @@ const importing = ({ certificate, key, chain, arn, tags }: Given = {}) =>
 describe("an import is refused", () => {
   const pairOf = (type: "rsa1024" | "ed25519" | "encrypted") => {
     if (type === "ed25519")
-      return generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+      return generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" });
     if (type === "rsa1024")
-      return generateKeyPairSync("rsa", { modulusLength: 1_024 })
-        .privateKey.export({ type: "pkcs1", format: "pem" })
-        .toString();
-    return generateKeyPairSync("ec", { namedCurve: "P-256" })
-      .privateKey.export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "x" })
-      .toString();
+      return generateKeyPairSync("rsa", { modulusLength: 1_024 }).privateKey.export({
+        type: "pkcs1",
+        format: "pem",
+      });
+    return generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({
+      type: "pkcs8",
+      format: "pem",
+      cipher: "aes-256-cbc",
+      passphrase: "x",
+    });
   };
   it.each<[string, () => Given, string | RegExp]>([
     ["another certificate's key", () => ({ key: other.keyPem }), "does not match"],

@@ -45,7 +45,7 @@ export function checkImport(
   return {
     certificatePem: parsed.toString(),
     chainPem: chain.map((each) => each.toString()).join(""),
-    keyPem: key.export({ type: "pkcs8", format: "pem" }).toString(),
+    keyPem: key.export({ type: "pkcs8", format: "pem" }),
     parsed,
     domainName,
     names: names.length === 0 ? [domainName] : names,
