@@ -1,12 +1,21 @@
 import type { Reader } from "@gantry/state";
 
-/** Where each internet-facing load balancer's listeners answer on this host. */
-export function loadBalancerStatus(
-  reader: Reader,
-): readonly { arn: string; dnsName: string; listeners: readonly { port: number; url: string }[] }[] {
+interface LoadBalancerStatus {
+  readonly arn: string;
+  readonly dnsName: string;
+  readonly state: string;
+  /** What is left out of an impaired load balancer, and why. */
+  readonly reason: string | undefined;
+  readonly listeners: readonly { readonly port: number; readonly url: string }[];
+}
+
+/** The state of each load balancer, and where the listeners of internet-facing ones answer on this host. */
+export function loadBalancerStatus(reader: Reader): readonly LoadBalancerStatus[] {
   return reader.list("loadBalancer").map((balancer) => ({
     arn: balancer.arn,
     dnsName: balancer.dnsName,
+    state: balancer.state,
+    reason: balancer.stateReason,
     listeners: reader.listBy("listener", "loadBalancer", balancer.arn).flatMap((listener) => {
       const hostPort = balancer.hostPorts[String(listener.port)];
       if (hostPort === undefined) return [];

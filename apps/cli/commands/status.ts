@@ -79,8 +79,8 @@ export function problemsOf(
 
 function renderStatus(status: Status, now: number): string {
   if (!status.running) return 'Gantry is down: "gantry up" brings it back.\n';
-  const balancers = status.loadBalancers.flatMap((balancer) =>
-    balancer.listeners.map((listener) => {
+  const balancers = status.loadBalancers.flatMap(({ dnsName, state, reason, listeners }) => [
+    ...listeners.map((listener) => {
       const { port } = new URL(listener.url);
       const moved =
         port === "" || port === String(listener.port)
@@ -88,7 +88,8 @@ function renderStatus(status: Status, now: number): string {
           : ` (listener port ${listener.port} is taken on this host)`;
       return `  load balancer  ${listener.url}${moved}\n`;
     }),
-  );
+    ...(reason === undefined ? [] : [`  load balancer  ${dnsName} is ${state}. ${reason}\n`]),
+  ]);
   return [
     status.problems.length === 0
       ? `Gantry ${status.version} is up\n`

@@ -11,7 +11,7 @@ export interface PortMemory {
   set(key: string, port: number): void;
 }
 
-/** Chooses the host ports of internet-facing listeners once and keeps them. */
+/** Chooses the host ports of internet-facing listeners and keeps them while no other program takes them. */
 export class HostPorts {
   readonly #memory: PortMemory;
   readonly #log: Logger;
@@ -25,13 +25,17 @@ export class HostPorts {
     return balancer.internetFacing ? this.#memory.get(portKey(listener)) : undefined;
   }
 
-  /** The listener's own port where it is free and permitted, else the next one that is. */
-  async choose(assignment: BalancersAssignment): Promise<void> {
-    const listeners = assignment.balancers
-      .filter((balancer) => balancer.internetFacing)
-      .flatMap((balancer) => balancer.listeners);
-    for (const listener of listeners) {
-      if (this.#memory.get(portKey(listener)) !== undefined) continue;
+  /**
+   * The listener's own port where it is free and permitted, else the next one that is. A remembered port that the proxy
+   * does not hold is checked again: one that another program has taken meanwhile would keep the proxy from loading any
+   * configuration. `held` are the listeners that the proxy serves; undefined where that is not known.
+   */
+  async choose(assignment: BalancersAssignment, held: BalancersAssignment | undefined): Promise<void> {
+    const heldKeys = held === undefined ? undefined : new Set(publicListeners(held).map(portKey));
+    for (const listener of publicListeners(assignment)) {
+      const known = this.#memory.get(portKey(listener));
+      const isHeld = heldKeys === undefined || heldKeys.has(portKey(listener));
+      if (known !== undefined && (isHeld || (await isPortFree(known)))) continue;
       let port = listener.port;
       for (let step = 0; !(await isPortFree(port)); step += 1) {
         const wanted = listener.port + FALLBACK_OFFSET + step;
@@ -42,6 +46,12 @@ export class HostPorts {
         this.#log.warn("Host port is taken, another is used", { port: listener.port, used: port });
     }
   }
+}
+
+function publicListeners(assignment: BalancersAssignment): readonly BalancerListener[] {
+  return assignment.balancers
+    .filter((balancer) => balancer.internetFacing)
+    .flatMap((balancer) => balancer.listeners);
 }
 
 function portKey(listener: BalancerListener): string {

@@ -22,6 +22,8 @@ const PROXY_LOOP =
   'trap \'kill $p; wait $p; exit 0\' TERM; while :; do rm -f "$1"/run/*.sock; haproxy -W -S "$1/run/master.sock" -f "$1/haproxy.cfg" & p=$!; wait $p; sleep 0.05; done';
 const CONNECTIONS_MAX = 8_000;
 
+const NOTHING: BalancersAssignment = { kind: "balancers", key: "balancers", balancers: [], targetGroups: [] };
+
 export interface ProxyDeps {
   readonly engine: Engine;
   readonly naming: Naming;
@@ -48,7 +50,7 @@ export class Proxy {
   #applied = "";
   /** The assignment in effect. */
   #assignment: BalancersAssignment | undefined;
-  /** Odd while health is handed from one worker to the next: what the first says meanwhile, the second may not know. */
+  /** Odd while health is handed from one worker to the next: the second may not know what the first reports meanwhile. */
   #handovers = 0;
 
   constructor(deps: ProxyDeps) {
@@ -67,7 +69,8 @@ export class Proxy {
       this.#assignment = undefined;
       return;
     }
-    await this.#hostPorts.choose(assignment);
+    const isRunning = container?.state === "running";
+    await this.#hostPorts.choose(assignment, isRunning ? this.#assignment : NOTHING);
     await this.#linkNamespaces(routers);
     const options = {
       folder: this.#deps.folder,
@@ -75,7 +78,6 @@ export class Proxy {
       namespaces: new Set(routers.map((router) => router.vpcId)),
       connectionsMax: CONNECTIONS_MAX,
     };
-    const isRunning = container?.state === "running";
     const isInEffect = async (fingerprint: string) =>
       isRunning && (this.#applied === fingerprint || (await this.#isInEffect(fingerprint)));
     let fingerprint = fingerprintOf(this.#acceptance.render(assignment, options), routers);
@@ -117,14 +119,15 @@ export class Proxy {
       return undefined;
     }
     await this.#raiseNew(assignment, stats);
-    // A target that only the old worker saw pass must not make another drain: the new one would have none to send to.
+    // A target that passed its check in the old worker only must not make another target drain: the new worker would have
+    // no target to send requests to.
     if (handovers % 2 === 1 || handovers !== this.#handovers) return undefined;
     const leftOut = this.#acceptance.leftOutKeys(assignment);
     const targets = assignment.targetGroups.flatMap((group) =>
       group.targets.map((target) => {
         const stat = stats.get(`${backendName(group.arn)}/${serverName(target)}`);
         const observed = observeTarget(group.arn, target, stat, leaving);
-        const problem = leftOut.get(keyOf.target(group, target));
+        const problem = leftOut.size === 0 ? undefined : leftOut.get(keyOf.target(group, target));
         return problem === undefined ? observed : { ...observed, ...refusedTarget(problem) };
       }),
     );

@@ -1,12 +1,17 @@
 import type { BalancerPartLeftOut, BalancersObservation } from "@gantry/agent-protocol";
-import type { LoadBalancerRecord, Transaction } from "@gantry/state";
+import type { Ids } from "@gantry/kernel";
+import { addServiceEvent, type LoadBalancerRecord, type Transaction } from "@gantry/state";
 import { recordTargetHealth } from "../target/target-controller.ts";
 import { targetGroupsOf } from "./balancers-assignment.ts";
 
 const REASON_LENGTH_MAX = 1_000;
 
 /** Writes what the data plane reports: load balancers that answer, what they leave out, host ports, target health. */
-export function recordBalancers(tx: Transaction, observation: BalancersObservation, now: number): void {
+export function recordBalancers(
+  tx: Transaction,
+  observation: BalancersObservation,
+  { ids, now }: { readonly ids: Ids; readonly now: number },
+): void {
   for (const balancer of tx.list("loadBalancer")) {
     const hostPorts = observation.hostPorts[balancer.arn];
     if (hostPorts === undefined) continue;
@@ -20,9 +25,32 @@ export function recordBalancers(tx: Transaction, observation: BalancersObservati
     )
       continue;
     tx.put("loadBalancer", balancer.arn, next);
+    if (next.stateReason !== undefined && next.stateReason !== balancer.stateReason)
+      tellServices(tx, next, { ids, now });
   }
   recordTargetHealth(tx, observation.targets, now);
   markUnused(tx);
+}
+
+/** Adds an event to each service whose tasks the load balancer sends requests to. */
+function tellServices(
+  tx: Transaction,
+  balancer: LoadBalancerRecord,
+  { ids, now }: { readonly ids: Ids; readonly now: number },
+): void {
+  const groups = targetGroupsOf(tx, balancer.arn);
+  const tasks = [...groups]
+    .flatMap((group) => tx.listBy("target", "group", group))
+    .map(({ taskArn }) => taskArn);
+  const serviceArns = tasks.flatMap((arn) =>
+    arn === undefined ? [] : (tx.get("task", arn)?.serviceArn ?? []),
+  );
+  for (const arn of new Set(serviceArns)) {
+    const service = tx.get("service", arn);
+    if (service === undefined) continue;
+    const message = `(service ${service.name}) load balancer ${balancer.name} is impaired. ${balancer.stateReason}`;
+    addServiceEvent(tx, service, { ids, message, now });
+  }
 }
 
 /** What API_LoadBalancerState reports as the reason of an impaired load balancer. */

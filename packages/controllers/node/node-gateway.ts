@@ -203,7 +203,9 @@ export class NodeGateway {
         store.transact((tx) => recordRefused(tx, connection.nodeId, message));
         return;
       case "balancers":
-        store.transact((tx) => recordBalancers(tx, message.observation, clock.now()));
+        store.transact((tx) =>
+          recordBalancers(tx, message.observation, { ids: this.#deps.ids, now: clock.now() }),
+        );
         return;
       case "engine":
         recordEngine(this.#deps, connection.nodeId, message);

@@ -1,0 +1,67 @@
+import { createServer, type AddressInfo, type Server } from "node:net";
+import type { BalancersAssignment } from "@gantry/agent-protocol";
+import { silentLogger } from "@gantry/kernel";
+import { expect, it } from "vitest";
+import { HostPorts } from "./host-ports.ts";
+
+const assignmentOn = (port: number): BalancersAssignment => ({
+  kind: "balancers",
+  key: "balancers",
+  targetGroups: [],
+  balancers: [
+    {
+      arn: "lb",
+      dnsName: "lb.elb.localhost",
+      vpcId: "vpc-1",
+      addresses: [],
+      internetFacing: true,
+      idleTimeoutSeconds: 60,
+      listeners: [
+        {
+          port,
+          tls: false,
+          certificates: [],
+          rules: [],
+          defaultAction: {
+            type: "redirect",
+            statusCode: 301,
+            protocol: "HTTPS",
+            host: "x",
+            port: "1",
+            path: "/",
+            query: "",
+          },
+        },
+      ],
+    },
+  ],
+});
+
+function occupy(): Promise<Server> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.listen(0, "127.0.0.1", () => resolve(server));
+  });
+}
+
+// Before: the remembered port was rendered for ever, and the proxy could load no configuration of any load balancer.
+it("gives a listener another host port where its remembered one was taken by another program", async () => {
+  const server = await occupy();
+  const { port } = server.address() as AddressInfo; // A listening TCP server has one.
+  const memory = new Map([[`${port}/plain`, port]]);
+  const ports = new HostPorts(
+    { get: (key) => memory.get(key), set: (key, each) => memory.set(key, each) },
+    silentLogger,
+  );
+  const assignment = assignmentOn(port);
+  const [balancer] = assignment.balancers;
+  const [listener] = balancer?.listeners ?? [];
+  if (balancer === undefined || listener === undefined) throw new Error("The assignment has a listener.");
+  // The proxy itself holds the port, or may: nothing else can tell.
+  await ports.choose(assignment, assignment);
+  await ports.choose(assignment, undefined);
+  expect(ports.of(balancer, listener)).toBe(port);
+  await ports.choose(assignment, { ...assignment, balancers: [] });
+  expect(ports.of(balancer, listener)).not.toBe(port);
+  server.close();
+});
