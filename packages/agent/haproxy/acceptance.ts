@@ -36,15 +36,22 @@ export class Acceptance {
 
   /** The configuration without what is known to be rejected. It may still not be accepted. */
   render(assignment: BalancersAssignment, options: Options): ProxyConfiguration {
-    if (elapsedSince(this.#rejectedAt, this.#deps.clock.now()) > REJECTED_MS) this.#rejected = new Map();
-    return renderProxy(assignment, { ...options, leftOut: new Set(this.leftOutKeys(assignment).keys()) });
+    const leftOut = this.#isToBeCheckedAgain() ? findRefused(assignment) : this.leftOutKeys(assignment);
+    return renderProxy(assignment, { ...options, leftOut: new Set(leftOut.keys()) });
+  }
+
+  #isToBeCheckedAgain(): boolean {
+    return elapsedSince(this.#rejectedAt, this.#deps.clock.now()) > REJECTED_MS;
   }
 
   /** The configuration without what the proxy rejects, its files written. Errors: where the proxy rejects all of it. */
   async accept(assignment: BalancersAssignment, options: Options): Promise<ProxyConfiguration> {
     const configuration = this.render(assignment, options);
     await this.#writeFiles(configuration);
-    if ((await this.#check(configuration.text)) === undefined) return configuration;
+    if ((await this.#check(configuration.text)) === undefined) {
+      if (this.#isToBeCheckedAgain()) this.#rejected = new Map();
+      return configuration;
+    }
     const refused = findRefused(assignment);
     const check = async (leftOut: ReadonlySet<string>): Promise<Verdict> => {
       const annotated = renderProxy(assignment, {
