@@ -121,14 +121,21 @@ async function purgeEngine(naming: Naming): Promise<void> {
   const others = linesOf(await run("docker", ["ps", "-aq", ...label]));
   const volumes = linesOf(await run("docker", ["volume", "ls", "-q", ...label]));
   if (others.length > 0 || volumes.length > 0) return;
-  const list = async () =>
-    new Set(linesOf(await run("docker", ["images", "-q", "--filter", `label=${IMAGE_LABEL}`])));
-  const images = await list();
-  // Another instance may start meanwhile and use one: the engine then refuses, and the image is not ours to remove.
-  if (images.size > 0 && !(await succeeds("docker", ["rmi", "-f", ...images]))) {
-    const remaining = await list();
-    const users = linesOf(await run("docker", ["ps", "-aq", ...label]));
-    if (remaining.size > 0 && users.length === 0)
-      throw new Error(`image ${[...remaining].join(", ")} could not be removed, see "docker rmi -f"`);
-  }
+  // An image that any container uses stays: the container is not ours, or an instance starts in this moment.
+  const unused = async (): Promise<readonly string[]> => {
+    const images = linesOf(await run("docker", ["images", "-q", "--filter", `label=${IMAGE_LABEL}`]));
+    const isUnused = async (image: string) =>
+      linesOf(await run("docker", ["ps", "-aq", "--filter", `ancestor=${image}`])).length === 0;
+    const found = await Promise.all(
+      [...new Set(images)].map(async (image) => ({ image, free: await isUnused(image) })),
+    );
+    return found.filter(({ free }) => free).map(({ image }) => image);
+  };
+  const images = await unused();
+  if (images.length === 0 || (await succeeds("docker", ["rmi", "-f", ...images]))) return;
+  const remaining = await unused();
+  if (remaining.length > 0)
+    throw new Error(
+      `image ${remaining.join(", ")} could not be removed, see "docker rmi -f ${remaining[0] ?? ""}"`,
+    );
 }

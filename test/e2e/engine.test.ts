@@ -1,7 +1,3 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, openSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { CreateSubnetCommand, CreateVpcCommand, EC2Client } from "@aws-sdk/client-ec2";
 import {
   CreateClusterCommand,
@@ -11,72 +7,24 @@ import {
   ECSClient,
   ListTasksCommand,
   RegisterTaskDefinitionCommand,
+  UpdateServiceCommand,
 } from "@aws-sdk/client-ecs";
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { namingOf } from "@gantry/agent";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openDemo } from "./demo.ts";
 import { eventually, newInstance, run } from "./helpers.ts";
+import { newOwnEngine } from "./own-engine.ts";
 
-/** An engine of the test's own: whatever else uses Docker on this machine does not notice. */
-const engineFolder = mkdtempSync(join(tmpdir(), "gantry-engine-"));
-const socket = join(engineFolder, "docker.sock");
-/** An engine without a bridge, or with the usual one, would take the usual one away from the machine's own engine. */
-const BRIDGE = "gantry-e2e0";
+const own = newOwnEngine(0);
+const { docker } = own;
 const canRun = process.getuid?.() === 0;
 const instance = await newInstance();
-let engine: ChildProcess | undefined;
 let ecs: ECSClient;
 let s3: S3Client;
 let instanceName = "";
 
-const docker = (...parameters: readonly string[]) => run("docker", ["-H", `unix://${socket}`, ...parameters]);
-
-async function startEngine(liveRestore: boolean): Promise<void> {
-  const log = openSync(join(engineFolder, "dockerd.log"), "a");
-  const folders = [
-    "--data-root",
-    join(engineFolder, "data"),
-    "--exec-root",
-    join(engineFolder, "exec"),
-    "--pidfile",
-    join(engineFolder, "pid"),
-  ];
-  rmSync(join(engineFolder, "pid"), { force: true });
-  // An engine that was killed leaves the file of its containerd behind, and would wait for what is not there.
-  rmSync(join(engineFolder, "exec/containerd/containerd.pid"), { force: true });
-  engine = spawn(
-    "dockerd",
-    [
-      ...folders,
-      "-H",
-      `unix://${socket}`,
-      `--bridge=${BRIDGE}`,
-      "--iptables=false",
-      ...(liveRestore ? ["--live-restore"] : []),
-    ],
-    {
-      detached: true,
-      stdio: ["ignore", log, log],
-    },
-  );
-  await eventually(() => docker("version"), 30_000);
-}
-
-async function endEngine(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
-  const ended = new Promise((done) => engine?.on("exit", done));
-  engine?.kill(signal);
-  await ended;
-}
-
-/** Everything of the engine's: the engine, its containerd, the shims and what they hold. */
-async function endEverything(): Promise<void> {
-  await run("sh", [
-    "-c",
-    `pkill -9 -f '${engineFolder}/[e]xec' ; pkill -9 -f '${engineFolder}/[d]ata'; true`,
-  ]);
-  if (engine?.exitCode === null && engine.signalCode === null) await endEngine("SIGKILL");
-}
+const startEngine = (liveRestore: boolean) => own.start({ liveRestore });
 
 const runningTasks = async (): Promise<readonly string[]> => {
   const { taskArns = [] } = await ecs.send(
@@ -123,11 +71,8 @@ async function expectSteady(): Promise<readonly string[]> {
 
 beforeAll(async () => {
   if (!canRun) return;
-  mkdirSync(join(engineFolder, "data"));
-  await run("ip", ["link", "add", BRIDGE, "type", "bridge"]);
-  await run("ip", ["addr", "add", "10.63.0.1/24", "dev", BRIDGE]);
-  await startEngine(false);
-  process.env["DOCKER_HOST"] = `unix://${socket}`;
+  await own.setUp("10.63.0.1/24");
+  process.env["DOCKER_HOST"] = own.host;
   await instance.up("up");
   const { client, name } = openDemo({
     folder: instance.folder,
@@ -179,12 +124,7 @@ afterAll(async () => {
   if (!canRun) return;
   await instance.gantry("down", "--purge").catch(() => {});
   delete process.env["DOCKER_HOST"];
-  await endEverything();
-  await run("ip", ["link", "del", BRIDGE]);
-  await run("sh", [
-    "-c",
-    `for i in 1 2 3; do awk '{print $2}' /proc/mounts | grep '^${engineFolder}' | sort -r | xargs -r umount -l; done; rm -rf ${engineFolder}`,
-  ]);
+  await own.tearDown();
 });
 
 describe.skipIf(!canRun)("Docker Engine", () => {
@@ -193,7 +133,7 @@ describe.skipIf(!canRun)("Docker Engine", () => {
     ["killed", "SIGKILL"],
   ] as const)("is %s: what it took down comes back, and nothing twice", async (_, signal) => {
     await expectSteady();
-    await endEngine(signal);
+    await own.end(signal);
     await new Promise((done) => setTimeout(done, 1_500));
     await startEngine(false);
     await expectSteady();
@@ -201,11 +141,11 @@ describe.skipIf(!canRun)("Docker Engine", () => {
   });
 
   it("is killed with live-restore: what it kept is adopted, the same tasks in the same containers", async () => {
-    await endEngine("SIGTERM");
+    await own.end("SIGTERM");
     await startEngine(true);
     const before = await expectSteady();
     const containers = await taskContainers();
-    await endEngine("SIGKILL");
+    await own.end("SIGKILL");
     await new Promise((done) => setTimeout(done, 1_500));
     await startEngine(true);
     await eventually(async () => expect(await taskContainers()).toEqual(containers));
@@ -214,10 +154,41 @@ describe.skipIf(!canRun)("Docker Engine", () => {
     expect(await taskContainers()).toEqual(containers);
   });
 
+  it("does not answer: doctor, status and the service say so, and all is well again when it does", async () => {
+    // Before: doctor said "ok", status said "up" and the service waited without a word.
+    await expectSteady();
+    own.signal("SIGSTOP");
+    try {
+      const update = new UpdateServiceCommand({ cluster: "engine", service: "sleepers", desiredCount: 3 });
+      await ecs.send(update);
+      await eventually(async () => {
+        const output = await instance.gantry("status").catch((thrown: Error) => thrown.message);
+        expect(output).toMatch(/Docker Engine on \S+ has not answered for \d+s .*systemctl restart docker/);
+      }, 60_000);
+      const doctor = await instance.gantry("doctor").catch((thrown: Error) => thrown.message);
+      expect(doctor).toMatch(/missing {2}Docker Engine: .*did not answer within 10 s/);
+      await eventually(async () => {
+        const { services = [] } = await ecs.send(
+          new DescribeServicesCommand({ cluster: "engine", services: ["sleepers"] }),
+        );
+        const messages = services[0]?.events?.map((event) => event.message).join("\n");
+        expect(messages).toMatch(
+          /is waiting for the container engine of node \S+, which has not answered since/,
+        );
+      }, 60_000);
+    } finally {
+      own.signal("SIGCONT");
+    }
+    await eventually(async () => expect(await runningTasks()).toHaveLength(3), 120_000);
+    expect(await instance.gantry("status")).toMatch(/is up\n/);
+    await ecs.send(new UpdateServiceCommand({ cluster: "engine", service: "sleepers", desiredCount: 2 }));
+    await expectSteady();
+  });
+
   it("and the whole machine lose power: up brings back the services and the data", async () => {
     const { pid } = (await instance.status()).controlPlane;
     process.kill(pid, "SIGKILL");
-    await endEverything();
+    await own.endEverything();
     // What does not outlive a boot: links, rules, mounts.
     const { linkPrefix } = namingOf(instanceName);
     await run("sh", [
@@ -226,7 +197,7 @@ describe.skipIf(!canRun)("Docker Engine", () => {
     ]);
     await run("sh", [
       "-c",
-      `awk '{print $2}' /proc/mounts | grep '^${engineFolder}' | sort -r | xargs -r umount -l; true`,
+      `awk '{print $2}' /proc/mounts | grep '^${own.folder}' | sort -r | xargs -r umount -l; true`,
     ]);
     await startEngine(true);
     await instance.up("up");
