@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { BlobStore, ObjectStore } from "@gantry/content";
-import { objectsKey } from "@gantry/control-plane/objects-key";
+import { readKeyRing } from "@gantry/control-plane/key-ring";
 import { messageOf, problemOfSqlite } from "@gantry/kernel";
 import { SqliteStore } from "@gantry/state";
 
@@ -31,7 +31,7 @@ function damagedRecords(folder: string): readonly string[] {
 async function damagedObjects(folder: string): Promise<readonly string[]> {
   const [path, keyPath] = [join(folder, "objects"), join(folder, "key")];
   if (!existsSync(path) || !existsSync(keyPath)) return [];
-  const objects = new ObjectStore(path, objectsKey(readFileSync(keyPath)));
+  const objects = new ObjectStore(path, readKeyRing(keyPath).objects);
   const problems: string[] = [];
   for await (const { bucket, key, problem } of objects.damaged())
     problems.push(`object s3://${bucket}/${key}: ${problem}`);

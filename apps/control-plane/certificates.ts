@@ -1,22 +1,80 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSecureContext, type SecureContext } from "node:tls";
-import type { Clock } from "@gantry/kernel";
-import { newAuthority, openAuthority, type Authority } from "@gantry/tls";
+import type { Clock, Vault } from "@gantry/kernel";
+import type { Store } from "@gantry/state";
+import {
+  newAuthority,
+  openAuthority,
+  replaceAuthority,
+  type Authority,
+  type AuthorityFiles,
+} from "@gantry/tls";
 import { ensureLink } from "./link.ts";
+import { writeSecretFile } from "./secret-file.ts";
 
-/** The instance's authority: made at its first start, kept in its folder. */
+/**
+ * The instance's authority: made at its first start, kept in its folder. `ca-key.pem` holds its key and certificates, so
+ * that they change together; `ca.pem`, which clients are given, follows from it.
+ */
 export async function ensureAuthority(folder: string, clock: Clock): Promise<Authority> {
+  const known = readAuthority(folder);
+  const files = known ?? (await newAuthority(clock.now()));
+  if (known === undefined) writeAuthority(folder, files);
+  const path = join(folder, "ca.pem");
+  if (!existsSync(path) || readFileSync(path, "utf8") !== files.certificatePem)
+    writeFileSync(path, files.certificatePem, { mode: 0o644 });
+  return openAuthority(files);
+}
+
+/** Puts a new authority in place of the instance's. The next start issues anew what the one before signed. */
+export async function rotateAuthority(folder: string, clock: Clock): Promise<void> {
+  const before = readAuthority(folder);
+  if (before === undefined) throw new Error(`There is no authority in ${folder}.`);
+  writeAuthority(folder, await replaceAuthority(before, clock.now()));
+  await ensureAuthority(folder, clock);
+}
+
+/** Earlier versions kept the key alone in `ca-key.pem`. */
+function readAuthority(folder: string): AuthorityFiles | undefined {
   const [certificatePath, keyPath] = [join(folder, "ca.pem"), join(folder, "ca-key.pem")];
-  if (!existsSync(keyPath)) {
-    const files = await newAuthority(clock.now());
-    writeFileSync(certificatePath, files.certificatePem, { mode: 0o644 });
-    writeFileSync(keyPath, files.keyPem, { mode: 0o600 });
+  if (!existsSync(keyPath)) return undefined;
+  const text = readFileSync(keyPath, "utf8");
+  const [certificatePem = readFileSync(certificatePath, "utf8"), crossPem] =
+    text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g) ?? [];
+  const keyPem = text.slice(text.indexOf("-----BEGIN PRIVATE KEY-----"));
+  return { certificatePem, keyPem, ...(crossPem === undefined ? {} : { crossPem }) };
+}
+
+function writeAuthority(folder: string, { certificatePem, crossPem = "", keyPem }: AuthorityFiles): void {
+  const parts = [certificatePem, crossPem, keyPem].filter((part) => part !== "");
+  writeSecretFile(join(folder, "ca-key.pem"), `${parts.map((part) => part.trimEnd()).join("\n")}\n`);
+}
+
+/**
+ * Issues anew every certificate of ACM that another authority signed, for the same names and under the same ARN: after a
+ * rotation, or a crash within one. Imported certificates are their owner's.
+ */
+export async function reissueCertificates(deps: {
+  store: Store;
+  vault: Vault;
+  authority: Authority;
+  clock: Clock;
+}): Promise<number> {
+  const { store, vault, authority, clock } = deps;
+  const signed = store
+    .list("certificate")
+    .filter((each) => each.type === "AMAZON_ISSUED" && each.chainPem.trim() !== authority.chainPem.trim());
+  for (const { arn, domainName, subjectAlternativeNames } of signed) {
+    const names = [...new Set([domainName, ...subjectAlternativeNames])];
+    const { keyPem, ...issued } = await authority.issue(names, clock.now());
+    store.transact((tx) => {
+      const record = tx.get("certificate", arn);
+      if (record !== undefined)
+        tx.put("certificate", arn, { ...record, ...issued, sealedKey: vault.seal(keyPem) });
+    });
   }
-  return openAuthority({
-    certificatePem: readFileSync(certificatePath, "utf8"),
-    keyPem: readFileSync(keyPath, "utf8"),
-  });
+  return signed.length;
 }
 
 /** Makes the keys that a first start needs, so that the control plane itself need not load what makes them. */

@@ -22,7 +22,7 @@ import {
   warmPoolController,
 } from "@gantry/controllers";
 import { databaseRecipe, provideImage, wellKnownRecipes } from "@gantry/images";
-import { Controller, jsonLogger, messageOf, newVault, randomIds, sleep, SystemClock } from "@gantry/kernel";
+import { Controller, jsonLogger, messageOf, randomIds, sleep, SystemClock } from "@gantry/kernel";
 import { ImageStore, Registry } from "@gantry/registry";
 import { SqliteStore } from "@gantry/state";
 import {
@@ -38,15 +38,15 @@ import { challengeOf, PROOF_HEADER, proofOf, type Health } from "./health.ts";
 import { imageResolver } from "./image-resolver.ts";
 import { ensureLink, keepFresh } from "./link.ts";
 import { platformStatus } from "./platform-status.ts";
-import { ensureAuthority, secureContexts } from "./certificates.ts";
+import { ensureAuthority, reissueCertificates, secureContexts } from "./certificates.ts";
 import { CONSOLE_PAGE } from "./console-page.ts";
 import { COPY_FOLDER, copyState } from "./copy-state.ts";
-import { objectsKey } from "./objects-key.ts";
+import { finishVaultRotation, openKeyRing, vaultOf } from "./key-ring.ts";
 import { identityOf } from "./process-identity.ts";
 import { ensureRootCredentials } from "./root-credentials.ts";
 import { RelayedConnections } from "./relayed-connections.ts";
 import { ensureOperatorToken, writeSecretFile } from "./secret-file.ts";
-import { ensureInstance, ensureSecretFile } from "./settings.ts";
+import { ensureInstance } from "./settings.ts";
 import { stateFolder } from "./state-folder.ts";
 
 const WARM_DELAY_MS = 500;
@@ -65,19 +65,22 @@ const log = jsonLogger({
 });
 importSdkSchemasOnly(join(import.meta.dirname, "../../packages/api/index.ts"));
 
-const key = ensureSecretFile(join(folder, "key"), 32);
-const vault = newVault(key);
 rmSync(join(folder, COPY_FOLDER), { recursive: true, force: true });
 const store = openState();
+finishVaultRotation(folder, store);
+const keys = openKeyRing(folder);
+const vault = vaultOf(keys);
 const logs = new LogStore(join(folder, "logs.db"));
 const blobs = new BlobStore(join(folder, "registry"), () => store.settled());
-const objects = new ObjectStore(join(folder, "objects"), objectsKey(key), () => store.settled());
+const objects = new ObjectStore(join(folder, "objects"), keys.objects, () => store.settled());
 await objects.clean();
 const openedAt = clock.now();
 const identity = identityOf(process.pid) ?? { pid: process.pid, startedAt: "" };
 bindStoredPolicies(store);
 ensureRootCredentials({ store, vault, ids, clock, folder, account: settings.account });
 const authority = await ensureAuthority(folder, clock);
+const reissued = await reissueCertificates({ store, vault, authority, clock });
+if (reissued > 0) log.info("Certificates were issued anew by the new authority", { count: reissued });
 const operatorToken = ensureOperatorToken(folder);
 const linkOptions = { folder, instance: settings.instance };
 const link = await ensureLink({ ...linkOptions, now: clock.now() });
@@ -86,7 +89,7 @@ const link = await ensureLink({ ...linkOptions, now: clock.now() });
 const policy = policyDecider({ store, now: () => clock.now(), objects: objects.index });
 const registryAddress = `127.0.0.1:${settings.registryPort}`;
 const images = new ImageStore({ store, blobs, clock, ids });
-const relayKey = createHmac("sha256", key).update("service relay").digest("hex");
+const relayKey = createHmac("sha256", keys.vault[0]).update("service relay").digest("hex");
 const dispatcher = new Dispatcher({
   clock,
   ids,
@@ -143,7 +146,7 @@ const gateway = new NodeGateway({
   ...deps,
   assignments: {
     vault,
-    secretId: (text) => createHmac("sha256", key).update(text).digest("hex").slice(0, 32),
+    secretId: (text) => createHmac("sha256", keys.names).update(text).digest("hex").slice(0, 32),
     resolveImage: imageResolver({ registry: registryAddress, vault, clock, store, policy }),
     databaseImage: databaseRecipe.tag,
   },
@@ -193,7 +196,7 @@ function answerHealth(url: string, response: ServerResponse): void {
   };
   const body = JSON.stringify(health);
   const challenge = challengeOf(url);
-  const proof = challenge === undefined ? {} : { [PROOF_HEADER]: proofOf(key, challenge, body) };
+  const proof = challenge === undefined ? {} : { [PROOF_HEADER]: proofOf(keys.file, challenge, body) };
   response.writeHead(200, { "content-type": "application/json", ...proof });
   response.end(body);
 }

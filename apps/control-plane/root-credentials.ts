@@ -1,36 +1,58 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock, Ids, Vault } from "@gantry/kernel";
-import type { Store } from "@gantry/state";
+import type { AccessKeyRecord, Store } from "@gantry/state";
+import { writeSecretFile } from "./secret-file.ts";
 
-/** The root user's keys: made at the first start, sealed in the store, and written once where the owner finds them. */
-export function ensureRootCredentials(deps: {
-  store: Store;
-  vault: Vault;
-  ids: Ids;
-  clock: Clock;
-  folder: string;
-  account: string;
-}): void {
-  const { store, vault, ids, clock, folder, account } = deps;
+interface RootDeps {
+  readonly store: Store;
+  readonly vault: Vault;
+  readonly ids: Ids;
+  readonly clock: Clock;
+  readonly folder: string;
+  readonly account: string;
+}
+
+/**
+ * The root user's keys: made at the first start, sealed in the store, and written where the owner finds them. A file that
+ * a crash left with another key than the store's is written again.
+ */
+export function ensureRootCredentials(deps: RootDeps): void {
+  const { store, vault, folder, account } = deps;
   const path = join(folder, "credentials");
-  const known = store.list("accessKey").find((key) => key.userArn === undefined && key.account === account);
-  if (known !== undefined && existsSync(path)) return;
-  const accessKeyId = known?.accessKeyId ?? `AKIA${ids.upper(16)}`;
-  const secret = known === undefined ? ids.secret(30) : vault.open(known.sealedSecret);
+  const known = store.list("accessKey").find((key) => isRootKey(key, account));
   if (known === undefined) {
-    store.transact((tx) =>
-      tx.put("accessKey", accessKeyId, {
-        accessKeyId,
-        sealedSecret: vault.seal(secret),
-        account,
-        userArn: undefined,
-        status: "Active",
-        createdAt: clock.now(),
-      }),
-    );
+    rotateRootCredentials(deps);
+    return;
   }
-  writeFileSync(path, `[default]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secret}\n`, {
-    mode: 0o600,
+  const text = credentialsFile(known.accessKeyId, vault.open(known.sealedSecret));
+  if (!existsSync(path) || !readFileSync(path, "utf8").includes(known.accessKeyId))
+    writeSecretFile(path, text);
+}
+
+/** Puts a new key in place of the root user's, in one transaction: from then on the one before opens nothing. */
+export function rotateRootCredentials(deps: RootDeps): void {
+  const { store, vault, ids, clock, folder, account } = deps;
+  const [accessKeyId, secret] = [`AKIA${ids.upper(16)}`, ids.secret(30)];
+  store.transact((tx) => {
+    for (const key of tx.list("accessKey"))
+      if (isRootKey(key, account)) tx.delete("accessKey", key.accessKeyId);
+    tx.put("accessKey", accessKeyId, {
+      accessKeyId,
+      sealedSecret: vault.seal(secret),
+      account,
+      userArn: undefined,
+      status: "Active",
+      createdAt: clock.now(),
+    });
   });
+  writeSecretFile(join(folder, "credentials"), credentialsFile(accessKeyId, secret));
+}
+
+function isRootKey(key: AccessKeyRecord, account: string): boolean {
+  return key.userArn === undefined && key.account === account;
+}
+
+function credentialsFile(accessKeyId: string, secret: string): string {
+  return `[default]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secret}\n`;
 }

@@ -33,6 +33,11 @@ export function ensureOperatorToken(folder: string): string {
   return readFileSync(path, "utf8").trim();
 }
 
+/** Replaces the operator's token; a control plane that runs learns of it at its next start. */
+export function rotateOperatorToken(folder: string): void {
+  writeSecretFile(join(folder, OPERATOR_TOKEN), `${randomBytes(32).toString("hex")}\n`);
+}
+
 /** The header that opens the operator's endpoints of the instance in this state folder. */
 export function operatorHeaders(folder: string): { authorization: string } {
   return { authorization: `Bearer ${ensureOperatorToken(folder)}` };

@@ -1,5 +1,5 @@
-import { createHash, randomBytes } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeSecretFile } from "./secret-file.ts";
 import { defaultStateFolder, openStateFolder, readInstanceFile } from "./state-folder.ts";
@@ -82,10 +82,4 @@ export function ensureInstance(
 /** Whether instance.json still holds a secret of an earlier version: it is written again without. */
 function isOfEarlierVersion(folder: string): boolean {
   return readFileSync(join(folder, "instance.json"), "utf8").includes('"agentToken"');
-}
-
-/** A file of random bytes that is made once: keys that must not lie in the database. */
-export function ensureSecretFile(path: string, bytes: number): Buffer {
-  if (!existsSync(path)) writeFileSync(path, randomBytes(bytes), { mode: 0o600, flag: "wx" });
-  return readFileSync(path);
 }

@@ -38,9 +38,10 @@ const OWN_PATH = new RegExp(
     String.raw`backup-copy/(backup\.json|volume\.tar)`,
     String.raw`control-plane\.(log|pid)`,
     "operator-token",
+    String.raw`listen\.pem`,
     String.raw`(node/)?link\.json`,
     // A file on its way to its name.
-    String.raw`(control-plane\.pid|instance\.json|operator-token|(node/)?link\.json)\.new`,
+    String.raw`(control-plane\.pid|instance\.json|operator-token|key|ca-key\.pem|credentials|listen\.pem|(node/)?link\.json)\.new`,
     String.raw`docker/(config\.json|\.token_seed(\.lock)?)`,
     String.raw`cache/debian-packages/(lock|(partial/)?[^/]+\.deb(\.FAILED)?)`,
   ].join("|")})$`,

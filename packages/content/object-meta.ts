@@ -8,6 +8,8 @@ export interface Segment {
   readonly iv: string;
   /** Plain bytes of a frame. */
   readonly frameBytes?: number;
+  /** Which of the store's keys encrypts its bytes; absent: the first one. */
+  readonly keyId?: string;
   /** The key is the customer's, not the store's. */
   readonly sealed?: true;
   /** The part's own checksum, where it was uploaded with one. */

@@ -26,6 +26,15 @@ export class DamagedObjectError extends DamagedError {
   override readonly name = "DamagedObjectError";
 }
 
+/** One of the keys that encrypt objects: 32 bytes. A segment names its key by the id. */
+export interface ObjectKey {
+  readonly id: string;
+  readonly key: Buffer;
+}
+
+/** The id of the key of segments that name none. */
+const FIRST_KEY = "";
+
 /**
  * Objects of all buckets: metadata in one SQLite file, bytes in files of their own. Bytes are written, synced and named
  * before the row that makes them visible; a row never names bytes that are not there. What is read is proven to be what was written.
@@ -34,7 +43,8 @@ export class ObjectStore {
   readonly folder: string;
   /** Which objects there are. Reads are for everyone; changes that let bytes go are made here. */
   readonly index: ObjectIndex;
-  readonly #key: Buffer;
+  readonly #keys: readonly ObjectKey[];
+  readonly #current: ObjectKey;
   readonly #database: DatabaseSync;
   readonly #removals: Removals;
   readonly #threads = new HashThread();
@@ -44,13 +54,17 @@ export class ObjectStore {
   #puts: (Put & { resolve: (dropped: readonly Segment[]) => void; reject: (thrown: unknown) => void })[] = [];
 
   /**
-   * `key`: 32 bytes, kept outside the folder, without which the bytes cannot be read. `settled` resolves when the
-   * records of buckets are durable: see Store.settled.
+   * `keys`: kept outside the folder, without which the bytes cannot be read. The last one encrypts what is written, each
+   * opens what it encrypted; a single key is the first. `settled` resolves when the records of buckets are durable: see
+   * Store.settled. Errors: where there is no key.
    */
-  constructor(folder: string, key: Buffer, settled?: () => Promise<void>) {
+  constructor(folder: string, keys: Buffer | readonly ObjectKey[], settled?: () => Promise<void>) {
+    this.#keys = Buffer.isBuffer(keys) ? [{ id: FIRST_KEY, key: keys }] : keys;
+    const current = this.#keys.at(-1);
+    if (current === undefined) throw new Error("The object store needs a key.");
+    this.#current = current;
     this.folder = folder;
     this.#removals = new Removals(settled);
-    this.#key = key;
     ensurePrivateFolder(folder);
     mkdirSync(join(folder, "incoming"), { recursive: true });
     this.#database = openSqlite(join(folder, "objects.db"));
@@ -98,7 +112,7 @@ export class ObjectStore {
     let written;
     try {
       written = await writeFrames(incoming, path, body, {
-        cipher: new FrameCipher(customerKey ?? this.#key, iv),
+        cipher: new FrameCipher(customerKey ?? this.#current.key, iv),
         threads: this.#threads,
         expected,
         onChunk,
@@ -114,8 +128,21 @@ export class ObjectStore {
       ...written,
       iv: iv.toString("hex"),
       frameBytes: FRAME_BYTES,
-      ...sealedAs(stored?.digest("hex")),
+      ...this.#encryptedAs(stored?.digest("hex")),
     };
+  }
+
+  /** How a segment says what encrypted it: a customer's key, by the hash of the stored bytes, or one of the store's. */
+  #encryptedAs(sha256: string | undefined): { sealed?: true; sha256?: string; keyId?: string } {
+    if (sha256 !== undefined) return { sealed: true, sha256 };
+    return this.#current.id === FIRST_KEY ? {} : { keyId: this.#current.id };
+  }
+
+  /** Errors: where the key is not among those given. */
+  #keyOf({ keyId = FIRST_KEY, file }: Segment): Buffer {
+    const found = this.#keys.find((each) => each.id === keyId);
+    if (found === undefined) throw new DamagedObjectError(`The key "${keyId}" of ${file} is missing.`);
+    return found.key;
   }
 
   async #holdSegment(
@@ -132,7 +159,7 @@ export class ObjectStore {
     }
     const plain = Buffer.concat(chunks);
     const iv = randomBytes(16);
-    const stored = Buffer.concat(new FrameCipher(customerKey ?? this.#key, iv).seal(0, true, plain));
+    const stored = Buffer.concat(new FrameCipher(customerKey ?? this.#current.key, iv).seal(0, true, plain));
     this.index.held.set(name, stored);
     return {
       file: name,
@@ -141,7 +168,7 @@ export class ObjectStore {
       md5: hash("md5", plain),
       iv: iv.toString("hex"),
       frameBytes: FRAME_BYTES,
-      ...sealedAs(customerKey === undefined ? undefined : hash("sha256", stored)),
+      ...this.#encryptedAs(customerKey === undefined ? undefined : hash("sha256", stored)),
     };
   }
 
@@ -250,7 +277,7 @@ export class ObjectStore {
   #readInline(segment: Segment, customerKey: Buffer | undefined): Buffer {
     const stored = this.index.content(segment.file);
     if (stored === undefined) throw new DamagedObjectError(`The bytes of ${segment.file} are gone.`);
-    const key = customerKey ?? this.#key;
+    const key = customerKey ?? this.#keyOf(segment);
     try {
       if (segment.frameBytes === undefined) return readUnframed(stored, segment, key);
       return new FrameCipher(key, Buffer.from(segment.iv, "hex")).open(0, true, stored);
@@ -324,7 +351,7 @@ export class ObjectStore {
       return;
     }
     const { frameBytes, size } = segment;
-    const key = customerKey ?? this.#key;
+    const key = customerKey ?? this.#keyOf(segment);
     try {
       const file = await open(join(this.folder, segment.file));
       try {
@@ -357,10 +384,6 @@ export class ObjectStore {
     }
     if (stored.digest("hex") !== segment.sha256) throw damaged(segment, undefined);
   }
-}
-
-function sealedAs(sha256: string | undefined): { sealed?: true; sha256?: string } {
-  return sha256 === undefined ? {} : { sealed: true, sha256 };
 }
 
 /** What reading a segment came to, in words: damage where it is damage, else as it was. */

@@ -6,20 +6,35 @@ export interface Vault {
   open(sealed: string): string;
 }
 
-/** AES-256-GCM; the sealed text is base64 of nonce, tag and ciphertext. `key` has 32 bytes. */
-export function newVault(key: Uint8Array): Vault {
+/**
+ * AES-256-GCM; the sealed text is base64 of nonce, tag and ciphertext. Keys have 32 bytes. The first one seals; a text
+ * opens with whichever sealed it, so that a vault can have two while its key is being replaced.
+ */
+export function newVault(first: Uint8Array, ...others: readonly Uint8Array[]): Vault {
   return {
     seal(secret) {
       const nonce = randomBytes(12);
-      const cipher = createCipheriv("aes-256-gcm", key, nonce);
+      const cipher = createCipheriv("aes-256-gcm", first, nonce);
       const body = Buffer.concat([cipher.update(secret, "utf8"), cipher.final()]);
       return Buffer.concat([nonce, cipher.getAuthTag(), body]).toString("base64");
     },
     open(sealed) {
       const bytes = Buffer.from(sealed, "base64");
-      const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, 12));
-      decipher.setAuthTag(bytes.subarray(12, 28));
-      return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString("utf8");
+      let problem: unknown;
+      for (const key of [first, ...others]) {
+        try {
+          return openWith(key, bytes);
+        } catch (thrown) {
+          problem = thrown;
+        }
+      }
+      throw problem;
     },
   };
+}
+
+function openWith(key: Uint8Array, bytes: Buffer): string {
+  const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, 12), { authTagLength: 16 });
+  decipher.setAuthTag(bytes.subarray(12, 28));
+  return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString("utf8");
 }

@@ -12,6 +12,7 @@ export * from "./records/security-policies.ts";
 export * from "./transactions/addresses.ts";
 export * from "./transactions/desired-count.ts";
 export * from "./transactions/new-task.ts";
+export * from "./transactions/reseal.ts";
 export * from "./transactions/service-deployments.ts";
 export * from "./transactions/service-events.ts";
 export * from "./transactions/sessions.ts";

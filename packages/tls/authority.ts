@@ -14,10 +14,17 @@ export interface IssuedCertificate {
 export interface AuthorityFiles {
   readonly certificatePem: string;
   readonly keyPem: string;
+  /**
+   * Of an authority that replaced another: its certificate, signed by the one before. Clients that trust only the one
+   * before verify through it.
+   */
+  readonly crossPem?: string;
 }
 
 export interface Authority {
   readonly caPem: string;
+  /** What servers present after their own certificate. */
+  readonly chainPem: string;
   /** A certificate for these names, with a key of its own. */
   issue(names: readonly string[], now: number): Promise<IssuedCertificate>;
 }
@@ -25,6 +32,11 @@ export interface Authority {
 /** A new authority's certificate and key. */
 export async function newAuthority(now: number): Promise<AuthorityFiles> {
   return (await signing()).newAuthority(now, "Gantry local authority");
+}
+
+/** A new authority in place of one: it is trusted by itself, and through the one before by whoever still trusts that. */
+export async function replaceAuthority(before: AuthorityFiles, now: number): Promise<AuthorityFiles> {
+  return (await signing()).replaceAuthority(before, now);
 }
 
 /**
@@ -50,6 +62,7 @@ export function openAuthority(files: AuthorityFiles): Authority {
   let opened: Promise<Authority["issue"]> | undefined;
   return {
     caPem: files.certificatePem,
+    chainPem: files.crossPem ?? files.certificatePem,
     async issue(names, now) {
       opened ??= signing().then(({ newIssuer }) => newIssuer(files));
       return (await opened)(names, now);

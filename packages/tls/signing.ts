@@ -1,5 +1,5 @@
 import "reflect-metadata";
-import { createPrivateKey, KeyObject } from "node:crypto";
+import { createPrivateKey, KeyObject, randomBytes } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import type { Authority, AuthorityFiles, IssuedCertificate } from "./authority.ts";
 
@@ -29,6 +29,32 @@ export async function newAuthority(now: number, name: string): Promise<Authority
   return { certificatePem: certificate.toString("pem"), keyPem: exportKey(keys.privateKey) };
 }
 
+/** As `newAuthority`, with a certificate of the new key that the authority before signed. Its name is another one. */
+export async function replaceAuthority(before: AuthorityFiles, now: number): Promise<AuthorityFiles> {
+  const suffix = randomBytes(4).toString("hex");
+  const files = await newAuthority(now, `Gantry local authority ${suffix}`);
+  const [next, signer] = [new x509.X509Certificate(files.certificatePem), await openSigner(before)];
+  const cross = await x509.X509CertificateGenerator.create(
+    {
+      subject: next.subject,
+      issuer: signer.ca.subject,
+      notBefore: new Date(now - DAY_MS),
+      notAfter: signer.ca.notAfter,
+      signingAlgorithm: ALGORITHM,
+      publicKey: next.publicKey,
+      signingKey: signer.signingKey,
+      extensions: [
+        new x509.BasicConstraintsExtension(true, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+        await x509.SubjectKeyIdentifierExtension.create(next.publicKey),
+        await x509.AuthorityKeyIdentifierExtension.create(signer.ca.publicKey),
+      ],
+    },
+    crypto,
+  );
+  return { ...files, crossPem: cross.toString("pem") };
+}
+
 /** What signs certificates for names with an authority's key. */
 export async function newIssuer(files: AuthorityFiles): Promise<Authority["issue"]> {
   const signer = await openSigner(files);
@@ -40,7 +66,7 @@ export async function newIssuer(files: AuthorityFiles): Promise<Authority["issue
       from: now - DAY_MS,
       to: now + LEAF_DAYS * DAY_MS,
     });
-    return { ...issued, chainPem: files.certificatePem };
+    return { ...issued, chainPem: files.crossPem ?? files.certificatePem };
   };
 }
 

@@ -1,8 +1,10 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
-import { join } from "node:path";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { connectLink } from "@gantry/agent-app/link";
 import { LINK_PROTOCOL, type NodeCredentials } from "@gantry/agent-protocol";
 import { portsOf, readInstance } from "@gantry/control-plane";
@@ -50,7 +52,7 @@ function secrets(): readonly string[] {
     /aws_secret_access_key = (.+)/.exec(file("credentials"))?.[1] ?? "",
     key.toString("hex"),
     key.toString("base64"),
-    ...pem.map((each) => each.split("\n")[1] ?? ""),
+    ...pem.map((each) => /BEGIN PRIVATE KEY-----\n(.+)\n/.exec(each)?.[1] ?? ""),
   ];
 }
 
@@ -170,12 +172,50 @@ describe("the agent", () => {
   });
 });
 
-function connect(): Promise<TLSSocket> {
+describe("what was stolen before a rotation", () => {
+  const callerWith = (env: Record<string, string>) =>
+    new STSClient({
+      endpoint: `http://127.0.0.1:${port}`,
+      region: "us-east-1",
+      credentials: {
+        accessKeyId: env["AWS_ACCESS_KEY_ID"] ?? "",
+        secretAccessKey: env["AWS_SECRET_ACCESS_KEY"] ?? "",
+      },
+    }).send(new GetCallerIdentityCommand({}));
+
+  // Before: no key could be replaced without giving up the instance.
+  it("opens nothing afterwards, while the node's agent goes on", async () => {
+    const stolen = join(mkdtempSync(join(tmpdir(), "gantry-stolen-")), "link.json");
+    cpSync(join(instance.folder, "node/link.json"), stolen);
+    onTestFinished(() => rmSync(dirname(stolen), { recursive: true }));
+    const [token, root, before] = [
+      file("operator-token").trim(),
+      await instance.environment(),
+      (await instance.status()).agents[0]?.pid,
+    ];
+    for (const what of ["vault", "ca", "link", "node", "operator", "root"]) {
+      await instance.gantry("rotate", what);
+      // It is not started again: its tasks never notice.
+      expect((await instance.status()).agents[0]?.pid, what).toBe(before);
+      if (what !== "root") expect((await callerWith(root)).Account).toBe("000000000000");
+    }
+    await expect(callerWith(root)).rejects.toThrow(/security token/);
+    expect((await callerWith(await instance.environment())).Account).toBe("000000000000");
+    const asked = await fetch(`http://127.0.0.1:${port}/gantry/status`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(asked.status).toBe(403);
+    await expect(connect(stolen).then(textOf)).rejects.toThrow();
+    await expect(instance.gantry("rotate", "nothing")).rejects.toThrow();
+  });
+});
+
+function connect(credentialsFile = join(instance.folder, "node/link.json")): Promise<TLSSocket> {
   return connectLink({
     host: "127.0.0.1",
     port: linkPort,
     instance: readInstance(instance.folder)?.instance ?? "",
-    credentialsFile: join(instance.folder, "node/link.json"),
+    credentialsFile,
   });
 }
 

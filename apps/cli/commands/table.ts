@@ -125,6 +125,19 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./restore.ts"),
   },
   {
+    name: "rotate",
+    summary: "replace a key: of the authority, the link, the node, the operator, root or the vault",
+    details:
+      "The control plane is away for a few seconds; tasks, load balancers and databases go on. docs/security.md says what to rotate when which key has leaked.",
+    words: {
+      usage: "KEY",
+      min: 1,
+      max: 1,
+      choices: ["ca", "link", "node", "operator", "root", "vault"],
+    },
+    load: () => import("./rotate.ts"),
+  },
+  {
     name: "install",
     summary: "print a systemd unit that starts the platform at boot",
     load: () => import("./install.ts"),
