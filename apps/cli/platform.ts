@@ -2,7 +2,12 @@ import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { namingOf, PAUSE_IMAGE } from "@gantry/agent";
-import { ensureInstance, readInstance, type InstanceSettings } from "@gantry/control-plane";
+import {
+  ensureInstance,
+  readInstance,
+  type InstanceSettings,
+  type StartOptions,
+} from "@gantry/control-plane";
 import { agentRecipe, databaseRecipe, pauseRecipe, provideImage } from "@gantry/images";
 import { sleep } from "@gantry/kernel";
 import { agentParameters, fingerprintOf, PARAMETERS_LABEL } from "./agent-container.ts";
@@ -26,16 +31,11 @@ export async function bringUp(
   deps: PlatformDeps,
   folder: string,
   port: number | undefined,
-  given: { allowHostAccess?: boolean } = {},
+  given: StartOptions = {},
 ): Promise<InstanceSettings> {
   await ensureDocker(deps);
   const before = readInstance(folder);
-  if (
-    given.allowHostAccess !== undefined &&
-    before?.allowHostAccess !== given.allowHostAccess &&
-    before !== undefined &&
-    (await healthOf(before)) !== undefined
-  )
+  if (before !== undefined && changes(before, given) && (await healthOf(before)) !== undefined)
     throw new UserError(
       'Gantry runs already and reads this when it starts: "gantry down" first, then "gantry up" with the option.',
     );
@@ -48,6 +48,15 @@ export async function bringUp(
     await deps.progress.step("Starting the control plane", () => startControlPlane(deps, settings));
   await startAgent(deps, settings, image);
   return settings;
+}
+
+/** Whether the options change what the control plane reads when it starts. */
+function changes(before: InstanceSettings, { allowHostAccess, listen }: StartOptions): boolean {
+  const hasAccess = allowHostAccess ?? before.allowHostAccess;
+  return (
+    hasAccess !== before.allowHostAccess ||
+    (listen !== undefined && listen !== (before.listen ?? "127.0.0.1"))
+  );
 }
 
 /**

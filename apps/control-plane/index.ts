@@ -6,3 +6,4 @@ export * from "./process-identity.ts";
 export * from "./settings.ts";
 export { operatorHeaders } from "./secret-file.ts";
 export * from "./state-folder.ts";
+export { problemOfListen, urlHost } from "./loopback.ts";

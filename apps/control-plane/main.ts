@@ -31,12 +31,14 @@ import {
   importSdkSchemasOnly,
   newHttpServer,
   newHttpsServer,
+  type RequestHandler,
 } from "@gantry/wire";
 import { AgentServer } from "./agent-stream.ts";
 import { explain } from "./explain.ts";
 import { challengeOf, PROOF_HEADER, proofOf, type Health } from "./health.ts";
 import { imageResolver } from "./image-resolver.ts";
 import { ensureLink, keepFresh } from "./link.ts";
+import { listenOutside } from "./listen.ts";
 import { platformStatus } from "./platform-status.ts";
 import { ensureAuthority, reissueCertificates, secureContexts } from "./certificates.ts";
 import { CONSOLE_PAGE } from "./console-page.ts";
@@ -219,10 +221,11 @@ async function answerOwner(request: IncomingMessage, response: ServerResponse): 
   }
 }
 const registryServer = newHttpServer((request, response) => registry.handle(request, response));
-const consoleServer = newHttpServer(async (_request, response) => {
+const serveConsole: RequestHandler = async (_request, response) => {
   response.writeHead(200, { "content-type": "text/html; charset=utf-8" });
   response.end(CONSOLE_PAGE);
-});
+};
+const consoleServer = newHttpServer(serveConsole);
 const agentServer = new AgentServer(link, { gateway, clock, log });
 // Inside VPCs the AWS service names are here; ACCOUNT.dkr.ecr.REGION.amazonaws.com is the registry.
 const tlsServer = newHttpsServer(
@@ -246,6 +249,21 @@ for (const each of [server, tlsFront.server, registryServer, consoleServer, agen
     process.exit(1);
   });
 }
+const outside =
+  settings.listen === undefined
+    ? []
+    : await listenOutside({
+        folder,
+        address: settings.listen,
+        authority,
+        now: clock.now(),
+        log,
+        handlers: [
+          { port: settings.port, handle: (...exchange) => dispatcher.handle(...exchange) },
+          { port: settings.registryPort, handle: (request, response) => registry.handle(request, response) },
+          { port: settings.consolePort, handle: serveConsole },
+        ],
+      });
 gateway.start();
 for (const controller of controllers) controller.start();
 keepFresh({ ...linkOptions, clock, log }, (renewed) => agentServer.renew(renewed));
@@ -270,7 +288,7 @@ process.on("SIGTERM", () => void stop()); // stop never rejects.
 async function stop(): Promise<void> {
   server.close();
   server.closeAllConnections();
-  for (const each of [tlsFront.server, registryServer, consoleServer, agentServer]) each.close();
+  for (const each of [tlsFront.server, registryServer, consoleServer, agentServer, ...outside]) each.close();
   await Promise.all([gateway.stop(), ...controllers.map((controller) => controller.stop())]);
   store.close();
   logs.close();

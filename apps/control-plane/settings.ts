@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isLoopback } from "./loopback.ts";
 import { writeSecretFile } from "./secret-file.ts";
 import { defaultStateFolder, openStateFolder, readInstanceFile } from "./state-folder.ts";
 
@@ -19,6 +20,8 @@ export interface InstanceSettings {
   readonly publicPool: string;
   /** Whether task definitions may ask for the node itself; the operator's to say, and off where nothing was said. */
   readonly allowHostAccess: boolean;
+  /** An address that others reach, served over TLS beside loopback; undefined: loopback alone. */
+  readonly listen: string | undefined;
 }
 
 const PORT_DEFAULT = 4566;
@@ -43,22 +46,31 @@ export function readInstance(folder: string): InstanceSettings | undefined {
 type StoredInstance = InstanceSettings & { readonly agentToken?: string };
 
 /** Settings that a folder of an earlier version does not have. */
-const DEFAULTS = { allowHostAccess: false };
+const DEFAULTS = { allowHostAccess: false, listen: undefined };
+
+/** What `gantry up` may change of an instance. */
+export interface StartOptions {
+  readonly allowHostAccess?: boolean;
+  /** A loopback address: loopback alone. */
+  readonly listen?: string;
+}
 
 /** Reads the instance, or makes it: names and ports are chosen once and kept. What is given replaces what was kept. */
 export function ensureInstance(
   folder: string,
   port: number | undefined,
-  given: { allowHostAccess?: boolean } = {},
+  given: StartOptions = {},
 ): InstanceSettings {
   openStateFolder(folder);
   const known = readInstance(folder);
   const allowHostAccess = given.allowHostAccess ?? known?.allowHostAccess ?? false;
+  const listen = given.listen === undefined ? known?.listen : outsideOf(given.listen);
   if (
     known !== undefined &&
     !isOfEarlierVersion(folder) &&
     (port === undefined || port === known.port) &&
-    allowHostAccess === known.allowHostAccess
+    allowHostAccess === known.allowHostAccess &&
+    listen === known.listen
   )
     return known;
   const hash = createHash("sha256").update(folder).digest();
@@ -69,6 +81,7 @@ export function ensureInstance(
     ...portsOf(port ?? known?.port),
     account: ACCOUNT,
     allowHostAccess,
+    listen,
     publicPool:
       known?.publicPool ?? `198.18.${folder === defaultStateFolder() ? 1 : 2 + ((hash[0] ?? 0) % 250)}.0/24`,
   };
@@ -77,6 +90,10 @@ export function ensureInstance(
     `${JSON.stringify({ ...settings, folder: undefined }, null, 2)}\n`,
   );
   return settings;
+}
+
+function outsideOf(address: string): string | undefined {
+  return isLoopback(address) ? undefined : address;
 }
 
 /** Whether instance.json still holds a secret of an earlier version: it is written again without. */

@@ -25,8 +25,8 @@ export interface Authority {
   readonly caPem: string;
   /** What servers present after their own certificate. */
   readonly chainPem: string;
-  /** A certificate for these names, with a key of its own. */
-  issue(names: readonly string[], now: number): Promise<IssuedCertificate>;
+  /** A server's certificate for these names and IP addresses, with a key of its own. */
+  issue(names: readonly string[], now: number, addresses?: readonly string[]): Promise<IssuedCertificate>;
 }
 
 /** A new authority's certificate and key. */
@@ -63,9 +63,9 @@ export function openAuthority(files: AuthorityFiles): Authority {
   return {
     caPem: files.certificatePem,
     chainPem: files.crossPem ?? files.certificatePem,
-    async issue(names, now) {
+    async issue(names, now, addresses) {
       opened ??= signing().then(({ newIssuer }) => newIssuer(files));
-      return (await opened)(names, now);
+      return (await opened)(names, now, addresses);
     },
   };
 }

@@ -58,10 +58,13 @@ export async function replaceAuthority(before: AuthorityFiles, now: number): Pro
 /** What signs certificates for names with an authority's key. */
 export async function newIssuer(files: AuthorityFiles): Promise<Authority["issue"]> {
   const signer = await openSigner(files);
-  return async (names, now) => {
+  return async (names, now, addresses = []) => {
     const issued = await signLeaf(signer, {
       commonName: names[0] ?? "localhost",
-      names: names.map((value) => ({ type: "dns" as const, value })),
+      names: [
+        ...names.map((value) => ({ type: "dns" as const, value })),
+        ...addresses.map((value) => ({ type: "ip" as const, value })),
+      ],
       usage: x509.ExtendedKeyUsage.serverAuth,
       from: now - DAY_MS,
       to: now + LEAF_DAYS * DAY_MS,

@@ -27,6 +27,11 @@ export const COMMANDS: readonly Command[] = [
         help: "let task definitions ask for privileged containers and the host's folders and processes",
       },
       "no-host-access": { type: "boolean", help: "take that permission back" },
+      listen: {
+        type: "string",
+        value: "ADDRESS",
+        help: "also serve others at this address of the machine, over TLS alone; 127.0.0.1 takes it back",
+      },
     },
     load: () => import("./up.ts"),
   },

@@ -1,14 +1,20 @@
 import { join } from "node:path";
+import { problemOfListen, urlHost } from "@gantry/control-plane";
 import { bringUp } from "../platform.ts";
 import { UserError } from "../run.ts";
 import type { Call } from "./command.ts";
 
 /** Starts the platform, or leaves it as it is where it runs. */
 export async function run(call: Call): Promise<number> {
-  const settings = await bringUp(call.deps, call.folder, portOf(call), hostAccessOf(call));
+  const given = { ...hostAccessOf(call), ...listenOf(call) };
+  const settings = await bringUp(call.deps, call.folder, portOf(call), given);
   process.stdout.write(
     `Gantry is up at http://127.0.0.1:${settings.port}. Point the AWS CLI at it: eval "$(./gantry env)"\nIts certificates are signed by ${join(call.folder, "ca.pem")}: "gantry ca" says how to trust it.\n`,
   );
+  if (settings.listen !== undefined)
+    process.stdout.write(
+      `Others reach it at https://${urlHost(settings.listen)}:${settings.port} with the authority in ${join(settings.folder, "ca.pem")}. See docs/listen.md.\n`,
+    );
   return 0;
 }
 
@@ -27,4 +33,12 @@ function hostAccessOf({ flag }: Call): { allowHostAccess?: boolean } {
     throw new UserError("Give --allow-host-access or --no-host-access, not both.");
   if (flag("allow-host-access")) return { allowHostAccess: true };
   return flag("no-host-access") ? { allowHostAccess: false } : {};
+}
+
+function listenOf({ value }: Call): { listen?: string } {
+  const listen = value("listen");
+  if (listen === undefined) return {};
+  const problem = problemOfListen(listen);
+  if (problem !== undefined) throw new UserError(problem);
+  return { listen };
 }

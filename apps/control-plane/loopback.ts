@@ -1,0 +1,24 @@
+import { isIP, isIPv6 } from "node:net";
+import { networkInterfaces } from "node:os";
+
+/** Whether an address is this machine's alone: such an address needs no TLS, and is what an instance listens on anyway. */
+export function isLoopback(address: string): boolean {
+  return address === "::1" || /^127\.\d+\.\d+\.\d+$/.test(address);
+}
+
+/** Why an instance cannot listen on an address, with the remedy; undefined where it can. */
+export function problemOfListen(address: string): string | undefined {
+  if (isIP(address) === 0)
+    return `--listen takes an IP address of this machine, such as 192.0.2.10, not "${address}".`;
+  if (isLoopback(address)) return undefined;
+  const own = Object.values(networkInterfaces()).flatMap((each) => (each ?? []).map((one) => one.address));
+  if (own.includes(address)) return undefined;
+  return /^[0.:]+$/.test(address)
+    ? `--listen takes one address, which the certificate names, not all of them: name one of ${own.join(", ")}.`
+    : `${address} is no address of this machine: name one of ${own.join(", ")}.`;
+}
+
+/** An address as a URL has it. */
+export function urlHost(address: string): string {
+  return isIPv6(address) ? `[${address}]` : address;
+}
