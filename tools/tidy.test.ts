@@ -132,6 +132,52 @@ describe("the laws of the house", () => {
     expect(offenders(sources, (file) => implicit.test(text(file)))).toEqual([]);
   });
 
+  it("passes no secret in the arguments or the environment of a process", () => {
+    const secretName = String.raw`\b[A-Z][A-Z_]*(?:PASSWORD|TOKEN|SECRET|PRIVATE_KEY|SECRET_ACCESS_KEY)\w*`;
+    const passed = new RegExp(
+      String.raw`${secretName}["'\`]?\s*:\s*[a-z]|${secretName}=\$\{|\blogin\b[^"\n]*\s-p\b|--password[= ](?!stdin)`,
+    );
+    const others = [
+      "apps/cli/commands/env.ts", // Prints what its caller asks for, on the caller's own output.
+      "apps/cli/demo/website.ts", // The demo's task definition, as the example's own documentation has it.
+    ];
+    expect(offenders(sources, (file) => passed.test(text(file)) && !others.includes(file))).toEqual([]);
+    const starts = /from "node:child_process"|from "\.\.?\/(?:\.\.\/)?run\.ts"/;
+    expect(
+      offenders(
+        sources.filter((file) => starts.test(text(file))),
+        (file) => /env: \{[^}]*(?:password|token|secret)/i.test(text(file)),
+      ),
+    ).toEqual([]);
+  });
+
+  it("lists every socket with who may reach it", () => {
+    const modules = "node:(?:net|tls|dgram|https?|http2|dns|dns/promises)";
+    const pure = ["isIP", "isIPv4", "isIPv6", "createSecureContext", "BlockList", "TLSSocket"];
+    const imports = new RegExp(
+      `^import (?!type)\\{?([^;]*?)\\}? from "(?:${modules}|(@gantry/kernel))";`,
+      "gms",
+    );
+    const opensSockets = (file: string): boolean =>
+      /\bfetch\(|\bnewHttps?Server\(|getBuiltinModule\("node:https?"\)/.test(text(file)) ||
+      [...text(file).matchAll(imports)].some(([, names = "", kernel]) =>
+        names
+          .split(",")
+          .map((name) => name.trim())
+          .some((name) =>
+            kernel === undefined
+              ? name !== "" && !name.startsWith("type ") && !pure.includes(name)
+              : name === "http",
+          ),
+      );
+    const tests = ["packages/testkit/", "packages/agent/engine/fake"];
+    const open = sources.filter((file) => !tests.some((each) => file.startsWith(each)) && opensSockets(file));
+    const listed = [...text("docs/sockets.md").matchAll(/^\| ((?:apps|packages)\/\S+\.ts)\s*\|/gm)].map(
+      (match) => match[1] ?? "",
+    );
+    expect(open.toSorted()).toEqual([...new Set([...listed, "packages/kernel/http.ts"])].toSorted());
+  });
+
   it("opens every room with three sentences", () => {
     const doors = sources.filter((file) => /^packages\/[^/]+\/index\.ts$/.test(file));
     expect(offenders(doors, (file) => !text(file).trimStart().startsWith("/**"))).toEqual([]);

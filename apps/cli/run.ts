@@ -8,14 +8,18 @@ export class UserError extends Error {
   override readonly name = "UserError";
 }
 
-/** Runs a program and answers what it prints. */
+/** Runs a program and answers what it prints. Secrets go in by `input`: arguments and environments are read by others. */
 export async function run(
   program: string,
   parameters: readonly string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv; timeout?: number } = {},
+  options: { cwd?: string; env?: NodeJS.ProcessEnv; timeout?: number; input?: string } = {},
 ): Promise<string> {
-  const { stdout } = await execute(program, [...parameters], { maxBuffer: 64 * 1024 * 1024, ...options });
-  return stdout;
+  const { input, ...rest } = options;
+  const running = execute(program, [...parameters], { maxBuffer: 64 * 1024 * 1024, ...rest });
+  // A program that ends without reading its input says why by its exit status.
+  running.child.stdin?.on("error", () => {});
+  if (input !== undefined) running.child.stdin?.end(input);
+  return (await running).stdout;
 }
 
 /** Runs a program on this terminal; answers its exit status. */

@@ -53,9 +53,9 @@ export async function listenCertificate(options: {
   const known = existsSync(path) ? readFileSync(path, "utf8") : "";
   if (known.includes(authority.chainPem.trim()) && covers(known, address, now)) return splitPem(known);
   const issued = await authority.issue([hostname(), "localhost"], now, [address]);
-  const text = [issued.certificatePem, issued.chainPem, issued.keyPem].map((part) => part.trim()).join("\n");
-  writeSecretFile(path, `${text}\n`);
-  return splitPem(text);
+  const parts = [issued.certificatePem, issued.chainPem, issued.keyPem].map((part) => `${part.trim()}\n`);
+  writeSecretFile(path, parts.join(""));
+  return splitPem(parts.join(""));
 }
 
 function covers(pem: string, address: string, now: number): boolean {

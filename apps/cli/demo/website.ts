@@ -101,19 +101,8 @@ async function push(settings: InstanceSettings, ecr: Clients["ecr"], image: stri
     .toString()
     .split(/:(.*)/s);
   const registry = image.slice(0, image.indexOf("/"));
-  await run(
-    "sh",
-    [
-      "-c",
-      'printf %s "$PASSWORD" | docker --config "$1" login -u AWS --password-stdin "$2"',
-      "sh",
-      folder,
-      registry,
-    ],
-    {
-      env: { ...process.env, PASSWORD: password },
-    },
-  );
+  const login = ["--config", folder, "login", "-u", "AWS", "--password-stdin", registry];
+  await run("docker", login, { input: password });
   await run("docker", ["--config", folder, "push", "-q", image]);
 }
 
