@@ -74,6 +74,7 @@ export async function openLinkWorld() {
       credentialsFile: join(folder, "node/link.json"),
     });
     opened.push(socket);
+    socket.on("error", () => {});
     return socket;
   };
 

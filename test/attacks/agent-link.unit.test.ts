@@ -46,6 +46,7 @@ describe("whoever takes the control plane's port", () => {
     const port = await world.portOf(
       createServer((socket) => {
         world.opened.push(socket);
+        socket.on("error", () => {});
         socket.on("data", (chunk: Buffer) => {
           bytes = Buffer.concat([bytes, chunk]);
           socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\n{"sequence":1,"message":{"type":"sync"}}\n');
@@ -207,6 +208,7 @@ describe("whoever connects as an agent", () => {
       createServer((client) => {
         const upstream = connectTcp(port, "127.0.0.1");
         world.opened.push(client, upstream);
+        for (const each of [client, upstream]) each.on("error", () => {});
         client.on("data", (chunk: Buffer) => bytes.push(chunk));
         client.pipe(upstream).pipe(client);
       }),
