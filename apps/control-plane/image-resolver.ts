@@ -1,23 +1,25 @@
+import type { FindImage, ImageAnswer } from "@gantry/controllers";
 import { ecsTasks, trustsService, type Principal } from "@gantry/iam";
-import type { Clock, Vault } from "@gantry/kernel";
+import { formatArn, type Clock, type Vault } from "@gantry/kernel";
 import { issueToken, TOKEN_MS } from "@gantry/registry";
-import type { Reader } from "@gantry/state";
+import type { Reader, RoleRecord } from "@gantry/state";
 
-/** Half of a token's life: one that is handed out is good for as long again. */
+/** A token is renewed after half of its life, so that one that is handed out is valid for at least as long. */
 const RENEW_MS = TOKEN_MS / 2;
 const SESSION = "ecs-image-pull";
+const ECR_HOST = /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com\//;
+/** Region of repositories that are named without one, as in the registry. */
+const DEFAULT_REGION = "us-east-1";
+/** What pulling an image takes. Source: Amazon ECS Developer Guide, "Amazon ECS task execution IAM role". */
+const PULL_ACTIONS = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
 
-/**
- * The image as the engine pulls it: names of ECR, which mean this platform, lead to its own registry, with a token of the
- * task's execution role; where the role may not, or there is none, the registry refuses. The token stays the same for
- * hours, so that an assignment computed again is the same assignment.
- */
-export function imageResolver(deps: {
-  registry: string;
-  vault: Vault;
-  clock: Clock;
-  store: Reader;
-  policy: {
+interface ResolverDeps {
+  /** Host and port of the platform's registry. */
+  readonly registry: string;
+  readonly vault: Vault;
+  readonly clock: Clock;
+  readonly store: Reader;
+  readonly policy: {
     deniedBecause(
       principal: Principal,
       action: string,
@@ -25,7 +27,16 @@ export function imageResolver(deps: {
       conditions: () => Readonly<Record<string, string>>,
     ): string | undefined;
   };
-}): (
+}
+
+/**
+ * The image as the engine pulls it: names of ECR, which mean this platform, lead to its own registry, with a token of
+ * the task's execution role; where the role may not, or there is none, the registry refuses. The token stays the same
+ * for hours, so that an assignment that is computed again is the same assignment.
+ */
+export function imageResolver(
+  deps: ResolverDeps,
+): (
   image: string,
   executionRoleArn: string | undefined,
   taskArn: string,
@@ -38,26 +49,111 @@ export function imageResolver(deps: {
     if (role === undefined || !trustsService(role, ecsTasks(taskArn, now))) return undefined;
     const known = issued.get(role.id);
     if (known !== undefined && now < known.until) return known.auth;
-    const principal: Principal = {
-      type: "assumed-role",
-      arn: `arn:aws:sts::${role.account}:assumed-role/${role.name}/${SESSION}`,
-      account: role.account,
-      id: `${role.id}:${SESSION}`,
-      roleArn: role.arn,
-    };
+    const principal = pullerOf(role);
     if (policy.deniedBecause(principal, "ecr:GetAuthorizationToken", "*", () => ({})) !== undefined)
       return undefined;
     const { token } = issueToken(vault, principal, now);
     const text = JSON.stringify({ username: "AWS", password: token, serveraddress: registry });
-    // The engine takes base64url with its padding alone, and ignores what it cannot read.
+    // The engine accepts base64url with its padding only, and ignores what it cannot read.
     const auth = Buffer.from(text).toString("base64").replaceAll("+", "-").replaceAll("/", "_");
     issued.set(role.id, { auth, until: now + RENEW_MS });
     return auth;
   };
   return (image, executionRoleArn, taskArn) => {
-    if (image.startsWith(`${registry}/`)) return { image, registryAuth: authOf(executionRoleArn, taskArn) };
-    if (/^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com\//.test(image))
-      return { image: `${registry}/${image}`, registryAuth: authOf(executionRoleArn, taskArn) };
-    return { image, registryAuth: undefined };
+    const own = ownName(image, registry);
+    if (own === undefined) return { image, registryAuth: undefined };
+    return { image: `${registry}/${own}`, registryAuth: authOf(executionRoleArn, taskArn) };
+  };
+}
+
+/**
+ * Looks up the digest of an image of the platform's registry in the records, without a request to the registry.
+ * Refuses where the execution role may not pull it, or where it does not exist.
+ * Source: Amazon ECS Developer Guide, "CannotPullContainer task errors in Amazon ECS".
+ */
+export function imageFinder(deps: ResolverDeps): FindImage {
+  return (reader, request) => {
+    const { image } = request;
+    const own = ownName(image, deps.registry);
+    if (own === undefined) return { type: "foreign" };
+    const { repositoryArn, reference } = placeOf(own, request.account);
+    const denied = pullDenial(deps, request, repositoryArn);
+    if (denied !== undefined)
+      return refused(`The task can't pull the image '${image}' from Amazon ECR: ${denied}`);
+    const repository = reader.get("repository", repositoryArn);
+    if (repository === undefined)
+      return refused(
+        `pull image manifest has been retried 1 time(s): failed to resolve ref ${image}: ${repositoryArn.split(":repository/")[1]}: repository not found`,
+      );
+    const wanted = request.digest ?? reference;
+    const found = wanted.includes(":")
+      ? reader.get("image", `${repositoryArn}@${wanted}`)
+      : reader
+          .listBy("image", "repository", repositoryArn)
+          .find((record) => record.imageTags.includes(wanted));
+    if (found === undefined)
+      return refused(
+        `pull image manifest has been retried 1 time(s): failed to resolve ref ${image}: not found${request.digest === undefined ? "" : `: the deployment's digest ${request.digest} was deleted`}`,
+      );
+    return { type: "resolved", digest: found.digest };
+  };
+}
+
+function refused(words: string): ImageAnswer {
+  return { type: "refused", reason: `CannotPullContainerError: ${words}` };
+}
+
+/** Why the execution role may not pull from the repository, naming the role and the action; undefined where it may. */
+function pullDenial(
+  { store, clock, policy }: ResolverDeps,
+  { executionRoleArn, taskArn }: { executionRoleArn: string | undefined; taskArn: string },
+  repositoryArn: string,
+): string | undefined {
+  if (executionRoleArn === undefined)
+    return "the task definition has no execution role that is authorized to perform: ecr:GetAuthorizationToken. Set executionRoleArn.";
+  const role = store.get("role", executionRoleArn);
+  if (role === undefined || !trustsService(role, ecsTasks(taskArn, clock.now())))
+    return `ECS was unable to assume the role '${executionRoleArn}' that was provided for this task, to perform: ecr:GetAuthorizationToken. Verify that the role exists and trusts ecs-tasks.amazonaws.com.`;
+  // As the registry sees the engine, which is on this host.
+  const conditions = () => ({
+    "aws:SourceIp": "127.0.0.1",
+    "aws:SecureTransport": "false",
+    "aws:RequestedRegion": repositoryArn.split(":")[3] ?? "",
+  });
+  const principal = pullerOf(role);
+  const token = policy.deniedBecause(principal, "ecr:GetAuthorizationToken", "*", () => ({}));
+  if (token !== undefined) return token;
+  for (const action of PULL_ACTIONS) {
+    const why = policy.deniedBecause(principal, action, repositoryArn, conditions);
+    if (why !== undefined) return why;
+  }
+  return undefined;
+}
+
+function pullerOf(role: RoleRecord): Principal {
+  return {
+    type: "assumed-role",
+    arn: `arn:aws:sts::${role.account}:assumed-role/${role.name}/${SESSION}`,
+    account: role.account,
+    id: `${role.id}:${SESSION}`,
+    roleArn: role.arn,
+  };
+}
+
+/** The part of a name that the platform's registry understands; undefined for an image of another registry. */
+function ownName(image: string, registry: string): string | undefined {
+  if (image.startsWith(`${registry}/`)) return image.slice(registry.length + 1);
+  return ECR_HOST.test(image) ? image : undefined;
+}
+
+/** The repository that a name means, and its tag or digest. */
+function placeOf(name: string, callersAccount: string): { repositoryArn: string; reference: string } {
+  const host = ECR_HOST.exec(name);
+  const [account, region] = host === null ? [callersAccount, DEFAULT_REGION] : [host[1] ?? "", host[2] ?? ""];
+  const [path = "", digest] = name.slice(host?.[0].length ?? 0).split("@");
+  const [repository = "", tag = "latest"] = path.split(":");
+  return {
+    repositoryArn: formatArn("ecr", { account, region }, `repository/${repository}`),
+    reference: digest ?? tag,
   };
 }

@@ -36,7 +36,7 @@ import {
 import { AgentServer } from "./agent-stream.ts";
 import { explain } from "./explain.ts";
 import { challengeOf, PROOF_HEADER, proofOf, type Health } from "./health.ts";
-import { imageResolver } from "./image-resolver.ts";
+import { imageFinder, imageResolver } from "./image-resolver.ts";
 import { ensureLink, keepFresh } from "./link.ts";
 import { listenOutside } from "./listen.ts";
 import { platformStatus } from "./platform-status.ts";
@@ -129,8 +129,9 @@ const registry = new Registry({
 
 // The loops: records in, records out.
 const deps = { store, clock, ids, log };
+const imageDeps = { registry: registryAddress, vault, clock, store, policy };
 const controllers = [
-  schedulerController({ ...deps, publicPool: settings.publicPool }),
+  schedulerController({ ...deps, publicPool: settings.publicPool, findImage: imageFinder(imageDeps) }),
   warmPoolController(deps),
   taskController({ ...deps, vault }),
   serviceController(deps),
@@ -149,7 +150,7 @@ const gateway = new NodeGateway({
   assignments: {
     vault,
     secretId: (text) => createHmac("sha256", keys.names).update(text).digest("hex").slice(0, 32),
-    resolveImage: imageResolver({ registry: registryAddress, vault, clock, store, policy }),
+    resolveImage: imageResolver(imageDeps),
     databaseImage: databaseRecipe.tag,
   },
   settings: {

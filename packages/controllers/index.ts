@@ -9,6 +9,7 @@ export * from "./logs/retention-controller.ts";
 export * from "./node/node-gateway.ts";
 export * from "./node/pod-assignment.ts";
 export * from "./registry/registry-controller.ts";
+export * from "./scheduler/resolve-images.ts";
 export * from "./scheduler/scheduler-controller.ts";
 export * from "./scheduler/warm-pool-controller.ts";
 export * from "./service/service-controller.ts";

@@ -15,6 +15,7 @@ export * from "./transactions/new-task.ts";
 export * from "./transactions/reseal.ts";
 export * from "./transactions/service-deployments.ts";
 export * from "./transactions/service-events.ts";
+export * from "./transactions/service-images.ts";
 export * from "./transactions/sessions.ts";
 export * from "./transactions/targets.ts";
 export * from "./transactions/traffic.ts";

@@ -9,6 +9,7 @@ import {
   targetController,
   taskController,
   warmPoolController,
+  type FindImage,
   type NodeConnection,
 } from "@gantry/controllers";
 import {
@@ -38,6 +39,7 @@ import {
   putDeployment,
   putGround,
   putService,
+  putTask,
   serviceArnOf,
 } from "./simulation/records.ts";
 
@@ -64,9 +66,11 @@ export function newWorld(
     checked?: boolean;
     /** Told how long each reconcile took. */
     onReconcile?: (ms: number) => void;
+    /** What the platform's registry says of an image; every image is another registry's unless given. */
+    findImage?: FindImage;
   } = {},
 ) {
-  const { seed = 1, checked = true, onReconcile } = options;
+  const { seed = 1, checked = true, onReconcile, findImage = () => ({ type: "foreign" }) } = options;
   const clock = new VirtualClock(undefined, 1);
   const store = new MemoryStore();
   const engine = new FakeEngine(clock, [PAUSE_IMAGE]);
@@ -117,7 +121,7 @@ export function newWorld(
       provideImage: async () => {},
     });
     const controllers = [
-      schedulerController({ ...deps, publicPool: "198.18.9.0/24" }),
+      schedulerController({ ...deps, publicPool: "198.18.9.0/24", findImage }),
       warmPoolController(deps),
       taskController({ ...deps, vault: VAULT }),
       serviceController(deps),
@@ -234,6 +238,10 @@ export function newWorld(
     /** The control plane dies at a write to come, or the agent at a call of its engine; it comes back within seconds. */
     doom: (who: "controlPlane" | "agent", doom: Doom) => void (dooms[who] = { ...doom }),
     spare: () => void Object.assign(dooms, { controlPlane: undefined, agent: undefined }),
+    /** Starts a task outside of the service, as RunTask does. */
+    runTask(image: string): TaskRecord {
+      return store.transact((tx) => putTask(tx, ids, { image, now: clock.now() }));
+    },
     cutConnection: () => connection?.end(),
     killControlPlane: () => controlPlane?.life.end(),
     killAgent: () => agent?.life.end(),

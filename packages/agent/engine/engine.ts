@@ -115,13 +115,16 @@ export class EngineError extends Error {
     | "CannotRemoveContainerError";
   /** No registry answered: whoever can build the image may. */
   readonly unreachable: boolean;
+  /** The engine no longer has the image that a container is to be made from: it can be pulled again. */
+  readonly imageMissing: boolean;
   constructor(
     name: EngineError["name"],
     message: string,
-    options: { cause?: unknown; unreachable?: boolean } = {},
+    options: { cause?: unknown; unreachable?: boolean; imageMissing?: boolean } = {},
   ) {
     super(message, { cause: options.cause });
     this.name = name;
     this.unreachable = options.unreachable ?? false;
+    this.imageMissing = options.imageMissing ?? false;
   }
 }

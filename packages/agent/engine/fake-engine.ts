@@ -54,7 +54,9 @@ export class FakeEngine implements Engine {
     const there = this.#find(spec.name);
     if (there !== undefined) return there.state.id;
     if (!this.#images.has(spec.image))
-      throw new EngineError("CannotCreateContainerError", `No such image: ${spec.image}`);
+      throw new EngineError("CannotCreateContainerError", `No such image: ${spec.image}`, {
+        imageMissing: true,
+      });
     const id = `fake${String((this.#serial += 1)).padStart(60, "0")}`;
     const state: EngineContainer = {
       id,
@@ -68,7 +70,7 @@ export class FakeEngine implements Engine {
       health: "UNKNOWN",
       startedAt: undefined,
       finishedAt: undefined,
-      imageDigest: `sha256:${spec.image}`,
+      imageDigest: spec.image.split("@")[1] ?? `sha256:${spec.image}`,
     };
     this.#containers.set(id, { spec, state });
     this.#names.set(spec.name, id);
@@ -175,6 +177,11 @@ export class FakeEngine implements Engine {
           exitCode: 137,
           finishedAt: this.#clock.now(),
         };
+  }
+
+  /** Removes an image, as `docker rmi` would. */
+  removeImage(image: string): void {
+    this.#images.delete(image);
   }
 
   /** Ends a running container from outside, as `docker kill` would. */

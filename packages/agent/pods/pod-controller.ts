@@ -24,6 +24,8 @@ interface PodMemory {
   pullStartedAt: number | undefined;
   pullStoppedAt: number | undefined;
   interfaceReady: boolean;
+  /** Images that the engine had lost when a container was to be made from them. */
+  readonly lostImages: Set<string>;
   reported: string;
 }
 
@@ -136,6 +138,7 @@ export class PodController {
           pullStartedAt: undefined,
           pullStoppedAt: undefined,
           interfaceReady: false,
+          lostImages: new Set(),
           reported: "",
         }),
       );
@@ -224,7 +227,15 @@ export class PodController {
       }
     } catch (thrown) {
       if (!isProblem(thrown) || step.type === "ensureInterface" || pod.restart) throw thrown;
-      if (step.type === "createContainer") this.#images.delete(step.container.image);
+      if (step.type === "createContainer") {
+        this.#images.delete(step.container.image);
+        // The image was removed from the engine since it was last seen: it is pulled again, once.
+        const isLost = thrown instanceof EngineError && thrown.imageMissing;
+        if (isLost && !memory.lostImages.has(step.container.image)) {
+          memory.lostImages.add(step.container.image);
+          return;
+        }
+      }
       const problem = {
         container: thrown instanceof EngineError ? step.container.name : undefined,
         code: "TaskFailedToStart" as const,

@@ -180,6 +180,7 @@ function toContainerSpec(definition: ecs.ContainerDefinition, isFargate: boolean
   return {
     name,
     image,
+    versionConsistency: definition.versionConsistency ?? "enabled",
     essential: definition.essential ?? true,
     cpu: definition.cpu ?? 0,
     memoryMiB: definition.memory,

@@ -135,6 +135,7 @@ function containerAssignment(
     ...container.environment.filter((pair) => !overridden.has(pair.name)),
     ...(override?.environment ?? []),
   ];
+  const { pinnedDigest } = task.containers.find((each) => each.name === container.name) ?? {};
   const { image, registryAuth } = deps.resolveImage(
     container.image,
     task.overrides.executionRoleArn ?? definition.spec.executionRoleArn,
@@ -142,7 +143,7 @@ function containerAssignment(
   );
   return {
     name: container.name,
-    image,
+    image: pinnedDigest === undefined ? image : byDigest(image, pinnedDigest),
     registryAuth,
     essential: container.essential,
     command: override?.command ?? container.command,
@@ -187,6 +188,13 @@ function containerAssignment(
 /** Without the platform's own labels, which an earlier version let definitions have. */
 function ownLabels(labels: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(labels).filter(([name]) => !name.startsWith("gantry.")));
+}
+
+/** The reference by which the engine pulls and finds exactly one image: a tag is dropped. */
+function byDigest(image: string, digest: string): string {
+  const [name = ""] = image.split("@");
+  const colon = name.lastIndexOf(":");
+  return `${colon > name.lastIndexOf("/") ? name.slice(0, colon) : name}@${digest}`;
 }
 
 /** Source: "Using the awslogs log driver", stream naming `prefix/container/task-id`; its multi-line and mode options. */

@@ -3,6 +3,7 @@ import {
   allocatePublicIp,
   createInterface,
   freeAddressCount,
+  recordServiceImage,
   type NetworkInterfaceRecord,
   type TaskRecord,
   type Transaction,
@@ -10,11 +11,14 @@ import {
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 import { chooseSubnet } from "./choose-subnet.ts";
 import { fileSystemProblem } from "./file-system-problem.ts";
+import { resolveImages, type FindImage } from "./resolve-images.ts";
 
 const NO_NODE_RETRY_MS = 1_000;
 
+type SchedulerDeps = ControllerDeps & { readonly publicPool: string; readonly findImage: FindImage };
+
 /** Gives each wanted task a node and a network interface, or says why it cannot. Writes `task.placement`. */
-export function schedulerController(deps: ControllerDeps & { publicPool: string }): Reconciler {
+export function schedulerController(deps: SchedulerDeps): Reconciler {
   const { store, clock, log } = deps;
   const unplaced = (key: string) => {
     const task = store.get("task", key);
@@ -44,7 +48,11 @@ export function schedulerController(deps: ControllerDeps & { publicPool: string 
             stoppedReason: reason,
             stoppedAt: clock.now(),
             version: task.version + 1,
-            containers: task.containers.map((container) => ({ ...container, lastStatus: "STOPPED" })),
+            containers: task.containers.map((container) => ({
+              ...container,
+              lastStatus: "STOPPED",
+              reason: container.name === placed.container ? reason : container.reason,
+            })),
           });
           log.warn("Task could not be placed", { taskArn: key, reason });
           return;
@@ -52,9 +60,12 @@ export function schedulerController(deps: ControllerDeps & { publicPool: string 
         tx.put("task", key, {
           ...task,
           placement: { nodeId: node.id, networkInterfaceId: placed.eni.id },
+          containers: placed.containers,
           lastStatus: "PENDING",
           version: task.version + 1,
         });
+        for (const container of placed.containers)
+          recordServiceImage(tx, task, container, { ids: deps.ids, now: clock.now() });
       });
       return undefined;
     },
@@ -64,12 +75,16 @@ export function schedulerController(deps: ControllerDeps & { publicPool: string 
 /** The task's network interface, or why the task can not start. */
 function place(
   tx: Transaction,
-  deps: ControllerDeps & { publicPool: string },
+  deps: SchedulerDeps,
   task: TaskRecord,
   nodeId: string,
-): { eni: NetworkInterfaceRecord } | { problem: string } {
+):
+  | { eni: NetworkInterfaceRecord; containers: TaskRecord["containers"] }
+  | { problem: string; container?: string } {
   const early = startProblem(tx, task);
   if (early !== undefined) return { problem: early };
+  const images = resolveImages(tx, deps.findImage, task);
+  if ("problem" in images) return images;
   const eni = takeInterface(tx, deps, task, nodeId);
   if (eni === undefined)
     return {
@@ -77,7 +92,7 @@ function place(
         "Unexpected EC2 error while attempting to Create Network Interface: InsufficientFreeAddressesInSubnet",
     };
   const problem = fileSystemProblem(tx, task, eni);
-  if (problem === undefined) return { eni };
+  if (problem === undefined) return { eni, containers: images.containers };
   // The node removes a warm one, and the pool makes another.
   tx.delete("networkInterface", eni.id);
   return { problem };
@@ -100,7 +115,7 @@ function startProblem(tx: Transaction, task: TaskRecord): string | undefined {
 /** A ready interface of the pool where there is one, else a new one; the address belongs to the task from here on. */
 function takeInterface(
   tx: Transaction,
-  deps: ControllerDeps & { publicPool: string },
+  deps: SchedulerDeps,
   task: TaskRecord,
   nodeId: string,
 ): NetworkInterfaceRecord | undefined {

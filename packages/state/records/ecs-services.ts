@@ -35,12 +35,18 @@ export interface ServiceVersion {
   readonly platformVersion: string;
 }
 
-/** An immutable snapshot of a service's version. Key: the ARN. ← `beginServiceDeployment`. */
+/** A snapshot of a service's version; nothing but `containerImages` is added later. Key: the ARN. ← `beginServiceDeployment`. */
 export interface ServiceRevisionRecord extends Placed, ServiceVersion {
   readonly arn: string;
   readonly serviceArn: string;
   readonly clusterArn: string;
   readonly createdAt: number;
+  /** Digests that the images had when the first task was placed; absent until then. ← `recordServiceImage`. */
+  readonly containerImages?: readonly {
+    readonly containerName: string;
+    readonly image: string;
+    readonly imageDigest: string;
+  }[];
 }
 
 export type RolloutState = "IN_PROGRESS" | "COMPLETED" | "FAILED";

@@ -75,6 +75,8 @@ export interface ContainerSpec {
   readonly dockerLabels: Readonly<Record<string, string>>;
   /** Only where the operator allows access to the host. */
   readonly privileged: boolean;
+  /** Whether tasks of a deployment run one digest; absent in records of older versions: enabled. */
+  readonly versionConsistency?: "enabled" | "disabled";
 }
 
 export interface VolumeSpec {
@@ -161,6 +163,13 @@ export interface TaskContainerRecord {
   readonly arn: string;
   readonly image: string;
   readonly imageDigest: string | undefined;
+  /** The digest that the node is told to pull; absent where the node resolves the tag itself. ← scheduler. */
+  readonly pinnedDigest?: string;
+  /**
+   * Where the image that runs comes from: a registry; the engine's own copy, because no registry answered; or built
+   * from Debian packages in place of the image, because no registry answered. ← scheduler and the node's report.
+   */
+  readonly imageSource?: "registry" | "engine" | "built";
   readonly runtimeId: string | undefined;
   readonly lastStatus: "PENDING" | "RUNNING" | "STOPPED";
   readonly exitCode: number | undefined;

@@ -173,7 +173,7 @@ function newTaskSet(
   }
   const id = `ecs-svc/${ids.digits(19)}`;
   const state: RolloutState = "IN_PROGRESS";
-  const { arn: revisionArn, createdAt: _, ...version } = revision;
+  const { arn: revisionArn, createdAt: _, containerImages: __, ...version } = revision;
   const taskSet: TaskSetRecord = {
     ...version,
     id,

@@ -1,12 +1,15 @@
 import {
   beginServiceDeployment,
+  newTask,
+  NO_OVERRIDES,
   primaryOf,
   type ServiceVersion,
   type ServiceRecord,
   type TaskDefinitionRecord,
+  type TaskRecord,
   type Transaction,
 } from "@gantry/state";
-import type { Ids } from "@gantry/kernel";
+import { present, type Ids } from "@gantry/kernel";
 
 const PLACE = { account: "000000000000", region: "eu-south-1" };
 export const ACCOUNT_OF_WORLD = PLACE.account;
@@ -178,6 +181,29 @@ export function putDeployment(
   const balanced = (primaryOf(tx, service.arn)?.loadBalancers.length ?? 0) > 0;
   const version = versionOf({ image: options.image, balanced });
   beginServiceDeployment(tx, service, version, { ids, now: options.now });
+}
+
+/** What RunTask writes for a task of one container of the image. */
+export function putTask(tx: Transaction, ids: Ids, options: { image: string; now: number }): TaskRecord {
+  const definition = definitionOf(options.image);
+  tx.put("taskDefinition", definition.arn, definition);
+  const task = newTask(ids, {
+    cluster: present(tx.get("cluster", CLUSTER), "The world has a cluster."),
+    definition,
+    network: versionOf({ image: options.image, balanced: false }).network,
+    overrides: NO_OVERRIDES,
+    group: `family:${definition.family}`,
+    startedBy: undefined,
+    serviceArn: undefined,
+    deploymentId: undefined,
+    launchType: "FARGATE",
+    platformVersion: "1.4.0",
+    enableExecuteCommand: false,
+    tags: {},
+    now: options.now,
+  });
+  tx.put("task", task.arn, task);
+  return task;
 }
 
 function versionOf(options: { image: string; balanced: boolean }): ServiceVersion {

@@ -102,7 +102,10 @@ export class DockerEngine implements Engine {
         const there = await this.inspect(spec.name);
         if (there !== undefined) return there.id;
       }
-      throw new EngineError("CannotCreateContainerError", messageOf(thrown), { cause: thrown });
+      throw new EngineError("CannotCreateContainerError", messageOf(thrown), {
+        cause: thrown,
+        imageMissing: thrown instanceof DockerApiError && thrown.status === 404,
+      });
     }
   }
 
