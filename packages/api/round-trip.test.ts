@@ -51,7 +51,7 @@ beforeAll(async () => {
         expiresAt: undefined,
       }),
     },
-    policy: { deniedBecause: () => undefined, requestKeys: () => ({}) },
+    policy: { deniedBecause: () => undefined, neverBecause: () => undefined, requestKeys: () => ({}) },
     settled: () => Promise.resolve(),
   });
   for (const [name, descriptor] of Object.entries(DESCRIPTORS)) {

@@ -116,15 +116,20 @@ function verdict(
   return { effect: allows.length > 0 ? "allow" : "none", direct, statements: allows };
 }
 
+/** Whether a statement is about the action. */
+export function actionMatches({ actions, notActions }: Statement, action: string): boolean {
+  const lowerAction = action.toLowerCase();
+  const matches = (pattern: string) => glob(pattern.toLowerCase(), lowerAction);
+  if (actions.length > 0 && !actions.some(matches)) return false;
+  return notActions.length === 0 || !notActions.some(matches);
+}
+
 /**
  * Whether a statement has a say on a request. Where that cannot be told, because it names a condition key that is not
  * known or a value that makes no sense, a Deny has and an Allow has not.
  */
 function applies(statement: Statement, request: PolicyRequest): boolean {
-  const lowerAction = request.action.toLowerCase();
-  const matchesAction = (pattern: string) => glob(pattern.toLowerCase(), lowerAction);
-  if (statement.actions.length > 0 && !statement.actions.some(matchesAction)) return false;
-  if (statement.notActions.length > 0 && statement.notActions.some(matchesAction)) return false;
+  if (!actionMatches(statement, request.action)) return false;
   const truth = every([
     resourceMatches(statement, request),
     ...statement.conditions.map((condition) =>
@@ -151,7 +156,10 @@ function resourceMatches(statement: Statement, request: PolicyRequest): Truth {
 }
 
 /** Whether a resource policy's statement is about the caller: by its own name (or everyone's), or by its account's. */
-function principalMatch(statement: Statement, request: PolicyRequest): "itself" | "account" | "nobody" {
+export function principalMatch(
+  statement: Statement,
+  request: Pick<PolicyRequest, "principals">,
+): "itself" | "account" | "nobody" {
   const match = (patterns: readonly string[]): "itself" | "account" | "nobody" => {
     const isAccount = (pattern: string) =>
       /^\d{12}$/.test(pattern) || /^arn:aws:iam::\d{12}:root$/.test(pattern);

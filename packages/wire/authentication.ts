@@ -29,10 +29,13 @@ export interface Candidate {
   /** Bytes that the body of the called operation may have, where it does not stream. */
   readonly bodyMaxBytes: number;
   readonly lease: BodyLease;
+  /** Throws where the caller may not call the operation at all. Asked of a verified caller, before the body is read if its hash is declared. */
+  readonly admit: (principal: Principal) => void;
 }
 
 interface Signed extends Candidate {
   readonly claim: Claim;
+  readonly principal: Principal;
   readonly secretAccessKey: string;
 }
 
@@ -71,14 +74,16 @@ export class Authenticator {
         throw new SignatureError("missing", "Request is missing Authentication Token");
       const declared = exchange.headers["x-amz-content-sha256"];
       if (declared !== undefined) checkS3Payload(declared);
+      candidate.admit(ANONYMOUS);
       exchange.continueWith();
       return { principal: ANONYMOUS, body: verifiedStream(exchange, { declared, signing: undefined }) };
     }
     const credential = this.#check(candidate, claim);
-    const signed = { ...candidate, claim, secretAccessKey: credential.secretAccessKey };
+    const { principal, secretAccessKey } = credential;
+    const signed = { ...candidate, claim, principal, secretAccessKey };
     const body =
       service.descriptor.id === "s3" ? verifiedS3Body(signed, this.#clock.now()) : await readVerified(signed);
-    return { principal: credential.principal, body };
+    return { principal, body };
   }
 
   /** Everything that is refused before the body is read. */
@@ -127,18 +132,21 @@ function checkPresigned(claim: Claim, kind: Protocol | "s3"): void {
 
 /** Checks the signature before the body where the request says the body's hash, after it where it does not. */
 async function readVerified(signed: Signed): Promise<Buffer> {
-  const { exchange, claim, secretAccessKey } = signed;
+  const { exchange, claim, principal, secretAccessKey } = signed;
   const declared = claim.form === "presigned" ? EMPTY_HASH : claim.payloadHash;
   const verify = (payloadHash: string) =>
     verifySignature({ request: exchange, claim, secretAccessKey, payloadHash });
   if (declared !== undefined) {
     if (!HASH.test(declared)) throw hashMismatch();
     verify(declared);
+    signed.admit(principal);
   }
   if (exchange.headers["expect"] !== undefined) exchange.continueWith();
   const { bytes, sha256 } = await readAll(exchange.request, signed.bodyMaxBytes, signed.lease);
-  if (declared === undefined) verify(sha256);
-  else if (declared !== sha256) throw hashMismatch();
+  if (declared === undefined) {
+    verify(sha256);
+    signed.admit(principal);
+  } else if (declared !== sha256) throw hashMismatch();
   return bytes;
 }
 
@@ -150,7 +158,7 @@ function hashMismatch(): SignatureError {
 }
 
 function verifiedS3Body(signed: Signed, now: number): Readable {
-  const { exchange, claim, secretAccessKey } = signed;
+  const { exchange, claim, principal, secretAccessKey } = signed;
   if (claim.form === "presigned-v2") {
     const { bucket, path } = splitBucket(exchange);
     // The host names the bucket where the path is left whole.
@@ -162,6 +170,7 @@ function verifiedS3Body(signed: Signed, now: number): Readable {
       now,
       bucket: isInHost ? bucket : undefined,
     });
+    signed.admit(principal);
     exchange.continueWith();
     return verifiedStream(exchange, { declared: undefined, signing: undefined });
   }
@@ -173,6 +182,7 @@ function verifiedS3Body(signed: Signed, now: number): Readable {
     );
   checkS3Payload(declared);
   verifySignature({ request: exchange, claim, secretAccessKey, payloadHash: declared });
+  signed.admit(principal);
   exchange.continueWith();
   return verifiedStream(exchange, { declared, signing: { claim, secretAccessKey } });
 }

@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import type { ConditionContext, Principal } from "@gantry/iam/principal";
 import { AssertionError, messageOf, type Clock, type Ids, type Logger } from "@gantry/kernel";
 import { accessDeniedError, throttledError } from "./access-errors.ts";
+import { admit, type AdmissionPolicy } from "./admission.ts";
 import { ApiError } from "./api-error.ts";
 import { Authenticator, type Credential } from "./authentication.ts";
 import { readClaim, SignatureError, type Claim } from "./claim.ts";
@@ -46,7 +47,7 @@ export interface DispatcherDeps {
   readonly sourceOf?: (socket: IncomingMessage["socket"]) => string;
   /** How many requests are answered at once; those beyond are told to come back. */
   readonly inFlightMax?: number;
-  readonly policy: {
+  readonly policy: AdmissionPolicy & {
     /** Why the principal may not, or undefined where it may. */
     deniedBecause(
       principal: Principal,
@@ -208,12 +209,15 @@ export class Dispatcher {
       ...call,
       bodyMaxBytes: limits.bytes,
       lease,
+      admit: (principal) =>
+        admit(this.#deps.policy, principal, { exchange, service, protocol, called: named }),
     });
     const form = isQuery ? formParameters(exchange, body, limits.values) : undefined;
     const found = named ?? resolve(service, protocol, exchange, form);
     if (found === undefined) throw this.#unknownOperation(service, protocol, exchange, form);
     const { operation, labels } = found;
     if (operation.handler === undefined) throw this.#notImplemented(operation, service, protocol);
+    if (isQuery) admit(this.#deps.policy, principal, { exchange, service, protocol, called: found });
     const stream = body instanceof Readable ? body : undefined;
     const buffered =
       stream === undefined

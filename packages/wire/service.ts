@@ -121,6 +121,11 @@ export interface ServiceModule {
   readonly responseHeaders?: (exchange: Exchange) => Readonly<Record<string, string>> | undefined;
   /** The permissions a call needs; a service without it asks for `prefix:Operation` on `*`. */
   readonly permissions?: PermissionsOf;
+  /**
+   * Actions of which every call of an operation needs one, whatever its input; none where a call may need no permission.
+   * A service without it needs `prefix:Operation`.
+   */
+  readonly leastActions?: (operation: string) => readonly string[];
 }
 
 export type Handler = (input: Record<string, unknown>, context: RequestContext) => unknown;
@@ -148,6 +153,7 @@ export interface LoadedService {
   readonly bodyLimits: Readonly<Record<string, BodyLimits>>;
   readonly prepare: ServiceModule["prepare"];
   readonly permissions: PermissionsOf;
+  readonly leastActions: (operation: string) => readonly string[];
 }
 
 export interface ErrorShape {
@@ -186,6 +192,7 @@ export function loadService(descriptor: ServiceDescriptor, module: ServiceModule
     bodyLimits = {},
     prepare,
     permissions = byDefault,
+    leastActions = (operation: string) => [`${descriptor.iamPrefix}:${operation}`],
   } = module;
   return {
     descriptor,
@@ -200,6 +207,7 @@ export function loadService(descriptor: ServiceDescriptor, module: ServiceModule
     bodyLimits,
     prepare,
     permissions,
+    leastActions,
   };
 }
 

@@ -150,6 +150,14 @@ describe("whoever has no permission does not hold up a bystander", () => {
       },
     ));
   it("with 30 MB of JSON", () => attack(json("RunTask"), { unit: "[", bytes: 30 * MIB }));
+  // Before: the layer was read and decoded before anybody asked whether the caller may: p99 118 ms, and memory grew with it.
+  it("with a layer in JSON as large as it may be", () =>
+    attack(json("UploadLayerPart", "ecr", "AmazonEC2ContainerRegistry_V20150921"), {
+      head: '{"repositoryName":"r","uploadId":"u","partFirstByte":0,"partLastByte":1,"layerPartBlob":"',
+      unit: "AAAA",
+      bytes: 27 * MIB,
+      tail: '"}',
+    }));
   it("with JSON as deep as it may be long", () =>
     attack(json("RunTask"), { head: '{"tags":', unit: "[", bytes: MIB - 100 }));
   it("with JSON of as many values as may be", () =>

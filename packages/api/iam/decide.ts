@@ -1,5 +1,6 @@
 import {
   evaluate,
+  neverAllowed,
   parsePolicyDocument,
   type ConditionContext,
   type Decision,
@@ -34,6 +35,15 @@ export interface PolicyDecider {
     action: string,
     resource: string,
     conditions: () => ConditionContext,
+  ): string | undefined;
+  /**
+   * Why the principal may do none of the actions, whatever resource and conditions the rest of the request names;
+   * undefined where it may do one. `resource` is the ARN that the request's headers name, if they name one.
+   */
+  neverBecause(
+    principal: Principal,
+    actions: readonly string[],
+    resource: string | undefined,
   ): string | undefined;
   /** The caller as it is now; undefined if it was deleted, even if another has its name. */
   current(principal: Principal): Principal | undefined;
@@ -77,8 +87,34 @@ export function policyDecider(deps: {
       ? decideAssumption({ ...policies, resource }, request, isSession)
       : evaluate({ ...policies, resource }, request, { isSession });
   };
+  const neverBecause: PolicyDecider["neverBecause"] = (caller, actions, resource) => {
+    if (caller.type === "root") return undefined;
+    const principal = currentPrincipal(store, caller);
+    const policies =
+      principal && policiesOf(store, parse, { principal, identity: identityOf(store, principal) });
+    const denials = actions.map((action) => {
+      if (action.startsWith("sts:")) return undefined; // Role trust policies are evaluated in another way.
+      if (principal === undefined || policies === undefined) return "no-identity-allow";
+      return neverAllowed(
+        policies,
+        { action, principals: namesOf(principal) },
+        {
+          isSession: principal.type === "assumed-role",
+          resources: () =>
+            possibleResourcePolicies(store, { action, resource }, (arn) =>
+              resourcePolicyOf({ principal, action, resource: arn }),
+            ),
+        },
+      );
+    });
+    const [action = ""] = actions;
+    const [first] = denials;
+    if (first === undefined || denials.includes(undefined)) return undefined;
+    return denialMessage(caller, action, resource ?? "*", first);
+  };
   return {
     decide,
+    neverBecause,
     current: (principal) => currentPrincipal(store, principal),
     requestKeys: (asked) => requestKeysOf(store, { ...asked, now: now() }),
     deniedBecause(principal, action, resource, conditions) {
@@ -89,6 +125,26 @@ export function policyDecider(deps: {
       return decision.allowed ? undefined : denialMessage(principal, action, resource, decision.because);
     },
   };
+}
+
+/** The policies of all resources that a call of the action may be about. */
+function* possibleResourcePolicies(
+  store: Reader,
+  { action, resource }: { action: string; resource: string | undefined },
+  policyOf: (arn: string) => PolicyDocument | undefined,
+): Iterable<PolicyDocument> {
+  const arns =
+    resource !== undefined
+      ? [resource]
+      : action.startsWith("ecr:")
+        ? store.list("repository").map(({ arn }) => arn)
+        : action.startsWith("s3:")
+          ? store.list("bucket").map(({ name }) => `arn:aws:s3:::${name}`)
+          : [];
+  for (const arn of arns) {
+    const policy = policyOf(arn);
+    if (policy !== undefined) yield policy;
+  }
 }
 
 /** Reads the same text once. */

@@ -16,7 +16,7 @@ import { listingOperations } from "./listing.ts";
 import { multipartOperations } from "./multipart.ts";
 import { objectSettingOperations } from "./object-settings.ts";
 import { objectOperations } from "./objects.ts";
-import { S3_PERMISSIONS } from "./permissions.ts";
+import { leastActions, S3_PERMISSIONS } from "./permissions.ts";
 import { versionOperations } from "./versions.ts";
 
 export interface S3Deps extends ApiDeps {
@@ -38,6 +38,7 @@ export function s3Service(deps: S3Deps): ServiceModule {
     sdk,
     operations: withArguments(operations, deps.store),
     permissions: permissionsBy("s3", operations, S3_PERMISSIONS),
+    leastActions,
     allowsAnonymous: true,
     // A thousand keys of 1,024 bytes; ten thousand parts with their checksums. Source: API_DeleteObjects, API_CompleteMultipartUpload.
     bodyLimits: {

@@ -108,6 +108,15 @@ export const S3_PERMISSIONS = {
   ListParts: object("ListMultipartUploadParts"),
 } satisfies PermissionTable<typeof sdk>;
 
+/** Actions of which a call needs one: the first of its needs without a version and with one. */
+export function leastActions(operation: string): readonly string[] {
+  const table: object = S3_PERMISSIONS;
+  const entries = table as Readonly<Record<string, ((input: OfObject) => readonly Need[]) | undefined>>; // No entry reads a member without checking it.
+  const needsOf = entries[operation] ?? (() => []);
+  const actions = [{}, { VersionId: "any" }].flatMap((input) => needsOf(input)[0]?.action ?? []);
+  return [...new Set(actions)];
+}
+
 function bucket(action: string) {
   return (input: OfBucket): readonly Need[] => [
     {

@@ -71,7 +71,7 @@ export function stsService(deps: ApiDeps): ServiceModule {
   } satisfies Implementation<typeof sdk>;
   // GetCallerIdentity needs no permission. AssumeRole asks for its own once the role's trust policy has been evaluated.
   const permissions = permissionsBy("sts", operations, { GetCallerIdentity: () => [], AssumeRole: () => [] });
-  return { sdk, operations, constraints: CONSTRAINTS, permissions };
+  return { sdk, operations, constraints: CONSTRAINTS, permissions, leastActions: () => [] };
 }
 
 /** How long a session lasts. Source: API_AssumeRole, DurationSeconds; IAM User Guide, "Role chaining". */

@@ -1,0 +1,60 @@
+import type { Principal } from "@gantry/iam/principal";
+import { accessDeniedError } from "./access-errors.ts";
+import { splitBucket, type Exchange } from "./routing.ts";
+import type { LoadedService, Operation, Protocol } from "./service.ts";
+
+export interface AdmissionPolicy {
+  /**
+   * Why the principal may do none of the actions, whatever the rest of the request says; undefined where it may do one.
+   * `resource` is the ARN that the headers name, if they name one.
+   */
+  neverBecause(
+    principal: Principal,
+    actions: readonly string[],
+    resource: string | undefined,
+  ): string | undefined;
+}
+
+/** A body of at most so many bytes is decoded in less than a millisecond. */
+const SMALL_BYTES = 8 * 1024;
+
+/**
+ * Refuses a large request before its body is decoded if no policy lets the caller do what it asks on any resource. A small
+ * one is decoded, so that the refusal names the resource. Errors: the protocol's access-denied error.
+ */
+export function admit(
+  policy: AdmissionPolicy,
+  principal: Principal,
+  call: {
+    readonly exchange: Exchange;
+    readonly service: LoadedService;
+    readonly protocol: Protocol;
+    /** Undefined where the headers do not say which operation is called. */
+    readonly called:
+      | { readonly operation: Operation; readonly labels: Readonly<Record<string, string>> }
+      | undefined;
+  },
+): void {
+  const { exchange, service, protocol, called } = call;
+  if (called?.operation.handler === undefined || declaredBytes(exchange) <= SMALL_BYTES) return;
+  const actions = service.leastActions(called.operation.name);
+  if (actions.length === 0) return;
+  const resource = service.descriptor.id === "s3" ? objectArn(exchange, called.labels) : undefined;
+  const why = policy.neverBecause(principal, actions, resource);
+  if (why !== undefined) throw accessDeniedError(protocol, why);
+}
+
+/** How many bytes the body has by the headers; infinitely many where they do not say. */
+function declaredBytes({ headers }: Exchange): number {
+  const length = headers["content-length"];
+  if (length !== undefined) return Number(length);
+  return headers["transfer-encoding"] === undefined ? 0 : Infinity;
+}
+
+/** The bucket or the object that the path names. */
+function objectArn(exchange: Exchange, labels: Readonly<Record<string, string>>): string | undefined {
+  const { bucket } = splitBucket(exchange);
+  if (bucket === undefined) return undefined;
+  const { Key: key } = labels;
+  return key === undefined ? `arn:aws:s3:::${bucket}` : `arn:aws:s3:::${bucket}/${key}`;
+}
