@@ -28,7 +28,27 @@ export interface Target {
   readonly arn: string;
   /** Names, ids and ARNs that a caller with permission may use. */
   readonly names: readonly string[];
-  readonly calls: Readonly<Record<string, (clients: Clients, name: string) => Promise<unknown>>>;
+  readonly calls: Calls;
+  /** Operations that take the reference and whose action AWS asks about as `*`. */
+  readonly reads?: Calls;
+}
+
+export type Calls = Readonly<Record<string, (clients: Clients, name: string) => Promise<unknown>>>;
+
+/** What a call came to: denied, refused for another reason, nothing found, or an effect. */
+export async function outcomeOf(call: Promise<unknown>): Promise<string> {
+  try {
+    const output = Object.entries((await call) as object).filter(
+      ([name, value]) => name !== "$metadata" && name !== "failures" && value !== undefined,
+    );
+    return output.every(([, value]) => Array.isArray(value) && value.length === 0)
+      ? "nothing"
+      : `answered ${JSON.stringify(output).slice(0, 200)}`;
+  } catch (thrown) {
+    const { name, $metadata } = thrown as { name: string; $metadata?: { httpStatusCode?: number } }; // An SDK error.
+    if (/^(?:AccessDenied|AccessDeniedException|UnauthorizedOperation)$/.test(name)) return "denied";
+    return ($metadata?.httpStatusCode ?? 0) < 500 ? "refused" : `failed with ${name}`;
+  }
 }
 
 export const ACCOUNT = "arn:aws:iam::000000000000";
@@ -234,38 +254,6 @@ export async function acmTargets(root: Clients): Promise<readonly Target[]> {
           client.send(new acm.GetCertificateCommand({ CertificateArn })),
         DeleteCertificate: ({ acm: client }, CertificateArn) =>
           client.send(new acm.DeleteCertificateCommand({ CertificateArn })),
-      },
-    },
-  ];
-}
-
-export async function elbTargets(root: Clients): Promise<readonly Target[]> {
-  const { Vpcs = [] } = await root.ec2.send(new ec2.DescribeVpcsCommand({}));
-  const { TargetGroups = [] } = await root.elb.send(
-    new elb.CreateTargetGroupCommand({
-      Name: "prod",
-      Protocol: "HTTP",
-      Port: 80,
-      TargetType: "ip",
-      VpcId: Vpcs[0]?.VpcId,
-    }),
-  );
-  const arn = TargetGroups[0]?.TargetGroupArn ?? "";
-  return [
-    {
-      arn,
-      names: [arn],
-      calls: {
-        ModifyTargetGroup: ({ elb: client }, TargetGroupArn) =>
-          client.send(new elb.ModifyTargetGroupCommand({ TargetGroupArn, HealthCheckPath: "/x" })),
-        RegisterTargets: ({ elb: client }, TargetGroupArn) =>
-          client.send(
-            new elb.RegisterTargetsCommand({ TargetGroupArn, Targets: [{ Id: "172.31.0.9", Port: 80 }] }),
-          ),
-        DeleteTargetGroup: ({ elb: client }, TargetGroupArn) =>
-          client.send(new elb.DeleteTargetGroupCommand({ TargetGroupArn })),
-        AddTags: ({ elb: client }, each) =>
-          client.send(new elb.AddTagsCommand({ ResourceArns: [each], Tags: [{ Key: "a", Value: "b" }] })),
       },
     },
   ];

@@ -1,6 +1,7 @@
 import * as iam from "@aws-sdk/client-iam";
 import { startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { elbTargets } from "./spelling-balancers.ts";
 import { efsTargets, iamTargets, logsTargets, rdsTargets } from "./spelling-stores.ts";
 import {
   ACCOUNT,
@@ -9,7 +10,7 @@ import {
   ec2Targets,
   ecrTargets,
   ecsTargets,
-  elbTargets,
+  outcomeOf,
   type Clients,
   type Target,
 } from "./spelling-targets.ts";
@@ -59,22 +60,6 @@ async function clientsWith(userName: string, Statement: readonly object[]): Prom
   const { AccessKey } = await root.iam.send(new iam.CreateAccessKeyCommand({ UserName: userName }));
   const { AccessKeyId: accessKeyId = "", SecretAccessKey: secretAccessKey = "" } = AccessKey ?? {};
   return clientsOf(api.client({ accessKeyId, secretAccessKey }));
-}
-
-/** What a call came to: denied, refused for another reason, nothing found, or an effect. */
-async function outcomeOf(call: Promise<unknown>): Promise<string> {
-  try {
-    const output = Object.entries((await call) as object).filter(
-      ([name, value]) => name !== "$metadata" && name !== "failures" && value !== undefined,
-    );
-    return output.every(([, value]) => Array.isArray(value) && value.length === 0)
-      ? "nothing"
-      : `answered ${JSON.stringify(output).slice(0, 200)}`;
-  } catch (thrown) {
-    const { name, $metadata } = thrown as { name: string; $metadata?: { httpStatusCode?: number } }; // An SDK error.
-    if (/^(?:AccessDenied|AccessDeniedException|UnauthorizedOperation)$/.test(name)) return "denied";
-    return ($metadata?.httpStatusCode ?? 0) < 500 ? "refused" : `failed with ${name}`;
-  }
 }
 
 describe("a resource that is denied by its ARN", () => {

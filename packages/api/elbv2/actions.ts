@@ -1,7 +1,7 @@
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { ActionRecord, ListenerRecord, LoadBalancerRecord, Reader } from "@gantry/state";
 import { ApiError } from "@gantry/wire";
-import { balancersOf } from "./lookups.ts";
+import { balancersOf, findTargetGroup } from "./lookups.ts";
 import { QUOTAS } from "./quotas.ts";
 import { toRedirect } from "./redirects.ts";
 import { validation } from "./validation.ts";
@@ -27,7 +27,7 @@ const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffe\uffff]/;
 /** Where actions belong: a redirect must lead elsewhere, and a forward stays in the load balancer's VPC. */
 export interface ActionPlace {
   readonly listener: Pick<ListenerRecord, "protocol" | "port">;
-  readonly balancer: Pick<LoadBalancerRecord, "arn" | "vpcId">;
+  readonly balancer: Pick<LoadBalancerRecord, "account" | "region" | "arn" | "vpcId">;
 }
 
 /** Actions as they are kept. Errors: ValidationError, TargetGroupNotFound, InvalidConfigurationRequest, InvalidLoadBalancerAction, TargetGroupAssociationLimit. */
@@ -69,22 +69,20 @@ function toForward(reader: Reader, action: elb.Action, { balancer }: ActionPlace
       "TooManyTargetGroups",
       `An action can forward to '${QUOTAS.groupsPerAction}' target groups at most`,
     );
-  const targets = tuples.map((tuple) => ({
-    targetGroupArn: tuple.TargetGroupArn ?? "",
+  const forwards = tuples.map((tuple) => ({
+    group: findTargetGroup(reader, balancer, tuple.TargetGroupArn),
     weight: tuple.Weight ?? 1,
   }));
-  for (const { targetGroupArn, weight } of targets) {
-    const group = reader.get("targetGroup", targetGroupArn);
-    if (group === undefined) throw new ApiError("TargetGroupNotFound", "One or more target groups not found");
+  for (const { group, weight } of forwards) {
     if (group.vpcId !== balancer.vpcId)
       throw new ApiError(
         "InvalidConfigurationRequest",
-        `The following target groups are not in the VPC of the load balancer: '${targetGroupArn}'`,
+        `The following target groups are not in the VPC of the load balancer: '${group.arn}'`,
       );
-    if (balancersOf(reader, targetGroupArn).some((arn) => arn !== balancer.arn))
+    if (balancersOf(reader, group.arn).some((arn) => arn !== balancer.arn))
       throw new ApiError(
         "TargetGroupAssociationLimit",
-        `The following target groups cannot be associated with more than one load balancer: '${targetGroupArn}'`,
+        `The following target groups cannot be associated with more than one load balancer: '${group.arn}'`,
       );
     if (!(weight >= 0 && weight <= WEIGHT_MAX))
       throw validation(`The weight '${weight}' must be between 0 and ${WEIGHT_MAX}`);
@@ -95,6 +93,7 @@ function toForward(reader: Reader, action: elb.Action, { balancer }: ActionPlace
     throw validation(
       `The target group stickiness duration must be between 1 and ${STICKY_SECONDS_MAX} seconds`,
     );
+  const targets = forwards.map(({ group, weight }) => ({ targetGroupArn: group.arn, weight }));
   return { type: "forward", targets, stickySeconds: sticky?.Enabled === true ? seconds : undefined };
 }
 

@@ -14,7 +14,7 @@ import { toTags } from "../common/tags.ts";
 import { presentActions, toActions, type ActionPlace } from "./actions.ts";
 import { presentConditions, toConditions } from "./conditions.ts";
 import type { Elbv2Deps } from "./index.ts";
-import { findLoadBalancer } from "./lookups.ts";
+import { findCertificate, findListener, findLoadBalancer, findRule } from "./lookups.ts";
 import { checkCertificateQuota, checkListenerQuota, checkRuleQuota } from "./quotas.ts";
 import { validation } from "./validation.ts";
 
@@ -33,7 +33,7 @@ export function listenerOperations(deps: Elbv2Deps) {
         "ValidationError",
       );
       const record = store.transact((tx) => {
-        const balancer = findLoadBalancer(tx, input.LoadBalancerArn);
+        const balancer = findLoadBalancer(tx, context, input.LoadBalancerArn);
         const port = input.Port ?? 0;
         if (port < 1 || port > 65_535) throw validation(`The port '${port}' must be between 1 and 65535`);
         if (tx.listBy("listener", "loadBalancer", balancer.arn).some((each) => each.port === port))
@@ -65,9 +65,9 @@ export function listenerOperations(deps: Elbv2Deps) {
       });
       return { Listeners: [presentListener(record)] };
     },
-    ModifyListener(input) {
+    ModifyListener(input, context) {
       const record = store.transact((tx) => {
-        const listener = findListener(tx, input.ListenerArn);
+        const listener = findListener(tx, context, input.ListenerArn);
         const port = input.Port ?? listener.port;
         if (
           tx
@@ -78,7 +78,7 @@ export function listenerOperations(deps: Elbv2Deps) {
             "DuplicateListener",
             "A listener already exists on this port for this load balancer",
           );
-        const balancer = findLoadBalancer(tx, listener.loadBalancerArn);
+        const balancer = findLoadBalancer(tx, context, listener.loadBalancerArn);
         const tls =
           input.Protocol === undefined && input.Certificates === undefined && input.SslPolicy === undefined
             ? listener
@@ -107,26 +107,30 @@ export function listenerOperations(deps: Elbv2Deps) {
       });
       return { Listeners: [presentListener(record)] };
     },
-    DescribeListeners(input) {
+    DescribeListeners(input, context) {
       const found =
         input.ListenerArns === undefined
-          ? store.listBy("listener", "loadBalancer", findLoadBalancer(store, input.LoadBalancerArn).arn)
-          : input.ListenerArns.map((arn) => findListener(store, arn));
+          ? store.listBy(
+              "listener",
+              "loadBalancer",
+              findLoadBalancer(store, context, input.LoadBalancerArn).arn,
+            )
+          : input.ListenerArns.map((arn) => findListener(store, context, arn));
       return { Listeners: found.map(presentListener) };
     },
-    DeleteListener(input) {
-      store.transact((tx) => deleteListener(tx, findListener(tx, input.ListenerArn)));
+    DeleteListener(input, context) {
+      store.transact((tx) => deleteListener(tx, findListener(tx, context, input.ListenerArn)));
       return {};
     },
-    DescribeListenerAttributes(input) {
-      findListener(store, input.ListenerArn);
+    DescribeListenerAttributes(input, context) {
+      findListener(store, context, input.ListenerArn);
       return { Attributes: [{ Key: "routing.http.response.server.enabled", Value: "true" }] };
     },
-    AddListenerCertificates(input) {
+    AddListenerCertificates(input, context) {
       store.transact((tx) => {
-        const listener = findListener(tx, input.ListenerArn);
+        const listener = findListener(tx, context, input.ListenerArn);
         const added = (input.Certificates ?? []).map((certificate) =>
-          findCertificate(tx, listener, certificate.CertificateArn),
+          findCertificate(tx, context, certificate.CertificateArn),
         );
         const certificates = [...new Set([...listener.certificates, ...added])];
         checkCertificateQuota(certificates);
@@ -134,9 +138,9 @@ export function listenerOperations(deps: Elbv2Deps) {
       });
       return { Certificates: input.Certificates };
     },
-    RemoveListenerCertificates(input) {
+    RemoveListenerCertificates(input, context) {
       store.transact((tx) => {
-        const listener = findListener(tx, input.ListenerArn);
+        const listener = findListener(tx, context, input.ListenerArn);
         const gone = new Set((input.Certificates ?? []).map((certificate) => certificate.CertificateArn));
         tx.put("listener", listener.arn, {
           ...listener,
@@ -145,16 +149,18 @@ export function listenerOperations(deps: Elbv2Deps) {
       });
       return {};
     },
-    DescribeListenerCertificates: (input) => ({
-      Certificates: findListener(store, input.ListenerArn).certificates.map((CertificateArn, index) => ({
-        CertificateArn,
-        IsDefault: index === 0,
-      })),
+    DescribeListenerCertificates: (input, context) => ({
+      Certificates: findListener(store, context, input.ListenerArn).certificates.map(
+        (CertificateArn, index) => ({
+          CertificateArn,
+          IsDefault: index === 0,
+        }),
+      ),
     }),
     CreateRule(input, context) {
       refuseMembers(input, ["Transforms"], "ValidationError");
       const record = store.transact((tx) => {
-        const listener = findListener(tx, input.ListenerArn);
+        const listener = findListener(tx, context, input.ListenerArn);
         const priority = input.Priority ?? 0;
         checkPriority(tx, listener.arn, priority, undefined);
         checkRuleQuota(tx, listener);
@@ -173,27 +179,27 @@ export function listenerOperations(deps: Elbv2Deps) {
       });
       return { Rules: [presentRule(record)] };
     },
-    ModifyRule(input) {
+    ModifyRule(input, context) {
       refuseMembers(input, ["Transforms"], "ValidationError");
       const record = store.transact((tx) => {
-        const rule = findRule(tx, input.RuleArn);
+        const rule = findRule(tx, context, input.RuleArn);
         const next: RuleRecord = {
           ...rule,
           conditions: input.Conditions === undefined ? rule.conditions : toConditions(input.Conditions),
           actions:
             input.Actions === undefined
               ? rule.actions
-              : toActions(tx, input.Actions, placeOf(tx, findListener(tx, rule.listenerArn))),
+              : toActions(tx, input.Actions, placeOf(tx, findListener(tx, context, rule.listenerArn))),
         };
         tx.put("rule", rule.arn, next);
         return next;
       });
       return { Rules: [presentRule(record)] };
     },
-    SetRulePriorities(input) {
+    SetRulePriorities(input, context) {
       const records = store.transact((tx) =>
         (input.RulePriorities ?? []).map((pair) => {
-          const rule = findRule(tx, pair.RuleArn);
+          const rule = findRule(tx, context, pair.RuleArn);
           checkPriority(tx, rule.listenerArn, pair.Priority ?? 0, rule.arn);
           const next: RuleRecord = { ...rule, priority: pair.Priority ?? 0 };
           tx.put("rule", rule.arn, next);
@@ -202,10 +208,10 @@ export function listenerOperations(deps: Elbv2Deps) {
       );
       return { Rules: records.map(presentRule) };
     },
-    DescribeRules(input) {
+    DescribeRules(input, context) {
       if (input.RuleArns !== undefined)
-        return { Rules: input.RuleArns.map((arn) => presentRule(findRule(store, arn))) };
-      const listener = findListener(store, input.ListenerArn);
+        return { Rules: input.RuleArns.map((arn) => presentRule(findRule(store, context, arn))) };
+      const listener = findListener(store, context, input.ListenerArn);
       const own = store.listBy("rule", "listener", listener.arn).toSorted((a, b) => a.priority - b.priority);
       const byDefault: elb.Rule = {
         RuleArn: `${listener.arn.replace(":listener/", ":listener-rule/")}/default`,
@@ -216,15 +222,15 @@ export function listenerOperations(deps: Elbv2Deps) {
       };
       return { Rules: [...own.map(presentRule), byDefault] };
     },
-    DeleteRule(input) {
-      store.transact((tx) => tx.delete("rule", findRule(tx, input.RuleArn).arn));
+    DeleteRule(input, context) {
+      store.transact((tx) => tx.delete("rule", findRule(tx, context, input.RuleArn).arn));
       return {};
     },
   } satisfies Implementation<typeof elb>;
 }
 
 function placeOf(reader: Reader, listener: ListenerRecord): ActionPlace {
-  return { listener, balancer: findLoadBalancer(reader, listener.loadBalancerArn) };
+  return { listener, balancer: findLoadBalancer(reader, listener, listener.loadBalancerArn) };
 }
 
 function toTls(
@@ -257,26 +263,6 @@ function toTls(
   if (sslPolicy !== undefined && securityPolicyOf(sslPolicy) === undefined)
     throw new ApiError("SSLPolicyNotFound", `SSL policy '${sslPolicy}' not found`);
   return { protocol, certificates: arns, sslPolicy: sslPolicy ?? DEFAULT_SECURITY_POLICY };
-}
-
-/** A certificate of the same account and region. Errors: CertificateNotFound. */
-function findCertificate(reader: Reader, place: Place, arn: string | undefined): string {
-  const certificate = reader.get("certificate", arn ?? "");
-  if (certificate?.account !== place.account || certificate.region !== place.region)
-    throw new ApiError("CertificateNotFound", `Certificate ARN '${arn}' is not valid`);
-  return certificate.arn;
-}
-
-export function findListener(reader: Reader, arn: string | undefined): ListenerRecord {
-  const listener = reader.get("listener", arn ?? "");
-  if (listener === undefined) throw new ApiError("ListenerNotFound", "One or more listeners not found");
-  return listener;
-}
-
-function findRule(reader: Reader, arn: string | undefined): RuleRecord {
-  const rule = reader.get("rule", arn ?? "");
-  if (rule === undefined) throw new ApiError("RuleNotFound", "One or more rules not found");
-  return rule;
 }
 
 function checkPriority(

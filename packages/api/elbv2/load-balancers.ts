@@ -11,13 +11,14 @@ import {
 } from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
+import { within } from "../common/place.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
 import { LOAD_BALANCER_ATTRIBUTES, presentAttributes, withAttributes } from "./attributes.ts";
 import type { Elbv2Deps } from "./index.ts";
 import { deleteListener } from "./listeners.ts";
-import { findLoadBalancer } from "./lookups.ts";
+import { findLoadBalancer, findTagged, partOf } from "./lookups.ts";
 import { QUOTAS } from "./quotas.ts";
 import { validation } from "./validation.ts";
 
@@ -51,7 +52,7 @@ export function loadBalancerOperations(deps: Elbv2Deps) {
     },
     DescribeLoadBalancers(input, context) {
       const all = store.list("loadBalancer", formatArn("elasticloadbalancing", context, "loadbalancer/"));
-      const byArn = (input.LoadBalancerArns ?? []).map((arn) => findLoadBalancer(store, arn));
+      const byArn = (input.LoadBalancerArns ?? []).map((arn) => findLoadBalancer(store, context, arn));
       const byName = (input.Names ?? []).map((name) => {
         const found = all.find((balancer) => balancer.name === name);
         if (found === undefined)
@@ -62,9 +63,9 @@ export function loadBalancerOperations(deps: Elbv2Deps) {
         input.LoadBalancerArns === undefined && input.Names === undefined ? all : [...byArn, ...byName];
       return { LoadBalancers: chosen.map((record) => presentLoadBalancer(record, store)) };
     },
-    DeleteLoadBalancer(input) {
+    DeleteLoadBalancer(input, context) {
       store.transact((tx) => {
-        const balancer = tx.get("loadBalancer", input.LoadBalancerArn ?? "");
+        const balancer = partOf(tx, context, { kind: "loadBalancer", arn: input.LoadBalancerArn });
         if (balancer === undefined) return;
         if (balancer.attributes["deletion_protection.enabled"] === "true")
           throw new ApiError(
@@ -78,15 +79,15 @@ export function loadBalancerOperations(deps: Elbv2Deps) {
       });
       return {};
     },
-    DescribeLoadBalancerAttributes: (input) => ({
+    DescribeLoadBalancerAttributes: (input, context) => ({
       Attributes: presentAttributes(
         LOAD_BALANCER_ATTRIBUTES,
-        findLoadBalancer(store, input.LoadBalancerArn).attributes,
+        findLoadBalancer(store, context, input.LoadBalancerArn).attributes,
       ),
     }),
-    ModifyLoadBalancerAttributes(input) {
+    ModifyLoadBalancerAttributes(input, context) {
       const record = store.transact((tx) => {
-        const balancer = findLoadBalancer(tx, input.LoadBalancerArn);
+        const balancer = findLoadBalancer(tx, context, input.LoadBalancerArn);
         const next = {
           ...balancer,
           attributes: withAttributes(balancer.attributes, input.Attributes, LOAD_BALANCER_ATTRIBUTES),
@@ -96,9 +97,9 @@ export function loadBalancerOperations(deps: Elbv2Deps) {
       });
       return { Attributes: presentAttributes(LOAD_BALANCER_ATTRIBUTES, record.attributes) };
     },
-    SetSecurityGroups(input) {
+    SetSecurityGroups(input, context) {
       store.transact((tx) => {
-        const balancer = findLoadBalancer(tx, input.LoadBalancerArn);
+        const balancer = findLoadBalancer(tx, context, input.LoadBalancerArn);
         const groups = input.SecurityGroups ?? [];
         for (const id of groups)
           if (tx.get("securityGroup", id)?.vpcId !== balancer.vpcId)
@@ -125,23 +126,23 @@ export function loadBalancerOperations(deps: Elbv2Deps) {
         },
       ],
     }),
-    DescribeTags: (input) => ({
+    DescribeTags: (input, context) => ({
       TagDescriptions: (input.ResourceArns ?? []).map((ResourceArn) => ({
         ResourceArn,
-        Tags: presentTags(tagged(store, ResourceArn).record.tags),
+        Tags: presentTags(findTagged(store, context, ResourceArn).record.tags),
       })),
     }),
-    AddTags(input) {
+    AddTags(input, context) {
       store.transact((tx) => {
         for (const arn of input.ResourceArns ?? [])
-          retag(tx, arn, (tags) => ({ ...tags, ...toTags(input.Tags) }));
+          retag(tx, context, arn, (tags) => ({ ...tags, ...toTags(input.Tags) }));
       });
       return {};
     },
-    RemoveTags(input) {
+    RemoveTags(input, context) {
       store.transact((tx) => {
         for (const arn of input.ResourceArns ?? [])
-          retag(tx, arn, (tags) => withoutTags(tags, input.TagKeys ?? []));
+          retag(tx, context, arn, (tags) => withoutTags(tags, input.TagKeys ?? []));
       });
       return {};
     },
@@ -168,9 +169,8 @@ function createLoadBalancer(
     ...(input.Subnets ?? []),
     ...(input.SubnetMappings ?? []).map((mapping) => mapping.SubnetId ?? ""),
   ].map((id) => {
-    const subnet = tx.get("subnet", id);
-    if (subnet === undefined || subnet.account !== place.account)
-      throw new ApiError("SubnetNotFound", `The subnet ID '${id}' does not exist`);
+    const subnet = within(tx.get("subnet", id), place);
+    if (subnet === undefined) throw new ApiError("SubnetNotFound", `The subnet ID '${id}' does not exist`);
     return subnet;
   });
   const [first] = subnets;
@@ -228,29 +228,8 @@ function createLoadBalancer(
   return record;
 }
 
-type TaggedKind = "loadBalancer" | "listener" | "rule" | "targetGroup";
-
-function tagged(reader: Reader, arn: string): { kind: TaggedKind; record: { tags: Tags } } {
-  const kind: TaggedKind = arn.includes(":loadbalancer/")
-    ? "loadBalancer"
-    : arn.includes(":listener/")
-      ? "listener"
-      : arn.includes(":listener-rule/")
-        ? "rule"
-        : "targetGroup";
-  const record = reader.get(kind, arn);
-  if (record !== undefined) return { kind, record };
-  const missing = {
-    loadBalancer: "LoadBalancerNotFound",
-    listener: "ListenerNotFound",
-    rule: "RuleNotFound",
-    targetGroup: "TargetGroupNotFound",
-  } as const;
-  throw new ApiError(missing[kind], "One or more resources not found");
-}
-
-function retag(tx: Transaction, arn: string, change: (tags: Tags) => Tags): void {
-  const { kind, record } = tagged(tx, arn);
+function retag(tx: Transaction, place: Place, arn: string, change: (tags: Tags) => Tags): void {
+  const { kind, record } = findTagged(tx, place, arn);
   tx.put(kind, arn, { ...record, tags: change(record.tags) } as never); // The record of the kind just read, with other tags.
 }
 

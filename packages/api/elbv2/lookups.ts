@@ -1,11 +1,104 @@
-import type { LoadBalancerRecord, Reader } from "@gantry/state";
+import type {
+  ListenerRecord,
+  LoadBalancerRecord,
+  Reader,
+  RuleRecord,
+  Tags,
+  TargetGroupRecord,
+} from "@gantry/state";
 import { ApiError } from "@gantry/wire";
+import type { Place } from "../common/api-deps.ts";
+import { within } from "../common/place.ts";
+
+/** The records of ELB that have an ARN and tags. */
+interface Parts {
+  readonly loadBalancer: LoadBalancerRecord;
+  readonly listener: ListenerRecord;
+  readonly rule: RuleRecord;
+  readonly targetGroup: TargetGroupRecord;
+}
+
+/** A record by its ARN, within the caller's account and region. */
+export function partOf<K extends keyof Parts>(
+  reader: Reader,
+  place: Place,
+  part: { readonly kind: K; readonly arn: string | undefined },
+): Parts[K] | undefined {
+  const { kind, arn } = part;
+  const record = arn === undefined ? undefined : (reader.get(kind, arn) as Parts[K] | undefined); // The type of the kind's records.
+  return within(record, place);
+}
 
 /** Errors: LoadBalancerNotFound. */
-export function findLoadBalancer(reader: Reader, arn: string | undefined): LoadBalancerRecord {
-  const balancer = reader.get("loadBalancer", arn ?? "");
+export function findLoadBalancer(reader: Reader, place: Place, arn: string | undefined): LoadBalancerRecord {
+  const balancer = partOf(reader, place, { kind: "loadBalancer", arn });
   if (balancer === undefined) throw new ApiError("LoadBalancerNotFound", `Load balancer '${arn}' not found`);
   return balancer;
+}
+
+/** Errors: ListenerNotFound. */
+export function findListener(reader: Reader, place: Place, arn: string | undefined): ListenerRecord {
+  const listener = partOf(reader, place, { kind: "listener", arn });
+  if (listener === undefined) throw new ApiError("ListenerNotFound", "One or more listeners not found");
+  return listener;
+}
+
+/** Errors: RuleNotFound. */
+export function findRule(reader: Reader, place: Place, arn: string | undefined): RuleRecord {
+  const rule = partOf(reader, place, { kind: "rule", arn });
+  if (rule === undefined) throw new ApiError("RuleNotFound", "One or more rules not found");
+  return rule;
+}
+
+/** Errors: TargetGroupNotFound. */
+export function findTargetGroup(reader: Reader, place: Place, arn: string | undefined): TargetGroupRecord {
+  const group = partOf(reader, place, { kind: "targetGroup", arn });
+  if (group === undefined) throw missingGroup();
+  return group;
+}
+
+export function missingGroup(): ApiError {
+  return new ApiError("TargetGroupNotFound", "One or more target groups not found");
+}
+
+/** A certificate's ARN. Errors: CertificateNotFound. */
+export function findCertificate(reader: Reader, place: Place, arn: string | undefined): string {
+  const certificate = arn === undefined ? undefined : within(reader.get("certificate", arn), place);
+  if (certificate === undefined)
+    throw new ApiError("CertificateNotFound", `Certificate ARN '${arn}' is not valid`);
+  return certificate.arn;
+}
+
+/** What ELB tags, by ARN. Errors: the NotFound error of the kind that the ARN names. */
+export function findTagged(
+  reader: Reader,
+  place: Place,
+  arn: string,
+): { readonly kind: keyof Parts; readonly record: { readonly tags: Tags } } {
+  const kind = taggedKindOf(arn);
+  const record = partOf(reader, place, { kind, arn });
+  if (record === undefined) throw new ApiError(MISSING[kind], "One or more resources not found");
+  return { kind, record };
+}
+
+const MISSING = {
+  loadBalancer: "LoadBalancerNotFound",
+  listener: "ListenerNotFound",
+  rule: "RuleNotFound",
+  targetGroup: "TargetGroupNotFound",
+} as const;
+
+function taggedKindOf(arn: string): keyof Parts {
+  switch (arn.split(":")[5]?.split("/")[0]) {
+    case "loadbalancer":
+      return "loadBalancer";
+    case "listener":
+      return "listener";
+    case "listener-rule":
+      return "rule";
+    default:
+      return "targetGroup";
+  }
 }
 
 /** ARNs of the load balancers whose listeners or rules lead to the group. */

@@ -9,11 +9,12 @@ import {
   type Transaction,
 } from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
+import { within } from "../common/place.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { toTags } from "../common/tags.ts";
 import { presentAttributes, TARGET_GROUP_ATTRIBUTES, withAttributes } from "./attributes.ts";
 import type { Elbv2Deps } from "./index.ts";
-import { balancersOf } from "./lookups.ts";
+import { balancersOf, findLoadBalancer, findTargetGroup, missingGroup, partOf } from "./lookups.ts";
 import { checkTargetQuota, QUOTAS } from "./quotas.ts";
 import { toTargetPlace } from "./targets.ts";
 import { validation } from "./validation.ts";
@@ -48,8 +49,8 @@ export function targetGroupOperations(deps: Elbv2Deps) {
           `Target group name '${name}' can have 32 characters at most, must contain only alphanumeric characters or hyphens, and must not begin or end with a hyphen`,
         );
       const record = store.transact((tx) => {
-        if (tx.get("vpc", input.VpcId ?? "") === undefined)
-          throw validation(`The VPC ID '${input.VpcId}' is not found`);
+        const vpc = input.VpcId === undefined ? undefined : within(tx.get("vpc", input.VpcId), context);
+        if (vpc === undefined) throw validation(`The VPC ID '${input.VpcId}' is not found`);
         const there = tx.list("targetGroup", formatArn("elasticloadbalancing", context, "targetgroup/"));
         if (there.length >= QUOTAS.targetGroups)
           throw new ApiError("TooManyTargetGroups", "The maximum number of target groups has been reached");
@@ -65,7 +66,7 @@ export function targetGroupOperations(deps: Elbv2Deps) {
           name,
           protocol: input.Protocol === "HTTPS" ? "HTTPS" : "HTTP",
           port: input.Port ?? 80,
-          vpcId: input.VpcId ?? "",
+          vpcId: vpc.id,
           targetType: "ip",
           healthCheck: toHealthCheck(input, {
             enabled: true,
@@ -87,9 +88,9 @@ export function targetGroupOperations(deps: Elbv2Deps) {
       });
       return { TargetGroups: [presentGroup(record, store)] };
     },
-    ModifyTargetGroup(input) {
+    ModifyTargetGroup(input, context) {
       const record = store.transact((tx) => {
-        const group = findGroup(tx, input.TargetGroupArn);
+        const group = findTargetGroup(tx, context, input.TargetGroupArn);
         const next: TargetGroupRecord = { ...group, healthCheck: toHealthCheck(input, group.healthCheck) };
         tx.put("targetGroup", group.arn, next);
         return next;
@@ -98,24 +99,28 @@ export function targetGroupOperations(deps: Elbv2Deps) {
     },
     DescribeTargetGroups(input, context) {
       const all = store.list("targetGroup", formatArn("elasticloadbalancing", context, "targetgroup/"));
-      const byArn = (input.TargetGroupArns ?? []).map((arn) => findGroup(store, arn));
+      const byArn = (input.TargetGroupArns ?? []).map((arn) => findTargetGroup(store, context, arn));
       const byName = (input.Names ?? []).map((name) => {
         const found = all.find((group) => group.name === name);
         if (found === undefined) throw missingGroup();
         return found;
       });
       const given = input.TargetGroupArns !== undefined || input.Names !== undefined;
-      const ofBalancer =
+      const balancer =
         input.LoadBalancerArn === undefined
+          ? undefined
+          : findLoadBalancer(store, context, input.LoadBalancerArn);
+      const ofBalancer =
+        balancer === undefined
           ? all
-          : all.filter((group) => balancersOf(store, group.arn).includes(input.LoadBalancerArn ?? ""));
+          : all.filter((group) => balancersOf(store, group.arn).includes(balancer.arn));
       return {
         TargetGroups: (given ? [...byArn, ...byName] : ofBalancer).map((group) => presentGroup(group, store)),
       };
     },
-    DeleteTargetGroup(input) {
+    DeleteTargetGroup(input, context) {
       store.transact((tx) => {
-        const group = tx.get("targetGroup", input.TargetGroupArn ?? "");
+        const group = partOf(tx, context, { kind: "targetGroup", arn: input.TargetGroupArn });
         if (group === undefined) return;
         if (balancersOf(tx, group.arn).length > 0)
           throw new ApiError(
@@ -128,15 +133,15 @@ export function targetGroupOperations(deps: Elbv2Deps) {
       });
       return {};
     },
-    DescribeTargetGroupAttributes: (input) => ({
+    DescribeTargetGroupAttributes: (input, context) => ({
       Attributes: presentAttributes(
         TARGET_GROUP_ATTRIBUTES,
-        findGroup(store, input.TargetGroupArn).attributes,
+        findTargetGroup(store, context, input.TargetGroupArn).attributes,
       ),
     }),
-    ModifyTargetGroupAttributes(input) {
+    ModifyTargetGroupAttributes(input, context) {
       const record = store.transact((tx) => {
-        const group = findGroup(tx, input.TargetGroupArn);
+        const group = findTargetGroup(tx, context, input.TargetGroupArn);
         const next = {
           ...group,
           attributes: withAttributes(group.attributes, input.Attributes, TARGET_GROUP_ATTRIBUTES),
@@ -146,9 +151,9 @@ export function targetGroupOperations(deps: Elbv2Deps) {
       });
       return { Attributes: presentAttributes(TARGET_GROUP_ATTRIBUTES, record.attributes) };
     },
-    RegisterTargets(input) {
+    RegisterTargets(input, context) {
       store.transact((tx) => {
-        const group = findGroup(tx, input.TargetGroupArn);
+        const group = findTargetGroup(tx, context, input.TargetGroupArn);
         for (const target of input.Targets ?? []) {
           const place = toTargetPlace(tx, group, target);
           const there = tx.get("target", targetKeyOf(place));
@@ -159,9 +164,9 @@ export function targetGroupOperations(deps: Elbv2Deps) {
       });
       return {};
     },
-    DeregisterTargets(input) {
+    DeregisterTargets(input, context) {
       store.transact((tx) => {
-        const group = findGroup(tx, input.TargetGroupArn);
+        const group = findTargetGroup(tx, context, input.TargetGroupArn);
         for (const target of input.Targets ?? [])
           drain(
             tx,
@@ -171,8 +176,8 @@ export function targetGroupOperations(deps: Elbv2Deps) {
       });
       return {};
     },
-    DescribeTargetHealth(input) {
-      const group = findGroup(store, input.TargetGroupArn);
+    DescribeTargetHealth(input, context) {
+      const group = findTargetGroup(store, context, input.TargetGroupArn);
       const all = store.listBy("target", "group", group.arn);
       if (input.Targets === undefined) return { TargetHealthDescriptions: all.map(presentHealth) };
       return {
@@ -210,16 +215,6 @@ function drain(
     reason: "Target.DeregistrationInProgress",
     description: "Target deregistration is in progress",
   });
-}
-
-function findGroup(reader: Reader, arn: string | undefined): TargetGroupRecord {
-  const group = reader.get("targetGroup", arn ?? "");
-  if (group === undefined) throw missingGroup();
-  return group;
-}
-
-function missingGroup(): ApiError {
-  return new ApiError("TargetGroupNotFound", "One or more target groups not found");
 }
 
 function toHealthCheck(
