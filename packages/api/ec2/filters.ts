@@ -4,6 +4,9 @@ import { ApiError } from "@gantry/wire";
 
 type Filters = readonly { Name?: string | undefined; Values?: readonly string[] | undefined }[] | undefined;
 
+/** What each filter name looks at. */
+export type FilterFields<T> = Readonly<Record<string, (record: T) => string | readonly string[] | undefined>>;
+
 /**
  * Keeps the records that all filters let through. `fields` says what each filter name looks at; tags are the same everywhere.
  * Errors: InvalidParameterValue for a filter that is not known. Source: "List and filter your resources", Amazon EC2 User Guide.
@@ -11,7 +14,7 @@ type Filters = readonly { Name?: string | undefined; Values?: readonly string[] 
 export function applyFilters<T extends { tags: Tags }>(
   records: readonly T[],
   filters: Filters,
-  fields: Readonly<Record<string, (record: T) => string | readonly string[] | undefined>>,
+  fields: FilterFields<T>,
 ): readonly T[] {
   for (const { Name: name = "" } of filters ?? [])
     if (fields[name] === undefined && !/^tag(?:-key$|-value$|:)/.test(name))
@@ -29,7 +32,7 @@ export function applyFilters<T extends { tags: Tags }>(
 function valuesOf<T extends { tags: Tags }>(
   name: string,
   record: T,
-  fields: Readonly<Record<string, (record: T) => string | readonly string[] | undefined>>,
+  fields: FilterFields<T>,
 ): readonly string[] {
   if (name === "tag-key") return Object.keys(record.tags);
   if (name === "tag-value") return Object.values(record.tags);

@@ -12,6 +12,7 @@ import { ApiError, type Implementation } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags } from "../common/tags.ts";
+import { addressFields, INTERNET_GATEWAY_FIELDS, NAT_GATEWAY_FIELDS } from "./filter-fields.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import type { Ec2Deps } from "./index.ts";
 import { associatedAddressOf, findSubnet, findVpc } from "./lookups.ts";
@@ -92,13 +93,11 @@ export function gatewayOperations(deps: Ec2Deps) {
         (gateway) => gateway.id,
         missingInternetGateway,
       );
-      const fields = {
-        "internet-gateway-id": (gateway: InternetGatewayRecord) => gateway.id,
-        "attachment.vpc-id": (gateway: InternetGatewayRecord) => gateway.vpcId,
-        "attachment.state": (gateway: InternetGatewayRecord) =>
-          gateway.vpcId === undefined ? undefined : "available",
+      return {
+        InternetGateways: applyFilters(chosen, input.Filters, INTERNET_GATEWAY_FIELDS).map(
+          presentInternetGateway,
+        ),
       };
-      return { InternetGateways: applyFilters(chosen, input.Filters, fields).map(presentInternetGateway) };
     },
     AllocateAddress(input, context) {
       refuseMembers(input, ["Address", "CustomerOwnedIpv4Pool", "IpamPoolId"], "InvalidParameterValue");
@@ -190,20 +189,16 @@ export function gatewayOperations(deps: Ec2Deps) {
         (ip) => new ApiError("InvalidAddress.NotFound", `Address '${ip}' not found.`),
       );
       const chosen = selectById(byIp, input.AllocationIds, (address) => address.allocationId, missingAddress);
-      const fields = {
-        "allocation-id": (address: ElasticAddressRecord) => address.allocationId,
-        "public-ip": (address: ElasticAddressRecord) => address.publicIp,
-        "association-id": (address: ElasticAddressRecord) => address.associationId,
-        "network-interface-id": (address: ElasticAddressRecord) => address.networkInterfaceId,
-        domain: () => "vpc",
-      };
       return {
-        Addresses: applyFilters(chosen, input.Filters, fields).map((address) =>
+        Addresses: applyFilters(chosen, input.Filters, addressFields(store)).map((address) =>
           presentAddress(address, store),
         ),
       };
     },
-    DescribeAddressesAttribute() {
+    DescribeAddressesAttribute(input, context) {
+      const all = store.list("elasticAddress").filter((address) => isIn(address, context));
+      selectById(all, input.AllocationIds, (address) => address.allocationId, missingAddress);
+      // The only attribute is the reverse DNS name, which no address has: ModifyAddressAttribute is not supported.
       return { Addresses: [] };
     },
     CreateNatGateway(input, context) {
@@ -281,14 +276,8 @@ export function gatewayOperations(deps: Ec2Deps) {
     DescribeNatGateways(input, context) {
       const all = store.list("natGateway").filter((gateway) => isIn(gateway, context));
       const chosen = selectById(all, input.NatGatewayIds, (gateway) => gateway.id, missingNatGateway);
-      const fields = {
-        "nat-gateway-id": (gateway: NatGatewayRecord) => gateway.id,
-        state: (gateway: NatGatewayRecord) => gateway.state,
-        "subnet-id": (gateway: NatGatewayRecord) => gateway.subnetId,
-        "vpc-id": (gateway: NatGatewayRecord) => gateway.vpcId,
-      };
       return {
-        NatGateways: applyFilters(chosen, input.Filter, fields).map((gateway) =>
+        NatGateways: applyFilters(chosen, input.Filter, NAT_GATEWAY_FIELDS).map((gateway) =>
           presentNatGateway(gateway, store),
         ),
       };

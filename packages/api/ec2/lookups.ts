@@ -1,3 +1,4 @@
+import { formatArn } from "@gantry/kernel";
 import type {
   ElasticAddressRecord,
   Reader,
@@ -73,4 +74,8 @@ export function associatedRouteTableOf(
   return reader
     .list("routeTable")
     .find((each) => isIn(each, place) && each.associations.some(({ id }) => id === associationId));
+}
+
+export function subnetArnOf(subnet: SubnetRecord): string {
+  return formatArn("ec2", subnet, `subnet/${subnet.id}`);
 }

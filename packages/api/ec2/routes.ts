@@ -5,6 +5,7 @@ import { ApiError, type Implementation } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags } from "../common/tags.ts";
+import { ROUTE_TABLE_FIELDS } from "./filter-fields.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import { findInternetGateway, missingNatGateway } from "./gateways.ts";
 import type { Ec2Deps } from "./index.ts";
@@ -50,23 +51,7 @@ export function routeOperations(deps: Ec2Deps) {
     DescribeRouteTables(input, context) {
       const all = store.list("routeTable").filter((table) => isIn(table, context));
       const chosen = selectById(all, input.RouteTableIds, (table) => table.id, missingRouteTable);
-      const fields = {
-        "route-table-id": (table: RouteTableRecord) => table.id,
-        "vpc-id": (table: RouteTableRecord) => table.vpcId,
-        "association.main": (table: RouteTableRecord) =>
-          table.associations.map((each) => String(each.subnetId === undefined)),
-        "association.subnet-id": (table: RouteTableRecord) =>
-          table.associations.flatMap((each) => (each.subnetId === undefined ? [] : [each.subnetId])),
-        "association.route-table-association-id": (table: RouteTableRecord) =>
-          table.associations.map((each) => each.id),
-        "route.nat-gateway-id": (table: RouteTableRecord) =>
-          table.routes.filter((route) => route.target.type === "nat-gateway").map((route) => route.target.id),
-        "route.gateway-id": (table: RouteTableRecord) =>
-          table.routes
-            .filter((route) => route.target.type === "internet-gateway")
-            .map((route) => route.target.id),
-      };
-      return { RouteTables: applyFilters(chosen, input.Filters, fields).map(presentRouteTable) };
+      return { RouteTables: applyFilters(chosen, input.Filters, ROUTE_TABLE_FIELDS).map(presentRouteTable) };
     },
     CreateRoute(input, context) {
       store.transact((tx) => {

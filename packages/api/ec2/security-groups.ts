@@ -9,6 +9,7 @@ import type {
 } from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
+import { interfaceFields, interfaceTypeOf, privateDnsNameOf, securityGroupFields } from "./filter-fields.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import type { Ec2Deps } from "./index.ts";
 import { RULES_MAX } from "./rule-peers-and-ports.ts";
@@ -137,14 +138,9 @@ export function securityGroupOperations(deps: Ec2Deps) {
         (group) => group.id,
         (id) => new ApiError("InvalidGroup.NotFound", `The security group '${id}' does not exist`),
       );
-      const fields = {
-        "group-id": (group: SecurityGroupRecord) => group.id,
-        "group-name": (group: SecurityGroupRecord) => group.name,
-        "vpc-id": (group: SecurityGroupRecord) => group.vpcId,
-        description: (group: SecurityGroupRecord) => group.description,
-        "owner-id": (group: SecurityGroupRecord) => group.account,
+      return {
+        SecurityGroups: applyFilters(chosen, input.Filters, securityGroupFields(store)).map(presentGroup),
       };
-      return { SecurityGroups: applyFilters(chosen, input.Filters, fields).map(presentGroup) };
     },
     AuthorizeSecurityGroupIngress: (input, context) => authorize(input, context, "ingress"),
     AuthorizeSecurityGroupEgress: (input, context) => authorize(input, context, "egress"),
@@ -169,25 +165,9 @@ export function interfaceOperations(deps: Ec2Deps) {
             `The networkInterface ID '${id}' does not exist`,
           ),
       );
-      const fields = {
-        "network-interface-id": (eni: NetworkInterfaceRecord) => eni.id,
-        "vpc-id": (eni: NetworkInterfaceRecord) => eni.vpcId,
-        "subnet-id": (eni: NetworkInterfaceRecord) => eni.subnetId,
-        "group-id": (eni: NetworkInterfaceRecord) => eni.securityGroups,
-        "private-ip-address": (eni: NetworkInterfaceRecord) => eni.privateIp,
-        "addresses.private-ip-address": (eni: NetworkInterfaceRecord) => eni.privateIp,
-        "association.public-ip": (eni: NetworkInterfaceRecord) => eni.publicIp,
-        description: (eni: NetworkInterfaceRecord) => eni.description,
-        status: () => "in-use",
-        "interface-type": (eni: NetworkInterfaceRecord) => eni.type,
-        "attachment.instance-id": () => undefined,
-        "attachment.instance-owner-id": () => undefined,
-        "requester-id": () => undefined,
-        "owner-id": (eni: NetworkInterfaceRecord) => eni.account,
-      };
       const names = new Map(store.list("securityGroup").map((group) => [group.id, group.name]));
       return {
-        NetworkInterfaces: applyFilters(chosen, input.Filters, fields).map((eni) =>
+        NetworkInterfaces: applyFilters(chosen, input.Filters, interfaceFields(store)).map((eni) =>
           presentInterface(eni, store.get("subnet", eni.subnetId)?.availabilityZone, names),
         ),
       };
@@ -307,7 +287,7 @@ function presentInterface(
   zone: string | undefined,
   names: ReadonlyMap<string, string>,
 ): ec2.NetworkInterface {
-  const dns = `ip-${eni.privateIp.replaceAll(".", "-")}.${eni.region}.compute.internal`;
+  const dns = privateDnsNameOf(eni);
   const association =
     eni.publicIp === undefined
       ? undefined
@@ -321,7 +301,7 @@ function presentInterface(
     PrivateDnsName: dns,
     MacAddress: eni.mac,
     Status: "in-use",
-    InterfaceType: eni.type === "nat_gateway" ? ("nat_gateway" as ec2.NetworkInterfaceType) : "interface", // EC2 writes it with an underscore; the SDK's enum does not.
+    InterfaceType: interfaceTypeOf(eni) as ec2.NetworkInterfaceType, // EC2 writes it with an underscore; the SDK's enum does not.
     Description: eni.description,
     OwnerId: eni.account,
     RequesterManaged: true,

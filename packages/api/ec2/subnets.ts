@@ -1,14 +1,15 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
-import { cidrContains, cidrsOverlap, formatArn, parseCidr, present } from "@gantry/kernel";
+import { cidrContains, cidrsOverlap, parseCidr, present } from "@gantry/kernel";
 import { freeAddressCount, type SubnetRecord } from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
 import { isIn } from "../common/place.ts";
 import { presentTags } from "../common/tags.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { zoneIdOf, zonesOf } from "./availability-zones.ts";
+import { subnetFields } from "./filter-fields.ts";
 import type { Ec2Deps } from "./index.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
-import { findSubnet, findVpc } from "./lookups.ts";
+import { findSubnet, findVpc, subnetArnOf } from "./lookups.ts";
 
 type Ec2 = Implementation<typeof ec2>;
 
@@ -80,22 +81,8 @@ export function subnetOperations(deps: Ec2Deps) {
         (subnet) => subnet.id,
         (id) => new ApiError("InvalidSubnetID.NotFound", `The subnet ID '${id}' does not exist`),
       );
-      const fields = {
-        "subnet-id": (subnet: SubnetRecord) => subnet.id,
-        "subnet-arn": (subnet: SubnetRecord) => subnetArnOf(subnet),
-        "owner-id": (subnet: SubnetRecord) => subnet.account,
-        "availability-zone-id": (subnet: SubnetRecord) => zoneIdOf(subnet.region, subnet.availabilityZone),
-        "vpc-id": (subnet: SubnetRecord) => subnet.vpcId,
-        "availability-zone": (subnet: SubnetRecord) => subnet.availabilityZone,
-        availabilityZone: (subnet: SubnetRecord) => subnet.availabilityZone,
-        "cidr-block": (subnet: SubnetRecord) => subnet.cidr,
-        cidr: (subnet: SubnetRecord) => subnet.cidr,
-        "default-for-az": (subnet: SubnetRecord) => String(subnet.defaultForAz),
-        "map-public-ip-on-launch": (subnet: SubnetRecord) => String(subnet.mapPublicIpOnLaunch),
-        state: () => "available",
-      };
       return {
-        Subnets: applyFilters(chosen, input.Filters, fields).map((subnet) =>
+        Subnets: applyFilters(chosen, input.Filters, subnetFields(store)).map((subnet) =>
           presentSubnet(subnet, freeAddressCount(store, subnet)),
         ),
       };
@@ -149,10 +136,6 @@ export function subnetOperations(deps: Ec2Deps) {
       return {};
     },
   } satisfies Ec2;
-}
-
-function subnetArnOf(subnet: SubnetRecord): string {
-  return formatArn("ec2", subnet, `subnet/${subnet.id}`);
 }
 
 function presentSubnet(subnet: SubnetRecord, free: number): ec2.Subnet {

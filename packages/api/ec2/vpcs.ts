@@ -7,6 +7,7 @@ import type { Place } from "../common/api-deps.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import type { Ec2Deps } from "./index.ts";
 import { zonesOf } from "./availability-zones.ts";
+import { cidrAssociationIdOf, VPC_FIELDS } from "./filter-fields.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import { defaultVpcOf, findVpc } from "./lookups.ts";
 import { isIn } from "../common/place.ts";
@@ -55,16 +56,7 @@ export function vpcOperations(deps: Ec2Deps) {
         (vpc) => vpc.id,
         (id) => new ApiError("InvalidVpcID.NotFound", `The vpc ID '${id}' does not exist`),
       );
-      const fields = {
-        "vpc-id": (vpc: VpcRecord) => vpc.id,
-        cidr: (vpc: VpcRecord) => vpc.cidr,
-        "cidr-block": (vpc: VpcRecord) => vpc.cidr,
-        isDefault: (vpc: VpcRecord) => String(vpc.isDefault),
-        "is-default": (vpc: VpcRecord) => String(vpc.isDefault),
-        state: () => "available",
-        "owner-id": (vpc: VpcRecord) => vpc.account,
-      };
-      return { Vpcs: applyFilters(chosen, input.Filters, fields).map(presentVpc) };
+      return { Vpcs: applyFilters(chosen, input.Filters, VPC_FIELDS).map(presentVpc) };
     },
     DeleteVpc(input, context) {
       store.transact((tx) => {
@@ -224,7 +216,7 @@ function presentVpc(vpc: VpcRecord): ec2.Vpc {
     OwnerId: vpc.account,
     CidrBlockAssociationSet: [
       {
-        AssociationId: `vpc-cidr-assoc-${vpc.id.slice(4)}`,
+        AssociationId: cidrAssociationIdOf(vpc),
         CidrBlock: vpc.cidr,
         CidrBlockState: { State: "associated" },
       },
