@@ -1,3 +1,9 @@
+import {
+  CreateRepositoryCommand,
+  DeleteRepositoryCommand,
+  DescribeImagesCommand,
+  DescribeRepositoriesCommand,
+} from "@aws-sdk/client-ecr";
 import { ACCOUNT as VICTIM, startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { elbTargets } from "./spelling-balancers.ts";
@@ -68,6 +74,18 @@ describe("a resource of another place", () => {
 
   it("is neither read nor changed from another account", () =>
     expectUntouched(clientsOf(api.client(OTHER)), [...regional, ...global]));
+
+  // Before: ECR ignored the registry and answered from the caller's own.
+  it("is not mixed up with the caller's own where ECR is given a registry", async () => {
+    const { ecr } = clientsOf(api.client(OTHER));
+    await ecr.send(new CreateRepositoryCommand({ repositoryName: "prod" }));
+    const registry = { registryId: VICTIM, repositoryName: "prod" };
+    const missing = `does not exist in the registry with id '${VICTIM}'`;
+    await expect(ecr.send(new DescribeImagesCommand(registry))).rejects.toThrow(missing);
+    const deletion = new DeleteRepositoryCommand({ ...registry, force: true });
+    await expect(ecr.send(deletion)).rejects.toThrow(missing);
+    await expect(ecr.send(new DescribeRepositoriesCommand({ registryId: VICTIM }))).rejects.toThrow(VICTIM);
+  });
 
   it("is neither read nor changed from another region", () =>
     expectUntouched(clientsOf(api.client(undefined, "us-west-2")), regional));

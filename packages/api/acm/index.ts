@@ -2,7 +2,6 @@
  * ACM: certificates signed by the platform's own authority, for load balancers to present.
  * DNS validation is over as soon as it begins: the authority answers for every name. What is refused: SUPPORT.md.
  */
-import { X509Certificate } from "node:crypto";
 import * as sdk from "@aws-sdk/client-acm";
 import { formatArn } from "@gantry/kernel";
 import type { CertificateRecord, Reader } from "@gantry/state";
@@ -11,6 +10,8 @@ import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire"
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { paged, type PageWords } from "../common/paged.ts";
 import { permissionsBy } from "../common/permissions.ts";
+import { isIn } from "../common/place.ts";
+import { algorithmOf, listCertificates } from "./list-certificates.ts";
 import { findCertificate } from "./lookups.ts";
 import { acmPermissions } from "./permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
@@ -52,7 +53,12 @@ export function acmService(deps: AcmDeps): ServiceModule {
             ? undefined
             : tx
                 .list("certificate")
-                .find((each) => each.tags["aws:acm:token"] === token && each.domainName === domainName);
+                .find(
+                  (each) =>
+                    isIn(each, context) &&
+                    each.tags["aws:acm:token"] === token &&
+                    each.domainName === domainName,
+                );
         if (known !== undefined) return known.arn;
         const record = newRecord(
           context,
@@ -82,27 +88,20 @@ export function acmService(deps: AcmDeps): ServiceModule {
       const record = findCertificate(store, context, input.CertificateArn);
       return { Certificate: record.certificatePem, CertificateChain: record.chainPem };
     },
-    ListCertificates(input, context) {
-      const found = store
-        .list("certificate", formatArn("acm", context, "certificate/"))
-        .filter(
-          () => input.CertificateStatuses === undefined || input.CertificateStatuses.includes("ISSUED"),
-        );
-      return {
-        CertificateSummaryList: found.map((record) => ({
-          CertificateArn: record.arn,
-          DomainName: record.domainName,
-          SubjectAlternativeNameSummaries: [...record.subjectAlternativeNames],
-          Status: "ISSUED",
-          Type: record.type,
-          KeyAlgorithm: algorithmOf(record),
-          InUse: usersOf(store, record.arn).length > 0,
-          CreatedAt: new Date(record.createdAt),
-          NotBefore: new Date(record.notBefore),
-          NotAfter: new Date(record.notAfter),
-        })),
-      };
-    },
+    ListCertificates: (input, context) => ({
+      CertificateSummaryList: listCertificates(store, context, input).map((record) => ({
+        CertificateArn: record.arn,
+        DomainName: record.domainName,
+        SubjectAlternativeNameSummaries: [...record.subjectAlternativeNames],
+        Status: "ISSUED",
+        Type: record.type,
+        KeyAlgorithm: algorithmOf(record),
+        InUse: usersOf(store, record.arn).length > 0,
+        CreatedAt: new Date(record.createdAt),
+        NotBefore: new Date(record.notBefore),
+        NotAfter: new Date(record.notAfter),
+      })),
+    }),
     DeleteCertificate(input, context) {
       store.transact((tx) => {
         const record = findCertificate(tx, context, input.CertificateArn);
@@ -214,10 +213,6 @@ function findImported(reader: Reader, place: Place, arn: string): CertificateRec
 
 function validation(message: string): ApiError {
   return new ApiError("ValidationException", message, { status: 400 });
-}
-
-function algorithmOf(record: CertificateRecord): sdk.KeyAlgorithm {
-  return keyAlgorithmOf(new X509Certificate(record.certificatePem).publicKey) as sdk.KeyAlgorithm; // ACM's names are made of the key's type and size.
 }
 
 function newRecord(

@@ -12,6 +12,7 @@ import { CONSTRAINTS } from "./constraints.ts";
 import { imageOperations } from "./images.ts";
 import { layerOperations } from "./layers.ts";
 import { ecrPermissions } from "./permissions.ts";
+import { inOwnRegistry } from "./own-registry.ts";
 import { policyOperations } from "./policies.ts";
 import { repositoryOperations } from "./repositories.ts";
 
@@ -31,7 +32,7 @@ export function ecrService(deps: EcrDeps): ServiceModule {
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,
-    operations,
+    operations: inOwnRegistry(operations),
     constraints: CONSTRAINTS,
     validationCode: "InvalidParameterException",
     // A part has at most 20,971,520 bytes, a manifest 4,194,304 characters. Source: API_UploadLayerPart, API_PutImage.

@@ -1,0 +1,54 @@
+import {
+  ACMClient,
+  ListCertificatesCommand,
+  RequestCertificateCommand,
+  type ListCertificatesRequest,
+} from "@aws-sdk/client-acm";
+import { startApi } from "@gantry/testkit";
+import { afterAll, beforeAll, expect, it } from "vitest";
+
+const api = await startApi();
+afterAll(() => api.close());
+const client = new ACMClient(api.client());
+const list = async (input: ListCertificatesRequest) =>
+  (await client.send(new ListCertificatesCommand(input))).CertificateSummaryList?.map(
+    (each) => each.DomainName,
+  );
+
+beforeAll(async () => {
+  for (const DomainName of ["a.example.com", "b.example.com"]) {
+    const { CertificateArn = "" } = await client.send(new RequestCertificateCommand({ DomainName }));
+    const createdAt = DomainName.startsWith("a") ? 1_000 : 2_000;
+    api.store.transact((tx) => {
+      const record = tx.get("certificate", CertificateArn);
+      if (record !== undefined) tx.put("certificate", CertificateArn, { ...record, createdAt });
+    });
+  }
+});
+
+it("sorts certificates by their creation", async () => {
+  const SortBy = "CREATED_AT";
+  expect(await list({ SortBy, SortOrder: "ASCENDING" })).toEqual(["a.example.com", "b.example.com"]);
+  expect(await list({ SortBy, SortOrder: "DESCENDING" })).toEqual(["b.example.com", "a.example.com"]);
+  await expect(list({ SortBy })).rejects.toThrow("SortBy and SortOrder must be specified together.");
+});
+
+it("filters certificates by key type, use and origin", async () => {
+  expect(await list({ Includes: { keyTypes: ["RSA_4096"] } })).toEqual([]);
+  expect(await list({ Includes: { keyTypes: ["EC_prime256v1"] } })).toHaveLength(2);
+  expect(await list({ Includes: { extendedKeyUsage: ["CODE_SIGNING"] } })).toEqual([]);
+  expect(await list({ Includes: { keyUsage: ["ANY"] } })).toHaveLength(2);
+  expect(await list({ Includes: { exportOption: "ENABLED" } })).toEqual([]);
+  expect(await list({ CertificateKeyPairOrigins: ["CUSTOMER_PROVIDED"] })).toEqual([]);
+});
+
+// Before: the token of another region returned the ARN of that region's certificate.
+it("keeps idempotency tokens apart between regions", async () => {
+  const request = { DomainName: "c.example.com", IdempotencyToken: "t" };
+  const here = await client.send(new RequestCertificateCommand(request));
+  const there = await new ACMClient(api.client(undefined, "us-west-2")).send(
+    new RequestCertificateCommand(request),
+  );
+  expect(there.CertificateArn).toContain(":us-west-2:");
+  expect(there.CertificateArn).not.toBe(here.CertificateArn);
+});

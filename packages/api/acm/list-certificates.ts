@@ -1,0 +1,56 @@
+import { X509Certificate } from "node:crypto";
+import type * as sdk from "@aws-sdk/client-acm";
+import { formatArn } from "@gantry/kernel";
+import type { CertificateRecord, Reader } from "@gantry/state";
+import { ApiError } from "@gantry/wire";
+import type { Place } from "../common/api-deps.ts";
+import { keyAlgorithmOf } from "./import-certificate.ts";
+
+/** What every certificate here is issued or imported for, as DescribeCertificate shows it. */
+const KEY_USAGE = "DIGITAL_SIGNATURE";
+const EXTENDED_KEY_USAGE = "TLS_WEB_SERVER_AUTHENTICATION";
+
+/**
+ * The certificates of an account and region that all filters let through, oldest first where a sort is asked for ascending.
+ * Source: API_ListCertificates and API_Filters. Errors: ValidationException for half of a sort.
+ */
+export function listCertificates(
+  reader: Reader,
+  place: Place,
+  input: sdk.ListCertificatesRequest,
+): readonly CertificateRecord[] {
+  if ((input.SortBy === undefined) !== (input.SortOrder === undefined))
+    throw new ApiError("ValidationException", "SortBy and SortOrder must be specified together.", {
+      status: 400,
+    });
+  const found = reader
+    .list("certificate", formatArn("acm", place, "certificate/"))
+    .filter((record) => isWanted(record, input));
+  if (input.SortOrder === undefined) return found;
+  const sign = input.SortOrder === "ASCENDING" ? 1 : -1;
+  return found.toSorted((a, b) => sign * (a.createdAt - b.createdAt));
+}
+
+function isWanted(record: CertificateRecord, input: sdk.ListCertificatesRequest): boolean {
+  const { keyTypes, keyUsage, extendedKeyUsage, exportOption, managedBy } = input.Includes ?? {};
+  const isOneOf = (value: string, wanted: readonly string[] | undefined) =>
+    wanted === undefined || wanted.length === 0 || wanted.includes(value);
+  const isAnyOrOneOf = (value: string, wanted: readonly string[] | undefined) =>
+    isOneOf(value, wanted) || wanted?.includes("ANY") === true;
+  return (
+    isOneOf("ISSUED", input.CertificateStatuses) &&
+    isOneOf(
+      record.type === "IMPORTED" ? "CUSTOMER_PROVIDED" : "AWS_MANAGED",
+      input.CertificateKeyPairOrigins,
+    ) &&
+    (keyTypes === undefined || isOneOf(algorithmOf(record), keyTypes)) &&
+    isAnyOrOneOf(KEY_USAGE, keyUsage) &&
+    isAnyOrOneOf(EXTENDED_KEY_USAGE, extendedKeyUsage) &&
+    isOneOf("DISABLED", exportOption === undefined ? undefined : [exportOption]) &&
+    managedBy === undefined
+  );
+}
+
+export function algorithmOf(record: CertificateRecord): sdk.KeyAlgorithm {
+  return keyAlgorithmOf(new X509Certificate(record.certificatePem).publicKey) as sdk.KeyAlgorithm; // ACM's names are made of the key's type and size.
+}
