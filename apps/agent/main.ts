@@ -67,7 +67,7 @@ const host = linuxHost({
   dataPath: setting("GANTRY_DATA_PATH"),
   image: setting("GANTRY_AGENT_IMAGE"),
   rootsFile: "/etc/ssl/certs/ca-certificates.crt",
-  secret: () => readCredentials(LINK_FILE).keyPem,
+  memoryKeys: () => readCredentials(LINK_FILE).memoryKeys.map((key) => Buffer.from(key, "hex")),
 });
 const agent = new Agent({ engine, programs, naming, clock, log, host });
 await agent.start();

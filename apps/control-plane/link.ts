@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { hkdfSync, randomBytes, X509Certificate } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { controlPlaneIdentity, nodeIdentity, type NodeCredentials } from "@gantry/agent-protocol";
@@ -14,7 +14,13 @@ export interface Link {
   readonly instance: string;
   readonly authority: AuthorityFiles;
   readonly controlPlane: AuthorityFiles;
-  readonly nodes: Readonly<Record<string, AuthorityFiles>>;
+  readonly nodes: Readonly<Record<string, NodeKeys>>;
+}
+
+/** A node's certificate with its key, and the keys of its agent's notes, which outlive certificates. */
+interface NodeKeys extends AuthorityFiles {
+  /** Not there in folders of an earlier version. */
+  readonly memoryKeys?: NodeCredentials["memoryKeys"];
 }
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -22,6 +28,9 @@ const LEAF_DAYS = 90;
 /** A certificate is renewed when less than this is left of it. */
 const LEAF_RENEWAL_DAYS = 30;
 const AUTHORITY_RENEWAL_DAYS = 365;
+const KEY_BYTES = 32;
+/** An agent that does not run while keys are replaced still opens its notes after so many replacements, less one. */
+const MEMORY_KEYS_MAX = 4;
 const LINK_FILE = "link.json";
 /** The folder that the node's agent mounts: it holds that node's credentials and nothing else. */
 export const NODE_FOLDER = "node";
@@ -33,8 +42,9 @@ export function localNodeId(instance: string): string {
 
 /**
  * The link's keys, made at the first start and renewed before they expire. `replace` makes new ones on demand: those of
- * the node, or the authority and with it all. Everything is in one file that is replaced at once, and the node's own
- * file is derived from it: a crash leaves old keys or new keys, and the next start brings the node's file up to date.
+ * the node, or the authority and with it all. The keys of the agent's notes survive renewal; a replacement puts a new one
+ * before them. Everything is in one file that is replaced at once, and the node's own file is derived from it: a crash
+ * leaves old keys or new keys, and the next start brings the node's file up to date.
  */
 export async function ensureLink(options: {
   folder: string;
@@ -43,8 +53,8 @@ export async function ensureLink(options: {
   replace?: "authority" | "node";
 }): Promise<Link> {
   const { folder, instance, now, replace } = options;
-  const known = replace === "authority" ? undefined : readLink(folder, instance);
-  const link = await renewed(known, { instance, now, replaceNode: replace === "node" });
+  const known = readLink(folder, instance);
+  const link = await renewed(known, { instance, now, replace });
   if (link !== known) writeSecretFile(join(folder, LINK_FILE), `${JSON.stringify(link)}\n`);
   giveToNode(folder, link);
   return link;
@@ -77,16 +87,16 @@ export function keepFresh(
 /** The link as it is, or with new certificates in place of those that expire soon. */
 async function renewed(
   known: Link | undefined,
-  options: { instance: string; now: number; replaceNode: boolean },
+  options: { instance: string; now: number; replace: "authority" | "node" | undefined },
 ): Promise<Link> {
-  const { instance, now, replaceNode } = options;
+  const { instance, now, replace } = options;
   const nodeId = localNodeId(instance);
-  const keeps =
-    known !== undefined && isFresh(known.authority, now, AUTHORITY_RENEWAL_DAYS) ? known : undefined;
-  const node = replaceNode ? undefined : keeps?.nodes[nodeId];
+  const keepsAuthority = replace !== "authority" && isFresh(known?.authority, now, AUTHORITY_RENEWAL_DAYS);
+  const keeps = keepsAuthority ? known : undefined;
+  const node = replace === "node" ? undefined : keeps?.nodes[nodeId];
   const hasControlPlane = isFresh(keeps?.controlPlane, now, LEAF_RENEWAL_DAYS);
   const hasNode = isFresh(node, now, LEAF_RENEWAL_DAYS);
-  if (keeps !== undefined && hasControlPlane && hasNode) return keeps;
+  if (keeps !== undefined && hasControlPlane && hasNode && node?.memoryKeys !== undefined) return keeps;
   const authority = keeps?.authority ?? (await newLinkAuthority(now));
   const lifetime = { from: now - DAY_MS, to: now + LEAF_DAYS * DAY_MS };
   return {
@@ -102,16 +112,30 @@ async function renewed(
           }),
     nodes: {
       ...keeps?.nodes,
-      [nodeId]:
-        node !== undefined && hasNode
+      [nodeId]: {
+        ...(node !== undefined && hasNode
           ? node
           : await issueLinkCertificate(authority, {
               identity: nodeIdentity(instance, nodeId),
               usage: "client",
               ...lifetime,
-            }),
+            })),
+        memoryKeys: memoryKeysAfter(known?.nodes[nodeId], { isReplaced: replace !== undefined }),
+      },
     },
   };
+}
+
+/** The keys of the agent's notes: those there are, with a new one before them where they are replaced or lacking. */
+function memoryKeysAfter(node: NodeKeys | undefined, { isReplaced }: { isReplaced: boolean }) {
+  if (node?.memoryKeys !== undefined && !isReplaced) return node.memoryKeys;
+  const known = node === undefined ? [] : (node.memoryKeys ?? [memoryKeyOfEarlierVersion(node.keyPem)]);
+  return [randomBytes(KEY_BYTES).toString("hex"), ...known].slice(0, MEMORY_KEYS_MAX);
+}
+
+/** An earlier version derived the key of the agent's notes from the key of the node's certificate. */
+function memoryKeyOfEarlierVersion(keyPem: string): string {
+  return Buffer.from(hkdfSync("sha256", keyPem, "", "gantry agent memory", KEY_BYTES)).toString("hex");
 }
 
 /** Whether a certificate is valid now and for so many days. A clock that was set back makes one that is not valid yet. */
@@ -139,7 +163,12 @@ function readLink(folder: string, instance: string): Link | undefined {
 function giveToNode(folder: string, link: Link): void {
   const node = link.nodes[localNodeId(link.instance)];
   if (node === undefined) return;
-  const credentials: NodeCredentials = { caPem: link.authority.certificatePem, ...node };
+  const credentials: NodeCredentials = {
+    caPem: link.authority.certificatePem,
+    certificatePem: node.certificatePem,
+    keyPem: node.keyPem,
+    memoryKeys: node.memoryKeys ?? [],
+  };
   const text = `${JSON.stringify(credentials)}\n`;
   const path = join(folder, NODE_FOLDER, LINK_FILE);
   mkdirSync(join(folder, NODE_FOLDER), { recursive: true, mode: 0o700 });

@@ -16,6 +16,8 @@ export interface NodeCredentials {
   readonly caPem: string;
   readonly certificatePem: string;
   readonly keyPem: string;
+  /** Keys of 32 bytes, in hex, that seal what the agent writes down. The first one seals; the others open what was sealed before. */
+  readonly memoryKeys: readonly string[];
 }
 
 /** The name in the control plane's link certificate (URI subject alternative name). */

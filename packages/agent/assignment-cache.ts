@@ -1,7 +1,7 @@
 import type { Assignment, NodeSettings } from "@gantry/agent-protocol";
 import { messageOf, type Clock, type Logger } from "@gantry/kernel";
+import type { AgentMemory } from "./agent-memory.ts";
 import type { PortMemory } from "./haproxy/host-ports.ts";
-import type { Host } from "./host.ts";
 import type { ContainerProblem } from "./pods/plan-pod.ts";
 import type { ProblemMemory } from "./pods/pod-controller.ts";
 
@@ -28,11 +28,11 @@ const RETRY_MS = 1_000;
 
 /**
  * What the agent was last told, so that an agent that comes up while the control plane is away goes on as before.
- * It is a cache: written behind, whole, by rename. What is lost, or sealed with a key that was replaced since, comes
- * again with the next sync.
+ * It is a cache: written behind, whole, by rename. What is lost, or sealed with a key that the node does not have any
+ * more, comes again with the next sync.
  */
 export class AssignmentCache {
-  readonly #memory: Host["memory"];
+  readonly #memory: AgentMemory;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly wanted = new Map<string, Assignment>();
@@ -43,7 +43,7 @@ export class AssignmentCache {
   settings: NodeSettings | undefined;
   #scheduled: { readonly done: Promise<void>; readonly resolve: () => void } | undefined;
 
-  constructor(memory: Host["memory"], { clock, log }: { clock: Clock; log: Logger }) {
+  constructor(memory: AgentMemory, { clock, log }: { clock: Clock; log: Logger }) {
     this.#memory = memory;
     this.#log = log;
     this.#clock = clock;
@@ -55,8 +55,8 @@ export class AssignmentCache {
     for (const [key, port] of Object.entries(content?.ports ?? {})) this.ports.set(key, port);
     for (const [key, cursor] of Object.entries(content?.cursors ?? {})) this.cursors.set(key, cursor);
     for (const [key, problem] of Object.entries(content?.problems ?? {})) this.problems.set(key, problem);
-    // An agent of an earlier version wrote assignments as plain text: they are written over at once.
-    if (content !== undefined && content.format !== 2) this.changed();
+    // What was read is written at once: it may be sealed with a key that was replaced, or plain text of an earlier version.
+    if (secrets !== undefined || (content !== undefined && content.format !== 2)) this.changed();
   }
 
   /** Has what changed written soon. */

@@ -1,8 +1,7 @@
-import { hkdfSync } from "node:crypto";
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NodeSettings, PodAssignment, VpcAssignment } from "@gantry/agent-protocol";
-import { ensurePrivateFolder, newVault, type Clock, type Logger } from "@gantry/kernel";
+import { ensurePrivateFolder, type Clock, type Logger } from "@gantry/kernel";
+import { openMemory, type AgentMemory } from "./agent-memory.ts";
 import { DnsServer } from "./dns/dns-server.ts";
 import { lookUp } from "./dns/zone.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -33,14 +32,7 @@ export interface Host {
   readonly dataPath: string;
   readonly limits: Pick<TaskLimits, "ensure" | "remove">;
   readonly volumes: Pick<Volumes, "prepare" | "release" | "releaseOthers" | "ensureFolder" | "removeFolder">;
-  /** What the agent was last told, as text; undefined where nothing readable is there. */
-  readonly memory: {
-    read(): string | undefined;
-    write(text: string): void;
-    /** With a key that is not beside what is written. Errors: where the key can not be read, or is another. */
-    seal(text: string): string;
-    open(sealed: string): string;
-  };
+  readonly memory: AgentMemory;
   /** What must hold before anything is made. */
   prepare(): Promise<void>;
   trust(caPem: string): void;
@@ -60,37 +52,19 @@ export interface LinuxHostDeps {
   readonly image: string;
   /** The public roots that the platform's CA is put beside. */
   readonly rootsFile: string;
-  /** The node's own secret: what the agent writes on the data volume is sealed by a key that is derived from it. */
-  readonly secret: () => string;
+  /** The keys of the node's own file that seal what the agent writes on the data volume, the current one first. */
+  readonly memoryKeys: () => readonly Uint8Array[];
 }
 
 /** The machine this process runs on. */
 export function linuxHost(deps: LinuxHostDeps): Host {
   const { engine, programs, naming, clock, log, dataFolder, dataPath, image } = deps;
-  const vault = () =>
-    newVault(new Uint8Array(hkdfSync("sha256", deps.secret(), "", "gantry agent memory", 32)));
-  const memoryPath = join(dataFolder, "agent/assignments.json");
   tightenFolders(dataFolder);
   return {
     dataPath,
     limits: new TaskLimits({ log, instance: naming.instance }),
     volumes: new Volumes({ dataFolder, dataPath, runFolder: runFolderOf(naming.instance) }),
-    memory: {
-      read() {
-        try {
-          return readFileSync(memoryPath, "utf8");
-        } catch {
-          return undefined;
-        }
-      },
-      write(text) {
-        // Not synced: it has to outlive this process, not the machine, and a sync would hold up every task that starts.
-        writeFileSync(`${memoryPath}.new`, text, { mode: 0o600 });
-        renameSync(`${memoryPath}.new`, memoryPath);
-      },
-      seal: (text) => vault().seal(text),
-      open: (sealed) => vault().open(sealed),
-    },
+    memory: openMemory(join(dataFolder, "agent/assignments.json"), deps.memoryKeys),
     prepare: () => ensureHostRules(programs, naming),
     trust: (caPem) => writeTrust(deps, caPem),
     proxy: (ports) =>

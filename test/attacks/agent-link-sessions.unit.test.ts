@@ -1,11 +1,14 @@
-import { X509Certificate } from "node:crypto";
+import { hkdfSync, X509Certificate } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { writeMessage } from "@gantry/agent-protocol";
-import { ensureLink } from "@gantry/control-plane/link";
+import { writeMessage, type Assignment } from "@gantry/agent-protocol";
+import { AssignmentCache } from "@gantry/agent/assignment-cache";
+import { openMemory } from "@gantry/agent/agent-memory";
+import { ensureLink, keepFresh } from "@gantry/control-plane/link";
 import type { NodeConnection } from "@gantry/controllers";
+import { silentLogger, VirtualClock } from "@gantry/kernel";
 import type { AuthorityFiles } from "@gantry/tls";
 import {
   DAY_MS,
@@ -105,9 +108,102 @@ describe("renewed certificates", () => {
     expect(serial(earlier.controlPlane)).not.toBe(serial(later.controlPlane));
   });
 
+  // Before: this timer was tested by nothing.
+  it("are made by a look once a day while the control plane runs, and the session that stands goes on", async () => {
+    world.close();
+    world = await openLinkWorld(Date.now() - 62 * DAY_MS); // What is renewed at the end is valid now.
+    const { agents, port, clock, received } = await world.listen();
+    const standing = await world.open(port);
+    const before = world.credentials();
+    let renewals = 0;
+    keepFresh({ folder: world.folder, instance: INSTANCE, clock, log: silentLogger }, (link) => {
+      renewals += 1;
+      agents.renew(link);
+    });
+    for (let day = 1; day <= 59; day += 1) await clock.advance(DAY_MS);
+    expect(renewals).toBe(0);
+    expect(world.credentials()).toEqual(before);
+    for (let day = 60; day <= 62; day += 1) {
+      await clock.advance(DAY_MS);
+      await new Promise((done) => setTimeout(done, 100)); // Keys are made outside of virtual time.
+    }
+    await eventually(() => expect(renewals).toBe(1));
+    expect(world.credentials().certificatePem).not.toBe(before.certificatePem);
+    standing.write(writeMessage({ sequence: 1, message: HELLO }));
+    await eventually(() => expect(received).toEqual([HELLO]));
+    standing.destroy();
+    (await world.open(port)).write(writeMessage({ sequence: 1, message: HELLO }));
+    await eventually(() => expect(received).toEqual([HELLO, HELLO]));
+    expect(await world.attack(port, pairOf(before))).toBe("");
+  });
+
   it("reach the node's file even where a crash came between", async () => {
     writeFileSync(join(world.folder, "node/link.json"), "{");
     await ensureLink({ folder: world.folder, instance: INSTANCE, now: Date.now() });
     expect(world.credentials().certificatePem).toBe(world.link.nodes[NODE]?.certificatePem);
+  });
+});
+
+describe("what the agent wrote down", () => {
+  const pod = { kind: "pod", key: "pod/1", containers: [], volumes: [] } as unknown as Assignment; // What a cache looks at.
+  const keys = () => world.credentials().memoryKeys.map((key) => Buffer.from(key, "hex"));
+  const clock = new VirtualClock(undefined, 1);
+  const agent = (memoryKeys = keys) =>
+    new AssignmentCache(openMemory(join(world.folder, "assignments.json"), memoryKeys), {
+      clock,
+      log: silentLogger,
+    });
+  const renew = (replace?: "node" | "authority", days = 0) =>
+    ensureLink({
+      folder: world.folder,
+      instance: INSTANCE,
+      now: Date.now() + days * DAY_MS,
+      ...(replace === undefined ? {} : { replace }),
+    });
+
+  async function write(cache: AssignmentCache): Promise<void> {
+    cache.wanted.set(pod.key, pod);
+    cache.changed();
+    await clock.advance(100);
+  }
+
+  // Before: the key was derived from the certificate's, and an agent that came up after a renewal had no tasks until it
+  // was told again.
+  it("opens after the node's certificate was renewed or replaced while it did not run", async () => {
+    await write(agent());
+    const [first] = world.credentials().memoryKeys;
+    for (const days of [61, 4_000]) {
+      await renew(undefined, days);
+      expect(world.credentials().memoryKeys).toEqual([first]);
+      expect(agent().wanted.get(pod.key)).toEqual(pod);
+    }
+    for (const what of ["node", "authority"] as const) {
+      await renew(what);
+      expect(world.credentials().memoryKeys[0]).not.toBe(first);
+      expect(agent().wanted.get(pod.key)).toEqual(pod);
+    }
+  });
+
+  it("is sealed anew by the agent that reads it, and a stolen key opens it no more", async () => {
+    await write(agent());
+    const stolen = keys();
+    await renew("node");
+    agent();
+    await clock.advance(100);
+    expect(agent(() => stolen).wanted.size).toBe(0);
+    expect(agent(() => keys().slice(0, 1)).wanted.get(pod.key)).toEqual(pod);
+  });
+
+  it("opens where an earlier version sealed it with a key derived from the certificate's", async () => {
+    const path = join(world.folder, "link.json");
+    const { nodes, ...rest } = world.link;
+    const { memoryKeys: _new, ...earlier } = nodes[NODE] ?? { certificatePem: "", keyPem: "" };
+    writeFileSync(path, JSON.stringify({ ...rest, nodes: { [NODE]: earlier } }));
+    const derived = Buffer.from(hkdfSync("sha256", earlier.keyPem, "", "gantry agent memory", 32));
+    await write(agent(() => [derived]));
+    await renew();
+    expect(agent().wanted.get(pod.key)).toEqual(pod);
+    await renew(undefined, 61);
+    expect(agent().wanted.get(pod.key)).toEqual(pod);
   });
 });

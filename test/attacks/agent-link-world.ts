@@ -17,14 +17,14 @@ export const DAY_MS = 24 * 60 * 60_000;
 export const HELLO = { type: "hello", nodeId: NODE, hostname: "host", cpu: 1, memoryMiB: 1, pid: 1 } as const;
 
 /** A state folder with the link's keys, and what the attacks on the link are made of. */
-export async function openLinkWorld() {
+export async function openLinkWorld(now = Date.now()) {
   const folder = mkdtempSync(join(tmpdir(), "gantry-link-"));
-  const link: Link = await ensureLink({ folder, instance: INSTANCE, now: Date.now() });
+  const link: Link = await ensureLink({ folder, instance: INSTANCE, now });
   const opened: { destroy(): unknown }[] = [];
 
   /** The control plane's side, with a gateway that writes down what reaches it. */
   async function listen() {
-    const clock = new VirtualClock();
+    const clock = new VirtualClock(now);
     const received: unknown[] = [];
     const warnings: { message: string }[] = [];
     const connected = new Set<NodeConnection>();
@@ -105,10 +105,10 @@ export function pairOf(files: AuthorityFiles): { cert: string; key: string } {
   return { cert: files.certificatePem, key: files.keyPem };
 }
 
-export async function eventually(check: () => void): Promise<void> {
+export async function eventually(check: () => unknown): Promise<void> {
   for (let attempt = 0; ; attempt += 1) {
     try {
-      check();
+      await check();
       return;
     } catch (thrown) {
       if (attempt > 200) throw thrown;
