@@ -84,25 +84,29 @@ export async function prepareKeys(folder: string, instance: string, clock: Clock
 }
 
 const CONTEXTS_MAX = 1_000;
+/** A certificate is used for so long, a small part of its lifetime. */
+const CONTEXT_MS = 30 * 24 * 60 * 60_000;
 
-/** Certificates for whatever AWS name a task asks for, signed as they are needed and kept. */
+/** Certificates for whatever AWS name a task asks for, signed as they are needed, kept, and replaced long before they expire. */
 export function secureContexts(
   authority: Authority,
   clock: Clock,
 ): (name: string, done: (problem: Error | null, context?: SecureContext) => void) => void {
-  const contexts = new Map<string, Promise<SecureContext>>();
+  const contexts = new Map<string, { readonly made: Promise<SecureContext>; readonly until: number }>();
   return (name, done) => {
     let context = contexts.get(name);
-    if (context === undefined) {
+    const now = clock.now();
+    if (context === undefined || context.until <= now) {
       if (contexts.size >= CONTEXTS_MAX) contexts.clear();
-      context = authority
-        .issue([name], clock.now())
+      const made = authority
+        .issue([name], now)
         .then((issued) =>
           createSecureContext({ key: issued.keyPem, cert: `${issued.certificatePem}\n${issued.chainPem}` }),
         );
+      context = { made, until: now + CONTEXT_MS };
       contexts.set(name, context);
     }
-    context.then(
+    context.made.then(
       (made) => done(null, made),
       (thrown: Error) => {
         contexts.delete(name);

@@ -2,33 +2,36 @@ import { X509Certificate } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import type { Server } from "node:http";
-import { messageOf, type Logger } from "@gantry/kernel";
+import { messageOf, type Clock, type Logger, type Timer } from "@gantry/kernel";
 import type { Authority } from "@gantry/tls";
 import { newHttpsServer, type RequestHandler } from "@gantry/wire";
 import { writeSecretFile } from "./secret-file.ts";
 
 const LISTEN_FILE = "listen.pem";
 const DAY_MS = 24 * 60 * 60_000;
-/** The certificate is renewed by a start when less than this is left of it. */
+/** The certificate is renewed when less than this is left of it: at a start, and by a look once a day. */
 const RENEWAL_DAYS = 90;
+const LOOK_EVERY_MS = DAY_MS;
+const MIN_VERSION = "TLSv1.2";
 
 /**
  * Serves the API, the registry and the console on an address that others reach, over TLS alone. The operator's endpoints
- * are not among them. Where the address cannot be had the platform goes on without, and the log says so.
+ * are not among them. The certificate is renewed while they listen: connections from then on are shown the new one, those
+ * that stand go on. Where the address cannot be had the platform goes on without, and the log says so. Answers how to stop.
  */
 export async function listenOutside(options: {
   folder: string;
   address: string;
   authority: Authority;
-  now: number;
+  clock: Clock;
   log: Logger;
   handlers: readonly { readonly port: number; readonly handle: RequestHandler }[];
-}): Promise<readonly Server[]> {
-  const { address, log, handlers } = options;
-  const tls = await listenCertificate(options);
-  return handlers.map(({ port, handle }) => {
-    const server = newHttpsServer({ ...tls, minVersion: "TLSv1.2" }, handle);
+}): Promise<{ close(): void }> {
+  const { folder, address, authority, clock, log, handlers } = options;
+  const certificate = () => listenCertificate({ folder, address, authority, now: clock.now() });
+  let shown = await certificate();
+  const servers = handlers.map(({ port, handle }) => {
+    const server = newHttpsServer({ ...shown, minVersion: MIN_VERSION }, handle);
     server.on("error", (thrown) =>
       log.error("The address given with --listen cannot be had: free it, or give another one", {
         address,
@@ -39,6 +42,42 @@ export async function listenOutside(options: {
     server.listen(port, address);
     return server;
   });
+  const renew = async (): Promise<void> => {
+    const current = await certificate();
+    if (current.cert === shown.cert) return;
+    shown = current;
+    for (const server of servers) server.setSecureContext({ ...current, minVersion: MIN_VERSION });
+    log.info("The certificate of the address given with --listen was renewed", { address });
+  };
+  const stopLooking = every(clock, LOOK_EVERY_MS, () =>
+    renew().catch((thrown: unknown) =>
+      log.warn("The certificate of the address given with --listen could not be renewed", {
+        address,
+        reason: messageOf(thrown),
+      }),
+    ),
+  );
+  return {
+    close() {
+      stopLooking();
+      for (const server of servers) server.close();
+    },
+  };
+}
+
+/** Does something again and again, each time so long after the last one ended. Answers how to stop. */
+function every(clock: Clock, delayMs: number, work: () => Promise<void>): () => void {
+  let timer: Timer;
+  let isStopped = false;
+  const wait = (): void => {
+    if (isStopped) return;
+    timer = clock.after(delayMs, () => void work().finally(wait)); // Work never rejects.
+  };
+  wait();
+  return () => {
+    isStopped = true;
+    timer.cancel();
+  };
 }
 
 /** A certificate of the platform's authority for the address and this machine's names: kept, and made anew where it is not good any more. */

@@ -252,12 +252,12 @@ for (const each of [server, tlsFront.server, registryServer, consoleServer, agen
 }
 const outside =
   settings.listen === undefined
-    ? []
+    ? undefined
     : await listenOutside({
         folder,
         address: settings.listen,
         authority,
-        now: clock.now(),
+        clock,
         log,
         handlers: [
           { port: settings.port, handle: (...exchange) => dispatcher.handle(...exchange) },
@@ -289,7 +289,7 @@ process.on("SIGTERM", () => void stop()); // stop never rejects.
 async function stop(): Promise<void> {
   server.close();
   server.closeAllConnections();
-  for (const each of [tlsFront.server, registryServer, consoleServer, agentServer, ...outside]) each.close();
+  for (const each of [tlsFront.server, registryServer, consoleServer, agentServer, outside]) each?.close();
   await Promise.all([gateway.stop(), ...controllers.map((controller) => controller.stop())]);
   store.close();
   logs.close();

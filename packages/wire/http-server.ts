@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server as HttpsServer } from "node:https";
 import type { TlsOptions } from "node:tls";
 import { http } from "@gantry/kernel";
 
@@ -26,7 +27,7 @@ export function newHttpServer(handle: RequestHandler, idleTimeoutMs = IDLE_TIMEO
 }
 
 /** As `newHttpServer`, over TLS. */
-export function newHttpsServer(tls: TlsOptions, handle: RequestHandler): Server {
+export function newHttpsServer(tls: TlsOptions, handle: RequestHandler): HttpsServer {
   // Node's HTTPS is loaded by whoever serves it alone.
   const https = process.getBuiltinModule("node:https");
   return serving(https.createServer({ ...LIMITS, ...tls }), handle, IDLE_TIMEOUT_MS);

@@ -1,15 +1,22 @@
 import { X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
-import { request } from "node:https";
-import { request as requestPlainly, type ClientRequest, type IncomingMessage } from "node:http";
+import { Agent, request } from "node:https";
+import {
+  request as requestPlainly,
+  type ClientRequest,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
 import { createServer } from "node:net";
 import { hostname, networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
+import { TLSSocket } from "node:tls";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ensureAuthority } from "@gantry/control-plane/certificates";
 import { listenCertificate, listenOutside } from "@gantry/control-plane/listen";
 import { problemOfListen } from "@gantry/control-plane/loopback";
-import { jsonLogger, SystemClock } from "@gantry/kernel";
+import { jsonLogger, silentLogger, SystemClock, VirtualClock } from "@gantry/kernel";
+import { eventually } from "./agent-link-world.ts";
 
 const clock = new SystemClock();
 const DAY_MS = 24 * 60 * 60_000;
@@ -56,11 +63,11 @@ describe("an address that others reach", () => {
     const authority = await ensureAuthority(folder, clock);
     const port = await freePort();
     let asked = 0;
-    const servers = await listenOutside({
+    const outside = await listenOutside({
       folder,
       address: "127.0.0.1",
       authority,
-      now: clock.now(),
+      clock,
       log: jsonLogger({ clock, level: "error", write: () => {} }),
       handlers: [
         {
@@ -85,7 +92,51 @@ describe("an address that others reach", () => {
       ).rejects.toThrow();
       expect(asked).toBe(1);
     } finally {
-      for (const each of servers) each.close();
+      outside.close();
+    }
+  });
+
+  // Before: a platform that ran for 395 days showed an expired certificate from then on.
+  it("gets a new certificate while it is served, long before the old one expires", async () => {
+    const time = new VirtualClock(Date.now() - 307 * DAY_MS);
+    const authority = await ensureAuthority(folder, time);
+    const port = await freePort();
+    const handle = async (_request: IncomingMessage, response: ServerResponse) =>
+      void response.end("answered");
+    const outside = await listenOutside({
+      ...{ folder, address: "127.0.0.1", authority, clock: time, log: silentLogger },
+      handlers: [{ port, handle }],
+    });
+    await new Promise((done) => setTimeout(done, 50));
+    const options = { host: "127.0.0.1", port, ca: authority.caPem, agent: false } as const;
+    const standing = new Agent({ keepAlive: true, maxSockets: 1 });
+    let shown = "";
+    const ask = (agent: Agent | false) =>
+      answerOf((done) =>
+        request({ ...options, agent }, (response) => {
+          if (agent === false && response.socket instanceof TLSSocket)
+            shown = response.socket.getPeerX509Certificate()?.serialNumber ?? "";
+          done(response);
+        }),
+      );
+    try {
+      await ask(standing);
+      await ask(false);
+      const first = shown;
+      await time.advance(300 * DAY_MS);
+      await ask(false);
+      expect(shown).toBe(first); // 95 days are left.
+      await time.advance(6 * DAY_MS);
+      await eventually(async () => {
+        expect(await ask(false)).toBe("answered");
+        expect(shown).not.toBe(first);
+      });
+      const [socket] = Object.values(standing.freeSockets).flat();
+      expect(await ask(standing)).toBe("answered");
+      expect(Object.values(standing.freeSockets).flat()).toEqual([socket]); // The connection that stood went on.
+    } finally {
+      standing.destroy();
+      outside.close();
     }
   });
 });
