@@ -27,16 +27,10 @@ export const registry: Question = {
       .toString()
       .slice("AWS:".length);
     const own = `${repository?.repositoryUri}`;
-    await run(
-      "sh",
-      [
-        "-c",
-        `printf %s "$PASSWORD" | docker --config ${config} login -u AWS --password-stdin ${own.split("/")[0]}`,
-      ],
-      {
-        env: { ...process.env, PASSWORD: password },
-      },
-    );
+    const host = own.split("/")[0] ?? "";
+    await run("docker", ["--config", config, "login", "-u", "AWS", "--password-stdin", host], {
+      input: password,
+    });
     const yaml = join(work, "registry.yml");
     writeFileSync(
       yaml,

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { canRunTerraform, openTerraform } from "../tools/terraform/terraform.ts";
 import type { Question } from "./question.ts";
 
@@ -13,11 +14,9 @@ export const terraform: Question = {
       process.stderr.write("  Terraform or its AWS provider is not here: not measured\n");
       return [];
     }
-    const { accessKeyId, secretAccessKey } = bench.credentials;
     const environment = {
       AWS_ENDPOINT_URL: `http://127.0.0.1:${bench.settings.port}`,
-      AWS_ACCESS_KEY_ID: accessKeyId,
-      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      AWS_SHARED_CREDENTIALS_FILE: join(bench.settings.folder, "credentials"),
     };
     const configuration = openTerraform(environment, {
       name: "bench-website",

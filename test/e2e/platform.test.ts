@@ -16,10 +16,10 @@ import {
   AuthorizeSecurityGroupIngressCommand,
 } from "@aws-sdk/client-ec2";
 import { CloudWatchLogsClient, FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
-import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { chromium } from "playwright-core";
 import { describe, expect, inject, it } from "vitest";
-import { openDemo, REGION } from "./demo.ts";
+import { openDemo } from "./demo.ts";
 import { BROWSER_ARGUMENTS, eventually, get, routerPid, run } from "./helpers.ts";
 
 const { instance, url, environment, client, aws, fileshare, taskContainers } = openDemo(inject("demo"));
@@ -429,31 +429,19 @@ describe("isolation", () => {
       RoleArn: string;
     }; // The endpoint's answer.
     expect(credentials.RoleArn).toBe("arn:aws:iam::000000000000:role/fileshare-task");
-    const asTask = {
-      ...environment,
-      AWS_ACCESS_KEY_ID: credentials.AccessKeyId,
-      AWS_SECRET_ACCESS_KEY: credentials.SecretAccessKey,
-      AWS_SESSION_TOKEN: credentials.Token,
-    };
-    await expect(
-      run(
-        "aws",
-        [
-          "s3api",
-          "create-bucket",
-          "--bucket",
-          "not-mine",
-          "--create-bucket-configuration",
-          `LocationConstraint=${REGION}`,
-        ],
-        asTask,
-      ),
-    ).rejects.toThrow(/AccessDenied/);
-    await run(
-      "aws",
-      ["s3api", "put-object", "--bucket", "fileshare-000000000000", "--key", "by-role"],
-      asTask,
+    const asTask = new S3Client({
+      ...client(),
+      credentials: {
+        accessKeyId: credentials.AccessKeyId,
+        secretAccessKey: credentials.SecretAccessKey,
+        sessionToken: credentials.Token,
+      },
+      forcePathStyle: true,
+    });
+    await expect(asTask.send(new CreateBucketCommand({ Bucket: "not-mine" }))).rejects.toThrow(
+      expect.objectContaining({ name: "AccessDenied" }),
     );
+    await asTask.send(new PutObjectCommand({ Bucket: "fileshare-000000000000", Key: "by-role" }));
   });
 
   it("asks the registry's clients for a token", async () => {
