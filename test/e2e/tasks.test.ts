@@ -1,34 +1,46 @@
+import { spawn, type ChildProcess } from "node:child_process";
 import { CreateSubnetCommand, DescribeSubnetsCommand, EC2Client } from "@aws-sdk/client-ec2";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { openDemo, REGION } from "./demo.ts";
-import { run } from "./helpers.ts";
+import { eventually, run } from "./helpers.ts";
 import { openTasks } from "./tasks.ts";
 
 const demo = openDemo(inject("demo"));
 let tasks: Awaited<ReturnType<typeof openTasks>>;
-/** What stands for the internet: a server that is none of ours, beyond the host. */
-let outside = { id: "", address: "" };
+const OUTSIDE = "203.0.113.2";
+const LINK = "gantry-out0";
+const SERVER = `require("node:net").createServer((socket) => socket.end("outside\\n")).listen(7777, "${OUTSIDE}")`;
+let server: ChildProcess | undefined;
+
+/** What stands for the internet: a host beyond an uplink of this machine, in a network namespace of the test's own. */
+async function bringUpOutside(): Promise<void> {
+  const [agent] = (await demo.instance.status()).agents;
+  server = spawn("unshare", ["--net", process.execPath, "-e", `setInterval(() => {}, 1e6)`], {
+    stdio: "ignore",
+  });
+  const pid = String(server.pid);
+  const inside = (...command: string[]) => run("nsenter", ["-t", pid, "-n", ...command]);
+  await eventually(() => inside("true"));
+  await run("ip", ["link", "add", LINK, "type", "veth", "peer", "name", "out1", "netns", pid]);
+  await run("ip", ["addr", "add", "203.0.113.1/24", "dev", LINK]);
+  await run("ip", ["link", "set", LINK, "up"]);
+  await inside("ip", "addr", "add", `${OUTSIDE}/24`, "dev", "out1");
+  await inside("ip", "link", "set", "out1", "up");
+  spawn("nsenter", ["-t", pid, "-n", process.execPath, "-e", SERVER], { stdio: "ignore" }).unref();
+  // The link of a default route is an uplink. An agent that starts looks for them.
+  await run("ip", ["route", "add", "default", "via", OUTSIDE, "dev", LINK, "metric", "4000"]);
+  process.kill(agent?.pid ?? 0, "SIGKILL");
+  const rules = () => run("docker", ["exec", agent?.container ?? "", "nft", "list", "ruleset"]);
+  await eventually(async () => expect(await rules()).toContain(`"${LINK}"`));
+}
 
 beforeAll(async () => {
   tasks = await openTasks(demo);
-  await tasks.runToEnd("image", { command: ["true"] });
-  const id = (
-    await run("docker", [
-      "run",
-      "-d",
-      "busybox:latest",
-      "sh",
-      "-c",
-      "while :; do echo outside | nc -l -p 7777; done",
-    ])
-  ).trim();
-  outside = {
-    id,
-    address: (await run("docker", ["inspect", "-f", "{{.NetworkSettings.IPAddress}}", id])).trim(),
-  };
+  await bringUpOutside();
 });
 afterAll(async () => {
-  await run("docker", ["rm", "-f", outside.id]);
+  await run("ip", ["link", "del", LINK]).catch(() => {});
+  server?.kill("SIGKILL");
 });
 
 describe("a task", () => {
@@ -80,7 +92,7 @@ describe("a task", () => {
 });
 
 describe("the way out", () => {
-  const reach = () => ({ command: ["sh", "-c", `nc -w 3 ${outside.address} 7777 < /dev/null`] });
+  const reach = () => ({ command: ["sh", "-c", `nc -w 3 ${OUTSIDE} 7777 < /dev/null`] });
 
   it("is there behind a NAT gateway, and with a public address behind an internet gateway", async () => {
     const behindNat = await tasks.runToEnd("nat", reach());

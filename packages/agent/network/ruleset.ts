@@ -98,6 +98,8 @@ function renderMembers(groups: readonly Group[], interfaces: Interfaces): readon
     // After the sender's egress rules: the rules of the member it addresses, or the way out.
     "  chain arrive {",
     "    ip daddr vmap @arriving",
+    // Refused at once: SDKs look for the instance metadata service before they fall back to other credentials.
+    '    oifname "up0" ip daddr 169.254.0.0/16 reject with icmpx type admin-prohibited',
     `    oifname "up0" ip daddr ${NOT_OUTSIDE} drop`,
     '    oifname "up0" ip saddr @exits accept',
     "    drop",
