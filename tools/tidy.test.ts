@@ -24,7 +24,6 @@ const LONG_FILES = [
   "packages/api/s3/multipart.ts",
   "packages/api/s3/objects.test.ts",
   "packages/content/object-index.ts",
-  "packages/controllers/node/node-gateway.ts",
   "packages/registry/registry.test.ts",
   "packages/registry/registry.ts",
   "test/e2e/platform.test.ts",

@@ -11,6 +11,7 @@ import { messageOf } from "@gantry/kernel";
 import { stopControlPlane } from "./control-plane-process.ts";
 import { agentImageTag } from "./platform.ts";
 import { IMAGE_LABEL, type PlatformDeps } from "./project.ts";
+import { purgePulledImages } from "./purge-images.ts";
 import { run, succeeds, UserError } from "./run.ts";
 
 const ENGINE_ANSWER_MS = 10_000;
@@ -41,6 +42,7 @@ export async function takeDown(deps: PlatformDeps, folder: string, purge: boolea
       deps.progress.step("Stopping containers", () => stopContainers(naming)),
     );
     await attempt("networks and rules of the host", () => removeHostTraces(settings, naming));
+    if (purge) await attempt("images that Gantry pulled", () => purgePulledImages(naming));
     if (purge) await attempt("volumes and images", () => purgeEngine(naming));
   } else problems.push("containers, networks and volumes: Docker Engine does not answer, start it first");
   if (!purge || problems.length > 0) return { problems, foreign: [] };

@@ -4,6 +4,8 @@ export interface ContainerObservation {
   readonly name: string;
   readonly runtimeId: string | undefined;
   readonly imageDigest: string | undefined;
+  /** Where the image comes from; `TaskContainerRecord` says what each means. Absent until it is known. */
+  readonly imageSource?: "registry" | "engine" | "built";
   readonly status: "PENDING" | "RUNNING" | "STOPPED";
   readonly exitCode: number | undefined;
   readonly reason: string | undefined;

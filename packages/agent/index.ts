@@ -13,3 +13,4 @@ export * from "./naming.ts";
 export * from "./network/free-port.ts";
 export * from "./network/host-rules.ts";
 export * from "./network/programs.ts";
+export { useTag, useTagsOf } from "./pods/pod-images.ts";

@@ -29,6 +29,15 @@ export function describeEngine(name: string, open: () => Engine): void {
       for (const turn of [1, 2, 3]) await engine.probe(LABEL, turn);
     });
 
+    it("shows an image under each of its names, and none that it does not have", async () => {
+      const { image } = spec("any");
+      await engine.tagImage(image, "gantry/engine-suite:1");
+      const there = await engine.image(image);
+      expect(there?.names).toContain("gantry/engine-suite:1");
+      expect(there?.id).not.toBe("");
+      expect(await engine.image("gantry/engine-suite:none")).toBeUndefined();
+    });
+
     it("moves a container from created over running to exited", async () => {
       const id = await engine.createContainer(spec("life"));
       expect((await engine.inspect(id))?.state).toBe("created");

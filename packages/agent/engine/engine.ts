@@ -22,6 +22,17 @@ export interface MountSpec {
   readonly readOnly: boolean;
 }
 
+/** An image of the engine. */
+export interface EngineImage {
+  readonly id: string;
+  /** Its digest in a registry; undefined for an image that no registry has given or taken. */
+  readonly digest: string | undefined;
+  /** Names with their tags. */
+  readonly names: readonly string[];
+  /** Whether Gantry built it from Debian packages. */
+  readonly isBuilt: boolean;
+}
+
 /** What a container is made from. Its name is derived from what it is for, so that making it twice is making it once. */
 export interface ContainerSpec {
   readonly name: string;
@@ -83,7 +94,15 @@ export interface EngineLogLine {
 
 /** A container engine, as far as the agent needs one. Everything is idempotent: what is already so is success. */
 export interface Engine {
-  hasImage(image: string): Promise<boolean>;
+  /** The image of a name, a name with a digest, or an id; undefined where the engine does not have it. */
+  image(reference: string): Promise<EngineImage | undefined>;
+  /**
+   * Asks the image's registry for the digest of its tag.
+   * Errors: CannotPullContainerError; `unreachable` is set where no registry answered in time.
+   */
+  resolveDigest(image: string, registryAuth: string | undefined, timeoutMs: number): Promise<string>;
+  /** Gives an image one more name. */
+  tagImage(reference: string, name: string): Promise<void>;
   /** Errors: CannotPullContainerError; `unreachable` is set where no registry answered at all. */
   pullImage(image: string, registryAuth: string | undefined): Promise<void>;
   createContainer(spec: ContainerSpec): Promise<string>;

@@ -4,6 +4,7 @@ import {
   type ContainerSpec,
   type Engine,
   type EngineContainer,
+  type EngineImage,
   type EngineLogLine,
 } from "./engine.ts";
 
@@ -21,6 +22,7 @@ export class FakeEngine implements Engine {
   readonly #names = new Map<string, string>();
   readonly #watchers = new Set<(labels: Readonly<Record<string, string>>) => void>();
   readonly #images: Set<string>;
+  readonly #tags = new Map<string, ReadonlySet<string>>();
   #serial = 0;
   #pid = 1_000;
   #powerCuts = 0;
@@ -30,6 +32,12 @@ export class FakeEngine implements Engine {
   latencyMs = 0;
   /** What containers of an image do: run, never be pulled, or end half a second after their start. */
   behaviour: (image: string) => "runs" | "fails" | "crashes" = () => "runs";
+  /** The digest of a tag at its registry; undefined where no registry answers. */
+  registry: (image: string) => string | undefined = (image) => `sha256:${image}`;
+  /** Whether an image was built from Debian packages. */
+  isBuilt: (image: string) => boolean = () => false;
+  /** Images whose registries were asked for a digest. */
+  readonly resolved: string[] = [];
   /** Told of every start, by the container's name. */
   onStart: (container: EngineContainer) => void = () => {};
 
@@ -38,13 +46,34 @@ export class FakeEngine implements Engine {
     this.#images = new Set(images);
   }
 
-  async hasImage(image: string): Promise<boolean> {
-    return this.#images.has(image);
+  async image(reference: string): Promise<EngineImage | undefined> {
+    return this.#images.has(reference)
+      ? {
+          id: reference,
+          digest: reference.split("@")[1],
+          names: [...(this.#tags.get(reference) ?? [])],
+          isBuilt: this.isBuilt(reference),
+        }
+      : undefined;
+  }
+
+  async resolveDigest(image: string): Promise<string> {
+    this.resolved.push(image);
+    const digest = this.registry(image);
+    if (digest === undefined)
+      throw new EngineError("CannotPullContainerError", `failed to resolve ref ${image}: no such host`, {
+        unreachable: true,
+      });
+    return digest;
+  }
+
+  async tagImage(reference: string, name: string): Promise<void> {
+    this.#tags.set(reference, new Set([...(this.#tags.get(reference) ?? []), name]));
   }
 
   async pullImage(image: string): Promise<void> {
     await this.#begin("pull", image);
-    if (image.includes("missing") || this.behaviour(image) === "fails")
+    if (image.includes("missing") || this.behaviour(nameOf(image)) === "fails")
       throw new EngineError("CannotPullContainerError", `${image}: not found`);
     this.#images.add(image);
   }
@@ -99,7 +128,7 @@ export class FakeEngine implements Engine {
       exitCode: undefined,
     };
     this.onStart(container.state);
-    if (this.behaviour(container.spec.image) === "crashes")
+    if (this.behaviour(nameOf(container.spec.image)) === "crashes")
       this.#clock.after(CRASH_MS, () => this.kill(container.state.id, 1));
     this.#tell(container);
   }
@@ -179,6 +208,11 @@ export class FakeEngine implements Engine {
         };
   }
 
+  /** Adds an image, as `docker build` would. */
+  addImage(image: string): void {
+    this.#images.add(image);
+  }
+
   /** Removes an image, as `docker rmi` would. */
   removeImage(image: string): void {
     this.#images.delete(image);
@@ -216,4 +250,9 @@ export class FakeEngine implements Engine {
   #tell(container: FakeContainer): void {
     for (const watcher of this.#watchers) watcher(container.state.labels);
   }
+}
+
+/** The name of an image without its digest. */
+function nameOf(image: string): string {
+  return image.split("@")[0] ?? image;
 }

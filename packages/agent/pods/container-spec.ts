@@ -2,7 +2,12 @@ import type { ContainerAssignment, PodAssignment } from "@gantry/agent-protocol"
 import { present } from "@gantry/kernel";
 import type { ContainerSpec, MountSpec } from "../engine/engine.ts";
 import type { Naming } from "../naming.ts";
+import type { PodImage } from "./pod-images.ts";
 import type { PodLimits } from "./task-limits.ts";
+
+/** Labels that say which image a container was created from, for an agent that starts later. */
+export const IMAGE_DIGEST_LABEL = "gantry.image.digest";
+export const IMAGE_SOURCE_LABEL = "gantry.image.source";
 
 /** Where containers find the platform's CA beside the public roots. */
 const TRUST_FOLDER = "/opt/trust";
@@ -27,21 +32,24 @@ export function containerSpec(
     limits: PodLimits;
     dataPath: string;
     sources: ReadonlyMap<string, string>;
+    image: PodImage;
   },
 ): ContainerSpec {
-  const { pod, naming, limits, dataPath, sources } = options;
+  const { pod, naming, limits, dataPath, sources, image } = options;
   const trust: readonly MountSpec[] = pod.trustBundle
     ? [{ source: `${dataPath}/trust`, target: TRUST_FOLDER, readOnly: true }]
     : [];
   return {
     name: naming.container(pod.key, container.name),
-    image: container.image,
+    image: image.reference,
     labels: {
       ...container.labels,
       ...naming.labels,
       "gantry.role": pod.role,
       "gantry.pod": pod.key,
       "gantry.container": container.name,
+      ...(image.source === undefined ? {} : { [IMAGE_SOURCE_LABEL]: image.source }),
+      ...(image.digest === undefined ? {} : { [IMAGE_DIGEST_LABEL]: image.digest }),
     },
     command: container.command,
     entryPoint: container.entryPoint,

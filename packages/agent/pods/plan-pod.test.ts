@@ -25,6 +25,7 @@ const there = (state: EngineContainer["state"], more: Partial<EngineContainer> =
     exitCode: state === "exited" ? 0 : undefined,
     ...more,
   }) as EngineContainer; // As above.
+const imageOf = (image: string) => ({ reference: image, digest: undefined, source: undefined });
 const view = (
   containers: Readonly<Record<string, EngineContainer>>,
   more: Partial<PodView> = {},
@@ -32,7 +33,7 @@ const view = (
   pause: there("running"),
   interfaceReady: true,
   containers: new Map(Object.entries(containers)),
-  images: new Set(["image-a", "image-b"]),
+  images: new Map(["image-a", "image-b"].map((image) => [image, imageOf(image)])),
   problem: undefined,
   now: 10_000,
   ...more,

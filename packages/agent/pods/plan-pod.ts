@@ -6,6 +6,8 @@ import type {
 } from "@gantry/agent-protocol";
 import { REVISION_LABEL } from "@gantry/agent-protocol";
 import type { EngineContainer } from "../engine/engine.ts";
+import { IMAGE_DIGEST_LABEL, IMAGE_SOURCE_LABEL } from "./container-spec.ts";
+import type { PodImage } from "./pod-images.ts";
 
 /** What went wrong with a pod before it ran, or what was lost of it, in ECS's words: nothing on the engine says it later. */
 export interface ContainerProblem {
@@ -27,7 +29,8 @@ export interface PodView {
   readonly pause: EngineContainer | undefined;
   readonly interfaceReady: boolean;
   readonly containers: ReadonlyMap<string, EngineContainer>;
-  readonly images: ReadonlySet<string>;
+  /** The images that the pod's containers can be created from, by the names in the assignment. */
+  readonly images: ReadonlyMap<string, PodImage>;
   readonly problem: ContainerProblem | undefined;
   readonly now: number;
 }
@@ -208,6 +211,9 @@ export function observePod(
 
 function observeContainer(container: ContainerAssignment, view: PodView): ContainerObservation {
   const there = view.containers.get(container.name);
+  const image = view.images.get(container.image);
+  const label = there?.labels[IMAGE_SOURCE_LABEL];
+  const source = isImageSource(label) ? label : image?.source;
   const problem = view.problem?.container === container.name ? view.problem.reason : undefined;
   const ownReason = there?.outOfMemory
     ? "OutOfMemoryError: Container killed due to memory usage"
@@ -217,7 +223,8 @@ function observeContainer(container: ContainerAssignment, view: PodView): Contai
   return {
     name: container.name,
     runtimeId: there?.id,
-    imageDigest: there?.imageDigest,
+    imageDigest: there?.labels[IMAGE_DIGEST_LABEL] ?? there?.imageDigest ?? image?.digest,
+    ...(source === undefined ? {} : { imageSource: source }),
     status:
       there === undefined || there.state === "created"
         ? problem === undefined
@@ -230,4 +237,8 @@ function observeContainer(container: ContainerAssignment, view: PodView): Contai
     reason: problem ?? ownReason,
     health: container.healthCheck === undefined ? "UNKNOWN" : (there?.health ?? "UNKNOWN"),
   };
+}
+
+function isImageSource(text: string | undefined): text is "registry" | "engine" | "built" {
+  return text === "registry" || text === "engine" || text === "built";
 }

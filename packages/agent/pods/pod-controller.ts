@@ -1,5 +1,5 @@
 import type { ContainerAssignment, PodAssignment, PodObservation } from "@gantry/agent-protocol";
-import type { Clock, Logger } from "@gantry/kernel";
+import { present, type Clock, type Logger } from "@gantry/kernel";
 import { EngineError, type Engine, type EngineContainer } from "../engine/engine.ts";
 import type { LogShipper } from "../logs/log-shipper.ts";
 import type { Host } from "../host.ts";
@@ -8,6 +8,7 @@ import { RouterMissingError, type NetworkInterfaces } from "../network/interface
 import { InvalidAssignmentError } from "../volumes/volume-paths.ts";
 import { VolumeError } from "../volumes/volumes.ts";
 import { containerSpec } from "./container-spec.ts";
+import { PodImages, type PodImage } from "./pod-images.ts";
 import {
   isSaidByEngine,
   observePod,
@@ -26,6 +27,8 @@ interface PodMemory {
   interfaceReady: boolean;
   /** Images that the engine had lost when a container was to be made from them. */
   readonly lostImages: Set<string>;
+  /** Images that were found or pulled for the pod, by the names in its assignment. */
+  readonly images: Map<string, PodImage>;
   reported: string;
 }
 
@@ -59,11 +62,11 @@ const CRASH_LOOP_MS = 1_000;
 export class PodController {
   readonly #deps: PodDeps;
   readonly #memory = new Map<string, PodMemory>();
-  /** Images seen on the engine; forgotten when making a container of one fails. */
-  readonly #images = new Set<string>();
+  readonly #images: PodImages;
 
   constructor(deps: PodDeps) {
     this.#deps = deps;
+    this.#images = new PodImages(deps);
   }
 
   /** Reads, plans and acts until nothing is left to do now, or something else is wanted. The answer says when to look again. */
@@ -138,6 +141,7 @@ export class PodController {
           pullStartedAt: undefined,
           pullStoppedAt: undefined,
           interfaceReady: false,
+          images: new Map(),
           lostImages: new Set(),
           reported: "",
         }),
@@ -157,19 +161,16 @@ export class PodController {
       if (there !== undefined) containers.set(container.name, there);
     }
     for (const container of pod.containers) {
-      if (
-        !containers.has(container.name) &&
-        !this.#images.has(container.image) &&
-        (await engine.hasImage(container.image))
-      )
-        this.#images.add(container.image);
+      if (containers.has(container.name) || memory.images.has(container.image)) continue;
+      const image = await this.#images.present(container, pod);
+      if (image !== undefined) memory.images.set(container.image, image);
     }
     if (pause?.state !== "running") memory.interfaceReady = false;
     return {
       pause,
       interfaceReady: memory.interfaceReady,
       containers,
-      images: this.#images,
+      images: memory.images,
       problem: this.#deps.problems.get(pod.key),
       now: clock.now(),
     };
@@ -206,10 +207,10 @@ export class PodController {
           memory.interfaceReady = true;
           return;
         case "pullImage":
-          await this.#pull(step.container, memory);
+          await this.#pull(step.container, pod, memory);
           return;
         case "createContainer": {
-          const id = await this.#create(step.container, pod);
+          const id = await this.#create(step.container, pod, memory);
           if (step.start && isCurrent()) await engine.startContainer(id);
           return;
         }
@@ -228,7 +229,8 @@ export class PodController {
     } catch (thrown) {
       if (!isProblem(thrown) || step.type === "ensureInterface" || pod.restart) throw thrown;
       if (step.type === "createContainer") {
-        this.#images.delete(step.container.image);
+        this.#images.forget(step.container.image);
+        memory.images.delete(step.container.image);
         // The image was removed from the engine since it was last seen: it is pulled again, once.
         const isLost = thrown instanceof EngineError && thrown.imageMissing;
         if (isLost && !memory.lostImages.has(step.container.image)) {
@@ -247,26 +249,21 @@ export class PodController {
     }
   }
 
-  async #pull(container: ContainerAssignment, memory: PodMemory): Promise<void> {
-    const { engine, clock } = this.#deps;
+  async #pull(container: ContainerAssignment, pod: PodAssignment, memory: PodMemory): Promise<void> {
+    const { clock } = this.#deps;
     memory.pullStartedAt ??= clock.now();
-    try {
-      await engine.pullImage(container.image, container.registryAuth);
-    } catch (thrown) {
-      if (!(thrown instanceof EngineError) || !thrown.unreachable) throw thrown;
-      try {
-        await this.#deps.requestImage(container.image);
-      } catch {
-        throw thrown;
-      }
-    }
+    memory.images.set(container.image, await this.#images.provide(container, pod));
     memory.pullStoppedAt = clock.now();
   }
 
-  async #create(container: ContainerAssignment, pod: PodAssignment): Promise<string> {
+  async #create(container: ContainerAssignment, pod: PodAssignment, memory: PodMemory): Promise<string> {
     const { engine, host, naming } = this.#deps;
     const [sources, limits] = await Promise.all([host.volumes.prepare(pod), host.limits.ensure(pod)]);
-    const spec = containerSpec(container, { pod, naming, limits, dataPath: host.dataPath, sources });
+    const image = present(
+      memory.images.get(container.image),
+      "A container is created once its image is there.",
+    );
+    const spec = containerSpec(container, { pod, naming, limits, dataPath: host.dataPath, sources, image });
     return engine.createContainer(spec);
   }
 }

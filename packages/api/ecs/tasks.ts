@@ -300,6 +300,11 @@ function composeTask(
         name: "ecs.cpu-architecture",
         value: definition?.spec.runtimePlatform?.cpuArchitecture === "ARM64" ? "arm64" : "x86_64",
       },
+      ...task.containers.flatMap(({ name, imageSource }) =>
+        imageSource === undefined || imageSource === "registry"
+          ? []
+          : [{ name: `gantry.image-source.${name}`, value: imageSource }],
+      ),
     ],
     connectivity: task.connectivityAt === undefined ? undefined : "CONNECTED",
     connectivityAt: date(task.connectivityAt),

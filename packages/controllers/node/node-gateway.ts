@@ -4,26 +4,24 @@ import {
   type Assignment,
   type Envelope,
   type NodeSettings,
-  type PodObservation,
   type ToAgent,
   type ToControlPlane,
 } from "@gantry/agent-protocol";
 import { Controller, messageOf, type Reconciler } from "@gantry/kernel";
-import type { Change, Kind, Transaction } from "@gantry/state";
+import type { Change, Kind } from "@gantry/state";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { balancersAssignment } from "../load-balancer/balancers-assignment.ts";
 import { recordBalancers } from "../load-balancer/record-balancers.ts";
 import { recordEngine } from "./record-engine.ts";
 import { recordFirewall, recordRefused } from "../network/record-firewall.ts";
 import { vpcAssignment } from "../network/vpc-assignment.ts";
-import { recordDatabase } from "../database/record-database.ts";
-import { foldObservation } from "../task/fold-observation.ts";
 import {
   databaseAssignment,
   interfaceAssignment,
   taskAssignment,
   type AssignmentDeps,
 } from "./pod-assignment.ts";
+import { beginGraceAnew, recordPod, recordRemoved } from "./record-pod.ts";
 
 export interface NodeGatewayDeps extends ControllerDeps {
   readonly assignments: AssignmentDeps;
@@ -56,14 +54,6 @@ function subjectOf(message: ToControlPlane): string {
     case "engine":
       return message.type;
   }
-}
-
-/** A new agent may have to start everything again: what is not up yet is not unhealthy. */
-function beginGraceAnew(tx: Transaction, nodeId: string, now: number): void {
-  const running = tx
-    .list("task")
-    .filter((task) => task.lastStatus === "RUNNING" && task.placement?.nodeId === nodeId);
-  for (const task of running) tx.put("task", task.arn, { ...task, runningSince: now });
 }
 
 /** A connected agent, as the gateway talks to it. */
@@ -183,10 +173,10 @@ export class NodeGateway {
         this.#sync();
         return;
       case "pod":
-        this.#recordPod(message.observation);
+        recordPod(this.#deps, message.observation);
         return;
       case "removed":
-        this.#recordRemoved(message.key);
+        recordRemoved(this.#deps, message.key);
         return;
       case "interface":
         store.transact((tx) => {
@@ -366,52 +356,6 @@ export class NodeGateway {
     if (connection.sent.get(assignmentKey) === text) return;
     connection.sent.set(assignmentKey, text);
     connection.say({ type: "assign", assignment });
-  }
-
-  #recordPod(observation: PodObservation): void {
-    const { store, clock, log } = this.#deps;
-    const id = observation.key.slice("pod/".length);
-    store.transact((tx) => {
-      const [task] = tx.listBy("task", "id", id);
-      if (task === undefined) {
-        recordDatabase(tx, id, observation);
-        return;
-      }
-      const next = foldObservation(
-        task,
-        observation,
-        tx.get("taskDefinition", task.taskDefinitionArn),
-        clock.now(),
-      );
-      if (next === task) return;
-      tx.put("task", task.arn, next);
-      if (next.lastStatus !== task.lastStatus)
-        log.info("Task moved", {
-          taskArn: task.arn,
-          from: task.lastStatus,
-          to: next.lastStatus,
-          reason: next.stoppedReason,
-        });
-    });
-  }
-
-  /** All of a pod's traces are gone from its node: its address is free again. */
-  #recordRemoved(key: string): void {
-    const { store } = this.#deps;
-    const id = key.slice(key.indexOf("/") + 1);
-    store.transact((tx) => {
-      const [task] = tx.listBy("task", "id", id);
-      const enis =
-        task === undefined ? tx.list("networkInterface") : tx.listBy("networkInterface", "owner", task.arn);
-      for (const eni of enis)
-        if (eni.ownerKey.endsWith(`/${id}`) && eni.ownerKey.includes(":task/"))
-          tx.delete("networkInterface", eni.id);
-      const database = tx.list("databaseInstance").find((each) => each.resourceId === id && each.stopped);
-      if (database !== undefined) {
-        tx.delete("networkInterface", database.networkInterfaceId);
-        tx.delete("databaseInstance", database.arn);
-      }
-    });
   }
 
   /** Interfaces of tasks that have stopped and whose removal nobody confirmed: asked for again. */

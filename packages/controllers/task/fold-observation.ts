@@ -34,6 +34,7 @@ export function foldObservation(
       ...container,
       runtimeId: seen.runtimeId ?? container.runtimeId,
       imageDigest: seen.imageDigest ?? container.imageDigest,
+      ...(seen.imageSource === undefined ? {} : { imageSource: seen.imageSource }),
       lastStatus: stopped ? ("STOPPED" as const) : seen.status,
       exitCode: seen.exitCode,
       reason: seen.reason ?? container.reason,

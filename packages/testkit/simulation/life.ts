@@ -121,7 +121,9 @@ export function mortalEngine(engine: Engine, life: Life, fateOfCall: () => Fate)
     return read(answer);
   };
   return {
-    hasImage: (image) => read(engine.hasImage(image)),
+    image: (reference) => read(engine.image(reference)),
+    resolveDigest: (image, auth, timeoutMs) => read(engine.resolveDigest(image, auth, timeoutMs)),
+    tagImage: (reference, name) => read(engine.tagImage(reference, name)),
     pullImage: (image, auth) => change(() => engine.pullImage(image, auth)),
     createContainer: (spec) => change(() => engine.createContainer(spec)),
     startContainer: (id) => change(() => engine.startContainer(id)),

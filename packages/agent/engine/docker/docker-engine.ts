@@ -5,8 +5,10 @@ import {
   type ContainerSpec,
   type Engine,
   type EngineContainer,
+  type EngineImage,
   type EngineLogLine,
 } from "../engine.ts";
+import { createBody } from "./create-body.ts";
 import { DockerApi, DockerApiError } from "./docker-api.ts";
 import { readLogFrames } from "./log-frames.ts";
 
@@ -42,13 +44,36 @@ export class DockerEngine implements Engine {
     this.#log = deps.log;
   }
 
-  async hasImage(image: string): Promise<boolean> {
-    return this.#api.call("GET", `/images/${encodeURIComponent(image)}/json`).then(
-      () => true,
-      (thrown: unknown) => {
-        if (thrown instanceof DockerApiError && thrown.status === 404) return false;
-        throw thrown;
-      },
+  async image(reference: string): Promise<EngineImage | undefined> {
+    try {
+      const answer = (await this.#api.call(
+        "GET",
+        `/images/${encodeURIComponent(reference)}/json`,
+      )) as ImageAnswer; // Docker's answer to image inspect.
+      return presentImage(answer);
+    } catch (thrown) {
+      if (thrown instanceof DockerApiError && thrown.status === 404) return undefined;
+      throw thrown;
+    }
+  }
+
+  async resolveDigest(image: string, registryAuth: string | undefined, timeoutMs: number): Promise<string> {
+    try {
+      const answer = (await this.#api.call("GET", `/distribution/${encodeURI(image)}/json`, {
+        headers: registryAuth === undefined ? {} : { "X-Registry-Auth": registryAuth },
+        timeoutMs,
+      })) as { Descriptor: { digest: string } }; // Docker's answer to distribution inspect.
+      return answer.Descriptor.digest;
+    } catch (thrown) {
+      throw pullError(image, thrown);
+    }
+  }
+
+  async tagImage(reference: string, name: string): Promise<void> {
+    const [repository, tag] = splitReference(name);
+    await this.#api.call(
+      "POST",
+      `/images/${encodeURIComponent(reference)}/tag?repo=${encodeURIComponent(repository)}&tag=${encodeURIComponent(tag)}`,
     );
   }
 
@@ -73,19 +98,7 @@ export class DockerEngine implements Engine {
           if (line.includes('"error"')) throw new Error((JSON.parse(line) as { error: string }).error); // Docker's progress line.
       }
     } catch (thrown) {
-      const words = messageOf(thrown);
-      const unreachable =
-        /no such host|connection refused|i\/o timeout|network is unreachable|TLS handshake|server misbehaving|request canceled/i.test(
-          words,
-        );
-      throw new EngineError(
-        "CannotPullContainerError",
-        `pull image manifest has been retried 1 time(s): failed to resolve ref ${image}: ${words}`,
-        {
-          cause: thrown,
-          unreachable,
-        },
-      );
+      throw pullError(image, thrown);
     }
   }
 
@@ -271,6 +284,37 @@ function sinceParameter(at: string): string {
   return `${seconds}.${(/\.(\d+)Z$/.exec(at)?.[1] ?? "0").padEnd(9, "0")}`;
 }
 
+const NO_ANSWER =
+  /no such host|connection refused|i\/o timeout|network is unreachable|TLS handshake|server misbehaving|request canceled|aborted|deadline exceeded|no route to host|toomanyrequests|50[0-4] /i;
+
+/** Why an image cannot be resolved or pulled. A registry that is overloaded counts as one that does not answer. */
+function pullError(image: string, thrown: unknown): EngineError {
+  const words = messageOf(thrown);
+  return new EngineError(
+    "CannotPullContainerError",
+    `pull image manifest has been retried 1 time(s): failed to resolve ref ${image}: ${words}`,
+    { cause: thrown, unreachable: NO_ANSWER.test(words) },
+  );
+}
+
+interface ImageAnswer {
+  readonly Id: string;
+  readonly Comment: string;
+  readonly RepoTags: readonly string[] | null;
+  readonly RepoDigests: readonly string[] | null;
+  readonly Config: { readonly Labels: Readonly<Record<string, string>> | null } | null;
+}
+
+/** An image built on one of Gantry's has the label too, but only Gantry's own is imported. */
+function presentImage(answer: ImageAnswer): EngineImage {
+  return {
+    id: answer.Id,
+    digest: answer.RepoDigests?.[0]?.split("@")[1],
+    names: answer.RepoTags ?? [],
+    isBuilt: answer.Config?.Labels?.["gantry.image"] === "true" && answer.Comment.startsWith("Imported from"),
+  };
+}
+
 function splitReference(image: string): readonly [string, string] {
   const at = image.indexOf("@");
   if (at >= 0) return [image.slice(0, at), image.slice(at + 1)];
@@ -306,66 +350,4 @@ function present(answer: InspectAnswer, imageDigest: string | undefined): Engine
 
 function timeOf(text: string): number | undefined {
   return text.startsWith("0001") ? undefined : Date.parse(text);
-}
-
-const SECOND_NS = 1_000_000_000;
-
-function createBody(spec: ContainerSpec): object {
-  const check = spec.healthCheck;
-  return {
-    Image: spec.image,
-    Labels: spec.labels,
-    Cmd: spec.command,
-    Entrypoint: spec.entryPoint,
-    WorkingDir: spec.workingDirectory,
-    User: spec.user,
-    Env: spec.environment,
-    Hostname: spec.hostname,
-    OpenStdin: spec.interactive,
-    Tty: spec.pseudoTerminal,
-    StopSignal: spec.stopSignal,
-    // An image's own HEALTHCHECK is not ECS's: it is switched off where the definition has none.
-    Healthcheck:
-      check === undefined
-        ? { Test: ["NONE"] }
-        : {
-            Test: check.command,
-            Interval: check.intervalSeconds * SECOND_NS,
-            Timeout: check.timeoutSeconds * SECOND_NS,
-            Retries: check.retries,
-            StartPeriod: check.startPeriodSeconds * SECOND_NS,
-          },
-    HostConfig: {
-      NetworkMode: spec.network,
-      Privileged: spec.privileged,
-      PidMode: spec.pidHost ? "host" : "",
-      Dns: spec.dns?.servers,
-      DnsSearch: spec.dns?.search,
-      DnsOptions: spec.dns?.options,
-      ExtraHosts: spec.extraHosts,
-      // Never Binds: its "source:target:options" takes a colon in a path for the start of options. Propagation is the
-      // engine's choice: rprivate, and rslave for what is in its own folder.
-      Mounts: spec.mounts.map(({ source, target, readOnly }) => ({
-        Type: "bind",
-        Source: source,
-        Target: target,
-        ReadOnly: readOnly,
-      })),
-      CpuShares: spec.cpuShares,
-      Memory: (spec.memoryMiB ?? 0) * 1024 * 1024,
-      MemorySwap: spec.memoryMiB === undefined ? 0 : spec.memoryMiB * 1024 * 1024,
-      MemoryReservation: (spec.memoryReservationMiB ?? 0) * 1024 * 1024,
-      PidsLimit: spec.pidsMax,
-      CgroupParent: spec.cgroupParent,
-      ReadonlyRootfs: spec.readonlyRootFilesystem,
-      Init: spec.init,
-      CapAdd: spec.capabilitiesAdd,
-      CapDrop: spec.capabilitiesDrop,
-      SecurityOpt: spec.securityOptions,
-      Ulimits: spec.ulimits.map((limit) => ({ Name: limit.name, Soft: limit.soft, Hard: limit.hard })),
-      Sysctls: spec.sysctls,
-      RestartPolicy: { Name: spec.restartAlways ? "always" : "no" },
-      LogConfig: { Type: "json-file", Config: { "max-size": `${spec.logsMaxMiB}m`, "max-file": "3" } },
-    },
-  };
 }

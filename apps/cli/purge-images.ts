@@ -1,0 +1,27 @@
+import { useTagsOf, useTag, type Naming } from "@gantry/agent";
+import { run } from "./run.ts";
+
+interface ImageAnswer {
+  readonly RepoTags: readonly string[] | null;
+  readonly RepoDigests: readonly string[] | null;
+}
+
+/**
+ * Removes the images that Gantry pulled and that no other instance uses: the agent marks each with a tag of its
+ * instance. Names that others gave to an image stay, and so does an image from which somebody runs a container.
+ */
+export async function purgePulledImages(naming: Naming): Promise<void> {
+  const listed = await run("docker", ["images", "--format", "{{.Repository}}:{{.Tag}}", useTagsOf(naming)]);
+  for (const mark of listed.split("\n").filter(Boolean)) {
+    const [image] = JSON.parse(await run("docker", ["image", "inspect", mark])) as ImageAnswer[]; // Docker's answer.
+    await run("docker", ["rmi", mark]).catch(() => {}); // In use by a container: it stays.
+    const isPulled = (name: string) => useTag(naming, name) === mark;
+    const isShared = image?.RepoTags?.some(
+      (name) =>
+        name !== mark && name.startsWith("gantry/used-by-") && name.split(":")[1] === mark.split(":")[1],
+    );
+    if (isShared !== false) continue;
+    for (const name of [...(image?.RepoDigests ?? []), ...(image?.RepoTags ?? [])].filter(isPulled))
+      await run("docker", ["rmi", name]).catch(() => {}); // As above.
+  }
+}

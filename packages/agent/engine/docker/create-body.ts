@@ -1,0 +1,64 @@
+import type { ContainerSpec } from "../engine.ts";
+
+const SECOND_NS = 1_000_000_000;
+
+/** The body of Docker's call that creates a container. Source: Docker Engine API, ContainerCreate. */
+export function createBody(spec: ContainerSpec): object {
+  const check = spec.healthCheck;
+  return {
+    Image: spec.image,
+    Labels: spec.labels,
+    Cmd: spec.command,
+    Entrypoint: spec.entryPoint,
+    WorkingDir: spec.workingDirectory,
+    User: spec.user,
+    Env: spec.environment,
+    Hostname: spec.hostname,
+    OpenStdin: spec.interactive,
+    Tty: spec.pseudoTerminal,
+    StopSignal: spec.stopSignal,
+    // An image's own HEALTHCHECK is not ECS's: it is switched off where the definition has none.
+    Healthcheck:
+      check === undefined
+        ? { Test: ["NONE"] }
+        : {
+            Test: check.command,
+            Interval: check.intervalSeconds * SECOND_NS,
+            Timeout: check.timeoutSeconds * SECOND_NS,
+            Retries: check.retries,
+            StartPeriod: check.startPeriodSeconds * SECOND_NS,
+          },
+    HostConfig: {
+      NetworkMode: spec.network,
+      Privileged: spec.privileged,
+      PidMode: spec.pidHost ? "host" : "",
+      Dns: spec.dns?.servers,
+      DnsSearch: spec.dns?.search,
+      DnsOptions: spec.dns?.options,
+      ExtraHosts: spec.extraHosts,
+      // Never Binds: its "source:target:options" takes a colon in a path for the start of options. Propagation is the
+      // engine's choice: rprivate, and rslave for what is in its own folder.
+      Mounts: spec.mounts.map(({ source, target, readOnly }) => ({
+        Type: "bind",
+        Source: source,
+        Target: target,
+        ReadOnly: readOnly,
+      })),
+      CpuShares: spec.cpuShares,
+      Memory: (spec.memoryMiB ?? 0) * 1024 * 1024,
+      MemorySwap: spec.memoryMiB === undefined ? 0 : spec.memoryMiB * 1024 * 1024,
+      MemoryReservation: (spec.memoryReservationMiB ?? 0) * 1024 * 1024,
+      PidsLimit: spec.pidsMax,
+      CgroupParent: spec.cgroupParent,
+      ReadonlyRootfs: spec.readonlyRootFilesystem,
+      Init: spec.init,
+      CapAdd: spec.capabilitiesAdd,
+      CapDrop: spec.capabilitiesDrop,
+      SecurityOpt: spec.securityOptions,
+      Ulimits: spec.ulimits.map((limit) => ({ Name: limit.name, Soft: limit.soft, Hard: limit.hard })),
+      Sysctls: spec.sysctls,
+      RestartPolicy: { Name: spec.restartAlways ? "always" : "no" },
+      LogConfig: { Type: "json-file", Config: { "max-size": `${spec.logsMaxMiB}m`, "max-file": "3" } },
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import type { PodObservation } from "@gantry/agent-protocol";
+import { recordServiceImage, type TaskRecord, type Transaction } from "@gantry/state";
+import type { ControllerDeps } from "../controller-deps.ts";
+import { recordDatabase } from "../database/record-database.ts";
+import { foldObservation } from "../task/fold-observation.ts";
+
+/** Writes what a node says of a pod into the record of its task, or of its database. */
+export function recordPod(deps: ControllerDeps, observation: PodObservation): void {
+  const { store, clock, log } = deps;
+  const id = observation.key.slice("pod/".length);
+  store.transact((tx) => {
+    const [task] = tx.listBy("task", "id", id);
+    if (task === undefined) {
+      recordDatabase(tx, id, observation);
+      return;
+    }
+    const next = foldObservation(
+      task,
+      observation,
+      tx.get("taskDefinition", task.taskDefinitionArn),
+      clock.now(),
+    );
+    if (next === task) return;
+    tx.put("task", task.arn, next);
+    recordImages(tx, deps, task, next);
+    if (next.lastStatus !== task.lastStatus)
+      log.info("Task moved", {
+        taskArn: task.arn,
+        from: task.lastStatus,
+        to: next.lastStatus,
+        reason: next.stoppedReason,
+      });
+  });
+}
+
+/** All of a pod's traces are gone from its node: its address is free again. */
+export function recordRemoved({ store }: ControllerDeps, key: string): void {
+  const id = key.slice(key.indexOf("/") + 1);
+  store.transact((tx) => {
+    const [task] = tx.listBy("task", "id", id);
+    const enis =
+      task === undefined ? tx.list("networkInterface") : tx.listBy("networkInterface", "owner", task.arn);
+    for (const eni of enis)
+      if (eni.ownerKey.endsWith(`/${id}`) && eni.ownerKey.includes(":task/"))
+        tx.delete("networkInterface", eni.id);
+    const database = tx.list("databaseInstance").find((each) => each.resourceId === id && each.stopped);
+    if (database !== undefined) {
+      tx.delete("networkInterface", database.networkInterfaceId);
+      tx.delete("databaseInstance", database.arn);
+    }
+  });
+}
+
+/** Tells the service of a task where images come from that its node has found. */
+function recordImages(tx: Transaction, deps: ControllerDeps, before: TaskRecord, after: TaskRecord): void {
+  for (const [index, container] of after.containers.entries())
+    if (container.imageSource !== before.containers[index]?.imageSource)
+      recordServiceImage(tx, after, container, { ids: deps.ids, now: deps.clock.now() });
+}
+
+/** A new agent may have to start everything again: what is not up yet is not unhealthy. */
+export function beginGraceAnew(tx: Transaction, nodeId: string, now: number): void {
+  const running = tx
+    .list("task")
+    .filter((task) => task.lastStatus === "RUNNING" && task.placement?.nodeId === nodeId);
+  for (const task of running) tx.put("task", task.arn, { ...task, runningSince: now });
+}
