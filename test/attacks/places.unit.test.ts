@@ -1,4 +1,27 @@
 import {
+  AllocateAddressCommand,
+  CreateNatGatewayCommand,
+  CreateRouteCommand,
+  CreateRouteTableCommand,
+  DescribeSubnetsCommand,
+  DescribeVpcsCommand,
+} from "@aws-sdk/client-ec2";
+import {
+  CreateClusterCommand,
+  CreateServiceCommand,
+  RegisterTaskDefinitionCommand,
+} from "@aws-sdk/client-ecs";
+import {
+  CreateTargetGroupCommand,
+  type CreateTargetGroupCommandInput,
+} from "@aws-sdk/client-elastic-load-balancing-v2";
+import {
+  AttachUserPolicyCommand,
+  CreateUserCommand,
+  PutUserPermissionsBoundaryCommand,
+  SimulatePrincipalPolicyCommand,
+} from "@aws-sdk/client-iam";
+import {
   CreateRepositoryCommand,
   DeleteRepositoryCommand,
   DescribeImagesCommand,
@@ -75,6 +98,46 @@ describe("a resource of another place", () => {
   it("is neither read nor changed from another account", () =>
     expectUntouched(clientsOf(api.client(OTHER)), [...regional, ...global]));
 
+  // Before: a route, a service, a boundary and an attached policy could refer to what another account has.
+  it("is not referred to from another account", async () => {
+    const root = clientsOf(api.client());
+    const other = clientsOf(api.client(OTHER));
+    const policyArn = global.find(({ arn }) => arn.includes(":policy/"))?.arn ?? "";
+    const userArn = global.find(({ arn }) => arn.includes(":user/"))?.arn ?? "";
+    const groupArn = regional.find(({ arn }) => arn.includes(":targetgroup/"))?.arn ?? "";
+    const { Subnets = [] } = await root.ec2.send(new DescribeSubnetsCommand({}));
+    const { AllocationId } = await root.ec2.send(new AllocateAddressCommand({}));
+    const { NatGateway } = await root.ec2.send(
+      new CreateNatGatewayCommand({ SubnetId: Subnets[0]?.SubnetId, AllocationId }),
+    );
+    changed.length = 0;
+    const { Vpcs = [] } = await other.ec2.send(new DescribeVpcsCommand({}));
+    const { RouteTable } = await other.ec2.send(new CreateRouteTableCommand({ VpcId: Vpcs[0]?.VpcId }));
+    await other.iam.send(new CreateUserCommand({ UserName: "mine" }));
+    const route = {
+      RouteTableId: RouteTable?.RouteTableId,
+      DestinationCidrBlock: "10.66.0.0/16",
+      NatGatewayId: NatGateway?.NatGatewayId,
+    };
+    const group = { Name: "mine", Protocol: "HTTP", Port: 80, TargetType: "ip", VpcId: Subnets[0]?.VpcId };
+    const own = await other.ec2.send(new DescribeSubnetsCommand({}));
+    const ownSubnets = own.Subnets?.map((subnet) => subnet.SubnetId ?? "") ?? [];
+    const outcomes = [
+      other.ec2.send(new CreateRouteCommand(route)),
+      other.iam.send(new AttachUserPolicyCommand({ UserName: "mine", PolicyArn: policyArn })),
+      other.iam.send(
+        new PutUserPermissionsBoundaryCommand({ UserName: "mine", PermissionsBoundary: policyArn }),
+      ),
+      other.iam.send(
+        new SimulatePrincipalPolicyCommand({ PolicySourceArn: userArn, ActionNames: ["s3:GetObject"] }),
+      ),
+      other.elb.send(new CreateTargetGroupCommand(group as CreateTargetGroupCommandInput)),
+      serviceOf(other, { subnets: ownSubnets, targetGroupArn: groupArn }),
+    ];
+    for (const outcome of outcomes) expect.soft(await outcomeOf(outcome)).toBe("refused");
+    expect(changed).toEqual([]);
+  });
+
   // Before: ECR ignored the registry and answered from the caller's own.
   it("is not mixed up with the caller's own where ECR is given a registry", async () => {
     const { ecr } = clientsOf(api.client(OTHER));
@@ -90,3 +153,29 @@ describe("a resource of another place", () => {
   it("is neither read nor changed from another region", () =>
     expectUntouched(clientsOf(api.client(undefined, "us-west-2")), regional));
 });
+
+/** A service of the caller's own whose tasks are registered with the target group. */
+async function serviceOf(
+  { ecs }: Clients,
+  to: { readonly subnets: string[]; readonly targetGroupArn: string },
+): Promise<unknown> {
+  await ecs.send(new CreateClusterCommand({}));
+  await ecs.send(
+    new RegisterTaskDefinitionCommand({
+      family: "mine",
+      networkMode: "awsvpc",
+      cpu: "256",
+      memory: "512",
+      containerDefinitions: [{ name: "c", image: "busybox", portMappings: [{ containerPort: 80 }] }],
+    }),
+  );
+  return ecs.send(
+    new CreateServiceCommand({
+      serviceName: "mine",
+      taskDefinition: "mine",
+      desiredCount: 1,
+      networkConfiguration: { awsvpcConfiguration: { subnets: to.subnets } },
+      loadBalancers: [{ targetGroupArn: to.targetGroupArn, containerName: "c", containerPort: 80 }],
+    }),
+  );
+}

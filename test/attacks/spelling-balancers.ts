@@ -32,9 +32,6 @@ export async function elbTargets(root: Clients): Promise<readonly Target[]> {
     new elb.CreateListenerCommand({ LoadBalancerArn, Protocol: "HTTP", Port: 80, DefaultActions }),
   );
   const ListenerArn = listeners.Listeners?.[0]?.ListenerArn ?? "";
-  const rules = await root.elb.send(
-    new elb.CreateRuleCommand({ ListenerArn, Priority: 1, Conditions: path("/a"), Actions: answer("a") }),
-  );
   const groups = await root.elb.send(
     new elb.CreateTargetGroupCommand({
       Name: "prod",
@@ -44,11 +41,20 @@ export async function elbTargets(root: Clients): Promise<readonly Target[]> {
       VpcId: Vpcs[0]?.VpcId,
     }),
   );
+  const TargetGroupArn = groups.TargetGroups?.[0]?.TargetGroupArn ?? "";
+  const rules = await root.elb.send(
+    new elb.CreateRuleCommand({
+      ListenerArn,
+      Priority: 1,
+      Conditions: path("/a"),
+      Actions: [{ Type: "forward", TargetGroupArn }],
+    }),
+  );
   return [
     balancerTarget(LoadBalancerArn),
     listenerTarget(ListenerArn),
     ruleTarget(rules.Rules?.[0]?.RuleArn ?? ""),
-    groupTarget(groups.TargetGroups?.[0]?.TargetGroupArn ?? ""),
+    groupTarget(TargetGroupArn),
   ];
 }
 

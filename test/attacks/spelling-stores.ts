@@ -211,6 +211,7 @@ export async function iamTargets(root: Clients): Promise<readonly Target[]> {
   );
   await root.iam.send(new iam.CreateGroupCommand({ GroupName: "prod", Path }));
   return [
+    await policyTarget(root),
     {
       arn: `${ACCOUNT}:user/team/prod`,
       names: ["prod"],
@@ -243,4 +244,36 @@ export async function iamTargets(root: Clients): Promise<readonly Target[]> {
       },
     },
   ];
+}
+
+const DOCUMENT = JSON.stringify({
+  Version: "2012-10-17",
+  Statement: { Effect: "Allow", Action: "s3:GetObject", Resource: "*" },
+});
+
+async function policyTarget(root: Clients): Promise<Target> {
+  const { Policy } = await root.iam.send(
+    new iam.CreatePolicyCommand({ PolicyName: "prod", Path: "/team/", PolicyDocument: DOCUMENT }),
+  );
+  const arn = Policy?.Arn ?? "";
+  return {
+    arn,
+    names: [arn],
+    calls: {
+      GetPolicy: ({ iam: client }, PolicyArn) => client.send(new iam.GetPolicyCommand({ PolicyArn })),
+      GetPolicyVersion: ({ iam: client }, PolicyArn) =>
+        client.send(new iam.GetPolicyVersionCommand({ PolicyArn, VersionId: "v1" })),
+      ListPolicyVersions: ({ iam: client }, PolicyArn) =>
+        client.send(new iam.ListPolicyVersionsCommand({ PolicyArn })),
+      ListEntitiesForPolicy: ({ iam: client }, PolicyArn) =>
+        client.send(new iam.ListEntitiesForPolicyCommand({ PolicyArn })),
+      CreatePolicyVersion: ({ iam: client }, PolicyArn) =>
+        client.send(new iam.CreatePolicyVersionCommand({ PolicyArn, PolicyDocument: DOCUMENT })),
+      SetDefaultPolicyVersion: ({ iam: client }, PolicyArn) =>
+        client.send(new iam.SetDefaultPolicyVersionCommand({ PolicyArn, VersionId: "v1" })),
+      TagPolicy: ({ iam: client }, PolicyArn) =>
+        client.send(new iam.TagPolicyCommand({ PolicyArn, Tags: [{ Key: "a", Value: "b" }] })),
+      DeletePolicy: ({ iam: client }, PolicyArn) => client.send(new iam.DeletePolicyCommand({ PolicyArn })),
+    },
+  };
 }

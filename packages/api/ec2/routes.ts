@@ -10,7 +10,7 @@ import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import { findInternetGateway, missingNatGateway } from "./gateways.ts";
 import type { Ec2Deps } from "./index.ts";
 import { associatedRouteTableOf, findSubnet, findVpc } from "./lookups.ts";
-import { isIn } from "../common/place.ts";
+import { isIn, within } from "../common/place.ts";
 import { isMain } from "./vpcs.ts";
 
 type Ec2 = Implementation<typeof ec2>;
@@ -170,7 +170,7 @@ function toRoute(
       `Value (${destination}) for parameter destinationCidrBlock is invalid. This is not a valid CIDR block.`,
     );
   if (input.NatGatewayId !== undefined) {
-    const gateway = reader.get("natGateway", input.NatGatewayId);
+    const gateway = within(reader.get("natGateway", input.NatGatewayId), place);
     if (gateway === undefined || gateway.state === "deleted") throw missingNatGateway(input.NatGatewayId);
     return { destination, target: { type: "nat-gateway", id: gateway.id } };
   }

@@ -8,6 +8,7 @@ import type {
   Transaction,
 } from "@gantry/state";
 import { ApiError, type RequestContext } from "@gantry/wire";
+import { within } from "../common/place.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { findTaskDefinition, invalidParameter } from "./lookups.ts";
 import { toAwsvpc, toPlatformVersion } from "./tasks.ts";
@@ -126,7 +127,7 @@ export function toLoadBalancers(
   return (given ?? []).map((each) => {
     refuseMembers(each, ["loadBalancerName", "advancedConfiguration"], "InvalidParameterException");
     const { targetGroupArn = "", containerName = "", containerPort = 0 } = each;
-    const group = reader.get("targetGroup", targetGroupArn);
+    const group = within(reader.get("targetGroup", targetGroupArn), definition);
     if (group === undefined)
       throw invalidParameter(`The specified target group does not exist: ${targetGroupArn}`);
     const rules = [

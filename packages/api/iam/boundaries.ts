@@ -2,8 +2,7 @@ import type * as iam from "@aws-sdk/client-iam";
 import type { Reader } from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
-import { managedDocument } from "./decide.ts";
-import { findRole, findUser, noSuchEntity } from "./lookups.ts";
+import { checkAttachable, findRole, findUser } from "./lookups.ts";
 
 /** Permissions boundaries: what an identity's own policies can not go beyond. Source: API_PutRolePermissionsBoundary and following. */
 export function boundaryOperations({ store }: ApiDeps) {
@@ -14,7 +13,7 @@ export function boundaryOperations({ store }: ApiDeps) {
     boundary: string | undefined,
   ): Record<string, never> =>
     store.transact((tx) => {
-      if (boundary !== undefined) checkBoundary(tx, boundary);
+      if (boundary !== undefined) checkBoundary(tx, account, boundary);
       if (kind === "user") {
         const user = findUser(tx, account, name);
         tx.put("user", user.arn, { ...user, permissionsBoundary: boundary });
@@ -34,12 +33,11 @@ export function boundaryOperations({ store }: ApiDeps) {
   } satisfies Implementation<typeof iam>;
 }
 
-/** A boundary is a managed policy, by its ARN. */
-export function checkBoundary(reader: Reader, arn: string): void {
+/** A boundary is a managed policy of the account or of AWS, by its ARN. Errors: InvalidInput, NoSuchEntity. */
+export function checkBoundary(reader: Reader, account: string, arn: string): void {
   if (!/^arn:aws:iam::(?:aws|\d{12}):policy\//.test(arn))
     throw new ApiError("InvalidInput", `ARN ${arn} is not valid.`, { status: 400 });
-  if (managedDocument(reader, arn) === undefined)
-    throw noSuchEntity(`Policy ${arn} does not exist or is not attachable.`);
+  checkAttachable(reader, account, arn);
 }
 
 export function presentBoundary(arn: string | undefined): iam.AttachedPermissionsBoundary | undefined {

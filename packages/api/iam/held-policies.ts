@@ -64,7 +64,7 @@ export function heldPolicies({ store, log }: ApiDeps): HeldPolicies {
     },
     attach: (holder, arn = "") =>
       change(holder, (now, reader) => {
-        checkAttachable(reader, arn);
+        checkAttachable(reader, now.account, arn);
         return { attachedPolicies: [...new Set([...now.attachedPolicies, arn])] };
       }),
     detach: (holder, arn = "") =>

@@ -43,16 +43,22 @@ export function findGroup(reader: Reader, account: string, name: string | undefi
   return group;
 }
 
-export function findPolicy(reader: Reader, arn: string | undefined): PolicyRecord {
-  const policy = reader.get("policy", arn ?? "");
+/** A customer's policy of the account. Errors: NoSuchEntity. */
+export function findPolicy(reader: Reader, account: string, arn: string | undefined): PolicyRecord {
+  const policy = policyOf(reader, account, arn);
   if (policy === undefined) throw noSuchEntity(`Policy ${arn} was not found.`);
   return policy;
 }
 
-/** Refuses to attach what is neither a customer's policy nor one of AWS's that are known here. */
-export function checkAttachable(reader: Reader, arn: string): void {
-  if (reader.get("policy", arn) === undefined && managedPolicyDocument(arn) === undefined)
+/** Errors: NoSuchEntity for what is neither a policy of the account nor one of AWS's that are known here. */
+export function checkAttachable(reader: Reader, account: string, arn: string): void {
+  if (policyOf(reader, account, arn) === undefined && managedPolicyDocument(arn) === undefined)
     throw noSuchEntity(`Policy ${arn} does not exist or is not attachable.`);
+}
+
+function policyOf(reader: Reader, account: string, arn: string | undefined): PolicyRecord | undefined {
+  const policy = arn === undefined ? undefined : reader.get("policy", arn);
+  return policy?.account === account ? policy : undefined;
 }
 
 export function noSuchEntity(message: string): ApiError {

@@ -48,7 +48,7 @@ export function policyOperations(deps: ApiDeps) {
       });
       return { Policy: presentPolicy(policy, store) };
     },
-    GetPolicy(input) {
+    GetPolicy(input, context) {
       const document = managedPolicyDocument(input.PolicyArn ?? "");
       if (document !== undefined)
         return {
@@ -59,18 +59,18 @@ export function policyOperations(deps: ApiDeps) {
             Path: "/",
             DefaultVersionId: "v1",
             IsAttachable: true,
-            AttachmentCount: attachments(store, input.PolicyArn ?? ""),
+            AttachmentCount: attachments(store, context.account, input.PolicyArn),
           },
         };
-      return { Policy: presentPolicy(findPolicy(store, input.PolicyArn), store) };
+      return { Policy: presentPolicy(findPolicy(store, context.account, input.PolicyArn), store) };
     },
-    GetPolicyVersion(input) {
+    GetPolicyVersion(input, context) {
       const managed = managedPolicyDocument(input.PolicyArn ?? "");
       if (managed !== undefined)
         return {
           PolicyVersion: { Document: encodeDocument(managed), VersionId: "v1", IsDefaultVersion: true },
         };
-      const policy = findPolicy(store, input.PolicyArn);
+      const policy = findPolicy(store, context.account, input.PolicyArn);
       const version = policy.versions.find((each) => each.id === input.VersionId);
       if (version === undefined)
         throw noSuchEntity(
@@ -85,8 +85,8 @@ export function policyOperations(deps: ApiDeps) {
         },
       };
     },
-    ListPolicyVersions(input) {
-      const policy = findPolicy(store, input.PolicyArn);
+    ListPolicyVersions(input, context) {
+      const policy = findPolicy(store, context.account, input.PolicyArn);
       const { items, ...more } = pageOf(policy.versions, (version) => version.id, input);
       return {
         Versions: items.map((version) => ({
@@ -97,10 +97,10 @@ export function policyOperations(deps: ApiDeps) {
         ...more,
       };
     },
-    CreatePolicyVersion(input) {
+    CreatePolicyVersion(input, context) {
       checkManagedDocument(input.PolicyDocument ?? "", deps.log);
       const version = store.transact((tx) => {
-        const policy = findPolicy(tx, input.PolicyArn);
+        const policy = findPolicy(tx, context.account, input.PolicyArn);
         if (policy.versions.length >= VERSIONS_MAX)
           throw new ApiError(
             "LimitExceeded",
@@ -128,9 +128,9 @@ export function policyOperations(deps: ApiDeps) {
         },
       };
     },
-    DeletePolicyVersion(input) {
+    DeletePolicyVersion(input, context) {
       store.transact((tx) => {
-        const policy = findPolicy(tx, input.PolicyArn);
+        const policy = findPolicy(tx, context.account, input.PolicyArn);
         if (input.VersionId === policy.defaultVersionId)
           throw deleteConflict("Cannot delete the default version of a policy.");
         tx.put("policy", policy.arn, {
@@ -140,9 +140,9 @@ export function policyOperations(deps: ApiDeps) {
       });
       return {};
     },
-    SetDefaultPolicyVersion(input) {
+    SetDefaultPolicyVersion(input, context) {
       store.transact((tx) => {
-        const policy = findPolicy(tx, input.PolicyArn);
+        const policy = findPolicy(tx, context.account, input.PolicyArn);
         if (!policy.versions.some((version) => version.id === input.VersionId))
           throw noSuchEntity(
             `Policy ${policy.arn} version ${input.VersionId} does not exist or is not attachable.`,
@@ -155,16 +155,19 @@ export function policyOperations(deps: ApiDeps) {
       });
       return {};
     },
-    ListEntitiesForPolicy(input) {
+    ListEntitiesForPolicy(input, context) {
       const arn = input.PolicyArn ?? "";
-      if (managedPolicyDocument(arn) === undefined) findPolicy(store, arn);
+      if (managedPolicyDocument(arn) === undefined) findPolicy(store, context.account, arn);
       const asked = (filter: iam.EntityType) =>
         input.EntityFilter === undefined || input.EntityFilter === filter;
       const holding = (kind: "user" | "role" | "group") =>
         store
           .list(kind)
           .filter(
-            (each) => each.attachedPolicies.includes(arn) && each.path.startsWith(input.PathPrefix ?? "/"),
+            (each) =>
+              each.account === context.account &&
+              each.attachedPolicies.includes(arn) &&
+              each.path.startsWith(input.PathPrefix ?? "/"),
           );
       const all = [
         ...(asked("User") ? holding("user") : []),
@@ -185,13 +188,13 @@ export function policyOperations(deps: ApiDeps) {
         ...more,
       };
     },
-    DeletePolicy(input) {
+    DeletePolicy(input, context) {
       store.transact((tx) => {
-        const policy = findPolicy(tx, input.PolicyArn);
+        const policy = findPolicy(tx, context.account, input.PolicyArn);
         const isBoundary = [...tx.list("user"), ...tx.list("role")].some(
           ({ permissionsBoundary }) => permissionsBoundary === policy.arn,
         );
-        if (isBoundary || attachments(tx, policy.arn) > 0)
+        if (isBoundary || attachments(tx, policy.account, policy.arn) > 0)
           throw deleteConflict("Cannot delete a policy attached to entities.");
         if (policy.versions.length > 1)
           throw deleteConflict(
@@ -221,7 +224,7 @@ export function policyOperations(deps: ApiDeps) {
       const fitting = [...own, ...managed].filter(
         (policy) =>
           (policy.Path ?? "/").startsWith(input.PathPrefix ?? "/") &&
-          (input.OnlyAttached !== true || attachments(store, policy.Arn ?? "") > 0),
+          (input.OnlyAttached !== true || attachments(store, context.account, policy.Arn) > 0),
       );
       const { items, ...more } = pageOf(
         fitting.toSorted((one, other) => ((one.Arn ?? "") < (other.Arn ?? "") ? -1 : 1)),
@@ -230,16 +233,16 @@ export function policyOperations(deps: ApiDeps) {
       );
       return { Policies: [...items], ...more };
     },
-    TagPolicy(input) {
+    TagPolicy(input, context) {
       store.transact((tx) => {
-        const policy = findPolicy(tx, input.PolicyArn);
+        const policy = findPolicy(tx, context.account, input.PolicyArn);
         tx.put("policy", policy.arn, { ...policy, tags: { ...policy.tags, ...toTags(input.Tags) } });
       });
       return {};
     },
-    UntagPolicy(input) {
+    UntagPolicy(input, context) {
       store.transact((tx) => {
-        const policy = findPolicy(tx, input.PolicyArn);
+        const policy = findPolicy(tx, context.account, input.PolicyArn);
         tx.put("policy", policy.arn, { ...policy, tags: withoutTags(policy.tags, input.TagKeys ?? []) });
       });
       return {};
@@ -247,9 +250,11 @@ export function policyOperations(deps: ApiDeps) {
   } satisfies Implementation<typeof iam>;
 }
 
-function attachments(reader: Reader, arn: string): number {
-  return [...reader.list("role"), ...reader.list("user"), ...reader.list("group")].filter((identity) =>
-    identity.attachedPolicies.includes(arn),
+/** How many identities of the account have the policy attached. */
+function attachments(reader: Reader, account: string, arn: string | undefined): number {
+  return [...reader.list("role"), ...reader.list("user"), ...reader.list("group")].filter(
+    (identity) =>
+      identity.account === account && arn !== undefined && identity.attachedPolicies.includes(arn),
   ).length;
 }
 
@@ -260,7 +265,7 @@ function presentPolicy(policy: PolicyRecord, reader: Reader): iam.Policy {
     Arn: policy.arn,
     Path: policy.path,
     DefaultVersionId: policy.defaultVersionId,
-    AttachmentCount: attachments(reader, policy.arn),
+    AttachmentCount: attachments(reader, policy.account, policy.arn),
     PermissionsBoundaryUsageCount: 0,
     IsAttachable: true,
     Description: policy.description,

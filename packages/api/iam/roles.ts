@@ -37,7 +37,8 @@ export function roleOperations(deps: ApiDeps) {
       const role = store.transact((tx) => {
         if (tx.list("role", `arn:aws:iam::${context.account}:role/`).some((each) => each.name === name))
           throw alreadyExists(`Role with name ${name} already exists.`);
-        if (input.PermissionsBoundary !== undefined) checkBoundary(tx, input.PermissionsBoundary);
+        if (input.PermissionsBoundary !== undefined)
+          checkBoundary(tx, context.account, input.PermissionsBoundary);
         const record: RoleRecord = {
           type: "role",
           arn: `arn:aws:iam::${context.account}:role${path}${name}`,

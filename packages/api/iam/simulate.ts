@@ -30,7 +30,7 @@ export function simulationOperations({ store }: ApiDeps) {
   return {
     SimulatePrincipalPolicy(input, context) {
       refuse(input);
-      const identity = findIdentity(store, input.PolicySourceArn);
+      const identity = findIdentity(store, context.account, input.PolicySourceArn);
       const policies = identityPolicies(store, identity);
       const given = (input.PolicyInputList ?? []).map((text, index) => ({
         name: `PolicyInputList.${index + 1}`,
@@ -62,10 +62,17 @@ function refuse(input: object): void {
   refuseMembers(input, ["ResourceHandlingOption", "ResourceOwner"], "InvalidInput");
 }
 
-function findIdentity(reader: Reader, arn: string | undefined): UserRecord | RoleRecord | GroupRecord {
+function findIdentity(
+  reader: Reader,
+  account: string,
+  arn: string | undefined,
+): UserRecord | RoleRecord | GroupRecord {
   const identity =
-    reader.get("user", arn ?? "") ?? reader.get("role", arn ?? "") ?? reader.get("group", arn ?? "");
-  if (identity === undefined) throw noSuchEntity(`No user, role or group was found for the ARN ${arn}.`);
+    arn === undefined
+      ? undefined
+      : (reader.get("user", arn) ?? reader.get("role", arn) ?? reader.get("group", arn));
+  if (identity?.account !== account)
+    throw noSuchEntity(`No user, role or group was found for the ARN ${arn}.`);
   return identity;
 }
 

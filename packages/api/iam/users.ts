@@ -40,7 +40,8 @@ export function userOperations(deps: ApiDeps) {
       const user = store.transact((tx) => {
         if (tx.list("user", `arn:aws:iam::${context.account}:user/`).some((each) => each.name === name))
           throw alreadyExists(`User with name ${name} already exists.`);
-        if (input.PermissionsBoundary !== undefined) checkBoundary(tx, input.PermissionsBoundary);
+        if (input.PermissionsBoundary !== undefined)
+          checkBoundary(tx, context.account, input.PermissionsBoundary);
         const record: UserRecord = {
           type: "user",
           arn: `arn:aws:iam::${context.account}:user${path}${name}`,
