@@ -10,7 +10,8 @@ import { newVault, randomIds, silentLogger, SystemClock, type Clock, type Logger
 import { ImageStore, Registry } from "@gantry/registry";
 import { MemoryStore } from "@gantry/state";
 import { newAuthority, openAuthority } from "@gantry/tls";
-import { Dispatcher, newHttpServer } from "@gantry/wire";
+import { newHttpServer } from "@gantry/wire";
+import { GuardedDispatcher } from "./guarded-dispatcher.ts";
 
 export const ACCOUNT = "000000000000";
 export const ROOT = { accessKeyId: "AKIAROOTROOTROOTROOT", secretAccessKey: "root-secret" };
@@ -44,7 +45,7 @@ export async function startApi({
   );
   const policy = policyDecider({ store, now: () => clock.now(), objects: objects.index });
   const images = new ImageStore({ store, blobs, clock, ids });
-  const dispatcher = new Dispatcher({
+  const dispatcher = new GuardedDispatcher(store, {
     clock,
     ids,
     log,

@@ -1,0 +1,150 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { RESOURCES } from "@gantry/api/ec2/resources";
+import { glob, type Principal } from "@gantry/iam";
+import { formatArn } from "@gantry/kernel";
+import type { Change, Kind, Store } from "@gantry/state";
+import { Dispatcher, type Handler, type ServiceDescriptor, type ServiceModule } from "@gantry/wire";
+
+/** Records that a call may write in another account or region, and why. */
+const ELSEWHERE: Partial<Record<Kind, string>> = {
+  session: "AssumeRole issues credentials of the role's account.",
+  bucket: "A bucket's policy grants other accounts, and every region's endpoint reaches it.",
+};
+
+/** Records that no permission names, and the operation's own resource that they belong to. */
+const CHILDREN: Partial<Record<Kind, string>> = {
+  networkInterface:
+    "Belongs to the task, load balancer, database, mount target or gateway that it is made for.",
+  serviceRevision: "Belongs to the service that is created or updated.",
+  serviceDeployment: "Belongs to the service that is created or updated.",
+  layerUpload: "Belongs to the repository; its key is the upload's id.",
+  session: "Belongs to the role; its key is the access key's id.",
+  accessKey: "Belongs to the user; its key is the access key's id.",
+  mountTarget: "Is authorized on its file system. Source: Service Authorization Reference, Amazon EFS.",
+};
+
+/** Records that an operation writes along with the resource that it is authorized on, and why. */
+const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly reason: string }>> = {
+  CreateVpc: {
+    kinds: ["routeTable", "securityGroup"],
+    reason: "The main route table and the default group come with the VPC.",
+  },
+  DeleteVpc: { kinds: ["routeTable", "securityGroup"], reason: "They go with their VPC." },
+  DeleteSubnet: { kinds: ["routeTable"], reason: "The association of the subnet stands in the table." },
+  DeleteNatGateway: { kinds: ["elasticAddress"], reason: "The address of the gateway becomes free." },
+  RunTask: {
+    kinds: ["task"],
+    reason: "AWS authorizes on the task definition, with the cluster as a condition.",
+  },
+  CreateListener: { kinds: ["listener"], reason: "AWS authorizes on the load balancer." },
+  CreateRule: { kinds: ["rule"], reason: "AWS authorizes on the listener." },
+  DeleteLoadBalancer: { kinds: ["listener", "rule"], reason: "They go with their load balancer." },
+  DeleteListener: { kinds: ["rule"], reason: "Rules go with their listener." },
+  CreateAccessPoint: { kinds: ["accessPoint"], reason: "AWS authorizes on the file system." },
+  AddUserToGroup: { kinds: ["user"], reason: "AWS authorizes on the group; the user's record has the list." },
+  RemoveUserFromGroup: { kinds: ["user"], reason: "As AddUserToGroup." },
+  UpdateGroup: { kinds: ["user"], reason: "Members follow the group's new ARN." },
+};
+
+interface Call {
+  readonly operation: string;
+  readonly account: string;
+  readonly region: string;
+  readonly resources: string[];
+  readonly strays: string[];
+}
+
+/**
+ * A dispatcher for tests. An operation fails when it writes a record of another account or region than the caller's,
+ * or a record that is neither named by the permissions that the call needed nor a child of one that is.
+ */
+export class GuardedDispatcher extends Dispatcher {
+  readonly #calls = new AsyncLocalStorage<Call>();
+
+  constructor(store: Store, deps: ConstructorParameters<typeof Dispatcher>[0]) {
+    super(deps);
+    store.watch((change) => {
+      const call = this.#calls.getStore();
+      if (call === undefined) return;
+      const problem = strayOf(change, call);
+      if (problem !== undefined) call.strays.push(problem);
+    });
+  }
+
+  override register(descriptor: ServiceDescriptor, load: () => Promise<ServiceModule>): void {
+    super.register(descriptor, async () => {
+      const module = await load();
+      const operations = Object.entries(module.operations).map(([name, handler]) => [
+        name,
+        this.#guarded(name, handler as Handler, module), // Typed by Implementation where it is declared.
+      ]);
+      return { ...module, operations: Object.fromEntries(operations) as Readonly<Record<string, unknown>> };
+    });
+  }
+
+  #guarded(operation: string, handler: Handler, module: ServiceModule): Handler {
+    return (input, context) => {
+      const { account, region, principal } = context;
+      const resources = resourcesOf(module, operation, input, { account, region, principal });
+      const authorize: typeof context.authorize = (action, resource, conditions) => {
+        resources.push(resource);
+        context.authorize(action, resource, conditions);
+      };
+      const call: Call = { operation, account, region, resources, strays: [] };
+      return this.#calls.run(call, async () => {
+        const output = await handler(input, { ...context, authorize });
+        if (call.strays.length > 0)
+          throw new Error(
+            `${operation} wrote what it may not: ${call.strays.join("; ")} (allowed: ${resources.join(" ")})`,
+          );
+        return output;
+      });
+    };
+  }
+}
+
+/** Why the call may not write the record, or undefined where it may. */
+function strayOf({ kind, key, account, region }: Change, call: Call): string | undefined {
+  if (account === undefined) return undefined;
+  if (ELSEWHERE[kind] === undefined) {
+    if (account !== call.account) return `${kind} ${key} belongs to account ${account}`;
+    if (region !== undefined && region !== call.region) return `${kind} ${key} belongs to region ${region}`;
+  }
+  if (CHILDREN[kind] !== undefined || ALONG[call.operation]?.kinds.includes(kind) === true) return undefined;
+  const arn = arnOf(kind, key, { account, region });
+  if (call.resources.some((resource) => isPartOf(arn, resource))) return undefined;
+  return `no permission names ${kind} ${arn}`;
+}
+
+/** Whether the record is the resource, or is kept below it: its key continues the resource's ARN. */
+function isPartOf(arn: string, resource: string): boolean {
+  const pattern = resource.startsWith("arn:aws:logs:") ? resource.replace(/:\*$/, "") : resource;
+  return [pattern, `${pattern}|*`, `${pattern}@*`, `${pattern}#*`].some((each) => glob(each, arn));
+}
+
+/** The ARN of a record, or its key where it has a parent's ARN in it. */
+function arnOf(kind: Kind, key: string, place: { account: string; region: string | undefined }): string {
+  if (key.startsWith("arn:")) return key;
+  const where = { account: place.account, region: place.region ?? "" };
+  const type = Object.values(RESOURCES).find((each) => each.kind === kind)?.type;
+  if (type !== undefined) return formatArn("ec2", where, `${type}/${key}`);
+  switch (kind) {
+    case "fileSystem":
+      return formatArn("elasticfilesystem", where, `file-system/${key}`);
+    case "accessPoint":
+      return formatArn("elasticfilesystem", where, `access-point/${key}`);
+    case "bucket":
+      return `arn:aws:s3:::${key}`;
+    default:
+      return key;
+  }
+}
+
+function resourcesOf(
+  module: ServiceModule,
+  operation: string,
+  input: Record<string, unknown>,
+  caller: { account: string; region: string; principal: Principal },
+): string[] {
+  return module.permissions?.(operation, input, caller).map((need) => need.resource) ?? ["*"];
+}
