@@ -8,7 +8,7 @@ import { buffer } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ObjectStore, type ObjectMeta } from "@gantry/content";
 import { newVault, randomIds, SystemClock, type Vault } from "@gantry/kernel";
-import { MemoryStore, reseal, type Store } from "@gantry/state";
+import { MemoryStore, reseal, type LoadBalancerRecord, type Store } from "@gantry/state";
 import { ensureAuthority, reissueCertificates, rotateAuthority } from "./certificates.ts";
 import { finishVaultRotation, openKeyRing, rotateVaultKey, vaultOf } from "./key-ring.ts";
 import { ensureRootCredentials, rotateRootCredentials } from "./root-credentials.ts";
@@ -60,6 +60,23 @@ describe("rotating the vault's key", () => {
     expect(() => newVault(...before.vault).open(sealed())).toThrow();
     // The ids in the URIs of running tasks' endpoints stay.
     expect(after.names).toEqual(before.names);
+  });
+
+  // Before: the key of a load balancer's own certificate stayed sealed with the old one, and no agent was told anything.
+  it("seals anew what lies deeper in a record", () => {
+    const before = vaultOf(openKeyRing(folder));
+    const ownCertificate = {
+      certificatePem: "",
+      chainPem: "",
+      sealedKey: before.seal("its key"),
+      notAfter: 0,
+    };
+    const balancer = { arn: "arn:1", name: "one", ownCertificate } as unknown as LoadBalancerRecord; // What is looked at.
+    store.transact((tx) => tx.put("loadBalancer", balancer.arn, balancer));
+    rotateVaultKey(folder, store);
+    const after = store.get("loadBalancer", balancer.arn);
+    expect(vaultOf(openKeyRing(folder)).open(after?.ownCertificate?.sealedKey ?? "")).toBe("its key");
+    expect({ ...after, ownCertificate }).toEqual(balancer);
   });
 
   it("leaves every record open after a crash at any point, and is ended by the next start", () => {

@@ -1,40 +1,45 @@
 import type { Vault } from "@gantry/kernel";
 import type { Kind, RecordOf } from "../records.ts";
-import type { Store, Transaction } from "../store.ts";
+import type { Store } from "../store.ts";
 
-type SealedField<K extends Kind> = Extract<keyof RecordOf<K>, `sealed${string}`>;
+/** `true` where a value holds a field that the vault sealed, at whatever depth: such fields are named `sealed…`. */
+type Sealed<T> = T extends readonly (infer Item)[]
+  ? Sealed<Item>
+  : T extends object
+    ? { [F in keyof T]-?: F extends `sealed${string}` ? true : Sealed<T[F]> }[keyof T]
+    : never;
 
-/** Every field that the vault sealed. The type names all fields of that prefix: one that is left out does not compile. */
-const SEALED: {
-  readonly [K in Kind as [SealedField<K>] extends [never] ? never : K]: Readonly<
-    Record<SealedField<K>, true>
-  >;
-} = {
-  accessKey: { sealedSecret: true },
-  session: { sealedSecret: true },
-  certificate: { sealedKey: true },
-  databaseInstance: { sealedPassword: true },
+/** Every kind of record that holds a sealed field. The type names them all: one that is left out does not compile. */
+const KINDS: { readonly [K in Kind as [Sealed<RecordOf<K>>] extends [never] ? never : K]: true } = {
+  accessKey: true,
+  session: true,
+  certificate: true,
+  databaseInstance: true,
+  loadBalancer: true,
 };
 
 /** Seals every secret with the vault's first key, in one transaction. Errors: where one opens with none of its keys. */
 export function reseal(store: Store, vault: Vault): void {
   store.transact((tx) => {
-    for (const [kind, fields] of Object.entries(SEALED))
-      resealKind(tx, vault, { kind: kind as keyof typeof SEALED, fields: Object.keys(fields) }); // Its own keys.
+    for (const kind of Object.keys(KINDS) as (keyof typeof KINDS)[])
+      // Its own keys.
+      for (const key of tx.keys(kind)) {
+        const record = tx.get(kind, key);
+        if (record !== undefined) tx.put(kind, key, sealedAnew(record, vault) as typeof record); // Only texts change.
+      }
   });
 }
 
-function resealKind(
-  tx: Transaction,
-  vault: Vault,
-  { kind, fields }: { kind: keyof typeof SEALED; fields: readonly string[] },
-): void {
-  for (const key of tx.keys(kind)) {
-    const record = tx.get(kind, key);
-    if (record === undefined) continue;
-    const secrets = Object.entries(record)
-      .filter(([field]) => fields.includes(field))
-      .map(([field, sealed]) => [field, vault.seal(vault.open(String(sealed)))] as const);
-    tx.put(kind, key, { ...record, ...Object.fromEntries(secrets) });
-  }
+/** The value with every sealed field sealed by the vault's first key. */
+function sealedAnew(value: unknown, vault: Vault): unknown {
+  if (Array.isArray(value)) return value.map((item) => sealedAnew(item, vault));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([field, held]) => [
+      field,
+      field.startsWith("sealed") && typeof held === "string"
+        ? vault.seal(vault.open(held))
+        : sealedAnew(held, vault),
+    ]),
+  );
 }
