@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { Agent, IncomingMessage } from "node:http";
 import { http, type Clock, type Logger } from "@gantry/kernel";
 
 /** The engine's answer was an error; `status` is its HTTP status, the message its own words. */
@@ -11,6 +11,8 @@ export class DockerApiError extends Error {
   }
 }
 
+/** Calls at once; further ones wait for a connection. */
+const CALLS_MAX = 64;
 const CALL_TIMEOUT_MS = 120_000;
 /** An engine that takes longer than this for one call is worth a word. */
 const SLOW_MS = 5_000;
@@ -18,7 +20,9 @@ const SLOW_MS = 5_000;
 /** Docker Engine's HTTP API over its socket. Source: https://docs.docker.com/engine/api/v1.41/ */
 export class DockerApi {
   readonly #socketPath: string;
-  readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
+  readonly #calls = new http.Agent({ keepAlive: true, maxSockets: CALLS_MAX });
+  /** A stream lasts as long as its container: each has a connection of its own, so that calls never wait for one. */
+  readonly #streams = new http.Agent({ keepAlive: false });
   readonly #clock: Clock;
   readonly #log: Logger;
 
@@ -38,7 +42,7 @@ export class DockerApi {
       this.#log.warn("Waiting for the engine", { method, path: path.split("?")[0], sinceMs: SLOW_MS }),
     );
     try {
-      const response = await this.open(method, path, {
+      const response = await this.#request(this.#calls, method, path, {
         ...options,
         signal: AbortSignal.timeout(options.timeoutMs ?? CALL_TIMEOUT_MS),
       });
@@ -49,11 +53,20 @@ export class DockerApi {
     }
   }
 
-  /** One call whose answer is read as it comes. Errors: DockerApiError for a status of 400 and more. */
-  async open(
+  /** One call whose answer is read as it comes, on its own connection. Errors: DockerApiError for a status of 400 and more. */
+  open(
     method: string,
     path: string,
-    options: { body?: unknown; headers?: Record<string, string>; signal?: AbortSignal } = {},
+    options: { headers?: Record<string, string>; signal?: AbortSignal } = {},
+  ): Promise<IncomingMessage> {
+    return this.#request(this.#streams, method, path, options);
+  }
+
+  async #request(
+    agent: Agent,
+    method: string,
+    path: string,
+    options: { body?: unknown; headers?: Record<string, string>; signal?: AbortSignal },
   ): Promise<IncomingMessage> {
     const body = options.body === undefined ? undefined : JSON.stringify(options.body);
     const headers = {
@@ -65,7 +78,7 @@ export class DockerApi {
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const call = http.request({
         socketPath: this.#socketPath,
-        agent: this.#agent,
+        agent,
         method,
         path: `/v1.41${path}`,
         headers: { host: "docker", ...headers },
