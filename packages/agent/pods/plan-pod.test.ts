@@ -134,3 +134,44 @@ describe("ending", () => {
     });
   });
 });
+
+describe("what is observed of a pod that has ended", () => {
+  const observe = (
+    containers: readonly ContainerAssignment[],
+    seen: Readonly<Record<string, EngineContainer>>,
+  ) => observePod(pod(containers), view(seen), NO_TIMES);
+  const killed = { outOfMemory: true, exitCode: 137, finishedAt: 5_000 };
+
+  // Before: every container of the task said OutOfMemoryError, because the engine marks all of them.
+  it.each([
+    ["exited on SIGTERM with 0", { exitCode: 0, finishedAt: 5_100 }],
+    ["was ended by SIGTERM", { exitCode: 143, finishedAt: 5_100 }],
+    ["was killed after its stop timeout", { exitCode: 137, finishedAt: 35_050 }],
+  ])("names memory for the container that was killed, not for a sidecar that %s", (_, end) => {
+    const sidecar = container("b", { essential: false, stopTimeoutSeconds: 30 });
+    const { containers } = observe([container("a", { stopTimeoutSeconds: 30 }), sidecar], {
+      a: there("exited", killed),
+      b: there("exited", { outOfMemory: true, ...end }),
+    });
+    expect(containers.map(({ reason }) => reason)).toEqual([
+      "OutOfMemoryError: Container killed due to memory usage",
+      undefined,
+    ]);
+  });
+
+  // Before: a task that ended between two looks had no `startedAt`.
+  it("says when a pod started that nobody saw running", () => {
+    const ended = observe([container("a")], { a: there("exited", { startedAt: 4_000, finishedAt: 5_000 }) });
+    expect(ended).toMatchObject({ startedAt: 4_000, executionStoppedAt: 5_000 });
+  });
+
+  // Before: the end of an init container counted, and lay before the task's start.
+  it("counts the end of an essential container as the end of execution", () => {
+    const init = container("b", { essential: false });
+    const seen = { b: there("exited", { startedAt: 1_000, finishedAt: 2_000 }) };
+    const stopping = pod([container("a"), init], { desired: "STOPPED" });
+    const observed = (a: EngineContainer) => observePod(stopping, view({ ...seen, a }), NO_TIMES);
+    expect(observed(there("running", { startedAt: 3_000 })).executionStoppedAt).toBeUndefined();
+    expect(observed(there("exited", { startedAt: 3_000, finishedAt: 9_000 })).executionStoppedAt).toBe(9_000);
+  });
+});

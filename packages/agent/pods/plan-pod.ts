@@ -17,6 +17,9 @@ export interface ContainerProblem {
   readonly reason: string;
 }
 
+/** The exit code of a process that SIGTERM ended: 128 + 15. */
+const SIGTERM_EXIT = 143;
+
 /** Whether the engine itself will go on saying that the pod has ended. */
 export function isSaidByEngine(pod: PodAssignment, view: PodView): boolean {
   return pod.containers.some(
@@ -190,8 +193,7 @@ export function observePod(
     const state = view.containers.get(container.name)?.state;
     return state === "running" || (state === "exited" && !container.essential);
   });
-  const started = pod.containers.map((container) => view.containers.get(container.name)?.startedAt ?? 0);
-  const finished = [...view.containers.values()].map((container) => container.finishedAt ?? 0);
+  const started = pod.containers.flatMap((container) => view.containers.get(container.name)?.startedAt ?? []);
   return {
     key: pod.key,
     phase: ending
@@ -201,21 +203,53 @@ export function observePod(
       : up && view.interfaceReady
         ? "running"
         : "pending",
-    containers: pod.containers.map((container) => observeContainer(container, view)),
+    containers: pod.containers.map((container) => observeContainer(container, pod, view)),
     stop: pod.desired === "STOPPED" ? undefined : stop,
     ...times,
-    startedAt: up ? Math.max(...started) : undefined,
-    executionStoppedAt: ending && finished.some((at) => at > 0) ? Math.max(...finished) : undefined,
+    // Also of a pod that ended before anybody saw it run.
+    startedAt: started.length === pod.containers.length ? Math.max(...started) : undefined,
+    executionStoppedAt: ending ? firstEssentialEnd(pod, view) : undefined,
   };
 }
 
-function observeContainer(container: ContainerAssignment, view: PodView): ContainerObservation {
+/** When the first essential container ended, which is when the task's execution did. Source: amazon-ecs-agent, SetExecutionStoppedAt. */
+function firstEssentialEnd(pod: PodAssignment, view: PodView): number | undefined {
+  const ends = pod.containers.flatMap((container) => {
+    const there = view.containers.get(container.name);
+    return container.essential && there?.state === "exited" ? (there.finishedAt ?? []) : [];
+  });
+  return ends.length === 0 ? undefined : Math.min(...ends);
+}
+
+/**
+ * Whether the kernel killed the container for its memory use. Under a limit of the task the engine marks each of its
+ * containers, so one that ended by itself, on SIGTERM, or by the SIGKILL that follows SIGTERM is told apart here.
+ */
+function isKilledForMemory(container: ContainerAssignment, pod: PodAssignment, view: PodView): boolean {
+  const there = view.containers.get(container.name);
+  if (there === undefined || !there.outOfMemory || there.exitCode === 0 || there.exitCode === SIGTERM_EXIT)
+    return false;
+  const firstEnd = firstEssentialEnd(pod, view);
+  const { finishedAt } = there;
+  return (
+    firstEnd === undefined ||
+    finishedAt === undefined ||
+    finishedAt === firstEnd ||
+    finishedAt - firstEnd < container.stopTimeoutSeconds * 1_000
+  );
+}
+
+function observeContainer(
+  container: ContainerAssignment,
+  pod: PodAssignment,
+  view: PodView,
+): ContainerObservation {
   const there = view.containers.get(container.name);
   const image = view.images.get(container.image);
   const label = there?.labels[IMAGE_SOURCE_LABEL];
   const source = isImageSource(label) ? label : image?.source;
   const problem = view.problem?.container === container.name ? view.problem.reason : undefined;
-  const ownReason = there?.outOfMemory
+  const ownReason = isKilledForMemory(container, pod, view)
     ? "OutOfMemoryError: Container killed due to memory usage"
     : there?.problem === undefined
       ? undefined

@@ -210,6 +210,9 @@ export class PodController {
           await this.#pull(step.container, pod, memory);
           return;
         case "createContainer": {
+          // An image that the engine has takes no time to pull.
+          memory.pullStartedAt ??= clock.now();
+          memory.pullStoppedAt ??= clock.now();
           const id = await this.#create(step.container, pod, memory);
           if (step.start && isCurrent()) await engine.startContainer(id);
           return;

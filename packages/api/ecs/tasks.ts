@@ -2,9 +2,7 @@ import type * as ecs from "@aws-sdk/client-ecs";
 import {
   newTask,
   type AwsvpcConfiguration,
-  type NetworkInterfaceRecord,
   type Reader,
-  type SubnetRecord,
   type TaskDefinitionRecord,
   type TaskRecord,
 } from "@gantry/state";
@@ -251,27 +249,37 @@ const shown = new WeakMap<TaskRecord, Shown>();
 
 /** A task as DescribeTasks shows it: the same frozen answer until one of the records behind it is another. */
 export function presentTask(task: TaskRecord, reader: Reader, include: readonly string[]): ecs.Task {
-  const eni = reader.get("networkInterface", task.placement?.networkInterfaceId ?? "");
+  const attachment = attachmentOf(task, reader);
   const definition = reader.get("taskDefinition", task.taskDefinitionArn);
-  const subnet = reader.get("subnet", eni?.subnetId ?? "");
-  const from = [eni, definition, subnet, include.includes("TAGS")];
+  const from = [...Object.values(attachment), definition, include.includes("TAGS")];
   const known = shown.get(task);
   if (known !== undefined && from.every((each, index) => each === known.from[index])) return known.task;
-  const answer = Object.freeze(composeTask(task, { eni, definition, subnet }, include));
+  const answer = Object.freeze(composeTask(task, { attachment, definition }, include));
   shown.set(task, { from, task: answer });
   return answer;
 }
 
+interface Attachment {
+  readonly subnetId: string | undefined;
+  readonly availabilityZone: string | undefined;
+  readonly mac: string | undefined;
+  readonly privateIp: string | undefined;
+}
+
+/** What the task's placement keeps of its network interface; records of an earlier version have only the interface. */
+function attachmentOf(task: TaskRecord, reader: Reader): Attachment {
+  if (task.placement?.attachment !== undefined) return task.placement.attachment;
+  const eni = reader.get("networkInterface", task.placement?.networkInterfaceId ?? "");
+  const availabilityZone = reader.get("subnet", eni?.subnetId ?? "")?.availabilityZone;
+  return { subnetId: eni?.subnetId, availabilityZone, mac: eni?.mac, privateIp: eni?.privateIp };
+}
+
 function composeTask(
   task: TaskRecord,
-  behind: {
-    eni: NetworkInterfaceRecord | undefined;
-    definition: TaskDefinitionRecord | undefined;
-    subnet: SubnetRecord | undefined;
-  },
+  behind: { attachment: Attachment; definition: TaskDefinitionRecord | undefined },
   include: readonly string[],
 ): ecs.Task {
-  const { eni, definition, subnet } = behind;
+  const { attachment, definition } = behind;
   const attachmentId = `${task.arn
     .split("/")
     .at(-1)
@@ -294,7 +302,7 @@ function composeTask(
     cpu: String(task.overrides.cpu ?? definition?.spec.cpu ?? 0),
     memory: String(task.overrides.memoryMiB ?? definition?.spec.memoryMiB ?? 0),
     ephemeralStorage: { sizeInGiB: definition?.spec.ephemeralStorageGiB ?? 20 },
-    availabilityZone: subnet?.availabilityZone,
+    availabilityZone: attachment.availabilityZone,
     attributes: [
       {
         name: "ecs.cpu-architecture",
@@ -333,14 +341,15 @@ function composeTask(
                     ? "PRECREATED"
                     : "ATTACHED",
               details: [
-                ...detail("subnetId", eni?.subnetId),
+                ...detail("subnetId", attachment.subnetId),
                 ...detail("networkInterfaceId", task.placement.networkInterfaceId),
-                ...detail("macAddress", eni?.mac),
+                ...detail("macAddress", attachment.mac),
                 ...detail(
                   "privateDnsName",
-                  eni && `ip-${eni.privateIp.replaceAll(".", "-")}.${eni.region}.compute.internal`,
+                  attachment.privateIp &&
+                    `ip-${attachment.privateIp.replaceAll(".", "-")}.${task.region}.compute.internal`,
                 ),
-                ...detail("privateIPv4Address", eni?.privateIp),
+                ...detail("privateIPv4Address", attachment.privateIp),
               ],
             },
           ],
@@ -356,7 +365,10 @@ function composeTask(
       reason: container.reason,
       healthStatus: container.health,
       networkBindings: [],
-      networkInterfaces: eni === undefined ? [] : [{ attachmentId, privateIpv4Address: eni.privateIp }],
+      networkInterfaces:
+        attachment.privateIp === undefined
+          ? []
+          : [{ attachmentId, privateIpv4Address: attachment.privateIp }],
       cpu: String(definition?.spec.containers.find((each) => each.name === container.name)?.cpu ?? 0),
       memory: sizeText(definition?.spec.containers.find((each) => each.name === container.name)?.memoryMiB),
     })),

@@ -5,6 +5,7 @@ import {
   freeAddressCount,
   recordServiceImage,
   type NetworkInterfaceRecord,
+  type TaskPlacement,
   type TaskRecord,
   type Transaction,
 } from "@gantry/state";
@@ -59,7 +60,7 @@ export function schedulerController(deps: SchedulerDeps): Reconciler {
         }
         tx.put("task", key, {
           ...task,
-          placement: { nodeId: node.id, networkInterfaceId: placed.eni.id },
+          placement: placementOf(tx, placed.eni, node.id),
           containers: placed.containers,
           lastStatus: "PENDING",
           version: task.version + 1,
@@ -70,6 +71,12 @@ export function schedulerController(deps: SchedulerDeps): Reconciler {
       return undefined;
     },
   };
+}
+
+function placementOf(tx: Transaction, eni: NetworkInterfaceRecord, nodeId: string): TaskPlacement {
+  const { id, subnetId, mac, privateIp } = eni;
+  const availabilityZone = tx.get("subnet", subnetId)?.availabilityZone ?? "";
+  return { nodeId, networkInterfaceId: id, attachment: { subnetId, availabilityZone, mac, privateIp } };
 }
 
 /** The task's network interface, or why the task can not start. */

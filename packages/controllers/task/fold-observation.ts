@@ -49,6 +49,9 @@ export function foldObservation(
           stoppedReason: observation.stop.reason,
         }
       : {};
+  const startedAt =
+    task.startedAt ?? observation.startedAt ?? (observation.phase === "running" ? now : undefined);
+  const executionStoppedAt = task.executionStoppedAt ?? observation.executionStoppedAt;
   const next: TaskRecord = {
     ...task,
     ...own,
@@ -58,10 +61,11 @@ export function foldObservation(
     connectivityAt: task.connectivityAt ?? observation.connectivityAt,
     pullStartedAt: task.pullStartedAt ?? observation.pullStartedAt,
     pullStoppedAt: task.pullStoppedAt ?? observation.pullStoppedAt,
-    startedAt: task.startedAt ?? (observation.phase === "running" ? now : observation.startedAt),
+    startedAt,
     runningSince: Math.max(observation.startedAt ?? 0, task.runningSince ?? 0) || undefined,
     stoppingAt: task.stoppingAt ?? (observation.phase === "stopping" || stopped ? now : undefined),
-    executionStoppedAt: task.executionStoppedAt ?? observation.executionStoppedAt,
+    // The engine's clock and this one may differ where the observation did not say when the task started.
+    executionStoppedAt: executionStoppedAt && Math.max(executionStoppedAt, startedAt ?? 0),
     stoppedAt: stopped ? now : undefined,
   };
   return isSame(task, next) ? task : { ...next, version: task.version + 1 };

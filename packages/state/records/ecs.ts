@@ -186,6 +186,18 @@ export interface ContainerOverrideRecord {
   readonly memoryReservationMiB: number | undefined;
 }
 
+export interface TaskPlacement {
+  readonly nodeId: string;
+  readonly networkInterfaceId: string;
+  /** What DescribeTasks says of the interface, which is deleted before the task is. Older records lack it. */
+  readonly attachment?: {
+    readonly subnetId: string;
+    readonly availabilityZone: string;
+    readonly mac: string;
+    readonly privateIp: string;
+  };
+}
+
 export interface TaskRecord extends Placed {
   readonly arn: string;
   readonly clusterArn: string;
@@ -209,7 +221,7 @@ export interface TaskRecord extends Placed {
   /** ← api and the service controller. */
   readonly desiredStatus: "RUNNING" | "STOPPED";
   /** ← the scheduler: where it runs and by which network interface. */
-  readonly placement: { readonly nodeId: string; readonly networkInterfaceId: string } | undefined;
+  readonly placement: TaskPlacement | undefined;
   /** ← the task controller, from here on. */
   readonly lastStatus: TaskStatus;
   readonly containers: readonly TaskContainerRecord[];

@@ -1,0 +1,60 @@
+import * as ec2 from "@aws-sdk/client-ec2";
+import * as ecs from "@aws-sdk/client-ecs";
+import { startApi } from "@gantry/testkit";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const api = await startApi();
+afterAll(() => api.close());
+const client = new ecs.ECSClient(api.client());
+let networkConfiguration: ecs.NetworkConfiguration;
+const run = (input: Partial<ecs.RunTaskCommandInput> = {}) =>
+  client.send(new ecs.RunTaskCommand({ taskDefinition: "app", networkConfiguration, ...input }));
+
+beforeAll(async () => {
+  const { Subnets = [] } = await new ec2.EC2Client(api.client()).send(new ec2.DescribeSubnetsCommand({}));
+  networkConfiguration = { awsvpcConfiguration: { subnets: [Subnets[0]?.SubnetId ?? ""] } };
+  await client.send(new ecs.CreateClusterCommand({}));
+  await client.send(
+    new ecs.RegisterTaskDefinitionCommand({
+      family: "app",
+      networkMode: "awsvpc",
+      cpu: "256",
+      memory: "512",
+      containerDefinitions: [{ name: "c", image: "busybox" }],
+    }),
+  );
+});
+
+describe("DescribeTasks", () => {
+  // Before: these were read from the network interface, which is deleted once the task has stopped.
+  it("shows the network of a task whose network interface has been deleted", async () => {
+    const { tasks = [] } = await run();
+    const arn = tasks[0]?.taskArn ?? "";
+    const attachment = {
+      subnetId: "subnet-1",
+      availabilityZone: "eu-south-1a",
+      mac: "02:00:00:00:00:01",
+      privateIp: "10.0.0.9",
+    };
+    api.store.transact((tx) => {
+      const task = tx.get("task", arn);
+      if (task === undefined) throw new Error("The task is missing.");
+      const placement = { nodeId: "n", networkInterfaceId: "eni-1", attachment };
+      tx.put("task", arn, { ...task, placement, lastStatus: "STOPPED", desiredStatus: "STOPPED" });
+    });
+    const described = await client.send(new ecs.DescribeTasksCommand({ tasks: [arn] }));
+    const [task] = described.tasks ?? [];
+    const details = Object.fromEntries(
+      (task?.attachments?.[0]?.details ?? []).map(({ name, value }) => [name, value]),
+    );
+    expect(task?.availabilityZone).toBe("eu-south-1a");
+    expect(details).toEqual({
+      subnetId: "subnet-1",
+      networkInterfaceId: "eni-1",
+      macAddress: "02:00:00:00:00:01",
+      privateDnsName: "ip-10-0-0-9.eu-south-1.compute.internal",
+      privateIPv4Address: "10.0.0.9",
+    });
+    expect(task?.containers?.[0]?.networkInterfaces?.[0]?.privateIpv4Address).toBe("10.0.0.9");
+  });
+});
