@@ -146,6 +146,8 @@ export interface TaskMetadata {
   readonly availabilityZone: string;
   readonly launchType: string;
   readonly serviceName: string | undefined;
+  /** The task's tags; assignments of an earlier version lack them. */
+  readonly tags?: Readonly<Record<string, string>>;
   readonly vpcId: string;
   readonly subnetCidr: string;
 }

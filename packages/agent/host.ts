@@ -13,6 +13,7 @@ import type { Programs } from "./network/programs.ts";
 import type { Router } from "./network/vpc-router.ts";
 import { removeAllLimits, TaskLimits } from "./pods/task-limits.ts";
 import { ServiceRelay } from "./task-endpoints/service-relay.ts";
+import { interfaceCounters } from "./network/interface-counters.ts";
 import { TaskEndpoints } from "./task-endpoints/task-endpoints.ts";
 import { writeTrust } from "./trust.ts";
 import { runFolderOf, Volumes } from "./volumes/volumes.ts";
@@ -82,7 +83,10 @@ export function linuxHost(deps: LinuxHostDeps): Host {
     serve({ vpc, pods, router, settings }) {
       const address = router.transit.hostAddress;
       const dns = new DnsServer({ clock, address, lookUp: (name) => lookUp(vpc(), name), log });
-      const tasks = new TaskEndpoints({ address, pods, engine, naming, log });
+      const tasks = new TaskEndpoints({
+        ...{ address, pods, engine, naming, clock, log },
+        countersOf: interfaceCounters,
+      });
       const relay = new ServiceRelay({ address, settings, log });
       return {
         close() {

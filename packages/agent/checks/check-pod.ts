@@ -173,6 +173,7 @@ const metadata = object<TaskMetadata>({
   availabilityZone: text,
   launchType: text,
   serviceName: optional(text),
+  tags: optional(map(text, text)),
   vpcId: id,
   subnetCidr: block,
 });

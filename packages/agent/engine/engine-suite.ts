@@ -38,6 +38,17 @@ export function describeEngine(name: string, open: () => Engine): void {
       expect(await engine.image("gantry/engine-suite:none")).toBeUndefined();
     });
 
+    it("samples what a running container uses, and nothing of one that there is not", async () => {
+      const id = await engine.createContainer(spec("measured"));
+      await engine.startContainer(id);
+      expect(await engine.stats(id)).toMatchObject({
+        id,
+        name: "/gantry-suite-measured",
+        cpu_stats: { cpu_usage: { total_usage: expect.any(Number) as number } },
+      });
+      expect(await engine.stats("gantry-suite-none")).toBeUndefined();
+    });
+
     it("moves a container from created over running to exited", async () => {
       const id = await engine.createContainer(spec("life"));
       expect((await engine.inspect(id))?.state).toBe("created");

@@ -86,6 +86,14 @@ export interface ContainerSpec {
   readonly logsMaxMiB: number;
 }
 
+/** One sample of a container's use of the machine, in the shape of Docker's statistics. */
+export interface EngineStats {
+  /** When it was taken, RFC 3339. */
+  readonly read: string;
+  readonly cpu_stats: object;
+  readonly [member: string]: unknown;
+}
+
 export interface EngineLogLine {
   /** Nanosecond timestamp as the engine writes it. */
   readonly at: string;
@@ -110,6 +118,8 @@ export interface Engine {
   stopContainer(id: string, timeoutSeconds: number): Promise<void>;
   removeContainer(id: string): Promise<void>;
   inspect(idOrName: string): Promise<EngineContainer | undefined>;
+  /** One sample, taken at once; undefined where there is no such container. */
+  stats(id: string): Promise<EngineStats | undefined>;
   list(label: string): Promise<readonly EngineContainer[]>;
   /** Lists the containers with the label and inspects one of them, another one for each turn. */
   probe(label: string, turn: number): Promise<void>;

@@ -6,6 +6,7 @@ import {
   type EngineContainer,
   type EngineImage,
   type EngineLogLine,
+  type EngineStats,
 } from "./engine.ts";
 
 interface FakeContainer {
@@ -150,6 +151,14 @@ export class FakeEngine implements Engine {
 
   async inspect(idOrName: string): Promise<EngineContainer | undefined> {
     return this.#find(idOrName)?.state;
+  }
+
+  async stats(id: string): Promise<EngineStats | undefined> {
+    const container = this.#find(id);
+    if (container === undefined) return undefined;
+    const read = new Date(this.#clock.now()).toISOString();
+    const usage = { total_usage: this.#clock.now() };
+    return { read, id: container.state.id, name: `/${container.spec.name}`, cpu_stats: { cpu_usage: usage } };
   }
 
   async list(label: string): Promise<readonly EngineContainer[]> {

@@ -94,6 +94,7 @@ export function taskAssignment(
       availabilityZone: reader.get("subnet", eni.subnetId)?.availabilityZone ?? "",
       launchType: task.launchType,
       serviceName: task.serviceArn?.split("/").at(-1),
+      tags: task.tags,
       vpcId: eni.vpcId,
       subnetCidr: reader.get("subnet", eni.subnetId)?.cidr ?? "",
     },

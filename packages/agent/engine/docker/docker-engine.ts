@@ -7,6 +7,7 @@ import {
   type EngineContainer,
   type EngineImage,
   type EngineLogLine,
+  type EngineStats,
 } from "../engine.ts";
 import { createBody } from "./create-body.ts";
 import { DockerApi, DockerApiError } from "./docker-api.ts";
@@ -158,6 +159,16 @@ export class DockerEngine implements Engine {
         `/containers/${encodeURIComponent(idOrName)}/json`,
       )) as InspectAnswer; // Docker's answer to inspect.
       return present(answer, await this.#digestOf(answer.Image));
+    } catch (thrown) {
+      if (thrown instanceof DockerApiError && thrown.status === 404) return undefined;
+      throw new EngineError("CannotInspectContainerError", messageOf(thrown), { cause: thrown });
+    }
+  }
+
+  async stats(id: string): Promise<EngineStats | undefined> {
+    try {
+      const path = `/containers/${encodeURIComponent(id)}/stats?stream=false&one-shot=true`;
+      return (await this.#api.call("GET", path)) as EngineStats; // Docker's answer to stats.
     } catch (thrown) {
       if (thrown instanceof DockerApiError && thrown.status === 404) return undefined;
       throw new EngineError("CannotInspectContainerError", messageOf(thrown), { cause: thrown });
