@@ -10,6 +10,7 @@ import { credentialSource } from "@gantry/api/iam/principals";
 import { BlobStore, LogStore, ObjectStore } from "@gantry/content";
 import {
   NodeGateway,
+  clientTokenController,
   lifecycleController,
   registryController,
   retentionController,
@@ -36,6 +37,7 @@ import {
 import { AgentServer } from "./agent-stream.ts";
 import { explain } from "./explain.ts";
 import { challengeOf, PROOF_HEADER, proofOf, type Health } from "./health.ts";
+import { containerLogs } from "./container-logs.ts";
 import { imageFinder, imageResolver } from "./image-resolver.ts";
 import { ensureLink, keepFresh } from "./link.ts";
 import { listenOutside } from "./listen.ts";
@@ -131,9 +133,15 @@ const registry = new Registry({
 const deps = { store, clock, ids, log };
 const imageDeps = { registry: registryAddress, vault, clock, store, policy };
 const controllers = [
-  schedulerController({ ...deps, publicPool: settings.publicPool, findImage: imageFinder(imageDeps) }),
+  schedulerController({
+    ...deps,
+    publicPool: settings.publicPool,
+    findImage: imageFinder(imageDeps),
+    permissions: policy,
+  }),
   warmPoolController(deps),
   taskController({ ...deps, vault }),
+  clientTokenController(deps),
   serviceController(deps),
   targetController(deps),
   drainingController(deps),
@@ -160,10 +168,7 @@ const gateway = new NodeGateway({
     account: settings.account,
     relayKey,
   },
-  takeLogs: ({ containerId, destination, lines }) => {
-    const group = `arn:aws:logs:${destination.region}:${settings.account}:log-group:${destination.group}`;
-    return logs.take(containerId, { group, stream: destination.stream }, lines, clock.now());
-  },
+  takeLogs: containerLogs({ ...deps, logs, permissions: policy, account: settings.account }),
   provideImage: async (image) => {
     const recipe = [databaseRecipe, ...wellKnownRecipes].find(
       (each) => each.tag === image || each.tag === `${image}:latest`,

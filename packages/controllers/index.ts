@@ -16,4 +16,6 @@ export * from "./service/service-controller.ts";
 export * from "./storage/lifecycle-controller.ts";
 export * from "./target/draining-controller.ts";
 export * from "./target/target-controller.ts";
+export * from "./task/client-token-controller.ts";
+export * from "./task/execution-role.ts";
 export * from "./task/task-controller.ts";

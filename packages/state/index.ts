@@ -11,6 +11,7 @@ export * from "./records.ts";
 export * from "./records/security-policies.ts";
 export * from "./transactions/addresses.ts";
 export * from "./transactions/desired-count.ts";
+export * from "./transactions/log-groups.ts";
 export * from "./transactions/new-task.ts";
 export * from "./transactions/reseal.ts";
 export * from "./transactions/service-deployments.ts";

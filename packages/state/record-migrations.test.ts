@@ -85,3 +85,9 @@ describe.each([
       expect(store.get(kind, key)).toEqual(record);
   });
 });
+
+it("takes the client token out of a task's tags", () => {
+  const record = { tags: { "aws:ecs:clientToken": "t", own: "1" } };
+  const { rows } = migrateRecords([{ kind: "task", key: "k", record }], new Map());
+  expect(rows).toEqual([{ kind: "task", key: "k", record: { tags: { own: "1" } } }]);
+});

@@ -1,5 +1,6 @@
 import type { Kind } from "./records.ts";
 import { upgradeServiceTo1 } from "./upgrades/service-1.ts";
+import { upgradeTaskTo1 } from "./upgrades/task-1.ts";
 
 /** A record as it lies in the store, of whatever version. */
 export interface Row {
@@ -20,6 +21,7 @@ export interface RecordMigration {
  */
 export const RECORD_MIGRATIONS: readonly RecordMigration[] = [
   { kind: "service", upgrade: upgradeServiceTo1 },
+  { kind: "task", upgrade: upgradeTaskTo1 },
 ];
 
 /** The version of each kind that has one; a kind without a step has version 0. */

@@ -10,7 +10,7 @@ import type {
   ElasticAddressRecord,
 } from "./records/ec2.ts";
 import type { ImageRecord, LayerRecord, LayerUploadRecord, RepositoryRecord } from "./records/ecr.ts";
-import type { ClusterRecord, TaskDefinitionRecord, TaskRecord } from "./records/ecs.ts";
+import type { ClientTokenRecord, ClusterRecord, TaskDefinitionRecord, TaskRecord } from "./records/ecs.ts";
 import type {
   ServiceDeploymentRecord,
   ServiceEventRecord,
@@ -64,6 +64,7 @@ export interface Records {
   readonly serviceEvent: ServiceEventRecord;
   readonly taskSet: TaskSetRecord;
   readonly task: TaskRecord;
+  readonly clientToken: ClientTokenRecord;
   readonly vpc: VpcRecord;
   readonly subnet: SubnetRecord;
   readonly internetGateway: InternetGatewayRecord;

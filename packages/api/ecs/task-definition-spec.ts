@@ -3,6 +3,7 @@ import type { ContainerSpec, TaskDefinitionRecord, VolumeSpec } from "@gantry/st
 import { ApiError } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { refuseMembers } from "../common/refuse.ts";
+import { toLogConfiguration } from "./log-configuration.ts";
 
 type Spec = TaskDefinitionRecord["spec"];
 
@@ -20,7 +21,6 @@ const ECR_IMAGE = /(^|\/)\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com\//;
 const CONTAINERS_MAX = 10;
 const MEMORY_MIN_MIB = 6;
 const STOP_TIMEOUT_SECONDS = 30;
-const FARGATE_LOG_DRIVERS = ["awslogs", "splunk", "awsfirelens"];
 
 /** A registration as a spec with every choice made. Errors: ClientException, in AWS's words where they are known. */
 export function toTaskDefinitionSpec(
@@ -270,51 +270,6 @@ function toHealthCheck(check: ecs.HealthCheck | undefined): ContainerSpec["healt
     retries: checkRange(check.retries ?? 3, "healthCheck.retries", 1, 10),
     startPeriodSeconds: checkRange(check.startPeriod ?? 0, "healthCheck.startPeriod", 0, 300),
   };
-}
-
-const LOG_OPTIONS = [
-  "awslogs-group",
-  "awslogs-region",
-  "awslogs-stream-prefix",
-  "awslogs-create-group",
-  "awslogs-multiline-pattern",
-  "awslogs-datetime-format",
-  "mode",
-  "max-buffer-size",
-];
-
-function toLogConfiguration(
-  configuration: ecs.LogConfiguration | undefined,
-  isFargate: boolean,
-): ContainerSpec["logConfiguration"] {
-  if (configuration === undefined) return undefined;
-  const driver = configuration.logDriver ?? "";
-  const options = configuration.options ?? {};
-  if (isFargate && !FARGATE_LOG_DRIVERS.includes(driver))
-    throw refused(`Log driver ${driver} is not supported for Fargate launch type.`);
-  refuseMembers(configuration, ["secretOptions"], "ClientException");
-  if (driver === "json-file") return { logDriver: driver, options: {} };
-  if (driver !== "awslogs")
-    throw refused(`Gantry supports the log drivers awslogs and json-file so far, not ${driver}.`);
-  const unknown = Object.keys(options).filter((name) => !LOG_OPTIONS.includes(name));
-  if (unknown.length > 0) throw refused(`Log driver awslogs has no option ${unknown.join(", ")}.`);
-  for (const required of [
-    "awslogs-group",
-    "awslogs-region",
-    ...(isFargate ? ["awslogs-stream-prefix"] : []),
-  ]) {
-    if (options[required] === undefined) throw refused(`Log driver awslogs requires options: ${required}`);
-  }
-  if (options["awslogs-multiline-pattern"] !== undefined) checkPattern(options["awslogs-multiline-pattern"]);
-  return { logDriver: driver, options };
-}
-
-function checkPattern(pattern: string): void {
-  try {
-    new RegExp(pattern);
-  } catch {
-    throw refused(`The option awslogs-multiline-pattern is no regular expression: ${pattern}`);
-  }
 }
 
 function toVolumeSpec(volume: ecs.Volume): VolumeSpec {

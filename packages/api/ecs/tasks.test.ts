@@ -58,3 +58,46 @@ describe("DescribeTasks", () => {
     expect(task?.containers?.[0]?.networkInterfaces?.[0]?.privateIpv4Address).toBe("10.0.0.9");
   });
 });
+
+describe("RunTask with a client token", () => {
+  const clientToken = "token-1";
+
+  it("answers the tasks of the first call, and starts none", async () => {
+    const first = await run({ clientToken, count: 2 });
+    const again = await run({ clientToken, count: 2 });
+    const arnsOf = (answer: ecs.RunTaskCommandOutput) => (answer.tasks ?? []).map((task) => task.taskArn);
+    expect(arnsOf(again)).toEqual(arnsOf(first));
+  });
+
+  // Before: other parameters were answered with the tasks of the first call.
+  it("refuses other parameters, and names the tasks", async () => {
+    const { tasks = [] } = await run({ clientToken, count: 2 });
+    await expect(run({ clientToken, count: 1 })).rejects.toMatchObject({
+      name: "ConflictException",
+      resourceIds: tasks.map((task) => task.taskArn),
+    });
+    await expect(run({ clientToken, count: 2, startedBy: "another" })).rejects.toMatchObject({
+      name: "ConflictException",
+    });
+  });
+
+  // Before: the token was a tag of the task, which ListTagsForResource showed.
+  it("keeps the token out of the tasks' tags", async () => {
+    const { tasks = [] } = await run({ clientToken, count: 2 });
+    const resourceArn = tasks[0]?.taskArn ?? "";
+    const { tags } = await client.send(new ecs.ListTagsForResourceCommand({ resourceArn }));
+    expect(tags).toEqual([]);
+  });
+
+  it("starts new tasks once the token has expired", async () => {
+    const first = await run({ clientToken: "old" });
+    api.store.transact((tx) => {
+      for (const key of tx.keys("clientToken")) {
+        const record = tx.get("clientToken", key);
+        if (record !== undefined) tx.put("clientToken", key, { ...record, expiresAt: 1 });
+      }
+    });
+    const again = await run({ clientToken: "old" });
+    expect(again.tasks?.[0]?.taskArn).not.toBe(first.tasks?.[0]?.taskArn);
+  });
+});

@@ -10,9 +10,9 @@ import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { refuseMembers } from "../common/refuse.ts";
-import { presentLowerTags, toTags } from "../common/tags.ts";
+import { toTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
-import { tasksOfToken } from "./client-tokens.ts";
+import { rememberTasks, tasksOfToken, type TokenUse } from "./client-tokens.ts";
 import { checkLaunchType } from "./launch-type.ts";
 import {
   findCluster,
@@ -23,6 +23,7 @@ import {
   taskArnOf,
 } from "./lookups.ts";
 import { checkPassedRole } from "./task-definitions.ts";
+import { presentTask } from "./present-task.ts";
 import { parseCpu, parseMemory } from "./task-definition-spec.ts";
 
 const RUN_COUNT_MAX = 10;
@@ -52,8 +53,9 @@ export function taskOperations(deps: ApiDeps) {
         const cluster = findCluster(tx, context, input.cluster);
         const definition = findTaskDefinition(tx, context, input.taskDefinition);
         if (definition === undefined) throw new ApiError("ClientException", "TaskDefinition not found.");
-        const known = tasksOfToken(tx, input.clientToken, { cluster, definition });
-        if (known.length > 0) return known;
+        const use: TokenUse = { input, cluster, definition, now: clock.now() };
+        const known = tasksOfToken(tx, use);
+        if (known !== undefined) return known;
         if (definition.status !== "ACTIVE")
           throw new ApiError("ClientException", "TaskDefinition is inactive");
         const network = toAwsvpc(tx, context, input.networkConfiguration);
@@ -62,7 +64,7 @@ export function taskOperations(deps: ApiDeps) {
           ...(input.propagateTags === "TASK_DEFINITION" ? definition.tags : {}),
           ...toTags(input.tags),
         };
-        return Array.from({ length: count }, () => {
+        const started = Array.from({ length: count }, () => {
           const task = newTask(ids, {
             cluster,
             definition,
@@ -75,13 +77,14 @@ export function taskOperations(deps: ApiDeps) {
             launchType: input.launchType === "EC2" ? "EC2" : "FARGATE",
             platformVersion: toPlatformVersion(input.platformVersion),
             enableExecuteCommand: input.enableExecuteCommand ?? false,
-            tags:
-              input.clientToken === undefined ? tags : { ...tags, "aws:ecs:clientToken": input.clientToken },
+            tags,
             now: clock.now(),
           });
           tx.put("task", task.arn, task);
           return task;
         });
+        rememberTasks(tx, use, started);
+        return started;
       });
       return {
         tasks: tasks.map((task) => presentTask(store.get("task", task.arn) ?? task, store, ["TAGS"])),
@@ -236,165 +239,5 @@ function toOverrides(
     executionRoleArn: overrides?.executionRoleArn,
     cpu: parseCpu(overrides?.cpu),
     memoryMiB: parseMemory(overrides?.memory),
-  };
-}
-
-const date = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms));
-
-interface Shown {
-  readonly from: readonly unknown[];
-  readonly task: ecs.Task;
-}
-const shown = new WeakMap<TaskRecord, Shown>();
-
-/** A task as DescribeTasks shows it: the same frozen answer until one of the records behind it is another. */
-export function presentTask(task: TaskRecord, reader: Reader, include: readonly string[]): ecs.Task {
-  const attachment = attachmentOf(task, reader);
-  const definition = reader.get("taskDefinition", task.taskDefinitionArn);
-  const from = [...Object.values(attachment), definition, include.includes("TAGS")];
-  const known = shown.get(task);
-  if (known !== undefined && from.every((each, index) => each === known.from[index])) return known.task;
-  const answer = Object.freeze(composeTask(task, { attachment, definition }, include));
-  shown.set(task, { from, task: answer });
-  return answer;
-}
-
-interface Attachment {
-  readonly subnetId: string | undefined;
-  readonly availabilityZone: string | undefined;
-  readonly mac: string | undefined;
-  readonly privateIp: string | undefined;
-}
-
-/** What the task's placement keeps of its network interface; records of an earlier version have only the interface. */
-function attachmentOf(task: TaskRecord, reader: Reader): Attachment {
-  if (task.placement?.attachment !== undefined) return task.placement.attachment;
-  const eni = reader.get("networkInterface", task.placement?.networkInterfaceId ?? "");
-  const availabilityZone = reader.get("subnet", eni?.subnetId ?? "")?.availabilityZone;
-  return { subnetId: eni?.subnetId, availabilityZone, mac: eni?.mac, privateIp: eni?.privateIp };
-}
-
-function composeTask(
-  task: TaskRecord,
-  behind: { attachment: Attachment; definition: TaskDefinitionRecord | undefined },
-  include: readonly string[],
-): ecs.Task {
-  const { attachment, definition } = behind;
-  const attachmentId = `${task.arn
-    .split("/")
-    .at(-1)
-    ?.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5")}`;
-  const detail = (name: string, value: string | undefined) => (value === undefined ? [] : [{ name, value }]);
-  const tags = Object.fromEntries(Object.entries(task.tags).filter(([key]) => key !== "aws:ecs:clientToken"));
-  return {
-    taskArn: task.arn,
-    clusterArn: task.clusterArn,
-    taskDefinitionArn: task.taskDefinitionArn,
-    group: task.group,
-    startedBy: task.startedBy,
-    launchType: task.launchType,
-    platformVersion: task.launchType === "FARGATE" ? task.platformVersion : undefined,
-    platformFamily: task.launchType === "FARGATE" ? "Linux" : undefined,
-    desiredStatus: task.desiredStatus,
-    lastStatus: task.lastStatus,
-    healthStatus: task.health,
-    version: task.version,
-    cpu: String(task.overrides.cpu ?? definition?.spec.cpu ?? 0),
-    memory: String(task.overrides.memoryMiB ?? definition?.spec.memoryMiB ?? 0),
-    ephemeralStorage: { sizeInGiB: definition?.spec.ephemeralStorageGiB ?? 20 },
-    availabilityZone: attachment.availabilityZone,
-    attributes: [
-      {
-        name: "ecs.cpu-architecture",
-        value: definition?.spec.runtimePlatform?.cpuArchitecture === "ARM64" ? "arm64" : "x86_64",
-      },
-      ...task.containers.flatMap(({ name, imageSource }) =>
-        imageSource === undefined || imageSource === "registry"
-          ? []
-          : [{ name: `gantry.image-source.${name}`, value: imageSource }],
-      ),
-    ],
-    connectivity: task.connectivityAt === undefined ? undefined : "CONNECTED",
-    connectivityAt: date(task.connectivityAt),
-    createdAt: date(task.createdAt),
-    pullStartedAt: date(task.pullStartedAt),
-    pullStoppedAt: date(task.pullStoppedAt),
-    startedAt: date(task.startedAt),
-    stoppingAt: date(task.stoppingAt),
-    executionStoppedAt: date(task.executionStoppedAt),
-    stoppedAt: date(task.stoppedAt),
-    stopCode: task.stopCode,
-    stoppedReason: task.stoppedReason,
-    enableExecuteCommand: task.enableExecuteCommand,
-    inferenceAccelerators: [],
-    attachments:
-      task.placement === undefined
-        ? []
-        : [
-            {
-              id: attachmentId,
-              type: "ElasticNetworkInterface",
-              status:
-                task.lastStatus === "STOPPED"
-                  ? "DELETED"
-                  : task.connectivityAt === undefined
-                    ? "PRECREATED"
-                    : "ATTACHED",
-              details: [
-                ...detail("subnetId", attachment.subnetId),
-                ...detail("networkInterfaceId", task.placement.networkInterfaceId),
-                ...detail("macAddress", attachment.mac),
-                ...detail(
-                  "privateDnsName",
-                  attachment.privateIp &&
-                    `ip-${attachment.privateIp.replaceAll(".", "-")}.${task.region}.compute.internal`,
-                ),
-                ...detail("privateIPv4Address", attachment.privateIp),
-              ],
-            },
-          ],
-    containers: task.containers.map((container) => ({
-      containerArn: container.arn,
-      taskArn: task.arn,
-      name: container.name,
-      image: container.image,
-      imageDigest: container.imageDigest,
-      runtimeId: container.runtimeId,
-      lastStatus: container.lastStatus,
-      exitCode: container.exitCode,
-      reason: container.reason,
-      healthStatus: container.health,
-      networkBindings: [],
-      networkInterfaces:
-        attachment.privateIp === undefined
-          ? []
-          : [{ attachmentId, privateIpv4Address: attachment.privateIp }],
-      cpu: String(definition?.spec.containers.find((each) => each.name === container.name)?.cpu ?? 0),
-      memory: sizeText(definition?.spec.containers.find((each) => each.name === container.name)?.memoryMiB),
-    })),
-    overrides: {
-      containerOverrides: task.containers.map((container) => presentOverride(task, container.name)),
-      inferenceAcceleratorOverrides: [],
-      taskRoleArn: task.overrides.taskRoleArn,
-      executionRoleArn: task.overrides.executionRoleArn,
-    },
-    tags: include.includes("TAGS") ? presentLowerTags(tags) : [],
-  };
-}
-
-function sizeText(value: number | undefined): string | undefined {
-  return value === undefined ? undefined : String(value);
-}
-
-function presentOverride(task: TaskRecord, name: string): ecs.ContainerOverride {
-  const override = task.overrides.containers.find((each) => each.name === name);
-  if (override === undefined) return { name };
-  return {
-    name,
-    command: override.command === undefined ? undefined : [...override.command],
-    environment: override.environment.map((pair) => ({ ...pair })),
-    cpu: override.cpu,
-    memory: override.memoryMiB,
-    memoryReservation: override.memoryReservationMiB,
   };
 }

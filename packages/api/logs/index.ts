@@ -4,7 +4,7 @@
  */
 import * as sdk from "@aws-sdk/client-cloudwatch-logs";
 import type { LogEvent, LogStore } from "@gantry/content";
-import type { LogGroupRecord } from "@gantry/state";
+import { createLogGroup, type LogGroupRecord } from "@gantry/state";
 import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { permissionsBy } from "../common/permissions.ts";
@@ -74,14 +74,12 @@ function groupOperations(deps: LogsDeps) {
         const arn = groupArnOf(context, name);
         if (tx.get("logGroup", arn) !== undefined)
           throw new ApiError("ResourceAlreadyExistsException", "The specified log group already exists");
-        tx.put("logGroup", arn, {
+        createLogGroup(tx, {
           account: context.account,
           region: context.region,
-          arn,
           name,
-          retentionDays: undefined,
-          createdAt: clock.now(),
           tags: input.tags ?? {},
+          now: clock.now(),
         });
       });
       return {};

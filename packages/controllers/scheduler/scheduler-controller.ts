@@ -11,12 +11,18 @@ import {
 } from "@gantry/state";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 import { chooseSubnet } from "./choose-subnet.ts";
+import type { Permissions } from "../task/execution-role.ts";
+import { prepareLogs } from "./prepare-logs.ts";
 import { fileSystemProblem } from "./file-system-problem.ts";
 import { resolveImages, type FindImage } from "./resolve-images.ts";
 
-const NO_NODE_RETRY_MS = 1_000;
+interface SchedulerDeps extends ControllerDeps {
+  readonly publicPool: string;
+  readonly findImage: FindImage;
+  readonly permissions: Permissions;
+}
 
-type SchedulerDeps = ControllerDeps & { readonly publicPool: string; readonly findImage: FindImage };
+const NO_NODE_RETRY_MS = 1_000;
 
 /** Gives each wanted task a node and a network interface, or says why it cannot. Writes `task.placement`. */
 export function schedulerController(deps: SchedulerDeps): Reconciler {
@@ -88,7 +94,7 @@ function place(
 ):
   | { eni: NetworkInterfaceRecord; containers: TaskRecord["containers"] }
   | { problem: string; container?: string } {
-  const early = startProblem(tx, task);
+  const early = prepareLogs(tx, deps, task);
   if (early !== undefined) return { problem: early };
   const images = resolveImages(tx, deps.findImage, task);
   if ("problem" in images) return images;
@@ -103,20 +109,6 @@ function place(
   // The node removes a warm one, and the pool makes another.
   tx.delete("networkInterface", eni.id);
   return { problem };
-}
-
-/** What makes a task's start pointless, in ECS's words. */
-function startProblem(tx: Transaction, task: TaskRecord): string | undefined {
-  const definition = tx.get("taskDefinition", task.taskDefinitionArn);
-  for (const container of definition?.spec.containers ?? []) {
-    const options =
-      container.logConfiguration?.logDriver === "awslogs" ? container.logConfiguration.options : undefined;
-    if (options === undefined || options["awslogs-create-group"] === "true") continue;
-    const arn = `arn:aws:logs:${options["awslogs-region"]}:${task.account}:log-group:${options["awslogs-group"]}`;
-    if (tx.get("logGroup", arn) === undefined)
-      return `ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1`;
-  }
-  return undefined;
 }
 
 /** A ready interface of the pool where there is one, else a new one; the address belongs to the task from here on. */

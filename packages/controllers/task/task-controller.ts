@@ -9,6 +9,7 @@ import {
   type Transaction,
 } from "@gantry/state";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
+import { unassumable } from "./execution-role.ts";
 
 const SESSION_MS = 6 * 60 * 60_000;
 const REFRESH_BEFORE_MS = 60 * 60_000;
@@ -156,7 +157,7 @@ function refreshCredentials(
     const role = tx.get("role", roleArn);
     if (current === undefined || current.desiredStatus === "STOPPED") return undefined;
     if (role === undefined || !trustsService(role, ecsTasks(task.arn, now))) {
-      const reason = `ECS was unable to assume the role '${roleArn}' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.`;
+      const reason = unassumable(roleArn);
       if (session === undefined)
         tx.put("task", task.arn, {
           ...current,

@@ -186,6 +186,15 @@ export interface ContainerOverrideRecord {
   readonly memoryReservationMiB: number | undefined;
 }
 
+/** What an idempotent call started, found by its client token. Key: account, region, operation and token. */
+export interface ClientTokenRecord extends Placed {
+  readonly cluster: string;
+  /** Of the parameters: a token with others is refused. */
+  readonly requestHash: string;
+  readonly taskArns: readonly string[];
+  readonly expiresAt: number;
+}
+
 export interface TaskPlacement {
   readonly nodeId: string;
   readonly networkInterfaceId: string;

@@ -1,0 +1,162 @@
+import type * as ecs from "@aws-sdk/client-ecs";
+import type { Reader, TaskDefinitionRecord, TaskRecord } from "@gantry/state";
+import { presentLowerTags } from "../common/tags.ts";
+
+const date = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms));
+
+interface Shown {
+  readonly from: readonly unknown[];
+  readonly task: ecs.Task;
+}
+const shown = new WeakMap<TaskRecord, Shown>();
+
+/** A task as DescribeTasks shows it: the same frozen answer until one of the records behind it is another. */
+export function presentTask(task: TaskRecord, reader: Reader, include: readonly string[]): ecs.Task {
+  const attachment = attachmentOf(task, reader);
+  const definition = reader.get("taskDefinition", task.taskDefinitionArn);
+  const from = [...Object.values(attachment), definition, include.includes("TAGS")];
+  const known = shown.get(task);
+  if (known !== undefined && from.every((each, index) => each === known.from[index])) return known.task;
+  const answer = Object.freeze(composeTask(task, { attachment, definition }, include));
+  shown.set(task, { from, task: answer });
+  return answer;
+}
+
+interface Attachment {
+  readonly subnetId: string | undefined;
+  readonly availabilityZone: string | undefined;
+  readonly mac: string | undefined;
+  readonly privateIp: string | undefined;
+}
+
+/** What the task's placement keeps of its network interface; records of an earlier version have only the interface. */
+function attachmentOf(task: TaskRecord, reader: Reader): Attachment {
+  if (task.placement?.attachment !== undefined) return task.placement.attachment;
+  const eni = reader.get("networkInterface", task.placement?.networkInterfaceId ?? "");
+  const availabilityZone = reader.get("subnet", eni?.subnetId ?? "")?.availabilityZone;
+  return { subnetId: eni?.subnetId, availabilityZone, mac: eni?.mac, privateIp: eni?.privateIp };
+}
+
+function composeTask(
+  task: TaskRecord,
+  behind: { attachment: Attachment; definition: TaskDefinitionRecord | undefined },
+  include: readonly string[],
+): ecs.Task {
+  const { attachment, definition } = behind;
+  const attachmentId = `${task.arn
+    .split("/")
+    .at(-1)
+    ?.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5")}`;
+  const detail = (name: string, value: string | undefined) => (value === undefined ? [] : [{ name, value }]);
+  return {
+    taskArn: task.arn,
+    clusterArn: task.clusterArn,
+    taskDefinitionArn: task.taskDefinitionArn,
+    group: task.group,
+    startedBy: task.startedBy,
+    launchType: task.launchType,
+    platformVersion: task.launchType === "FARGATE" ? task.platformVersion : undefined,
+    platformFamily: task.launchType === "FARGATE" ? "Linux" : undefined,
+    desiredStatus: task.desiredStatus,
+    lastStatus: task.lastStatus,
+    healthStatus: task.health,
+    version: task.version,
+    cpu: String(task.overrides.cpu ?? definition?.spec.cpu ?? 0),
+    memory: String(task.overrides.memoryMiB ?? definition?.spec.memoryMiB ?? 0),
+    ephemeralStorage: { sizeInGiB: definition?.spec.ephemeralStorageGiB ?? 20 },
+    availabilityZone: attachment.availabilityZone,
+    attributes: [
+      {
+        name: "ecs.cpu-architecture",
+        value: definition?.spec.runtimePlatform?.cpuArchitecture === "ARM64" ? "arm64" : "x86_64",
+      },
+      ...task.containers.flatMap(({ name, imageSource }) =>
+        imageSource === undefined || imageSource === "registry"
+          ? []
+          : [{ name: `gantry.image-source.${name}`, value: imageSource }],
+      ),
+    ],
+    connectivity: task.connectivityAt === undefined ? undefined : "CONNECTED",
+    connectivityAt: date(task.connectivityAt),
+    createdAt: date(task.createdAt),
+    pullStartedAt: date(task.pullStartedAt),
+    pullStoppedAt: date(task.pullStoppedAt),
+    startedAt: date(task.startedAt),
+    stoppingAt: date(task.stoppingAt),
+    executionStoppedAt: date(task.executionStoppedAt),
+    stoppedAt: date(task.stoppedAt),
+    stopCode: task.stopCode,
+    stoppedReason: task.stoppedReason,
+    enableExecuteCommand: task.enableExecuteCommand,
+    inferenceAccelerators: [],
+    attachments:
+      task.placement === undefined
+        ? []
+        : [
+            {
+              id: attachmentId,
+              type: "ElasticNetworkInterface",
+              status:
+                task.lastStatus === "STOPPED"
+                  ? "DELETED"
+                  : task.connectivityAt === undefined
+                    ? "PRECREATED"
+                    : "ATTACHED",
+              details: [
+                ...detail("subnetId", attachment.subnetId),
+                ...detail("networkInterfaceId", task.placement.networkInterfaceId),
+                ...detail("macAddress", attachment.mac),
+                ...detail(
+                  "privateDnsName",
+                  attachment.privateIp &&
+                    `ip-${attachment.privateIp.replaceAll(".", "-")}.${task.region}.compute.internal`,
+                ),
+                ...detail("privateIPv4Address", attachment.privateIp),
+              ],
+            },
+          ],
+    containers: task.containers.map((container) => ({
+      containerArn: container.arn,
+      taskArn: task.arn,
+      name: container.name,
+      image: container.image,
+      imageDigest: container.imageDigest,
+      runtimeId: container.runtimeId,
+      lastStatus: container.lastStatus,
+      exitCode: container.exitCode,
+      reason: container.reason,
+      healthStatus: container.health,
+      networkBindings: [],
+      networkInterfaces:
+        attachment.privateIp === undefined
+          ? []
+          : [{ attachmentId, privateIpv4Address: attachment.privateIp }],
+      cpu: String(definition?.spec.containers.find((each) => each.name === container.name)?.cpu ?? 0),
+      memory: sizeText(definition?.spec.containers.find((each) => each.name === container.name)?.memoryMiB),
+    })),
+    overrides: {
+      containerOverrides: task.containers.map((container) => presentOverride(task, container.name)),
+      inferenceAcceleratorOverrides: [],
+      taskRoleArn: task.overrides.taskRoleArn,
+      executionRoleArn: task.overrides.executionRoleArn,
+    },
+    tags: include.includes("TAGS") ? presentLowerTags(task.tags) : [],
+  };
+}
+
+function sizeText(value: number | undefined): string | undefined {
+  return value === undefined ? undefined : String(value);
+}
+
+function presentOverride(task: TaskRecord, name: string): ecs.ContainerOverride {
+  const override = task.overrides.containers.find((each) => each.name === name);
+  if (override === undefined) return { name };
+  return {
+    name,
+    command: override.command === undefined ? undefined : [...override.command],
+    environment: override.environment.map((pair) => ({ ...pair })),
+    cpu: override.cpu,
+    memory: override.memoryMiB,
+    memoryReservation: override.memoryReservationMiB,
+  };
+}
