@@ -20,6 +20,7 @@ import { NetworkInterfaces, RouterMissingError } from "./network/interfaces.ts";
 import type { Programs } from "./network/programs.ts";
 import { VpcRouters, type FirewallState, type Router } from "./network/vpc-router.ts";
 import { PodController } from "./pods/pod-controller.ts";
+import { refusedPod } from "./pods/refused-pod.ts";
 import { isAssigned, isStray } from "./strays.ts";
 
 export interface AgentDeps {
@@ -206,6 +207,9 @@ export class Agent {
       this.#deps.log.error("Assignment refused", { key: given.key, problem: checked.problem });
       this.#tell({ type: "refused", key: given.key, problem: checked.problem });
       this.#refused.set(given.key, checked.problem);
+      // A pod of an earlier assignment goes on by that one.
+      if (given.kind === "pod" && !isAssigned(given.key, this.#cache))
+        this.#tell({ type: "pod", observation: refusedPod(given.key, checked.problem) });
       this.#queue.add(given.key);
       return;
     }

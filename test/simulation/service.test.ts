@@ -50,6 +50,22 @@ describe("a service, on virtual time", () => {
     expect(world.taskSets()).toHaveLength(1);
   });
 
+  // Before: such a task stayed PENDING, and nothing but the node's status said why.
+  it("stops a task whose assignment the node refuses, and says why", async () => {
+    const world = newWorld();
+    world.createService({ desiredCount: 1 }, { image: "an image" });
+    await world.clock.advance(5_000);
+    const reason = expect.stringMatching(/^ResourceInitializationError: the node refused .*image/) as string;
+    expect(world.tasks()[0]).toMatchObject({
+      lastStatus: "STOPPED",
+      stopCode: "TaskFailedToStart",
+      stoppedReason: reason,
+      containers: [{ lastStatus: "STOPPED" }],
+    });
+    expect(world.events()).toContainEqual(expect.stringMatching(/failed to start: ResourceInit.*refused/));
+    world.stop();
+  });
+
   it("keeps the old version while a new one never starts, slows down, and says why", async () => {
     const world = newWorld();
     world.createService({ desiredCount: 2 });

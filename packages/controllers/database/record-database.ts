@@ -5,9 +5,12 @@ import type { DatabaseInstanceRecord, Transaction } from "@gantry/state";
 export function recordDatabase(tx: Transaction, resourceId: string, observation: PodObservation): void {
   const database = tx.list("databaseInstance").find((each) => each.resourceId === resourceId);
   if (database === undefined) return;
-  const healthy = observation.containers.every(
-    (container) => container.status === "RUNNING" && container.health === "HEALTHY",
-  );
+  // A pod that its node refused has no containers.
+  const healthy =
+    observation.containers.length > 0 &&
+    observation.containers.every(
+      (container) => container.status === "RUNNING" && container.health === "HEALTHY",
+    );
   const status: DatabaseInstanceRecord["status"] = database.deleting
     ? "deleting"
     : healthy

@@ -29,7 +29,7 @@ export function foldObservation(
     observation.phase === "stopped" && (task.desiredStatus === "STOPPED" || observation.stop !== undefined);
   const containers = task.containers.map((container) => {
     const seen = observation.containers.find((each) => each.name === container.name);
-    if (seen === undefined) return container;
+    if (seen === undefined) return stopped ? { ...container, lastStatus: "STOPPED" as const } : container;
     return {
       ...container,
       runtimeId: seen.runtimeId ?? container.runtimeId,
