@@ -12,6 +12,7 @@ import {
 import type { GroupRecord, Reader, RoleRecord, UserRecord } from "@gantry/state";
 import type { AskedKeys } from "@gantry/wire";
 import { callerKeys } from "./caller-keys.ts";
+import { documentCache, type ReadDocument } from "./document-cache.ts";
 import { managedPolicyDocument } from "./managed-policies.ts";
 import { currentPrincipal } from "./principals.ts";
 import { requestKeysOf } from "./request-keys.ts";
@@ -57,7 +58,6 @@ const EVERYTHING: PolicyDocument = parsePolicyDocument(
   '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}',
   "the account's root user",
 );
-const CACHED_MAX = 5_000;
 
 /** Decides every call by the caller's policies and the resource's own. */
 export function policyDecider(deps: {
@@ -66,8 +66,8 @@ export function policyDecider(deps: {
   objects?: ObjectTags;
 }): PolicyDecider {
   const { store, now } = deps;
-  const parse = cachedParse();
-  const resourcePolicyOf = resourcePolicies(store);
+  const read = documentCache();
+  const resourcePolicyOf = resourcePolicies(store, read);
   const decide = (question: Question): Decision => {
     const principal = currentPrincipal(store, question.principal);
     if (principal === undefined) return { allowed: false, because: "no-identity-allow", statements: [] };
@@ -80,7 +80,7 @@ export function policyDecider(deps: {
       conditions: { ...callerKeys(principal, identity, now()), ...question.conditions },
       moreConditions: () => (more ??= resourceKeys(deps, question)),
     };
-    const policies = policiesOf(store, parse, { principal, identity });
+    const policies = policiesOf(store, read, { principal, identity });
     const resource = resourcePolicyOf({ ...question, principal });
     const isSession = principal.type === "assumed-role";
     return question.action === "sts:AssumeRole" && resource !== undefined
@@ -91,7 +91,7 @@ export function policyDecider(deps: {
     if (caller.type === "root") return undefined;
     const principal = currentPrincipal(store, caller);
     const policies =
-      principal && policiesOf(store, parse, { principal, identity: identityOf(store, principal) });
+      principal && policiesOf(store, read, { principal, identity: identityOf(store, principal) });
     const denials = actions.map((action) => {
       if (action.startsWith("sts:")) return undefined; // Role trust policies are evaluated in another way.
       if (principal === undefined || policies === undefined) return "no-identity-allow";
@@ -147,20 +147,6 @@ function* possibleResourcePolicies(
   }
 }
 
-/** Reads the same text once. */
-function cachedParse(): (text: string, name: string) => PolicyDocument {
-  const documents = new Map<string, PolicyDocument>();
-  return (text, name) => {
-    const key = `${name}\n${text}`;
-    const known = documents.get(key);
-    if (known !== undefined) return known;
-    const document = parsePolicyDocument(text, name);
-    if (documents.size > CACHED_MAX) documents.clear();
-    documents.set(key, document);
-    return document;
-  };
-}
-
 /**
  * A role is assumed by whom its trust policy lets: one that it names itself needs nothing else in the role's account;
  * one that it names by account needs a policy of its own, as does a caller of another account.
@@ -192,7 +178,7 @@ function identityOf(store: Reader, principal: Principal): UserRecord | RoleRecor
 
 function policiesOf(
   store: Reader,
-  parse: (text: string, name: string) => PolicyDocument,
+  read: ReadDocument,
   { principal, identity }: { principal: Principal; identity: UserRecord | RoleRecord | undefined },
 ): PolicySet {
   if (principal.type === "root") return { identity: [EVERYTHING] };
@@ -201,10 +187,10 @@ function policiesOf(
     identity:
       identity === undefined
         ? []
-        : identityPolicies(store, identity).map(({ name, text }) => parse(text, name)),
+        : identityPolicies(store, identity).map(({ name, text }) => read(text, name)),
     boundary:
-      boundary === undefined ? undefined : parse(managedDocument(store, boundary) ?? NO_STATEMENTS, boundary),
-    session: principal.sessionPolicies?.map((text, index) => parse(text, `session policy ${index + 1}`)),
+      boundary === undefined ? undefined : read(managedDocument(store, boundary) ?? NO_STATEMENTS, boundary),
+    session: principal.sessionPolicies?.map((text, index) => read(text, `session policy ${index + 1}`)),
   };
 }
 
