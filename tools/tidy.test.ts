@@ -194,8 +194,13 @@ describe("the laws of the house", () => {
       "packages/content/removals.ts", // deletions of bytes that records named
     ];
     expect(offenders(exits, (file) => !/settled\(\)/.test(text(file)))).toEqual([]);
-    // Responses that carry no state of the store: upgrades, health, the operator's endpoints, the placeholder page.
-    const stateless = ["apps/control-plane/main.ts", "apps/control-plane/agent-stream.ts"];
+    // Responses that carry no state of the store: upgrades, health, the operator's endpoints, the placeholder page,
+    // requests that are refused by their headers.
+    const stateless = [
+      "apps/control-plane/main.ts",
+      "apps/control-plane/agent-stream.ts",
+      "packages/wire/http-server.ts",
+    ];
     const leaves = /\.writeHead\(|\bpeer\.send\(/;
     const servers = sources.filter((file) =>
       /^(packages\/(wire|registry|api|controllers)|apps\/control-plane)\//.test(file),

@@ -45,10 +45,28 @@ const LIMITS = {
 
 function serving<S extends Server>(server: S, handle: RequestHandler, idleTimeoutMs: number): S {
   server.setTimeout(idleTimeoutMs);
-  server.on("request", (request, response) => void handle(request, response, () => {}));
+  const serve: RequestHandler = async (request, response, continueWith) => {
+    if (!hasRepeatedHeader(request.rawHeaders)) return handle(request, response, continueWith);
+    response.writeHead(400, { connection: "close" }).end();
+  };
+  server.on("request", (request, response) => void serve(request, response, () => {}));
   server.on(
     "checkContinue",
-    (request, response) => void handle(request, response, () => response.writeContinue()),
+    (request, response) => void serve(request, response, () => response.writeContinue()),
   );
   return server;
+}
+
+/**
+ * Whether a request names its host or its caller twice. Node takes the first of two, a proxy or a log may take the last.
+ * Source: RFC 9112, 3.2 (Host); RFC 9110, 5.3: a header that is no list is sent once.
+ */
+function hasRepeatedHeader(rawHeaders: readonly string[]): boolean {
+  let [hosts, authorizations] = [0, 0];
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? "";
+    if (name.length === 4 && name.toLowerCase() === "host") hosts += 1;
+    else if (name.length === 13 && name.toLowerCase() === "authorization") authorizations += 1;
+  }
+  return hosts > 1 || authorizations > 1;
 }
