@@ -1,6 +1,7 @@
 import { operatorOf } from "./conditions.ts";
 import { isKnownConditionKey } from "./condition-keys.ts";
 import { variableKeys } from "./patterns.ts";
+import { hasRepeatedKey } from "./repeated-key.ts";
 import {
   MalformedPolicyError,
   parsePolicyDocument,
@@ -65,7 +66,8 @@ function objectOf(text: string): Readonly<Record<string, unknown>> {
   } catch {
     throw new MalformedPolicyError(SYNTAX);
   }
-  if (!isObject(value)) throw new MalformedPolicyError(SYNTAX);
+  // Source: IAM User Guide, "Grammar of the IAM JSON policy language": no block contains the same key twice.
+  if (!isObject(value) || hasRepeatedKey(text)) throw new MalformedPolicyError(SYNTAX);
   return value;
 }
 
