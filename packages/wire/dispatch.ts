@@ -277,6 +277,7 @@ export class Dispatcher {
         ...tagKeys(input),
         ...this.#deps.policy.requestKeys({
           action,
+          resource,
           input,
           account: principal.account,
           region,

@@ -6,6 +6,7 @@ import type { ConditionContext } from "@gantry/iam/principal";
 export interface AskedKeys {
   /** The action that is asked about; an operation may ask about more than one. */
   readonly action: string;
+  readonly resource: string;
   readonly input: Readonly<Record<string, unknown>>;
   readonly account: string;
   readonly region: string;
@@ -33,21 +34,28 @@ export function requestKeys(exchange: Exchange, region: string): ConditionContex
   };
 }
 
-/** The tags that a request gives, in any of AWS's spellings. */
+/** The tags that a request gives or removes, in any of AWS's spellings: lists of pairs, maps, and lists of keys. */
 export function tagKeys(input: Readonly<Record<string, unknown>>): ConditionContext {
   const specifications = Array.isArray(input["TagSpecifications"])
     ? (input["TagSpecifications"] as { Tags?: unknown }[]).flatMap((each) => each.Tags ?? [])
     : []; // The shape's own members.
-  const lists = [input["Tags"], input["tags"], specifications].filter(Array.isArray) as {
-    Key?: string;
-    Value?: string;
-    key?: string;
-    value?: string;
-  }[][]; // As above.
-  const pairs = lists.flat().map((tag) => [tag.Key ?? tag.key ?? "", tag.Value ?? tag.value ?? ""] as const);
-  if (pairs.length === 0) return {};
+  const pairs = [input["Tags"], input["tags"], specifications].flatMap(pairsOf);
+  const removed = [input["TagKeys"], input["tagKeys"]].flatMap(
+    (keys) => (Array.isArray(keys) ? (keys as readonly string[]) : []), // A list of keys in every shape.
+  );
+  const keys = [...pairs.map(([key]) => key), ...removed];
+  if (keys.length === 0) return {};
   return {
     ...Object.fromEntries(pairs.map(([key, value]) => [`aws:RequestTag/${key}`, value])),
-    "aws:TagKeys": pairs.map(([key]) => key),
+    "aws:TagKeys": keys,
   };
+}
+
+type Tag = Readonly<Partial<Record<"Key" | "Value" | "key" | "value", string>>>;
+
+function pairsOf(tags: unknown): readonly (readonly [string, string])[] {
+  if (Array.isArray(tags))
+    return (tags as readonly Tag[]).map((tag) => [tag.Key ?? tag.key ?? "", tag.Value ?? tag.value ?? ""]);
+  if (typeof tags !== "object" || tags === null) return [];
+  return Object.entries(tags).map(([key, value]) => [key, String(value)]);
 }

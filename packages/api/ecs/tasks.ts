@@ -24,7 +24,7 @@ import {
 } from "./lookups.ts";
 import { checkPassedRole } from "./task-definitions.ts";
 import { presentTask } from "./present-task.ts";
-import { parseCpu, parseMemory } from "./task-definition-spec.ts";
+import { parseCpu, parseMemory } from "./task-sizes.ts";
 
 const RUN_COUNT_MAX = 10;
 const DESCRIBE_MAX = 100;

@@ -2,6 +2,9 @@ import { conditionKeysOf, type ConditionContext } from "@gantry/iam";
 import { formatArn, parseArn } from "@gantry/kernel";
 import type { Reader } from "@gantry/state";
 import type { AskedKeys } from "@gantry/wire";
+import { defaultVpcOf } from "../ec2/lookups.ts";
+import { RESOURCES } from "../ec2/resources.ts";
+import { parseCpu, parseMemory } from "../ecs/task-sizes.ts";
 
 type Asked = AskedKeys & { readonly now: number };
 type Value = string | readonly string[] | undefined;
@@ -16,9 +19,12 @@ export function requestKeysOf(store: Reader, asked: Asked): ConditionContext {
   return { ...Object.fromEntries(entries), ...databaseTagKeys(asked) };
 }
 
+/** Keys that have a reader here. */
+export const keysRead = (): readonly string[] => Object.keys(READERS);
+
 /** How each key is read. Source: Service Authorization Reference, the condition keys of each service. */
 const READERS: Readonly<Record<string, Read>> = {
-  // Those of IAM are given by iam/permissions.ts, which finds the identity that is meant.
+  // Those of IAM and S3's parameters are given by each service's permissions.ts, tags by resource-keys.ts.
   "sts:ExternalId": member("ExternalId"),
   "sts:RoleSessionName": member("RoleSessionName"),
   "s3:TlsVersion": ({ tlsVersion }) => /^TLSv(\d\.\d)$/.exec(tlsVersion ?? "")?.[1],
@@ -55,6 +61,14 @@ const READERS: Readonly<Record<string, Read>> = {
   "s3:x-amz-server-side-encryption-aws-kms-key-id": member("SSEKMSKeyId"),
   "s3:x-amz-server-side-encryption-customer-algorithm": member("SSECustomerAlgorithm"),
   "s3:x-amz-website-redirect-location": member("WebsiteRedirectLocation"),
+  "ecs:task-cpu": size((input) => parseCpu(text(input["cpu"]) ?? text(overridesOf(input)["cpu"]))),
+  "ecs:task-memory": size((input) =>
+    parseMemory(text(input["memory"]) ?? text(overridesOf(input)["memory"])),
+  ),
+  "ecs:privileged": ({ input }) => {
+    const containers = Array.isArray(input["containerDefinitions"]) ? input["containerDefinitions"] : [];
+    return String(containers.some((each: { privileged?: unknown }) => each.privileged === true));
+  },
   "ecs:service": ({ input, account, region }) => {
     const [cluster, service] = [text(input["cluster"]) ?? "default", text(input["service"])];
     if (service === undefined || service.startsWith("arn:")) return service;
@@ -71,10 +85,8 @@ const READERS: Readonly<Record<string, Read>> = {
   },
   "ecs:subnet": member("networkConfiguration", "awsvpcConfiguration", "subnets"),
   "ec2:Region": ({ region }) => region,
-  "ec2:Vpc": ({ input, account, region }) => {
-    const id = text(input["VpcId"]);
-    return id === undefined ? undefined : formatArn("ec2", { account, region }, `vpc/${id}`);
-  },
+  "ec2:Vpc": (asked, store) => placeOf(asked, store).vpc,
+  "ec2:Subnet": (asked, store) => placeOf(asked, store).subnet,
   "elasticloadbalancing:ListenerProtocol": member("Protocol"),
   "elasticloadbalancing:SecurityPolicy": member("SslPolicy"),
   "elasticloadbalancing:Scheme": ({ input }) => text(input["Scheme"]) ?? "internet-facing",
@@ -82,7 +94,7 @@ const READERS: Readonly<Record<string, Read>> = {
   "elasticloadbalancing:Subnet": either(member("Subnets"), members("SubnetMappings", "SubnetId")),
   "elasticfilesystem:Encrypted": flag("Encrypted"),
   "rds:ManageMasterUserPassword": flag("ManageMasterUserPassword"),
-  "rds:PubliclyAccessible": member("PubliclyAccessible"),
+  "rds:PubliclyAccessible": flag("PubliclyAccessible"),
   "acm:DomainNames": ({ input }) => [
     ...[text(input["DomainName"])].flatMap((name) => name ?? []),
     ...list(input["SubjectAlternativeNames"]),
@@ -90,6 +102,44 @@ const READERS: Readonly<Record<string, Read>> = {
   "acm:KeyAlgorithm": ({ input }) => text(input["KeyAlgorithm"]) ?? "RSA_2048",
   "acm:ValidationMethod": member("ValidationMethod"),
 };
+
+/** A size of the request. One that cannot be read is refused by the operation. */
+function size(read: (input: Asked["input"]) => number | undefined): Read {
+  return ({ input }) => {
+    try {
+      return text(read(input));
+    } catch {
+      return undefined;
+    }
+  };
+}
+
+function overridesOf(input: Asked["input"]): Readonly<Record<string, unknown>> {
+  const value = input["overrides"];
+  return typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {}; // An object has members.
+}
+
+/** The VPC and subnet of an EC2 resource: its own, or for one that is created those that the request names. */
+function placeOf(asked: Asked, store: Reader): { vpc: Value; subnet: Value } {
+  const { input, account, region } = asked;
+  const [type = "", id = ""] = (parseArn(asked.resource)?.resource ?? "").split("/");
+  const kind = Object.values(RESOURCES).find((each) => each.type === type)?.kind;
+  const record: object = (kind === undefined ? undefined : store.get(kind, id)) ?? {};
+  const of = (name: string): string | undefined =>
+    Object.hasOwn(record, name) ? text((record as Readonly<Record<string, unknown>>)[name]) : undefined; // As above.
+  const subnetId =
+    type === "subnet" && id !== "*"
+      ? id
+      : (of("subnetId") ?? (id === "*" ? text(input["SubnetId"]) : undefined));
+  const vpcId =
+    (type === "vpc" ? id : of("vpcId")) ??
+    (subnetId === undefined ? undefined : store.get("subnet", subnetId)?.vpcId) ??
+    text(input["VpcId"]) ??
+    (asked.action === "ec2:CreateSecurityGroup" ? defaultVpcOf(store, { account, region })?.id : undefined);
+  const arn = (path: string, of: string | undefined) =>
+    of === undefined ? undefined : formatArn("ec2", { account, region }, `${path}/${of}`);
+  return { vpc: arn("vpc", vpcId), subnet: arn("subnet", subnetId) };
+}
 
 /** The value at a path of the input, as text; a list of texts stays one. */
 function member(...path: readonly string[]): Read {

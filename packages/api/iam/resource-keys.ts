@@ -23,7 +23,7 @@ export function resourceKeys(
   const names =
     arn.service === "rds"
       ? ["aws:ResourceTag", `rds:${arn.resource.split(":")[0]}-tag`]
-      : ["aws:ResourceTag", `${prefix}:ResourceTag`];
+      : ["aws:ResourceTag", `${prefix === "sts" ? "iam" : prefix}:ResourceTag`];
   const tags = Object.entries(tagsOf(deps.store, asked.resource) ?? {});
   return {
     ...(arn.account === "" ? {} : { "aws:ResourceAccount": arn.account }),
@@ -38,7 +38,8 @@ function objectKeys(
 ): ConditionContext {
   const [bucket = "", ...rest] = path.split("/");
   const account = store.get("bucket", bucket)?.account;
-  const owner: ConditionContext = account === undefined ? {} : { "aws:ResourceAccount": account };
+  const owner: ConditionContext =
+    account === undefined ? {} : { "aws:ResourceAccount": account, "s3:ResourceAccount": account };
   if (rest.length === 0 || objects === undefined || !READS_OBJECT_TAGS.test(action)) return owner;
   const version = conditions["s3:VersionId"];
   const key = rest.join("/");
@@ -79,6 +80,11 @@ function tagsOf(store: Reader, resource: string): Tags | undefined {
   if (kind !== undefined) return store.get(kind, resource)?.tags;
   switch (service) {
     case "ec2": {
+      if (type === "security-group-rule")
+        return store
+          .list("securityGroup")
+          .flatMap((group) => group.rules)
+          .find((rule) => rule.id === id)?.tags;
       const found = Object.values(RESOURCES).find((each) => each.type === type);
       return found === undefined ? undefined : store.get(found.kind, id)?.tags;
     }

@@ -1,0 +1,250 @@
+import { execFileSync } from "node:child_process";
+import * as ec2 from "@aws-sdk/client-ec2";
+import * as ecs from "@aws-sdk/client-ecs";
+import * as iam from "@aws-sdk/client-iam";
+import * as logs from "@aws-sdk/client-cloudwatch-logs";
+import * as rds from "@aws-sdk/client-rds";
+import { CreateBucketCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
+import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
+import { keysRead } from "@gantry/api/iam/request-keys";
+import { isKnownConditionKey } from "@gantry/iam";
+import { SERVICE_KEYS } from "@gantry/iam/condition-keys";
+import { startApi } from "@gantry/testkit";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+/** Keys whose requests cannot be made here: the member is refused, or the action does not exist. They never have a value. */
+const WITHOUT_REQUESTS = new Set([
+  "iam:AWSServiceName",
+  "sts:SourceIdentity",
+  "sts:TransitiveTagKeys",
+  "elasticfilesystem:AccessPointArn",
+  "elasticfilesystem:AccessedViaMountTarget",
+  "s3:DataAccessPointAccount",
+  "s3:DataAccessPointArn",
+  "s3:AccessPointNetworkOrigin",
+  "s3:AccessGrantsInstanceArn",
+]);
+/** Keys of tags, whose names resource-keys.ts makes of the service's name. */
+const OF_TAGS = /^(?:iam|ecs|ecr|ec2|elasticloadbalancing):ResourceTag\/$|^rds:(?:db|subgrp|req)-tag\/$/;
+
+describe("a condition key of the table", () => {
+  const listed = [...new Set(Object.values(SERVICE_KEYS).flatMap((keys) => Object.keys(keys)))];
+  const others = listed.filter(
+    (key) => !keysRead().includes(key) && !WITHOUT_REQUESTS.has(key) && !OF_TAGS.test(key),
+  );
+  // Before: s3:ResourceAccount was listed and had no value, so that a Deny of another account's buckets had no effect.
+  it.each(others)("has a value that a service's permissions or its resource gives: %s", (key) => {
+    const search = ["grep", "-lF", `"${key.replace(/\/$/, "")}`, "packages/api/*.ts"];
+    const spelled = execFileSync("git", search, { encoding: "utf8" }).split("\n");
+    const template = key.endsWith("/") ? ["packages/api/s3/permissions.ts"] : [];
+    expect([...spelled, ...template].filter((file) => file !== "").length).toBeGreaterThan(0);
+  });
+
+  it("is no other than those with a reader, and a reader is of no other", () => {
+    expect(keysRead().filter((key) => !listed.includes(key))).toEqual([]);
+    expect([...WITHOUT_REQUESTS].filter((key) => !listed.includes(key))).toEqual([]);
+    // Unknown, so that a Deny that names it denies.
+    expect(isKnownConditionKey("iam:AssociatedResourceArn")).toBe(false);
+  });
+});
+
+const api = await startApi();
+afterAll(() => api.close());
+const root = {
+  ec2: new ec2.EC2Client(api.client()),
+  ecs: new ecs.ECSClient(api.client()),
+  iam: new iam.IAMClient(api.client()),
+  logs: new logs.CloudWatchLogsClient(api.client()),
+};
+const Tags = [{ Key: "guard", Value: "yes" }];
+let count = 0;
+
+/** A client's configuration for a user who may do everything but what the condition names. */
+async function deniedIf(Condition: object, Action: string | readonly string[] = "*") {
+  const UserName = `guarded-${(count += 1)}`;
+  const PolicyDocument = JSON.stringify({
+    Version: "2012-10-17",
+    Statement: [
+      { Effect: "Allow", Action: "*", Resource: "*" },
+      { Effect: "Deny", Action, Resource: "*", Condition },
+    ],
+  });
+  await root.iam.send(new iam.CreateUserCommand({ UserName }));
+  await root.iam.send(new iam.PutUserPolicyCommand({ UserName, PolicyName: "own", PolicyDocument }));
+  const { AccessKey } = await root.iam.send(new iam.CreateAccessKeyCommand({ UserName }));
+  return api.client({
+    accessKeyId: AccessKey?.AccessKeyId ?? "",
+    secretAccessKey: AccessKey?.SecretAccessKey ?? "",
+  });
+}
+const DENIED = /explicit deny/;
+
+// Before: each went through, because the key that the Deny names had no value for the request.
+describe("a Deny is not evaded", () => {
+  it("by removing the tag that it protects, which names keys alone", async () => {
+    const client = await deniedIf({ "ForAnyValue:StringEquals": { "aws:TagKeys": "guard" } });
+    const created = await root.ecs.send(
+      new ecs.CreateClusterCommand({ clusterName: "tagged", tags: [{ key: "guard", value: "yes" }] }),
+    );
+    const resourceArn = created.cluster?.clusterArn;
+    const send = (tagKeys: string[]) =>
+      new ecs.ECSClient(client).send(new ecs.UntagResourceCommand({ resourceArn, tagKeys }));
+    await expect(send(["guard"])).rejects.toThrow(DENIED);
+    await send(["other"]);
+    await root.iam.send(new iam.CreateUserCommand({ UserName: "tagged", Tags }));
+    await expect(
+      new iam.IAMClient(client).send(new iam.UntagUserCommand({ UserName: "tagged", TagKeys: ["guard"] })),
+    ).rejects.toThrow(DENIED);
+  });
+
+  it("by tags that are a map", async () => {
+    const client = new logs.CloudWatchLogsClient(
+      await deniedIf({ StringEquals: { "aws:RequestTag/guard": "yes" } }),
+    );
+    const send = (logGroupName: string, tags: Record<string, string>) =>
+      client.send(new logs.CreateLogGroupCommand({ logGroupName, tags }));
+    await expect(send("one", { guard: "yes" })).rejects.toThrow(DENIED);
+    await send("two", { guard: "no" });
+  });
+
+  it("by a default: a database that is not public, a task that is not privileged", async () => {
+    const database = new rds.RDSClient(await deniedIf({ Bool: { "rds:PubliclyAccessible": "false" } }));
+    await expect(
+      database.send(
+        new rds.CreateDBInstanceCommand({
+          DBInstanceIdentifier: "mine",
+          DBInstanceClass: "db.t3.micro",
+          Engine: "postgres",
+        }),
+      ),
+    ).rejects.toThrow(DENIED);
+    const client = new ecs.ECSClient(await deniedIf({ Bool: { "ecs:privileged": "false" } }));
+    await expect(client.send(definition({}))).rejects.toThrow(DENIED);
+  });
+
+  it.each([
+    [
+      "a processor in units",
+      { NumericGreaterThan: { "ecs:task-cpu": "512" } },
+      { cpu: "1024", memory: "2048" },
+    ],
+    [
+      "a processor in vCPU",
+      { NumericGreaterThan: { "ecs:task-cpu": "512" } },
+      { cpu: "1 vCPU", memory: "2 GB" },
+    ],
+    ["memory in GB", { NumericGreaterThan: { "ecs:task-memory": "1024" } }, { cpu: "512", memory: "2 GB" }],
+  ])("by the size's spelling: %s", async (_, condition, size) => {
+    const client = new ecs.ECSClient(await deniedIf(condition));
+    await expect(client.send(definition(size))).rejects.toThrow(DENIED);
+    await client.send(definition({ cpu: "256", memory: "512" }));
+  });
+
+  it("by an override of the size", async () => {
+    const client = new ecs.ECSClient(await deniedIf({ NumericGreaterThan: { "ecs:task-cpu": "512" } }));
+    await expect(
+      client.send(new ecs.RunTaskCommand({ taskDefinition: "sized", overrides: { cpu: "4 vCPU" } })),
+    ).rejects.toThrow(DENIED);
+  });
+
+  it("by tags of a role that is assumed", async () => {
+    const PolicyDocument = {
+      Statement: { Effect: "Allow", Principal: { AWS: "000000000000" }, Action: "sts:AssumeRole" },
+    };
+    const { Role } = await root.iam.send(
+      new iam.CreateRoleCommand({
+        RoleName: "tagged",
+        AssumeRolePolicyDocument: JSON.stringify({ Version: "2012-10-17", ...PolicyDocument }),
+        Tags,
+      }),
+    );
+    const client = new STSClient(await deniedIf({ StringEquals: { "iam:ResourceTag/guard": "yes" } }));
+    await expect(
+      client.send(new AssumeRoleCommand({ RoleArn: Role?.Arn, RoleSessionName: "s1" })),
+    ).rejects.toThrow(DENIED);
+  });
+
+  it("by a bucket's account", async () => {
+    const s3 = (config: object) => new S3Client({ ...config, forcePathStyle: true });
+    await s3(api.client()).send(new CreateBucketCommand({ Bucket: "owned" }));
+    const client = s3(await deniedIf({ StringEquals: { "s3:ResourceAccount": "000000000000" } }));
+    await expect(client.send(new ListObjectsV2Command({ Bucket: "owned" }))).rejects.toThrow(/deny/);
+  });
+});
+
+// Before: ec2:Vpc was read from the member VpcId alone, and rules of a group had no tags in conditions.
+describe("a Deny of a VPC, a subnet or a tag", () => {
+  let subnet: ec2.Subnet | undefined;
+  let groupId: string | undefined;
+  const arn = (path: string) => `arn:aws:ec2:eu-south-1:000000000000:${path}`;
+  const clientFor = async (Condition: object) =>
+    new ec2.EC2Client(await deniedIf(Condition, ["ec2:C*", "ec2:D*", "ec2:A*", "ec2:M*"]));
+  beforeAll(async () => {
+    subnet = (await root.ec2.send(new ec2.DescribeSubnetsCommand({}))).Subnets?.[0];
+    const group = new ec2.CreateSecurityGroupCommand({
+      GroupName: "g",
+      Description: "d",
+      VpcId: subnet?.VpcId,
+    });
+    groupId = (await root.ec2.send(group)).GroupId;
+  });
+  const attempts: Readonly<Record<string, (client: ec2.EC2Client) => Promise<unknown>>> = {
+    DeleteSubnet: (client) => client.send(new ec2.DeleteSubnetCommand({ SubnetId: subnet?.SubnetId })),
+    ModifySubnetAttribute: (client) =>
+      client.send(
+        new ec2.ModifySubnetAttributeCommand({
+          SubnetId: subnet?.SubnetId,
+          MapPublicIpOnLaunch: { Value: true },
+        }),
+      ),
+    DeleteSecurityGroup: (client) => client.send(new ec2.DeleteSecurityGroupCommand({ GroupId: groupId })),
+    CreateSecurityGroup: (client) =>
+      client.send(new ec2.CreateSecurityGroupCommand({ GroupName: "other", Description: "d" })),
+    CreateNatGateway: (client) =>
+      client.send(
+        new ec2.CreateNatGatewayCommand({ SubnetId: subnet?.SubnetId, AllocationId: "eipalloc-1" }),
+      ),
+    CreateTags: (client) =>
+      client.send(
+        new ec2.CreateTagsCommand({ Resources: [groupId ?? ""], Tags: [{ Key: "a", Value: "b" }] }),
+      ),
+  };
+  it.each(Object.keys(attempts))("of a VPC holds for %s", async (name) => {
+    const client = await clientFor({ ArnEquals: { "ec2:Vpc": arn(`vpc/${subnet?.VpcId}`) } });
+    await expect(attempts[name]?.(client)).rejects.toThrow(/not authorized|UnauthorizedOperation/);
+  });
+
+  it.each(["DeleteSubnet", "CreateNatGateway"])("of a subnet holds for %s", async (name) => {
+    const client = await clientFor({ ArnEquals: { "ec2:Subnet": arn(`subnet/${subnet?.SubnetId}`) } });
+    await expect(attempts[name]?.(client)).rejects.toThrow(/not authorized|UnauthorizedOperation/);
+  });
+
+  it("of a tag holds for a rule", async () => {
+    const { SecurityGroupRules = [] } = await root.ec2.send(
+      new ec2.AuthorizeSecurityGroupIngressCommand({
+        GroupId: groupId,
+        IpPermissions: [
+          { IpProtocol: "tcp", FromPort: 80, ToPort: 80, IpRanges: [{ CidrIp: "10.0.0.0/8" }] },
+        ],
+        TagSpecifications: [{ ResourceType: "security-group-rule", Tags }],
+      }),
+    );
+    const client = await clientFor({ StringEquals: { "ec2:ResourceTag/guard": "yes" } });
+    const Resources = [SecurityGroupRules[0]?.SecurityGroupRuleId ?? ""];
+    await expect(
+      client.send(new ec2.DeleteTagsCommand({ Resources, Tags: [{ Key: "guard" }] })),
+    ).rejects.toThrow(/not authorized|UnauthorizedOperation/);
+  });
+});
+
+function definition(size: { cpu?: string; memory?: string }): ecs.RegisterTaskDefinitionCommand {
+  return new ecs.RegisterTaskDefinitionCommand({
+    family: "sized",
+    networkMode: "awsvpc",
+    requiresCompatibilities: ["FARGATE"],
+    cpu: "256",
+    memory: "512",
+    ...size,
+    containerDefinitions: [{ name: "c", image: "busybox" }],
+  });
+}
