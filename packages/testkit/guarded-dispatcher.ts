@@ -18,6 +18,7 @@ const CHILDREN: Partial<Record<Kind, string>> = {
   serviceRevision: "Belongs to the service that is created or updated.",
   serviceDeployment: "Belongs to the service that is created or updated.",
   layerUpload: "Belongs to the repository; its key is the upload's id.",
+  clientToken: "Belongs to the call that gives it: its key has the account and region.",
   session: "Belongs to the role; its key is the access key's id.",
   accessKey: "Belongs to the user; its key is the access key's id.",
   mountTarget: "Is authorized on its file system. Source: Service Authorization Reference, Amazon EFS.",
