@@ -76,11 +76,37 @@ describe("starting", () => {
         container("b", { dependsOn: [{ containerName: "a", condition }] }),
       ]);
     expect(
-      stopCauseOf(after("SUCCESS"), view({ a: there("exited", { exitCode: 3 }), b: there("created") }))?.code,
-    ).toBe("TaskFailedToStart");
+      stopCauseOf(after("SUCCESS"), view({ a: there("exited", { exitCode: 3 }), b: there("created") })),
+    ).toEqual({
+      code: "TaskFailedToStart",
+      reason:
+        "TaskFailedToStart: container b can not start: container a, on which it depends, did not reach the condition SUCCESS: it exited with code 3",
+    });
     const late = view({ a: there("running", { health: "UNKNOWN" }), b: there("created") });
-    expect(stopCauseOf(after("HEALTHY"), late)?.reason).toContain("container b can not start");
+    expect(stopCauseOf(after("HEALTHY"), late)?.reason).toBe(
+      "TaskFailedToStart: container b can not start: container a, on which it depends, did not reach the condition HEALTHY within its start timeout of 5 s",
+    );
     expect(stopCauseOf(after("HEALTHY"), { ...late, now: 4_000 })).toBeUndefined();
+  });
+
+  // Before: a dependency that had started in time counted as late while another one was waited for.
+  it("counts as late only the dependency that has not reached its condition", () => {
+    const three = pod([
+      container("a", { essential: false, startTimeoutSeconds: 5 }),
+      container("b", { essential: false }),
+      container("c", {
+        dependsOn: [
+          { containerName: "a", condition: "START" },
+          { containerName: "b", condition: "HEALTHY" },
+        ],
+      }),
+    ]);
+    const waiting = view({
+      a: there("running"),
+      b: there("running", { health: "UNKNOWN" }),
+      c: there("created"),
+    });
+    expect(stopCauseOf(three, waiting)).toBeUndefined();
   });
 });
 

@@ -69,12 +69,14 @@ export function stopCauseOf(pod: PodAssignment, view: PodView): PodObservation["
       code: "EssentialContainerExited",
       reason: "Essential container in task exited: the task's network interface was lost",
     };
-  const never = pod.containers.find((container) => neverStarts(container, pod, view));
-  if (never !== undefined)
-    return {
-      code: "TaskFailedToStart",
-      reason: `TaskFailedToStart: container ${never.name} can not start: a container it depends on did not reach the wanted condition`,
-    };
+  for (const container of pod.containers) {
+    const unmet = unmetDependency(container, pod, view);
+    if (unmet !== undefined)
+      return {
+        code: "TaskFailedToStart",
+        reason: `TaskFailedToStart: container ${container.name} can not start: ${unmet}`,
+      };
+  }
   return undefined;
 }
 
@@ -142,38 +144,49 @@ function planStop(pod: PodAssignment, view: PodView): readonly PodStep[] {
 
 /** Source: amazon-ecs-agent, dependency graph: START holds once it ran, COMPLETE once it ended, SUCCESS with 0, HEALTHY once healthy. */
 function dependenciesHold(container: ContainerAssignment, view: PodView): boolean {
-  return container.dependsOn.every(({ containerName, condition }) => {
-    const other = view.containers.get(containerName);
-    if (other === undefined || other.state === "created") return false;
-    switch (condition) {
-      case "START":
-        return true;
-      case "COMPLETE":
-        return other.state === "exited";
-      case "SUCCESS":
-        return other.state === "exited" && other.exitCode === 0;
-      case "HEALTHY":
-        return other.state === "running" && other.health === "HEALTHY";
-    }
-  });
+  return container.dependsOn.every((dependency) => conditionHolds(dependency, view));
 }
 
-function neverStarts(container: ContainerAssignment, pod: PodAssignment, view: PodView): boolean {
+function conditionHolds(
+  { containerName, condition }: ContainerAssignment["dependsOn"][number],
+  view: PodView,
+): boolean {
+  const other = view.containers.get(containerName);
+  if (other === undefined || other.state === "created") return false;
+  switch (condition) {
+    case "START":
+      return true;
+    case "COMPLETE":
+      return other.state === "exited";
+    case "SUCCESS":
+      return other.state === "exited" && other.exitCode === 0;
+    case "HEALTHY":
+      return other.state === "running" && other.health === "HEALTHY";
+  }
+}
+
+/** Why a container never starts: which dependency did not reach its condition, and how it ended. Undefined while it may start. */
+function unmetDependency(
+  container: ContainerAssignment,
+  pod: PodAssignment,
+  view: PodView,
+): string | undefined {
   const there = view.containers.get(container.name);
-  if (there !== undefined && there.state !== "created") return false;
-  return container.dependsOn.some(({ containerName, condition }) => {
+  if (there !== undefined && there.state !== "created") return undefined;
+  for (const { containerName, condition } of container.dependsOn) {
     const other = view.containers.get(containerName);
-    if (other === undefined || other.state === "created") return false;
-    if (condition === "SUCCESS" && other.state === "exited" && other.exitCode !== 0) return true;
-    if (condition === "HEALTHY" && other.state === "exited") return true;
+    if (other === undefined || other.state === "created") continue;
+    const subject = `container ${containerName}, on which it depends, did not reach the condition ${condition}`;
+    const hasFailed = (condition === "SUCCESS" && other.exitCode !== 0) || condition === "HEALTHY";
+    if (other.state === "exited" && hasFailed)
+      return `${subject}: it exited with code ${other.exitCode ?? "unknown"}`;
     const limit = pod.containers.find((each) => each.name === containerName)?.startTimeoutSeconds;
-    return (
-      limit !== undefined &&
-      other.startedAt !== undefined &&
-      view.now - other.startedAt > limit * 1000 &&
-      !dependenciesHold(container, view)
-    );
-  });
+    const isLate =
+      limit !== undefined && other.startedAt !== undefined && view.now - other.startedAt > limit * 1000;
+    if (isLate && !conditionHolds({ containerName, condition }, view))
+      return `${subject} within its start timeout of ${limit} s`;
+  }
+  return undefined;
 }
 
 /** What there is to say of a pod. `times` are what only the one who acted knows. */

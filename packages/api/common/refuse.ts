@@ -1,11 +1,15 @@
 import { ApiError } from "@gantry/wire";
 
-/** Refuses members that would be accepted and not acted on: the caller learns it now, by name. SUPPORT.md lists them. */
-export function refuseMembers(input: object, names: readonly string[], code: string): void {
+/**
+ * Refuses members that would be accepted and not acted on: the caller learns it now, by name. `path` is where `input`
+ * stands in the operation's input, with a dot between members; nothing where it is the whole input. SUPPORT.md lists the
+ * members. Errors: the given code.
+ */
+export function refuseMembers(input: object, names: readonly string[], code: string, path = ""): void {
   const given = names.filter((name) => isGiven((input as Record<string, unknown>)[name])); // Members are looked up by name.
-  const [first] = given;
-  if (first !== undefined)
-    throw new ApiError(code, `Gantry does not support the parameter ${given.join(", ")} yet: leave it out.`);
+  if (given.length === 0) return;
+  const full = given.map((name) => (path === "" ? name : `${path}.${name}`));
+  throw new ApiError(code, `Gantry does not support the parameter ${full.join(", ")} yet: leave it out.`);
 }
 
 function isGiven(value: unknown): boolean {

@@ -67,7 +67,12 @@ export function securityGroupRuleOperations({ store, ids }: Ec2Deps) {
       store.transact((tx) => {
         for (const { SecurityGroupRuleId: id = "", SecurityGroupRule: wanted } of input.SecurityGroupRules ??
           []) {
-          refuseMembers(wanted ?? {}, ["CidrIpv6", "PrefixListId"], "InvalidParameterValue");
+          refuseMembers(
+            wanted ?? {},
+            ["CidrIpv6", "PrefixListId"],
+            "InvalidParameterValue",
+            "SecurityGroupRules.SecurityGroupRule",
+          );
           const group = findSecurityGroup(tx, context, input.GroupId ?? "");
           const before = group.rules.find((rule) => rule.id === id);
           if (before === undefined)
@@ -181,13 +186,13 @@ export function toRules(
       "Either 'ipPermissions' or 'securityGroupRuleIds' should be provided.",
     );
   return permissions.flatMap((permission) => {
-    refuseMembers(permission, ["PrefixListIds"], "InvalidParameterValue");
+    refuseMembers(permission, ["PrefixListIds"], "InvalidParameterValue", "IpPermissions");
     // Configurations name ::/0 next to 0.0.0.0/0. It is accepted, since there is no IPv6 that it could admit.
     const narrow = (permission.Ipv6Ranges ?? []).filter((range) => range.CidrIpv6 !== "::/0");
     if (narrow.length > 0)
       throw new ApiError(
         "InvalidParameterValue",
-        "Gantry does not support the parameter Ipv6Ranges yet: leave it out.",
+        "Gantry does not support the parameter IpPermissions.Ipv6Ranges yet: leave it out.",
       );
     const base = { direction, tags, ...protocolAndPorts(permission) };
     const byBlock = (permission.IpRanges ?? []).map((range) => ({

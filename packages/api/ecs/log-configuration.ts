@@ -33,7 +33,7 @@ export function toLogConfiguration(
   const options = configuration.options ?? {};
   if (isFargate && !FARGATE_LOG_DRIVERS.includes(driver))
     throw refused(`Log driver ${driver} is not supported for Fargate launch type.`);
-  refuseMembers(configuration, ["secretOptions"], "ClientException");
+  refuseMembers(configuration, ["secretOptions"], "ClientException", "containerDefinitions.logConfiguration");
   if (driver === "json-file") return { logDriver: driver, options: {} };
   if (driver !== "awslogs")
     throw refused(`Gantry supports the log drivers awslogs and json-file so far, not ${driver}.`);

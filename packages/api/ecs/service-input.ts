@@ -55,6 +55,7 @@ export function toDeploymentConfiguration(
       "canaryConfiguration",
     ],
     "InvalidParameterException",
+    "deploymentConfiguration",
   );
   const maximumPercent = given.maximumPercent ?? kept.maximumPercent;
   const minimumHealthyPercent = given.minimumHealthyPercent ?? kept.minimumHealthyPercent;
@@ -125,7 +126,12 @@ export function toLoadBalancers(
   given: readonly ecs.LoadBalancer[] | undefined,
 ): readonly ServiceLoadBalancer[] {
   return (given ?? []).map((each) => {
-    refuseMembers(each, ["loadBalancerName", "advancedConfiguration"], "InvalidParameterException");
+    refuseMembers(
+      each,
+      ["loadBalancerName", "advancedConfiguration"],
+      "InvalidParameterException",
+      "loadBalancers",
+    );
     const { targetGroupArn = "", containerName = "", containerPort = 0 } = each;
     const group = within(reader.get("targetGroup", targetGroupArn), definition);
     if (group === undefined)

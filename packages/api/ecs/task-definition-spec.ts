@@ -172,9 +172,15 @@ function toContainerSpec(definition: ecs.ContainerDefinition, isFargate: boolean
       "disableNetworking",
     ],
     "ClientException",
+    "containerDefinitions",
   );
   const linux = definition.linuxParameters ?? {};
-  refuseMembers(linux, ["devices", "sharedMemorySize", "tmpfs", "maxSwap", "swappiness"], "ClientException");
+  refuseMembers(
+    linux,
+    ["devices", "sharedMemorySize", "tmpfs", "maxSwap", "swappiness"],
+    "ClientException",
+    "containerDefinitions.linuxParameters",
+  );
   const added = linux.capabilities?.add ?? [];
   if (isFargate && added.some((capability) => capability !== "SYS_PTRACE"))
     throw refused(`Fargate does not support adding capabilities other than SYS_PTRACE: ${added.join(", ")}.`);
@@ -248,7 +254,7 @@ function toDockerLabels(labels: Readonly<Record<string, string>> = {}): Readonly
 }
 
 function toPortMapping(mapping: ecs.PortMapping): ContainerSpec["portMappings"][number] {
-  refuseMembers(mapping, ["containerPortRange"], "ClientException");
+  refuseMembers(mapping, ["containerPortRange"], "ClientException", "containerDefinitions.portMappings");
   const containerPort = checkRange(mapping.containerPort ?? 0, "containerPort", 1, 65_535);
   // hostPort 0 means "as the container's" in awsvpc mode.
   const hostPort =
@@ -283,6 +289,7 @@ function toVolumeSpec(volume: ecs.Volume): VolumeSpec {
       "s3filesVolumeConfiguration",
     ],
     "ClientException",
+    "volumes",
   );
   if (!/^[A-Za-z0-9_-]{1,255}$/.test(volume.name ?? ""))
     throw refused(

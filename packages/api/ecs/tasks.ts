@@ -211,11 +211,17 @@ function toOverrides(
       overrides,
       ["inferenceAcceleratorOverrides", "ephemeralStorage"],
       "InvalidParameterException",
+      "overrides",
     );
   for (const role of [overrides?.taskRoleArn, overrides?.executionRoleArn])
     if (role !== undefined) checkPassedRole(role, place);
   const containers = (overrides?.containerOverrides ?? []).map((override) => {
-    refuseMembers(override, ["environmentFiles", "resourceRequirements"], "InvalidParameterException");
+    refuseMembers(
+      override,
+      ["environmentFiles", "resourceRequirements"],
+      "InvalidParameterException",
+      "overrides.containerOverrides",
+    );
     const name = override.name ?? "";
     if (!definition.spec.containers.some((container) => container.name === name))
       throw invalidParameter(
