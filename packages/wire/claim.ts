@@ -148,10 +148,10 @@ function readExpires(text: string | null): number | undefined {
   if (text === null) return undefined;
   const seconds = Number(text);
   if (!/^-?\d+$/.test(text)) throw new SignatureError("malformed-query", "X-Amz-Expires should be a number");
-  if (seconds < 0) throw new SignatureError("malformed-query", "X-Amz-Expires must be non-negative");
+  if (seconds < 0) throw new SignatureError("expired", "X-Amz-Expires must be non-negative");
   if (seconds > PRESIGNED_MAX_S)
     throw new SignatureError(
-      "malformed-query",
+      "expired",
       `X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than ${PRESIGNED_MAX_S} seconds`,
     );
   return seconds;

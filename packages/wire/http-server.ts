@@ -54,6 +54,8 @@ function serving<S extends Server>(server: S, handle: RequestHandler, idleTimeou
     "checkContinue",
     (request, response) => void serve(request, response, () => response.writeContinue()),
   );
+  // S3 ignores an expectation that it does not know. Node would answer 417.
+  server.on("checkExpectation", (request, response) => void handle(request, response, () => {}));
   return server;
 }
 

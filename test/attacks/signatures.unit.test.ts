@@ -132,11 +132,7 @@ describe("a presigned URL is for one call of one service", () => {
   // Before: a query with a part of a signature counted as an anonymous request.
   it("is refused as malformed where a part of its signature is missing", async () => {
     const url = urlOf({ path: "/shared/public.txt" });
-    for (const changed of [
-      url.replace(/&X-Amz-Signature=.*/, ""),
-      url.replace("X-Amz-Expires=900", "X-Amz-Expires=604801"),
-      url.replace("X-Amz-Expires=900&", ""),
-    ]) {
+    for (const changed of [url.replace(/&X-Amz-Signature=.*/, ""), url.replace("X-Amz-Expires=900&", "")]) {
       const answer = await fetch(changed);
       expect(answer.status).toBe(400);
       expect(await answer.text()).toContain("<Code>AuthorizationQueryParametersError</Code>");

@@ -93,9 +93,13 @@ export function bucketSettingOperations({ store, log }: S3Deps) {
         throw malformed;
       const period = days ?? (years ?? 0) * YEAR_DAYS;
       if (standard !== undefined && period <= 0)
-        throw new ApiError("InvalidArgument", "Default retention period must be a positive integer value.", {
-          status: 400,
-        });
+        throw new ApiError(
+          "InvalidRetentionPeriod",
+          "Default retention period must be a positive integer value.",
+          {
+            status: 400,
+          },
+        );
       return change(input, context, (bucket) => {
         if (bucket.versioning !== "Enabled")
           throw new ApiError(

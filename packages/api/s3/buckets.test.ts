@@ -396,20 +396,20 @@ describe("websites", () => {
     const host = `${Bucket}.s3-website.eu-south-1.localhost:${api.port}`;
     const page = (path: string) => plainGet(api.port, path, host);
     expect((await page("/")).status).toBe(403);
-    await client.send(
-      new s3.PutBucketPolicyCommand({
-        Bucket,
-        Policy: JSON.stringify({
-          Version: "2012-10-17",
-          Statement: {
-            Effect: "Allow",
-            Principal: "*",
-            Action: "s3:GetObject",
-            Resource: `arn:aws:s3:::${Bucket}/*`,
-          },
+    const allowAll = (Action: string, resource: string) => ({
+      Effect: "Allow",
+      Principal: "*",
+      Action,
+      Resource: `arn:aws:s3:::${resource}`,
+    });
+    const open = (...Statement: object[]) =>
+      client.send(
+        new s3.PutBucketPolicyCommand({
+          Bucket,
+          Policy: JSON.stringify({ Version: "2012-10-17", Statement }),
         }),
-      }),
-    );
+      );
+    await open(allowAll("s3:GetObject", `${Bucket}/*`));
     expect(await page("/")).toMatchObject({ status: 200, body: "home" });
     expect(await page("/docs/")).toMatchObject({ status: 200, body: "docs" });
     expect(await page("/docs")).toMatchObject({ status: 302, headers: { location: "/docs/" } });
@@ -418,6 +418,9 @@ describe("websites", () => {
       status: 302,
       headers: { location: `http://${host}/docs/x` },
     });
+    // Before: 404, which tells everyone that the key is missing.
+    expect(await page("/nothing")).toMatchObject({ status: 403, body: "lost" });
+    await open(allowAll("s3:GetObject", `${Bucket}/*`), allowAll("s3:ListBucket", Bucket));
     expect(await page("/nothing")).toMatchObject({ status: 404, body: "lost" });
   });
 });

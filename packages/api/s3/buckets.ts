@@ -4,7 +4,7 @@ import { ApiError, type Implementation, type RequestContext } from "@gantry/wire
 import { page } from "../common/paging.ts";
 import { presentTags } from "../common/tags.ts";
 import type { S3Deps } from "./index.ts";
-import { tagSetOf } from "./object-input.ts";
+import { tagSetOf } from "./tag-sets.ts";
 
 type S3 = Implementation<typeof s3>;
 

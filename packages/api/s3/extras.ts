@@ -235,7 +235,18 @@ async function answerPage(
     scheme: exchange.endpoint.split(":")[0] ?? "http",
   };
   const configuration = JSON.parse(bucket.website) as s3.WebsiteConfiguration; // We wrote it.
-  const answer = answerWebsite(configuration, request, (key) => deps.objects.index.get(name, key));
+  const anyone = { principal: ANONYMOUS, region: bucket.region };
+  const answer = await answerWebsite(configuration, request, {
+    find: (key) => deps.objects.index.get(name, key),
+    isListable: () =>
+      access.invoke("HeadBucket", { Bucket: name }, anyone).then(
+        () => true,
+        (thrown: unknown) => {
+          if (thrown instanceof ApiError) return false;
+          throw thrown;
+        },
+      ),
+  });
   if (answer.type === "redirect")
     return {
       status: answer.status,
@@ -244,11 +255,7 @@ async function answerPage(
     };
   if (answer.type === "error") return page(answer.status, answer.code, answer.message);
   try {
-    const output = await access.invoke(
-      "GetObject",
-      { Bucket: name, Key: answer.key },
-      { principal: ANONYMOUS, region: bucket.region },
-    );
+    const output = await access.invoke("GetObject", { Bucket: name, Key: answer.key }, anyone);
     const headers = {
       "content-type": String(output["ContentType"]),
       "content-length": String(output["ContentLength"]),

@@ -34,7 +34,7 @@ export function listingOperations(deps: S3Deps) {
       return {
         Name: bucket.name,
         Prefix: encode(input.Prefix ?? ""),
-        Delimiter: input.Delimiter === undefined ? undefined : encode(input.Delimiter),
+        Delimiter: input.Delimiter ? encode(input.Delimiter) : undefined,
         MaxKeys: limit,
         KeyCount: page.objects.length + page.prefixes.length,
         IsTruncated: page.next !== undefined,
@@ -62,11 +62,11 @@ export function listingOperations(deps: S3Deps) {
       return {
         Name: bucket.name,
         Prefix: encode(input.Prefix ?? ""),
-        Delimiter: input.Delimiter === undefined ? undefined : encode(input.Delimiter),
+        Delimiter: input.Delimiter ? encode(input.Delimiter) : undefined,
         Marker: encode(input.Marker ?? ""),
         MaxKeys: limit,
         IsTruncated: page.next !== undefined,
-        NextMarker: page.next === undefined || input.Delimiter === undefined ? undefined : encode(page.next),
+        NextMarker: page.next === undefined || !input.Delimiter ? undefined : encode(page.next),
         EncodingType: input.EncodingType,
         Contents: page.objects.map((meta) => presentEntry(meta, encode, bucket.account)),
         CommonPrefixes: page.prefixes.map((prefix) => ({ Prefix: encode(prefix) })),

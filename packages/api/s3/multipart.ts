@@ -22,11 +22,11 @@ import {
   readingKeyOf,
   receive,
   refuseUnsupported,
-  taggingOf,
   type ChecksumMember,
 } from "./object-input.ts";
 import { lockOf } from "./object-lock.ts";
 import { malformedXml } from "./malformed-xml.ts";
+import { taggingOf } from "./tag-sets.ts";
 
 const PARTS_MAX = 10_000;
 const PART_MIN_BYTES = 5 * 1024 * 1024;
@@ -150,6 +150,12 @@ export function multipartOperations(deps: S3Deps) {
           {
             status: 400,
           },
+        );
+      if (range !== undefined && Number(input.CopySourceRange?.split("-")[1]) >= source.size)
+        throw new ApiError(
+          "InvalidArgument",
+          `Range specified is not valid for source object of size: ${source.size}`,
+          { status: 400 },
         );
       const sourceKey = readingKeyOf(
         {

@@ -6,8 +6,9 @@ import { ApiError } from "@gantry/wire";
 import type { S3Deps } from "./index.ts";
 
 const KEY_MAX_BYTES = 1_024;
+/** 16 bytes in base64. */
+const MD5 = /^[A-Za-z0-9+/]{22}==$/;
 const METADATA_MAX_BYTES = 2_048;
-const OBJECT_TAGS_MAX = 10;
 const KEY_BYTES = 32;
 /** Bytes whose checksum nobody waits for noticeably. */
 const DEFAULT_CHECKSUM_MAX = 1024 * 1024;
@@ -65,6 +66,8 @@ export async function receive(
       "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
       { status: 400 },
     );
+  if (claims.ContentMD5 !== undefined && !MD5.test(claims.ContentMD5))
+    throw new ApiError("InvalidDigest", "The Content-MD5 you specified was invalid.", { status: 400 });
   const named = given[0] ?? memberOf(claims.ChecksumAlgorithm);
   const stream = body instanceof Readable ? body : Readable.from([]);
   let trailer: { algorithm: string; value: string } | undefined;
@@ -246,7 +249,11 @@ export function checkReadCondition(
     input.IfNoneMatch !== undefined
       ? unquote(input.IfNoneMatch) === meta.etag || input.IfNoneMatch === "*"
       : input.IfModifiedSince !== undefined && seconds <= input.IfModifiedSince.getTime();
-  if (unchanged) throw new ApiError("NotModified", "Not Modified", { status: 304 });
+  if (unchanged)
+    throw new ApiError("NotModified", "Not Modified", {
+      status: 304,
+      headers: { etag: `"${meta.etag}"`, "last-modified": new Date(meta.modifiedAt).toUTCString() },
+    });
 }
 
 /** One range; what is no range is ignored, what lies outside refused. Source: RFC 9110 §14. */
@@ -276,11 +283,11 @@ export function headersOf(input: {
   Expires?: Date | undefined;
   StorageClass?: string | undefined;
 }): Record<string, string> {
-  // aws-chunked is how the body travelled, not how it is encoded.
-  const encoding = input.ContentEncoding?.split(",")
-    .map((each) => each.trim())
-    .filter((each) => each !== "aws-chunked" && each !== "")
-    .join(",");
+  // aws-chunked is how the body travelled, not how it is encoded. The rest is kept as it was given.
+  const encoding = input.ContentEncoding?.replace(/(?:^|,)\s*aws-chunked\s*(?=,|$)/g, "").replace(
+    /^\s*,\s*/,
+    "",
+  );
   if (input.StorageClass !== undefined && !STORAGE_CLASSES.includes(input.StorageClass))
     throw new ApiError("InvalidStorageClass", "The storage class you specified is not valid", {
       status: 400,
@@ -311,32 +318,6 @@ export function metadataOf(metadata: Record<string, string> | undefined): Record
       fields: { Size: size, MaxSizeAllowed: METADATA_MAX_BYTES },
     });
   return metadata ?? {};
-}
-
-/** Tags in the header's form (`a=1&b=2`). */
-export function taggingOf(tagging: string | undefined): Record<string, string> {
-  const pairs = [...new URLSearchParams(tagging ?? "")];
-  return tagSetOf(pairs.map(([Key, Value]) => ({ Key, Value })));
-}
-
-/** Tags of an object or a bucket, checked. Source: "Categorizing your storage using tags". */
-export function tagSetOf(
-  tags: readonly { Key?: string | undefined; Value?: string | undefined }[] | undefined,
-  most = OBJECT_TAGS_MAX,
-): Record<string, string> {
-  const list = (tags ?? []).map((tag) => [tag.Key ?? "", tag.Value ?? ""] as const);
-  const invalid = (code: string, message: string): ApiError => new ApiError(code, message, { status: 400 });
-  if (list.length > most) throw invalid("BadRequest", `Object tags cannot be greater than ${most}`);
-  if (new Set(list.map(([key]) => key)).size < list.length)
-    throw invalid("InvalidTag", "Cannot provide multiple Tags with the same key");
-  for (const [key, value] of list) {
-    if (key === "" || key.length > 128)
-      throw invalid("InvalidTag", "The TagKey you have provided is invalid");
-    if (value.length > 256) throw invalid("InvalidTag", "The TagValue you have provided is invalid");
-    if (key.startsWith("aws:"))
-      throw invalid("InvalidTag", "System tags cannot be added/updated by requester");
-  }
-  return Object.fromEntries(list);
 }
 
 /** Bucket, key and version that a copy names. */

@@ -5,9 +5,10 @@ import { withChecksum } from "./default-checksum.ts";
 import { findBucket } from "./buckets.ts";
 import type { S3Deps } from "./index.ts";
 import { findObject, objectArn, presentVersion } from "./object-access.ts";
-import { readingKeyOf, tagSetOf } from "./object-input.ts";
+import { readingKeyOf } from "./object-input.ts";
 import { requireLock, retentionOf } from "./object-lock.ts";
 import { malformedXml } from "./malformed-xml.ts";
+import { tagSetOf } from "./tag-sets.ts";
 
 interface Named {
   readonly Bucket: string | undefined;
@@ -63,19 +64,11 @@ export function objectSettingOperations(deps: S3Deps) {
       const now = clock.now();
       const next = retentionOf(input.Retention ?? {}, now);
       const held = meta.retention !== undefined && meta.retention.until > now ? meta.retention : undefined;
-      // Longer is always allowed; shorter, looser or none needs the right to go around governance, and compliance yields to nobody.
-      const loosens =
-        held !== undefined &&
-        (next === undefined ||
-          next.until < held.until ||
-          (held.mode === "COMPLIANCE" && next.mode !== "COMPLIANCE"));
-      if (
-        loosens ||
-        (held?.mode === "GOVERNANCE" &&
-          next?.mode === "COMPLIANCE" &&
-          input.BypassGovernanceRetention === true)
-      ) {
-        if (held?.mode === "COMPLIANCE" || input.BypassGovernanceRetention !== true)
+      // A longer time is always allowed; a shorter one, another mode or none needs the right to bypass governance, and nobody bypasses compliance.
+      const isOtherwise =
+        held !== undefined && (next === undefined || next.until < held.until || next.mode !== held.mode);
+      if (isOtherwise) {
+        if (held.mode === "COMPLIANCE" || input.BypassGovernanceRetention !== true)
           throw new ApiError("AccessDenied", "Access Denied because object protected by object lock.", {
             status: 403,
           });

@@ -27,10 +27,10 @@ import {
   readingKeyOf,
   receive,
   refuseUnsupported,
-  taggingOf,
 } from "./object-input.ts";
 import { checkUnlocked, lockOf, presentLock } from "./object-lock.ts";
 import { malformedXml } from "./malformed-xml.ts";
+import { taggingOf } from "./tag-sets.ts";
 
 type S3 = Implementation<typeof s3>;
 

@@ -110,6 +110,7 @@ export const S3_PERMISSIONS = {
 
 /** Actions of which a call needs one: the first of its needs without a version and with one. */
 export function leastActions(operation: string): readonly string[] {
+  if (operation === "DeleteObjects") return ["s3:DeleteObject", "s3:DeleteObjectVersion"];
   const table: object = S3_PERMISSIONS;
   const entries = table as Readonly<Record<string, ((input: OfObject) => readonly Need[]) | undefined>>; // No entry reads a member without checking it.
   const needsOf = entries[operation] ?? (() => []);

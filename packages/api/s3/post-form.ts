@@ -5,6 +5,8 @@ import type { Principal } from "@gantry/iam";
 import { ApiError, signingKey, type Access, type Exchange } from "@gantry/wire";
 
 const FIELDS_MAX_BYTES = 20 * 1024;
+/** Far beyond what any form needs; fields without a name or a value count no bytes. */
+const FIELDS_MAX = 200;
 
 /** A form as a browser posts it: its fields, and its file while it still flows. */
 interface PostedForm {
@@ -26,22 +28,21 @@ export function readForm(exchange: Exchange): Promise<PostedForm> {
     try {
       parser = new Busboy({
         headers: { ...exchange.headers, "content-type": exchange.headers["content-type"] ?? "" },
-        limits: { fieldSize: FIELDS_MAX_BYTES, files: 1 },
+        limits: { fieldSize: FIELDS_MAX_BYTES, fields: FIELDS_MAX, files: 1 },
       });
     } catch {
       throw malformed;
     }
     let size = 0;
+    const tooLarge = new ApiError(
+      "MaxPostPreDataLengthExceededError",
+      "Your POST request fields preceding the upload file were too large.",
+      { status: 400 },
+    );
+    parser.on("fieldsLimit", () => reject(tooLarge));
     parser.on("field", (name, value) => {
       size += name.length + value.length;
-      if (size > FIELDS_MAX_BYTES)
-        reject(
-          new ApiError(
-            "MaxPostPreDataLengthExceededError",
-            "Your POST request fields preceding the upload file were too large.",
-            { status: 400 },
-          ),
-        );
+      if (size > FIELDS_MAX_BYTES) reject(tooLarge);
       fields.set(name.toLowerCase(), value);
     });
     parser.on("file", (_, file, fileName) => resolve({ fields, fileName, file }));

@@ -42,14 +42,15 @@ export type WebsiteAnswer =
     };
 
 /**
- * How a path is answered: routing rules, index documents, the folder's slash, the error document. `find` answers an
- * object that the asker may read, or undefined. Source: "Configuring an index document", "Configuring redirects".
+ * How a path is answered: routing rules, index documents, the folder's slash, the error document. `find` answers the
+ * object of a key, or undefined; `isListable` whether everyone may list the bucket, and so may learn that a key is missing.
+ * Source: "Configuring an index document", "Configuring redirects"; API_GetObject, "Permissions".
  */
-export function answerWebsite(
+export async function answerWebsite(
   configuration: s3.WebsiteConfiguration,
   request: { key: string; host: string; scheme: string },
-  find: (key: string) => ObjectMeta | undefined,
-): WebsiteAnswer {
+  { find, isListable }: { find: (key: string) => ObjectMeta | undefined; isListable: () => Promise<boolean> },
+): Promise<WebsiteAnswer> {
   const { IndexDocument: index, RedirectAllRequestsTo: all } = configuration;
   if (all?.HostName !== undefined)
     return {
@@ -68,10 +69,12 @@ export function answerWebsite(
       : { type: "redirect", location: found.redirect, status: 301 };
   if (!request.key.endsWith("/") && request.key !== "" && find(`${request.key}/${suffix}`) !== undefined)
     return { type: "redirect", location: `/${request.key}/`, status: 302 };
-  const after = ruleFor(configuration, request.key, "404");
+  const status = (await isListable()) ? 404 : 403;
+  const after = ruleFor(configuration, request.key, String(status));
   if (after !== undefined) return redirectBy(after, request);
   const error = configuration.ErrorDocument?.Key;
-  if (error !== undefined && find(error) !== undefined) return { type: "object", key: error, status: 404 };
+  if (error !== undefined && find(error) !== undefined) return { type: "object", key: error, status };
+  if (status === 403) return { type: "error", status, code: "AccessDenied", message: "Access Denied" };
   return { type: "error", status: 404, code: "NoSuchKey", message: "The specified key does not exist." };
 }
 
