@@ -13,11 +13,16 @@ import type { Assault } from "./stalls/attacker.ts";
 const MIB = 1024 * 1024;
 const ATTACK_MS = 3_000;
 const CONNECTIONS = 4;
-/** What a bystander may wait, in ms; or, where the machine is slow, this many times what it waits without the attack. */
+/** What a bystander may wait, in ms; or, where the machine is slow, this many times what it waits under the control. */
 const WAIT_MAX_MS = 50;
 const WAIT_MAX_RATIO = 3;
-/** Node keeps freed memory for a while. Before: 821 MiB and more. */
-const GROWTH_MAX_BYTES = 300 * MIB;
+/** Something else that keeps the machine busy disturbs one comparison; an attack that gets through disturbs all. */
+const COMPARISONS_MAX = 3;
+/**
+ * All bodies together may take 128 MiB (`BODIES_MAX_BYTES`). The margin is for the values that one body is decoded to, and for
+ * freed memory that Node has not given back: at most 48 MiB were seen in all. Before: 821 MiB and more.
+ */
+const GROWTH_MAX_BYTES = (128 + 64) * MIB;
 
 let child: ChildProcess;
 let endpoint = "";
@@ -97,6 +102,7 @@ async function send(
 /**
  * Attacks, and compares what a bystander waits with what it waits while the same bytes come from a key that does not
  * exist, which is refused by its headers alone: that takes the attacker's own use of the machine out of the comparison.
+ * The control runs before and after, since other load on the machine changes.
  */
 async function attack(
   request: Omit<RawRequest, "body">,
@@ -107,17 +113,25 @@ async function attack(
   const payload = request.payload ?? sha256Hex(bytesOf(body));
   const sign = (key: typeof nobody) =>
     signedHeaders(`127.0.0.1:${port}`, { ...request, payload }, Date.now(), key);
-  const unknown = sign({ accessKeyId: "AKIAUNKNOWNUNKNOWNUN", secretAccessKey: "x" });
-  const control = await send(request, body, { headers: unknown, forMs: ATTACK_MS / 2 });
-  const before = await memory();
-  const headers = isSigned ? sign(nobody) : { ...request.headers };
-  const { wait, statuses } = await send(request, body, { headers, forMs: ATTACK_MS });
-  const growth = (await memory()) - before;
-  const seen = `p99 ${control.wait.toFixed(1)} → ${wait.toFixed(1)} ms, memory +${Math.round(growth / MIB)} MiB, answers ${JSON.stringify(statuses)}`;
-  console.info(seen);
-  expect(wait, seen).toBeLessThan(Math.max(WAIT_MAX_MS, control.wait * WAIT_MAX_RATIO));
-  expect(growth, seen).toBeLessThan(GROWTH_MAX_BYTES);
-  for (const status of ["200", "500"]) expect(statuses, seen).not.toHaveProperty(status);
+  const control = () => {
+    const headers = sign({ accessKeyId: "AKIAUNKNOWNUNKNOWNUN", secretAccessKey: "x" });
+    return send(request, body, { headers, forMs: ATTACK_MS / 3 });
+  };
+  for (let comparison = 1; ; comparison += 1) {
+    const earlier = await control();
+    const before = await memory();
+    const headers = isSigned ? sign(nobody) : { ...request.headers };
+    const { wait, statuses } = await send(request, body, { headers, forMs: ATTACK_MS });
+    const growth = (await memory()) - before;
+    const base = Math.max(earlier.wait, (await control()).wait);
+    const seen = `p99 ${base.toFixed(1)} → ${wait.toFixed(1)} ms, memory +${Math.round(growth / MIB)} MiB, answers ${JSON.stringify(statuses)}`;
+    console.info(seen);
+    expect(growth, seen).toBeLessThan(GROWTH_MAX_BYTES);
+    for (const status of ["200", "500"]) expect(statuses, seen).not.toHaveProperty(status);
+    const waitMax = Math.max(WAIT_MAX_MS, base * WAIT_MAX_RATIO);
+    if (wait < waitMax) return;
+    expect(comparison, `${seen}, again and again`).toBeLessThan(COMPARISONS_MAX);
+  }
 }
 
 const json = (operation: string, service = "ecs", prefix = "AmazonEC2ContainerServiceV20141113") => ({
