@@ -4,7 +4,7 @@ import {
   ECRClient,
   PutImageCommand,
 } from "@aws-sdk/client-ecr";
-import { beforeAll, describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { openDemo } from "./demo.ts";
 import { run } from "./helpers.ts";
 import { openTasks } from "./tasks.ts";
@@ -60,6 +60,12 @@ beforeAll(async () => {
   uri = repository?.repositoryUri ?? "";
   await pushNamed("one");
   await pushNamed("two");
+});
+
+afterAll(async () => {
+  // What this test committed and tagged itself is not the platform's to purge.
+  for (const tag of ["one", "two", "latest"])
+    await run("docker", ["rmi", "-f", `${uri}:${tag}`]).catch(() => {});
 });
 
 describe("the image of a task, with a real engine and registry", () => {
