@@ -1,20 +1,9 @@
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { files, offenders, sources, text } from "./tidy/sources.ts";
 
-const ROOT = resolve(import.meta.dirname, "..");
-const files = execFileSync(
-  "git",
-  ["ls-files", "--cached", "--others", "--exclude-standard", "*.ts", "*.tsx"],
-  { cwd: ROOT, encoding: "utf8" },
-)
-  .split("\n")
-  .filter(Boolean);
-const sources = files.filter((file) => /^(packages|apps)\//.test(file) && !file.endsWith(".test.ts"));
-const text = (file: string): string => readFileSync(join(ROOT, file), "utf8");
 const importsOf = (file: string): readonly string[] =>
   [...text(file).matchAll(/from "([^"]+)"/g)].map((match) => match[1] ?? "");
+
 const LINES_MAX = 400;
 /** Files that are longer today: the list only shrinks. */
 const LONG_FILES = [
@@ -29,17 +18,18 @@ const LONG_FILES = [
   "test/e2e/platform.test.ts",
 ];
 
-/** Files that break a law, each with what breaks it. */
-const offenders = (candidates: readonly string[], breaks: (file: string) => boolean): readonly string[] =>
-  candidates.filter(breaks);
+const isTooLong = (source: string): boolean => source.split("\n").length > LINES_MAX;
 
-describe("the laws of the house", () => {
-  it("keeps every file within the wall", () =>
-    expect(
-      offenders(files, (file) => text(file).split("\n").length > LINES_MAX && !LONG_FILES.includes(file)),
-    ).toEqual([]));
+describe("the rules of the code", () => {
+  it("keeps every file within its limit of lines", () =>
+    expect(offenders(files, (file) => isTooLong(text(file)) && !LONG_FILES.includes(file))).toEqual([]));
 
-  it("lets api and controllers meet only in state", () => {
+  it("reports a file of one line too many", () => {
+    expect(isTooLong("\n".repeat(LINES_MAX))).toBe(true);
+    expect(isTooLong("\n".repeat(LINES_MAX - 1))).toBe(false);
+  });
+
+  it("lets neither api nor controllers import the other", () => {
     expect(
       offenders(
         sources.filter((file) => file.startsWith("packages/api/")),
@@ -57,7 +47,7 @@ describe("the laws of the house", () => {
     ).toEqual([]);
   });
 
-  it("keeps the kernel free of everything of ours", () => {
+  it("keeps the kernel free of other packages of the repository", () => {
     expect(
       offenders(
         sources.filter((file) => file.startsWith("packages/kernel/")),
@@ -66,9 +56,9 @@ describe("the laws of the house", () => {
     ).toEqual([]);
   });
 
-  it("lets time and chance in by the door alone", () => {
+  it("reads the clock and random values in the listed files alone", () => {
     const banned = /(?<!\.)\b(?:Date\.now\(|setTimeout\(|setInterval\(|Math\.random\(|randomUUID\()/;
-    const doors = [
+    const allowed = [
       "packages/kernel/clock.ts",
       "apps/cli/demo/resources.ts",
       "packages/testkit/world.ts",
@@ -76,13 +66,13 @@ describe("the laws of the house", () => {
     ];
     expect(
       offenders(
-        sources.filter((file) => !doors.includes(file)),
+        sources.filter((file) => !allowed.includes(file)),
         (file) => banned.test(text(file)),
       ),
     ).toEqual([]);
   });
 
-  it("lets only the engine's folder know Docker's API, and only the proxy's folder HAProxy", () => {
+  it("names Docker's API in the engine's folder only, and HAProxy's in the proxy's folder only", () => {
     const agent = sources.filter((file) => file.startsWith("packages/agent/"));
     expect(
       offenders(
@@ -98,7 +88,7 @@ describe("the laws of the house", () => {
     ).toEqual([]);
   });
 
-  it("lets what runs for long take HTTP from the kernel, not by import", () => {
+  it("takes HTTP from the kernel in long-running processes", () => {
     const brief = /^(packages\/testkit|packages\/images|apps\/cli)\//;
     expect(
       offenders(
@@ -109,7 +99,7 @@ describe("the laws of the house", () => {
   });
 
   it("builds no shell text from data: it is a literal, or a constant of literals", () => {
-    // The first hands argument vectors to a constant text; of the second, a recipe's last step is a constant of recipes.ts.
+    // programs.ts passes argument vectors to a constant script; the last step of a recipe is a constant of recipes.ts.
     const audited = ["packages/agent/network/programs.ts", "packages/images/debian-image.ts: recipe.finish"];
     const shellText = /"(?:\/[a-z/]+\/)?(?:ba|da)?sh",\s*\[?\s*(?:image,\s*)?"-c",\s*(`[^`]*`|"|'|[\w.]+)/g;
     const isConstant = (file: string, expression: string): boolean => {
@@ -137,9 +127,9 @@ describe("the laws of the house", () => {
       String.raw`${secretName}["'\`]?\s*:\s*[a-z]|${secretName}=\$\{|\blogin\b[^"\n]*\s-p\b|--password[= ](?!stdin)`,
     );
     const others = [
-      "apps/cli/commands/env.ts", // Prints what its caller asks for, on the caller's own output.
-      "test/clients/clients.ts", // The conformance suite takes its password no other way.
-      "apps/cli/demo/website.ts", // The demo's task definition, as the example's own documentation has it.
+      "apps/cli/commands/env.ts", // Prints the credentials that its caller asks for to the caller's output.
+      "test/clients/clients.ts", // The conformance suite accepts its password in no other way.
+      "apps/cli/demo/website.ts", // The demo's task definition, as the example's documentation shows it.
     ];
     expect(offenders(files, (file) => passed.test(text(file)) && !others.includes(file))).toEqual([]);
     const starts = /from "node:child_process"|from "(?:\.\.?\/)+run\.ts"|from "@gantry\/cli\/run"/;
@@ -178,15 +168,15 @@ describe("the laws of the house", () => {
     expect(open.toSorted()).toEqual([...new Set([...listed, "packages/kernel/http.ts"])].toSorted());
   });
 
-  it("opens every room with three sentences", () => {
-    const doors = sources.filter((file) => /^packages\/[^/]+\/index\.ts$/.test(file));
-    expect(offenders(doors, (file) => !text(file).trimStart().startsWith("/**"))).toEqual([]);
+  it("opens every package with a comment that describes it", () => {
+    const indexes = sources.filter((file) => /^packages\/[^/]+\/index\.ts$/.test(file));
+    expect(offenders(indexes, (file) => !text(file).trimStart().startsWith("/**"))).toEqual([]);
   });
 
-  it("has no default exports but where a tool wants one", () =>
+  it("has no default exports", () =>
     expect(offenders(sources, (file) => /^export default/m.test(text(file)))).toEqual([]));
 
-  it("lists every exit, and each waits until what was committed is durable", () => {
+  it("lists every exit, and each exit waits until committed changes are durable", () => {
     const exits = [
       "packages/wire/send.ts", // API responses, objects among them
       "packages/registry/responses.ts", // registry responses

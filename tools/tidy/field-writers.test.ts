@@ -1,0 +1,159 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+import { unlistedWriters, writerRows, writesOf, type WriterCheck } from "./field-writers.ts";
+import { sources, text } from "./sources.ts";
+
+const TRANSACTIONS = "packages/state/transactions/";
+const CONTROLLERS = "packages/controllers/";
+const GATEWAY = "packages/controllers/node/node-gateway.ts";
+const NEW_TASK = "packages/state/transactions/new-task.ts";
+const NEW_BALANCER = "packages/api/elbv2/load-balancers.ts";
+
+/**
+ * One entry for each row of ARCHITECTURE.md, "Who writes what". The checks read the source as text: they find a write
+ * that names the record's kind or the field where it is written. They do not find a field that is copied with a spread
+ * (`{ ...task, ...changes }`), a kind in a variable, or which of several allowed writers writes when.
+ */
+const CHECKS: Readonly<Record<string, WriterCheck>> = {
+  "service.spec": {
+    unchecked: "The row names whole services; the rows below are the exceptions.",
+  },
+  "serviceRevision.*": {
+    pattern: writesOf("serviceRevision"),
+    writers: [
+      `${TRANSACTIONS}service-deployments.ts`,
+      `${TRANSACTIONS}service-images.ts`, // The digests of its images: serviceRevision.containerImages.
+    ],
+  },
+  "serviceRevision.containerImages": {
+    pattern: writesOf("serviceRevision"),
+    writers: [`${TRANSACTIONS}service-deployments.ts`, `${TRANSACTIONS}service-images.ts`],
+  },
+  "taskSet.*": {
+    pattern: writesOf("taskSet", "serviceDeployment"),
+    writers: [
+      TRANSACTIONS,
+      `${CONTROLLERS}service/`,
+      "packages/api/ecs/services.ts", // Sets the stability of the primary task set after an update.
+    ],
+  },
+  "service.spec.desiredCount": {
+    pattern: /spec: \{ \.\.\.[\w.]+, desiredCount/,
+    writers: [`${TRANSACTIONS}desired-count.ts`],
+  },
+  "serviceEvent.*": {
+    pattern: writesOf("serviceEvent"),
+    writers: [`${TRANSACTIONS}service-events.ts`],
+  },
+  "a listener's and a rule's actions and weights": {
+    pattern: /tx\.put\("(?:listener|rule)", [\w.]+, \{[^}]*\b(?:defaultActions|actions)\b/,
+    writers: [`${TRANSACTIONS}traffic.ts`],
+  },
+  "task.desiredStatus": {
+    pattern: /desiredStatus: "/,
+    writers: [
+      NEW_TASK,
+      "packages/api/ecs/tasks.ts",
+      `${CONTROLLERS}service/`,
+      `${CONTROLLERS}task/`,
+      `${CONTROLLERS}scheduler/`,
+    ],
+  },
+  "task.placement": {
+    pattern: /\bplacement: [{u]/,
+    writers: [NEW_TASK, `${CONTROLLERS}scheduler/`],
+  },
+  "task.lastStatus": {
+    pattern: /lastStatus: (?:"|stopped|laterStatus)/,
+    writers: [NEW_TASK, `${CONTROLLERS}task/`, `${CONTROLLERS}scheduler/`],
+  },
+  "task.credentials": {
+    pattern: /credentials: \{ (?:\.\.\.|task)/,
+    writers: [NEW_TASK, `${CONTROLLERS}task/`],
+  },
+  "target.*": {
+    pattern: writesOf("target"),
+    writers: [
+      "packages/api/elbv2/target-groups.ts",
+      `${CONTROLLERS}target/`,
+      `${CONTROLLERS}task/`,
+      `${CONTROLLERS}load-balancer/record-balancers.ts`,
+    ],
+  },
+  "loadBalancer.ownCertificate": {
+    pattern: /\bownCertificate: \{/,
+    writers: [`${CONTROLLERS}load-balancer/own-certificate-controller.ts`],
+  },
+  "loadBalancer.state": {
+    pattern: /\bstateReason: describe|\bhostPorts: \{|tx\.put\("loadBalancer", [\w.]+, next\)/,
+    writers: [NEW_BALANCER, `${CONTROLLERS}load-balancer/record-balancers.ts`],
+  },
+  "databaseInstance.status": {
+    pattern: writesOf("databaseInstance"),
+    writers: ["packages/api/rds/", `${CONTROLLERS}database/record-database.ts`, GATEWAY],
+  },
+  "networkInterface.ready": {
+    pattern: /\bready: (?:message|true|false)/,
+    writers: [`${TRANSACTIONS}addresses.ts`, GATEWAY],
+  },
+  "node.engine": {
+    pattern: /"node", \w+, \{ \.\.\.node, engine:/,
+    writers: [`${CONTROLLERS}node/`],
+  },
+  "vpc.firewall": {
+    pattern: /\.\.\.vpc, firewall \}|\.\.\.node, refused:/,
+    writers: [`${CONTROLLERS}network/record-firewall.ts`],
+  },
+  "task.runningSince": {
+    pattern: /\brunningSince: (?:now|Math|undefined)|\bagentPid: message/,
+    writers: [NEW_TASK, GATEWAY, `${CONTROLLERS}task/fold-observation.ts`],
+  },
+  "log events past their retention": { unchecked: "The log store's calls are not writes of records." },
+  "bucket.lifecycleRanAt": {
+    pattern: /\blifecycleRanAt: /,
+    writers: [`${CONTROLLERS}storage/`],
+  },
+  "repository.lifecyclePolicy.evaluatedAt": {
+    pattern: /\bevaluatedAt: (?!undefined)/,
+    writers: [`${CONTROLLERS}registry/`],
+  },
+};
+
+const candidates = sources
+  .filter((file) => /^(?:packages\/(?:api|controllers|registry|state)|apps\/control-plane)\//.test(file))
+  .filter((file) => !/-suite\.ts$|\/records|record-migrations|\/upgrades\//.test(file))
+  .map((file) => ({ file, source: text(file) }));
+
+describe("the writers of fields", () => {
+  it("has a check, or the reason for none, for each row of ARCHITECTURE.md", () => {
+    const architecture = readFileSync(resolve(import.meta.dirname, "../../ARCHITECTURE.md"), "utf8");
+    expect(Object.keys(CHECKS).toSorted()).toEqual(writerRows(architecture).toSorted());
+  });
+
+  it.each(Object.entries(CHECKS).filter(([, check]) => "pattern" in check))(
+    "finds no writer of %s but those listed",
+    (_field, check) => expect(unlistedWriters(check, candidates)).toEqual([]),
+  );
+
+  it.each(Object.entries(CHECKS).filter(([, check]) => "pattern" in check))(
+    "finds the listed writers of %s, so that the check cannot pass by finding nothing",
+    (_field, check) =>
+      expect(unlistedWriters({ ...check, writers: [] }, candidates).length).toBeGreaterThan(0),
+  );
+
+  it("reports a file that writes a record of another's kind", () => {
+    const check = { pattern: writesOf("taskSet"), writers: ["a/", "b/one.ts"] };
+    const source = `store.transact((tx) => {\n  tx.put(\n    "taskSet", key, record);\n});`;
+    const written = ["a/any.ts", "b/one.ts", "b/two.ts"].map((file) => ({ file, source }));
+    expect(unlistedWriters(check, written)).toEqual(["b/two.ts"]);
+    expect(unlistedWriters(check, [{ file: "c.ts", source: `tx.get("taskSet", key)` }])).toEqual([]);
+  });
+
+  it("reads the rows of the table", () =>
+    expect(
+      writerRows(
+        "## Who writes what\n\n| field | writer |\n| --- | --- |\n| `a.b`, `c` | api |\n| all else | api |\n\nText",
+      ),
+    ).toEqual(["a.b", "all else"]));
+});

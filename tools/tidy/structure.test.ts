@@ -1,0 +1,225 @@
+import { parseSync } from "oxc-parser";
+import { describe, expect, it } from "vitest";
+import { importActions } from "./import-actions.ts";
+import { importCircles, importsOf, resolveImport } from "./import-circles.ts";
+import { FUNCTION_LINES_MAX, longFunctions } from "./long-functions.ts";
+import { files, offenders, syntax, text } from "./sources.ts";
+
+/** Functions that are longer today, as `file: path of names`: the list only shrinks. */
+const LONG_FUNCTIONS = [
+  "packages/controllers/node/pod-assignment.ts: containerAssignment",
+  "packages/api/iam/decide.ts: policyDecider",
+  "apps/cli/demo/network.ts: createNetwork",
+  "apps/cli/demo/resources.ts: ensureBalancer",
+  "examples/fileshare/api/file-routes.ts: fileRoutes",
+  "examples/fileshare/web/files-page.tsx: FilesPage",
+  "packages/agent/pods/container-spec.ts: containerSpec",
+  "packages/api/acm/index.ts: acmService",
+  "packages/api/ec2/gateways.ts: gatewayOperations",
+  "packages/api/ec2/permissions.ts: ec2Permissions",
+  "packages/api/ec2/routes.ts: routeOperations",
+  "packages/api/ec2/security-group-rules.ts: securityGroupRuleOperations",
+  "packages/api/ec2/security-groups.ts: securityGroupOperations",
+  "packages/api/ec2/security-groups.ts: interfaceOperations",
+  "packages/api/ec2/subnets.ts: subnetOperations",
+  "packages/api/ec2/vpcs.ts: vpcOperations",
+  "packages/api/ecr/images.ts: imageOperations",
+  "packages/api/ecr/layers.ts: layerOperations",
+  "packages/api/ecr/policies.ts: policyOperations",
+  "packages/api/ecr/repositories.ts: repositoryOperations",
+  "packages/api/ecs/clusters.ts: clusterOperations",
+  "packages/api/ecs/permissions.ts: ecsPermissions",
+  "packages/api/ecs/task-definition-spec.ts: toTaskDefinitionSpec",
+  "packages/api/ecs/task-definition-spec.ts: toContainerSpec",
+  "packages/api/ecs/task-definitions.ts: taskDefinitionOperations",
+  "packages/api/ecs/tasks.ts: taskOperations",
+  "packages/api/ecs/tasks.ts: composeTask",
+  "packages/api/efs/permissions.ts: efsPermissions",
+  "packages/api/elbv2/conditions.ts: toCondition",
+  "packages/api/elbv2/listeners.ts: listenerOperations",
+  "packages/api/elbv2/load-balancers.ts: loadBalancerOperations",
+  "packages/api/elbv2/load-balancers.ts: createLoadBalancer",
+  "packages/api/elbv2/target-groups.ts: targetGroupOperations",
+  "packages/api/elbv2/target-groups.ts: targetGroupOperations.CreateTargetGroup",
+  "packages/api/iam/groups.ts: groupOperations",
+  "packages/api/iam/held-policies.ts: heldPolicies",
+  "packages/api/iam/instance-profiles.ts: instanceProfileOperations",
+  "packages/api/iam/permissions.ts: iamPermissions",
+  "packages/api/iam/policies.ts: policyOperations",
+  "packages/api/iam/roles.ts: roleOperations",
+  "packages/api/iam/users.ts: userOperations",
+  "packages/api/logs/index.ts: groupOperations",
+  "packages/api/logs/index.ts: eventOperations",
+  "packages/api/rds/index.ts: instanceOperations",
+  "packages/api/rds/index.ts: createInstance",
+  "packages/api/rds/subnet-groups.ts: subnetGroupOperations",
+  "packages/api/s3/bucket-settings.ts: bucketSettingOperations",
+  "packages/api/s3/buckets.ts: bucketOperations",
+  "packages/api/s3/buckets.ts: bucketOperations.CreateBucket",
+  "packages/api/s3/multipart.ts: multipartOperations",
+  "packages/api/s3/multipart.ts: multipartOperations.CompleteMultipartUpload",
+  "packages/api/s3/multipart.ts: multipartOperations.ListMultipartUploads",
+  "packages/api/s3/object-input.ts: receive",
+  "packages/api/s3/object-settings.ts: objectSettingOperations",
+  "packages/api/s3/objects.ts: objectOperations",
+  "packages/api/s3/objects.ts: objectOperations.CopyObject",
+  "packages/api/s3/versions.ts: versionOperations",
+  "packages/api/s3/versions.ts: versionOperations.ListObjectVersions",
+  "packages/content/write-frames.ts: writeFrames",
+  "packages/controllers/node/node-gateway.ts: NodeGateway.receive",
+  "packages/controllers/node/pod-assignment.ts: taskAssignment",
+  "packages/controllers/node/pod-assignment.ts: databaseAssignment",
+  "packages/images/recipes.ts: agentRecipe",
+  "packages/kernel/checksum.ts: sliced",
+  "packages/state/transactions/new-task.ts: newTask",
+  "packages/testkit/api-server.ts: startApi",
+  "packages/testkit/simulation/fake-host.ts: fakeHost",
+  "packages/testkit/simulation/laws.ts: keepLaws",
+  "packages/testkit/simulation/records.ts: putBalancer",
+  "packages/testkit/world.ts: newWorld",
+  "packages/wire/decode.ts: decode",
+  "packages/wire/encode.ts: encodeErrorBody",
+];
+/** Files that import one another in a circle today: the list only shrinks. */
+const IMPORT_CIRCLES = [
+  ["packages/agent-protocol/framing.ts", "packages/agent-protocol/link.ts"],
+  [
+    "packages/wire/encode.ts",
+    "packages/wire/rest-router.ts",
+    "packages/wire/routing.ts",
+    "packages/wire/service.ts",
+  ],
+  ["packages/state/record-migrations.ts", "packages/state/upgrades/service-1.ts"],
+  ["apps/cli/commands/completion.ts", "apps/cli/commands/table.ts"],
+  ["packages/tls/authority.ts", "packages/tls/signing.ts"],
+  [
+    "packages/api/ec2/gateways.ts",
+    "packages/api/ec2/index.ts",
+    "packages/api/ec2/routes.ts",
+    "packages/api/ec2/security-group-rules.ts",
+    "packages/api/ec2/security-groups.ts",
+    "packages/api/ec2/subnets.ts",
+    "packages/api/ec2/vpcs.ts",
+  ],
+  ["packages/api/iam/decide.ts", "packages/api/iam/resource-policies.ts"],
+  [
+    "packages/api/elbv2/index.ts",
+    "packages/api/elbv2/listeners.ts",
+    "packages/api/elbv2/load-balancers.ts",
+    "packages/api/elbv2/target-groups.ts",
+  ],
+  [
+    "packages/api/ecr/images.ts",
+    "packages/api/ecr/index.ts",
+    "packages/api/ecr/layers.ts",
+    "packages/api/ecr/policies.ts",
+    "packages/api/ecr/repositories.ts",
+  ],
+  [
+    "packages/api/s3/bucket-settings.ts",
+    "packages/api/s3/buckets.ts",
+    "packages/api/s3/default-checksum.ts",
+    "packages/api/s3/extras.ts",
+    "packages/api/s3/index.ts",
+    "packages/api/s3/listing.ts",
+    "packages/api/s3/multipart.ts",
+    "packages/api/s3/object-access.ts",
+    "packages/api/s3/object-input.ts",
+    "packages/api/s3/object-settings.ts",
+    "packages/api/s3/objects.ts",
+    "packages/api/s3/versions.ts",
+  ],
+  [
+    "examples/fileshare/api/app.ts",
+    "examples/fileshare/api/file-routes.ts",
+    "examples/fileshare/api/user-routes.ts",
+  ],
+];
+/** Modules besides `main.ts` that act when they are imported, each with its reason. */
+const ACTING = [
+  "packages/content/hash-worker.ts", // The main file of a worker thread.
+  "packages/tls/signing.ts", // The X.509 library needs `reflect-metadata` loaded before it.
+];
+
+/** What ships: packages, apps and examples without tests and the test suites that implementations share. */
+const code = files.filter(
+  (file) => /^(packages|apps|examples)\//.test(file) && !/(\.test|-suite)\.tsx?$/.test(file),
+);
+const parse = (source: string) => parseSync("example.ts", source);
+
+describe("the structure of the code", () => {
+  it("parses every file", () =>
+    expect(offenders(code, (file) => syntax(file).errors.length > 0)).toEqual([]));
+
+  it(`keeps every function within ${FUNCTION_LINES_MAX} lines`, () => {
+    const long = code.flatMap((file) =>
+      longFunctions(text(file), syntax(file)).map((name) => `${file}: ${name}`),
+    );
+    expect(long.filter((each) => !LONG_FUNCTIONS.includes(each))).toEqual([]);
+  });
+
+  it("has no files that import one another in a circle", () => {
+    const graph = new Map(
+      code.map((file) => [
+        file,
+        importsOf(text(file), syntax(file)).flatMap((from) => resolveImport(file, from) ?? []),
+      ]),
+    );
+    const circles = importCircles(graph).filter(
+      (circle) => !IMPORT_CIRCLES.some((known) => circle.every((file) => known.includes(file))),
+    );
+    expect(circles).toEqual([]);
+  });
+
+  it("has no module but a main file that acts when it is imported", () => {
+    const others = code.filter((file) => !/\/main\.tsx?$/.test(file) && !ACTING.includes(file));
+    expect(offenders(others, (file) => importActions(text(file), syntax(file)).length > 0)).toEqual([]);
+  });
+});
+
+describe("the checks of the structure", () => {
+  it.each([
+    ["function outer() {@}", "outer"],
+    ["const outer = () => {@};", "outer"],
+    ["const made = { outer() {@} };", "outer"],
+    ["class Kept { outer() {@} }", "Kept.outer"],
+    ["call(() => {@});", "callback"],
+  ])("reports a function of one line too many: %s", (form, name) => {
+    const withLines = (lines: number) => form.replace("@", "\n".repeat(lines - 1));
+    const [long, short] = [withLines(FUNCTION_LINES_MAX + 1), withLines(FUNCTION_LINES_MAX)];
+    expect(longFunctions(long, parse(long))).toEqual([name]);
+    expect(longFunctions(short, parse(short))).toEqual([]);
+  });
+
+  it("reports files that import one another, and no others", () => {
+    const imports = (file: string, source: string) =>
+      [file, importsOf(source, parse(source)).flatMap((from) => resolveImport(file, from) ?? [])] as const;
+    const graph = new Map([
+      imports("p/a.ts", `import type { B } from "./b.ts";`),
+      imports("p/b.ts", `export * from "./c.ts";`),
+      imports("p/c.ts", `const load = () => import("./a.ts");`),
+      imports("p/d.ts", `import { a } from "./a.ts"; import { join } from "node:path";`),
+    ]);
+    expect(importCircles(graph)).toEqual([["p/a.ts", "p/b.ts", "p/c.ts"]]);
+  });
+
+  it.each([
+    `import "./setup.ts";`,
+    `start();`,
+    `if (flag) start();`,
+    `const value = await load();`,
+    `import { readFileSync } from "node:fs"; const text = readFileSync("x");`,
+    `import fs from "node:fs"; export const text = fs.readFileSync("x");`,
+    `import { spawn } from "node:child_process"; class Kept { static process = spawn("x"); }`,
+  ])("reports a module that acts when it is imported: %s", (source) =>
+    expect(importActions(source, parse(source))).toHaveLength(1),
+  );
+
+  it.each([
+    `import { readFileSync } from "node:fs"; export const read = () => readFileSync("x");`,
+    `import { spawn } from "node:child_process"; class Kept { process = spawn("x"); }`,
+    `export const NAMES = new Map([["a", 1]]); export type A = string; interface B {}`,
+  ])("accepts a module that declares: %s", (source) =>
+    expect(importActions(source, parse(source))).toEqual([]),
+  );
+});
