@@ -2,12 +2,12 @@
 export interface Segment {
   readonly file: string;
   readonly size: number;
-  /** Of the stored bytes, where they are sealed with a customer's key: whoever looks for damage has not the key. Without frames see `unframed.ts`. */
+  /** The hash of the stored bytes of a segment sealed with a customer's key: damage is detected without the key. */
   readonly sha256?: string;
-  /** What its bytes were encrypted with besides the key, in hex: of frames the salt. */
+  /** The salt of the frames, in hex. */
   readonly iv: string;
-  /** Plain bytes of a frame. */
-  readonly frameBytes?: number;
+  /** How many plain bytes each frame holds. */
+  readonly frameBytes: number;
   /** Which of the store's keys encrypts its bytes; absent: the first one. */
   readonly keyId?: string;
   /** The key is the customer's, not the store's. */

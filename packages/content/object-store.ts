@@ -11,7 +11,6 @@ import { ObjectIndex, type Put, type PutOptions } from "./object-index.ts";
 import type { ChangeOptions, MultipartPart, ObjectMeta, Segment, WrittenSegment } from "./object-meta.ts";
 import { linkFiles, Removals } from "./removals.ts";
 import { syncFolder } from "./sync-folder.ts";
-import { readUnframed, readUnframedFile } from "./unframed.ts";
 import { writeFrames } from "./write-frames.ts";
 
 /** Files lie in folders by the first letters of their names. */
@@ -279,7 +278,6 @@ export class ObjectStore {
     if (stored === undefined) throw new DamagedObjectError(`The bytes of ${segment.file} are gone.`);
     const key = customerKey ?? this.#keyOf(segment);
     try {
-      if (segment.frameBytes === undefined) return readUnframed(stored, segment, key);
       return new FrameCipher(key, Buffer.from(segment.iv, "hex")).open(0, true, stored);
     } catch (thrown) {
       throw damaged(segment, thrown);
@@ -355,14 +353,12 @@ export class ObjectStore {
     try {
       const file = await open(join(this.folder, segment.file));
       try {
-        if (frameBytes === undefined) yield* readUnframedFile(file, segment, { start, end }, key);
-        else
-          yield* readFrames(
-            file,
-            new FrameCipher(key, Buffer.from(segment.iv, "hex")),
-            { size, frameBytes },
-            { start, end },
-          );
+        yield* readFrames(
+          file,
+          new FrameCipher(key, Buffer.from(segment.iv, "hex")),
+          { size, frameBytes },
+          { start, end },
+        );
       } finally {
         await file.close();
       }

@@ -1,33 +1,5 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
-
-/** A certificate with what belongs to it, in PEM; times in ms since the epoch. */
-export interface IssuedCertificate {
-  readonly certificatePem: string;
-  readonly chainPem: string;
-  readonly keyPem: string;
-  readonly serial: string;
-  readonly notBefore: number;
-  readonly notAfter: number;
-}
-
-/** A certificate and its key, in PEM. */
-export interface AuthorityFiles {
-  readonly certificatePem: string;
-  readonly keyPem: string;
-  /**
-   * Of an authority that replaced another: its certificate, signed by the one before. Clients that trust only the one
-   * before verify through it.
-   */
-  readonly crossPem?: string;
-}
-
-export interface Authority {
-  readonly caPem: string;
-  /** What servers present after their own certificate. */
-  readonly chainPem: string;
-  /** A server's certificate for these names and IP addresses, with a key of its own. */
-  issue(names: readonly string[], now: number, addresses?: readonly string[]): Promise<IssuedCertificate>;
-}
+import type { Authority, AuthorityFiles } from "./certificates.ts";
 
 /** A new authority's certificate and key. */
 export async function newAuthority(now: number): Promise<AuthorityFiles> {

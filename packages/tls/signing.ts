@@ -1,7 +1,7 @@
 import "reflect-metadata";
 import { createPrivateKey, KeyObject, randomBytes } from "node:crypto";
 import * as x509 from "@peculiar/x509";
-import type { Authority, AuthorityFiles, IssuedCertificate } from "./authority.ts";
+import type { Authority, AuthorityFiles, IssuedCertificate } from "./certificates.ts";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const DAY_MS = 24 * 60 * 60_000;

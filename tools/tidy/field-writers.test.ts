@@ -6,7 +6,7 @@ import { sources, text } from "./sources.ts";
 
 const TRANSACTIONS = "packages/state/transactions/";
 const CONTROLLERS = "packages/controllers/";
-const GATEWAY = "packages/controllers/node/node-gateway.ts";
+const GATEWAY = "packages/controllers/node/"; // The reports of nodes are recorded here.
 const NEW_TASK = "packages/state/transactions/new-task.ts";
 const NEW_BALANCER = "packages/api/elbv2/load-balancers.ts";
 
@@ -63,6 +63,10 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
   "task.placement": {
     pattern: /\bplacement: [{u]/,
     writers: [NEW_TASK, `${CONTROLLERS}scheduler/`],
+  },
+  "clientToken.*": {
+    pattern: writesOf("clientToken"),
+    writers: ["packages/api/ecs/client-tokens.ts", `${CONTROLLERS}task/client-token-controller.ts`],
   },
   "task.lastStatus": {
     pattern: /lastStatus: (?:"|stopped|laterStatus)/,

@@ -2,30 +2,12 @@ import { existsSync } from "node:fs";
 import multipart from "@fastify/multipart";
 import staticFiles from "@fastify/static";
 import fastify, { type FastifyInstance } from "fastify";
-import type { Database, UploadType } from "./database.ts";
+import type { AppDeps } from "./app-deps.ts";
 import { fileRoutes } from "./file-routes.ts";
-import type { Storage } from "./storage.ts";
+import { RequestError } from "./request-error.ts";
 import { userRoutes } from "./user-routes.ts";
 
-export interface AppDeps {
-  readonly database: Database;
-  readonly storages: Readonly<Record<UploadType, Storage>>;
-  /** The built front end. */
-  readonly webFolder: string;
-  readonly version: string;
-}
-
 export const UPLOAD_MAX_BYTES = 100 * 1024 * 1024;
-
-/** What a person may be told: a sentence, and a status. */
-export class RequestError extends Error {
-  override readonly name = "RequestError";
-  readonly status: number;
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
 
 /** The web application: the API under /user-api and /user-files, the React pages everywhere else. */
 export async function createApp(deps: AppDeps): Promise<FastifyInstance> {

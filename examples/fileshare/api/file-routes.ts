@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
-import { RequestError, type AppDeps } from "./app.ts";
+import type { AppDeps } from "./app-deps.ts";
+import { RequestError } from "./request-error.ts";
 import type { UploadType } from "./database.ts";
 
 interface FoundAttachment {

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
-import { RequestError, type AppDeps } from "./app.ts";
+import type { AppDeps } from "./app-deps.ts";
+import { RequestError } from "./request-error.ts";
 
 interface NewUser {
   readonly name: string;

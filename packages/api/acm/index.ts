@@ -6,12 +6,12 @@ import * as sdk from "@aws-sdk/client-acm";
 import { formatArn } from "@gantry/kernel";
 import type { CertificateRecord, Reader } from "@gantry/state";
 import type { Authority } from "@gantry/tls";
-import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
+import { ApiError, type Implementation, type ServiceModule, type RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { paged, type PageWords } from "../common/paged.ts";
 import { permissionsBy } from "../common/permissions.ts";
 import { isIn } from "../common/place.ts";
-import { algorithmOf, listCertificates } from "./list-certificates.ts";
+import { algorithmOf, certificatesOf } from "./list-certificates.ts";
 import { findCertificate } from "./lookups.ts";
 import { acmPermissions } from "./permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
@@ -33,120 +33,176 @@ const WORDS: PageWords = {
 };
 
 export function acmService(deps: AcmDeps): ServiceModule {
-  const { store, ids, clock, vault, authority } = deps;
-  const operations = {
-    async RequestCertificate(input, context) {
-      refuseMembers(input, ["CertificateAuthorityArn", "ManagedBy"], "ValidationException");
-      const domainName = input.DomainName ?? "";
-      const names = [...new Set([domainName, ...(input.SubjectAlternativeNames ?? [])])];
-      for (const name of names)
-        if (!/^(\*\.)?(([a-z0-9-]{1,63})\.)+[a-z0-9-]{2,63}$/i.test(name))
-          throw new ApiError(
-            "ValidationException",
-            `1 validation error detected: Value '${name}' at 'domainName' failed to satisfy constraint: Member must be a valid domain name`,
-          );
-      const issued = await authority.issue(names, clock.now());
-      const arn = store.transact((tx) => {
-        const token = input.IdempotencyToken;
-        const known =
-          token === undefined
-            ? undefined
-            : tx
-                .list("certificate")
-                .find(
-                  (each) =>
-                    isIn(each, context) &&
-                    each.tags["aws:acm:token"] === token &&
-                    each.domainName === domainName,
-                );
-        if (known !== undefined) return known.arn;
-        const record = newRecord(
-          context,
-          { ids, clock },
-          {
-            domainName,
-            names,
-            validationMethod: input.ValidationMethod === "EMAIL" ? "EMAIL" : "DNS",
-            type: "AMAZON_ISSUED",
-            issued,
-            sealedKey: vault.seal(issued.keyPem),
-          },
-        );
-        tx.put("certificate", record.arn, {
-          ...record,
-          tags: { ...toTags(input.Tags), ...(token === undefined ? {} : { "aws:acm:token": token }) },
-        });
-        return record.arn;
-      });
-      return { CertificateArn: arn };
-    },
-    ImportCertificate: (input, context) => importCertificate(deps, input, context),
-    DescribeCertificate: (input, context) => ({
-      Certificate: presentDetail(findCertificate(store, context, input.CertificateArn), store),
-    }),
-    GetCertificate(input, context) {
-      const record = findCertificate(store, context, input.CertificateArn);
-      return { Certificate: record.certificatePem, CertificateChain: record.chainPem };
-    },
-    ListCertificates: (input, context) => ({
-      CertificateSummaryList: listCertificates(store, context, input).map((record) => ({
-        CertificateArn: record.arn,
-        DomainName: record.domainName,
-        SubjectAlternativeNameSummaries: [...record.subjectAlternativeNames],
-        Status: "ISSUED",
-        Type: record.type,
-        KeyAlgorithm: algorithmOf(record),
-        InUse: usersOf(store, record.arn).length > 0,
-        CreatedAt: new Date(record.createdAt),
-        NotBefore: new Date(record.notBefore),
-        NotAfter: new Date(record.notAfter),
-      })),
-    }),
-    DeleteCertificate(input, context) {
-      store.transact((tx) => {
-        const record = findCertificate(tx, context, input.CertificateArn);
-        if (usersOf(tx, record.arn).length > 0)
-          throw new ApiError(
-            "ResourceInUseException",
-            `Certificate ${record.arn} in account ${record.account} is in use.`,
-          );
-        tx.delete("certificate", record.arn);
-      });
-      return {};
-    },
-    AddTagsToCertificate(input, context) {
-      store.transact((tx) => {
-        const record = findCertificate(tx, context, input.CertificateArn);
-        tx.put("certificate", record.arn, { ...record, tags: { ...record.tags, ...toTags(input.Tags) } });
-      });
-      return {};
-    },
-    RemoveTagsFromCertificate(input, context) {
-      store.transact((tx) => {
-        const record = findCertificate(tx, context, input.CertificateArn);
-        tx.put("certificate", record.arn, {
-          ...record,
-          tags: withoutTags(
-            record.tags,
-            (input.Tags ?? []).map((tag) => tag.Key ?? ""),
-          ),
-        });
-      });
-      return {};
-    },
-    ListTagsForCertificate: (input, context) => ({
-      Tags: presentTags(findCertificate(store, context, input.CertificateArn).tags).filter(
-        (tag) => !tag.Key.startsWith("aws:"),
-      ),
-    }),
-  } satisfies Implementation<typeof sdk>;
+  const operations = certificateOperations(deps);
   return {
     sdk,
     operations: paged(operations, (name) => (name === "ListCertificates" ? WORDS : undefined)),
     constraints: CONSTRAINTS,
     // A chain has at most 2,097,152 bytes, in base64. Source: API_ImportCertificate.
     bodyLimits: { ImportCertificate: { bytes: 3 * 1024 * 1024, values: 1_000 } },
-    permissions: permissionsBy("acm", operations, acmPermissions(store)),
+    permissions: permissionsBy("acm", operations, acmPermissions(deps.store)),
+  };
+}
+
+/** Certificates: requested, imported, described, deleted and tagged. Source: API_RequestCertificate and following. */
+function certificateOperations(deps: AcmDeps) {
+  return {
+    RequestCertificate: (input, context) => requestCertificate(deps, input, context),
+    ImportCertificate: (input, context) => importCertificate(deps, input, context),
+    DescribeCertificate: (input, context) => describeCertificate(deps, input, context),
+    GetCertificate: (input, context) => getCertificate(deps, input, context),
+    ListCertificates: (input, context) => listCertificates(deps, input, context),
+    DeleteCertificate: (input, context) => deleteCertificate(deps, input, context),
+    AddTagsToCertificate: (input, context) => addTagsToCertificate(deps, input, context),
+    RemoveTagsFromCertificate: (input, context) => removeTagsFromCertificate(deps, input, context),
+    ListTagsForCertificate: (input, context) => listTagsForCertificate(deps, input, context),
+  } satisfies Implementation<typeof sdk>;
+}
+
+async function requestCertificate(
+  { store, ids, clock, vault, authority }: AcmDeps,
+  input: sdk.RequestCertificateRequest,
+  context: RequestContext,
+): Promise<sdk.RequestCertificateResponse> {
+  refuseMembers(input, ["CertificateAuthorityArn", "ManagedBy"], "ValidationException");
+  const domainName = input.DomainName ?? "";
+  const names = [...new Set([domainName, ...(input.SubjectAlternativeNames ?? [])])];
+  for (const name of names)
+    if (!/^(\*\.)?(([a-z0-9-]{1,63})\.)+[a-z0-9-]{2,63}$/i.test(name))
+      throw new ApiError(
+        "ValidationException",
+        `1 validation error detected: Value '${name}' at 'domainName' failed to satisfy constraint: Member must be a valid domain name`,
+      );
+  const issued = await authority.issue(names, clock.now());
+  const arn = store.transact((tx) => {
+    const token = input.IdempotencyToken;
+    const known =
+      token === undefined
+        ? undefined
+        : tx
+            .list("certificate")
+            .find(
+              (each) =>
+                isIn(each, context) && each.tags["aws:acm:token"] === token && each.domainName === domainName,
+            );
+    if (known !== undefined) return known.arn;
+    const record = newRecord(
+      context,
+      { ids, clock },
+      {
+        domainName,
+        names,
+        validationMethod: input.ValidationMethod === "EMAIL" ? "EMAIL" : "DNS",
+        type: "AMAZON_ISSUED",
+        issued,
+        sealedKey: vault.seal(issued.keyPem),
+      },
+    );
+    tx.put("certificate", record.arn, {
+      ...record,
+      tags: { ...toTags(input.Tags), ...(token === undefined ? {} : { "aws:acm:token": token }) },
+    });
+    return record.arn;
+  });
+  return { CertificateArn: arn };
+}
+
+function describeCertificate(
+  { store }: AcmDeps,
+  input: sdk.DescribeCertificateRequest,
+  context: RequestContext,
+): sdk.DescribeCertificateResponse {
+  return {
+    Certificate: presentDetail(findCertificate(store, context, input.CertificateArn), store),
+  };
+}
+
+function getCertificate(
+  { store }: AcmDeps,
+  input: sdk.GetCertificateRequest,
+  context: RequestContext,
+): sdk.GetCertificateResponse {
+  const record = findCertificate(store, context, input.CertificateArn);
+  return { Certificate: record.certificatePem, CertificateChain: record.chainPem };
+}
+
+function listCertificates(
+  { store }: AcmDeps,
+  input: sdk.ListCertificatesRequest,
+  context: RequestContext,
+): sdk.ListCertificatesResponse {
+  return {
+    CertificateSummaryList: certificatesOf(store, context, input).map((record) => ({
+      CertificateArn: record.arn,
+      DomainName: record.domainName,
+      SubjectAlternativeNameSummaries: [...record.subjectAlternativeNames],
+      Status: "ISSUED",
+      Type: record.type,
+      KeyAlgorithm: algorithmOf(record),
+      InUse: usersOf(store, record.arn).length > 0,
+      CreatedAt: new Date(record.createdAt),
+      NotBefore: new Date(record.notBefore),
+      NotAfter: new Date(record.notAfter),
+    })),
+  };
+}
+
+function deleteCertificate(
+  { store }: AcmDeps,
+  input: sdk.DeleteCertificateRequest,
+  context: RequestContext,
+): object {
+  store.transact((tx) => {
+    const record = findCertificate(tx, context, input.CertificateArn);
+    if (usersOf(tx, record.arn).length > 0)
+      throw new ApiError(
+        "ResourceInUseException",
+        `Certificate ${record.arn} in account ${record.account} is in use.`,
+      );
+    tx.delete("certificate", record.arn);
+  });
+  return {};
+}
+
+function addTagsToCertificate(
+  { store }: AcmDeps,
+  input: sdk.AddTagsToCertificateRequest,
+  context: RequestContext,
+): object {
+  store.transact((tx) => {
+    const record = findCertificate(tx, context, input.CertificateArn);
+    tx.put("certificate", record.arn, { ...record, tags: { ...record.tags, ...toTags(input.Tags) } });
+  });
+  return {};
+}
+
+function removeTagsFromCertificate(
+  { store }: AcmDeps,
+  input: sdk.RemoveTagsFromCertificateRequest,
+  context: RequestContext,
+): object {
+  store.transact((tx) => {
+    const record = findCertificate(tx, context, input.CertificateArn);
+    tx.put("certificate", record.arn, {
+      ...record,
+      tags: withoutTags(
+        record.tags,
+        (input.Tags ?? []).map((tag) => tag.Key ?? ""),
+      ),
+    });
+  });
+  return {};
+}
+
+function listTagsForCertificate(
+  { store }: AcmDeps,
+  input: sdk.ListTagsForCertificateRequest,
+  context: RequestContext,
+): sdk.ListTagsForCertificateResponse {
+  return {
+    Tags: presentTags(findCertificate(store, context, input.CertificateArn).tags).filter(
+      (tag) => !tag.Key.startsWith("aws:"),
+    ),
   };
 }
 

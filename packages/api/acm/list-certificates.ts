@@ -14,7 +14,7 @@ const EXTENDED_KEY_USAGE = "TLS_WEB_SERVER_AUTHENTICATION";
  * The certificates of an account and region that all filters let through, oldest first where a sort is asked for ascending.
  * Source: API_ListCertificates and API_Filters. Errors: ValidationException for half of a sort.
  */
-export function listCertificates(
+export function certificatesOf(
   reader: Reader,
   place: Place,
   input: sdk.ListCertificatesRequest,

@@ -1,112 +1,134 @@
 import type * as sdk from "@aws-sdk/client-ecr";
-import { ApiError, type Implementation } from "@gantry/wire";
+import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import { page } from "../common/paging.ts";
-import type { EcrDeps } from "./index.ts";
+import type { EcrDeps } from "./ecr-deps.ts";
 import { findImage, findRepository, invalidToken, presentImage } from "./lookups.ts";
 
 /** Images, by digest and tag. */
 export function imageOperations(deps: EcrDeps) {
-  const { store, blobs } = deps;
   return {
-    ListImages(input, context) {
-      const repository = findRepository(store, context, input.repositoryName);
-      const status = input.filter?.tagStatus;
-      const ids = store
-        .listBy("image", "repository", repository.arn)
-        .flatMap((image) =>
-          image.imageTags.length === 0
-            ? [{ imageDigest: image.digest }]
-            : image.imageTags.map((imageTag) => ({ imageDigest: image.digest, imageTag })),
-        );
-      const chosen = ids.filter(
-        (id) => status === undefined || status === "ANY" || (status === "TAGGED") === "imageTag" in id,
-      );
-      const { items, nextToken } = page(
-        chosen,
-        (id) => `${id.imageDigest}${"imageTag" in id ? id.imageTag : ""}`,
-        {
-          token: input.nextToken,
-          size: input.maxResults ?? 100,
-          invalidToken,
-        },
-      );
-      return { imageIds: [...items], nextToken };
-    },
-    DescribeImages(input, context) {
-      const repository = findRepository(store, context, input.repositoryName);
-      const all = store.listBy("image", "repository", repository.arn);
-      const chosen =
-        input.imageIds === undefined
-          ? all
-          : input.imageIds.map((id) => {
-              const image = findImage(all, id);
-              if (image === undefined)
-                throw new ApiError(
-                  "ImageNotFoundException",
-                  `The image with imageId {imageDigest:'${id.imageDigest ?? "null"}', imageTag:'${id.imageTag ?? "null"}'} does not exist within the repository with name '${repository.name}' in the registry with id '${repository.account}'`,
-                );
-              return image;
-            });
-      const status = input.filter?.tagStatus;
-      const fitting = chosen.filter(
-        (image) =>
-          status === undefined || status === "ANY" || (status === "TAGGED") === image.imageTags.length > 0,
-      );
-      const { items, nextToken } = page(fitting, (image) => image.digest, {
-        token: input.nextToken,
-        size: input.maxResults ?? 100,
-        invalidToken,
-      });
-      return { imageDetails: items.map((image) => presentImage(image, repository)), nextToken };
-    },
-    async BatchGetImage(input, context) {
-      const repository = findRepository(store, context, input.repositoryName);
-      const all = store.listBy("image", "repository", repository.arn);
-      const images: sdk.Image[] = [];
-      const failures: sdk.ImageFailure[] = [];
-      for (const id of input.imageIds ?? []) {
-        const image = findImage(all, id);
-        if (image === undefined)
-          failures.push({
-            imageId: id,
-            failureCode: "ImageNotFound",
-            failureReason: "Requested image not found",
-          });
-        else
-          images.push({
-            registryId: repository.account,
-            repositoryName: repository.name,
-            imageId: { imageDigest: image.digest, imageTag: id.imageTag },
-            imageManifest: (await blobs.readAll(image.digest)).toString(),
-            imageManifestMediaType: image.mediaType,
-          });
-      }
-      return { images, failures };
-    },
-    BatchDeleteImage(input, context) {
-      const deleted: sdk.ImageIdentifier[] = [];
-      const failures: sdk.ImageFailure[] = [];
-      store.transact((tx) => {
-        const repository = findRepository(tx, context, input.repositoryName);
-        for (const id of input.imageIds ?? []) {
-          const image = findImage(tx.listBy("image", "repository", repository.arn), id);
-          if (image === undefined) {
-            failures.push({
-              imageId: id,
-              failureCode: "ImageNotFound",
-              failureReason: "Requested image not found",
-            });
-            continue;
-          }
-          const rest =
-            id.imageDigest === undefined ? image.imageTags.filter((tag) => tag !== id.imageTag) : [];
-          // The last tag takes the image with it. Source: API_BatchDeleteImage.
-          if (rest.length === 0) tx.delete("image", `${repository.arn}@${image.digest}`);
-          else tx.put("image", `${repository.arn}@${image.digest}`, { ...image, imageTags: rest });
-          deleted.push({ imageDigest: image.digest, imageTag: id.imageTag });
-        }
-      });
-      return { imageIds: deleted, failures };
-    },
+    ListImages: (input, context) => listImages(deps, input, context),
+    DescribeImages: (input, context) => describeImages(deps, input, context),
+    BatchGetImage: (input, context) => batchGetImage(deps, input, context),
+    BatchDeleteImage: (input, context) => batchDeleteImage(deps, input, context),
   } satisfies Implementation<typeof sdk>;
+}
+
+function listImages(
+  { store }: EcrDeps,
+  input: sdk.ListImagesRequest,
+  context: RequestContext,
+): sdk.ListImagesResponse {
+  const repository = findRepository(store, context, input.repositoryName);
+  const status = input.filter?.tagStatus;
+  const ids = store
+    .listBy("image", "repository", repository.arn)
+    .flatMap((image) =>
+      image.imageTags.length === 0
+        ? [{ imageDigest: image.digest }]
+        : image.imageTags.map((imageTag) => ({ imageDigest: image.digest, imageTag })),
+    );
+  const chosen = ids.filter(
+    (id) => status === undefined || status === "ANY" || (status === "TAGGED") === "imageTag" in id,
+  );
+  const { items, nextToken } = page(
+    chosen,
+    (id) => `${id.imageDigest}${"imageTag" in id ? id.imageTag : ""}`,
+    {
+      token: input.nextToken,
+      size: input.maxResults ?? 100,
+      invalidToken,
+    },
+  );
+  return { imageIds: [...items], nextToken };
+}
+
+function describeImages(
+  { store }: EcrDeps,
+  input: sdk.DescribeImagesRequest,
+  context: RequestContext,
+): sdk.DescribeImagesResponse {
+  const repository = findRepository(store, context, input.repositoryName);
+  const all = store.listBy("image", "repository", repository.arn);
+  const chosen =
+    input.imageIds === undefined
+      ? all
+      : input.imageIds.map((id) => {
+          const image = findImage(all, id);
+          if (image === undefined)
+            throw new ApiError(
+              "ImageNotFoundException",
+              `The image with imageId {imageDigest:'${id.imageDigest ?? "null"}', imageTag:'${id.imageTag ?? "null"}'} does not exist within the repository with name '${repository.name}' in the registry with id '${repository.account}'`,
+            );
+          return image;
+        });
+  const status = input.filter?.tagStatus;
+  const fitting = chosen.filter(
+    (image) =>
+      status === undefined || status === "ANY" || (status === "TAGGED") === image.imageTags.length > 0,
+  );
+  const { items, nextToken } = page(fitting, (image) => image.digest, {
+    token: input.nextToken,
+    size: input.maxResults ?? 100,
+    invalidToken,
+  });
+  return { imageDetails: items.map((image) => presentImage(image, repository)), nextToken };
+}
+
+async function batchGetImage(
+  { store, blobs }: EcrDeps,
+  input: sdk.BatchGetImageRequest,
+  context: RequestContext,
+): Promise<sdk.BatchGetImageResponse> {
+  const repository = findRepository(store, context, input.repositoryName);
+  const all = store.listBy("image", "repository", repository.arn);
+  const images: sdk.Image[] = [];
+  const failures: sdk.ImageFailure[] = [];
+  for (const id of input.imageIds ?? []) {
+    const image = findImage(all, id);
+    if (image === undefined)
+      failures.push({
+        imageId: id,
+        failureCode: "ImageNotFound",
+        failureReason: "Requested image not found",
+      });
+    else
+      images.push({
+        registryId: repository.account,
+        repositoryName: repository.name,
+        imageId: { imageDigest: image.digest, imageTag: id.imageTag },
+        imageManifest: (await blobs.readAll(image.digest)).toString(),
+        imageManifestMediaType: image.mediaType,
+      });
+  }
+  return { images, failures };
+}
+
+function batchDeleteImage(
+  { store }: EcrDeps,
+  input: sdk.BatchDeleteImageRequest,
+  context: RequestContext,
+): sdk.BatchDeleteImageResponse {
+  const deleted: sdk.ImageIdentifier[] = [];
+  const failures: sdk.ImageFailure[] = [];
+  store.transact((tx) => {
+    const repository = findRepository(tx, context, input.repositoryName);
+    for (const id of input.imageIds ?? []) {
+      const image = findImage(tx.listBy("image", "repository", repository.arn), id);
+      if (image === undefined) {
+        failures.push({
+          imageId: id,
+          failureCode: "ImageNotFound",
+          failureReason: "Requested image not found",
+        });
+        continue;
+      }
+      const rest = id.imageDigest === undefined ? image.imageTags.filter((tag) => tag !== id.imageTag) : [];
+      // The last tag takes the image with it. Source: API_BatchDeleteImage.
+      if (rest.length === 0) tx.delete("image", `${repository.arn}@${image.digest}`);
+      else tx.put("image", `${repository.arn}@${image.digest}`, { ...image, imageTags: rest });
+      deleted.push({ imageDigest: image.digest, imageTag: id.imageTag });
+    }
+  });
+  return { imageIds: deleted, failures };
 }

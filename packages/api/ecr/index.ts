@@ -3,25 +3,16 @@
  * or layer by layer through the operations here; both keep them in the same image store. What is refused: SUPPORT.md.
  */
 import * as sdk from "@aws-sdk/client-ecr";
-import type { BlobStore } from "@gantry/content";
-import type { ImageStore } from "@gantry/registry";
 import type { Implementation, ServiceModule } from "@gantry/wire";
-import type { ApiDeps } from "../common/api-deps.ts";
 import { permissionsBy } from "../common/permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
+import type { EcrDeps } from "./ecr-deps.ts";
 import { imageOperations } from "./images.ts";
 import { layerOperations } from "./layers.ts";
 import { ecrPermissions } from "./permissions.ts";
 import { inOwnRegistry } from "./own-registry.ts";
 import { policyOperations } from "./policies.ts";
 import { repositoryOperations } from "./repositories.ts";
-
-export interface EcrDeps extends ApiDeps {
-  readonly blobs: BlobStore;
-  readonly images: ImageStore;
-  /** Host and port at which the registry answers on this machine. */
-  readonly registry: string;
-}
 
 export function ecrService(deps: EcrDeps): ServiceModule {
   const operations = {

@@ -6,7 +6,7 @@ import { ApiError, type Implementation, type RequestContext } from "@gantry/wire
 import { page } from "../common/paging.ts";
 import { warnOfUnknownKeys } from "../iam/documents.ts";
 import { presentBound, resolvePrincipals } from "../iam/policy-principals.ts";
-import type { EcrDeps } from "./index.ts";
+import type { EcrDeps } from "./ecr-deps.ts";
 import { findImage, findRepository, invalidToken } from "./lookups.ts";
 
 /** Who may push and pull, and which images expire. Source: API_SetRepositoryPolicy, API_PutLifecyclePolicy and following. */

@@ -2,190 +2,264 @@ import type * as sdk from "@aws-sdk/client-ecr";
 import { formatArn } from "@gantry/kernel";
 import { issueToken } from "@gantry/registry/registry-token";
 import type { RepositoryRecord } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import { page } from "../common/paging.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
-import type { EcrDeps } from "./index.ts";
+import type { EcrDeps } from "./ecr-deps.ts";
 import { byArn, findRepository, invalidToken, presentExclusions, presentRepository } from "./lookups.ts";
 
 /** Repositories, their settings and tags, and tokens. */
 export function repositoryOperations(deps: EcrDeps) {
-  const { store, clock, vault } = deps;
   return {
-    CreateRepository(input, context) {
-      refuseMembers(
-        {
-          ...input,
-          encryptionConfiguration:
-            input.encryptionConfiguration?.encryptionType === "KMS"
-              ? input.encryptionConfiguration
-              : undefined,
-        },
-        ["encryptionConfiguration"],
-        "InvalidParameterException",
-      );
-      const name = input.repositoryName ?? "";
-      if (
-        !/^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/.test(name) ||
-        name.length < 2 ||
-        name.length > 256
-      )
-        throw new ApiError(
-          "InvalidParameterException",
-          "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*''",
-        );
-      const record = store.transact((tx) => {
-        const arn = formatArn("ecr", context, `repository/${name}`);
-        if (tx.get("repository", arn) !== undefined)
-          throw new ApiError(
-            "RepositoryAlreadyExistsException",
-            `The repository with name '${name}' already exists in the registry with id '${context.account}'`,
-          );
-        const repository: RepositoryRecord = {
-          account: context.account,
-          region: context.region,
-          arn,
-          name,
-          ...mutabilityOf(input),
-          scanOnPush: input.imageScanningConfiguration?.scanOnPush ?? false,
-          createdAt: clock.now(),
-          tags: toTags(input.tags),
-        };
-        tx.put("repository", arn, repository);
-        return repository;
-      });
-      return { repository: presentRepository(record, deps.registry) };
-    },
-    DescribeRepositories(input, context) {
-      const all = store.list("repository", formatArn("ecr", context, "repository/"));
-      const chosen =
-        input.repositoryNames === undefined
-          ? all
-          : input.repositoryNames.map((name) => findRepository(store, context, name));
-      const { items, nextToken } = page(chosen, (each) => each.arn, {
-        token: input.nextToken,
-        size: input.maxResults ?? 100,
-        invalidToken,
-      });
-      return { repositories: items.map((each) => presentRepository(each, deps.registry)), nextToken };
-    },
-    DeleteRepository(input, context) {
-      const record = store.transact((tx) => {
-        const repository = findRepository(tx, context, input.repositoryName);
-        const images = tx.listBy("image", "repository", repository.arn);
-        if (images.length > 0 && input.force !== true)
-          throw new ApiError(
-            "RepositoryNotEmptyException",
-            `The repository with name '${repository.name}' in registry with id '${context.account}' cannot be deleted because it still contains images`,
-          );
-        for (const image of images) tx.delete("image", `${repository.arn}@${image.digest}`);
-        tx.delete("repository", repository.arn);
-        return repository;
-      });
-      return { repository: presentRepository(record, deps.registry) };
-    },
-    GetAuthorizationToken(_input, context) {
-      const { token, expiresAt } = issueToken(vault, context.principal, clock.now());
-      return {
-        authorizationData: [
-          {
-            authorizationToken: Buffer.from(`AWS:${token}`).toString("base64"),
-            expiresAt: new Date(expiresAt),
-            proxyEndpoint: `http://${deps.registry}`,
-          },
-        ],
-      };
-    },
-    PutImageTagMutability(input, context) {
-      const record = store.transact((tx) => {
-        const { excludedTags: _, ...repository } = findRepository(tx, context, input.repositoryName);
-        const next: RepositoryRecord = { ...repository, ...mutabilityOf(input) };
-        tx.put("repository", repository.arn, next);
-        return next;
-      });
-      return {
-        registryId: record.account,
-        repositoryName: record.name,
-        imageTagMutability: record.tagMutability,
-        imageTagMutabilityExclusionFilters: presentExclusions(record),
-      };
-    },
-    PutImageScanningConfiguration(input, context) {
-      const scanOnPush = input.imageScanningConfiguration?.scanOnPush ?? false;
-      const record = store.transact((tx) => {
-        const next = { ...findRepository(tx, context, input.repositoryName), scanOnPush };
-        tx.put("repository", next.arn, next);
-        return next;
-      });
-      return {
-        registryId: record.account,
-        repositoryName: record.name,
-        imageScanningConfiguration: { scanOnPush },
-      };
-    },
-    BatchGetRepositoryScanningConfiguration(input, context) {
-      const known = store.list("repository", formatArn("ecr", context, "repository/"));
-      const found = known.filter((record) => input.repositoryNames?.includes(record.name) === true);
-      const missing = (input.repositoryNames ?? []).filter(
-        (name) => !found.some((record) => record.name === name),
-      );
-      return {
-        scanningConfigurations: found.map((record) => ({
-          repositoryArn: record.arn,
-          repositoryName: record.name,
-          scanOnPush: record.scanOnPush,
-          scanFrequency: record.scanOnPush ? "SCAN_ON_PUSH" : "MANUAL",
-          appliedScanFilters: [],
-        })),
-        failures: missing.map((repositoryName) => ({
-          repositoryName,
-          failureCode: "REPOSITORY_NOT_FOUND",
-          failureReason: "The repository does not exist.",
-        })),
-      };
-    },
-    GetRegistryScanningConfiguration: (_input, context) => ({
-      registryId: context.account,
-      scanningConfiguration: { scanType: "BASIC", rules: [] },
-    }),
-    DescribeRegistry: (_input, context) => ({
-      registryId: context.account,
-      replicationConfiguration: { rules: [] },
-    }),
-    PutReplicationConfiguration(input) {
-      // What says "none" says what is; anything else would copy images to registries that are not here.
-      if ((input.replicationConfiguration?.rules ?? []).length > 0)
-        throw new ApiError(
-          "ValidationException",
-          "Gantry has one registry: images are not replicated to other regions or accounts. Leave replicationConfiguration.rules empty.",
-        );
-      return { replicationConfiguration: { rules: [] } };
-    },
-    TagResource(input, context) {
-      store.transact((tx) => {
-        const repository = byArn(tx, context, input.resourceArn);
-        tx.put("repository", repository.arn, {
-          ...repository,
-          tags: { ...repository.tags, ...toTags(input.tags) },
-        });
-      });
-      return {};
-    },
-    UntagResource(input, context) {
-      store.transact((tx) => {
-        const repository = byArn(tx, context, input.resourceArn);
-        tx.put("repository", repository.arn, {
-          ...repository,
-          tags: withoutTags(repository.tags, input.tagKeys ?? []),
-        });
-      });
-      return {};
-    },
-    ListTagsForResource: (input, context) => ({
-      tags: presentTags(byArn(store, context, input.resourceArn).tags),
-    }),
+    CreateRepository: (input, context) => createRepository(deps, input, context),
+    DescribeRepositories: (input, context) => describeRepositories(deps, input, context),
+    DeleteRepository: (input, context) => deleteRepository(deps, input, context),
+    GetAuthorizationToken: (_input, context) => getAuthorizationToken(deps, context),
+    PutImageTagMutability: (input, context) => putImageTagMutability(deps, input, context),
+    PutImageScanningConfiguration: (input, context) => putImageScanningConfiguration(deps, input, context),
+    BatchGetRepositoryScanningConfiguration: (input, context) =>
+      batchGetRepositoryScanningConfiguration(deps, input, context),
+    GetRegistryScanningConfiguration: (_input, context) => getRegistryScanningConfiguration(context),
+    DescribeRegistry: (_input, context) => describeRegistry(context),
+    PutReplicationConfiguration: (input) => putReplicationConfiguration(input),
+    TagResource: (input, context) => tagResource(deps, input, context),
+    UntagResource: (input, context) => untagResource(deps, input, context),
+    ListTagsForResource: (input, context) => listTagsForResource(deps, input, context),
   } satisfies Implementation<typeof sdk>;
+}
+
+function createRepository(
+  deps: EcrDeps,
+  input: sdk.CreateRepositoryRequest,
+  context: RequestContext,
+): sdk.CreateRepositoryResponse {
+  const { store, clock } = deps;
+  refuseMembers(
+    {
+      ...input,
+      encryptionConfiguration:
+        input.encryptionConfiguration?.encryptionType === "KMS" ? input.encryptionConfiguration : undefined,
+    },
+    ["encryptionConfiguration"],
+    "InvalidParameterException",
+  );
+  const name = input.repositoryName ?? "";
+  if (
+    !/^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/.test(name) ||
+    name.length < 2 ||
+    name.length > 256
+  )
+    throw new ApiError(
+      "InvalidParameterException",
+      "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*''",
+    );
+  const record = store.transact((tx) => {
+    const arn = formatArn("ecr", context, `repository/${name}`);
+    if (tx.get("repository", arn) !== undefined)
+      throw new ApiError(
+        "RepositoryAlreadyExistsException",
+        `The repository with name '${name}' already exists in the registry with id '${context.account}'`,
+      );
+    const repository: RepositoryRecord = {
+      account: context.account,
+      region: context.region,
+      arn,
+      name,
+      ...mutabilityOf(input),
+      scanOnPush: input.imageScanningConfiguration?.scanOnPush ?? false,
+      createdAt: clock.now(),
+      tags: toTags(input.tags),
+    };
+    tx.put("repository", arn, repository);
+    return repository;
+  });
+  return { repository: presentRepository(record, deps.registry) };
+}
+
+function describeRepositories(
+  deps: EcrDeps,
+  input: sdk.DescribeRepositoriesRequest,
+  context: RequestContext,
+): sdk.DescribeRepositoriesResponse {
+  const { store } = deps;
+  const all = store.list("repository", formatArn("ecr", context, "repository/"));
+  const chosen =
+    input.repositoryNames === undefined
+      ? all
+      : input.repositoryNames.map((name) => findRepository(store, context, name));
+  const { items, nextToken } = page(chosen, (each) => each.arn, {
+    token: input.nextToken,
+    size: input.maxResults ?? 100,
+    invalidToken,
+  });
+  return { repositories: items.map((each) => presentRepository(each, deps.registry)), nextToken };
+}
+
+function deleteRepository(
+  deps: EcrDeps,
+  input: sdk.DeleteRepositoryRequest,
+  context: RequestContext,
+): sdk.DeleteRepositoryResponse {
+  const { store } = deps;
+  const record = store.transact((tx) => {
+    const repository = findRepository(tx, context, input.repositoryName);
+    const images = tx.listBy("image", "repository", repository.arn);
+    if (images.length > 0 && input.force !== true)
+      throw new ApiError(
+        "RepositoryNotEmptyException",
+        `The repository with name '${repository.name}' in registry with id '${context.account}' cannot be deleted because it still contains images`,
+      );
+    for (const image of images) tx.delete("image", `${repository.arn}@${image.digest}`);
+    tx.delete("repository", repository.arn);
+    return repository;
+  });
+  return { repository: presentRepository(record, deps.registry) };
+}
+
+function getAuthorizationToken(deps: EcrDeps, context: RequestContext): sdk.GetAuthorizationTokenResponse {
+  const { clock, vault } = deps;
+  const { token, expiresAt } = issueToken(vault, context.principal, clock.now());
+  return {
+    authorizationData: [
+      {
+        authorizationToken: Buffer.from(`AWS:${token}`).toString("base64"),
+        expiresAt: new Date(expiresAt),
+        proxyEndpoint: `http://${deps.registry}`,
+      },
+    ],
+  };
+}
+
+function putImageTagMutability(
+  { store }: EcrDeps,
+  input: sdk.PutImageTagMutabilityRequest,
+  context: RequestContext,
+): sdk.PutImageTagMutabilityResponse {
+  const record = store.transact((tx) => {
+    const { excludedTags: _, ...repository } = findRepository(tx, context, input.repositoryName);
+    const next: RepositoryRecord = { ...repository, ...mutabilityOf(input) };
+    tx.put("repository", repository.arn, next);
+    return next;
+  });
+  return {
+    registryId: record.account,
+    repositoryName: record.name,
+    imageTagMutability: record.tagMutability,
+    imageTagMutabilityExclusionFilters: presentExclusions(record),
+  };
+}
+
+function putImageScanningConfiguration(
+  { store }: EcrDeps,
+  input: sdk.PutImageScanningConfigurationRequest,
+  context: RequestContext,
+): sdk.PutImageScanningConfigurationResponse {
+  const scanOnPush = input.imageScanningConfiguration?.scanOnPush ?? false;
+  const record = store.transact((tx) => {
+    const next = { ...findRepository(tx, context, input.repositoryName), scanOnPush };
+    tx.put("repository", next.arn, next);
+    return next;
+  });
+  return {
+    registryId: record.account,
+    repositoryName: record.name,
+    imageScanningConfiguration: { scanOnPush },
+  };
+}
+
+function batchGetRepositoryScanningConfiguration(
+  { store }: EcrDeps,
+  input: sdk.BatchGetRepositoryScanningConfigurationRequest,
+  context: RequestContext,
+): sdk.BatchGetRepositoryScanningConfigurationResponse {
+  const known = store.list("repository", formatArn("ecr", context, "repository/"));
+  const found = known.filter((record) => input.repositoryNames?.includes(record.name) === true);
+  const missing = (input.repositoryNames ?? []).filter(
+    (name) => !found.some((record) => record.name === name),
+  );
+  return {
+    scanningConfigurations: found.map((record) => ({
+      repositoryArn: record.arn,
+      repositoryName: record.name,
+      scanOnPush: record.scanOnPush,
+      scanFrequency: record.scanOnPush ? "SCAN_ON_PUSH" : "MANUAL",
+      appliedScanFilters: [],
+    })),
+    failures: missing.map((repositoryName) => ({
+      repositoryName,
+      failureCode: "REPOSITORY_NOT_FOUND",
+      failureReason: "The repository does not exist.",
+    })),
+  };
+}
+
+function getRegistryScanningConfiguration(
+  context: RequestContext,
+): sdk.GetRegistryScanningConfigurationResponse {
+  return {
+    registryId: context.account,
+    scanningConfiguration: { scanType: "BASIC", rules: [] },
+  };
+}
+
+function describeRegistry(context: RequestContext): sdk.DescribeRegistryResponse {
+  return {
+    registryId: context.account,
+    replicationConfiguration: { rules: [] },
+  };
+}
+
+function putReplicationConfiguration(
+  input: sdk.PutReplicationConfigurationRequest,
+): sdk.PutReplicationConfigurationResponse {
+  // What says "none" says what is; anything else would copy images to registries that are not here.
+  if ((input.replicationConfiguration?.rules ?? []).length > 0)
+    throw new ApiError(
+      "ValidationException",
+      "Gantry has one registry: images are not replicated to other regions or accounts. Leave replicationConfiguration.rules empty.",
+    );
+  return { replicationConfiguration: { rules: [] } };
+}
+
+function tagResource(
+  { store }: EcrDeps,
+  input: sdk.TagResourceRequest,
+  context: RequestContext,
+): sdk.TagResourceResponse {
+  store.transact((tx) => {
+    const repository = byArn(tx, context, input.resourceArn);
+    tx.put("repository", repository.arn, {
+      ...repository,
+      tags: { ...repository.tags, ...toTags(input.tags) },
+    });
+  });
+  return {};
+}
+
+function untagResource(
+  { store }: EcrDeps,
+  input: sdk.UntagResourceRequest,
+  context: RequestContext,
+): sdk.UntagResourceResponse {
+  store.transact((tx) => {
+    const repository = byArn(tx, context, input.resourceArn);
+    tx.put("repository", repository.arn, {
+      ...repository,
+      tags: withoutTags(repository.tags, input.tagKeys ?? []),
+    });
+  });
+  return {};
+}
+
+function listTagsForResource(
+  { store }: EcrDeps,
+  input: sdk.ListTagsForResourceRequest,
+  context: RequestContext,
+): sdk.ListTagsForResourceResponse {
+  return {
+    tags: presentTags(byArn(store, context, input.resourceArn).tags),
+  };
 }
 
 /** Whether tags may move, and which are exempt. Source: API_CreateRepository, imageTagMutabilityExclusionFilters. */

@@ -26,3 +26,7 @@ export function findGroup(
   if (group === undefined) throw new ApiError("ResourceNotFoundException", message);
   return group;
 }
+
+export function invalidToken(): ApiError {
+  return new ApiError("InvalidParameterException", "The specified nextToken is invalid.");
+}

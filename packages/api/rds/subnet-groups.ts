@@ -2,85 +2,101 @@ import type * as sdk from "@aws-sdk/client-rds";
 import { formatArn } from "@gantry/kernel";
 import type { DatabaseSubnetGroupRecord, Reader, Transaction } from "@gantry/state";
 import { findSubnetGroup, subnetGroupArnOf } from "./lookups.ts";
-import { recordsOf } from "./records.ts";
-import { ApiError, type Implementation } from "@gantry/wire";
+import { pageOfRecords } from "./page-of-records.ts";
+import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { toTags } from "../common/tags.ts";
 import { isIn } from "../common/place.ts";
 
 /** Subnet groups. Source: API_CreateDBSubnetGroup and following. */
 export function subnetGroupOperations(deps: ApiDeps) {
-  const { store } = deps;
   return {
-    CreateDBSubnetGroup(input, context) {
-      const record = store.transact((tx) => {
-        const name = (input.DBSubnetGroupName ?? "").toLowerCase();
-        if (!/^[a-z0-9][a-z0-9 ._-]{0,254}$/.test(name) || name === "default")
-          throw new ApiError(
-            "InvalidParameterValue",
-            `The parameter DBSubnetGroupName is not a valid identifier: ${name}`,
-          );
-        const arn = subnetGroupArnOf(context, name);
-        if (tx.get("databaseSubnetGroup", arn) !== undefined)
-          throw new ApiError(
-            "DBSubnetGroupAlreadyExistsFault",
-            `The DB subnet group '${name}' already exists.`,
-          );
-        const group: DatabaseSubnetGroupRecord = {
-          account: context.account,
-          region: context.region,
-          arn,
-          name,
-          description: input.DBSubnetGroupDescription ?? "",
-          ...toSubnets(tx, context, input.SubnetIds),
-          tags: toTags(input.Tags),
-        };
-        tx.put("databaseSubnetGroup", arn, group);
-        return group;
-      });
-      return { DBSubnetGroup: presentSubnetGroup(record, store) };
-    },
-    ModifyDBSubnetGroup(input, context) {
-      const record = store.transact((tx) => {
-        const group = findSubnetGroup(tx, context, input.DBSubnetGroupName);
-        const next = {
-          ...group,
-          description: input.DBSubnetGroupDescription ?? group.description,
-          ...toSubnets(tx, context, input.SubnetIds),
-        };
-        tx.put("databaseSubnetGroup", group.arn, next);
-        return next;
-      });
-      return { DBSubnetGroup: presentSubnetGroup(record, store) };
-    },
-    DescribeDBSubnetGroups(input, context) {
-      if (input.DBSubnetGroupName !== undefined)
-        return {
-          DBSubnetGroups: [
-            presentSubnetGroup(findSubnetGroup(store, context, input.DBSubnetGroupName), store),
-          ],
-        };
-      const all = store.list("databaseSubnetGroup", formatArn("rds", context, "subgrp:"));
-      const { items, Marker } = recordsOf(all, (group) => group.arn, input);
-      return { DBSubnetGroups: items.map((group) => presentSubnetGroup(group, store)), Marker };
-    },
-    DeleteDBSubnetGroup(input, context) {
-      store.transact((tx) => {
-        const group = findSubnetGroup(tx, context, input.DBSubnetGroupName);
-        if (
-          tx
-            .list("databaseInstance")
-            .some((each) => each.subnetGroupName === group.name && isIn(each, context))
-        )
-          throw new ApiError(
-            "InvalidDBSubnetGroupStateFault",
-            `Cannot delete the subnet group '${group.name}' because at least one database instance is still using it.`,
-          );
-        tx.delete("databaseSubnetGroup", group.arn);
-      });
-      return {};
-    },
+    CreateDBSubnetGroup: (input, context) => createDBSubnetGroup(deps, input, context),
+    ModifyDBSubnetGroup: (input, context) => modifyDBSubnetGroup(deps, input, context),
+    DescribeDBSubnetGroups: (input, context) => describeDBSubnetGroups(deps, input, context),
+    DeleteDBSubnetGroup: (input, context) => deleteDBSubnetGroup(deps, input, context),
   } satisfies Implementation<typeof sdk>;
+}
+
+function createDBSubnetGroup(
+  { store }: ApiDeps,
+  input: sdk.CreateDBSubnetGroupMessage,
+  context: RequestContext,
+): sdk.CreateDBSubnetGroupResult {
+  const record = store.transact((tx) => {
+    const name = (input.DBSubnetGroupName ?? "").toLowerCase();
+    if (!/^[a-z0-9][a-z0-9 ._-]{0,254}$/.test(name) || name === "default")
+      throw new ApiError(
+        "InvalidParameterValue",
+        `The parameter DBSubnetGroupName is not a valid identifier: ${name}`,
+      );
+    const arn = subnetGroupArnOf(context, name);
+    if (tx.get("databaseSubnetGroup", arn) !== undefined)
+      throw new ApiError("DBSubnetGroupAlreadyExistsFault", `The DB subnet group '${name}' already exists.`);
+    const group: DatabaseSubnetGroupRecord = {
+      account: context.account,
+      region: context.region,
+      arn,
+      name,
+      description: input.DBSubnetGroupDescription ?? "",
+      ...toSubnets(tx, context, input.SubnetIds),
+      tags: toTags(input.Tags),
+    };
+    tx.put("databaseSubnetGroup", arn, group);
+    return group;
+  });
+  return { DBSubnetGroup: presentSubnetGroup(record, store) };
+}
+
+function modifyDBSubnetGroup(
+  { store }: ApiDeps,
+  input: sdk.ModifyDBSubnetGroupMessage,
+  context: RequestContext,
+): sdk.ModifyDBSubnetGroupResult {
+  const record = store.transact((tx) => {
+    const group = findSubnetGroup(tx, context, input.DBSubnetGroupName);
+    const next = {
+      ...group,
+      description: input.DBSubnetGroupDescription ?? group.description,
+      ...toSubnets(tx, context, input.SubnetIds),
+    };
+    tx.put("databaseSubnetGroup", group.arn, next);
+    return next;
+  });
+  return { DBSubnetGroup: presentSubnetGroup(record, store) };
+}
+
+function describeDBSubnetGroups(
+  { store }: ApiDeps,
+  input: sdk.DescribeDBSubnetGroupsMessage,
+  context: RequestContext,
+): sdk.DBSubnetGroupMessage {
+  if (input.DBSubnetGroupName !== undefined)
+    return {
+      DBSubnetGroups: [presentSubnetGroup(findSubnetGroup(store, context, input.DBSubnetGroupName), store)],
+    };
+  const all = store.list("databaseSubnetGroup", formatArn("rds", context, "subgrp:"));
+  const { items, Marker } = pageOfRecords(all, (group) => group.arn, input);
+  return { DBSubnetGroups: items.map((group) => presentSubnetGroup(group, store)), Marker };
+}
+
+function deleteDBSubnetGroup(
+  { store }: ApiDeps,
+  input: sdk.DeleteDBSubnetGroupMessage,
+  context: RequestContext,
+): object {
+  store.transact((tx) => {
+    const group = findSubnetGroup(tx, context, input.DBSubnetGroupName);
+    if (
+      tx.list("databaseInstance").some((each) => each.subnetGroupName === group.name && isIn(each, context))
+    )
+      throw new ApiError(
+        "InvalidDBSubnetGroupStateFault",
+        `Cannot delete the subnet group '${group.name}' because at least one database instance is still using it.`,
+      );
+    tx.delete("databaseSubnetGroup", group.arn);
+  });
+  return {};
 }
 
 /** The group named `default`, of the default VPC's subnets; made when it is first needed, as RDS does. */

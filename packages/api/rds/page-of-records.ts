@@ -1,20 +1,20 @@
 import { ApiError } from "@gantry/wire";
 import { page } from "../common/paging.ts";
 
-const RECORDS_LEAST = 20;
-const RECORDS_MOST = 100;
+const RECORDS_MIN = 20;
+const RECORDS_MAX = 100;
 
 /** One page of a list. Source: API_DescribeDBInstances, MaxRecords and Marker. */
-export function recordsOf<T>(
+export function pageOfRecords<T>(
   all: readonly T[],
   keyOf: (item: T) => string,
   input: { MaxRecords?: number | undefined; Marker?: string | undefined },
 ) {
-  const { MaxRecords: size = RECORDS_MOST, Marker: token } = input;
-  if (size < RECORDS_LEAST || size > RECORDS_MOST)
+  const { MaxRecords: size = RECORDS_MAX, Marker: token } = input;
+  if (size < RECORDS_MIN || size > RECORDS_MAX)
     throw new ApiError(
       "InvalidParameterValue",
-      `Invalid value ${size} for MaxRecords. Must be between ${RECORDS_LEAST} and ${RECORDS_MOST}`,
+      `Invalid value ${size} for MaxRecords. Must be between ${RECORDS_MIN} and ${RECORDS_MAX}`,
     );
   const { items, nextToken } = page(all, keyOf, {
     token,

@@ -1,0 +1,11 @@
+import type { BlobStore } from "@gantry/content";
+import type { ImageStore } from "@gantry/registry";
+import type { ApiDeps } from "../common/api-deps.ts";
+
+/** What the operations of ECR need. */
+export interface EcrDeps extends ApiDeps {
+  readonly blobs: BlobStore;
+  readonly images: ImageStore;
+  /** Host and port at which the registry answers on this machine. */
+  readonly registry: string;
+}

@@ -1,0 +1,392 @@
+import type * as sdk from "@aws-sdk/client-rds";
+import { formatArn } from "@gantry/kernel";
+import {
+  createInterface,
+  type DatabaseInstanceRecord,
+  type DatabaseSubnetGroupRecord,
+  type Reader,
+  type SubnetRecord,
+  type Transaction,
+} from "@gantry/state";
+import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { ApiDeps, Place } from "../common/api-deps.ts";
+import { refuseMembers } from "../common/refuse.ts";
+import { presentTags, toTags } from "../common/tags.ts";
+import { defaultSecurityGroup } from "../ec2/lookups.ts";
+import { describeEngineVersions, VERSIONS } from "./engine-versions.ts";
+import { findInstance, findSubnetGroup, instanceArnOf } from "./lookups.ts";
+import { pageOfRecords } from "./page-of-records.ts";
+import { defaultSubnetGroup, presentSubnetGroup } from "./subnet-groups.ts";
+
+const UNSUPPORTED = [
+  "DBParameterGroupName",
+  "OptionGroupName",
+  "CharacterSetName",
+  "Domain",
+  "MonitoringRoleArn",
+  "EnableIAMDatabaseAuthentication",
+  "EnablePerformanceInsights",
+  "DBClusterIdentifier",
+  "ManageMasterUserPassword",
+  "TdeCredentialArn",
+  "KmsKeyId",
+  "DBSecurityGroups",
+];
+
+/** Database instances. Source: API_CreateDBInstance and following. */
+export function instanceOperations(deps: ApiDeps) {
+  return {
+    CreateDBInstance: (input, context) => createDBInstance(deps, input, context),
+    DescribeDBInstances: (input, context) => describeDBInstances(deps, input, context),
+    ModifyDBInstance: (input, context) => modifyDBInstance(deps, input, context),
+    DeleteDBInstance: (input, context) => deleteDBInstance(deps, input, context),
+    DescribeDBEngineVersions: describeEngineVersions,
+  } satisfies Implementation<typeof sdk>;
+}
+
+function createDBInstance(
+  deps: ApiDeps,
+  input: sdk.CreateDBInstanceMessage,
+  context: RequestContext,
+): sdk.CreateDBInstanceResult {
+  const { store } = deps;
+  refuseMembers(input, UNSUPPORTED, "InvalidParameterValue");
+  const record = store.transact((tx) => createInstance(tx, deps, context, input));
+  return { DBInstance: presentInstance(record, store) };
+}
+
+function describeDBInstances(
+  { store }: ApiDeps,
+  input: sdk.DescribeDBInstancesMessage,
+  context: RequestContext,
+): sdk.DBInstanceMessage {
+  const all =
+    input.DBInstanceIdentifier === undefined
+      ? store.list("databaseInstance", formatArn("rds", context, "db:"))
+      : [findInstance(store, context, input.DBInstanceIdentifier)];
+  for (const { Name: name } of input.Filters ?? [])
+    if (!FILTERS.has(name ?? ""))
+      throw new ApiError("InvalidParameterValue", `Unrecognized filter name: ${name}`);
+  const fitting = all.filter((each) => fitsFilters(each, input.Filters));
+  const { items, Marker } = pageOfRecords(fitting, (each) => each.arn, input);
+  return { DBInstances: items.map((each) => presentInstance(each, store)), Marker };
+}
+
+function modifyDBInstance(
+  { store, vault }: ApiDeps,
+  input: sdk.ModifyDBInstanceMessage,
+  context: RequestContext,
+): sdk.ModifyDBInstanceResult {
+  refuseMembers(
+    input,
+    [...UNSUPPORTED, "NewDBInstanceIdentifier", "DBPortNumber", "DBSubnetGroupName", "EngineVersion"],
+    "InvalidParameterValue",
+  );
+  /** A new password restarts the server with it; the same password changes nothing. */
+  const newPassword = (
+    found: DatabaseInstanceRecord,
+    password: string | undefined,
+  ): Partial<DatabaseInstanceRecord> =>
+    password === undefined || vault.open(found.sealedPassword) === checkPassword(password)
+      ? {}
+      : { sealedPassword: vault.seal(password), status: "resetting-master-credentials" };
+  const record = store.transact((tx) => {
+    const found = findInstance(tx, context, input.DBInstanceIdentifier);
+    checkSettings(input, found.engine);
+    const groups = input.VpcSecurityGroupIds ?? found.securityGroups;
+    const eni = tx.get("networkInterface", found.networkInterfaceId);
+    if (eni !== undefined) tx.put("networkInterface", eni.id, { ...eni, securityGroups: groups });
+    const next: DatabaseInstanceRecord = {
+      ...found,
+      securityGroups: groups,
+      instanceClass: input.DBInstanceClass ?? found.instanceClass,
+      allocatedStorageGiB: input.AllocatedStorage ?? found.allocatedStorageGiB,
+      deletionProtection: input.DeletionProtection ?? found.deletionProtection,
+      ...newPassword(found, input.MasterUserPassword),
+    };
+    tx.put("databaseInstance", next.arn, next);
+    return next;
+  });
+  return { DBInstance: presentInstance(record, store) };
+}
+
+function deleteDBInstance(
+  { store }: ApiDeps,
+  input: sdk.DeleteDBInstanceMessage,
+  context: RequestContext,
+): sdk.DeleteDBInstanceResult {
+  if (input.SkipFinalSnapshot !== true)
+    throw new ApiError(
+      "InvalidParameterCombination",
+      "Gantry does not take final snapshots yet: set SkipFinalSnapshot.",
+    );
+  const record = store.transact((tx) => {
+    const found = findInstance(tx, context, input.DBInstanceIdentifier);
+    if (found.deletionProtection)
+      throw new ApiError(
+        "InvalidParameterCombination",
+        "Cannot delete protected DB Instance, please disable deletion protection and try again.",
+      );
+    const next: DatabaseInstanceRecord = { ...found, deleting: true, status: "deleting" };
+    tx.put("databaseInstance", next.arn, next);
+    return next;
+  });
+  return { DBInstance: presentInstance(record, store) };
+}
+
+/** Source: API_DescribeDBInstances, Filters; there are no clusters and no domains. */
+const FILTERS = new Set(["db-instance-id", "dbi-resource-id", "engine", "db-cluster-id", "domain"]);
+
+function fitsFilters(record: DatabaseInstanceRecord, filters: readonly sdk.Filter[] | undefined): boolean {
+  return (filters ?? []).every(({ Name: name, Values: values = [] }) => {
+    switch (name) {
+      case "db-instance-id":
+        return values.some((value) => value === record.arn || value.toLowerCase() === record.identifier);
+      case "dbi-resource-id":
+        return values.includes(record.resourceId);
+      case "engine":
+        return values.includes(record.engine);
+      default:
+        return false;
+    }
+  });
+}
+
+function checkPassword(password = ""): string {
+  if (/^[\x21-\x7e]{8,41}$/.test(password) && !/[/"@']/.test(password)) return password;
+  throw new ApiError(
+    "InvalidParameterValue",
+    "The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides '/', '@', '\"', ''', ' ' may be used, 8 to 41 of them.",
+  );
+}
+
+const STORAGE_MIN_GIB: Readonly<Record<string, number>> = {
+  gp2: 20,
+  gp3: 20,
+  io1: 100,
+  io2: 100,
+  standard: 5,
+};
+const STORAGE_MAX_GIB = 65_536;
+
+/** Checks the settings that can be checked without other records. Source: API_CreateDBInstance. */
+function checkSettings(
+  input: sdk.CreateDBInstanceMessage | sdk.ModifyDBInstanceMessage,
+  engine: string,
+): void {
+  const refuse = (message: string): never => {
+    throw new ApiError("InvalidParameterValue", message);
+  };
+  const {
+    DBInstanceClass: size,
+    StorageType: storage = "gp2",
+    AllocatedStorage: allocated,
+    LicenseModel: license,
+    NetworkType: network,
+  } = input;
+  if (size !== undefined && !/^db\.[a-z0-9]+\.[a-z0-9]+$/.test(size))
+    refuse(`Invalid DB Instance class: ${size}`);
+  const least = STORAGE_MIN_GIB[storage] ?? refuse(`Invalid storage type: ${storage}`);
+  if (allocated !== undefined && (allocated < least || allocated > STORAGE_MAX_GIB))
+    refuse(`Invalid storage size for engine name ${engine} and storage type ${storage}: ${allocated}`);
+  if (license !== undefined && license !== "general-public-license")
+    refuse(`Invalid license model '${license}' for engine '${engine}'.`);
+  if (network !== undefined && network !== "IPV4")
+    refuse(`Gantry supports the network type IPV4, not ${network}.`);
+  const {
+    BackupRetentionPeriod: days,
+    PreferredBackupWindow: backup,
+    PreferredMaintenanceWindow: maintenance,
+  } = input;
+  if (days !== undefined && (days < 0 || days > 35))
+    refuse(`Invalid backup retention period: ${days}. Must be between 0 and 35.`);
+  if (backup !== undefined && !/^\d\d:\d\d-\d\d:\d\d$/.test(backup))
+    refuse(`The parameter PreferredBackupWindow must be of the form hh24:mi-hh24:mi: ${backup}`);
+  if (maintenance !== undefined && !/^[a-z]{3}:\d\d:\d\d-[a-z]{3}:\d\d:\d\d$/i.test(maintenance))
+    refuse(
+      `The parameter PreferredMaintenanceWindow must be of the form ddd:hh24:mi-ddd:hh24:mi: ${maintenance}`,
+    );
+}
+
+/** Errors: DBInstanceAlreadyExists, InvalidParameterValue, InvalidVPCNetworkStateFault, InvalidParameterCombination. */
+function createInstance(
+  tx: Transaction,
+  deps: ApiDeps,
+  place: Place,
+  input: sdk.CreateDBInstanceMessage,
+): DatabaseInstanceRecord {
+  const { ids, clock, vault } = deps;
+  const identifier = toIdentifier(input.DBInstanceIdentifier);
+  const arn = instanceArnOf(place, identifier);
+  if (tx.get("databaseInstance", arn) !== undefined)
+    throw new ApiError("DBInstanceAlreadyExists", "DB instance already exists");
+  const { engine, username, password } = toServer(input);
+  const { group, subnet, securityGroups: groups } = toNetwork(tx, place, input);
+  const now = clock.now();
+  const resourceId = `db-${ids.upper(26)}`;
+  const eni = createInterface(tx, ids, {
+    subnet,
+    securityGroups: groups,
+    type: "interface",
+    description: "RDSNetworkInterface",
+    ownerKey: resourceId,
+    nodeId: undefined,
+    publicIp: undefined,
+    now,
+  });
+  const record: DatabaseInstanceRecord = {
+    account: place.account,
+    region: place.region,
+    arn,
+    identifier,
+    resourceId,
+    engine,
+    engineVersion: input.EngineVersion ?? VERSIONS[engine],
+    instanceClass: input.DBInstanceClass ?? "db.t3.micro",
+    allocatedStorageGiB: input.AllocatedStorage ?? 20,
+    databaseName: input.DBName,
+    masterUsername: username,
+    sealedPassword: vault.seal(password),
+    endpointName: `${identifier}.${ids.hex(12)}.${place.region}.rds.amazonaws.com`,
+    port: input.Port ?? 3_306,
+    subnetGroupName: group.name,
+    vpcId: group.vpcId,
+    securityGroups: groups,
+    networkInterfaceId: eni.id,
+    availabilityZone: subnet.availabilityZone,
+    multiAz: input.MultiAZ ?? false,
+    publiclyAccessible: input.PubliclyAccessible ?? false,
+    storageEncrypted: input.StorageEncrypted ?? false,
+    deletionProtection: input.DeletionProtection ?? false,
+    deleting: false,
+    stopped: false,
+    status: "creating",
+    createdAt: now,
+    tags: toTags(input.Tags),
+  };
+  tx.put("databaseInstance", arn, record);
+  return record;
+}
+
+/** Errors: InvalidParameterValue. */
+function toIdentifier(given = ""): string {
+  const identifier = given.toLowerCase();
+  if (!/^[a-z](?:[a-z0-9]|-(?!-)){0,62}$/.test(identifier) || identifier.endsWith("-"))
+    throw new ApiError(
+      "InvalidParameterValue",
+      "The parameter DBInstanceIdentifier is not a valid identifier. Identifiers must begin with a letter; must contain only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two consecutive hyphens.",
+    );
+  return identifier;
+}
+
+/** The engine and the master user of a new instance. Errors: InvalidParameterValue. */
+function toServer(input: sdk.CreateDBInstanceMessage): {
+  engine: DatabaseInstanceRecord["engine"];
+  username: string;
+  password: string;
+} {
+  const { Engine: engine } = input;
+  if (engine !== "mysql" && engine !== "mariadb")
+    throw new ApiError(
+      "InvalidParameterValue",
+      `Gantry supports the engines mysql and mariadb, not ${engine}.`,
+    );
+  checkSettings(input, engine);
+  if (input.Port !== undefined && (input.Port < 1_150 || input.Port > 65_535))
+    throw new ApiError(
+      "InvalidParameterValue",
+      `Invalid database port: ${input.Port}. Valid port range is from 1150 to 65535.`,
+    );
+  const username = input.MasterUsername ?? "";
+  if (!/^[A-Za-z][A-Za-z0-9_]{0,15}$/.test(username))
+    throw new ApiError(
+      "InvalidParameterValue",
+      "The parameter MasterUsername is not a valid identifier: it must have 1 to 16 letters, digits or underscores and begin with a letter.",
+    );
+  const password = checkPassword(input.MasterUserPassword);
+  if (input.DBName !== undefined && !/^[A-Za-z][A-Za-z0-9_]{0,63}$/.test(input.DBName))
+    throw new ApiError(
+      "InvalidParameterValue",
+      "DBName must begin with a letter and contain only alphanumeric characters.",
+    );
+  return { engine, username, password };
+}
+
+/** Where a new instance is placed. Errors: InvalidVPCNetworkStateFault, InvalidParameterCombination. */
+function toNetwork(
+  tx: Transaction,
+  place: Place,
+  input: sdk.CreateDBInstanceMessage,
+): { group: DatabaseSubnetGroupRecord; subnet: SubnetRecord; securityGroups: readonly string[] } {
+  const group =
+    input.DBSubnetGroupName === undefined
+      ? defaultSubnetGroup(tx, place)
+      : findSubnetGroup(tx, place, input.DBSubnetGroupName);
+  const subnets = group.subnetIds.flatMap((id) => tx.get("subnet", id) ?? []);
+  const subnet = subnets.find((each) => each.availabilityZone === input.AvailabilityZone) ?? subnets[0];
+  if (subnet === undefined)
+    throw new ApiError("InvalidVPCNetworkStateFault", "The subnets of the DB subnet group are gone.");
+  const fallback = defaultSecurityGroup(tx, group.vpcId);
+  const groups = input.VpcSecurityGroupIds ?? (fallback === undefined ? [] : [fallback.id]);
+  for (const id of groups)
+    if (tx.get("securityGroup", id)?.vpcId !== group.vpcId)
+      throw new ApiError(
+        "InvalidParameterCombination",
+        `The security group ${id} and the DB subnet group are in different VPCs.`,
+      );
+  return { group, subnet, securityGroups: groups };
+}
+
+function presentInstance(record: DatabaseInstanceRecord, reader: Reader): sdk.DBInstance {
+  const group = reader.get(
+    "databaseSubnetGroup",
+    formatArn("rds", record, `subgrp:${record.subnetGroupName}`),
+  );
+  return {
+    DBInstanceIdentifier: record.identifier,
+    DBInstanceArn: record.arn,
+    DbiResourceId: record.resourceId,
+    DBInstanceClass: record.instanceClass,
+    DBInstanceStatus: record.status,
+    Engine: record.engine,
+    EngineVersion: record.engineVersion,
+    MasterUsername: record.masterUsername,
+    DBName: record.databaseName,
+    Endpoint:
+      record.status === "creating"
+        ? undefined
+        : { Address: record.endpointName, Port: record.port, HostedZoneId: "Z2R2ITUGPM61AM" },
+    AllocatedStorage: record.allocatedStorageGiB,
+    InstanceCreateTime: new Date(record.createdAt),
+    BackupRetentionPeriod: 0,
+    VpcSecurityGroups: record.securityGroups.map((VpcSecurityGroupId) => ({
+      VpcSecurityGroupId,
+      Status: "active",
+    })),
+    DBSecurityGroups: [],
+    DBParameterGroups: [
+      {
+        DBParameterGroupName: `default.${record.engine}${record.engineVersion.split(".").slice(0, 2).join(".")}`,
+        ParameterApplyStatus: "in-sync",
+      },
+    ],
+    AvailabilityZone: record.availabilityZone,
+    DBSubnetGroup: group === undefined ? undefined : presentSubnetGroup(group, reader),
+    MultiAZ: record.multiAz,
+    PubliclyAccessible: record.publiclyAccessible,
+    StorageType: "gp2",
+    StorageEncrypted: record.storageEncrypted,
+    DeletionProtection: record.deletionProtection,
+    CACertificateIdentifier: "rds-ca-rsa2048-g1",
+    PreferredBackupWindow: "03:00-03:30",
+    PreferredMaintenanceWindow: "mon:04:00-mon:04:30",
+    AutoMinorVersionUpgrade: true,
+    CopyTagsToSnapshot: false,
+    MonitoringInterval: 0,
+    IAMDatabaseAuthenticationEnabled: false,
+    PerformanceInsightsEnabled: false,
+    LicenseModel: "general-public-license",
+    NetworkType: "IPV4",
+    TagList: presentTags(record.tags),
+  };
+}
