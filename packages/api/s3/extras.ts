@@ -209,15 +209,8 @@ async function answerPage(
   access: Access,
 ): Promise<WireResponse> {
   const bucket = deps.store.get("bucket", name);
-  const page = (status: number, code: string, message: string): WireResponse => ({
-    status,
-    headers: {
-      "content-type": "text/html; charset=utf-8",
-      "x-amz-request-id": exchange.requestId,
-      "x-amz-error-code": code,
-    },
-    body: `<html>\n<head><title>${status} ${code}</title></head>\n<body>\n<h1>${status} ${code}</h1>\n<ul>\n<li>Code: ${code}</li>\n<li>Message: ${message}</li>\n<li>RequestId: ${exchange.requestId}</li>\n</ul>\n</body>\n</html>\n`,
-  });
+  const page = (status: number, code: string, message: string): WireResponse =>
+    errorPage(exchange.requestId, { status, code, message });
   if (bucket === undefined) return page(404, "NoSuchBucket", "The specified bucket does not exist");
   if (bucket.website === undefined)
     return page(
@@ -268,4 +261,20 @@ async function answerPage(
     if (!(thrown instanceof ApiError)) throw thrown;
     return page(thrown.status ?? 403, thrown.code, thrown.message);
   }
+}
+
+/** An error as a website answers it: a page for people. Source: "Configuring a custom error document". */
+function errorPage(
+  requestId: string,
+  { status, code, message }: { status: number; code: string; message: string },
+): WireResponse {
+  return {
+    status,
+    headers: {
+      "content-type": "text/html; charset=utf-8",
+      "x-amz-request-id": requestId,
+      "x-amz-error-code": code,
+    },
+    body: `<html>\n<head><title>${status} ${code}</title></head>\n<body>\n<h1>${status} ${code}</h1>\n<ul>\n<li>Code: ${code}</li>\n<li>Message: ${message}</li>\n<li>RequestId: ${requestId}</li>\n</ul>\n</body>\n</html>\n`,
+  };
 }
