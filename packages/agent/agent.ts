@@ -101,6 +101,7 @@ export class Agent {
       clock,
       log,
       report: (report) => void this.#tell(report),
+      answersAgain: () => this.#enqueueAll(),
     });
     this.#pods = new PodController({
       engine,

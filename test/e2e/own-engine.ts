@@ -60,6 +60,8 @@ export function newOwnEngine(number: number) {
     signal: (name: "SIGSTOP" | "SIGCONT") => engine?.kill(name),
     async setUp(subnet: string): Promise<void> {
       mkdirSync(join(folder, "data"));
+      // A test run that was killed leaves its bridge behind.
+      await run("ip", ["link", "del", bridge]).catch(() => undefined);
       await run("ip", ["link", "add", bridge, "type", "bridge"]);
       await run("ip", ["addr", "add", subnet, "dev", bridge]);
       await start({ liveRestore: false });

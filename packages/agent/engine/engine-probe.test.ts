@@ -6,6 +6,7 @@ import { EngineProbe, ENGINE_DEADLINE_MS } from "./engine-probe.ts";
 function newProbe(probe: (label: string, turn: number) => Promise<void>) {
   const clock = new VirtualClock();
   const reports: ToControlPlane[] = [];
+  const retries: number[] = [];
   const log = jsonLogger({ clock, write: () => {}, level: "info" });
   const engineProbe = new EngineProbe({
     engine: { probe },
@@ -13,16 +14,17 @@ function newProbe(probe: (label: string, turn: number) => Promise<void>) {
     clock,
     log,
     report: (report) => reports.push(report),
+    answersAgain: () => retries.push(clock.now()),
   });
   engineProbe.start();
-  return { clock, reports, start: clock.now() };
+  return { clock, reports, retries, start: clock.now() };
 }
 
 it("reports an engine that hangs, since its last answer, and its return", async () => {
   // Before: nothing noticed that every inspect hung; `gantry status` said "up" and `gantry doctor` "ok".
   let waiting: (() => void) | undefined;
   let hangs = false;
-  const { clock, reports, start } = newProbe(() =>
+  const { clock, reports, retries, start } = newProbe(() =>
     hangs ? new Promise((done) => (waiting = done)) : Promise.resolve(),
   );
   await clock.advance(12_000);
@@ -34,6 +36,8 @@ it("reports an engine that hangs, since its last answer, and its return", async 
   waiting?.();
   await clock.advance(10);
   expect(reports).toMatchObject([{ answers: false }, { answers: true }]);
+  // Before: work that had failed meanwhile waited out its back-off of up to 30 s.
+  expect(retries).toHaveLength(1);
 });
 
 it("reports an engine that refuses calls for longer than a restart takes, and nothing for a restart", async () => {

@@ -15,6 +15,8 @@ export interface EngineProbeDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly report: (report: EngineReport) => void;
+  /** Called when the engine answers after a silence: work that failed meanwhile is retried without its back-off. */
+  readonly answersAgain: () => void;
 }
 
 /**
@@ -76,6 +78,7 @@ export class EngineProbe {
     if (this.#stopped || this.#state.answers) return;
     log.info("The engine answers again", { silentMs: elapsedSince(this.#state.since, this.#lastAnswerAt) });
     this.#change({ type: "engine", answers: true, since: this.#lastAnswerAt });
+    this.#deps.answersAgain();
   }
 
   #onSilence(reason: string): void {
