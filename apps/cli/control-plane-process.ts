@@ -72,7 +72,9 @@ export async function startControlPlane(deps: PlatformDeps, settings: InstanceSe
   child.unref();
   const deadline = deps.clock.now() + ANSWER_WAIT_MS;
   while ((await healthOf(settings)) === undefined) {
-    if (child.exitCode !== null || deps.clock.now() > deadline)
+    // A process that a signal ended has no exit code.
+    const hasEnded = child.exitCode !== null || child.signalCode !== null;
+    if (hasEnded || deps.clock.now() > deadline)
       throw new UserError(
         `The control plane did not start (see ${join(settings.folder, "control-plane.log")}): ${lastProblem(settings)}`,
       );

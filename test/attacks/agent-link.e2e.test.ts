@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { connectLink } from "@gantry/agent-app/link";
 import { LINK_PROTOCOL, type NodeCredentials } from "@gantry/agent-protocol";
 import { portsOf, readInstance } from "@gantry/control-plane";
+import { openKeyRing } from "@gantry/control-plane/key-ring";
 import { openAuthority } from "@gantry/tls";
 import { eventually, newInstance, run } from "../e2e/helpers.ts";
 
@@ -45,13 +46,15 @@ async function watchProcesses(): Promise<void> {
 function secrets(): readonly string[] {
   const link = JSON.parse(file("link.json")) as { authority: NodeCredentials; controlPlane: NodeCredentials }; // We wrote it.
   const node = JSON.parse(file("node/link.json")) as NodeCredentials; // We wrote it.
-  const key = readFileSync(join(instance.folder, "key"));
+  const ring = openKeyRing(instance.folder);
+  // The keys as the ring's file has them, and as the process uses them.
+  const memoryKeys = node.memoryKeys.map((each) => Buffer.from(each, "hex"));
+  const keys = [...ring.vault, ...ring.objects.map(({ key }) => key), ring.names, ...memoryKeys];
   const pem = [link.authority.keyPem, link.controlPlane.keyPem, node.keyPem, file("ca-key.pem")];
   return [
     file("operator-token").trim(),
     /aws_secret_access_key = (.+)/.exec(file("credentials"))?.[1] ?? "",
-    key.toString("hex"),
-    key.toString("base64"),
+    ...keys.flatMap((key) => [key.toString("hex"), key.toString("base64"), key.toString("base64url")]),
     ...pem.map((each) => /BEGIN PRIVATE KEY-----\n(.+)\n/.exec(each)?.[1] ?? ""),
   ];
 }

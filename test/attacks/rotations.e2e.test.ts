@@ -59,12 +59,18 @@ async function runTask(): Promise<void> {
   });
 }
 
-/** Every container of the instance that runs: tasks, their pauses, routers, the proxy, the database, the agent. */
-const containers = async (): Promise<readonly string[]> =>
-  (await run("docker", ["ps", "-q", "--no-trunc", "--filter", `label=gantry.instance=${demo.name}`]))
+/**
+ * Every container of the instance that runs: tasks, routers, the proxy, the database, the agent. Interfaces are left out,
+ * because the warm pool adds some at any time; a task whose interface is replaced is replaced too.
+ */
+async function containers(): Promise<readonly string[]> {
+  const format = ["--format", '{{.ID}} {{.Names}} {{.Label "gantry.role"}}'];
+  const filter = ["--filter", `label=gantry.instance=${demo.name}`];
+  return (await run("docker", ["ps", "--no-trunc", ...filter, ...format]))
     .split("\n")
-    .filter(Boolean)
+    .filter((line) => line !== "" && !line.endsWith(" pause"))
     .toSorted();
+}
 
 const tasks = async () =>
   (

@@ -172,7 +172,19 @@ function toPem(
   vault: Vault,
   certificate: { readonly certificatePem: string; readonly chainPem: string; readonly sealedKey: string },
 ): string {
-  return [certificate.certificatePem, certificate.chainPem, vault.open(certificate.sealedKey)].join("\n");
+  return [certificate.certificatePem, certificate.chainPem, openKey(vault, certificate.sealedKey)].join("\n");
+}
+
+/**
+ * The key, or nothing where the vault cannot open it: the proxy then rejects this certificate alone, and the load
+ * balancer's state names it. A throw here would keep every load balancer of the node from changing.
+ */
+function openKey(vault: Vault, sealed: string): string {
+  try {
+    return vault.open(sealed);
+  } catch {
+    return "";
+  }
 }
 
 function renderAction(actions: readonly ActionRecord[]): BalancerAction {

@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { newVault, seededIds, silentLogger, VirtualClock } from "@gantry/kernel";
+import { newVault, seededIds, silentLogger, VirtualClock, type Vault } from "@gantry/kernel";
 import { MemoryStore, type ListenerRecord, type LoadBalancerRecord } from "@gantry/state";
 import { newAuthority, openAuthority } from "@gantry/tls";
 import { expect, it } from "vitest";
@@ -39,20 +39,23 @@ const listener: ListenerRecord = {
   tags: {},
 };
 
+type Files = Awaited<ReturnType<typeof newAuthority>>;
+
+function newController(store: MemoryStore, clock: VirtualClock, keys: { vault: Vault; files: Files }) {
+  const { vault, files } = keys;
+  return ownCertificateController({
+    ...{ store, clock, vault, ids: seededIds(1), log: silentLogger },
+    authority: openAuthority(files),
+  });
+}
+
 // Before: the https URL that the platform prints verified only where a certificate was requested for exactly its name.
 it("gives a load balancer that speaks HTTPS a certificate for its own name, and a new one before it expires", async () => {
   const store = new MemoryStore();
   const clock = new VirtualClock();
   const vault = newVault(Buffer.alloc(32, 1));
   const files = await newAuthority(clock.now());
-  const controller = ownCertificateController({
-    store,
-    clock,
-    ids: seededIds(1),
-    log: silentLogger,
-    vault,
-    authority: openAuthority(files),
-  });
+  const controller = newController(store, clock, { vault, files });
   store.transact((tx) => tx.put("loadBalancer", ARN, balancer));
   expect(await controller.reconcile(ARN)).toBeUndefined();
   expect(store.get("loadBalancer", ARN)?.ownCertificate).toBeUndefined();
@@ -70,4 +73,21 @@ it("gives a load balancer that speaks HTTPS a certificate for its own name, and 
   await clock.advance(10 * DAY_MS);
   await controller.reconcile(ARN);
   expect(store.get("loadBalancer", ARN)?.ownCertificate?.notAfter).toBeGreaterThan(before);
+});
+
+// Before: the certificate stayed, and no load balancer of the node was told anything any more.
+it("issues the certificate again where its key was sealed with a vault key that is gone", async () => {
+  const store = new MemoryStore();
+  const clock = new VirtualClock();
+  const files = await newAuthority(clock.now());
+  const [lost, vault] = [newVault(Buffer.alloc(32, 1)), newVault(Buffer.alloc(32, 2))];
+  store.transact((tx) => {
+    tx.put("loadBalancer", ARN, balancer);
+    tx.put("listener", listener.arn, listener);
+  });
+  await newController(store, clock, { vault: lost, files }).reconcile(ARN);
+  const pem = () => balancersAssignment(store, vault).balancers[0]?.listeners[0]?.certificates[0]?.pem ?? "";
+  expect(pem()).not.toContain("PRIVATE KEY");
+  await newController(store, clock, { vault, files }).reconcile(ARN);
+  expect(pem()).toContain("PRIVATE KEY");
 });

@@ -35,7 +35,7 @@ export function ownCertificateController(deps: OwnCertificateDeps): Reconciler {
       if (balancer === undefined || !speaksTls) return undefined;
       const now = clock.now();
       const known = balancer.ownCertificate;
-      if (known !== undefined && known.notAfter - RENEW_MS > now)
+      if (known !== undefined && known.notAfter - RENEW_MS > now && opens(vault, known.sealedKey))
         return Math.min(DAY_MS, known.notAfter - RENEW_MS - now);
       const issued = await authority.issue([balancer.dnsName], now);
       store.transact((tx) => {
@@ -54,4 +54,14 @@ export function ownCertificateController(deps: OwnCertificateDeps): Reconciler {
       return DAY_MS;
     },
   };
+}
+
+/** A key that was sealed with a vault key which is gone is lost: the certificate is issued again. */
+function opens(vault: Vault, sealed: string): boolean {
+  try {
+    vault.open(sealed);
+    return true;
+  } catch {
+    return false;
+  }
 }
