@@ -79,6 +79,20 @@ describe("rotating the vault's key", () => {
     expect({ ...after, ownCertificate }).toEqual(balancer);
   });
 
+  // Before: the rotation threw with both keys in the ring, and so did every start after it.
+  it("seals the others anew where one secret is lost", () => {
+    seal(vaultOf(openKeyRing(folder)));
+    const user = { account, userArn: undefined, status: "Active", createdAt: 0 } as const;
+    store.transact((tx) =>
+      tx.put("accessKey", "AKIA2", { ...user, accessKeyId: "AKIA2", sealedSecret: "AAAA" }),
+    );
+    rotateVaultKey(folder, store);
+    const after = openKeyRing(folder);
+    expect(after.vault).toHaveLength(1);
+    expect(vaultOf(after).open(sealed())).toBe("the secret");
+    expect(store.get("accessKey", "AKIA2")?.sealedSecret).toBe("AAAA");
+  });
+
   it("leaves every record open after a crash at any point, and is ended by the next start", () => {
     seal(vaultOf(openKeyRing(folder)));
     const points = [

@@ -1,5 +1,6 @@
 import type {
   Assignment,
+  BalancerPartLeftOut,
   InterfaceAssignment,
   NodeSettings,
   PodAssignment,
@@ -10,6 +11,7 @@ import type {
 import { WorkQueue, elapsedSince, messageOf, sleep, type Clock, type Logger } from "@gantry/kernel";
 import { AssignmentCache } from "./assignment-cache.ts";
 import { checkAssignment } from "./checks/check-assignment.ts";
+import { withLeftOut } from "./checks/check-balancers.ts";
 import type { Engine } from "./engine/engine.ts";
 import { EngineProbe } from "./engine/engine-probe.ts";
 import type { Host } from "./host.ts";
@@ -67,6 +69,8 @@ export class Agent {
   readonly #refused = new Map<string, string>();
   /** Parts of assignments that were left out, by the assignment's key. */
   readonly #leftOut = new Map<string, readonly string[]>();
+  /** Parts of load balancers that did not pass the agent's checks. */
+  #balancerPartsLeftOut: readonly BalancerPartLeftOut[] = [];
   readonly #startedAt: number;
   #send: ((message: ToControlPlane) => void) | undefined;
   /** Whether this process was ever told all that is wanted. */
@@ -217,6 +221,7 @@ export class Agent {
     const { assignment, problems } = checked;
     this.#refused.delete(assignment.key);
     this.#leftOut.set(assignment.key, problems);
+    if (assignment.kind === "balancers") this.#balancerPartsLeftOut = checked.leftOut;
     for (const problem of problems)
       this.#deps.log.error("Part of an assignment is left out", { key: assignment.key, problem });
     // A warm interface that a pod was given is the pod's, whichever of the two messages comes first.
@@ -393,12 +398,15 @@ export class Agent {
 
   async #observeBalancers(): Promise<number> {
     const wanted = this.#cache.wanted.get("balancers");
-    if (wanted?.kind === "balancers" && wanted.balancers.length > 0) await this.#reportBalancers();
+    const isAnything = wanted?.kind === "balancers" && wanted.balancers.length > 0;
+    if (isAnything || this.#balancerPartsLeftOut.length > 0) await this.#reportBalancers();
     return BALANCER_POLL_MS;
   }
 
   async #reportBalancers(): Promise<void> {
-    const observation = await this.#proxy.observe();
+    const observed = await this.#proxy.observe();
+    const observation =
+      observed === undefined ? undefined : withLeftOut(observed, this.#balancerPartsLeftOut);
     const text = JSON.stringify(observation);
     const now = this.#deps.clock.now();
     // Grace and draining end by time alone: what is not healthy is said again.

@@ -18,7 +18,10 @@ const KINDS: { readonly [K in Kind as [Sealed<RecordOf<K>>] extends [never] ? ne
   loadBalancer: true,
 };
 
-/** Seals every secret with the vault's first key, in one transaction. Errors: where one opens with none of its keys. */
+/**
+ * Seals every secret with the vault's first key, in one transaction. One that opens with none of its keys is lost, and
+ * stays as it is: it must not keep a key that leaked in use for the others.
+ */
 export function reseal(store: Store, vault: Vault): void {
   store.transact((tx) => {
     for (const kind of Object.keys(KINDS) as (keyof typeof KINDS)[])
@@ -38,8 +41,16 @@ function sealedAnew(value: unknown, vault: Vault): unknown {
     Object.entries(value).map(([field, held]) => [
       field,
       field.startsWith("sealed") && typeof held === "string"
-        ? vault.seal(vault.open(held))
+        ? sealedTextAnew(held, vault)
         : sealedAnew(held, vault),
     ]),
   );
+}
+
+function sealedTextAnew(held: string, vault: Vault): string {
+  try {
+    return vault.seal(vault.open(held));
+  } catch {
+    return held;
+  }
 }

@@ -1,0 +1,258 @@
+import type {
+  Balancer,
+  BalancerAction,
+  BalancerClientRule,
+  BalancerListener,
+  BalancerPartLeftOut,
+  BalancersAssignment,
+  BalancersObservation,
+  BalancerSecurity,
+  BalancerTarget,
+  BalancerTargetGroup,
+} from "@gantry/agent-protocol";
+import {
+  address,
+  block,
+  boolean,
+  dnsName,
+  id,
+  integer,
+  isObject,
+  list,
+  matching,
+  object,
+  oneOf,
+  optional,
+  text,
+  type Check,
+} from "./check.ts";
+
+/** Load balancers with everything that cannot be rendered left out, and what that is. */
+export interface CheckedBalancers {
+  readonly assignment: BalancersAssignment;
+  readonly leftOut: readonly BalancerPartLeftOut[];
+}
+
+const port = integer(1, 65_535);
+const anyPort = integer(-1, 65_535);
+const count = integer(0);
+const ARN = matching(/^arn:[^\s\0]{1,2048}$/, "an ARN");
+/** Its parts are checked one by one. */
+const anything: Check = () => undefined;
+
+const balancer = object<Balancer>({
+  arn: ARN,
+  dnsName,
+  vpcId: id,
+  addresses: list(address),
+  internetFacing: boolean,
+  idleTimeoutSeconds: count,
+  clientKeepAliveSeconds: optional(count),
+  clientRules: optional(
+    list(object<BalancerClientRule>({ cidr: block, fromPort: anyPort, toPort: anyPort })),
+  ),
+  listeners: list(anything),
+});
+
+const listener = object<BalancerListener>({
+  port,
+  tls: boolean,
+  certificates: list(anything),
+  security: optional(
+    object<BalancerSecurity>({
+      versionMin: oneOf("TLSv1.2", "TLSv1.3"),
+      versionMax: oneOf("TLSv1.2", "TLSv1.3"),
+      ciphers: list(matching(/^[A-Za-z0-9_-]{1,64}$/, "a cipher")),
+    }),
+  ),
+  rules: list(anything),
+  defaultAction: anything,
+});
+
+const certificate = object<BalancerListener["certificates"][number]>({ names: list(text), pem: text });
+
+/** Values are checked by the renderer, which quotes each, and by the proxy. */
+const action = byMember("type", {
+  forward: object<ActionOf<"forward">>({
+    type: anything,
+    targets: list(object<{ targetGroupArn: string; weight: number }>({ targetGroupArn: ARN, weight: count })),
+    stickySeconds: optional(count),
+  }),
+  redirect: object<ActionOf<"redirect">>({
+    type: anything,
+    statusCode: oneOf(301, 302),
+    ...{ protocol: text, host: text, port: text, path: text, query: text },
+  }),
+  "fixed-response": object<ActionOf<"fixed-response">>({
+    type: anything,
+    statusCode: integer(200, 599),
+    ...{ contentType: text, body: text },
+  }),
+});
+
+type ActionOf<T extends BalancerAction["type"]> = Extract<BalancerAction, { type: T }>;
+
+const values = object<{ values: readonly string[] }>({ values: list(text) });
+const pair = object<{ key: string | undefined; value: string }>({ key: optional(text), value: text });
+const condition = byMember("field", {
+  "host-header": values,
+  "path-pattern": values,
+  "http-request-method": values,
+  "source-ip": values,
+  "http-header": object<{ header: string; values: readonly string[] }>({ header: text, values: list(text) }),
+  "query-string": object<{ pairs: readonly unknown[] }>({ pairs: list(pair) }),
+});
+
+const targetGroup = object<BalancerTargetGroup>({
+  arn: ARN,
+  vpcId: id,
+  protocol: oneOf("HTTP", "HTTPS"),
+  healthCheck: object<BalancerTargetGroup["healthCheck"]>({
+    enabled: boolean,
+    protocol: oneOf("HTTP", "HTTPS"),
+    port: matching(/^(?:traffic-port|\d{1,5})$/, "a port"),
+    path: text,
+    intervalSeconds: count,
+    timeoutSeconds: count,
+    healthyThreshold: count,
+    unhealthyThreshold: count,
+    matcher: text,
+  }),
+  algorithm: oneOf("round_robin", "least_outstanding_requests", "weighted_random"),
+  stickySeconds: optional(count),
+  slowStartSeconds: count,
+  sourceAddress: address,
+  idleTimeoutSeconds: optional(count),
+  vpcCidrs: optional(list(block)),
+  targets: list(anything),
+});
+
+/** What a target's address and port may be is decided where its health is reported (`haproxy/admission.ts`). */
+const target = object<BalancerTarget>({
+  address: text,
+  port: integer(Number.MIN_SAFE_INTEGER),
+  isNew: boolean,
+  draining: boolean,
+});
+
+/** In place of an action that cannot be rendered. */
+const UNAVAILABLE: BalancerAction = { type: "fixed-response", statusCode: 503, contentType: "", body: "" };
+
+/**
+ * Checks load balancers part by part, because the proxy serves all of a node's by one configuration: a value that cannot
+ * be rendered costs its own part. A rule with such a part answers 503 and matches at least what it would have matched.
+ * Answers a sentence where the assignment as a whole cannot be used.
+ */
+export function checkBalancers(value: Readonly<Record<string, unknown>>): CheckedBalancers | string {
+  const { key, balancers, targetGroups } = value;
+  if (key !== "balancers" || !Array.isArray(balancers) || !Array.isArray(targetGroups))
+    return "it is not a list of load balancers and of target groups";
+  const leftOut: BalancerPartLeftOut[] = [];
+  const checked = (balancers as readonly unknown[]).flatMap((each) => checkBalancer(each, leftOut));
+  const groups = (targetGroups as readonly unknown[]).flatMap((each) => checkGroup(each, checked, leftOut));
+  return { assignment: { kind: "balancers", key, balancers: checked, targetGroups: groups }, leftOut };
+}
+
+/** What the proxy reports, with what it was never given. A load balancer that is left out whole answers nowhere. */
+export function withLeftOut(
+  observed: BalancersObservation,
+  leftOut: readonly BalancerPartLeftOut[],
+): BalancersObservation {
+  if (leftOut.length === 0) return observed;
+  const nowhere = Object.fromEntries(leftOut.map(({ balancerArn }) => [balancerArn, {}]));
+  return {
+    ...observed,
+    hostPorts: { ...nowhere, ...observed.hostPorts },
+    leftOut: [...(observed.leftOut ?? []), ...leftOut],
+  };
+}
+
+function checkBalancer(value: unknown, leftOut: BalancerPartLeftOut[]): readonly Balancer[] {
+  const arn = isObject(value) ? String(value["arn"]) : "";
+  const problem = balancer(value, "");
+  if (problem !== undefined) {
+    leftOut.push({ balancerArn: arn, part: "the load balancer", reason: `${problem}.` });
+    return [];
+  }
+  const frame = value as Balancer; // Checked, but for its listeners.
+  const listeners = frame.listeners.flatMap((each: unknown): readonly BalancerListener[] => {
+    const place = `the listener on port ${isObject(each) ? String(each["port"]) : "?"}`;
+    const note = (part: string, reason: string) =>
+      leftOut.push({ balancerArn: arn, part, reason: `${reason}.` });
+    const wrong = listener(each, "");
+    if (wrong === undefined) return [checkListener(each as BalancerListener, place, note)]; // Checked, but for its parts.
+    note(place, wrong);
+    return [];
+  });
+  return [{ ...frame, listeners }];
+}
+
+type Note = (part: string, reason: string) => void;
+
+function checkListener(given: BalancerListener, place: string, note: Note): BalancerListener {
+  const usable =
+    (check: Check, part: string) =>
+    (each: unknown): boolean => {
+      const problem = check(each, "it");
+      if (problem !== undefined) note(part, problem);
+      return problem === undefined;
+    };
+  const actionOf = (each: BalancerAction, part: string) =>
+    usable(action, `${part} (action)`)(each) ? each : UNAVAILABLE;
+  const rules = given.rules.map((rule: unknown, index) => {
+    const { priority, conditions, action: wanted } = isObject(rule) ? rule : {};
+    const name = `rule ${typeof priority === "number" ? priority : index + 1} of ${place}`;
+    const listed = Array.isArray(conditions) ? (conditions as readonly unknown[]) : [undefined];
+    const kept = listed.filter(
+      usable(condition, `${name} (condition)`),
+    ) as BalancerListener["rules"][number]["conditions"]; // Checked.
+    const isWhole = kept.length === listed.length;
+    return {
+      ...(typeof priority === "number" ? { priority } : {}),
+      conditions: kept,
+      action: isWhole ? actionOf(wanted as BalancerAction, name) : UNAVAILABLE, // Checked by the function.
+    };
+  });
+  return {
+    ...given,
+    certificates: given.certificates.filter(usable(certificate, `a certificate of ${place}`)),
+    rules,
+    defaultAction: actionOf(given.defaultAction, `the default action of ${place}`),
+  };
+}
+
+function checkGroup(
+  value: unknown,
+  balancers: readonly Balancer[],
+  leftOut: BalancerPartLeftOut[],
+): readonly BalancerTargetGroup[] {
+  const arn = isObject(value) ? String(value["arn"]) : "";
+  const name = arn.split(":").at(-1) ?? arn;
+  const note: Note = (part, reason) => {
+    for (const each of balancers)
+      if (JSON.stringify(each.listeners).includes(JSON.stringify(arn)))
+        leftOut.push({ balancerArn: each.arn, part, reason: `${reason}.` });
+  };
+  const problem = targetGroup(value, "");
+  if (problem !== undefined) {
+    note(name, problem);
+    return [];
+  }
+  const group = value as BalancerTargetGroup; // Checked, but for its targets.
+  const targets = group.targets.filter((each) => {
+    const wrong = target(each, "it");
+    if (wrong !== undefined) note(`a target of ${name}`, wrong);
+    return wrong === undefined;
+  });
+  return [{ ...group, targets }];
+}
+
+/** An object whose named member says which of the checks applies. */
+function byMember(member: string, checks: Readonly<Record<string, Check>>): Check {
+  return (value, path) => {
+    if (!isObject(value)) return `${path} is not an object`;
+    const kind = String(value[member]);
+    const check = Object.hasOwn(checks, kind) ? checks[kind] : undefined;
+    return check === undefined ? oneOf()(value[member], `${path}.${member}`) : check(value, path);
+  };
+}
