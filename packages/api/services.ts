@@ -58,6 +58,13 @@ export const DESCRIPTORS = {
     targetPrefix: "Logs_20140328",
     xmlNamespace: "http://monitoring.amazonaws.com/doc/2014-03-28/",
   }),
+  // The AWS CLI v2 of Debian speaks Query, botocore CBOR, the JavaScript SDK JSON.
+  cloudwatch: descriptor("cloudwatch", "monitoring", ["awsQuery", "rpcv2Cbor", "awsJson1_0"], {
+    iamPrefix: "cloudwatch",
+    version: "2010-08-01",
+    targetPrefix: "GraniteServiceVersion20100801",
+    xmlNamespace: "http://monitoring.amazonaws.com/doc/2010-08-01/",
+  }),
   elbv2: descriptor("elbv2", "elasticloadbalancing", ["awsQuery"], {
     id: "elastic-load-balancing-v2",
     version: "2015-12-01",
@@ -98,6 +105,9 @@ export function registerServices(dispatcher: Dispatcher, deps: ServicesDeps): vo
   dispatcher.register(DESCRIPTORS.iam, async () => (await import("./iam/index.ts")).iamService(deps));
   dispatcher.register(DESCRIPTORS.sts, async () => (await import("./sts/index.ts")).stsService(deps));
   dispatcher.register(DESCRIPTORS.logs, async () => (await import("./logs/index.ts")).logsService(deps));
+  dispatcher.register(DESCRIPTORS.cloudwatch, async () =>
+    (await import("./cloudwatch/index.ts")).cloudWatchService(deps),
+  );
   dispatcher.register(DESCRIPTORS.elbv2, async () => (await import("./elbv2/index.ts")).elbv2Service(deps));
   dispatcher.register(DESCRIPTORS.acm, async () => (await import("./acm/index.ts")).acmService(deps));
   dispatcher.register(DESCRIPTORS.efs, async () => (await import("./efs/index.ts")).efsService(deps));

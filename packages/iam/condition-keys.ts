@@ -107,6 +107,9 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "rds:db-tag/": "*",
     "rds:subgrp-tag/": "*",
   },
+  cloudwatch: {
+    "cloudwatch:AlarmActions": "PutCompositeAlarm PutMetricAlarm",
+  },
   acm: {
     "acm:DomainNames": "RequestCertificate",
     "acm:KeyAlgorithm": "RequestCertificate",

@@ -1,4 +1,5 @@
 import type { CertificateRecord } from "./records/acm.ts";
+import type { AlarmHistoryRecord, AlarmRecord, DashboardRecord } from "./records/cloudwatch.ts";
 import type {
   InternetGatewayRecord,
   NatGatewayRecord,
@@ -41,6 +42,7 @@ import type { DatabaseInstanceRecord, DatabaseSubnetGroupRecord } from "./record
 import type { BucketRecord } from "./records/s3.ts";
 
 export type * from "./records/acm.ts";
+export type * from "./records/cloudwatch.ts";
 export type * from "./records/common.ts";
 export type * from "./records/ec2.ts";
 export type * from "./records/ecr.ts";
@@ -97,6 +99,9 @@ export interface Records {
   readonly databaseSubnetGroup: DatabaseSubnetGroupRecord;
   readonly logGroup: LogGroupRecord;
   readonly certificate: CertificateRecord;
+  readonly alarm: AlarmRecord;
+  readonly alarmHistory: AlarmHistoryRecord;
+  readonly dashboard: DashboardRecord;
   readonly node: NodeRecord;
 }
 
@@ -135,6 +140,7 @@ const DECLARED: IndexesOf = {
   taskDefinition: { family: (definition) => definition.family },
   mountTarget: { fileSystem: (target) => target.fileSystemId },
   accessKey: { user: (key) => key.userArn },
+  alarmHistory: { alarm: (line) => line.alarmArn },
 };
 
 /** What a kind is found by besides its key. The store keeps these current. */

@@ -15,6 +15,7 @@ import {
   hasStreamingInput,
   type Document,
 } from "./decode.ts";
+import { withoutCompression } from "./content-encoding.ts";
 import { encodeError, encodeOutput, type WireResponse } from "./encode.ts";
 import { BodyLease, BodyMemory, Lane, LARGE_BYTES } from "./large-bodies.ts";
 import { toApiError } from "./failures.ts";
@@ -205,13 +206,9 @@ export class Dispatcher {
     // Every protocol but Query names the operation outside the body, so the body's bound is known before it is read.
     const named = isQuery ? undefined : resolve(service, protocol, exchange, undefined);
     const limits = service.bodyLimits[named?.operation.name ?? ""] ?? BODY_LIMITS;
-    const { principal, body } = await this.#authenticator.authenticate({
-      ...call,
-      bodyMaxBytes: limits.bytes,
-      lease,
-      admit: (principal) =>
-        admit(this.#deps.policy, principal, { exchange, service, protocol, called: named }),
-    });
+    const { principal, body } = await this.#authenticate(call, limits.bytes, lease, (each) =>
+      admit(this.#deps.policy, each, { exchange, service, protocol, called: named }),
+    );
     const form = isQuery ? formParameters(exchange, body, limits.values) : undefined;
     const found = named ?? resolve(service, protocol, exchange, form);
     if (found === undefined) throw this.#unknownOperation(service, protocol, exchange, form);
@@ -256,6 +253,24 @@ export class Dispatcher {
       region: regionOf(claim) ?? service.regionOf?.(exchange) ?? "us-east-1",
     });
     return encodeOutput(operation, output, { protocol, service, requestId: exchange.requestId });
+  }
+
+  /** The caller and the body, without its compression where it has been read whole. Errors: as Authenticator.authenticate. */
+  async #authenticate(
+    call: Call,
+    bodyMaxBytes: number,
+    lease: BodyLease,
+    admitted: (principal: Principal) => void,
+  ): Promise<{ principal: Principal; body: Buffer | Readable }> {
+    const { principal, body } = await this.#authenticator.authenticate({
+      ...call,
+      bodyMaxBytes,
+      lease,
+      admit: admitted,
+    });
+    if (!Buffer.isBuffer(body)) return { principal, body };
+    const limits = { maxBytes: bodyMaxBytes, lease };
+    return { principal, body: await withoutCompression(body, call.exchange.headers, limits) };
   }
 
   /** Asks for the permissions that the operation needs, then runs it. */

@@ -164,7 +164,19 @@ function payloadBody(
 /** The response that carries an error, in the words and with the status of the service's model. */
 export function encodeError(error: ApiError, context: EncodeContext & { path: string }): WireResponse {
   const answer = encodeErrorBody(error, context);
-  return { ...answer, headers: { ...answer.headers, ...error.headers } };
+  return { ...answer, headers: { ...answer.headers, ...queryError(error, context), ...error.headers } };
+}
+
+/**
+ * The error's code in the Query protocol, for clients that moved from it to JSON or CBOR and compare codes.
+ * Source: Smithy, awsQueryCompatible trait.
+ */
+function queryError(error: ApiError, { protocol, service }: EncodeContext): Record<string, string> {
+  const isOther = protocol === "awsJson1_0" || protocol === "rpcv2Cbor";
+  if (!isOther || !service.descriptor.protocols.includes("awsQuery")) return {};
+  const known = service.errors.get(error.code);
+  const kind = (error.status ?? known?.status ?? 400) >= 500 ? "Receiver" : "Sender";
+  return { "x-amzn-query-error": `${known?.queryCode ?? error.code};${kind}` };
 }
 
 function encodeErrorBody(error: ApiError, context: EncodeContext & { path: string }): WireResponse {

@@ -243,6 +243,26 @@ iam:UpdateAssumeRolePolicy role*
 iam:UpdateGroup group*
 iam:UpdateRole role*
 iam:UpdateUser user*
+cloudwatch:DeleteAlarms alarm*
+cloudwatch:DeleteDashboards dashboard*
+cloudwatch:DescribeAlarmHistory alarm*
+cloudwatch:DescribeAlarms alarm*
+cloudwatch:DescribeAlarmsForMetric
+cloudwatch:DisableAlarmActions alarm*
+cloudwatch:EnableAlarmActions alarm*
+cloudwatch:GetDashboard dashboard*
+cloudwatch:GetMetricData
+cloudwatch:GetMetricStatistics
+cloudwatch:ListDashboards
+cloudwatch:ListMetrics
+cloudwatch:ListTagsForResource alarm dashboard
+cloudwatch:PutCompositeAlarm alarm*
+cloudwatch:PutDashboard dashboard*
+cloudwatch:PutMetricAlarm alarm*
+cloudwatch:PutMetricData
+cloudwatch:SetAlarmState alarm*
+cloudwatch:TagResource alarm dashboard
+cloudwatch:UntagResource alarm dashboard
 logs:CreateLogGroup log-group*
 logs:CreateLogStream log-stream*
 logs:DeleteLogGroup log-group*

@@ -119,6 +119,15 @@ const INPUTS: Readonly<Record<keyof typeof DESCRIPTORS, (operation: string) => R
     resourceArn: arn("logs", "log-group:g"),
     tags: { a: "b" },
   }),
+  cloudwatch: () => ({
+    AlarmName: "a",
+    AlarmNames: ["a"],
+    DashboardName: "d",
+    DashboardNames: ["d"],
+    Namespace: "n",
+    ResourceARN: arn("cloudwatch", "alarm:a"),
+    Tags: [{ Key: "a", Value: "b" }],
+  }),
   acm: () => ({ CertificateArn: arn("acm", "certificate/c"), Tags: [{ Key: "a", Value: "b" }] }),
 };
 
@@ -133,6 +142,7 @@ function typeOf(resource: string): string {
   if (parsed === undefined) return resource;
   const { service, resource: path } = parsed;
   if (service === "s3") return path.includes("/") ? "object" : "bucket";
+  if (service === "cloudwatch") return path.split(/[:/]/)[0] ?? "";
   if (service === "logs") return path.includes(":log-stream:") ? "log-stream" : "log-group";
   return path.split(service === "rds" ? ":" : "/")[0] ?? "";
 }

@@ -113,6 +113,14 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     pattern: /\brunningSince: (?:now|Math|undefined)|\bagentPid: message/,
     writers: [NEW_TASK, GATEWAY, `${CONTROLLERS}task/fold-observation.ts`],
   },
+  "alarm.stateValue": {
+    pattern: /\bstateValue: (?!alarm\.)/,
+    writers: [
+      `${TRANSACTIONS}alarms.ts`,
+      "packages/api/cloudwatch/save-alarm.ts", // A new alarm's state.
+    ],
+  },
+  "alarmHistory.*": { pattern: writesOf("alarmHistory"), writers: [`${TRANSACTIONS}alarms.ts`] },
   "log events past their retention": { unchecked: "The log store's calls are not writes of records." },
   "bucket.lifecycleRanAt": {
     pattern: /\blifecycleRanAt: /,

@@ -94,6 +94,8 @@ function tagsOf(store: Reader, resource: string): Tags | undefined {
       return path.startsWith("subgrp:")
         ? store.get("databaseSubnetGroup", resource)?.tags
         : store.get("databaseInstance", resource)?.tags;
+    case "cloudwatch":
+      return (store.get("alarm", resource) ?? store.get("dashboard", resource))?.tags;
     case "logs":
       return store.get("logGroup", resource.split(":").slice(0, 7).join(":"))?.tags;
     default:

@@ -1,0 +1,22 @@
+/**
+ * CloudWatch: alarms are records, which the alarm controller evaluates; metrics are content, kept by the metric store.
+ * What is refused or not there yet: SUPPORT.md.
+ */
+import * as sdk from "@aws-sdk/client-cloudwatch";
+import type { Implementation, ServiceModule } from "@gantry/wire";
+import { permissionsBy } from "../common/permissions.ts";
+import { alarmOperations } from "./alarms.ts";
+import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
+import { CONSTRAINTS } from "./constraints.ts";
+import { cloudWatchPermissions } from "./permissions.ts";
+
+export function cloudWatchService(deps: CloudWatchDeps): ServiceModule {
+  const operations = { ...alarmOperations(deps) } satisfies Implementation<typeof sdk>;
+  return {
+    sdk,
+    operations,
+    constraints: CONSTRAINTS,
+    validationCode: "ValidationError",
+    permissions: permissionsBy("cloudwatch", operations, cloudWatchPermissions()),
+  };
+}

@@ -1,0 +1,85 @@
+import type * as sdk from "@aws-sdk/client-cloudwatch";
+import { addAlarmHistory, type AlarmRecord } from "@gantry/state";
+import type { RequestContext } from "@gantry/wire";
+import { toTags } from "../common/tags.ts";
+import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
+import { alarmArnOf, alarmOf, validationError } from "./lookups.ts";
+import { presentAlarm } from "./present-alarm.ts";
+
+type CommonInput = Pick<
+  sdk.PutMetricAlarmInput,
+  | "AlarmName"
+  | "AlarmDescription"
+  | "ActionsEnabled"
+  | "OKActions"
+  | "AlarmActions"
+  | "InsufficientDataActions"
+  | "Tags"
+>;
+
+/**
+ * Stores a new alarm in the state INSUFFICIENT_DATA, or the new configuration of one whose state stays. Tags count only
+ * for a new alarm. Source: API_PutMetricAlarm. Errors: ValidationError where the name is that of an alarm of another type.
+ */
+export function saveAlarm(
+  { store, clock }: CloudWatchDeps,
+  context: RequestContext,
+  input: CommonInput,
+  spec: AlarmRecord["spec"],
+): void {
+  const name = input.AlarmName ?? "";
+  const now = clock.now();
+  store.transact((tx) => {
+    const before = alarmOf(tx, context, name);
+    if (before !== undefined && before.spec.type !== spec.type)
+      throw validationError(`An alarm of another type has the name ${name}.`);
+    const after: AlarmRecord = {
+      ...(before ?? newAlarm(context, name, now)),
+      description: input.AlarmDescription,
+      spec,
+      actionsEnabled: input.ActionsEnabled ?? true,
+      okActions: input.OKActions ?? [],
+      alarmActions: input.AlarmActions ?? [],
+      insufficientDataActions: input.InsufficientDataActions ?? [],
+      configurationUpdatedAt: now,
+      tags: before?.tags ?? toTags(input.Tags),
+    };
+    tx.put("alarm", after.arn, after);
+    addAlarmHistory(tx, after, {
+      at: now,
+      itemType: "ConfigurationUpdate",
+      summary: `Alarm "${name}" ${before === undefined ? "created" : "updated"}`,
+      data:
+        before === undefined
+          ? { version: "1.0", type: "Create", createdAlarm: presentAlarm(after) }
+          : { version: "1.0", type: "Update", updatedAlarm: presentAlarm(after) },
+    });
+  });
+}
+
+function newAlarm(
+  place: { account: string; region: string },
+  name: string,
+  now: number,
+): Omit<AlarmRecord, "spec" | "description"> {
+  return {
+    arn: alarmArnOf(place, name),
+    name,
+    account: place.account,
+    region: place.region,
+    actionsEnabled: true,
+    okActions: [],
+    alarmActions: [],
+    insufficientDataActions: [],
+    stateValue: "INSUFFICIENT_DATA",
+    stateReason: "Unchecked: Initial alarm creation",
+    stateReasonData: undefined,
+    stateUpdatedAt: now,
+    stateTransitionedAt: now,
+    evaluationState: undefined,
+    configurationUpdatedAt: now,
+    pendingActions: [],
+    suppression: undefined,
+    tags: {},
+  };
+}

@@ -1,0 +1,36 @@
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
+import { messageOf } from "@gantry/kernel";
+import { ApiError, serializationError } from "./api-error.ts";
+import type { BodyLease } from "./large-bodies.ts";
+
+const inflate = promisify(gunzip);
+
+/**
+ * The body without its compression. SDKs compress the bodies of PutMetricData from 10 KiB on, and sign what they send.
+ * `maxBytes` bounds the result, so that a small body cannot fill the memory.
+ * Source: SDKs and Tools Reference Guide, "Request compression". Errors: SerializationException, RequestEntityTooLargeException.
+ */
+export async function withoutCompression(
+  body: Buffer,
+  headers: Readonly<Record<string, string | undefined>>,
+  limits: { maxBytes: number; lease: BodyLease },
+): Promise<Buffer> {
+  const encoding = headers["content-encoding"];
+  if (encoding === undefined || encoding === "" || encoding === "identity" || body.length === 0) return body;
+  if (encoding !== "gzip") throw serializationError(`The content encoding ${encoding} is not supported`);
+  try {
+    const plain = await inflate(body, { maxOutputLength: limits.maxBytes });
+    limits.lease.take(plain.length);
+    return plain;
+  } catch (thrown) {
+    if (!(thrown instanceof Error) || !("code" in thrown)) throw thrown;
+    if (thrown.code === "ERR_BUFFER_TOO_LARGE")
+      throw new ApiError(
+        "RequestEntityTooLargeException",
+        `The request body is larger than ${limits.maxBytes} bytes`,
+        { status: 413 },
+      );
+    throw serializationError(`The request body is not valid gzip: ${messageOf(thrown)}`);
+  }
+}
