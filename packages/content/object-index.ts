@@ -5,12 +5,13 @@ import { metaOf, read } from "./object-rows.ts";
 import type {
   ChangeOptions,
   MultipartPart,
-  MultipartUpload,
   ObjectEvent,
   ObjectMeta,
   Segment,
   Versioning,
 } from "./object-meta.ts";
+import { SegmentRows } from "./segment-rows.ts";
+import { UploadRows } from "./upload-rows.ts";
 
 export interface PutOptions extends ChangeOptions {
   readonly check?: (there: ObjectMeta | undefined) => void;
@@ -32,8 +33,9 @@ const CURRENT_MAX = 4_096;
 export class ObjectIndex {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
-  /** Encrypted bytes of inline segments that no row names yet, by key. */
-  readonly held = new Map<string, Buffer>();
+  /** Where the bytes of objects lie. */
+  readonly segments: SegmentRows;
+  readonly uploads: UploadRows;
   /** Objects that were read lately, by bucket and key; every write of the row lets go of its own. */
   readonly #current = new Map<string, ObjectMeta>();
 
@@ -42,12 +44,11 @@ export class ObjectIndex {
     database.exec(`
       CREATE TABLE IF NOT EXISTS object (bucket TEXT NOT NULL, key BLOB NOT NULL, meta TEXT NOT NULL, PRIMARY KEY (bucket, key)) STRICT, WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS version (bucket TEXT NOT NULL, key BLOB NOT NULL, sequence INTEGER NOT NULL, id TEXT NOT NULL, meta TEXT NOT NULL, PRIMARY KEY (bucket, key, sequence DESC)) STRICT, WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS upload (id TEXT PRIMARY KEY, bucket TEXT NOT NULL, meta TEXT NOT NULL) STRICT;
-      CREATE TABLE IF NOT EXISTS part (upload TEXT NOT NULL, number INTEGER NOT NULL, meta TEXT NOT NULL, PRIMARY KEY (upload, number)) STRICT, WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS file (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS content (name TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS event (number INTEGER PRIMARY KEY AUTOINCREMENT, meta TEXT NOT NULL) STRICT;
     `);
+    const run = (sql: string): StatementSync => this.#run(sql);
+    this.uploads = new UploadRows(database, run);
+    this.segments = new SegmentRows(database, run);
     this.#listFiles();
   }
 
@@ -99,7 +100,7 @@ export class ObjectIndex {
         this.#run("SAVEPOINT one").run();
         try {
           options.check?.(this.get(bucket, meta.key));
-          const dropped = this.#forget(this.#put(bucket, meta, options));
+          const dropped = this.segments.forget(this.#put(bucket, meta, options));
           this.#run("RELEASE one").run();
           return { dropped };
         } catch (thrown) {
@@ -110,16 +111,6 @@ export class ObjectIndex {
         }
       }),
     );
-  }
-
-  /** The stored bytes of an inline segment. */
-  content(name: string): Buffer | undefined {
-    const row = this.#run("SELECT bytes FROM content WHERE name = ?").get(name) as
-      | { bytes: Uint8Array }
-      | undefined; // The schema's own column.
-    return row === undefined
-      ? undefined
-      : Buffer.from(row.bytes.buffer, row.bytes.byteOffset, row.bytes.byteLength);
   }
 
   /** Writes a version anew where it stands: its tags, retention or hold changed. */
@@ -152,7 +143,7 @@ export class ObjectIndex {
         this.#dropCurrent(bucket, key);
         this.#promote(bucket, key);
         this.#tell(bucket, before, options);
-        return { marker: undefined, dropped: this.#forget(before.segments) };
+        return { marker: undefined, dropped: this.segments.forget(before.segments) };
       }
       const dropped = this.#makeRoom(bucket, key, marker.at, options.versioning);
       const meta: ObjectMeta = {
@@ -172,7 +163,7 @@ export class ObjectIndex {
       this.#bury(bucket, meta);
       this.#dropCurrent(bucket, key);
       this.#tell(bucket, meta, options);
-      return { marker: meta, dropped: this.#forget(dropped) };
+      return { marker: meta, dropped: this.segments.forget(dropped) };
     });
   }
 
@@ -196,7 +187,7 @@ export class ObjectIndex {
         );
       this.#promote(bucket, key);
       this.#tell(bucket, was, options);
-      return { was, dropped: this.#forget(was.segments) };
+      return { was, dropped: this.segments.forget(was.segments) };
     });
   }
 
@@ -226,41 +217,13 @@ export class ObjectIndex {
         yield { bucket: row.bucket, meta: JSON.parse(row.meta) as ObjectMeta }; // The schema's own columns; we wrote them.
   }
 
-  startUpload(upload: MultipartUpload): void {
-    this.#run("INSERT INTO upload (id, bucket, meta) VALUES (?, ?, ?)").run(
-      upload.id,
-      upload.bucket,
-      JSON.stringify(upload),
-    );
-  }
-
-  getUpload(id: string): MultipartUpload | undefined {
-    return read(this.#run("SELECT meta FROM upload WHERE id = ?").get(id)) as MultipartUpload | undefined; // We wrote it.
-  }
-
-  uploads(bucket: string): readonly MultipartUpload[] {
-    return this.#run("SELECT meta FROM upload WHERE bucket = ?")
-      .all(bucket)
-      .map((row) => read(row) as MultipartUpload); // As above.
-  }
-
+  /** Keeps a part of an upload; answers the bytes of the part that it replaces. */
   putPart(upload: string, part: MultipartPart): readonly Segment[] {
     return this.#transact(() => {
-      this.#keep([part.segment]);
-      const before = read(
-        this.#run("SELECT meta FROM part WHERE upload = ? AND number = ?").get(upload, part.number),
-      ) as MultipartPart | undefined; // As above.
-      this.#run(
-        "INSERT INTO part (upload, number, meta) VALUES (?, ?, ?) ON CONFLICT (upload, number) DO UPDATE SET meta = excluded.meta",
-      ).run(upload, part.number, JSON.stringify(part));
-      return before === undefined ? [] : this.#forget([before.segment]);
+      this.segments.keep([part.segment]);
+      const before = this.uploads.putPart(upload, part);
+      return before === undefined ? [] : this.segments.forget([before.segment]);
     });
-  }
-
-  parts(upload: string): readonly MultipartPart[] {
-    return this.#run("SELECT meta FROM part WHERE upload = ? ORDER BY number")
-      .all(upload)
-      .map((row) => read(row) as MultipartPart); // As above.
   }
 
   /** Ends an upload: its object becomes visible and the upload goes, in one transaction; parts left out lose their bytes. */
@@ -272,20 +235,33 @@ export class ObjectIndex {
   ): readonly Segment[] {
     return this.#transact(() => {
       options.check(this.get(bucket, meta.key));
-      const leftOut = this.parts(id)
+      const leftOut = this.uploads
+        .parts(id)
         .map((part) => part.segment)
         .filter((segment) => !meta.segments.some((kept) => kept.file === segment.file));
       const dropped = this.#put(bucket, meta, options);
-      this.#dropUpload(id);
-      return this.#forget([...leftOut, ...dropped]);
+      this.uploads.drop(id);
+      const { key, etag, versionId, checksums, checksumType, customerKeyMd5, modifiedAt: at } = meta;
+      this.uploads.putCompleted({
+        id,
+        bucket,
+        key,
+        etag,
+        versionId,
+        checksums,
+        checksumType,
+        customerKeyMd5,
+        at,
+      });
+      return this.segments.forget([...leftOut, ...dropped]);
     });
   }
 
   abortUpload(id: string): readonly Segment[] {
     return this.#transact(() => {
-      const segments = this.parts(id).map((part) => part.segment);
-      this.#dropUpload(id);
-      return this.#forget(segments);
+      const segments = this.uploads.parts(id).map((part) => part.segment);
+      this.uploads.drop(id);
+      return this.segments.forget(segments);
     });
   }
 
@@ -297,22 +273,6 @@ export class ObjectIndex {
     return bucket === undefined ? all : all.filter((event) => event.bucket === bucket);
   }
 
-  #put(bucket: string, meta: ObjectMeta, options: ChangeOptions): readonly Segment[] {
-    this.#keep(meta.segments);
-    const before = this.get(bucket, meta.key);
-    const sequence = this.#nextSequence(bucket, meta.key, before);
-    const dropped = this.#makeRoom(bucket, meta.key, meta.modifiedAt, options.versioning);
-    const placed = { ...meta, sequence };
-    this.#setCurrent(bucket, placed);
-    this.#tell(bucket, placed, options);
-    return dropped.filter((segment) => !meta.segments.some((kept) => kept.file === segment.file));
-  }
-
-  /** Whether a row names the file. */
-  hasFile(name: string): boolean {
-    return this.#run("SELECT 1 FROM file WHERE name = ?").get(name) !== undefined;
-  }
-
   /** Once: the files of rows that were written before files were listed. */
   #listFiles(): void {
     const { user_version: version } = this.#database.prepare("PRAGMA user_version").get() as {
@@ -320,28 +280,21 @@ export class ObjectIndex {
     }; // SQLite's own column.
     if (version >= 1) return;
     this.#transact(() => {
-      for (const { meta } of this.all()) this.#keep(meta.segments);
-      for (const row of this.#database.prepare("SELECT meta FROM part").all())
-        this.#keep([(read(row) as MultipartPart).segment]); // We wrote it.
+      for (const { meta } of this.all()) this.segments.keep(meta.segments);
+      for (const { segment } of this.uploads.allParts()) this.segments.keep([segment]);
       this.#database.exec("PRAGMA user_version = 1");
     });
   }
 
-  /** Bytes that were held until now lie beside the row that names them; files are listed. */
-  #keep(segments: readonly Segment[]): void {
-    for (const { inline, file } of segments) {
-      if (inline !== true) this.#run("INSERT OR IGNORE INTO file (name) VALUES (?)").run(file);
-      const bytes = inline === true ? this.held.get(file) : undefined;
-      if (bytes !== undefined)
-        this.#run("INSERT OR REPLACE INTO content (name, bytes) VALUES (?, ?)").run(file, bytes);
-    }
-  }
-
-  /** Inline bytes go with the rows that named them; answers those that lie in files, which nothing names any more. */
-  #forget(segments: readonly Segment[]): readonly Segment[] {
-    for (const { inline, file } of segments)
-      this.#run(`DELETE FROM ${inline === true ? "content" : "file"} WHERE name = ?`).run(file);
-    return segments.filter((segment) => segment.inline !== true);
+  #put(bucket: string, meta: ObjectMeta, options: ChangeOptions): readonly Segment[] {
+    this.segments.keep(meta.segments);
+    const before = this.get(bucket, meta.key);
+    const sequence = this.#nextSequence(bucket, meta.key, before);
+    const dropped = this.#makeRoom(bucket, meta.key, meta.modifiedAt, options.versioning);
+    const placed = { ...meta, sequence };
+    this.#setCurrent(bucket, placed);
+    this.#tell(bucket, placed, options);
+    return dropped.filter((segment) => !meta.segments.some((kept) => kept.file === segment.file));
   }
 
   /** What a new version meets: it sinks, or it goes where the null version is replaced. */
@@ -424,11 +377,6 @@ export class ObjectIndex {
     const event: ObjectEvent = { ...note, bucket, key, size, etag, versionId, sequence, isDeleteMarker };
     const { lastInsertRowid } = this.#run("INSERT INTO event (meta) VALUES (?)").run(JSON.stringify(event));
     this.#run("DELETE FROM event WHERE number <= ?").run(Number(lastInsertRowid) - EVENTS_MAX);
-  }
-
-  #dropUpload(id: string): void {
-    this.#run("DELETE FROM part WHERE upload = ?").run(id);
-    this.#run("DELETE FROM upload WHERE id = ?").run(id);
   }
 
   #transact<T>(work: () => T): T {

@@ -38,9 +38,11 @@ export interface ObjectMeta {
   readonly checksums: Readonly<Record<string, string>>;
   readonly checksumType?: "FULL_OBJECT" | "COMPOSITE" | undefined;
   readonly tags: Readonly<Record<string, string>>;
+  /** Keys of the tags in their order, where it is not that of `tags`. */
+  readonly tagOrder?: readonly string[] | undefined;
   readonly segments: readonly Segment[];
   /** Absent: the null version, written while the bucket kept none. */
-  readonly versionId?: string;
+  readonly versionId?: string | undefined;
   /** Rises with each version of a key. */
   readonly sequence?: number;
   readonly isDeleteMarker?: true;
@@ -50,7 +52,7 @@ export interface ObjectMeta {
   readonly retention?: { readonly mode: "GOVERNANCE" | "COMPLIANCE"; readonly until: number };
   readonly legalHold?: boolean;
   /** Base64 MD5 of the customer's key that its bytes are sealed with. */
-  readonly customerKeyMd5?: string;
+  readonly customerKeyMd5?: string | undefined;
 }
 
 export interface MultipartUpload {
@@ -61,12 +63,24 @@ export interface MultipartUpload {
   readonly headers: Readonly<Record<string, string>>;
   readonly userMetadata: Readonly<Record<string, string>>;
   readonly tags: Readonly<Record<string, string>>;
+  /** Keys of the tags in their order, where it is not that of `tags`. */
+  readonly tagOrder?: readonly string[] | undefined;
   readonly checksumAlgorithm?: string | undefined;
   readonly checksumType?: "FULL_OBJECT" | "COMPOSITE" | undefined;
   readonly redirect?: string;
   readonly retention?: ObjectMeta["retention"];
   readonly legalHold?: boolean;
   readonly customerKeyMd5?: string;
+}
+
+/** What an upload was completed to: completing it again answers the same. */
+export interface CompletedUpload extends Pick<
+  ObjectMeta,
+  "key" | "etag" | "versionId" | "checksums" | "checksumType" | "customerKeyMd5"
+> {
+  readonly id: string;
+  readonly bucket: string;
+  readonly at: number;
 }
 
 export interface MultipartPart {

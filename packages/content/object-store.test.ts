@@ -121,7 +121,7 @@ describe("objects at rest", () => {
     const segment = await write("small");
     await own.put("b", { ...meta([segment]), key: "k" });
     expect(readdirSync(own.folder).toSorted()).not.toContain("sm");
-    const stored = own.index.content("small");
+    const stored = own.index.segments.content("small");
     expect(stored?.includes(few.subarray(0, 64))).toBe(false);
     expect(own.readSmall(meta([segment]))?.equals(few)).toBe(true);
     expect(own.readSmall(meta([segment]), 100, 199)?.equals(few.subarray(100, 200))).toBe(true);
@@ -132,14 +132,14 @@ describe("objects at rest", () => {
     expect(own.readSmall(meta([sealed]), 0, few.length - 1, key)?.equals(few)).toBe(true);
     expect(await Array.fromAsync(own.damaged())).toEqual([]);
     await own.put("b", { ...meta([await write("next")]), key: "k" });
-    expect(own.index.content("small")).toBeUndefined();
+    expect(own.index.segments.content("small")).toBeUndefined();
     // Whoever is reading it just now still has it at hand; nobody else finds it.
     expect(own.readSmall(meta([segment]))?.equals(few)).toBe(true);
     expect(() => new ObjectStore(own.folder, Buffer.alloc(32, 1)).readSmall(meta([segment]))).toThrow(
       DamagedObjectError,
     );
     await own.delete("b", "k", { at: 0, versionId: "null" });
-    expect(own.index.content("next")).toBeUndefined();
+    expect(own.index.segments.content("next")).toBeUndefined();
   });
 
   it("are put together with one sync, and each fails or succeeds by itself", async () => {
@@ -165,6 +165,6 @@ describe("objects at rest", () => {
     expect(
       own.index.list("b", { prefix: "", from: "", inclusive: true, limit: 10 }).map((each) => each.key),
     ).toEqual(["a", "c"]);
-    expect(own.index.content("of-b")).toBeUndefined();
+    expect(own.index.segments.content("of-b")).toBeUndefined();
   });
 });

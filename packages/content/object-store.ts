@@ -83,7 +83,7 @@ export class ObjectStore {
       for (const name of await readdir(join(this.folder, part))) {
         const file = join(part, name);
         const stats = await stat(join(this.folder, file)).catch(() => undefined); // It may go by itself meanwhile.
-        if (stats === undefined || stats.ctimeMs >= before || this.index.hasFile(file)) continue;
+        if (stats === undefined || stats.ctimeMs >= before || this.index.segments.hasFile(file)) continue;
         await this.#removals.remove([join(this.folder, file)]);
         removed += 1;
       }
@@ -159,7 +159,7 @@ export class ObjectStore {
     const plain = Buffer.concat(chunks);
     const iv = randomBytes(16);
     const stored = Buffer.concat(new FrameCipher(customerKey ?? this.#current.key, iv).seal(0, true, plain));
-    this.index.held.set(name, stored);
+    this.index.segments.held.set(name, stored);
     return {
       file: name,
       inline: true,
@@ -213,7 +213,8 @@ export class ObjectStore {
 
   /** Held bytes are let go: a row has them now, or nobody wants them. */
   #release(segments: readonly Segment[]): void {
-    for (const segment of segments) if (segment.inline === true) this.index.held.delete(segment.file);
+    for (const segment of segments)
+      if (segment.inline === true) this.index.segments.held.delete(segment.file);
   }
 
   /** A plain delete; answers the delete marker, where the bucket keeps versions. */
@@ -274,7 +275,7 @@ export class ObjectStore {
   }
 
   #readInline(segment: Segment, customerKey: Buffer | undefined): Buffer {
-    const stored = this.index.content(segment.file);
+    const stored = this.index.segments.content(segment.file);
     if (stored === undefined) throw new DamagedObjectError(`The bytes of ${segment.file} are gone.`);
     const key = customerKey ?? this.#keyOf(segment);
     try {
@@ -371,7 +372,7 @@ export class ObjectStore {
   async #checkStored(segment: Segment): Promise<void> {
     const stored = createHash("sha256");
     try {
-      if (segment.inline === true) stored.update(this.index.content(segment.file) ?? "");
+      if (segment.inline === true) stored.update(this.index.segments.content(segment.file) ?? "");
       else
         for await (const chunk of createReadStream(join(this.folder, segment.file)))
           stored.update(chunk as Buffer); // No encoding is set, so chunks are buffers.

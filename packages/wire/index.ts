@@ -12,5 +12,6 @@ export * from "./http-server.ts";
 export type { AskedKeys } from "./request-conditions.ts";
 export { splitBucket, type Exchange } from "./routing.ts";
 export * from "./sdk-schemas.ts";
+export type { Member } from "./shape.ts";
 export * from "./service.ts";
 export * from "./sigv4.ts";

@@ -3,7 +3,7 @@ import type { ConditionContext, Principal } from "@gantry/iam";
 import type { Constraints } from "./constraints.ts";
 import type { WireResponse } from "./encode.ts";
 import type { Exchange } from "./routing.ts";
-import { shapeOf, type Shape } from "./shape.ts";
+import { shapeOf, type Member, type Shape } from "./shape.ts";
 
 export type Protocol =
   | "awsJson1_0"
@@ -113,6 +113,8 @@ export interface ServiceModule {
   readonly extras?: (exchange: Exchange, access: Access) => Promise<WireResponse | undefined>;
   /** The region of a request whose signature names none: that of the resource. */
   readonly regionOf?: (exchange: Exchange) => string | undefined;
+  /** Corrects a member of an operation's input or output where the SDK's model differs from what the service does. */
+  readonly amend?: (member: Member) => Member;
   /** Limits of bodies by operation: those whose documented limits need more than `BODY_LIMITS`. */
   readonly bodyLimits?: Readonly<Record<string, BodyLimits>>;
   /** Puts in place what AWS has in every account and region before the first call there. */
@@ -171,7 +173,15 @@ export function loadService(descriptor: ServiceDescriptor, module: ServiceModule
     if (!key.endsWith("$") || !Array.isArray(schema)) continue;
     const name = String(schema[2]);
     if (schema[0] === 9)
-      operations.set(name, lazyOperation(name, schema, module.operations[name] as Handler | undefined)); // Implementation<M> typed it.
+      operations.set(
+        name,
+        lazyOperation(
+          name,
+          schema,
+          module.operations[name] as Handler | undefined, // Implementation<M> typed it.
+          module.amend,
+        ),
+      );
     if (schema[0] === -3) errors.set(name, errorShape(name, schema));
   }
   for (const error of [...errors.values()])
@@ -211,14 +221,22 @@ export function loadService(descriptor: ServiceDescriptor, module: ServiceModule
   };
 }
 
-function lazyOperation(name: string, schema: readonly unknown[], handler: Handler | undefined): Operation {
+function lazyOperation(
+  name: string,
+  schema: readonly unknown[],
+  handler: Handler | undefined,
+  amend: ServiceModule["amend"],
+): Operation {
   const traits = schema[3];
   const http =
     typeof traits === "object" && traits !== null && "http" in traits
       ? (traits.http as [string, string, number])
       : undefined; // The SDK's format.
   const resolve = (index: number) =>
-    shapeOf(typeof schema[index] === "function" ? (schema[index] as () => unknown)() : schema[index]); // As above.
+    amended(
+      shapeOf(typeof schema[index] === "function" ? (schema[index] as () => unknown)() : schema[index]), // As above.
+      amend,
+    );
   let input: Shape | undefined;
   let output: Shape | undefined;
   return {
@@ -232,6 +250,11 @@ function lazyOperation(name: string, schema: readonly unknown[], handler: Handle
       return (output ??= resolve(5));
     },
   };
+}
+
+function amended(shape: Shape, amend: ServiceModule["amend"]): Shape {
+  if (amend === undefined || shape.type !== "structure") return shape;
+  return { ...shape, members: shape.members.map(amend) };
 }
 
 function errorShape(name: string, schema: readonly unknown[]): ErrorShape {

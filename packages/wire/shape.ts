@@ -14,6 +14,8 @@ export interface Member {
   /** Own traits over those of the target shape. */
   readonly traits: Traits;
   readonly shape: Shape;
+  /** Reads the text of a header or query parameter in place of the shape's own reader. */
+  readonly read?: (text: string) => unknown;
 }
 
 /** What a value looks like on the wire: built once per schema, walked on each request. */

@@ -42,24 +42,37 @@ export function verifySignature(options: {
   payloadHash: string;
 }): void {
   const { request, claim } = options;
-  const canonical = [
+  const canonicalHead = [
     request.method,
     claim.service === "s3" ? canonicalPathS3(request.rawPath) : canonicalPath(request.rawPath),
     canonicalQuery(request.rawQuery),
-    ...claim.signedHeaders.map((name) => `${name}:${collapsed(request.headers[name] ?? "")}`),
-    "",
-    claim.signedHeaders.join(";"),
-    options.payloadHash,
   ].join("\n");
-  const scope = `${claim.date}/${claim.region}/${claim.service}/aws4_request`;
-  const toSign = ["AWS4-HMAC-SHA256", claim.amzDate, scope, sha256Hex(canonical)].join("\n");
-  const expected = hmac(signingKey(options.secretAccessKey, claim), toSign);
-  if (!SIGNATURE.test(claim.signature) || !timingSafeEqual(expected, Buffer.from(claim.signature, "hex"))) {
+  const headers = claim.signedHeaders.map((name) => `${name}:${collapsed(request.headers[name] ?? "")}`);
+  const canonical = [canonicalHead, ...headers, "", claim.signedHeaders.join(";"), options.payloadHash].join(
+    "\n",
+  );
+  if (!readingsOf(canonical).some((reading) => isSignatureOf(reading, claim, options.secretAccessKey))) {
     throw new SignatureError(
       "mismatch",
       "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
     );
   }
+}
+
+/**
+ * The bytes that a signature may cover. Node decodes header values as Latin-1. Go and curl sign the bytes that they
+ * send; boto3 and the JavaScript SDK send Latin-1 and sign the UTF-8 form of the same text. ASCII has one reading.
+ */
+function readingsOf(canonical: string): readonly Buffer[] {
+  const utf8 = Buffer.from(canonical);
+  return utf8.length === canonical.length ? [utf8] : [Buffer.from(canonical, "latin1"), utf8];
+}
+
+function isSignatureOf(canonical: Buffer, claim: Claim, secretAccessKey: string): boolean {
+  const scope = `${claim.date}/${claim.region}/${claim.service}/aws4_request`;
+  const toSign = ["AWS4-HMAC-SHA256", claim.amzDate, scope, sha256Hex(canonical)].join("\n");
+  const expected = hmac(signingKey(secretAccessKey, claim), toSign);
+  return SIGNATURE.test(claim.signature) && timingSafeEqual(expected, Buffer.from(claim.signature, "hex"));
 }
 
 /** Trims the value and collapses runs of white space to one blank. Most values need neither. */

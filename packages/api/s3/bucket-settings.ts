@@ -6,7 +6,7 @@ import { warnOfUnknownKeys } from "../iam/documents.ts";
 import { presentBound, resolvePrincipals } from "../iam/policy-principals.ts";
 import { findBucket } from "./buckets.ts";
 import { presentCors, readCors } from "./cors.ts";
-import type { S3Deps } from "./index.ts";
+import type { S3Deps } from "./s3-deps.ts";
 import { presentLifecycle, readLifecycle } from "./lifecycle.ts";
 import { readWebsite } from "./website.ts";
 import { malformedXml } from "./malformed-xml.ts";

@@ -2,9 +2,8 @@ import type * as s3 from "@aws-sdk/client-s3";
 import type { BucketRecord, Reader } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import { page } from "../common/paging.ts";
-import { presentTags } from "../common/tags.ts";
-import type { S3Deps } from "./index.ts";
-import { tagSetOf } from "./tag-sets.ts";
+import type { S3Deps } from "./s3-deps.ts";
+import { presentTagSet, tagSetOf } from "./tag-sets.ts";
 
 type S3 = Implementation<typeof s3>;
 
@@ -72,7 +71,7 @@ export function bucketOperations(deps: S3Deps) {
           `The ${input.CreateBucketConfiguration?.LocationConstraint ?? "unspecified"} location constraint is incompatible for the region specific endpoint this request was sent to.`,
           { status: 400 },
         );
-      const tags = tagSetOf(input.CreateBucketConfiguration?.Tags, TAGS_MAX);
+      const tagSet = tagSetOf(input.CreateBucketConfiguration?.Tags, TAGS_MAX);
       store.transact((tx) => {
         const there = tx.get("bucket", name);
         if (there !== undefined && there.account !== context.account)
@@ -97,7 +96,7 @@ export function bucketOperations(deps: S3Deps) {
           region,
           name,
           createdAt: clock.now(),
-          tags,
+          ...tagSet,
           encryption: { algorithm: "AES256", bucketKey: false },
           publicAccessBlock: {
             blockPublicAcls: true,
@@ -136,7 +135,7 @@ export function bucketOperations(deps: S3Deps) {
         .filter((bucket) => input.BucketRegion === undefined || bucket.region === input.BucketRegion);
       const { items, nextToken } = page(own, (bucket) => bucket.name, {
         token: input.ContinuationToken,
-        size: input.MaxBuckets ?? BUCKETS_MAX,
+        size: bucketsMaxOf(input.MaxBuckets),
         invalidToken: () =>
           new ApiError("InvalidArgument", "The continuation token provided is incorrect", { status: 400 }),
       });
@@ -156,23 +155,24 @@ export function bucketOperations(deps: S3Deps) {
       return region === "us-east-1" ? {} : { LocationConstraint: region as s3.BucketLocationConstraint }; // Any region name is one here.
     },
     GetBucketTagging(input, context) {
-      const { tags, name } = findBucket(store, context, input.Bucket);
-      if (Object.keys(tags).length === 0)
+      const { name, ...bucket } = findBucket(store, context, input.Bucket);
+      if (Object.keys(bucket.tags).length === 0)
         throw new ApiError("NoSuchTagSet", "The TagSet does not exist", {
           status: 404,
           fields: { BucketName: name },
         });
-      return { TagSet: presentTags(tags) };
+      return { TagSet: presentTagSet(bucket) };
     },
     PutBucketTagging: (input, context) => ({
       ...change(context, input.Bucket, (bucket) => ({
         ...bucket,
-        tags: tagSetOf(input.Tagging?.TagSet, TAGS_MAX),
+        tagOrder: undefined,
+        ...tagSetOf(input.Tagging?.TagSet, TAGS_MAX),
       })),
       $metadata: { httpStatusCode: 204 },
     }),
     DeleteBucketTagging: (input, context) =>
-      change(context, input.Bucket, (bucket) => ({ ...bucket, tags: {} })),
+      change(context, input.Bucket, (bucket) => ({ ...bucket, tags: {}, tagOrder: undefined })),
     GetBucketEncryption(input, context) {
       const { encryption } = findBucket(store, context, input.Bucket);
       return {
@@ -276,6 +276,15 @@ export function bucketOperations(deps: S3Deps) {
       return {};
     },
   } satisfies S3;
+}
+
+function bucketsMaxOf(given = BUCKETS_MAX): number {
+  if (given >= 1 && given <= BUCKETS_MAX) return given;
+  throw new ApiError(
+    "InvalidArgument",
+    `Argument max-buckets must be an integer between 1 and ${BUCKETS_MAX}`,
+    { status: 400, fields: { ArgumentName: "max-buckets", ArgumentValue: given } },
+  );
 }
 
 export function findBucket(reader: Reader, context: RequestContext, name: string | undefined): BucketRecord {

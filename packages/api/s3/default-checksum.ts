@@ -1,6 +1,6 @@
 import type { ObjectMeta } from "@gantry/content";
 import { checksumOf } from "@gantry/kernel";
-import type { S3Deps } from "./index.ts";
+import type { S3Deps } from "./s3-deps.ts";
 
 /**
  * S3 gives an object that was put without a checksum a CRC64NVME of the whole. A small one has it at once; of a large one it is

@@ -4,7 +4,7 @@ import type { Reader } from "@gantry/state";
 import { ApiError, splitBucket, type Access, type Exchange, type WireResponse } from "@gantry/wire";
 import type * as s3 from "@aws-sdk/client-s3";
 import { corsHeaders } from "./cors.ts";
-import type { S3Deps } from "./index.ts";
+import type { S3Deps } from "./s3-deps.ts";
 import { checkPolicy, readForm, signerOf } from "./post-form.ts";
 import { answerWebsite } from "./website.ts";
 
@@ -105,7 +105,8 @@ async function answerForm(bucket: string, exchange: Exchange, access: Access): P
     const metadata = Object.fromEntries(
       [...fields]
         .filter(([name]) => name.startsWith("x-amz-meta-"))
-        .map(([name, value]) => [name.slice("x-amz-meta-".length), value]),
+        // As a header carries it: bytes of UTF-8, each a character.
+        .map(([name, value]) => [name.slice("x-amz-meta-".length), Buffer.from(value).toString("latin1")]),
     );
     const output = await access.invoke(
       "PutObject",
@@ -118,7 +119,7 @@ async function answerForm(bucket: string, exchange: Exchange, access: Access): P
         ContentType: fields.get("content-type"),
         ContentDisposition: fields.get("content-disposition"),
         ContentEncoding: fields.get("content-encoding"),
-        Expires: fields.has("expires") ? new Date(fields.get("expires") ?? "") : undefined,
+        Expires: fields.get("expires"),
         StorageClass: fields.get("x-amz-storage-class"),
         ServerSideEncryption: fields.get("x-amz-server-side-encryption"),
         WebsiteRedirectLocation: fields.get("x-amz-website-redirect-location"),

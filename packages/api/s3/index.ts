@@ -3,11 +3,9 @@
  * What is refused or not there yet: SUPPORT.md.
  */
 import * as sdk from "@aws-sdk/client-s3";
-import type { ObjectStore } from "@gantry/content";
-import type { Logger } from "@gantry/kernel";
 import { splitBucket, type Implementation, type ServiceModule } from "@gantry/wire";
-import type { ApiDeps } from "../common/api-deps.ts";
 import { permissionsBy } from "../common/permissions.ts";
+import { amendMember } from "./amend-member.ts";
 import { withArguments } from "./arguments.ts";
 import { bucketSettingOperations } from "./bucket-settings.ts";
 import { bucketOperations } from "./buckets.ts";
@@ -17,12 +15,10 @@ import { multipartOperations } from "./multipart.ts";
 import { objectSettingOperations } from "./object-settings.ts";
 import { objectOperations } from "./objects.ts";
 import { leastActions, S3_PERMISSIONS } from "./permissions.ts";
+import type { S3Deps } from "./s3-deps.ts";
+import { uploadListingOperations } from "./upload-listing.ts";
+import { uploadPartOperations } from "./upload-parts.ts";
 import { versionOperations } from "./versions.ts";
-
-export interface S3Deps extends ApiDeps {
-  readonly objects: ObjectStore;
-  readonly log: Logger;
-}
 
 export function s3Service(deps: S3Deps): ServiceModule {
   const operations = {
@@ -30,6 +26,8 @@ export function s3Service(deps: S3Deps): ServiceModule {
     ...objectOperations(deps),
     ...listingOperations(deps),
     ...multipartOperations(deps),
+    ...uploadPartOperations(deps),
+    ...uploadListingOperations(deps),
     ...bucketSettingOperations(deps),
     ...objectSettingOperations(deps),
     ...versionOperations(deps),
@@ -45,6 +43,7 @@ export function s3Service(deps: S3Deps): ServiceModule {
       DeleteObjects: { bytes: 4 * 1024 * 1024, values: 10_000 },
       CompleteMultipartUpload: { bytes: 4 * 1024 * 1024, values: 120_000 },
     },
+    amend: amendMember,
     extras: (exchange, access) => answerExtra(deps, exchange, access),
     regionOf: (exchange) => deps.store.get("bucket", splitBucket(exchange).bucket ?? "")?.region,
     responseHeaders: (exchange) => crossOriginHeaders(deps.store, exchange),

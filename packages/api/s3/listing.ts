@@ -2,7 +2,7 @@ import type * as s3 from "@aws-sdk/client-s3";
 import type { ObjectMeta, ObjectStore } from "@gantry/content";
 import { ApiError, type Implementation } from "@gantry/wire";
 import { findBucket } from "./buckets.ts";
-import type { S3Deps } from "./index.ts";
+import type { S3Deps } from "./s3-deps.ts";
 
 const KEYS_MAX = 1_000;
 
@@ -128,10 +128,12 @@ export function beyond(prefix: string): string {
   return characters.join("") + String.fromCodePoint(code === 0xd7ff ? 0xe000 : code + 1);
 }
 
-export function limitOf(given: number | undefined): number {
+/** How many entries a page has at most. Errors: InvalidArgument, in which S3 calls the argument `name`. */
+export function limitOf(given: number | undefined, name = "maxKeys"): number {
   if (given !== undefined && (given < 0 || !Number.isInteger(given)))
-    throw new ApiError("InvalidArgument", "Argument maxKeys must be an integer between 0 and 2147483647", {
+    throw new ApiError("InvalidArgument", `Argument ${name} must be an integer between 0 and 2147483647`, {
       status: 400,
+      fields: { ArgumentName: name, ArgumentValue: given },
     });
   return Math.min(given ?? KEYS_MAX, KEYS_MAX);
 }

@@ -1,7 +1,7 @@
 import type { ChangeNote, ChangeOptions, ObjectMeta, ObjectStore } from "@gantry/content";
 import type { BucketRecord } from "@gantry/state";
 import { ApiError, type RequestContext } from "@gantry/wire";
-import type { S3Deps } from "./index.ts";
+import type { S3Deps } from "./s3-deps.ts";
 
 /**
  * The version that a read names, else the current one. Errors in S3's words, delete markers said in the headers as S3

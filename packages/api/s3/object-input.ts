@@ -3,12 +3,11 @@ import { Readable } from "node:stream";
 import type { ObjectMeta, WrittenSegment } from "@gantry/content";
 import { checksumOf, type Checksum } from "@gantry/kernel";
 import { ApiError } from "@gantry/wire";
-import type { S3Deps } from "./index.ts";
+import type { S3Deps } from "./s3-deps.ts";
 
 const KEY_MAX_BYTES = 1_024;
 /** 16 bytes in base64. */
 const MD5 = /^[A-Za-z0-9+/]{22}==$/;
-const METADATA_MAX_BYTES = 2_048;
 const KEY_BYTES = 32;
 /** Bytes whose checksum nobody waits for noticeably. */
 const DEFAULT_CHECKSUM_MAX = 1024 * 1024;
@@ -294,12 +293,12 @@ export function headersOf(input: {
       fields: { StorageClassRequested: input.StorageClass },
     });
   const all = {
-    ContentType: input.ContentType ?? "binary/octet-stream",
-    CacheControl: input.CacheControl,
-    ContentDisposition: input.ContentDisposition,
-    ContentEncoding: encoding === "" ? undefined : encoding,
-    ContentLanguage: input.ContentLanguage,
-    ExpiresString: input.Expires?.toUTCString(),
+    ContentType: headerText("Content-Type", input.ContentType) ?? "binary/octet-stream",
+    CacheControl: headerText("Cache-Control", input.CacheControl),
+    ContentDisposition: headerText("Content-Disposition", input.ContentDisposition),
+    ContentEncoding: headerText("Content-Encoding", encoding === "" ? undefined : encoding),
+    ContentLanguage: headerText("Content-Language", input.ContentLanguage),
+    ExpiresString: headerText("Expires", expiresOf(input.Expires)),
     StorageClass: input.StorageClass === "STANDARD" ? undefined : input.StorageClass,
   };
   return Object.fromEntries(
@@ -307,17 +306,18 @@ export function headersOf(input: {
   );
 }
 
-export function metadataOf(metadata: Record<string, string> | undefined): Record<string, string> {
-  const size = Object.entries(metadata ?? {}).reduce(
-    (sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(value),
-    0,
-  );
-  if (size > METADATA_MAX_BYTES)
-    throw new ApiError("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size", {
-      status: 400,
-      fields: { Size: size, MaxSizeAllowed: METADATA_MAX_BYTES },
-    });
-  return metadata ?? {};
+/** The text of a response header. Errors: InvalidArgument where its characters are not those of Latin-1. */
+export function headerText(name: string, text: string | undefined): string | undefined {
+  if (text === undefined || /^[\t\x20-\x7e\x80-\xff]*$/.test(text)) return text;
+  throw new ApiError("InvalidArgument", "Header value cannot be represented using ISO-8859-1.", {
+    status: 400,
+    fields: { ArgumentName: name, ArgumentValue: text },
+  });
+}
+
+/** The text of Expires, which `amendMember` leaves as it was given. */
+export function expiresOf(given: Date | undefined): string | undefined {
+  return given === undefined ? undefined : String(given);
 }
 
 /** Bucket, key and version that a copy names. */

@@ -3,12 +3,12 @@ import type { ObjectMeta } from "@gantry/content";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import { withChecksum } from "./default-checksum.ts";
 import { findBucket } from "./buckets.ts";
-import type { S3Deps } from "./index.ts";
+import type { S3Deps } from "./s3-deps.ts";
 import { findObject, objectArn, presentVersion } from "./object-access.ts";
 import { readingKeyOf } from "./object-input.ts";
 import { requireLock, retentionOf } from "./object-lock.ts";
 import { malformedXml } from "./malformed-xml.ts";
-import { tagSetOf } from "./tag-sets.ts";
+import { presentTagSet, tagSetOf } from "./tag-sets.ts";
 
 interface Named {
   readonly Bucket: string | undefined;
@@ -37,14 +37,18 @@ export function objectSettingOperations(deps: S3Deps) {
     GetObjectTagging(input, context) {
       const { bucket, meta } = find(input, context);
       return {
-        TagSet: Object.entries(meta.tags).map(([Key, Value]) => ({ Key, Value })),
+        TagSet: presentTagSet(meta),
         VersionId: presentVersion(bucket, meta),
       };
     },
     PutObjectTagging: (input, context) =>
-      change(input, context, (meta) => ({ ...meta, tags: tagSetOf(input.Tagging?.TagSet) })),
+      change(input, context, (meta) => ({
+        ...meta,
+        tagOrder: undefined,
+        ...tagSetOf(input.Tagging?.TagSet),
+      })),
     DeleteObjectTagging: (input, context) => ({
-      ...change(input, context, (meta) => ({ ...meta, tags: {} })),
+      ...change(input, context, (meta) => ({ ...meta, tags: {}, tagOrder: undefined })),
       $metadata: { httpStatusCode: 204 },
     }),
     GetObjectRetention(input, context) {

@@ -4,7 +4,7 @@ import type { BucketRecord } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import { withChecksum } from "./default-checksum.ts";
 import { findBucket } from "./buckets.ts";
-import type { S3Deps } from "./index.ts";
+import type { S3Deps } from "./s3-deps.ts";
 import {
   authorizeSource,
   changing,
@@ -18,9 +18,10 @@ import {
   checkKey,
   checkReadCondition,
   customerKeyOf,
+  expiresOf,
   headersOf,
+  headerText,
   memberOf,
-  metadataOf,
   parseCopySource,
   parseRange,
   presentEncryption,
@@ -30,7 +31,9 @@ import {
 } from "./object-input.ts";
 import { checkUnlocked, lockOf, presentLock } from "./object-lock.ts";
 import { malformedXml } from "./malformed-xml.ts";
-import { taggingOf } from "./tag-sets.ts";
+import { partNumberOf } from "./part-number.ts";
+import { taggingOf, tagsOf } from "./tag-sets.ts";
+import { metadataOf, presentMetadata } from "./user-metadata.ts";
 
 type S3 = Implementation<typeof s3>;
 
@@ -52,11 +55,7 @@ export function objectOperations(deps: S3Deps) {
     meta: ObjectMeta,
   ) => {
     if (input.PartNumber === undefined) return parseRange(input.Range, meta.size);
-    if (!Number.isInteger(input.PartNumber) || input.PartNumber < 1)
-      throw new ApiError("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive", {
-        status: 400,
-      });
-    const segment = meta.segments[input.PartNumber - 1];
+    const segment = meta.segments[partNumberOf(input.PartNumber) - 1];
     if (segment === undefined || input.Range !== undefined)
       throw new ApiError("InvalidPartNumber", "The requested partnumber is not satisfiable", {
         status: 416,
@@ -128,7 +127,7 @@ export function objectOperations(deps: S3Deps) {
       const described = {
         headers: headersOf(input),
         userMetadata: metadataOf(input.Metadata),
-        tags: taggingOf(input.Tagging),
+        ...taggingOf(input.Tagging),
         ...lockOf(bucket, input, clock.now()),
         ...(input.WebsiteRedirectLocation === undefined ? {} : { redirect: input.WebsiteRedirectLocation }),
         ...(customer === undefined ? {} : { customerKeyMd5: customer.md5 }),
@@ -337,7 +336,7 @@ export function objectOperations(deps: S3Deps) {
               ...(given["StorageClass"] === undefined ? {} : { StorageClass: given["StorageClass"] }),
             },
         userMetadata: replace ? metadataOf(input.Metadata) : source.userMetadata,
-        tags: input.TaggingDirective === "REPLACE" ? taggingOf(input.Tagging) : source.tags,
+        ...(input.TaggingDirective === "REPLACE" ? taggingOf(input.Tagging) : tagsOf(source)),
         checksums,
         segments: [segment],
         ...lockOf(bucket, input, clock.now()),
@@ -363,12 +362,12 @@ function presentObject(
   input: s3.GetObjectCommandInput | s3.HeadObjectCommandInput,
 ) {
   const overrides = {
-    ContentType: input.ResponseContentType,
-    ContentDisposition: input.ResponseContentDisposition,
-    CacheControl: input.ResponseCacheControl,
-    ContentEncoding: input.ResponseContentEncoding,
-    ContentLanguage: input.ResponseContentLanguage,
-    ExpiresString: input.ResponseExpires?.toUTCString(),
+    ContentType: headerText("response-content-type", input.ResponseContentType),
+    ContentDisposition: headerText("response-content-disposition", input.ResponseContentDisposition),
+    CacheControl: headerText("response-cache-control", input.ResponseCacheControl),
+    ContentEncoding: headerText("response-content-encoding", input.ResponseContentEncoding),
+    ContentLanguage: headerText("response-content-language", input.ResponseContentLanguage),
+    ExpiresString: headerText("response-expires", expiresOf(input.ResponseExpires)),
   };
   const showsChecksums =
     input.ChecksumMode === "ENABLED" && input.Range === undefined && input.PartNumber === undefined;
@@ -378,7 +377,7 @@ function presentObject(
     LastModified: new Date(meta.modifiedAt),
     ...meta.headers,
     ...Object.fromEntries(Object.entries(overrides).filter((entry) => entry[1] !== undefined)),
-    Metadata: { ...meta.userMetadata },
+    Metadata: presentMetadata(meta.userMetadata),
     ...(showsChecksums && Object.keys(meta.checksums).length > 0
       ? { ...meta.checksums, ChecksumType: meta.checksumType ?? ("FULL_OBJECT" as const) }
       : {}),

@@ -2,7 +2,7 @@ import type * as s3 from "@aws-sdk/client-s3";
 import type { ObjectMeta, VersionMarker } from "@gantry/content";
 import type { Implementation } from "@gantry/wire";
 import { findBucket } from "./buckets.ts";
-import type { S3Deps } from "./index.ts";
+import type { S3Deps } from "./s3-deps.ts";
 import { beyond, encoder, limitOf } from "./listing.ts";
 
 /** The listing of all versions. Source: API_ListObjectVersions. */

@@ -21,7 +21,7 @@ export function lifecycleController(deps: ControllerDeps & { objects: ObjectStor
       const now = clock.now();
       const waits = (bucket.lifecycleRanAt ?? -Infinity) + SWEEP_MS - now;
       if (waits > 0 && waits <= SWEEP_MS) return waits;
-      for (const upload of planUploads(bucket.lifecycle, objects.index.uploads(key), now))
+      for (const upload of planUploads(bucket.lifecycle, objects.index.uploads.of(key), now))
         await objects.abortUpload(upload.id);
       await sweep(deps, bucket, now);
       store.transact((tx) => {

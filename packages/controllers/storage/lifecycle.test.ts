@@ -122,7 +122,7 @@ it("takes delete markers that hide nothing", async () => {
 
 it("gives up uploads that nobody finished", async () => {
   const { clock, sweepAfter, objects } = await world({ abortDays: 1 });
-  objects.index.startUpload({
+  objects.index.uploads.start({
     id: "u",
     bucket: "b",
     key: "k",
@@ -132,7 +132,7 @@ it("gives up uploads that nobody finished", async () => {
     tags: {},
   });
   await sweepAfter(DAY);
-  expect(objects.index.uploads("b")).toHaveLength(1);
+  expect(objects.index.uploads.of("b")).toHaveLength(1);
   await sweepAfter(DAY);
-  expect(objects.index.uploads("b")).toEqual([]);
+  expect(objects.index.uploads.of("b")).toEqual([]);
 });

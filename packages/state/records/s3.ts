@@ -35,6 +35,8 @@ export interface BucketRecord extends Placed {
   readonly name: string;
   readonly createdAt: number;
   readonly tags: Tags;
+  /** Keys of the tags in their order, where it is not that of `tags`. */
+  readonly tagOrder?: readonly string[] | undefined;
   readonly encryption: { readonly algorithm: string; readonly bucketKey: boolean };
   readonly publicAccessBlock:
     | {

@@ -46,7 +46,7 @@ function readBinding(member: Member, request: BoundRequest): unknown {
       const { shape } = member;
       if (shape.type === "list")
         return values.map((value) => readScalar(shape.element.shape, value, member.name));
-      return readScalar(shape, values[0] ?? "", member.name);
+      return member.read?.(values[0] ?? "") ?? readScalar(shape, values[0] ?? "", member.name);
     }
     case "queryParams":
       return Object.fromEntries(request.query);
@@ -66,6 +66,7 @@ function readBinding(member: Member, request: BoundRequest): unknown {
 
 function readHeader(member: Member, text: string | undefined): unknown {
   if (text === undefined) return undefined;
+  if (member.read !== undefined) return member.read(text);
   const { shape } = member;
   if (shape.type === "list")
     return text.split(",").map((part) => readScalar(shape.element.shape, part.trim(), member.name));
