@@ -56,7 +56,7 @@ if (process.argv[2] === "remove-host-rules") {
   }
 }
 
-const engine = new DockerEngine({ socketPath: "/var/run/docker.sock", clock, log });
+const engine = new DockerEngine({ socketPath: setting("GANTRY_ENGINE_SOCKET"), clock, log });
 const host = linuxHost({
   engine,
   programs,

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { realpathSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import type { Naming } from "@gantry/agent";
 import type { InstanceSettings } from "@gantry/control-plane";
 import { localNodeId, NODE_FOLDER } from "@gantry/control-plane/link";
@@ -21,20 +22,27 @@ const AGENT_LOOP =
   `trap 'kill "$p"; wait "$p"; exit 0' TERM; export NODE_COMPILE_CACHE=/var/cache/gantry; ` +
   `[ -d "$NODE_COMPILE_CACHE" ] || ${AGENT_MAIN} --compile; while :; do ${AGENT_MAIN} & p=$!; wait "$p"; sleep 0.1; done`;
 
-/** Parameters of `docker run` for the node agent: no secret is among them. `mountpoint` is the data volume's place as the engine sees it. */
+/** What the docker command and the engine say of themselves, and the parameters depend on. */
+export interface EngineFacts {
+  /** The data volume's place as the engine sees it. */
+  readonly mountpoint: string;
+  /** The option of `--mount` that leaves out the mounts below a folder. */
+  readonly shallow: string;
+}
+
+/** The docker command has another name for a shallow bind since version 25. `version` is the command's: "20.10.24". */
+export function shallowOption(version: string): string {
+  return Number.parseInt(version, 10) >= 25 ? "bind-recursive=disabled" : "bind-nonrecursive";
+}
+
+/** Parameters of `docker run` for the node agent: no secret is among them. */
 export function agentParameters(
   settings: InstanceSettings,
-  options: { naming: Naming; name: string; image: string; mountpoint: string },
+  options: { naming: Naming; name: string; image: string; facts: EngineFacts },
 ): readonly string[] {
-  const { naming, name, image, mountpoint } = options;
-  const environment = {
-    GANTRY_INSTANCE: settings.instance,
-    GANTRY_NODE: localNodeId(settings.instance),
-    GANTRY_DATA_PATH: mountpoint,
-    GANTRY_AGENT_IMAGE: image,
-    GANTRY_LINK_HOST: "127.0.0.1",
-    GANTRY_LINK_PORT: String(settings.linkPort),
-  };
+  const { naming, name, image, facts } = options;
+  const { mountpoint, shallow } = facts;
+  const socket = engineSocket();
   return [
     "-d",
     "--name",
@@ -55,8 +63,10 @@ export function agentParameters(
     "seccomp=unconfined",
     "--security-opt",
     "apparmor=unconfined",
-    "-v",
-    `${engineSocket()}:/var/run/docker.sock`,
+    // The folder and not the socket: an engine that restarts makes its socket anew, and a mounted one stays the old one.
+    // Shallow, because the engine's network namespaces are mounts below it, which would be held for ever.
+    "--mount",
+    `type=bind,source=${dirname(socket)},target=/run/engine,${shallow}`,
     "-v",
     "/sys/fs/cgroup:/sys/fs/cgroup:rw",
     "-v",
@@ -70,7 +80,9 @@ export function agentParameters(
     "max-size=16m",
     "--log-opt",
     "max-file=3",
-    ...Object.entries(environment).flatMap(([variable, value]) => ["-e", `${variable}=${value}`]),
+    ...Object.entries(agentEnvironment(settings, { image, mountpoint, socket })).flatMap(
+      ([variable, value]) => ["-e", `${variable}=${value}`],
+    ),
     "--entrypoint",
     "/bin/sh",
     image,
@@ -79,8 +91,24 @@ export function agentParameters(
   ];
 }
 
-/** The engine's socket on its own machine: where DOCKER_HOST says, as for the docker command. */
+function agentEnvironment(
+  settings: InstanceSettings,
+  options: { image: string; mountpoint: string; socket: string },
+): Record<string, string> {
+  const { image, mountpoint, socket } = options;
+  return {
+    GANTRY_INSTANCE: settings.instance,
+    GANTRY_NODE: localNodeId(settings.instance),
+    GANTRY_DATA_PATH: mountpoint,
+    GANTRY_AGENT_IMAGE: image,
+    GANTRY_ENGINE_SOCKET: `/run/engine/${basename(socket)}`,
+    GANTRY_LINK_HOST: "127.0.0.1",
+    GANTRY_LINK_PORT: String(settings.linkPort),
+  };
+}
+
+/** The engine's socket on its own machine, without links on the way: where DOCKER_HOST says, as for the docker command. */
 function engineSocket(): string {
   const host = process.env["DOCKER_HOST"] ?? "";
-  return host.startsWith("unix://") ? host.slice("unix://".length) : "/var/run/docker.sock";
+  return realpathSync(host.startsWith("unix://") ? host.slice("unix://".length) : "/var/run/docker.sock");
 }

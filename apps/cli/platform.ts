@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { namingOf, PAUSE_IMAGE } from "@gantry/agent";
+import { namingOf, PAUSE_IMAGE, type Naming } from "@gantry/agent";
 import {
   ensureInstance,
   readInstance,
@@ -10,7 +10,13 @@ import {
 } from "@gantry/control-plane";
 import { agentRecipe, databaseRecipe, pauseRecipe, provideImage } from "@gantry/images";
 import { sleep } from "@gantry/kernel";
-import { agentParameters, fingerprintOf, PARAMETERS_LABEL } from "./agent-container.ts";
+import {
+  agentParameters,
+  fingerprintOf,
+  PARAMETERS_LABEL,
+  shallowOption,
+  type EngineFacts,
+} from "./agent-container.ts";
 import { claimedHealthOf, healthOf, startControlPlane, stopControlPlane } from "./control-plane-process.ts";
 import { ensureDocker } from "./docker.ts";
 import { IMAGE_LABEL, PROJECT, type PlatformDeps } from "./project.ts";
@@ -137,21 +143,27 @@ export async function ensureDatabaseImage(deps: PlatformDeps, settings: Instance
     );
 }
 
+async function engineFacts(naming: Naming): Promise<EngineFacts> {
+  const [mountpoint, version] = await Promise.all([
+    run("docker", ["volume", "inspect", "-f", "{{.Mountpoint}}", naming.volume]),
+    run("docker", ["version", "-f", "{{.Client.Version}}"]),
+  ]);
+  return { mountpoint: mountpoint.trim(), shallow: shallowOption(version) };
+}
+
 async function startAgent(deps: PlatformDeps, settings: InstanceSettings, image: string): Promise<void> {
   const naming = namingOf(settings.instance);
   const name = naming.agent();
-  const parameters = (mountpoint: string) => agentParameters(settings, { naming, name, image, mountpoint });
+  const parameters = (facts: EngineFacts) => agentParameters(settings, { naming, name, image, facts });
+  const fingerprint = fingerprintOf(parameters({ mountpoint: "", shallow: "" }));
   const format = `{{.State.Running}} {{.Config.Image}} {{index .Config.Labels "${PARAMETERS_LABEL}"}}`;
   const there = await run("docker", ["inspect", "-f", format, name]).catch(() => "");
-  if (there.trim() !== `true ${image} ${fingerprintOf(parameters(""))}`) {
+  if (there.trim() !== `true ${image} ${fingerprint}`) {
     await deps.progress.step("Starting the node agent", async () => {
       await run("docker", ["rm", "-f", name]).catch(() => {});
       await run("docker", ["volume", "create", "--label", naming.label, naming.volume]);
-      const mountpoint = (
-        await run("docker", ["volume", "inspect", "-f", "{{.Mountpoint}}", naming.volume])
-      ).trim();
-      const label = `${PARAMETERS_LABEL}=${fingerprintOf(parameters(""))}`;
-      await run("docker", ["run", "--label", label, ...parameters(mountpoint)]);
+      const facts = await engineFacts(naming);
+      await run("docker", ["run", "--label", `${PARAMETERS_LABEL}=${fingerprint}`, ...parameters(facts)]);
     });
   }
   const deadline = deps.clock.now() + ANSWER_WAIT_MS;

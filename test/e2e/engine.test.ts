@@ -179,7 +179,7 @@ describe.skipIf(!canRun)("Docker Engine", () => {
     } finally {
       own.signal("SIGCONT");
     }
-    await eventually(async () => expect(await runningTasks()).toHaveLength(3), 200_000);
+    await eventually(async () => expect(await runningTasks()).toHaveLength(3), 60_000);
     expect(await instance.gantry("status")).toMatch(/is up\n/);
     await ecs.send(new UpdateServiceCommand({ cluster: "engine", service: "sleepers", desiredCount: 2 }));
     await expectSteady();
