@@ -47,7 +47,9 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     writers: [`${TRANSACTIONS}service-events.ts`],
   },
   "a listener's and a rule's actions and weights": {
-    pattern: /tx\.put\("(?:listener|rule)", [\w.]+, \{[^}]*\b(?:defaultActions|actions)\b/,
+    // An empty list is the placeholder of a record whose actions `writeActions` writes next.
+    pattern:
+      /tx\.put\("(?:listener|rule)", [\w.]+, \{[^}]*\b(?:defaultActions|actions)\b|(?:Listener|Rule)Record = \{[^;]*\b(?:defaultActions|actions)\b(?!: \[\],)/,
     writers: [`${TRANSACTIONS}traffic.ts`],
   },
   "task.desiredStatus": {
@@ -79,7 +81,8 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
   "target.*": {
     pattern: writesOf("target"),
     writers: [
-      "packages/api/elbv2/target-groups.ts",
+      "packages/api/elbv2/target-groups.ts", // Deletes the targets of a group that is deleted.
+      "packages/api/elbv2/targets.ts",
       `${CONTROLLERS}target/`,
       `${CONTROLLERS}task/`,
       `${CONTROLLERS}load-balancer/record-balancers.ts`,

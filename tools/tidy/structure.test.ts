@@ -30,12 +30,6 @@ const LONG_FUNCTIONS = [
   "packages/api/ecs/tasks.ts: taskOperations",
   "packages/api/ecs/present-task.ts: composeTask",
   "packages/api/efs/permissions.ts: efsPermissions",
-  "packages/api/elbv2/conditions.ts: toCondition",
-  "packages/api/elbv2/listeners.ts: listenerOperations",
-  "packages/api/elbv2/load-balancers.ts: loadBalancerOperations",
-  "packages/api/elbv2/load-balancers.ts: createLoadBalancer",
-  "packages/api/elbv2/target-groups.ts: targetGroupOperations",
-  "packages/api/elbv2/target-groups.ts: targetGroupOperations.CreateTargetGroup",
   "packages/api/iam/groups.ts: groupOperations",
   "packages/api/iam/held-policies.ts: heldPolicies",
   "packages/api/iam/instance-profiles.ts: instanceProfileOperations",
@@ -91,12 +85,6 @@ const IMPORT_CIRCLES = [
     "packages/api/ec2/vpcs.ts",
   ],
   ["packages/api/iam/decide.ts", "packages/api/iam/resource-policies.ts"],
-  [
-    "packages/api/elbv2/index.ts",
-    "packages/api/elbv2/listeners.ts",
-    "packages/api/elbv2/load-balancers.ts",
-    "packages/api/elbv2/target-groups.ts",
-  ],
 ];
 /** Modules besides `main.ts` that act when they are imported, each with its reason. */
 const ACTING = [

@@ -12,6 +12,8 @@ const TEXT_VALUE = /^[\u0020-\u007e]{1,128}$/;
 /** A token of RFC 9110. */
 const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}$/;
 
+type QueryStringPair = Extract<RuleConditionRecord, { field: "query-string" }>["pairs"][number];
+
 /** Conditions as they are kept. Source: API_RuleCondition. Errors: ValidationError. */
 export function toConditions(
   given: readonly elb.RuleCondition[] | undefined,
@@ -30,64 +32,62 @@ export function toConditions(
 function toCondition(condition: elb.RuleCondition): RuleConditionRecord {
   if ((condition.RegexValues ?? []).length > 0)
     throw validation("Gantry does not support RegexValues yet: use Values.");
-  const valuesOf = (own: readonly string[] | undefined, isAllowed: (value: string) => boolean) => {
-    const all = own ?? condition.Values ?? [];
-    if (all.length === 0) throw validation("A condition value must be specified");
-    for (const value of all)
-      if (!isAllowed(value))
-        throw validation(`Condition value '${value}' contains a character that is not valid`);
-    return all;
-  };
-  const matching = (pattern: RegExp) => (value: string) => pattern.test(value);
+  const valuesOf = (config: { Values?: readonly string[] | undefined } | undefined, pattern: RegExp) =>
+    checkedValues(config?.Values ?? condition.Values, pattern);
   switch (condition.Field) {
     case "host-header":
-      return {
-        field: "host-header",
-        values: valuesOf(condition.HostHeaderConfig?.Values, matching(HOST_VALUE)),
-      };
+      return { field: "host-header", values: valuesOf(condition.HostHeaderConfig, HOST_VALUE) };
     case "path-pattern":
-      return {
-        field: "path-pattern",
-        values: valuesOf(condition.PathPatternConfig?.Values, matching(PATH_VALUE)),
-      };
+      return { field: "path-pattern", values: valuesOf(condition.PathPatternConfig, PATH_VALUE) };
     case "http-request-method":
       return {
         field: "http-request-method",
-        values: valuesOf(condition.HttpRequestMethodConfig?.Values, matching(METHOD_VALUE)),
+        values: valuesOf(condition.HttpRequestMethodConfig, METHOD_VALUE),
       };
     case "source-ip": {
-      const values = valuesOf(condition.SourceIpConfig?.Values, () => true);
+      const values = valuesOf(condition.SourceIpConfig, /(?:)/);
       const wrong = values.find((value) => !isCidr(value));
       if (wrong !== undefined) throw validation(`Condition value '${wrong}' must be in CIDR format`);
       return { field: "source-ip", values };
     }
-    case "http-header": {
-      const header = condition.HttpHeaderConfig?.HttpHeaderName ?? "";
-      // A header condition cannot name the host: that is the host-header condition's. Source: API_HttpHeaderConditionConfig.
-      if (!HEADER_NAME.test(header) || header.toLowerCase() === "host")
-        throw validation(`'${header}' is not a valid header name`);
+    case "http-header":
       return {
         field: "http-header",
-        header,
-        values: valuesOf(condition.HttpHeaderConfig?.Values, matching(TEXT_VALUE)),
+        header: toHeaderName(condition.HttpHeaderConfig?.HttpHeaderName),
+        values: valuesOf(condition.HttpHeaderConfig, TEXT_VALUE),
       };
-    }
-    case "query-string": {
-      const pairs = (condition.QueryStringConfig?.Values ?? []).map(({ Key: key, Value: value = "" }) => ({
-        key,
-        value,
-      }));
-      if (pairs.length === 0) throw validation("A condition value must be specified");
-      for (const text of pairs.flatMap(({ key, value }) => (key === undefined ? [value] : [key, value])))
-        if (!TEXT_VALUE.test(text))
-          throw validation(`Condition value '${text}' contains a character that is not valid`);
-      return { field: "query-string", pairs };
-    }
+    case "query-string":
+      return { field: "query-string", pairs: toPairs(condition.QueryStringConfig) };
     default:
       throw validation(
         `Condition field '${condition.Field}' must be one of '[path-pattern, host-header, http-header, http-request-method, query-string, source-ip]'`,
       );
   }
+}
+
+/** Errors: ValidationError. */
+function checkedValues(values: readonly string[] = [], pattern: RegExp): readonly string[] {
+  if (values.length === 0) throw validation("A condition value must be specified");
+  const wrong = values.find((value) => !pattern.test(value));
+  if (wrong !== undefined)
+    throw validation(`Condition value '${wrong}' contains a character that is not valid`);
+  return values;
+}
+
+/** A header condition cannot name the host: the host-header condition does. Source: API_HttpHeaderConditionConfig. */
+function toHeaderName(header = ""): string {
+  if (!HEADER_NAME.test(header) || header.toLowerCase() === "host")
+    throw validation(`'${header}' is not a valid header name`);
+  return header;
+}
+
+function toPairs(config: elb.QueryStringConditionConfig | undefined): readonly QueryStringPair[] {
+  const pairs = (config?.Values ?? []).map(({ Key: key, Value: value = "" }) => ({ key, value }));
+  checkedValues(
+    pairs.flatMap(({ key, value }) => (key === undefined ? [value] : [key, value])),
+    TEXT_VALUE,
+  );
+  return pairs;
 }
 
 /** An IPv4 or IPv6 block. Addresses with a zone are none. */

@@ -6,17 +6,16 @@
 import * as sdk from "@aws-sdk/client-elastic-load-balancing-v2";
 import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
 import { paged, type PageWords } from "../common/paged.ts";
-import type { ApiDeps } from "../common/api-deps.ts";
 import { permissionsBy } from "../common/permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
+import type { Elbv2Deps } from "./elbv2-deps.ts";
 import { listenerOperations } from "./listeners.ts";
 import { loadBalancerOperations } from "./load-balancers.ts";
 import { ELBV2_PERMISSIONS } from "./permissions.ts";
+import { ruleOperations } from "./rules.ts";
+import { tagOperations } from "./tags.ts";
 import { targetGroupOperations } from "./target-groups.ts";
-
-export interface Elbv2Deps extends ApiDeps {
-  readonly publicPool: string;
-}
+import { targetOperations } from "./targets.ts";
 
 /** Source: API_DescribeLoadBalancers, PageSize and Marker. */
 const WORDS: PageWords = {
@@ -31,7 +30,10 @@ export function elbv2Service(deps: Elbv2Deps): ServiceModule {
   const operations = {
     ...loadBalancerOperations(deps),
     ...listenerOperations(deps),
+    ...ruleOperations(deps),
     ...targetGroupOperations(deps),
+    ...targetOperations(deps),
+    ...tagOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,

@@ -1,16 +1,125 @@
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
 import { formatIp, isIn, isTargetAddress, parseIp } from "@gantry/kernel";
-import type { Reader, TargetGroupRecord } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import {
+  newTarget,
+  type Reader,
+  type TargetGroupRecord,
+  targetKeyOf,
+  type TargetRecord,
+  type Transaction,
+} from "@gantry/state";
+import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { Elbv2Deps } from "./elbv2-deps.ts";
+import { findTargetGroup } from "./lookups.ts";
+import { checkTargetQuota } from "./quotas.ts";
 import { validation } from "./validation.ts";
 
 const PORT_MAX = 65_535;
+
+/** The targets of a target group. Source: API_RegisterTargets and following. */
+export function targetOperations(deps: Elbv2Deps) {
+  return {
+    RegisterTargets: (input, context) => registerTargets(deps, input, context),
+    DeregisterTargets: (input, context) => deregisterTargets(deps, input, context),
+    DescribeTargetHealth: (input, context) => describeTargetHealth(deps, input, context),
+  } satisfies Implementation<typeof elb>;
+}
+
+function registerTargets(
+  { store, clock }: Elbv2Deps,
+  input: elb.RegisterTargetsInput,
+  context: RequestContext,
+): object {
+  store.transact((tx) => {
+    const group = findTargetGroup(tx, context, input.TargetGroupArn);
+    for (const target of input.Targets ?? []) {
+      const place = toTargetPlace(tx, group, target);
+      const there = tx.get("target", targetKeyOf(place));
+      if (there === undefined || there.drainingSince !== undefined)
+        tx.put("target", targetKeyOf(place), newTarget(place, undefined, clock.now()));
+    }
+    checkTargetQuota(tx, group.arn);
+  });
+  return {};
+}
+
+function deregisterTargets(
+  { store, clock }: Elbv2Deps,
+  input: elb.DeregisterTargetsInput,
+  context: RequestContext,
+): object {
+  store.transact((tx) => {
+    const group = findTargetGroup(tx, context, input.TargetGroupArn);
+    for (const target of input.Targets ?? [])
+      drain(
+        tx,
+        { targetGroupArn: group.arn, address: target.Id ?? "", port: target.Port ?? group.port },
+        clock.now(),
+      );
+  });
+  return {};
+}
+
+function describeTargetHealth(
+  { store }: Elbv2Deps,
+  input: elb.DescribeTargetHealthInput,
+  context: RequestContext,
+): elb.DescribeTargetHealthOutput {
+  const group = findTargetGroup(store, context, input.TargetGroupArn);
+  const all = store.listBy("target", "group", group.arn);
+  if (input.Targets === undefined) return { TargetHealthDescriptions: all.map(presentHealth) };
+  return {
+    TargetHealthDescriptions: input.Targets.map((asked) => {
+      const found = all.find(
+        (target) => target.address === asked.Id && target.port === (asked.Port ?? group.port),
+      );
+      return found === undefined
+        ? {
+            Target: asked,
+            TargetHealth: {
+              State: "unused",
+              Reason: "Target.NotRegistered",
+              Description: "Target is not registered to the target group",
+            },
+          }
+        : presentHealth(found);
+    }),
+  };
+}
+
+function drain(
+  tx: Transaction,
+  place: { targetGroupArn: string; address: string; port: number },
+  now: number,
+): void {
+  const target = tx.get("target", targetKeyOf(place));
+  if (target === undefined || target.drainingSince !== undefined) return;
+  tx.put("target", targetKeyOf(place), {
+    ...target,
+    drainingSince: now,
+    state: "draining",
+    reason: "Target.DeregistrationInProgress",
+    description: "Target deregistration is in progress",
+  });
+}
+
+function presentHealth(target: TargetRecord): elb.TargetHealthDescription {
+  return {
+    Target: { Id: target.address, Port: target.port },
+    HealthCheckPort: String(target.port),
+    TargetHealth: {
+      State: target.state,
+      Reason: target.reason as elb.TargetHealthReasonEnum | undefined,
+      Description: target.description,
+    },
+  }; // The reasons written are the enum's.
+}
 
 /**
  * The address and port of a target: an address of the group's VPC or a private one, and no address of the platform's.
  * Source: API_TargetDescription and "Target type". Errors: InvalidTarget, ValidationError.
  */
-export function toTargetPlace(
+function toTargetPlace(
   reader: Reader,
   group: TargetGroupRecord,
   target: elb.TargetDescription,

@@ -1,0 +1,71 @@
+import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
+import type { TargetGroupRecord } from "@gantry/state";
+import { validation } from "./validation.ts";
+
+const PORT_MAX = 65_535;
+
+/** Of target groups of type ip with the protocol HTTP or HTTPS. Source: API_CreateTargetGroup. */
+export const HEALTH_CHECK_DEFAULTS: TargetGroupRecord["healthCheck"] = {
+  enabled: true,
+  protocol: "HTTP",
+  port: "traffic-port",
+  path: "/",
+  intervalSeconds: 30,
+  timeoutSeconds: 5,
+  healthyThreshold: 5,
+  unhealthyThreshold: 2,
+  matcher: "200",
+};
+
+/** The health check that a request asks for; members that it leaves out keep their values. Errors: ValidationError. */
+export function toHealthCheck(
+  input: elb.ModifyTargetGroupInput | elb.CreateTargetGroupInput,
+  kept: TargetGroupRecord["healthCheck"],
+): TargetGroupRecord["healthCheck"] {
+  const check: TargetGroupRecord["healthCheck"] = {
+    enabled: input.HealthCheckEnabled ?? kept.enabled,
+    protocol:
+      input.HealthCheckProtocol === "HTTPS"
+        ? "HTTPS"
+        : input.HealthCheckProtocol === undefined
+          ? kept.protocol
+          : "HTTP",
+    port: input.HealthCheckPort ?? kept.port,
+    path: input.HealthCheckPath ?? kept.path,
+    intervalSeconds: input.HealthCheckIntervalSeconds ?? kept.intervalSeconds,
+    timeoutSeconds: input.HealthCheckTimeoutSeconds ?? kept.timeoutSeconds,
+    healthyThreshold: input.HealthyThresholdCount ?? kept.healthyThreshold,
+    unhealthyThreshold: input.UnhealthyThresholdCount ?? kept.unhealthyThreshold,
+    matcher: input.Matcher?.HttpCode ?? kept.matcher,
+  };
+  if (check.intervalSeconds < 5 || check.intervalSeconds > 300)
+    throw validation(`Health check interval '${check.intervalSeconds}' must be between 5 and 300 seconds`);
+  if (check.timeoutSeconds < 2 || check.timeoutSeconds > 120)
+    throw validation(`Health check timeout '${check.timeoutSeconds}' must be between 2 and 120 seconds`);
+  if (check.timeoutSeconds >= check.intervalSeconds)
+    throw validation(
+      `Health check timeout '${check.timeoutSeconds}' must be smaller than the interval '${check.intervalSeconds}'`,
+    );
+  for (const threshold of [check.healthyThreshold, check.unhealthyThreshold])
+    if (threshold < 2 || threshold > 10)
+      throw validation(`Health check threshold '${threshold}' must be between 2 and 10`);
+  if (!/^\/[\u0021-\u007e]*$/.test(check.path))
+    throw validation(
+      `Health check path '${check.path}' must begin with a '/' character, and can only contain printable ASCII characters, without spaces`,
+    );
+  if (check.port !== "traffic-port" && !(/^[1-9]\d{0,4}$/.test(check.port) && Number(check.port) <= PORT_MAX))
+    throw validation(
+      `Health check port '${check.port}' must be either 'traffic-port' or from 1 to ${PORT_MAX}`,
+    );
+  if (!isMatcher(check.matcher))
+    throw validation(`Health check matcher HTTP code '${check.matcher}' must be within '200-499'`);
+  return check;
+}
+
+/** Codes and ranges of codes from 200 to 499, separated by commas. Source: API_Matcher. */
+function isMatcher(text: string): boolean {
+  return text.split(",").every((part) => {
+    const [first = "", last = first, ...rest] = part.split("-");
+    return rest.length === 0 && [first, last].every((code) => /^[2-4]\d\d$/.test(code)) && first <= last;
+  });
+}
