@@ -33,6 +33,8 @@ const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly
   DeleteVpc: { kinds: ["routeTable", "securityGroup"], reason: "They go with their VPC." },
   DeleteSubnet: { kinds: ["routeTable"], reason: "The association of the subnet stands in the table." },
   DeleteNatGateway: { kinds: ["elasticAddress"], reason: "The address of the gateway becomes free." },
+  CreateTags: { kinds: ["securityGroup"], reason: "The tags of a rule stand in the record of its group." },
+  DeleteTags: { kinds: ["securityGroup"], reason: "As CreateTags." },
   RunTask: {
     kinds: ["task"],
     reason: "AWS authorizes on the task definition, with the cluster as a condition.",

@@ -205,10 +205,13 @@ export function gatewayOperations(deps: Ec2Deps) {
       refuseMembers(
         input,
         [
+          "AvailabilityMode",
+          "AvailabilityZoneAddresses",
           "PrivateIpAddress",
           "SecondaryAllocationIds",
           "SecondaryPrivateIpAddresses",
           "SecondaryPrivateIpAddressCount",
+          "VpcId",
         ],
         "InvalidParameterValue",
       );

@@ -47,6 +47,23 @@ export function securityGroupOf(
   return reader.list("securityGroup").find((each) => each.vpcId === vpc?.id && each.name === named.GroupName);
 }
 
+/** Errors: InvalidGroup.NotFound. */
+export function findNamedGroup(
+  reader: Reader,
+  place: Place,
+  input: { GroupId?: string | undefined; GroupName?: string | undefined },
+): SecurityGroupRecord {
+  const group = securityGroupOf(reader, place, input);
+  if (group === undefined)
+    throw new ApiError(
+      "InvalidGroup.NotFound",
+      input.GroupId === undefined
+        ? `The security group '${input.GroupName}' does not exist in default VPC '${defaultVpcOf(reader, place)?.id ?? "none"}'`
+        : `The security group '${input.GroupId}' does not exist`,
+    );
+  return group;
+}
+
 /** The default security group of a VPC: what an interface gets that names none. */
 export function defaultSecurityGroup(reader: Reader, vpcId: string): SecurityGroupRecord | undefined {
   return reader.list("securityGroup").find((group) => group.vpcId === vpcId && group.name === "default");

@@ -7,7 +7,7 @@ import { refuseMembers } from "../common/refuse.ts";
 import { presentTags } from "../common/tags.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import type { Ec2Deps } from "./index.ts";
-import { findSecurityGroup } from "./lookups.ts";
+import { findNamedGroup, findSecurityGroup } from "./lookups.ts";
 import { isIn } from "../common/place.ts";
 import { protocolAndPorts, ruleBlock, ruleDescription, ruleGroup } from "./rule-peers-and-ports.ts";
 
@@ -21,7 +21,7 @@ export function securityGroupRuleOperations({ store, ids }: Ec2Deps) {
     direction: Direction,
   ) =>
     store.transact((tx) => {
-      const group = findSecurityGroup(tx, place, input.GroupId ?? "");
+      const group = findNamedGroup(tx, place, input);
       const byId = new Map(
         (input.SecurityGroupRuleDescriptions ?? []).map((each) => [
           each.SecurityGroupRuleId,

@@ -1,7 +1,6 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import type {
   NetworkInterfaceRecord,
-  Reader,
   SecurityGroupRecord,
   SecurityGroupRuleRecord,
   Tags,
@@ -15,7 +14,7 @@ import type { Ec2Deps } from "./index.ts";
 import { RULES_MAX } from "./rule-peers-and-ports.ts";
 import { changeRule, checkPeer, isSame, presentRule, toRules } from "./security-group-rules.ts";
 import { RESOURCES } from "./resources.ts";
-import { defaultVpcOf, findVpc, securityGroupOf } from "./lookups.ts";
+import { defaultVpcOf, findNamedGroup, findVpc } from "./lookups.ts";
 import { isIn } from "../common/place.ts";
 import type { Place } from "../common/api-deps.ts";
 
@@ -27,7 +26,7 @@ export function securityGroupOperations(deps: Ec2Deps) {
   const { store, ids } = deps;
   const authorize = (input: ec2.AuthorizeSecurityGroupIngressRequest, place: Place, direction: Direction) =>
     store.transact((tx) => {
-      const group = findGroup(tx, place, input);
+      const group = findNamedGroup(tx, place, input);
       const rules = toRules(input, direction, ids);
       if (rules.some((rule, index) => rules.slice(0, index).some((other) => isSame(rule, other))))
         throw new ApiError("InvalidParameterValue", "The same permission must not appear multiple times");
@@ -50,7 +49,7 @@ export function securityGroupOperations(deps: Ec2Deps) {
     });
   const revoke = (input: ec2.RevokeSecurityGroupIngressRequest, place: Place, direction: Direction) =>
     store.transact((tx) => {
-      const group = findGroup(tx, place, input);
+      const group = findNamedGroup(tx, place, input);
       const byId = new Set(input.SecurityGroupRuleIds ?? []);
       const wanted = byId.size > 0 ? [] : toRules(input, direction, ids);
       const gone = group.rules.filter(
@@ -111,7 +110,7 @@ export function securityGroupOperations(deps: Ec2Deps) {
     },
     DeleteSecurityGroup(input, context) {
       store.transact((tx) => {
-        const group = findGroup(tx, context, input);
+        const group = findNamedGroup(tx, context, input);
         if (group.name === "default")
           throw new ApiError(
             "CannotDelete",
@@ -217,22 +216,6 @@ function retag(tx: Transaction, id: string, change: (tags: Tags) => Tags, place:
   if (kind === undefined || record === undefined || !isIn(record, place))
     throw new ApiError("InvalidID", `The ID '${id}' is not valid`);
   tx.put(kind, id, { ...record, tags: change(record.tags) }); // The record of the kind just read, with other tags.
-}
-
-function findGroup(
-  reader: Reader,
-  place: Place,
-  input: { GroupId?: string | undefined; GroupName?: string | undefined },
-): SecurityGroupRecord {
-  const group = securityGroupOf(reader, place, input);
-  if (group === undefined)
-    throw new ApiError(
-      "InvalidGroup.NotFound",
-      input.GroupId === undefined
-        ? `The security group '${input.GroupName}' does not exist in default VPC '${defaultVpcOf(reader, place)?.id ?? "none"}'`
-        : `The security group '${input.GroupId}' does not exist`,
-    );
-  return group;
 }
 
 /** Groups by name, of any VPC. Errors: InvalidGroup.NotFound. */

@@ -1,0 +1,191 @@
+import { regional, type Defaults, type Send, type Target } from "./targets.ts";
+import type { Network } from "./world-network.ts";
+
+type Stores = "efs" | "rds" | "logs" | "s3" | "acm";
+interface Made {
+  readonly targets: readonly Target[];
+  readonly defaults: Defaults;
+}
+
+/** A file system, a database, a log group, a bucket and a certificate, with what lies in each. */
+export async function createStores(
+  send: Send,
+  network: Network,
+): Promise<{
+  readonly targets: readonly Target[];
+  readonly defaults: Readonly<Record<Stores, Defaults>>;
+}> {
+  const made: Readonly<Record<Stores, Made>> = {
+    efs: await createFileSystem(send, network),
+    rds: await createDatabase(send, network),
+    logs: await createLogs(send),
+    s3: await createBucket(send),
+    acm: await createCertificate(send),
+  };
+  const { efs, rds, logs, s3, acm } = made;
+  return {
+    targets: Object.values(made).flatMap((each) => each.targets),
+    defaults: {
+      efs: efs.defaults,
+      rds: rds.defaults,
+      logs: logs.defaults,
+      s3: s3.defaults,
+      acm: acm.defaults,
+    },
+  };
+}
+
+async function createFileSystem(send: Send, { subnetIds }: Network): Promise<Made> {
+  const [SubnetId] = subnetIds;
+  const system = await send("efs", "CreateFileSystem", { CreationToken: "prod" });
+  const id = String(system["FileSystemId"]);
+  const mount = await send("efs", "CreateMountTarget", { FileSystemId: id, SubnetId });
+  const point = await send("efs", "CreateAccessPoint", { FileSystemId: id, ClientToken: "t" });
+  const arns = [String(system["FileSystemArn"])];
+  const family = regional("elasticfilesystem", "file-system/*");
+  const pointId = String(point["AccessPointId"]);
+  const pointArns = [String(point["AccessPointArn"])];
+  const points = {
+    arns: pointArns,
+    family: regional("elasticfilesystem", "access-point/*"),
+    spellings: [pointId, ...pointArns],
+  };
+  return {
+    targets: [
+      { kind: "fileSystem", arns, family, spellings: [id, ...arns] },
+      { kind: "mountTarget", arns, family, spellings: [String(mount["MountTargetId"])] },
+      { kind: "accessPoint", ...points },
+      { kind: "efsResource", arns, family, spellings: [id, ...arns] },
+      { kind: "efsResource", ...points },
+    ],
+    defaults: {
+      SubnetId: subnetIds[1],
+      Tags: [{ Key: "a", Value: "b" }],
+      TagKeys: ["a"],
+      ClientToken: "new",
+      CreationToken: "new",
+    },
+  };
+}
+
+/** RDS keeps names in lower case and takes them in any. */
+async function createDatabase(send: Send, { subnetIds }: Network): Promise<Made> {
+  const group = { DBSubnetGroupDescription: "d", SubnetIds: subnetIds };
+  await send("rds", "CreateDBSubnetGroup", { DBSubnetGroupName: "prod", ...group });
+  const settings = {
+    DBInstanceClass: "db.t3.micro",
+    Engine: "mysql",
+    AllocatedStorage: 20,
+    MasterUsername: "admin",
+    MasterUserPassword: "password1",
+  };
+  await send("rds", "CreateDBInstance", { DBInstanceIdentifier: "prod", ...settings });
+  const [database, subnetGroup] = [regional("rds", "db:prod"), regional("rds", "subgrp:prod")];
+  const [databases, subnetGroups] = [regional("rds", "db:*"), regional("rds", "subgrp:*")];
+  const create = Object.entries(settings).map(
+    ([name, value]) => [`CreateDBInstance.${name}`, value] as const,
+  );
+  return {
+    targets: [
+      {
+        kind: "database",
+        arns: [database],
+        family: databases,
+        spellings: ["prod", "PROD", "pRod", database],
+      },
+      { kind: "subnetGroup", arns: [subnetGroup], family: subnetGroups, spellings: ["prod", "Prod"] },
+      { kind: "rdsArn", arns: [database], family: databases, spellings: [database] },
+      { kind: "rdsArn", arns: [subnetGroup], family: subnetGroups, spellings: [subnetGroup] },
+    ],
+    defaults: {
+      ...Object.fromEntries(create),
+      DBInstanceIdentifier: "new",
+      "ModifyDBInstance.AllocatedStorage": 30,
+      "DeleteDBInstance.SkipFinalSnapshot": true,
+      ...group,
+      Tags: [{ Key: "a", Value: "b" }],
+      TagKeys: ["a"],
+    },
+  };
+}
+
+/** A log group's ARN is written with `:*` in policies, which covers its streams, and without it for its tags. */
+async function createLogs(send: Send): Promise<Made> {
+  await send("logs", "CreateLogGroup", { logGroupName: "prod" });
+  await send("logs", "CreateLogStream", { logGroupName: "prod", logStreamName: "s" });
+  const arn = regional("logs", "log-group:prod");
+  const group = { arns: [arn, `${arn}:*`], family: regional("logs", "log-group:*") };
+  return {
+    targets: [
+      { kind: "logGroupName", ...group, spellings: ["prod"] },
+      { kind: "logGroup", ...group, spellings: ["prod", arn, `${arn}:*`] },
+      { kind: "logGroupArn", ...group, spellings: [arn, `${arn}:*`] },
+      {
+        kind: "logStream",
+        arns: [`${arn}:log-stream:s`],
+        family: regional("logs", "log-group:*:log-stream:*"),
+        spellings: ["s"],
+        within: { logGroupName: "prod" },
+      },
+    ],
+    defaults: {
+      "GetLogEvents.logStreamName": "s",
+      logGroupName: "prod",
+      logStreamName: "s",
+      retentionInDays: 1,
+      logEvents: [{ timestamp: Date.now(), message: "m" }],
+      tags: { a: "b" },
+      tagKeys: ["a"],
+    },
+  };
+}
+
+/** A bucket's name and an object's key are exact; a copy's source is written in several ways. */
+async function createBucket(send: Send): Promise<Made> {
+  await send("s3", "CreateBucket", { Bucket: "prod" });
+  await send("s3", "CreateBucket", { Bucket: "mine" });
+  await send("s3", "PutObject", { Bucket: "prod", Key: "a/b c", Body: "x" });
+  await send("s3", "PutObject", { Bucket: "mine", Key: "k", Body: "x" });
+  const upload = await send("s3", "CreateMultipartUpload", { Bucket: "prod", Key: "a/b c" });
+  const uploadOfMine = await send("s3", "CreateMultipartUpload", { Bucket: "mine", Key: "k" });
+  const arn = "arn:aws:s3:::prod";
+  const object = { arns: [`${arn}/a/b c`], family: `${arn}/*` };
+  return {
+    targets: [
+      { kind: "bucket", arns: [arn, `${arn}/*`], family: "arn:aws:s3:::*", spellings: ["prod"] },
+      { kind: "key", ...object, spellings: ["a/b c"], within: { Bucket: "prod" } },
+      {
+        kind: "copySource",
+        ...object,
+        spellings: ["prod/a/b c", "/prod/a/b c", "prod/a%2Fb%20c", "prod/%61/b c"],
+        within: { Bucket: "mine" },
+      },
+    ],
+    defaults: {
+      Bucket: "prod",
+      Key: "a/b c",
+      "UploadPartCopy.Key": "k",
+      CopySource: "prod/a/b c",
+      Body: "x",
+      "UploadPartCopy.UploadId": uploadOfMine["UploadId"],
+      UploadId: upload["UploadId"],
+      PartNumber: 1,
+      "CompleteMultipartUpload.MultipartUpload": { Parts: [] },
+      "GetObjectAttributes.ObjectAttributes": ["ETag"],
+      Delete: { Objects: [{ Key: "a/b c" }] },
+      Tagging: { TagSet: [{ Key: "a", Value: "b" }] },
+      Policy: "{}",
+    },
+  };
+}
+
+async function createCertificate(send: Send): Promise<Made> {
+  const { CertificateArn } = await send("acm", "RequestCertificate", { DomainName: "prod.example.com" });
+  const arn = String(CertificateArn);
+  return {
+    targets: [
+      { kind: "certificate", arns: [arn], family: regional("acm", "certificate/*"), spellings: [arn] },
+    ],
+    defaults: { Tags: [{ Key: "a", Value: "b" }] },
+  };
+}

@@ -1,0 +1,59 @@
+import type { Api } from "@gantry/testkit";
+import { SDK_CLIENTS, SDK_MODULES } from "@gantry/testkit/sdk-clients";
+import type { ServiceName } from "../loaded-services.ts";
+import { createBalancer } from "./world-balancer.ts";
+import { createIdentities } from "./world-identities.ts";
+import { createNetwork } from "./world-network.ts";
+import { createStores } from "./world-stores.ts";
+import { createTasks } from "./world-tasks.ts";
+import type { Defaults, Send, Target } from "./targets.ts";
+
+export interface World {
+  readonly targets: readonly Target[];
+  readonly defaults: Readonly<Record<ServiceName, Defaults>>;
+}
+
+type Client = { send(command: unknown): Promise<Record<string, unknown>>; destroy(): void };
+
+/** Calls operations by their names, as the owner of these credentials. */
+export function senderOf(config: ReturnType<Api["client"]>): Send {
+  const clients = new Map<ServiceName, Client>();
+  return (service, operation, input) => {
+    const type = SDK_CLIENTS[service] as unknown as new (config: object) => Client; // The clients differ in their commands only.
+    const client = clients.get(service) ?? new type({ ...config, forcePathStyle: true });
+    clients.set(service, client);
+    const commands = SDK_MODULES[service] as unknown as Readonly<
+      Record<string, new (input: object) => object>
+    >; // Its commands by name.
+    const command = commands[`${operation}Command`];
+    if (command === undefined) throw new Error(`${service} has no ${operation}.`);
+    return client.send(new command(input));
+  };
+}
+
+/** One resource of every kind, named `prod` where it has a name. */
+export async function createWorld(send: Send): Promise<World> {
+  const network = await createNetwork(send);
+  const tasks = await createTasks(send, network);
+  const balancer = await createBalancer(send, network);
+  const stores = await createStores(send, network);
+  const addresses = await network.associate(send);
+  const identities = await createIdentities(send);
+  return {
+    targets: [
+      ...network.targets,
+      ...addresses,
+      ...tasks.targets,
+      ...balancer.targets,
+      ...stores.targets,
+      ...identities.targets,
+    ],
+    defaults: {
+      ec2: { ...network.defaults, "AssociateAddress.NetworkInterfaceId": addresses[0]?.spellings[0] },
+      elbv2: balancer.defaults,
+      ...tasks.defaults,
+      ...stores.defaults,
+      ...identities.defaults,
+    },
+  };
+}
