@@ -58,6 +58,8 @@ export const TYPES = {
   identityArn: { types: ["user", "role", "group"], conditionKey: undefined },
   assumedRole: { types: ["role"], conditionKey: undefined },
 
+  alarm: { types: ["alarm"], conditionKey: undefined },
+
   bucket: { types: ["bucket"], conditionKey: undefined },
   key: { types: ["object"], conditionKey: undefined },
   copySource: { types: ["object"], conditionKey: undefined },
@@ -123,6 +125,8 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
   [/^iam\.\w+\.PolicySourceArn$/, "identityArn"],
   [/^sts\.AssumeRole\.RoleArn$/, "assumedRole"],
 
+  [/^cloudwatch\.(?!DescribeAlarms\.)\w+\.(?:AlarmName|AlarmNames\[\])$/, "alarm"],
+
   [/^s3\.\w+\.Bucket$/, "bucket"],
   [/^s3\.\w+\.(?:Key|Delete\.Objects\[\]\.Key)$/, "key"],
   [/^s3\.\w+\.CopySource$/, "copySource"],
@@ -148,6 +152,7 @@ export const MENTIONS: Listed = [
   [/^logs\.FilterLogEvents\.logStreamNames\[\]$/, "FilterLogEvents is asked for the group."],
   [/^iam\.Simulate\w+\./, "A simulation reads only the identity that it is about."],
   [/^iam\.\w+\.AccessKeyId$/, "A key of the user that is asked for."],
+  [/^cloudwatch\.DescribeAlarms\./, "A list is asked for every alarm of the account."],
   [/^sts\.AssumeRole\.PolicyArns\[\]\.arn$/, "A policy of the session, which can only take away."],
   [/^s3\.\w+\.(?:UploadId|VersionId|Delete\.Objects\[\]\.VersionId)$/, "Below the key that is asked for."],
   [/^iam\.\w+\.VersionId$/, "A version of the policy that is asked for."],
@@ -183,6 +188,11 @@ export const OTHERS: Listed = [
     "The name of what is created, or asked for.",
   ],
   [/^elbv2\.\w+\.(?:MutualAuthentication|Conditions|Targets\[\]\.QuicServerId)/, "Not had, or a condition."],
+  [/^cloudwatch\.\w+\.(?:AlarmContributorId|Metrics\[\]\.AccountId)$/, "Refused or recorded."],
+  [
+    /^cloudwatch\..*(?:MetricName|Dimensions\[\]\.Name|Metrics\[\]\.Id|MetricId)$/,
+    "A metric is no resource.",
+  ],
   [/^acm\.RequestCertificate\./, "Names within the certificate."],
   [
     /^rds\.\w+\.(?:DBName|MasterUsername|NewDBInstanceIdentifier|FinalDBSnapshot\w+|DBSystemId)$/,

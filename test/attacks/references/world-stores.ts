@@ -1,7 +1,7 @@
 import { regional, type Defaults, type Send, type Target } from "./targets.ts";
 import type { Network } from "./world-network.ts";
 
-type Stores = "efs" | "rds" | "logs" | "s3" | "acm";
+type Stores = "efs" | "rds" | "logs" | "s3" | "acm" | "cloudwatch";
 interface Made {
   readonly targets: readonly Target[];
   readonly defaults: Defaults;
@@ -21,8 +21,9 @@ export async function createStores(
     logs: await createLogs(send),
     s3: await createBucket(send),
     acm: await createCertificate(send),
+    cloudwatch: await createAlarm(send),
   };
-  const { efs, rds, logs, s3, acm } = made;
+  const { efs, rds, logs, s3, acm, cloudwatch } = made;
   return {
     targets: Object.values(made).flatMap((each) => each.targets),
     defaults: {
@@ -31,6 +32,7 @@ export async function createStores(
       logs: logs.defaults,
       s3: s3.defaults,
       acm: acm.defaults,
+      cloudwatch: cloudwatch.defaults,
     },
   };
 }
@@ -187,5 +189,24 @@ async function createCertificate(send: Send): Promise<Made> {
       { kind: "certificate", arns: [arn], family: regional("acm", "certificate/*"), spellings: [arn] },
     ],
     defaults: { Tags: [{ Key: "a", Value: "b" }] },
+  };
+}
+
+async function createAlarm(send: Send): Promise<Made> {
+  const settings = {
+    MetricName: "m",
+    Namespace: "n",
+    Statistic: "Sum",
+    Period: 60,
+    Threshold: 1,
+    EvaluationPeriods: 1,
+    ComparisonOperator: "GreaterThanThreshold",
+  };
+  await send("cloudwatch", "PutMetricAlarm", { AlarmName: "prod", ...settings });
+  const put = Object.entries(settings).map(([name, value]) => [`PutMetricAlarm.${name}`, value] as const);
+  const arn = regional("cloudwatch", "alarm:prod");
+  return {
+    targets: [{ kind: "alarm", arns: [arn], family: regional("cloudwatch", "alarm:*"), spellings: ["prod"] }],
+    defaults: { ...Object.fromEntries(put), StateValue: "OK", StateReason: "r" },
   };
 }
