@@ -142,7 +142,7 @@ const controllers = [
   warmPoolController(deps),
   taskController({ ...deps, vault }),
   clientTokenController(deps),
-  serviceController(deps),
+  serviceController({ ...deps, permissions: policy }),
   targetController(deps),
   drainingController(deps),
   ownCertificateController({ ...deps, vault, authority }),

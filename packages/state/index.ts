@@ -19,5 +19,7 @@ export * from "./transactions/service-deployments.ts";
 export * from "./transactions/service-events.ts";
 export * from "./transactions/service-images.ts";
 export * from "./transactions/sessions.ts";
+export * from "./transactions/staged-deployments.ts";
 export * from "./transactions/targets.ts";
+export * from "./transactions/task-set-keys.ts";
 export * from "./transactions/traffic.ts";

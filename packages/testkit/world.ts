@@ -23,6 +23,8 @@ import {
 } from "@gantry/kernel";
 import {
   MemoryStore,
+  ongoingDeploymentOf,
+  requestRollback,
   serviceEventsOf,
   setDesiredCount,
   taskSetsOf,
@@ -32,6 +34,7 @@ import {
 import { newDice } from "./simulation/dice.ts";
 import { fakeHost, fakePrograms } from "./simulation/fake-host.ts";
 import { keepLaws } from "./simulation/laws.ts";
+import { keepTrafficLaws } from "./simulation/traffic-laws.ts";
 import { Killed, Life, mortalClock, mortalEngine, mortalStore, type Fate } from "./simulation/life.ts";
 import { FAIR, Link, type Weather } from "./simulation/link.ts";
 import {
@@ -97,6 +100,7 @@ export function newWorld(
   let stopped = false;
   store.transact(putGround);
   const laws = keepLaws({ store: checked ? store : new MemoryStore(), engine, clock });
+  if (checked) keepTrafficLaws({ store, clock, broken: laws.broken });
   if (!checked) engine.onStart = () => {};
 
   const fateOf = (of: "controlPlane" | "agent") => (): Fate => {
@@ -126,7 +130,7 @@ export function newWorld(
       schedulerController({ ...deps, publicPool: "198.18.9.0/24", findImage, permissions: ALLOW_ALL }),
       warmPoolController(deps),
       taskController({ ...deps, vault: VAULT }),
-      serviceController(deps),
+      serviceController({ ...deps, permissions: ALLOW_ALL }),
       targetController(deps),
       drainingController(deps),
     ].map(
@@ -279,6 +283,16 @@ export function newWorld(
         if (tx.get("service", arn) !== undefined) setDesiredCount(tx, arn, desiredCount);
       });
     },
+    /** Asks for the deployment under way to be turned back, as StopServiceDeployment does; says whether there was one. */
+    stopDeployment(): boolean {
+      return store.transact((tx) => {
+        const ongoing = ongoingDeploymentOf(tx, arn);
+        if (ongoing?.status !== "IN_PROGRESS" || ongoing.lifecycleStage === "CLEAN_UP") return false;
+        requestRollback(tx, ongoing, clock.now());
+        return true;
+      });
+    },
+    deployments: () => store.listBy("serviceDeployment", "service", arn),
     /** Ends a task's container from outside, as `docker kill` would. */
     kill(task: TaskRecord | undefined): void {
       engine.kill(namingOf("w").container(`pod/${task?.arn.split("/").at(-1)}`, "web"));

@@ -98,6 +98,20 @@ describe("a role that the caller may not pass", () => {
     await create(user, "second", "with-task-role");
   });
 
+  // Without the check, whoever may create services moves traffic with a role that changes listener rules.
+  it("changes no listener rule for a caller who may not pass it to ECS", async () => {
+    const attacker = await clientWith(ECS, passes(WEAK), passes(STRONG));
+    const loadBalancers = [{ targetGroupArn: "arn:none", advancedConfiguration: { roleArn: STRONG } }];
+    const calls = [
+      attacker.send(
+        new ecs.CreateServiceCommand({ serviceName: "balanced", taskDefinition: "weak", loadBalancers }),
+      ),
+      attacker.send(new ecs.UpdateServiceCommand({ service: "there", loadBalancers })),
+    ];
+    for (const call of calls)
+      await expect(call).rejects.toThrow(`is not authorized to perform: iam:PassRole on resource: ${STRONG}`);
+  });
+
   it("shows no task of it by a client token that someone else has used", async () => {
     const token = { networkConfiguration, clientToken: "used" };
     await rootEcs.send(new ecs.RunTaskCommand({ ...token, taskDefinition: "with-task-role" }));

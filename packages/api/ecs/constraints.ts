@@ -3,6 +3,8 @@ import type { Constraint, Constraints } from "@gantry/wire";
 
 const oneOf = (values: Readonly<Record<string, string>>): Constraint => ({ oneOf: Object.values(values) });
 const someOf = (values: Readonly<Record<string, string>>): Constraint => ({ each: oneOf(values) });
+/** A day. Source: API_DeploymentConfiguration, API_CanaryConfiguration, API_LinearConfiguration. */
+const MINUTES: Constraint = { least: 0, most: 1_440 };
 const RESULTS: Constraint = { least: 1, most: 100 };
 
 /**
@@ -27,6 +29,14 @@ export const CONSTRAINTS: Constraints = {
   "DescribeServices.include": someOf(sdk.ServiceField),
   "DescribeClusters.include": someOf(sdk.ClusterField),
   "DescribeTaskDefinition.include": someOf(sdk.TaskDefinitionField),
+  "deploymentConfiguration/strategy": oneOf(sdk.DeploymentStrategy),
+  "deploymentConfiguration/bakeTimeInMinutes": MINUTES,
+  "deploymentConfiguration/canaryConfiguration/canaryPercent": { least: 0.1, most: 100 },
+  "deploymentConfiguration/canaryConfiguration/canaryBakeTimeInMinutes": MINUTES,
+  "deploymentConfiguration/linearConfiguration/stepPercent": { least: 3, most: 100 },
+  "deploymentConfiguration/linearConfiguration/stepBakeTimeInMinutes": MINUTES,
+  "ListServiceDeployments.status": someOf(sdk.ServiceDeploymentStatus),
+  stopType: oneOf(sdk.StopServiceDeploymentStopType),
   "deploymentController/type": oneOf(sdk.DeploymentControllerType),
   "networkConfiguration/awsvpcConfiguration/assignPublicIp": oneOf(sdk.AssignPublicIp),
   "settings/name": oneOf(sdk.ClusterSettingName),

@@ -10,6 +10,7 @@ import { permissionsBy } from "../common/permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { clusterOperations } from "./clusters.ts";
 import { ecsPermissions } from "./permissions.ts";
+import { serviceDeploymentOperations } from "./service-deployments.ts";
 import { serviceOperations } from "./services.ts";
 import { taskDefinitionOperations } from "./task-definitions.ts";
 import { taskOperations } from "./tasks.ts";
@@ -20,6 +21,7 @@ export function ecsService(deps: ApiDeps): ServiceModule {
     ...taskDefinitionOperations(deps),
     ...taskOperations(deps),
     ...serviceOperations(deps),
+    ...serviceDeploymentOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,

@@ -1,3 +1,4 @@
+import type { LoadBalancer } from "@aws-sdk/client-ecs";
 import type * as sdk from "@aws-sdk/client-ecs";
 import { formatArn } from "@gantry/kernel";
 import type { Reader, TaskDefinitionRecord } from "@gantry/state";
@@ -111,6 +112,7 @@ export function ecsPermissions(store: Reader) {
           conditions: { ...need.conditions, ...serviceKeys(record, input) },
         })),
         ...passRolesOf(record),
+        ...passInfrastructureRoles(input.loadBalancers),
         ...tagOnCreate(input.tags, {
           action: "ecs:TagResource",
           resource: own?.resource ?? "*",
@@ -126,6 +128,7 @@ export function ecsPermissions(store: Reader) {
           conditions: { ...need.conditions, ...serviceKeys(record, input) },
         })),
         ...passRolesOf(record),
+        ...passInfrastructureRoles(input.loadBalancers),
       ];
     },
     DeleteService: (input, place) => inCluster(place, input.cluster, [input.service], "service"),
@@ -133,7 +136,25 @@ export function ecsPermissions(store: Reader) {
     ListServices: (input, place) => [
       { resource: "*", conditions: { "ecs:cluster": cluster(place, input.cluster) } },
     ],
+    ListServiceDeployments: (input, place) => inCluster(place, input.cluster, [input.service], "service"),
+    DescribeServiceDeployments: (input) => inService(input.serviceDeploymentArns),
+    DescribeServiceRevisions: (input) => inService(input.serviceRevisionArns),
+    StopServiceDeployment: (input) => inService([input.serviceDeploymentArn]),
   } satisfies PermissionTable<typeof sdk>;
+}
+
+/**
+ * Deployments and revisions by ARN, with their cluster as a condition key. Their ARNs are the only names that the
+ * operations take, so the ARN that is asked for is the one that is used.
+ */
+function inService(arns: readonly (string | undefined)[] = []): readonly Need[] {
+  return arns.map((arn = "*") => {
+    const [head = "", cluster = ""] = arn.split("/");
+    return {
+      resource: arn,
+      conditions: { "ecs:cluster": `${head.replace(/:[^:]*$/, "")}:cluster/${cluster}` },
+    };
+  });
 }
 
 function definitionArnOf(place: Place, name = ""): string {
@@ -156,6 +177,16 @@ function serviceKeys(
 
 function passRolesOf(definition: TaskDefinitionRecord | undefined): readonly Need[] {
   return passRoles(definition?.spec.taskRoleArn, definition?.spec.executionRoleArn);
+}
+
+/** The roles by which ECS changes listener rules. Source: "Amazon ECS infrastructure IAM role for load balancers". */
+function passInfrastructureRoles(balancers: readonly LoadBalancer[] = []): readonly Need[] {
+  const roles = balancers.flatMap((balancer) => balancer.advancedConfiguration?.roleArn ?? []);
+  return [...new Set(roles)].map((resource) => ({
+    action: "iam:PassRole",
+    resource,
+    conditions: { "iam:PassedToService": "ecs.amazonaws.com" },
+  }));
 }
 
 /**

@@ -1,15 +1,19 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import { formatArn } from "@gantry/kernel";
 import {
+  ongoingDeploymentOf,
   serviceEventsOf,
   taskSetsOf,
   type Reader,
+  type ServiceDeploymentRecord,
   type ServiceRecord,
   type ServiceVersion,
   type TaskRecord,
   type TaskSetRecord,
 } from "@gantry/state";
 import { presentLowerTags } from "../common/tags.ts";
+import { presentDeploymentConfiguration } from "./deployment-configuration.ts";
+import { presentLoadBalancers } from "./service-load-balancers.ts";
 
 /** A service as DescribeServices shows it; counts are read from its tasks. */
 export function presentService(
@@ -20,6 +24,7 @@ export function presentService(
   const tasks = reader.listBy("task", "service", service.arn);
   const taskSets = taskSetsOf(reader, service.arn);
   const primary = taskSets.find((set) => set.status === "PRIMARY");
+  const ongoing = ongoingDeploymentOf(reader, service.arn);
   const { spec } = service;
   const isFargate = spec.launchType === "FARGATE";
   return {
@@ -33,16 +38,16 @@ export function presentService(
     platformVersion: isFargate ? primary?.platformVersion : undefined,
     platformFamily: isFargate ? "Linux" : undefined,
     taskDefinition: primary?.taskDefinitionArn,
-    loadBalancers: (primary?.loadBalancers ?? []).map((each) => ({ ...each })),
+    loadBalancers: presentLoadBalancers(primary?.loadBalancers ?? []),
     serviceRegistries: [],
-    deploymentConfiguration: {
-      minimumHealthyPercent: spec.minimumHealthyPercent,
-      maximumPercent: spec.maximumPercent,
-      deploymentCircuitBreaker: { ...spec.circuitBreaker },
-      strategy: "ROLLING",
-      bakeTimeInMinutes: 0,
-    },
-    deployments: taskSets.map((set) => presentDeployment(set, spec.desiredCount, tasks)),
+    deploymentConfiguration: presentDeploymentConfiguration(spec),
+    deployments: taskSets.map((set) => presentDeployment(set, desiredCountOf(set, { spec, ongoing }), tasks)),
+    currentServiceDeployment: ongoing?.arn,
+    currentServiceRevisions: taskSets.map((set) => ({
+      arn: set.revisionArn,
+      requestedTaskCount: desiredCountOf(set, { spec, ongoing }),
+      ...countsOf(tasks.filter((task) => task.deploymentId === set.id)),
+    })),
     events: serviceEventsOf(reader, service.arn).map((event) => ({
       id: event.id,
       createdAt: new Date(event.createdAt),
@@ -67,6 +72,21 @@ export function presentService(
   };
 }
 
+/** How many tasks a fleet is to run: a source fleet keeps its own until it is cleaned up. */
+function desiredCountOf(
+  set: TaskSetRecord,
+  { spec, ongoing }: { spec: ServiceRecord["spec"]; ongoing: ServiceDeploymentRecord | undefined },
+): number {
+  const isScaledUp =
+    ongoing?.lifecycleStage !== "RECONCILE_SERVICE" && ongoing?.lifecycleStage !== "PRE_SCALE_UP";
+  if (set.status === "PRIMARY") return isScaledUp ? spec.desiredCount : 0;
+  const isKept =
+    ongoing?.sourceTaskSetId === set.id &&
+    ongoing.rollback === undefined &&
+    ongoing.lifecycleStage !== "CLEAN_UP";
+  return isKept ? spec.desiredCount : 0;
+}
+
 /** The task sets of a rolling service are what AWS calls its deployments. */
 function presentDeployment(
   set: TaskSetRecord,
@@ -77,7 +97,7 @@ function presentDeployment(
     id: set.id,
     status: set.status,
     taskDefinition: set.taskDefinitionArn,
-    desiredCount: set.status === "PRIMARY" ? desiredCount : 0,
+    desiredCount,
     ...countsOf(tasks.filter((task) => task.deploymentId === set.id)),
     failedTasks: set.failedTasks,
     createdAt: new Date(set.createdAt),
@@ -91,7 +111,8 @@ function presentDeployment(
   };
 }
 
-function countsOf(tasks: readonly TaskRecord[]): { runningCount: number; pendingCount: number } {
+/** Tasks that are wanted, by status. */
+export function countsOf(tasks: readonly TaskRecord[]): { runningCount: number; pendingCount: number } {
   const wanted = tasks.filter((task) => task.desiredStatus === "RUNNING");
   return {
     runningCount: wanted.filter((task) => task.lastStatus === "RUNNING").length,
@@ -100,7 +121,7 @@ function countsOf(tasks: readonly TaskRecord[]): { runningCount: number; pending
   };
 }
 
-function presentNetwork({ network }: ServiceVersion): ecs.NetworkConfiguration {
+export function presentNetwork({ network }: ServiceVersion): ecs.NetworkConfiguration {
   return {
     awsvpcConfiguration: {
       subnets: [...network.subnets],

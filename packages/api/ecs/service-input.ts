@@ -1,16 +1,9 @@
 import type * as ecs from "@aws-sdk/client-ecs";
-import type {
-  Reader,
-  ServiceLoadBalancer,
-  ServiceRecord,
-  ServiceVersion,
-  TaskDefinitionRecord,
-  Transaction,
-} from "@gantry/state";
+import type { ServiceRecord, ServiceVersion, TaskDefinitionRecord, Transaction } from "@gantry/state";
 import { ApiError, type RequestContext } from "@gantry/wire";
-import { within } from "../common/place.ts";
-import { refuseMembers } from "../common/refuse.ts";
+import { toDeploymentConfiguration } from "./deployment-configuration.ts";
 import { findTaskDefinition, invalidParameter } from "./lookups.ts";
+import { checkLoadBalancersOf, toLoadBalancers } from "./service-load-balancers.ts";
 import { toAwsvpc, toPlatformVersion } from "./tasks.ts";
 
 const DESIRED_COUNT_MAX = 5_000;
@@ -34,46 +27,6 @@ export function toDesiredCount(count: number): number {
   return count;
 }
 
-/** The deployment settings that are given, over those that are kept. Errors: InvalidParameterException. */
-export function toDeploymentConfiguration(
-  given: ecs.DeploymentConfiguration | undefined,
-  kept: Pick<ServiceRecord["spec"], "minimumHealthyPercent" | "maximumPercent" | "circuitBreaker">,
-): Pick<ServiceRecord["spec"], "minimumHealthyPercent" | "maximumPercent" | "circuitBreaker"> {
-  if (given === undefined) return kept;
-  refuseMembers(
-    {
-      ...given,
-      strategy: given.strategy === "ROLLING" ? undefined : given.strategy,
-      alarms: given.alarms?.enable === true ? given.alarms : undefined,
-    },
-    [
-      "alarms",
-      "strategy",
-      "bakeTimeInMinutes",
-      "lifecycleHooks",
-      "linearConfiguration",
-      "canaryConfiguration",
-    ],
-    "InvalidParameterException",
-    "deploymentConfiguration",
-  );
-  const maximumPercent = given.maximumPercent ?? kept.maximumPercent;
-  const minimumHealthyPercent = given.minimumHealthyPercent ?? kept.minimumHealthyPercent;
-  if (maximumPercent < 100 || maximumPercent < minimumHealthyPercent || minimumHealthyPercent < 0)
-    throw invalidParameter(
-      "Both maximumPercent and minimumHealthyPercent cannot be 100 or less as this will block deployments, and maximumPercent must be at least 100.",
-    );
-  const breaker = given.deploymentCircuitBreaker;
-  return {
-    maximumPercent,
-    minimumHealthyPercent,
-    circuitBreaker:
-      breaker === undefined
-        ? kept.circuitBreaker
-        : { enable: breaker.enable ?? false, rollback: breaker.rollback ?? false },
-  };
-}
-
 /** A service's settings after UpdateService; the desired count is not among them. Errors: InvalidParameterException. */
 export function updatedSpec(
   spec: ServiceRecord["spec"],
@@ -94,68 +47,31 @@ export function updatedVersion(
   tx: Transaction,
   context: RequestContext,
   options: {
-    launchType: ServiceVersion["launchType"];
+    service: ServiceRecord;
+    now: number;
     kept: ServiceVersion | undefined;
     input: ecs.UpdateServiceRequest;
   },
 ): ServiceVersion {
-  const { launchType, kept, input } = options;
+  const { service, now, kept, input } = options;
+  const { spec } = service;
   const definition = usableDefinition(tx, context, input.taskDefinition ?? kept?.taskDefinitionArn);
+  const loadBalancers =
+    input.loadBalancers === undefined
+      ? (kept?.loadBalancers ?? [])
+      : toLoadBalancers(tx, definition, input.loadBalancers, { arn: service.arn, now });
+  checkLoadBalancersOf(spec.rollout?.strategy ?? "ROLLING", loadBalancers);
   return {
     taskDefinitionArn: definition.arn,
     network:
       input.networkConfiguration === undefined && kept !== undefined
         ? kept.network
         : toAwsvpc(tx, context, input.networkConfiguration),
-    loadBalancers:
-      input.loadBalancers === undefined
-        ? (kept?.loadBalancers ?? [])
-        : toLoadBalancers(tx, definition, input.loadBalancers),
-    launchType,
+    loadBalancers,
+    launchType: spec.launchType,
     platformVersion:
       input.platformVersion === undefined
         ? (kept?.platformVersion ?? "1.4.0")
         : toPlatformVersion(input.platformVersion),
   };
-}
-
-/** Errors: InvalidParameterException. */
-export function toLoadBalancers(
-  reader: Reader,
-  definition: TaskDefinitionRecord,
-  given: readonly ecs.LoadBalancer[] | undefined,
-): readonly ServiceLoadBalancer[] {
-  return (given ?? []).map((each) => {
-    refuseMembers(
-      each,
-      ["loadBalancerName", "advancedConfiguration"],
-      "InvalidParameterException",
-      "loadBalancers",
-    );
-    const { targetGroupArn = "", containerName = "", containerPort = 0 } = each;
-    const group = within(reader.get("targetGroup", targetGroupArn), definition);
-    if (group === undefined)
-      throw invalidParameter(`The specified target group does not exist: ${targetGroupArn}`);
-    const rules = [
-      ...reader.list("listener").flatMap((listener) => listener.defaultActions),
-      ...reader.list("rule").flatMap((rule) => rule.actions),
-    ];
-    const used = rules.some(
-      (action) =>
-        action.type === "forward" &&
-        action.targets.some((target) => target.targetGroupArn === targetGroupArn),
-    );
-    if (!used)
-      throw invalidParameter(
-        `The target group with targetGroupArn ${targetGroupArn} does not have an associated load balancer.`,
-      );
-    const container = definition.spec.containers.find((candidate) => candidate.name === containerName);
-    if (container === undefined)
-      throw invalidParameter(`The container ${containerName} does not exist in the task definition.`);
-    if (!container.portMappings.some((mapping) => mapping.containerPort === containerPort))
-      throw invalidParameter(
-        `The container ${containerName} did not have a container port ${containerPort} defined.`,
-      );
-    return { targetGroupArn, containerName, containerPort };
-  });
 }

@@ -1,10 +1,12 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import {
   beginServiceDeployment,
+  ongoingDeploymentOf,
   primaryOf,
   removeServiceEvents,
   setDesiredCount,
   taskSetKeyOf,
+  type Reader,
   type ServiceRecord,
   type Transaction,
 } from "@gantry/state";
@@ -16,14 +18,9 @@ import { toTags } from "../common/tags.ts";
 import { checkLaunchType } from "./launch-type.ts";
 import { findCluster, findService, invalidParameter, serviceArnOf, serviceOf } from "./lookups.ts";
 import { presentService } from "./present-service.ts";
-import {
-  toDeploymentConfiguration,
-  toDesiredCount,
-  toLoadBalancers,
-  updatedSpec,
-  updatedVersion,
-  usableDefinition,
-} from "./service-input.ts";
+import { DEPLOYMENT_DEFAULTS, toDeploymentConfiguration } from "./deployment-configuration.ts";
+import { checkLoadBalancersOf, toLoadBalancers } from "./service-load-balancers.ts";
+import { toDesiredCount, updatedSpec, updatedVersion, usableDefinition } from "./service-input.ts";
 import { toAwsvpc, toPlatformVersion } from "./tasks.ts";
 
 const DESCRIBE_MAX = 10;
@@ -37,11 +34,6 @@ const UNSUPPORTED = [
   "vpcLatticeConfigurations",
   "monitoring",
 ];
-const DEPLOYMENT_DEFAULTS = {
-  minimumHealthyPercent: 100,
-  maximumPercent: 200,
-  circuitBreaker: { enable: false, rollback: false },
-};
 
 /** Services: what is asked of them. The service controller brings it about. Source: API_CreateService and following. */
 export function serviceOperations(deps: ApiDeps) {
@@ -79,7 +71,8 @@ function createService(
     const service = newService(tx, input, { context, now });
     const definition = usableDefinition(tx, context, input.taskDefinition);
     const network = toAwsvpc(tx, context, input.networkConfiguration);
-    const loadBalancers = toLoadBalancers(tx, definition, input.loadBalancers);
+    const loadBalancers = toLoadBalancers(tx, definition, input.loadBalancers, { arn: service.arn, now });
+    checkLoadBalancersOf(service.spec.rollout?.strategy ?? "ROLLING", loadBalancers);
     const { launchType } = service.spec;
     const platformVersion = toPlatformVersion(input.platformVersion);
     removeServiceEvents(tx, service.arn);
@@ -152,14 +145,28 @@ function updateService(
     );
     const primary = primaryOf(tx, service.arn);
     if (startsDeployment(input)) {
-      const { launchType } = service.spec;
-      const version = updatedVersion(tx, context, { launchType, kept: primary, input });
-      beginServiceDeployment(tx, updated, version, { ids, now: clock.now() });
+      checkStrategyChange(tx, service, updated);
+      const now = clock.now();
+      const version = updatedVersion(tx, context, { service: updated, now, kept: primary, input });
+      beginServiceDeployment(tx, updated, version, { ids, now });
     } else if (primary !== undefined)
       tx.put("taskSet", taskSetKeyOf(service.arn, primary.id), { ...primary, stability: "STABILIZING" });
     return updated;
   });
   return { service: presentService(record, store, []) };
+}
+
+/**
+ * A deployment that has moved traffic is superseded only by one that can move it on.
+ * Errors: InvalidParameterException.
+ */
+function checkStrategyChange(reader: Reader, service: ServiceRecord, updated: ServiceRecord): void {
+  const ongoing = ongoingDeploymentOf(reader, service.arn);
+  const strategy = updated.spec.rollout?.strategy ?? "ROLLING";
+  if (ongoing?.traffic !== undefined && strategy === "ROLLING")
+    throw invalidParameter(
+      `The strategy cannot change to ROLLING while the service deployment ${ongoing.arn} is in progress: stop it first, or wait for its end.`,
+    );
 }
 
 /** Source: API_UpdateService, the members that start a new deployment. */

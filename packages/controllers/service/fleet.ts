@@ -1,5 +1,5 @@
 import { elapsedSince } from "@gantry/kernel";
-import type { TaskRecord, TaskSetRecord } from "@gantry/state";
+import { servingGroupOf, type TaskRecord, type TaskSetRecord } from "@gantry/state";
 import type { ServiceTask, ServiceView } from "./service-action.ts";
 
 /** A task without any check counts as healthy once it has run this long, so that one that crashes at start never does. */
@@ -36,7 +36,7 @@ export function isUnhealthy(each: ServiceTask, view: ServiceView): boolean {
 /** Why an unhealthy task is stopped, in ECS's words. */
 export function unhealthyReason({ task }: ServiceTask, set: TaskSetRecord): string {
   if (task.health === "UNHEALTHY") return "Task failed container health checks";
-  const groups = set.loadBalancers.map((balancer) => balancer.targetGroupArn).join(", ");
+  const groups = set.loadBalancers.map(servingGroupOf).join(", ");
   return `Task failed ELB health checks in (target-group ${groups})`;
 }
 

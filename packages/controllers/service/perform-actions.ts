@@ -5,6 +5,7 @@ import {
   removeTaskSets,
   shiftTraffic,
   taskSetKeyOf,
+  turnBackServiceDeployment,
   type ServiceDeploymentRecord,
   type TaskSetRecord,
   type Transaction,
@@ -59,12 +60,16 @@ class Performance {
       case "shiftTraffic":
         return shiftTraffic(this.#tx, action.route, action.targets);
       case "moveStage":
-        return this.#changeDeployment({ lifecycleStage: action.stage });
+        return this.#changeDeployment({ lifecycleStage: action.stage, stageStartedAt: this.#view.now });
+      case "recordTraffic":
+        return this.#recordTraffic(action);
+      case "removeTaskSet":
+        return this.#tx.delete("taskSet", taskSetKeyOf(this.#view.service.arn, action.taskSetId));
       case "recordFailures":
         return this.#recordFailures(action);
       case "recordHealthy":
         this.#changeTaskSet(action.taskSetId, { healthyAt: this.#view.now, failedTasks: 0 });
-        return this.#changeBreaker(0);
+        return this.#changeBreaker(action.taskSetId, 0);
       case "recordBlocked":
         return this.#say(
           "was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again.",
@@ -113,7 +118,7 @@ class Performance {
 
   #recordFailures({ taskSetId, failedTasks }: ActionOf<"recordFailures">): void {
     this.#changeTaskSet(taskSetId, { failedTasks });
-    this.#changeBreaker(failedTasks);
+    this.#changeBreaker(taskSetId, failedTasks);
     if (failedTasks === FAILING)
       this.#say(
         "is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.",
@@ -148,14 +153,35 @@ class Performance {
       this.#endDeployment(failedBack ? "ROLLBACK_FAILED" : "STOPPED", reason);
       return;
     }
+    if (deployment.traffic !== undefined) {
+      turnBackServiceDeployment(this.#tx, this.#current(deployment), {
+        source: this.#taskSet(rollBackTo),
+        now,
+        reason,
+      });
+      return this.#say(`rolling back to deployment ${rollBackTo}.`);
+    }
     beginRollback(this.#tx, service, deployment, {
       ids: this.#deps.ids,
       now,
       revisionArn: this.#taskSet(rollBackTo).revisionArn,
       reason,
-      rolloutReason: `ECS deployment circuit breaker: rolling back to deploymentId ${rollBackTo}.`,
+      rolloutReason: `${reason.split(": ")[0]}: rolling back to deploymentId ${rollBackTo}.`,
     });
     this.#say(`rolling back to deployment ${rollBackTo}.`);
+  }
+
+  #recordTraffic({ traffic }: ActionOf<"recordTraffic">): void {
+    const { deployment } = this.#view;
+    if (deployment?.traffic === undefined) return;
+    // Two records of one plan add up: test and production traffic may be moved together.
+    const known = this.#current(deployment).traffic ?? deployment.traffic;
+    this.#changeDeployment({ traffic: { ...known, ...traffic } });
+  }
+
+  /** A deployment as this plan has left it so far. */
+  #current(deployment: ServiceDeploymentRecord): ServiceDeploymentRecord {
+    return present(this.#tx.get("serviceDeployment", deployment.arn), "A deployment under way is there.");
   }
 
   #taskSet(id: string): TaskSetRecord {
@@ -173,8 +199,10 @@ class Performance {
     });
   }
 
-  #changeBreaker(failureCount: number): void {
+  /** The breaker counts the failures of the fleet that the deployment brings up. */
+  #changeBreaker(taskSetId: string, failureCount: number): void {
     const breaker = this.#view.deployment?.circuitBreaker;
+    if (this.#view.deployment?.taskSetId !== taskSetId) return;
     if (breaker !== undefined && breaker.failureCount !== failureCount)
       this.#changeDeployment({ circuitBreaker: { ...breaker, failureCount } });
   }

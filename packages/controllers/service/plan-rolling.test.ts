@@ -74,6 +74,7 @@ function viewOf(
     taskSets: options.taskSets ?? [NEW, OLD],
     deployment: undefined,
     tasks,
+    balancers: [],
     now: NOW,
   };
 }

@@ -11,8 +11,12 @@ import {
 } from "./fleet.ts";
 import type { ServiceAction, ServicePlan, ServiceTask, ServiceView } from "./service-action.ts";
 
+/** Reasons for which a deployment ends. */
+export const STOPPED_BY_REQUEST = "ECS deployment stopped: StopServiceDeployment was called.";
+export const BREAKER_TRIPPED = "ECS deployment circuit breaker: tasks failed to start.";
+
 /** The counts that a rolling update moves within. */
-interface Budget {
+export interface Budget {
   /** Active tasks of the primary task set, and of all others. */
   readonly own: readonly ServiceTask[];
   readonly old: readonly ServiceTask[];
@@ -33,8 +37,8 @@ export function planRolling(view: ServiceView, primary: TaskSetRecord): ServiceP
   const healthy = budget.own.filter((each) => isHealthy(each, view));
   const failures = failedTasksOf(primary, view);
   const records = planRecords(primary, { isHealthy: healthy.length > 0, failures: failures.length });
-  if (isBroken(view, primary, failures.length))
-    return { actions: [...records, planFailure(view, primary)], lookAgainInMs: undefined };
+  const failure = planFailure(view, primary, failures.length);
+  if (failure !== undefined) return { actions: [...records, failure], lookAgainInMs: undefined };
   const launchAt = nextLaunchAt(failures);
   const starts = primary.rollout.state === "FAILED" ? 0 : budget.missing;
   const stops = planStops(view, primary, budget);
@@ -61,7 +65,8 @@ export function planRolling(view: ServiceView, primary: TaskSetRecord): ServiceP
   return { actions, lookAgainInMs: waits.length === 0 ? undefined : Math.min(...waits) };
 }
 
-function budgetOf(view: ServiceView, primary: TaskSetRecord): Budget {
+/** The counts of a task set beside all others of the view. */
+export function budgetOf(view: ServiceView, primary: TaskSetRecord): Budget {
   const { desiredCount, minimumHealthyPercent, maximumPercent } = view.service.spec;
   const active = view.tasks.filter(isActive);
   const own = active.filter(({ task }) => task.deploymentId === primary.id);
@@ -84,7 +89,7 @@ function budgetOf(view: ServiceView, primary: TaskSetRecord): Budget {
 }
 
 /** A healthy task makes earlier failures count no more. Source: "Deployment circuit breaker", resetOnHealthyTask. */
-function planRecords(
+export function planRecords(
   primary: TaskSetRecord,
   seen: { isHealthy: boolean; failures: number },
 ): readonly ServiceAction[] {
@@ -95,7 +100,12 @@ function planRecords(
   return [];
 }
 
-function planStops(view: ServiceView, primary: TaskSetRecord, budget: Budget): readonly ServiceAction[] {
+/** The surplus, unhealthy tasks whose replacement stands, and old tasks as far as the minimum lets them. */
+export function planStops(
+  view: ServiceView,
+  primary: TaskSetRecord,
+  budget: Budget,
+): readonly ServiceAction[] {
   const stop = (each: ServiceTask, reason: string, unhealthy = false): ServiceAction => ({
     type: "stopTask",
     taskArn: each.task.arn,
@@ -156,14 +166,21 @@ function isBroken(view: ServiceView, primary: TaskSetRecord, failures: number): 
   );
 }
 
-/** A rollback that fails is not rolled back in turn. */
-function planFailure(view: ServiceView, primary: TaskSetRecord): ServiceAction {
+/**
+ * Why the deployment ends here, if it does: on request, or by the circuit breaker. A rollback that fails is not rolled back
+ * in turn.
+ */
+function planFailure(view: ServiceView, primary: TaskSetRecord, failures: number): ServiceAction | undefined {
   const isRollback = view.deployment?.rollback !== undefined;
   const previous = view.taskSets.find((set) => set.id !== primary.id && set.rollout.state === "COMPLETED");
-  return {
+  const fail = (reason: string, rollsBack: boolean): ServiceAction => ({
     type: "failDeployment",
     taskSetId: primary.id,
-    reason: "ECS deployment circuit breaker: tasks failed to start.",
-    rollBackTo: view.service.spec.circuitBreaker.rollback && !isRollback ? previous?.id : undefined,
-  };
+    reason,
+    rollBackTo: rollsBack && !isRollback ? previous?.id : undefined,
+  });
+  if (view.deployment?.status === "ROLLBACK_REQUESTED") return fail(STOPPED_BY_REQUEST, true);
+  if (isBroken(view, primary, failures))
+    return fail(BREAKER_TRIPPED, view.service.spec.circuitBreaker.rollback);
+  return undefined;
 }

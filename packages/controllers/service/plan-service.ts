@@ -1,4 +1,5 @@
 import { isActive } from "./fleet.ts";
+import { planBlueGreen } from "./plan-blue-green.ts";
 import { planRolling } from "./plan-rolling.ts";
 import type { ServiceAction, ServicePlan, ServiceView } from "./service-action.ts";
 
@@ -9,7 +10,8 @@ export function planService(view: ServiceView): ServicePlan {
   const [primary] = view.taskSets.filter((set) => set.status === "PRIMARY");
   if (view.service.status === "DRAINING") return planDraining(view);
   if (view.service.status !== "ACTIVE" || primary === undefined) return NOTHING;
-  return planRolling(view, primary);
+  const strategy = view.deployment?.strategy ?? view.service.spec.rollout?.strategy ?? "ROLLING";
+  return strategy === "ROLLING" ? planRolling(view, primary) : planBlueGreen(view, primary);
 }
 
 function planDraining({ tasks, taskSets }: ServiceView): ServicePlan {

@@ -1,4 +1,6 @@
 import type {
+  DeploymentTraffic,
+  LifecycleStage,
   ServiceDeploymentRecord,
   ServiceRecord,
   TargetGroupWeight,
@@ -18,6 +20,16 @@ export interface ServiceTask {
   readonly zone: string | undefined;
 }
 
+/** A load balancer of a deployment with traffic stages: its rules, and the target groups of the two fleets. */
+export interface StagedBalancer {
+  readonly groups: { readonly source: string; readonly target: string };
+  readonly production: TrafficRoute | undefined;
+  /** Undefined where the service has no test rule. */
+  readonly test: TrafficRoute | undefined;
+  /** Why the rules cannot be written: one is gone, or the role may not. */
+  readonly problem: string | undefined;
+}
+
 /** All that a strategy decides from. */
 export interface ServiceView {
   readonly service: ServiceRecord;
@@ -27,6 +39,8 @@ export interface ServiceView {
   readonly deployment: ServiceDeploymentRecord | undefined;
   /** Every task of the service that is kept, stopped ones too. */
   readonly tasks: readonly ServiceTask[];
+  /** The load balancers of a deployment with traffic stages; empty where none is under way. */
+  readonly balancers: readonly StagedBalancer[];
   readonly now: number;
 }
 
@@ -44,7 +58,9 @@ export type ServiceAction =
       readonly route: TrafficRoute;
       readonly targets: readonly TargetGroupWeight[];
     }
-  | { readonly type: "moveStage"; readonly stage: string }
+  | { readonly type: "moveStage"; readonly stage: LifecycleStage }
+  | { readonly type: "recordTraffic"; readonly traffic: Partial<DeploymentTraffic> }
+  | { readonly type: "removeTaskSet"; readonly taskSetId: string }
   | { readonly type: "recordFailures"; readonly taskSetId: string; readonly failedTasks: number }
   | { readonly type: "recordHealthy"; readonly taskSetId: string }
   | { readonly type: "recordBlocked" }

@@ -3,11 +3,18 @@ import { ongoingDeploymentOf, taskSetsOf, type ServiceRecord, type Transaction }
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 import { performActions } from "./perform-actions.ts";
 import { planService } from "./plan-service.ts";
+import type { Permissions } from "../task/execution-role.ts";
 import { recordWaiting } from "./record-waiting.ts";
+import { stagedBalancers } from "./staged-balancers.ts";
 import type { ServiceTask, ServiceView } from "./service-action.ts";
 
+export interface ServiceControllerDeps extends ControllerDeps {
+  /** Whether a service's infrastructure role may change listener rules. */
+  readonly permissions: Permissions;
+}
+
 /** Keeps each service at what is asked of it. Writes task sets, service deployments and events. */
-export function serviceController(deps: ControllerDeps): Reconciler {
+export function serviceController(deps: ServiceControllerDeps): Reconciler {
   const { store, clock, log } = deps;
   const serviceOfTask = (key: string) => {
     const service = store.get("task", key)?.serviceArn;
@@ -27,6 +34,10 @@ export function serviceController(deps: ControllerDeps): Reconciler {
     watch: watchKinds(store, {
       service: (key) => [key],
       taskSet: (key) => [key.slice(0, key.lastIndexOf("|"))],
+      serviceDeployment(key) {
+        const deployment = store.get("serviceDeployment", key);
+        return deployment === undefined ? [] : [deployment.serviceArn];
+      },
       task: serviceOfTask,
       target: serviceOfTarget,
       node: () => store.keys("service"),
@@ -35,7 +46,7 @@ export function serviceController(deps: ControllerDeps): Reconciler {
       return store.transact((tx) => {
         const service = tx.get("service", key);
         if (service === undefined || service.status === "INACTIVE") return undefined;
-        const view = viewOf(tx, service, clock.now());
+        const view = viewOf(tx, service, { permissions: deps.permissions, now: clock.now() });
         const plan = planService(view);
         performActions(tx, deps, view, plan.actions);
         recordWaiting(tx, deps, view);
@@ -47,7 +58,11 @@ export function serviceController(deps: ControllerDeps): Reconciler {
   };
 }
 
-function viewOf(tx: Transaction, service: ServiceRecord, now: number): ServiceView {
+function viewOf(
+  tx: Transaction,
+  service: ServiceRecord,
+  options: { permissions: Permissions; now: number },
+): ServiceView {
   const hasHealthCheck = new Map<string, boolean>();
   const tasks = tx.listBy("task", "service", service.arn).map((task): ServiceTask => {
     let checked = hasHealthCheck.get(task.taskDefinitionArn);
@@ -63,12 +78,17 @@ function viewOf(tx: Transaction, service: ServiceRecord, now: number): ServiceVi
       zone: zoneOf(tx, task.placement?.networkInterfaceId),
     };
   });
+  const taskSets = taskSetsOf(tx, service.arn);
+  const deployment = ongoingDeploymentOf(tx, service.arn);
+  const target = taskSets.find((set) => set.id === deployment?.taskSetId);
+  const isStaged = deployment?.traffic !== undefined && deployment.rollback === undefined;
   return {
     service,
-    taskSets: taskSetsOf(tx, service.arn),
-    deployment: ongoingDeploymentOf(tx, service.arn),
+    taskSets,
+    deployment,
     tasks,
-    now,
+    balancers: isStaged && target !== undefined ? stagedBalancers(tx, service, target, options) : [],
+    now: options.now,
   };
 }
 

@@ -3,6 +3,7 @@ import type { TargetObservation } from "@gantry/agent-protocol";
 import {
   addServiceEvent,
   newTarget,
+  servingGroupOf,
   targetKeyOf,
   taskSetKeyOf,
   type Reader,
@@ -40,8 +41,9 @@ export function targetController(deps: ControllerDeps): Reconciler {
         const setKey = taskSetKeyOf(service.arn, task.deploymentId ?? "");
         const balancers = tx.get("taskSet", setKey)?.loadBalancers ?? [];
         for (const balancer of balancers) {
+          const targetGroupArn = servingGroupOf(balancer);
           const targetKey = targetKeyOf({
-            targetGroupArn: balancer.targetGroupArn,
+            targetGroupArn,
             address: address ?? "",
             port: balancer.containerPort,
           });
@@ -49,16 +51,12 @@ export function targetController(deps: ControllerDeps): Reconciler {
           tx.put(
             "target",
             targetKey,
-            newTarget(
-              { targetGroupArn: balancer.targetGroupArn, address, port: balancer.containerPort },
-              key,
-              clock.now(),
-            ),
+            newTarget({ targetGroupArn, address, port: balancer.containerPort }, key, clock.now()),
           );
           addServiceEvent(tx, service, {
             ids,
             now: clock.now(),
-            message: `(service ${service.name}) registered 1 targets in (target-group ${balancer.targetGroupArn})`,
+            message: `(service ${service.name}) registered 1 targets in (target-group ${targetGroupArn})`,
           });
         }
       });

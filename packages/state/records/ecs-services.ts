@@ -20,10 +20,24 @@ export interface ServiceRecord extends Placed {
     readonly enableEcsManagedTags: boolean;
     readonly enableExecuteCommand: boolean;
     readonly roleArn: string | undefined;
+    /** How deployments bring in a new version; absent: ROLLING without a bake time. */
+    readonly rollout?: RolloutSpec | undefined;
   };
   readonly createdBy: string;
   readonly createdAt: number;
   readonly tags: Tags;
+}
+
+export type DeploymentStrategy = "ROLLING" | "BLUE_GREEN" | "LINEAR" | "CANARY";
+
+/** What a service's deployments do besides replacing tasks. Source: API_DeploymentConfiguration. */
+export interface RolloutSpec {
+  readonly strategy: DeploymentStrategy;
+  readonly bakeTimeMinutes: number;
+  /** CANARY: the first part of production traffic, in percent, and how long it is kept. */
+  readonly canary: { readonly percent: number; readonly bakeMinutes: number } | undefined;
+  /** LINEAR: the part by which production traffic moves, in percent, and the wait between steps. */
+  readonly linear: { readonly percent: number; readonly bakeMinutes: number } | undefined;
 }
 
 /** What the tasks of one version of a service are made of. */
@@ -95,7 +109,9 @@ export interface ServiceDeploymentRecord extends Placed {
   readonly arn: string;
   readonly serviceArn: string;
   readonly clusterArn: string;
-  readonly strategy: "ROLLING" | "BLUE_GREEN" | "LINEAR" | "CANARY";
+  readonly strategy: DeploymentStrategy;
+  /** The settings of the strategy; absent for ROLLING. */
+  readonly rollout?: RolloutSpec;
   readonly sourceRevisionArns: readonly string[];
   readonly targetRevisionArn: string;
   /** The fleet that it brings up: of the target revision, or, while it rolls back, of the source revision. */
@@ -103,7 +119,15 @@ export interface ServiceDeploymentRecord extends Placed {
   readonly status: ServiceDeploymentStatus;
   readonly statusReason: string | undefined;
   /** The stage of a strategy that has stages; undefined for ROLLING. */
-  readonly lifecycleStage: string | undefined;
+  readonly lifecycleStage: LifecycleStage | undefined;
+  /** When the stage began. */
+  readonly stageStartedAt?: number;
+  /** The fleet that serves until the traffic moves, and again after a rollback; absent for a service's first deployment. */
+  readonly sourceTaskSetId?: string;
+  /** The parts of production traffic that the target revision gets one after another, in percent, ending with 100. */
+  readonly trafficSteps?: { readonly percents: readonly number[]; readonly bakeMinutes: number };
+  /** The parts of the traffic that the target revision has, in percent; absent for ROLLING. */
+  readonly traffic?: DeploymentTraffic;
   readonly circuitBreaker: {
     readonly enable: boolean;
     readonly rollback: boolean;
@@ -121,6 +145,26 @@ export interface ServiceDeploymentRecord extends Placed {
   readonly finishedAt: number | undefined;
   readonly stoppedAt: number | undefined;
   readonly updatedAt: number;
+}
+
+/** In order. Source: API_ServiceDeployment, lifecycleStage. */
+export type LifecycleStage =
+  | "RECONCILE_SERVICE"
+  | "PRE_SCALE_UP"
+  | "SCALE_UP"
+  | "POST_SCALE_UP"
+  | "TEST_TRAFFIC_SHIFT"
+  | "POST_TEST_TRAFFIC_SHIFT"
+  | "PRODUCTION_TRAFFIC_SHIFT"
+  | "POST_PRODUCTION_TRAFFIC_SHIFT"
+  | "BAKE_TIME"
+  | "CLEAN_UP";
+
+export interface DeploymentTraffic {
+  readonly test: number;
+  readonly production: number;
+  /** When production traffic was last moved. */
+  readonly shiftedAt: number | undefined;
 }
 
 /** A check that a stage of a deployment waits for. */

@@ -137,6 +137,18 @@ export interface ServiceLoadBalancer {
   readonly targetGroupArn: string;
   readonly containerName: string;
   readonly containerPort: number;
+  /** The second target group and the rules that a deployment with traffic stages writes. */
+  readonly advanced?: AdvancedConfigurationRecord;
+  /** The one of the two target groups that the fleet registers with; absent: `targetGroupArn`. ← `beginServiceDeployment`. */
+  readonly servingTargetGroupArn?: string;
+}
+
+/** Source: API_AdvancedConfiguration. */
+export interface AdvancedConfigurationRecord {
+  readonly alternateTargetGroupArn: string;
+  readonly productionListenerRule: string;
+  readonly testListenerRule: string | undefined;
+  readonly roleArn: string;
 }
 
 /** In the order a task goes through them; a status never moves left. */

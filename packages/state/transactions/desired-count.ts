@@ -1,6 +1,7 @@
 import { present } from "@gantry/kernel";
 import type { ServiceRecord } from "../records.ts";
-import { primaryOf, taskSetKeyOf } from "./service-deployments.ts";
+import { primaryOf } from "./service-deployments.ts";
+import { taskSetKeyOf } from "./task-set-keys.ts";
 import type { Transaction } from "../store.ts";
 
 /** Sets how many tasks of a service are wanted, whoever asks: UpdateService, DeleteService, auto scaling. */

@@ -8,6 +8,8 @@ import type {
   TaskSetRecord,
 } from "../records.ts";
 import type { Reader, Transaction } from "../store.ts";
+import { newStages, resolvedLoadBalancers, servingTaskSetOf } from "./staged-deployments.ts";
+import { taskSetKeyOf } from "./task-set-keys.ts";
 
 /** AWS keeps service deployments for 90 days. Source: Amazon ECS Developer Guide, "View service history". */
 const KEPT_MS = 90 * 24 * 60 * 60_000;
@@ -24,10 +26,6 @@ const ENDED: ReadonlySet<ServiceDeploymentRecord["status"]> = new Set([
 /** The failures that end a deployment: half the desired count, 3 to 200. Source: "Deployment circuit breaker". */
 export function breakerThreshold(desiredCount: number): number {
   return Math.min(BREAKER_MAX, Math.max(BREAKER_MIN, Math.ceil(desiredCount / 2)));
-}
-
-export function taskSetKeyOf(serviceArn: string, id: string): string {
-  return `${serviceArn}|${id}`;
 }
 
 /** The task sets of a service, the primary first, then the newest, as DescribeServices lists deployments. */
@@ -71,8 +69,10 @@ export function beginServiceDeployment(
       finishedAt: now,
       updatedAt: now,
     });
-  const sources = tx.listBy("taskSet", "service", service.arn).map((set) => set.revisionArn);
-  const revision = newRevision(service, version, { ids, now });
+  const sources = tx.listBy("taskSet", "service", service.arn);
+  const source = servingTaskSetOf(tx, service.arn);
+  const resolved = { ...version, loadBalancers: resolvedLoadBalancers(tx, service, version, source) };
+  const revision = newRevision(service, resolved, { ids, now });
   const taskSet = newTaskSet(tx, service, revision, { ids, now });
   const deployment: ServiceDeploymentRecord = {
     account: service.account,
@@ -80,13 +80,12 @@ export function beginServiceDeployment(
     arn: arnBeside(service, "service-deployment", ids),
     serviceArn: service.arn,
     clusterArn: service.clusterArn,
-    strategy: "ROLLING",
-    sourceRevisionArns: [...new Set(sources)],
+    sourceRevisionArns: [...new Set(sources.map((set) => set.revisionArn))],
     targetRevisionArn: revision.arn,
     taskSetId: taskSet.id,
     status: "IN_PROGRESS",
     statusReason: undefined,
-    lifecycleStage: undefined,
+    ...newStages(service.spec.rollout, { sources, source, now }),
     circuitBreaker: {
       ...service.spec.circuitBreaker,
       failureCount: 0,
@@ -94,7 +93,7 @@ export function beginServiceDeployment(
     },
     alarms: undefined,
     hooks: [],
-    bakeTimeMinutes: 0,
+    bakeTimeMinutes: service.spec.rollout?.bakeTimeMinutes ?? 0,
     rollback: undefined,
     createdAt: now,
     startedAt: now,

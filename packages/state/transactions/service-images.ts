@@ -1,7 +1,7 @@
 import type { Ids } from "@gantry/kernel";
 import type { TaskContainerRecord, TaskRecord } from "../records.ts";
 import type { Transaction } from "../store.ts";
-import { taskSetKeyOf } from "./service-deployments.ts";
+import { taskSetKeyOf } from "./task-set-keys.ts";
 import { addServiceEvent } from "./service-events.ts";
 
 /**

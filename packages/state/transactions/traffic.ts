@@ -1,6 +1,6 @@
 import { present } from "@gantry/kernel";
 import type { ActionRecord } from "../records.ts";
-import type { Transaction } from "../store.ts";
+import type { Reader, Transaction } from "../store.ts";
 
 /** Where traffic is split: a listener's default actions, or a rule. */
 export type TrafficRoute =
@@ -10,6 +10,60 @@ export type TrafficRoute =
 export interface TargetGroupWeight {
   readonly targetGroupArn: string;
   readonly weight: number;
+}
+
+const DEFAULT_RULE = "/default";
+
+/** The ARN by which DescribeRules names a listener's default rule. */
+export function defaultRuleArnOf(listenerArn: string): string {
+  return `${listenerArn.replace(":listener/", ":listener-rule/")}${DEFAULT_RULE}`;
+}
+
+/** What a rule's ARN stands for: a rule, or a listener's default actions; undefined where there is none. */
+export function routeOfRule(
+  reader: Pick<Reader, "get">,
+  ruleArn: string | undefined,
+): TrafficRoute | undefined {
+  if (ruleArn === undefined) return undefined;
+  if (reader.get("rule", ruleArn) !== undefined) return { kind: "rule", arn: ruleArn };
+  if (!ruleArn.endsWith(DEFAULT_RULE)) return undefined;
+  const arn = ruleArn.slice(0, -DEFAULT_RULE.length).replace(":listener-rule/", ":listener/");
+  return reader.get("listener", arn) === undefined ? undefined : { kind: "listener", arn };
+}
+
+/** The actions of a listener or rule; none where it is gone. */
+export function actionsOf(reader: Pick<Reader, "get">, route: TrafficRoute): readonly ActionRecord[] {
+  const actions =
+    route.kind === "listener"
+      ? reader.get("listener", route.arn)?.defaultActions
+      : reader.get("rule", route.arn)?.actions;
+  return actions ?? [];
+}
+
+/** The weight that a route's forward action gives a target group. */
+export function weightOf(reader: Pick<Reader, "get">, route: TrafficRoute, targetGroupArn: string): number {
+  return actionsOf(reader, route)
+    .flatMap((action) => (action.type === "forward" ? action.targets : []))
+    .filter((target) => target.targetGroupArn === targetGroupArn)
+    .reduce((sum, target) => sum + target.weight, 0);
+}
+
+const TENTHS = 10;
+
+/**
+ * Weights that give the target group `percent` of the traffic and the source group the rest: they add up to 100, or, where the
+ * percentage has a tenth, to 1,000. Elastic Load Balancing takes whole weights up to 999.
+ */
+export function splitWeights(
+  groups: { readonly source: string; readonly target: string },
+  percent: number,
+): readonly TargetGroupWeight[] {
+  const scale = Number.isInteger(percent) ? 1 : TENTHS;
+  const weight = Math.round(percent * scale);
+  return [
+    { targetGroupArn: groups.source, weight: 100 * scale - weight },
+    { targetGroupArn: groups.target, weight },
+  ];
 }
 
 /** Writes the actions of a listener or rule. Everyone who changes them goes through here, weights included. */
@@ -29,15 +83,9 @@ export function shiftTraffic(
   route: TrafficRoute,
   targets: readonly TargetGroupWeight[],
 ): void {
-  const actions =
-    route.kind === "listener"
-      ? tx.get("listener", route.arn)?.defaultActions
-      : tx.get("rule", route.arn)?.actions;
   writeActions(
     tx,
     route,
-    present(actions, "A routed listener or rule is there.").map((action) =>
-      action.type === "forward" ? { ...action, targets } : action,
-    ),
+    actionsOf(tx, route).map((action) => (action.type === "forward" ? { ...action, targets } : action)),
   );
 }

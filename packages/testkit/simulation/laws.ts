@@ -85,7 +85,7 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
     const service = store.get("service", task.serviceArn ?? "");
     if (service === undefined) return;
     const all = store.listBy("task", "service", service.arn);
-    if (before === undefined) checkMaximum(service, all);
+    if (before === undefined) checkMaximum(service, task, all);
     const scaled =
       before?.desiredStatus === "RUNNING" &&
       task.desiredStatus === "STOPPED" &&
@@ -93,9 +93,14 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
     if (scaled === true && isHealthy(before, service)) checkMinimum(service, all);
   }
 
-  function checkMaximum(service: ServiceRecord, all: readonly TaskRecord[]): void {
+  /** A strategy with traffic stages runs two fleets, each within the maximum. */
+  function checkMaximum(service: ServiceRecord, task: TaskRecord, all: readonly TaskRecord[]): void {
+    const isStaged = (service.spec.rollout?.strategy ?? "ROLLING") !== "ROLLING";
     const active = all.filter(
-      (task) => task.desiredStatus === "RUNNING" && task.lastStatus !== "STOPPED",
+      (each) =>
+        each.desiredStatus === "RUNNING" &&
+        each.lastStatus !== "STOPPED" &&
+        (!isStaged || each.deploymentId === task.deploymentId),
     ).length;
     const most = Math.floor((service.spec.desiredCount * service.spec.maximumPercent) / 100);
     if (active > most) breaks("never more tasks than the maximum", `${active} of at most ${most}`);

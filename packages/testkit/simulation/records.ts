@@ -16,6 +16,11 @@ export const ACCOUNT_OF_WORLD = PLACE.account;
 const CLUSTER = "arn:aws:ecs:eu-south-1:000000000000:cluster/c";
 const BALANCER = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:loadbalancer/app/b/1";
 const GROUP = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:targetgroup/g/1";
+const ALTERNATE_GROUP = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:targetgroup/h/1";
+const ROLE = "arn:aws:iam::000000000000:role/ecs-infrastructure";
+/** The rules that a service with a strategy that moves traffic writes. */
+export const PRODUCTION_RULE = `${BALANCER}/l/production`;
+export const TEST_RULE = `${BALANCER}/l/test`;
 
 export function serviceArnOf(name: string): string {
   return `arn:aws:ecs:eu-south-1:000000000000:service/c/${name}`;
@@ -103,10 +108,49 @@ function putBalancer(tx: Transaction): void {
     ],
     tags: {},
   });
-  tx.put("targetGroup", GROUP, {
+  tx.put("role", ROLE, {
+    type: "role",
+    account: PLACE.account,
+    arn: ROLE,
+    id: "AROA1",
+    name: "ecs-infrastructure",
+    path: "/",
+    description: undefined,
+    permissionsBoundary: undefined,
+    maxSessionSeconds: 3_600,
+    trustPolicy: JSON.stringify({
+      Version: "2012-10-17",
+      Statement: [{ Effect: "Allow", Principal: { Service: "ecs.amazonaws.com" }, Action: "sts:AssumeRole" }],
+    }),
+    inlinePolicies: {},
+    attachedPolicies: [],
+    createdAt: 0,
+    tags: {},
+  });
+  for (const [priority, arn] of [PRODUCTION_RULE, TEST_RULE].entries())
+    tx.put("rule", arn, {
+      ...PLACE,
+      arn,
+      listenerArn: `${BALANCER}/l`,
+      priority: priority + 1,
+      conditions: [{ field: "path-pattern", values: ["*"] }],
+      actions: [
+        { type: "forward", targets: [{ targetGroupArn: GROUP, weight: 1 }], stickySeconds: undefined },
+      ],
+      tags: {},
+    });
+  for (const [arn, name] of [
+    [GROUP, "g"],
+    [ALTERNATE_GROUP, "h"],
+  ] as const)
+    putGroup(tx, arn, name);
+}
+
+function putGroup(tx: Transaction, arn: string, name: string): void {
+  tx.put("targetGroup", arn, {
     ...PLACE,
-    arn: GROUP,
-    name: "g",
+    arn,
+    name,
     protocol: "HTTP",
     port: 80,
     vpcId: "vpc-1",
@@ -167,7 +211,8 @@ export function putService(
     tags: {},
   };
   tx.put("service", arn, service);
-  beginServiceDeployment(tx, service, versionOf(options), { ids, now: options.now });
+  const isStaged = (service.spec.rollout?.strategy ?? "ROLLING") !== "ROLLING";
+  beginServiceDeployment(tx, service, versionOf({ ...options, isStaged }), { ids, now: options.now });
 }
 
 /** What UpdateService writes for a new version. */
@@ -178,8 +223,9 @@ export function putDeployment(
 ): void {
   tx.put("taskDefinition", definitionOf(options.image).arn, definitionOf(options.image));
   const { service } = options;
-  const balanced = (primaryOf(tx, service.arn)?.loadBalancers.length ?? 0) > 0;
-  const version = versionOf({ image: options.image, balanced });
+  const balancers = primaryOf(tx, service.arn)?.loadBalancers ?? [];
+  const isStaged = balancers.some((balancer) => balancer.advanced !== undefined);
+  const version = versionOf({ image: options.image, balanced: balancers.length > 0, isStaged });
   beginServiceDeployment(tx, service, version, { ids, now: options.now });
 }
 
@@ -190,7 +236,7 @@ export function putTask(tx: Transaction, ids: Ids, options: { image: string; now
   const task = newTask(ids, {
     cluster: present(tx.get("cluster", CLUSTER), "The world has a cluster."),
     definition,
-    network: versionOf({ image: options.image, balanced: false }).network,
+    network: versionOf({ image: options.image, balanced: false, isStaged: false }).network,
     overrides: NO_OVERRIDES,
     group: `family:${definition.family}`,
     startedBy: undefined,
@@ -206,12 +252,25 @@ export function putTask(tx: Transaction, ids: Ids, options: { image: string; now
   return task;
 }
 
-function versionOf(options: { image: string; balanced: boolean }): ServiceVersion {
+function versionOf(options: { image: string; balanced: boolean; isStaged: boolean }): ServiceVersion {
+  const advanced = {
+    alternateTargetGroupArn: ALTERNATE_GROUP,
+    productionListenerRule: PRODUCTION_RULE,
+    testListenerRule: TEST_RULE,
+    roleArn: ROLE,
+  };
   return {
     taskDefinitionArn: definitionOf(options.image).arn,
     network: { subnets: ["subnet-1"], securityGroups: [], assignPublicIp: "DISABLED" },
     loadBalancers: options.balanced
-      ? [{ targetGroupArn: GROUP, containerName: "web", containerPort: 80 }]
+      ? [
+          {
+            targetGroupArn: GROUP,
+            containerName: "web",
+            containerPort: 80,
+            ...(options.isStaged ? { advanced } : {}),
+          },
+        ]
       : [],
     launchType: "FARGATE",
     platformVersion: "1.4.0",

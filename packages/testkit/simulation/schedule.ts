@@ -1,4 +1,5 @@
 import { EngineError } from "@gantry/agent";
+import type { RolloutSpec } from "@gantry/state";
 import { newWorld, type World } from "../world.ts";
 import { newDice } from "./dice.ts";
 import { FAIR } from "./link.ts";
@@ -90,6 +91,30 @@ const EVENTS: readonly ((world: World) => string)[] = [
   },
 ];
 
+/** What can happen to a service whose strategy moves traffic, besides. */
+const STAGED_EVENTS: typeof EVENTS = [
+  ...EVENTS,
+  (world) => (world.stopDeployment() ? "stop the deployment" : "no deployment to stop"),
+];
+const STAGED_PAUSE_MAX_MS = 20_000;
+
+const ROLLOUTS: readonly RolloutSpec[] = [
+  { strategy: "BLUE_GREEN", bakeTimeMinutes: 0, canary: undefined, linear: undefined },
+  { strategy: "BLUE_GREEN", bakeTimeMinutes: 1, canary: undefined, linear: undefined },
+  {
+    strategy: "CANARY",
+    bakeTimeMinutes: 0,
+    canary: { percent: 0.1, bakeMinutes: 1 },
+    linear: undefined,
+  },
+  {
+    strategy: "LINEAR",
+    bakeTimeMinutes: 1,
+    canary: undefined,
+    linear: { percent: 30, bakeMinutes: 0 },
+  },
+];
+
 const WORDS: Readonly<Record<string, EngineError["name"]>> = {
   pull: "CannotPullContainerError",
   create: "CannotCreateContainerError",
@@ -116,7 +141,7 @@ function doom(world: World, who: "controlPlane" | "agent"): string {
  * One history, all of it from the seed: a service is made, things happen to it and to everything under it, then the
  * faults end and the world must come to rest as it would have without them.
  */
-export async function runSchedule(seed: number): Promise<Outcome> {
+export async function runSchedule(seed: number, { staged = false } = {}): Promise<Outcome> {
   const dice = newDice(seed);
   const world = newWorld({ seed });
   const trace: string[] = [];
@@ -129,23 +154,30 @@ export async function runSchedule(seed: number): Promise<Outcome> {
     [50, 150],
     [0, 100],
   ] as const);
-  const balanced = dice.chance(0.5);
+  const balanced = staged || dice.chance(0.5);
   const circuitBreaker = dice.pick([
     { enable: false, rollback: false },
     { enable: true, rollback: true },
   ]);
+  const rollout = staged ? dice.pick(ROLLOUTS) : undefined;
   world.createService(
-    { desiredCount: dice.number(1, 4), minimumHealthyPercent, maximumPercent, circuitBreaker },
+    {
+      desiredCount: dice.number(1, 4),
+      minimumHealthyPercent,
+      maximumPercent,
+      circuitBreaker,
+      ...(rollout === undefined ? {} : { rollout }),
+    },
     { balanced },
   );
   say(
-    `a service, ${minimumHealthyPercent} to ${maximumPercent} %${balanced ? ", balanced" : ""}${circuitBreaker.enable ? ", with a breaker" : ""}`,
+    `a service, ${minimumHealthyPercent} to ${maximumPercent} %${balanced ? ", balanced" : ""}${circuitBreaker.enable ? ", with a breaker" : ""}${rollout === undefined ? "" : `, ${rollout.strategy}`}`,
   );
   await world.clock.advance(dice.number(0, 15_000));
   const steps = dice.number(1, STEPS_MAX);
   for (let step = 0; step < steps && world.laws.broken.length === 0; step += 1) {
-    say(dice.pick(EVENTS)(world));
-    await world.clock.advance(dice.number(1, PAUSE_MAX_MS));
+    say(dice.pick(staged ? STAGED_EVENTS : EVENTS)(world));
+    await world.clock.advance(dice.number(1, staged ? STAGED_PAUSE_MAX_MS : PAUSE_MAX_MS));
   }
   world.spare();
   world.setWeather(FAIR);

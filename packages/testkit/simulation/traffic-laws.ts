@@ -1,0 +1,190 @@
+import type { Clock } from "@gantry/kernel";
+import {
+  ongoingDeploymentOf,
+  servingGroupOf,
+  type ServiceDeploymentRecord,
+  type ServiceRecord,
+  type Store,
+  type TaskSetRecord,
+} from "@gantry/state";
+
+/** Stages in which the new version may get test traffic, and production traffic. */
+const TEST_STAGES = [
+  "TEST_TRAFFIC_SHIFT",
+  "POST_TEST_TRAFFIC_SHIFT",
+  "PRODUCTION_TRAFFIC_SHIFT",
+  "POST_PRODUCTION_TRAFFIC_SHIFT",
+  "BAKE_TIME",
+  "CLEAN_UP",
+];
+const PRODUCTION_STAGES = TEST_STAGES.slice(2);
+
+type Rule = "production" | "test";
+
+/** The weights of a rule's target groups, in percent. */
+type Split = ReadonlyMap<string, number>;
+
+/**
+ * The safety laws of deployments that move traffic, checked at every change of a record. They are written from the
+ * promises of "Blue/green deployments" in the Amazon ECS Developer Guide, not from the code that keeps them.
+ */
+export function keepTrafficLaws(world: { store: Store; clock: Clock; broken: string[] }): void {
+  new TrafficLaws(world);
+}
+
+class TrafficLaws {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #broken: string[];
+  readonly #splits = new Map<string, Split>();
+
+  constructor({ store, clock, broken }: { store: Store; clock: Clock; broken: string[] }) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#broken = broken;
+    store.watch(({ kind, key }) => {
+      if (kind === "rule") return this.#checkRule(key);
+      if (kind === "serviceDeployment") this.#checkOutcome(key);
+      if (["serviceDeployment", "taskSet", "target"].includes(kind))
+        for (const service of store.list("service")) this.#checkPaths(service);
+      if (kind === "task") this.#checkStop(key);
+    });
+  }
+
+  #breaks(law: string, detail: string): void {
+    if (this.#broken.length < 20) this.#broken.push(`${law} (${detail}, at ${this.#clock.now()})`);
+  }
+
+  #checkRule(key: string): void {
+    const { split, total } = this.#splitOf(key);
+    const before = this.#splits.get(key);
+    this.#splits.set(key, split);
+    if (before === undefined) return;
+    if (total !== 100 && total !== 1_000)
+      this.#breaks("the weights of a rule add up to 100", `${total} in ${key}`);
+    for (const service of this.#store.list("service")) {
+      this.#checkPaths(service);
+      const isProduction = this.#rulesOf(service).production === key;
+      for (const [group, percent] of isProduction ? split : [])
+        if (percent > (before.get(group) ?? 0)) this.#checkHealthy(service, group);
+    }
+  }
+
+  /** More traffic goes to a fleet that can take it, or back to the fleet that had it. */
+  #checkHealthy(service: ServiceRecord, group: string): void {
+    const deployment = ongoingDeploymentOf(this.#store, service.arn);
+    const set = this.#setsOf(service).find((each) => groupsOf(each).includes(group));
+    if (set === undefined || set.id !== deployment?.taskSetId || deployment.rollback !== undefined) return;
+    const healthy = this.#healthyTasksOf(set);
+    if (healthy < service.spec.desiredCount)
+      this.#breaks("traffic moves to a healthy fleet alone", `${healthy} of ${service.spec.desiredCount}`);
+  }
+
+  /** No request reaches a fleet before its stage has come: neither by its group nor by one of its targets. */
+  #checkPaths(service: ServiceRecord): void {
+    const deployment = ongoingDeploymentOf(this.#store, service.arn);
+    if (deployment?.traffic === undefined) return;
+    const rules = this.#rulesOf(service);
+    for (const rule of ["production", "test"] as const) {
+      for (const [group, percent] of this.#splitOf(rules[rule]).split) {
+        if (percent === 0) continue;
+        for (const target of this.#store.listBy("target", "group", group)) {
+          if (target.drainingSince !== undefined) continue;
+          const set = this.#store.get("task", target.taskArn ?? "")?.deploymentId;
+          if (set !== undefined && !this.#mayServe(set, rule, deployment))
+            this.#breaks(
+              "no request reaches a fleet before its stage",
+              `${rule}, ${deployment.lifecycleStage}`,
+            );
+        }
+      }
+    }
+  }
+
+  #mayServe(setId: string, rule: Rule, deployment: ServiceDeploymentRecord): boolean {
+    if (setId === deployment.sourceTaskSetId) return true;
+    // A fleet whose deployment has just been superseded serves until its traffic has returned.
+    if (deployment.lifecycleStage === "RECONCILE_SERVICE" && deployment.traffic?.shiftedAt === undefined)
+      return setId !== deployment.taskSetId;
+    if (deployment.taskSetId !== setId || deployment.rollback !== undefined) return false;
+    const stages = rule === "test" ? TEST_STAGES : PRODUCTION_STAGES;
+    return stages.includes(deployment.lifecycleStage ?? "");
+  }
+
+  /** What is scaled in serves nobody, or leaves enough healthy tasks that do. */
+  #checkStop(key: string): void {
+    const task = this.#store.get("task", key);
+    const service = this.#store.get("service", task?.serviceArn ?? "");
+    if (task === undefined || service?.status !== "ACTIVE" || task.desiredStatus !== "STOPPED") return;
+    const set = this.#setsOf(service).find((each) => each.id === task.deploymentId);
+    if (set === undefined || task.stoppedReason?.startsWith("Scaling activity") !== true) return;
+    const targets = this.#store
+      .listBy("target", "task", key)
+      .filter((target) => target.drainingSince === undefined);
+    if (task.lastStatus !== "RUNNING" || !targets.some((target) => target.state === "healthy")) return;
+    const { split } = this.#splitOf(this.#rulesOf(service).production);
+    if (!groupsOf(set).some((group) => (split.get(group) ?? 0) > 0)) return;
+    const least = Math.ceil((service.spec.desiredCount * service.spec.minimumHealthyPercent) / 100);
+    if (this.#healthyTasksOf(set) < least)
+      this.#breaks("a fleet with traffic keeps its capacity", `${this.#healthyTasksOf(set)} of ${least}`);
+  }
+
+  /** A rollback leaves the old fleet, with all traffic, and nothing else; a success leaves the new one. */
+  #checkOutcome(key: string): void {
+    const deployment = this.#store.get("serviceDeployment", key);
+    const service = this.#store.get("service", deployment?.serviceArn ?? "");
+    if (deployment?.traffic === undefined || service?.status !== "ACTIVE") return;
+    const { status, finishedAt, sourceTaskSetId, targetRevisionArn } = deployment;
+    if (finishedAt !== this.#clock.now() || (status !== "SUCCESSFUL" && status !== "ROLLBACK_SUCCESSFUL"))
+      return;
+    const sets = this.#setsOf(service);
+    const isLeft = (set: TaskSetRecord) =>
+      status === "SUCCESSFUL" ? set.revisionArn === targetRevisionArn : set.id === sourceTaskSetId;
+    // A deployment that has begun since may have added its own fleet.
+    if (ongoingDeploymentOf(this.#store, service.arn) !== undefined) return;
+    if (sets.length !== 1 || !sets.every(isLeft))
+      this.#breaks("a deployment ends with one fleet", `${status}, ${sets.length} fleets`);
+    const others = this.#store
+      .listBy("task", "service", service.arn)
+      .filter((task) => task.lastStatus !== "STOPPED" && !sets.some((set) => set.id === task.deploymentId));
+    if (others.length > 0)
+      this.#breaks("a deployment ends with one fleet", `${others.length} tasks of others`);
+    const { split } = this.#splitOf(this.#rulesOf(service).production);
+    if (split.size > 0 && sets.some((set) => groupsOf(set).some((group) => split.get(group) !== 100)))
+      this.#breaks("the fleet that is left has all traffic", status);
+  }
+
+  /** Read from the store, not from what was seen last: a transaction's changes are announced one by one. */
+  #splitOf(ruleArn: string | undefined): { split: Split; total: number } {
+    const actions = this.#store.get("rule", ruleArn ?? "")?.actions ?? [];
+    const targets = actions.flatMap((action) => (action.type === "forward" ? action.targets : []));
+    const total = targets.reduce((sum, target) => sum + target.weight, 0);
+    const percent = (weight: number) => (total === 0 ? 0 : (weight / total) * 100);
+    return { split: new Map(targets.map((each) => [each.targetGroupArn, percent(each.weight)])), total };
+  }
+
+  #setsOf(service: ServiceRecord): readonly TaskSetRecord[] {
+    return this.#store.listBy("taskSet", "service", service.arn);
+  }
+
+  #rulesOf(service: ServiceRecord): { production: string | undefined; test: string | undefined } {
+    const advanced = this.#setsOf(service)[0]?.loadBalancers[0]?.advanced;
+    return { production: advanced?.productionListenerRule, test: advanced?.testListenerRule };
+  }
+
+  #healthyTasksOf(set: TaskSetRecord): number {
+    return this.#store
+      .listBy("task", "service", set.serviceArn)
+      .filter(
+        (task) =>
+          task.deploymentId === set.id &&
+          task.desiredStatus === "RUNNING" &&
+          task.lastStatus === "RUNNING" &&
+          this.#store.listBy("target", "task", task.arn).some((target) => target.state === "healthy"),
+      ).length;
+  }
+}
+
+function groupsOf(set: TaskSetRecord): readonly string[] {
+  return set.loadBalancers.map(servingGroupOf);
+}
