@@ -102,10 +102,13 @@ ecs:DeleteService service*
 ecs:DeleteTaskDefinitions task-definition*
 ecs:DeregisterTaskDefinition
 ecs:DescribeClusters cluster*
+ecs:DescribeServiceDeployments service-deployment*
+ecs:DescribeServiceRevisions service-revision*
 ecs:DescribeServices service*
 ecs:DescribeTaskDefinition
 ecs:DescribeTasks task*
 ecs:ListClusters
+ecs:ListServiceDeployments service*
 ecs:ListServices
 ecs:ListTagsForResource cluster container-instance service task task-definition
 ecs:ListTaskDefinitionFamilies
@@ -113,6 +116,7 @@ ecs:ListTaskDefinitions
 ecs:ListTasks container-instance*
 ecs:RegisterTaskDefinition task-definition*
 ecs:RunTask task-definition*
+ecs:StopServiceDeployment service-deployment*
 ecs:StopTask task*
 ecs:TagResource cluster container-instance service task task-definition
 ecs:UntagResource cluster container-instance service task task-definition
