@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { realpathSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import type { Naming } from "@gantry/agent";
 import type { InstanceSettings } from "@gantry/control-plane";
 import { localNodeId, NODE_FOLDER } from "@gantry/control-plane/link";
@@ -12,7 +12,7 @@ export function fingerprintOf(parameters: readonly string[]): string {
   return createHash("sha256").update(JSON.stringify(parameters)).digest("hex").slice(0, 16);
 }
 
-const AGENT_MAIN = "/usr/local/bin/node --max-semi-space-size=4 /opt/gantry/apps/agent/main.ts";
+const AGENT_MAIN = `/usr/local/bin/node --max-semi-space-size=4 /opt/gantry/apps/agent/main${extname(import.meta.filename)}`;
 /**
  * Starts the agent again at once, however often it is killed: the engine's own restarts wait twice as long each time, up
  * to a minute. Node's compile cache is filled before the first start, because the process that fills it stays 36 MiB

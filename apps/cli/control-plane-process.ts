@@ -14,7 +14,7 @@ import {
 import { prepareKeys } from "@gantry/control-plane/certificates";
 import { sleep } from "@gantry/kernel";
 import { equalsInConstantTime } from "@gantry/wire";
-import { PROJECT, RUNTIME_FLAGS, type PlatformDeps } from "./project.ts";
+import { moduleFile, PROJECT, RUNTIME_FLAGS, type PlatformDeps } from "./project.ts";
 import { UserError } from "./run.ts";
 
 const HEALTH_TIMEOUT_MS = 2_000;
@@ -66,7 +66,7 @@ export async function startControlPlane(deps: PlatformDeps, settings: InstanceSe
   const log = openSync(join(settings.folder, "control-plane.log"), "a", 0o600);
   const child = spawn(
     process.execPath,
-    [...RUNTIME_FLAGS, join(PROJECT, "apps/control-plane/main.ts"), settings.folder],
+    [...RUNTIME_FLAGS, moduleFile("apps/control-plane/main"), settings.folder],
     { detached: true, stdio: ["ignore", log, log], cwd: PROJECT },
   );
   child.unref();

@@ -1,11 +1,11 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { stateFolder } from "@gantry/control-plane";
 import { messageOf, SystemClock } from "@gantry/kernel";
 import { renderHelp, renderOverview } from "./commands/help.ts";
 import { parseCommandLine } from "./commands/parse.ts";
-import { COMMANDS } from "./commands/table.ts";
+import { availableCommands } from "./commands/table.ts";
+import { renderVersion } from "./commands/version.ts";
 import { Progress } from "./progress.ts";
+import { readVersion } from "./project.ts";
 import { UserError } from "./run.ts";
 
 // The command line: parses the arguments, runs one command and turns what it throws into one sentence.
@@ -23,13 +23,14 @@ try {
 }
 
 async function main(parameters: readonly string[]): Promise<number> {
-  const line = parseCommandLine(parameters, COMMANDS);
+  const commands = availableCommands();
+  const line = parseCommandLine(parameters, commands);
   switch (line.type) {
     case "help":
-      process.stdout.write(line.command === undefined ? renderOverview(COMMANDS) : renderHelp(line.command));
+      process.stdout.write(line.command === undefined ? renderOverview(commands) : renderHelp(line.command));
       return 0;
     case "version":
-      process.stdout.write(`gantry ${version()}\n`);
+      process.stdout.write(renderVersion(readVersion()));
       return 0;
     case "command": {
       const { command, words, rest, values } = line;
@@ -44,9 +45,4 @@ async function main(parameters: readonly string[]): Promise<number> {
       });
     }
   }
-}
-
-function version(): string {
-  const path = join(import.meta.dirname, "../../package.json");
-  return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version; // Our own manifest.
 }

@@ -1,9 +1,49 @@
-import { resolve } from "node:path";
+import { readFileSync } from "node:fs";
+import { extname, join, resolve } from "node:path";
 import type { Clock } from "@gantry/kernel";
 import type { Progress } from "./progress.ts";
 
-/** The folder of Gantry's own sources. */
+/** The folder of the program: a checkout of the sources, or an installed release, which has the same layout. */
 export const PROJECT = resolve(import.meta.dirname, "../..");
+
+/** A module of the program, named without its extension: TypeScript in a checkout, JavaScript in a release. */
+export function moduleFile(path: string): string {
+  return join(PROJECT, `${path}${extname(import.meta.filename)}`);
+}
+
+/** The version of the program, and what `npm run release` recorded; a checkout has a version alone. */
+export interface Version {
+  readonly version: string;
+  readonly release: Release | undefined;
+}
+
+/** What a release was built from. `tools/release/npm-package.ts` writes it. */
+export interface Release {
+  /** The commit, with "-modified" where the working tree had other changes. */
+  readonly commit: string;
+  /** The day of the commit, such as 2026-11-27. */
+  readonly date: string;
+}
+
+/** Reads the version from the program's own files. */
+export function readVersion(): Version {
+  const manifest = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8")) as {
+    version: string;
+    gantry?: Release;
+  }; // Our own manifest.
+  return { version: manifest.version, release: manifest.gantry };
+}
+
+/** How the program is called: from the folder of a checkout, or by name where it is installed. */
+export function programName(): string {
+  return isRelease() ? "gantry" : "./gantry";
+}
+
+/** Whether this is an installed release, which has neither tests nor benchmarks. */
+export function isRelease(): boolean {
+  return extname(import.meta.filename) === ".js";
+}
+
 /**
  * The flags of the control plane's process. The young generation is small: a burst leaves a quarter less memory behind
  * and takes no longer (bench many-services). Memory outside the heap counts towards the heap's own limit: otherwise every

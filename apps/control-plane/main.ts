@@ -67,7 +67,7 @@ const log = jsonLogger({
   write: (line) => process.stdout.write(line),
   level: process.env["GANTRY_LOG_LEVEL"] === "debug" ? "debug" : "info",
 });
-importSdkSchemasOnly(join(import.meta.dirname, "../../packages/api/index.ts"));
+importSdkSchemasOnly(join(import.meta.dirname, "../../packages/api/package.json"));
 
 rmSync(join(folder, COPY_FOLDER), { recursive: true, force: true });
 const store = openState();

@@ -1,3 +1,4 @@
+import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 
 export type HashName = "md5";
@@ -69,7 +70,7 @@ export class HashThread {
   }
 
   #open(): Worker {
-    const worker = new Worker(new URL("./hash-worker.ts", import.meta.url));
+    const worker = new Worker(new URL(`./hash-worker${extname(import.meta.url)}`, import.meta.url));
     worker.unref();
     worker.on("message", (message: FromHashWorker) => {
       const waiting = this.#waiting.get(message.id);

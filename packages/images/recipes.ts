@@ -1,3 +1,7 @@
+import { findPackageJSON } from "node:module";
+import { dirname, extname } from "node:path";
+import { pathToFileURL } from "node:url";
+
 /** How an image is made without a registry: Debian packages unpacked, files added, the container's settings. */
 export interface ImageRecipe {
   /** The name it gets here, and by which it is found again. */
@@ -81,17 +85,13 @@ export function nodeBaseRecipe(node: string): ImageRecipe {
   };
 }
 
-/** dash, for busybox's shell would run its own `ip` before any other. The node agent with all it drives: HAProxy, nftables, iproute2. `sources` is the folder of this project. */
+/**
+ * The node agent with the programs that it drives: HAProxy, nftables, iproute2. Its shell is dash, because busybox's runs
+ * its own `ip` before any other. `sources` is the folder of the program, `node` a Node binary of the host.
+ */
 export function agentRecipe(options: { tag: string; node: string; sources: string }): ImageRecipe {
   const { tag, node, sources } = options;
-  const copied = [
-    "packages/agent",
-    "packages/agent-protocol",
-    "packages/kernel",
-    "apps/agent",
-    "node_modules/dns-packet",
-    "node_modules/@leichtgewicht/ip-codec",
-  ];
+  const copied = ["packages/agent", "packages/agent-protocol", "packages/kernel", "apps/agent"];
   return {
     ...NOTHING,
     tag,
@@ -127,6 +127,7 @@ export function agentRecipe(options: { tag: string; node: string; sources: strin
     copies: {
       "/usr/local/bin/node": node,
       ...Object.fromEntries(copied.map((path) => [`/opt/gantry/${path}`, `${sources}/${path}`])),
+      ...agentDependencies(),
     },
     links: {
       ...SHELL_LINKS,
@@ -139,9 +140,25 @@ export function agentRecipe(options: { tag: string; node: string; sources: strin
     files: { ...BASE_FILES, "/opt/gantry/package.json": '{ "type": "module" }\n' },
     changes: [
       "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-      'ENTRYPOINT ["/usr/local/bin/node","/opt/gantry/apps/agent/main.ts"]',
+      `ENTRYPOINT ["/usr/local/bin/node","/opt/gantry/apps/agent/main${extname(import.meta.filename)}"]`,
     ],
   };
+}
+
+/** The npm packages that the agent imports: path in the image to the folder where npm put them. */
+function agentDependencies(): Readonly<Record<string, string>> {
+  const dns = folderOf("dns-packet", import.meta.url);
+  const codec = folderOf("@leichtgewicht/ip-codec", pathToFileURL(`${dns}/package.json`));
+  const place = "/opt/gantry/node_modules";
+  return { [`${place}/dns-packet`]: dns, [`${place}/@leichtgewicht/ip-codec`]: codec };
+}
+
+/** The folder of an npm package, as Node finds it from a module. */
+function folderOf(name: string, from: string | URL): string {
+  const manifest = findPackageJSON(name, from);
+  if (manifest === undefined)
+    throw new Error(`The npm package ${name} is not installed: install Gantry again.`);
+  return dirname(manifest);
 }
 
 const DATABASE_START = `#!/bin/sh

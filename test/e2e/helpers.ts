@@ -43,7 +43,7 @@ const PORT_BLOCKS = 100;
 const PORT_BLOCK = 100;
 
 /** A port whose instance (API, TLS, console, registry) finds all its ports free. */
-async function freeInstancePort(): Promise<number> {
+export async function freeInstancePort(): Promise<number> {
   for (let attempt = 0; attempt < PORT_BLOCKS; attempt += 1) {
     const port = PORT_FIRST + Math.floor(Math.random() * PORT_BLOCKS) * PORT_BLOCK;
     const { registryPort, consolePort, tlsPort, linkPort } = portsOf(port);

@@ -32,6 +32,8 @@ export interface Command {
   readonly words?: CommandWords;
   /** Whether everything after `--` is passed on as it is. */
   readonly takesRest?: boolean;
+  /** Whether the command needs a checkout of the sources. */
+  readonly needsSources?: boolean;
   readonly options?: Readonly<Record<string, CommandOption>>;
   /** The implementation, loaded when the command runs. */
   readonly load: () => Promise<{ run(call: Call): Promise<number> }>;

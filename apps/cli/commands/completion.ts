@@ -1,10 +1,10 @@
 import type { Call, Command } from "./command.ts";
 import { COMMON_OPTIONS } from "./parse.ts";
-import { COMMANDS } from "./table.ts";
+import { availableCommands } from "./table.ts";
 
 /** Prints the completion script of a shell, made from the table of commands. */
 export function run(call: Call): Promise<number> {
-  process.stdout.write(renderCompletion(call.words[0] ?? "bash", COMMANDS));
+  process.stdout.write(renderCompletion(call.words[0] ?? "bash", availableCommands()));
   return Promise.resolve(0);
 }
 

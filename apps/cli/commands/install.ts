@@ -1,5 +1,5 @@
 import { readInstance } from "@gantry/control-plane";
-import { PROJECT } from "../project.ts";
+import { programName, PROJECT } from "../project.ts";
 import type { Call } from "./command.ts";
 
 /** Prints a systemd unit that starts the instance at boot, and how to install it; it changes nothing itself. */
@@ -21,7 +21,7 @@ export function renderUnit(options: { name: string; folder: string; project: str
   const command = (verb: string): string =>
     `/bin/sh ${quoteArgument(`${project}/gantry`)} ${verb} --state-dir ${quoteArgument(folder)}`;
   return `# ${name}.service: starts Gantry at boot, and stops it at shutdown with its data kept.
-# Install it:  ./gantry install | sudo tee /etc/systemd/system/${name}.service && sudo systemctl enable --now ${name}
+# Install it:  ${programName()} install | sudo tee /etc/systemd/system/${name}.service && sudo systemctl enable --now ${name}
 [Unit]
 Description=Gantry, a managed container platform (${escapeText(folder)})
 Requires=docker.service

@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import { renderCompletion } from "./completion.ts";
 import { renderHelp, renderOverview } from "./help.ts";
 import { parseCommandLine } from "./parse.ts";
-import { COMMANDS } from "./table.ts";
+import { availableCommands } from "./table.ts";
 
+const COMMANDS = availableCommands();
 const parse = (...parameters: readonly string[]) => {
   const line = parseCommandLine(parameters, COMMANDS);
   return line.type === "command"

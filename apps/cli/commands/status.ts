@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { namingOf } from "@gantry/agent";
 import type { InstanceSettings, PlatformStatus } from "@gantry/control-plane";
 import { healthOf } from "../control-plane-process.ts";
 import { presentInstance } from "../platform.ts";
 import { ago, fetchPlatformStatus, renderTable } from "../platform-status.ts";
-import { PROJECT } from "../project.ts";
+import { readVersion } from "../project.ts";
 import type { Call } from "./command.ts";
 
 interface Status extends Omit<PlatformStatus, "tasks"> {
@@ -33,7 +32,6 @@ export async function run({ deps, folder, flag }: Call): Promise<number> {
 /** The status of an instance, asked of its control plane. `now` is in milliseconds. */
 export async function statusOf(settings: InstanceSettings, now: number): Promise<Status> {
   const health = await healthOf(settings);
-  const { version } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8")) as { version: string }; // Our own manifest.
   const { loadBalancers, networkProblems, nodes, services } =
     health === undefined
       ? { loadBalancers: [], networkProblems: [], nodes: [], services: [] }
@@ -43,7 +41,7 @@ export async function statusOf(settings: InstanceSettings, now: number): Promise
     container: namingOf(settings.instance).agent(),
   }));
   return {
-    version,
+    version: readVersion().version,
     running: health !== undefined,
     endpoint: `http://127.0.0.1:${settings.port}`,
     registry: `127.0.0.1:${settings.registryPort}`,

@@ -1,3 +1,4 @@
+import { isRelease } from "../project.ts";
 import type { Command, CommandOption, CommandWords } from "./command.ts";
 
 const PORT: CommandOption = {
@@ -9,8 +10,13 @@ const JSON_OUTPUT: CommandOption = { type: "boolean", help: "print JSON" };
 const SHELLS = ["bash", "zsh", "fish"];
 const FILE: CommandWords = { usage: "FILE", min: 1, max: 1 };
 
+/** The commands that this installation has: tests and benchmarks are in a checkout of the sources alone. */
+export function availableCommands(): readonly Command[] {
+  return COMMANDS.filter((command) => command.needsSources !== true || !isRelease());
+}
+
 /** All commands, in the order of the help. Parsing, help and shell completion are made from this table. */
-export const COMMANDS: readonly Command[] = [
+const COMMANDS: readonly Command[] = [
   {
     name: "demo",
     summary: "set up everything and run the example website",
@@ -155,7 +161,14 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./completion.ts"),
   },
   {
+    name: "version",
+    summary: "print the version, and the commit that a release was built from",
+    options: { json: JSON_OUTPUT },
+    load: () => import("./version.ts"),
+  },
+  {
     name: "test",
+    needsSources: true,
     summary: "run all checks and all tests",
     options: {
       soak: {
@@ -168,6 +181,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "bench",
+    needsSources: true,
     summary: "measure how fast it is, against a baseline of the same run",
     words: { usage: "[NAME…]", min: 0, max: Number.POSITIVE_INFINITY },
     options: { json: JSON_OUTPUT },

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { problemOfListen, urlHost } from "@gantry/control-plane";
 import { bringUp } from "../platform.ts";
+import { programName } from "../project.ts";
 import { UserError } from "../run.ts";
 import type { Call } from "./command.ts";
 
@@ -9,7 +10,7 @@ export async function run(call: Call): Promise<number> {
   const given = { ...hostAccessOf(call), ...listenOf(call) };
   const settings = await bringUp(call.deps, call.folder, portOf(call), given);
   process.stdout.write(
-    `Gantry is up at http://127.0.0.1:${settings.port}. Point the AWS CLI at it: eval "$(./gantry env)"\nIts certificates are signed by ${join(call.folder, "ca.pem")}: "gantry ca" says how to trust it.\n`,
+    `Gantry is up at http://127.0.0.1:${settings.port}. Point the AWS CLI at it: eval "$(${programName()} env)"\nIts certificates are signed by ${join(call.folder, "ca.pem")}: "gantry ca" says how to trust it.\n`,
   );
   if (settings.listen !== undefined)
     process.stdout.write(

@@ -1,5 +1,5 @@
 import { bringUp, ensureDatabaseImage } from "../platform.ts";
-import { type PlatformDeps } from "../project.ts";
+import { programName, type PlatformDeps } from "../project.ts";
 import { statusOf } from "../commands/status.ts";
 import { openClients } from "./clients.ts";
 import { ensureNetwork } from "./network.ts";
@@ -47,12 +47,12 @@ ${changed ? "The website is live." : "Everything was there already: nothing was 
 
   Website   ${url}${moved}
   Console   ${status.console}
-  AWS CLI   eval "$(./gantry env)"; export AWS_REGION=${REGION} AWS_DEFAULT_REGION=${REGION}
+  AWS CLI   eval "$(${programName()} env)"; export AWS_REGION=${REGION} AWS_DEFAULT_REGION=${REGION}
 
 Try next:
   aws ecs describe-services --cluster fileshare --services fileshare --query 'services[0].events[:5].message'
   aws logs tail /ecs/fileshare-app --since 5m
   docker kill $(docker ps -qf label=gantry.role=task | head -1)    # and watch it come back
-  ./gantry down          # stops everything, keeps the data; "up" brings it back
+  ${programName()} down          # stops everything, keeps the data; "up" brings it back
 `);
 }

@@ -18,7 +18,7 @@ import {
 import type { InstanceSettings } from "@gantry/control-plane";
 import { NODE_BASE_TAG, nodeBaseRecipe, provideImage } from "@gantry/images";
 import { present, sleep } from "@gantry/kernel";
-import { PROJECT, type PlatformDeps } from "../project.ts";
+import { isRelease, PROJECT, type PlatformDeps } from "../project.ts";
 import { run, succeeds, UserError } from "../run.ts";
 import type { Clients } from "./clients.ts";
 import type { DemoNetwork } from "./network.ts";
@@ -43,7 +43,8 @@ export async function ensureWebsiteImage(
   const image = `${uri}:${tag}`;
   if (there !== undefined) return image;
   await deps.progress.step("Building the website", async () => {
-    await run("npm", ["run", "build", "-w", "examples/fileshare"], { cwd: PROJECT });
+    // A release brings the website built.
+    if (!isRelease()) await run("npm", ["run", "build", "-w", "examples/fileshare"], { cwd: PROJECT });
     const base = await baseImage(settings);
     await run(
       "docker",
@@ -59,11 +60,12 @@ export async function ensureWebsiteImage(
 
 function sourcesHash(): string {
   const hash = createHash("sha256");
+  const skipped = isRelease() ? ["node_modules"] : ["node_modules", "dist"];
   const walk = (path: string): void => {
     for (const entry of readdirSync(path, { withFileTypes: true }).toSorted((a, b) =>
       a.name < b.name ? -1 : 1,
     )) {
-      if (["node_modules", "dist"].includes(entry.name)) continue;
+      if (skipped.includes(entry.name)) continue;
       if (entry.isDirectory()) walk(join(path, entry.name));
       else hash.update(entry.name).update(readFileSync(join(path, entry.name)));
     }

@@ -1,0 +1,77 @@
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { beforeAll, describe, expect, it } from "vitest";
+import { freeInstancePort, get } from "./helpers.ts";
+import { buildRelease, emptyEnvironment, type ReleaseFiles } from "./releases.ts";
+
+const execute = promisify(execFile);
+let release: ReleaseFiles;
+
+beforeAll(async () => {
+  release = await buildRelease();
+});
+
+describe("the npm package", () => {
+  const folder = mkdtempSync(join(tmpdir(), "gantry-npm-"));
+  const prefix = join(folder, "prefix");
+  const env = emptyEnvironment(folder);
+  const inFolder = async (program: string, ...parameters: readonly string[]) =>
+    (await execute(program, [...parameters], { cwd: folder, env, maxBuffer: 2 ** 24 })).stdout;
+  const gantry = (...parameters: readonly string[]) => inFolder(join(prefix, "bin/gantry"), ...parameters);
+
+  beforeAll(async () => {
+    await inFolder(
+      "npm",
+      "install",
+      "-g",
+      "--prefix",
+      prefix,
+      "--no-audit",
+      "--no-fund",
+      release.path(".tgz"),
+    );
+  });
+
+  it("says its version and its commit, whether npm installs it or npx runs it", async () => {
+    const sentence = new RegExp(
+      `^gantry ${release.version} \\(commit [0-9a-f]{12}(-modified)?, \\d{4}-\\d\\d-\\d\\d\\)\n$`,
+    );
+    expect(await gantry("version")).toMatch(sentence);
+    expect(await gantry("--version")).toMatch(sentence);
+    expect(await inFolder("npx", "--yes", "--prefer-offline", release.path(".tgz"), "version")).toMatch(
+      sentence,
+    );
+  });
+
+  it("installs the exact versions that package-lock.json names", () => {
+    const root = join(prefix, "lib/node_modules/gantry");
+    const lock = JSON.parse(readFileSync("package-lock.json", "utf8")) as {
+      packages: Record<string, { version: string }>;
+    }; // npm's own file.
+    const installed = JSON.parse(
+      readFileSync(join(root, "node_modules/.package-lock.json"), "utf8"),
+    ) as typeof lock;
+    const places = Object.keys(installed.packages);
+    expect(places.length).toBeGreaterThan(40);
+    for (const place of places)
+      expect([place, installed.packages[place]?.version]).toEqual([place, lock.packages[place]?.version]);
+  });
+
+  it("runs the example website and leaves nothing", async () => {
+    const answer = await gantry("demo", "--json", "--port", String(await freeInstancePort()));
+    const { url } = JSON.parse(answer.trim().split("\n").at(-1) ?? "") as { url: string }; // Our own output.
+    expect((await get(url)).body).toContain("<title>");
+    expect((await get(url, { path: "/health" })).status).toBe(200);
+    expect(await gantry("down", "--purge")).toContain("everything it made is removed");
+    expect(existsSync(join(folder, "home/.gantry"))).toBe(false);
+    expect(readdirSync(join(folder, "home")).filter((name) => name !== ".npm")).toEqual([]);
+  });
+
+  it("has neither tests nor benchmarks, and says so as of any unknown command", async () => {
+    expect(await gantry("help")).not.toMatch(/gantry (test|bench)/);
+    await expect(gantry("bench")).rejects.toThrow('There is no command "bench"');
+  });
+});

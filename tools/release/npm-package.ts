@@ -1,0 +1,89 @@
+import { execFileSync } from "node:child_process";
+import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { compileProgram } from "./compile.ts";
+import { closureOf, renderShrinkwrap, type LockPackages } from "./dependencies.ts";
+import { checkLicenses, readThirdParties, renderThirdParties } from "./third-party.ts";
+
+/** The root manifest, as far as it is read here. */
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly description: string;
+  readonly license: string;
+  readonly optionalDependencies: Readonly<Record<string, string>>;
+}
+
+/** What an installed program or its user reads: documents, and the example with its Dockerfile and infrastructure. */
+const SHIPPED = [
+  ...["LICENSE", "README.md", "CHANGELOG.md", "SUPPORT.md", "docs"],
+  ...["examples/fileshare/Dockerfile", "examples/fileshare/terraform"],
+];
+
+/**
+ * Lays out the npm package in `target`: the compiled program, the example website as it is built, documents, the
+ * launcher, exact versions of all dependencies, and their licences. Errors: a licence that is not permissive.
+ */
+export function layOutPackage(sources: string, target: string): Manifest {
+  mkdirSync(target, { recursive: true });
+  const compiled = compileProgram(sources, target);
+  execFileSync("npm", ["run", "--silent", "build", "-w", "examples/fileshare"], {
+    cwd: sources,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  for (const path of [...SHIPPED, "examples/fileshare/dist"])
+    cpSync(join(sources, path), join(target, path), { recursive: true, filter: isShipped });
+  copyFileSync(join(sources, "tools/release/files/gantry"), join(target, "gantry"));
+  chmodSync(join(target, "gantry"), 0o755);
+  const root = JSON.parse(readFileSync(join(sources, "package.json"), "utf8")) as Manifest; // Our own manifest.
+  const manifest = {
+    name: root.name,
+    version: root.version,
+    description: root.description,
+    license: root.license,
+    type: "module",
+    bin: { gantry: "gantry" },
+    os: ["linux", "darwin"],
+    dependencies: compiled.dependencies,
+    optionalDependencies: root.optionalDependencies,
+    gantry: releaseOf(sources),
+  };
+  writeFileSync(join(target, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+  const { packages: lock } = JSON.parse(readFileSync(join(sources, "package-lock.json"), "utf8")) as {
+    packages: LockPackages;
+  }; // npm's own file.
+  const places = closureOf(lock, Object.keys({ ...compiled.dependencies, ...root.optionalDependencies }));
+  writeFileSync(join(target, "npm-shrinkwrap.json"), renderShrinkwrap(manifest, lock, places));
+  const website = closureOf(
+    lock,
+    Object.keys(lock["examples/fileshare"]?.dependencies ?? {}),
+    "examples/fileshare",
+  );
+  const parties = readThirdParties(sources, lock, [...new Set([...places, ...website])].toSorted());
+  checkLicenses(parties);
+  writeFileSync(join(target, "THIRD-PARTY-NOTICES.txt"), renderThirdParties(parties));
+  return root;
+}
+
+function isShipped(path: string): boolean {
+  return !/\/(\.terraform|node_modules)(\/|$)|\.tfstate|\.test\.ts$/.test(path);
+}
+
+/** The commit that is built, and its day. */
+function releaseOf(sources: string): { commit: string; date: string } {
+  const git = (...parameters: readonly string[]): string =>
+    execFileSync("git", [...parameters], { cwd: sources, encoding: "utf8" }).trim();
+  const isModified = git("status", "--porcelain") !== "";
+  const [commit = "", date = ""] = git("log", "-1", "--abbrev=12", "--format=%h %cs").split(" ");
+  return { commit: isModified ? `${commit}-modified` : commit, date };
+}
+
+/** Packs a folder that was laid out; answers the path of the archive. */
+export function packPackage(folder: string, output: string): string {
+  const answer = execFileSync("npm", ["pack", "--json", "--loglevel=error", "--pack-destination", output], {
+    cwd: folder,
+    encoding: "utf8",
+  });
+  const [packed] = JSON.parse(answer) as { filename: string }[]; // npm's own output.
+  return join(output, packed?.filename ?? "");
+}
