@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
 import { freeInstancePort, get } from "./helpers.ts";
@@ -30,6 +30,7 @@ describe("the npm package", () => {
       "--prefix",
       prefix,
       "--no-audit",
+      "--fetch-retries=1",
       "--no-fund",
       release.path(".tgz"),
     );
@@ -41,23 +42,32 @@ describe("the npm package", () => {
     );
     expect(await gantry("version")).toMatch(sentence);
     expect(await gantry("--version")).toMatch(sentence);
-    expect(await inFolder("npx", "--yes", "--prefer-offline", release.path(".tgz"), "version")).toMatch(
-      sentence,
-    );
+    expect(
+      await inFolder(
+        "npx",
+        "--yes",
+        "--prefer-offline",
+        "--package",
+        release.path(".tgz"),
+        "gantry",
+        "version",
+      ),
+    ).toMatch(sentence);
   });
 
-  it("installs the exact versions that package-lock.json names", () => {
+  it("has the versions of package-lock.json, whatever npm would resolve today", () => {
     const root = join(prefix, "lib/node_modules/gantry");
-    const lock = JSON.parse(readFileSync("package-lock.json", "utf8")) as {
+    const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8")) as {
       packages: Record<string, { version: string }>;
     }; // npm's own file.
-    const installed = JSON.parse(
-      readFileSync(join(root, "node_modules/.package-lock.json"), "utf8"),
-    ) as typeof lock;
-    const places = Object.keys(installed.packages);
-    expect(places.length).toBeGreaterThan(40);
-    for (const place of places)
-      expect([place, installed.packages[place]?.version]).toEqual([place, lock.packages[place]?.version]);
+    const installed = globSync("**/node_modules/{@*/*,[!@.]*}/package.json", { cwd: root }).map(dirname);
+    expect(installed.length).toBeGreaterThan(30);
+    for (const place of installed) {
+      const { version } = JSON.parse(readFileSync(join(root, place, "package.json"), "utf8")) as {
+        version: string;
+      }; // A manifest that npm accepted.
+      expect([place, version]).toEqual([place, packages[place]?.version]);
+    }
   });
 
   it("runs the example website and leaves nothing", async () => {

@@ -32,7 +32,7 @@ export function emptyEnvironment(folder: string): NodeJS.ProcessEnv {
   const home = join(folder, "home");
   mkdirSync(home, { recursive: true });
   const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(npm_|NODE_|GANTRY_|AWS_|XDG_|INIT_CWD|VITEST)/i.test(name),
+    ([name]) => !/^(npm_.*|NODE|NODE_(?!EXTRA_CA_CERTS).*|GANTRY_.*|AWS_.*|XDG_.*|VITEST.*)$/.test(name),
   );
   const path = (process.env["PATH"] ?? "").split(":").filter((each) => !each.includes("node_modules"));
   return { ...Object.fromEntries(kept), HOME: home, PATH: path.join(":") };

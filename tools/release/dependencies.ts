@@ -38,25 +38,3 @@ function placeOf(lock: LockPackages, name: string, parent: string): string | und
     if (folder === "") return undefined;
   }
 }
-
-/** What npm-shrinkwrap.json holds, so that an installation has exactly the versions that were tested. */
-export function renderShrinkwrap(
-  manifest: Readonly<Record<string, unknown>> & { readonly name: string; readonly version: string },
-  lock: LockPackages,
-  places: readonly string[],
-): string {
-  const { name, version, license, bin, dependencies, optionalDependencies } = manifest;
-  const root = { name, version, license, bin, dependencies, optionalDependencies };
-  const packages = places.map((place) => {
-    const { dev: _dev, devOptional: _devOptional, peer: _peer, ...entry } = lock[place] ?? {};
-    return [place, entry] as const;
-  });
-  const shrinkwrap = {
-    name,
-    version,
-    lockfileVersion: 3,
-    requires: true,
-    packages: { "": root, ...Object.fromEntries(packages) },
-  };
-  return `${JSON.stringify(shrinkwrap, null, 2)}\n`;
-}

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { compileProgram } from "./compile.ts";
-import { closureOf, renderShrinkwrap, type LockPackages } from "./dependencies.ts";
+import { closureOf, type LockPackages } from "./dependencies.ts";
 import { checkLicenses, readThirdParties, renderThirdParties } from "./third-party.ts";
 
 /** The root manifest, as far as it is read here. */
@@ -22,7 +22,7 @@ const SHIPPED = [
 
 /**
  * Lays out the npm package in `target`: the compiled program, the example website as it is built, documents, the
- * launcher, exact versions of all dependencies, and their licences. Errors: a licence that is not permissive.
+ * launcher, the npm packages that it imports, and their licences. The Node runtime is left to npm, which knows the machine. Errors: a licence that is not permissive.
  */
 export function layOutPackage(sources: string, target: string): Manifest {
   mkdirSync(target, { recursive: true });
@@ -45,6 +45,8 @@ export function layOutPackage(sources: string, target: string): Manifest {
     bin: { gantry: "gantry" },
     os: ["linux", "darwin"],
     dependencies: compiled.dependencies,
+    // The packages themselves, so that every installation has the versions that were tested.
+    bundleDependencies: Object.keys(compiled.dependencies),
     optionalDependencies: root.optionalDependencies,
     gantry: releaseOf(sources),
   };
@@ -52,14 +54,17 @@ export function layOutPackage(sources: string, target: string): Manifest {
   const { packages: lock } = JSON.parse(readFileSync(join(sources, "package-lock.json"), "utf8")) as {
     packages: LockPackages;
   }; // npm's own file.
-  const places = closureOf(lock, Object.keys({ ...compiled.dependencies, ...root.optionalDependencies }));
-  writeFileSync(join(target, "npm-shrinkwrap.json"), renderShrinkwrap(manifest, lock, places));
+  const bundled = closureOf(lock, Object.keys(compiled.dependencies));
+  for (const place of bundled)
+    cpSync(join(sources, place), join(target, place), { recursive: true, filter: isNeededToRun });
+  const runtimes = closureOf(lock, Object.keys(root.optionalDependencies));
   const website = closureOf(
     lock,
     Object.keys(lock["examples/fileshare"]?.dependencies ?? {}),
     "examples/fileshare",
   );
-  const parties = readThirdParties(sources, lock, [...new Set([...places, ...website])].toSorted());
+  const shipped = new Set([...bundled, ...runtimes, ...website]);
+  const parties = readThirdParties(sources, lock, [...shipped].toSorted());
   checkLicenses(parties);
   writeFileSync(join(target, "THIRD-PARTY-NOTICES.txt"), renderThirdParties(parties));
   return root;
@@ -67,6 +72,11 @@ export function layOutPackage(sources: string, target: string): Manifest {
 
 function isShipped(path: string): boolean {
   return !/\/(\.terraform|node_modules)(\/|$)|\.tfstate|\.test\.ts$/.test(path);
+}
+
+/** Types and source maps are for who compiles against a package. */
+function isNeededToRun(path: string): boolean {
+  return !/\/dist-types(\/|$)|\.d\.[cm]?ts$|\.map$|\.tsbuildinfo$/.test(path);
 }
 
 /** The commit that is built, and its day. */
