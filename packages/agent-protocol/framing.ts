@@ -3,7 +3,13 @@ import type { LinkToAgent, LinkToControlPlane } from "./link.ts";
 import type { ToControlPlane } from "./observations.ts";
 
 export type ToAgent =
-  | { readonly type: "sync"; readonly settings: NodeSettings; readonly assignments: readonly Assignment[] }
+  | {
+      readonly type: "sync";
+      readonly settings: NodeSettings;
+      readonly assignments: readonly Assignment[];
+      /** Keys whose assignment cannot be made from the records: what the node has of them stays. */
+      readonly kept?: readonly string[];
+    }
   | { readonly type: "assign"; readonly assignment: Assignment }
   | { readonly type: "unassign"; readonly key: string }
   | { readonly type: "logsTaken"; readonly containerId: string; readonly cursor: string }

@@ -45,7 +45,9 @@ export class AgentSession {
     switch (message.type) {
       case "sync": {
         if (!heard.isNews("sync", sequence)) return;
-        const said = new Set(message.assignments.map((assignment) => assignment.key));
+        const said = new Set(message.assignments.map((assignment) => assignment.key)).union(
+          new Set(message.kept),
+        );
         this.#agent.sync(message.settings, {
           assigned: message.assignments.filter((assignment) => heard.isNews(assignment.key, sequence)),
           // What is not in it is taken back, unless something newer was said of it.

@@ -50,6 +50,26 @@ describe("a service, on virtual time", () => {
     expect(world.taskSets()).toHaveLength(1);
   });
 
+  // Before: the node's connection was closed at every hello, and the node was told nothing any more.
+  it("keeps a task whose assignment cannot be made from broken records, and goes on with the others", async () => {
+    const world = newWorld();
+    world.createService({ desiredCount: 2 });
+    await world.clock.advance(30_000);
+    const id = world.runningTasks()[0]?.placement?.networkInterfaceId ?? "";
+    world.store.transact((tx) => {
+      const eni = tx.get("networkInterface", id);
+      if (eni !== undefined) tx.put("networkInterface", id, { ...eni, subnetId: "subnet-gone" });
+    });
+    const before = world.runningTasks();
+    world.killControlPlane();
+    await world.clock.advance(30_000);
+    expect(world.runningTasks()).toEqual(before);
+    expect(world.bugs.join()).toContain("An assignment cannot be made");
+    world.scale(3);
+    await world.clock.advance(10_000);
+    expect(world.runningTasks()).toHaveLength(3);
+  });
+
   // Before: such a task stayed PENDING, and nothing but the node's status said why.
   it("stops a task whose assignment the node refuses, and says why", async () => {
     const world = newWorld();

@@ -17,6 +17,7 @@ const checks: { readonly [Type in ToAgent["type"]]: Check } = {
       relayKey: optional(matching(/^[0-9a-f]{64}$/, "a relay key")),
     }),
     assignments: list(keyed),
+    kept: optional(list(text)),
   }),
   assign: object<Message<"assign">>({ type: oneOf("assign"), assignment: keyed }),
   unassign: object<Message<"unassign">>({ type: oneOf("unassign"), key: text }),

@@ -280,56 +280,68 @@ export class NodeGateway {
     return keys;
   }
 
-  /** The assignment of a key, fresh from the records; undefined where nothing is wanted. */
-  #assignmentOf(key: string): { assignmentKey: string; assignment: Assignment | undefined } {
+  /** The key of the assignment that a key of this controller leads to. */
+  #assignmentKeyOf(key: string): string {
+    const [kind = "", ...rest] = key.split("/");
+    const name = rest.join("/");
+    switch (kind) {
+      case "task":
+        return `pod/${name.split("/").at(-1)}`;
+      case "database": {
+        const database = this.#deps.store.get("databaseInstance", name);
+        return `pod/${database?.resourceId ?? name.split(":").at(-1)}`;
+      }
+      default:
+        return key;
+    }
+  }
+
+  /** The assignment of a key, fresh from the records; undefined where nothing is wanted. Throws where a record is broken. */
+  #assignmentOf(key: string): Assignment | undefined {
     const { store, assignments } = this.#deps;
     const [kind = "", ...rest] = key.split("/");
     const name = rest.join("/");
     switch (kind) {
       case "vpc": {
         const vpc = store.get("vpc", name);
-        return { assignmentKey: key, assignment: vpc && vpcAssignment(store, vpc) };
+        return vpc && vpcAssignment(store, vpc);
       }
       case "interface": {
         const eni = store.get("networkInterface", name);
-        return {
-          assignmentKey: key,
-          assignment:
-            eni?.type === "warm"
-              ? { kind: "interface", key, interface: interfaceAssignment(store, eni) }
-              : undefined,
-        };
+        if (eni?.type !== "warm") return undefined;
+        return { kind: "interface", key, interface: interfaceAssignment(store, eni) };
       }
       case "task": {
         const task = store.get("task", name);
-        return {
-          assignmentKey: `pod/${name.split("/").at(-1)}`,
-          assignment: task && taskAssignment(store, assignments, task),
-        };
+        return task && taskAssignment(store, assignments, task);
       }
       case "database": {
         const database = store.get("databaseInstance", name);
-        return {
-          assignmentKey: `pod/${database?.resourceId ?? name.split(":").at(-1)}`,
-          assignment: database && databaseAssignment(store, assignments, database),
-        };
+        return database && databaseAssignment(store, assignments, database);
       }
       case "folder":
-        return {
-          assignmentKey: key,
-          assignment: store.get("fileSystem", name) && { kind: "folder", key, path: `efs/${name}` },
-        };
+        return store.get("fileSystem", name) && { kind: "folder", key, path: `efs/${name}` };
       default:
-        return { assignmentKey: "balancers", assignment: balancersAssignment(store, assignments.vault) };
+        return balancersAssignment(store, assignments.vault);
     }
   }
 
   #sync(): void {
     const connection = this.#connection;
     if (connection === undefined) return;
-    const all = this.#allKeys().flatMap((key) => this.#assignmentOf(key).assignment ?? []);
+    const kept: string[] = [];
+    const all = this.#allKeys().flatMap((key) => {
+      try {
+        return this.#assignmentOf(key) ?? [];
+      } catch (thrown) {
+        // A broken record must not keep the others from the node, nor take away what the node has of it.
+        this.#deps.log.error("An assignment cannot be made", { key, reason: messageOf(thrown) });
+        kept.push(this.#assignmentKeyOf(key));
+        return [];
+      }
+    });
     for (const assignment of all) connection.sent.set(assignment.key, JSON.stringify(assignment));
-    connection.say({ type: "sync", settings: this.#deps.settings, assignments: all });
+    connection.say({ type: "sync", settings: this.#deps.settings, assignments: all, kept });
     this.#releaseLeftovers();
   }
 
@@ -346,7 +358,7 @@ export class NodeGateway {
   #say(key: string): void {
     const connection = this.#connection;
     if (connection === undefined || connection.nodeId === "") return;
-    const { assignmentKey, assignment } = this.#assignmentOf(key);
+    const [assignmentKey, assignment] = [this.#assignmentKeyOf(key), this.#assignmentOf(key)];
     if (assignment === undefined) {
       const was = connection.sent.delete(assignmentKey);
       if (was) connection.say({ type: "unassign", key: assignmentKey });
