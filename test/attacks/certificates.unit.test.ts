@@ -42,7 +42,8 @@ const importing = ({ certificate, key, chain, arn, tags }: Given = {}) =>
     }),
   );
 
-// Before: all of these were imported; the first listener that used one froze every load balancer of the node.
+// Before: all of these were imported; the first listener that used one froze every load balancer of the node: with another's
+// key, a rule made after it never answered, while the load balancer's state was "active".
 describe("an import is refused", () => {
   const pairOf = (type: "rsa1024" | "ed25519" | "encrypted") => {
     if (type === "ed25519")
@@ -119,7 +120,7 @@ describe("an import is refused", () => {
 });
 
 describe("an import over another certificate", () => {
-  // Before: any ARN was written, also one of another account or of a certificate that the platform had issued.
+  // Before: any ARN was written, also one of account 999999999999, or of a certificate that the platform had issued.
   it("is refused for one that there is not, that another account has, or that was issued", async () => {
     const { CertificateArn: requested } = await client.send(
       new acm.RequestCertificateCommand({ DomainName: "issued.example.org" }),

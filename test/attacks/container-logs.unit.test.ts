@@ -12,7 +12,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { containerLogs } from "../../apps/control-plane/container-logs.ts";
 
 // A task logs by its execution role. Whoever writes a role without logs:* expects that its tasks do not log.
-// Before: nothing asked for the role's permissions: tasks of every role logged, into every existing group, and a group that
+// Before: nothing asked for the role's permissions: a task whose execution role has no policy at all ran, and its line was
+// in the group /victim; so did tasks of every role into every existing group, and a group that
 // `awslogs-create-group` asked for was not created, so that its lines were kept where nobody could read them.
 const REGION = "eu-south-1";
 const api = await startApi();

@@ -54,7 +54,8 @@ async function impostor(answer: (request: IncomingMessage) => { body: object; pr
 }
 
 it("does not kill the process that whoever answers on the port names", async () => {
-  // Before: `gantry down` sent SIGTERM and then SIGKILL to the process id in the answer.
+  // Before: with the control plane killed and its port taken, `gantry down` killed the `sleep` whose id was in the answer,
+  // and the agent sent its bearer token to whoever had the port.
   const { settings, requests } = await impostor(() => ({
     body: { ...identityOf(victim.pid ?? 0), instance: settings.instance, agents: [] },
     proof: "0".repeat(64),

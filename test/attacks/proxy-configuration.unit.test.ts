@@ -31,7 +31,8 @@ const redirect = (RedirectConfig: Partial<elbv2.RedirectActionConfig>): elbv2.Ac
 });
 
 describe("a condition that the proxy cannot load is refused", () => {
-  // Before: accepted, and no load balancer of the node changed any more.
+  // Before: accepted, and no load balancer of the node changed any more: with a rule on `1.2.3.4/33`, `999.999.999.999/99`,
+  // the method `-----` or a header `x'y` or `x#y`, a rule made after it did not answer until the bad one was deleted.
   it.each([
     "1.2.3.4/33",
     "999.999.999.999/99",
@@ -70,7 +71,7 @@ describe("a condition that the proxy cannot load is refused", () => {
 });
 
 describe("an action is refused", () => {
-  // Before: accepted; the answers of Describe operations were no XML any more.
+  // Before: accepted; the answers of CreateRule and DescribeRules were no XML any more, and the AWS CLI failed on them.
   it.each(["\u0000", "\u0008", "\u001b[2J", "\u007f", "\ufffe"])(
     "whose body holds the control character %j",
     async (character) => {

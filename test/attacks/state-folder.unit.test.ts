@@ -57,7 +57,7 @@ function filledStateFolder(name = "state"): string {
 
 describe("a folder with foreign files", () => {
   it("does not become a state folder", () => {
-    // Before: `up --state-dir DIR` wrote into it, and `down --purge` removed everything in it.
+    // Before: `up --state-dir DIR` came up in it, and `down --purge` removed foreign.txt, sub/other.txt and DIR itself.
     writeFileSync(path("thesis.txt"), "three years");
     expect(() => ensureInstance(root, undefined)).toThrow("holds files that are not Gantry's");
     expect(readdirSync(root)).toEqual(["thesis.txt"]);
@@ -72,7 +72,7 @@ describe("a folder with foreign files", () => {
   });
 
   it("keeps its files where an earlier version made it a state folder", () => {
-    // Before: `down --purge` removed the folder with everything in it.
+    // Before: `down --purge` removed the folder with everything in it, and said "all it made is gone".
     const folder = filledStateFolder();
     rmSync(join(folder, ".gantry-state"));
     for (const name of ["thesis.txt", "objects/holiday.jpg", "cache/mine"])
@@ -100,12 +100,12 @@ describe("a folder with foreign files", () => {
 
 describe("the name of the state folder", () => {
   it("is refused where it is empty", () => {
-    // Before: the empty name was the current folder.
+    // Before: `up --state-dir ""` made the current folder the state folder; `down --purge` removed it with mine.txt in it.
     for (const name of ["", " "]) expect(() => stateFolder(name)).toThrow("--state-dir is empty");
   });
 
   it("may be a link: purging removes what it points to and does not claim to", () => {
-    // Before: the link was removed, the keys behind it stayed, and "all it made is gone" was printed.
+    // Before: the link was removed, key, ca-key.pem and credentials stayed behind it, and "all it made is gone" was printed.
     const folder = filledStateFolder("disk");
     symlinkSync(folder, path("link"));
     expect(stateFolder(path("link"))).toBe(folder);
@@ -137,7 +137,7 @@ describe("a purged state folder", () => {
 });
 
 it("closes a state folder that others may read", () => {
-  // Before: the mode of a folder that existed was kept, and with it databases and objects were readable.
+  // Before: a folder of mode 755 stayed so, with state.db at 644 and objects at 755: every user of the machine read them.
   const folder = filledStateFolder();
   for (const [name, bits] of [
     ["", 0o755],
@@ -186,8 +186,8 @@ describe("restore", () => {
   });
 
   it("does not replace a folder with foreign files, nor one beside it", async () => {
-    // Before: the folder was removed before the restored one took its place, even by a restore that failed, and so
-    // was a folder named DIR.restoring beside it.
+    // Before: a restore that succeeded removed foreign.txt with the folder, because it removed what was there before the
+    // restored one took its place; a folder named DIR.restoring beside it was removed by every attempt.
     const backup = writeBackup();
     for (const folder of ["docs", "new.restoring"]) {
       mkdirSync(path(folder));
@@ -219,7 +219,7 @@ describe("restore", () => {
     ["a path with ..", (folder: string) => writeFileSync(join(dirname(folder), "key"), ""), "../key"],
     ["an absolute path", (folder: string) => writeFileSync(join(dirname(folder), "key"), ""), "ABSOLUTE"],
   ])("refuses an archive with %s, and writes nothing", async (_, change, name) => {
-    // Before: tar wrote links as it found them, and the control plane opened what they point to.
+    // Before: a member "objects/evil" that is a link to /etc was restored as one, and "All is back" was printed.
     const backup = writeBackup((folder) => {
       const more = change(folder);
       if (Array.isArray(more)) return more;
