@@ -63,7 +63,13 @@ function renderFrontend(
       ...balancer.addresses.map(
         (address) => `  bind ${address}:${listener.port} namespace ${balancer.vpcId}${tls}`,
       ),
-      ...(hostPort === undefined ? [] : [`  bind 127.0.0.1:${hostPort}${tls}`]),
+      ...(hostPort === undefined
+        ? []
+        : [
+            `  bind 127.0.0.1:${hostPort}${tls}`,
+            // A worker that leaves may have shared the port with a load balancer that is gone.
+            `  bind ${handoverSocket(hostPortName(hostPort), context)} accept-proxy`,
+          ]),
       ...renderTimeouts(idle),
       ...clients.acls,
       ...(clients.test === undefined
@@ -84,7 +90,7 @@ function renderFrontend(
 function renderSharedFrontend(port: number, users: readonly Use[], context: Context): readonly string[] {
   const [first] = users;
   if (first === undefined) return [];
-  const name = `host_${port}`;
+  const name = hostPortName(port);
   const idle = Math.max(...users.map(({ balancer }) => balancer.idleTimeoutSeconds));
   const oldest = users.toSorted((a, b) => keepAliveOf(b.balancer) - keepAliveOf(a.balancer))[0] ?? first;
   const clients = users.map(({ balancer, listener }, index) =>
@@ -202,6 +208,11 @@ function renderHandover(name: string, idleSeconds: number, context: Context): re
     `  server next ${handoverSocket(name, context)} send-proxy-v2`,
     "",
   ];
+}
+
+/** The frontend of a host port that several load balancers share. */
+function hostPortName(port: number): string {
+  return `host_${port}`;
 }
 
 function renderLeaving(name: string): readonly string[] {
