@@ -169,7 +169,8 @@ function canonicalQuery(rawQuery: string): string {
     .split("&")
     .filter((pair) => pair !== "" && !pair.startsWith("X-Amz-Signature="))
     .map((pair) => {
-      const [name = "", ...value] = pair.split("=");
+      // A plus is a blank, as operations read it: nobody may exchange a signed plus for a blank.
+      const [name = "", ...value] = pair.replaceAll("+", "%20").split("=");
       return [encode(decode(name)), encode(decode(value.join("=")))] as const;
     })
     .toSorted(([nameA, valueA], [nameB, valueB]) => compare(nameA, nameB) || compare(valueA, valueB))

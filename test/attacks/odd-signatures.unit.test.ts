@@ -44,6 +44,36 @@ describe("a presigned URL that was changed reads nothing", () => {
     expect(await answer.text()).not.toBe("secret.txt");
   });
 
+  // Before: the signature of `%2B` also covered `+`, which operations read as a blank, and this listed the other prefix.
+  it("with a blank in place of a signed plus", async () => {
+    const query = { "list-type": "2", prefix: "a+b" };
+    const list = presign(api.endpoint, { path: "/shared", query }, Date.now());
+    expect((await fetch(list)).status).toBe(200);
+    expect((await fetch(list.replace("a%2Bb", "a+b"))).status).toBe(403);
+    const blank = presign(api.endpoint, { path: "/shared", query: { ...query, prefix: "a b" } }, Date.now());
+    expect((await fetch(blank.replace("a%20b", "a+b"))).status).toBe(200);
+  });
+
+  it.each([
+    "shared.localhost",
+    "secret.txt.localhost",
+    "shared.s3.eu-south-1.amazonaws.com",
+    "sts.localhost",
+  ])("at another host: %s", async (host) => {
+    const { pathname, search } = new URL(url());
+    for (const path of [pathname, "/open.txt", "/secret.txt"]) {
+      const head = `GET ${path}${search} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`;
+      expect(await sendBytes(api.port, [head], { deadlineMs: 2_000 })).toMatch(/^HTTP\/1.1 40[03] /);
+    }
+  });
+
+  it("with the session token of another in the query, in the header, or both", async () => {
+    for (const change of [`${url()}&X-Amz-Security-Token=x`, `${url()}&x-amz-security-token=x`])
+      expect((await fetch(change)).status).toBeGreaterThanOrEqual(400);
+    for (const name of ["x-amz-security-token", "X-Amz-Security-Token"])
+      expect((await fetch(url(), { headers: { [name]: "x" } })).status).toBe(403);
+  });
+
   it("with a signature in the header at once", async () => {
     const headers = signedHeaders(new URL(api.endpoint).host, { service: "s3", method: "GET" }, Date.now());
     const answer = await fetch(url(), { headers: { authorization: headers["authorization"] ?? "" } });
