@@ -1,5 +1,5 @@
 import type { Assignment, BalancerPartLeftOut, FolderKeptAssignment } from "@gantry/agent-protocol";
-import { isObject, matching, object, oneOf, relativePath, type Check } from "./check.ts";
+import { isObject, matching, object, oneOf, relativePath, wordOf, type Check } from "./check.ts";
 import { checkBalancers } from "./check-balancers.ts";
 import { checkPod, checkWarm } from "./check-pod.ts";
 import { checkVpc } from "./check-vpc.ts";
@@ -46,7 +46,8 @@ export function checkAssignment(value: unknown): CheckedAssignment {
     interface: checkWarm,
     folder,
   };
-  const check = Object.hasOwn(checks, String(value["kind"])) ? checks[String(value["kind"])] : undefined;
+  const kind = wordOf(value["kind"]);
+  const check = Object.hasOwn(checks, kind) ? checks[kind] : undefined;
   const problem = check === undefined ? "its kind is not known" : check(value, "");
   if (problem !== undefined) return { type: "refused", problem };
   return { type: "accepted", assignment: value as unknown as Assignment, problems: [], leftOut: [] }; // Every member of its kind is checked.

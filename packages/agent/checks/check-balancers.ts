@@ -24,6 +24,7 @@ import {
   oneOf,
   optional,
   text,
+  wordOf,
   type Check,
 } from "./check.ts";
 
@@ -168,7 +169,7 @@ export function withLeftOut(
 }
 
 function checkBalancer(value: unknown, leftOut: BalancerPartLeftOut[]): readonly Balancer[] {
-  const arn = isObject(value) ? String(value["arn"]) : "";
+  const arn = isObject(value) ? wordOf(value["arn"]) : "";
   const problem = balancer(value, "");
   if (problem !== undefined) {
     leftOut.push({ balancerArn: arn, part: "the load balancer", reason: `${problem}.` });
@@ -176,7 +177,7 @@ function checkBalancer(value: unknown, leftOut: BalancerPartLeftOut[]): readonly
   }
   const frame = value as Balancer; // Checked, but for its listeners.
   const listeners = frame.listeners.flatMap((each: unknown): readonly BalancerListener[] => {
-    const place = `the listener on port ${isObject(each) ? String(each["port"]) : "?"}`;
+    const place = `the listener on port ${isObject(each) && typeof each["port"] === "number" ? each["port"] : "?"}`;
     const note = (part: string, reason: string) =>
       leftOut.push({ balancerArn: arn, part, reason: `${reason}.` });
     const wrong = listener(each, "");
@@ -226,7 +227,7 @@ function checkGroup(
   balancers: readonly Balancer[],
   leftOut: BalancerPartLeftOut[],
 ): readonly BalancerTargetGroup[] {
-  const arn = isObject(value) ? String(value["arn"]) : "";
+  const arn = isObject(value) ? wordOf(value["arn"]) : "";
   const name = arn.split(":").at(-1) ?? arn;
   const note: Note = (part, reason) => {
     for (const each of balancers)
@@ -251,7 +252,7 @@ function checkGroup(
 function byMember(member: string, checks: Readonly<Record<string, Check>>): Check {
   return (value, path) => {
     if (!isObject(value)) return `${path} is not an object`;
-    const kind = String(value[member]);
+    const kind = wordOf(value[member]);
     const check = Object.hasOwn(checks, kind) ? checks[kind] : undefined;
     return check === undefined ? oneOf()(value[member], `${path}.${member}`) : check(value, path);
   };

@@ -26,6 +26,7 @@ import {
   optional,
   relativePath,
   text,
+  wordOf,
   type Check,
 } from "./check.ts";
 
@@ -50,7 +51,7 @@ const interfaceChecks = object<InterfaceAssignment>({
 });
 
 const logDestination = object<LogDestination>({
-  region: matching(/^[a-z0-9-]{1,64}$/, "a region"),
+  region: matching(/^[a-z][a-z0-9-]{0,63}$/, "a region"),
   group: text,
   stream: text,
   multilinePattern: optional(text),
@@ -149,14 +150,14 @@ const volumes: { readonly [Type in VolumeAssignment["type"]]: Check } = {
 };
 
 const volume: Check = (value, path) => {
-  const type = isObject(value) ? String(value["type"]) : "";
+  const type = isObject(value) ? wordOf(value["type"]) : "";
   return Object.hasOwn(volumes, type)
     ? volumes[type as VolumeAssignment["type"]](value, path) // A key of the table.
     : `${path} is of no known type`;
 };
 
 const credentials = object<CredentialsAssignment>({
-  id: matching(/^[0-9A-Za-z-]{1,64}$/, "the id of credentials"),
+  id: matching(/^[0-9A-Za-z][0-9A-Za-z-]{0,63}$/, "the id of credentials"),
   roleArn: ARN,
   accessKeyId: text,
   secretAccessKey: text,

@@ -86,6 +86,11 @@ export const relativePath: Check = matching(
   "a path inside the data volume",
 );
 
+/** The value where it is text. Anything else names nothing: its own `toString` is not asked. */
+export function wordOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
