@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { openDemo } from "../e2e/demo.ts";
 import { eventually, routerPid, run } from "../e2e/helpers.ts";
-import { arpReply, ipv6Frame, udpFrame } from "./frames.ts";
+import { arpReply, fragmentsOf, ipv6Frame, sourceRoute, udpFrame } from "./frames.ts";
 import { openVpcs, type Sleeper } from "./vpcs.ts";
 
 const SOCKET = join(import.meta.dirname, "raw-socket.py");
@@ -83,6 +83,27 @@ it("admits a task's own frames, and none with another's MAC or address", async (
     );
     // Last, so that the frames before it have been handled once it arrives.
     await send(friend, udpFrame(ends(friend), "attack-none"));
+  });
+  expect(found).toEqual(["attack-none"]);
+});
+
+// These held: ports of the bridge are isolated, fragments are put together before rules see them, and a packet that names
+// its own way is dropped.
+it("has no way around the rules for a task's own frames: neighbours, fragments, source routes, no address", async () => {
+  const own = ends(attacker);
+  const found = await markersAt(server, async () => {
+    const [first = "", second = ""] = fragmentsOf(own, "attack-fragment");
+    await send(
+      attacker,
+      udpFrame({ ...own, toMac: server?.mac ?? "" }, "attack-neighbour"),
+      udpFrame({ ...own, toMac: BROADCAST }, "attack-broadcast"),
+      ...[first, second, second, first],
+      udpFrame({ ...own, to: vpc.gateway }, "attack-routed", { options: sourceRoute(server?.ip ?? "") }),
+      udpFrame({ ...own, from: "0.0.0.0" }, "attack-nobody"),
+      udpFrame({ ...own, from: "0.0.0.0", to: "255.255.255.255", toMac: BROADCAST }, "attack-dhcp"),
+    );
+    // A datagram that is admitted arrives, in fragments too.
+    await send(friend, ...fragmentsOf(ends(friend), "attack-none"));
   });
   expect(found).toEqual(["attack-none"]);
 });

@@ -195,6 +195,9 @@ function routerSpec(naming: Naming, vpcId: string): ContainerSpec {
       // The proxy may bind a load balancer's address before it is on the bridge.
       "net.ipv4.ip_nonlocal_bind": "1",
       "net.ipv4.conf.all.send_redirects": "0",
+      // A packet does not name its own way, and no neighbour changes a route, whatever the host's settings are.
+      "net.ipv4.conf.all.accept_source_route": "0",
+      "net.ipv4.conf.all.accept_redirects": "0",
       "net.ipv4.conf.default.send_redirects": "0",
       // The ruleset checks the reverse path: it knows the VPC's block, where the kernel knows routes alone.
       "net.ipv4.conf.all.rp_filter": "0",

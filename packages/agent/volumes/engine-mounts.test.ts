@@ -1,10 +1,11 @@
-import { execFile } from "node:child_process";
-import { lstatSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import { lstatSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 
 const HELPER = join(import.meta.dirname, "engine-mounts.pl");
 const run = promisify(execFile);
@@ -37,6 +38,29 @@ describe("a directory of a file system", () => {
     expect(await resolve(...within)).toEqual([root, join(root, "a/b"), join(root, "a/b"), root]);
     const without = ["/../../agent", "/up/agent", "/dangling", "/proc/self/root"];
     expect(await resolve(...without)).toEqual(["", "", "", ""]);
+  });
+
+  it("is a directory and nothing else, whatever a task put there", async () => {
+    execFileSync("mkfifo", [join(root, "pipe")]);
+    writeFileSync(join(root, "file"), "");
+    mkdirSync(join(root, "a..%2f..%2fb"));
+    symlinkSync("pipe", join(root, "link"));
+    const socket = createServer().listen(join(root, "socket"));
+    onTestFinished(() => void socket.close());
+    // A pipe that was opened for reading would hold up the helper until somebody writes.
+    const others = [
+      "/pipe",
+      "/file",
+      "/socket",
+      "/link",
+      "/pipe/..",
+      "/file/",
+      "/a\n",
+      "/%2e%2e",
+      "/a/..%2f..",
+    ];
+    expect(await resolve(...others)).toEqual(others.map(() => ""));
+    expect(await resolve("/a..%2f..%2fb", "/./", "//")).toEqual([join(root, "a..%2f..%2fb"), root, root]);
   });
 
   it("is never outside, whatever links are planted and whatever path a caller stores", async () => {
