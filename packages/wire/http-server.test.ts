@@ -1,6 +1,10 @@
 import { request } from "node:http";
+import { connect, type AddressInfo, type Server, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { startApi } from "@gantry/testkit";
-import { expect, it } from "vitest";
+import { newAuthority, openAuthority } from "@gantry/tls";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { newHttpServer, newHttpsServer } from "./http-server.ts";
 
 it("answers a client that offers HTTP/2 as if it had not", async () => {
   const api = await startApi();
@@ -18,4 +22,55 @@ it("answers a client that offers HTTP/2 as if it had not", async () => {
   });
   expect(status).toBe(403);
   api.close();
+});
+
+// Before: the TLS listener had none of these bounds: a client that sent nothing kept its connection for ever.
+describe("a client that is silent", () => {
+  const nobody = () => Promise.resolve();
+
+  async function portOf(server: Server): Promise<number> {
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    onTestFinished(() => void server.close());
+    return (server.address() as AddressInfo).port; // It listens on a port.
+  }
+
+  /** Milliseconds until the server closes the connection. */
+  async function lifetimeOf(socket: Socket): Promise<number> {
+    const since = performance.now();
+    socket.on("error", () => {});
+    socket.resume();
+    await new Promise((done) => socket.on("close", done));
+    return performance.now() - since;
+  }
+
+  async function newTlsServer(timeouts: { idleMs?: number; handshakeMs?: number }) {
+    const issued = await openAuthority(await newAuthority(Date.now())).issue(["localhost"], Date.now());
+    return newHttpsServer({ cert: issued.certificatePem, key: issued.keyPem }, nobody, timeouts);
+  }
+
+  it("is let go, in clear and over TLS, in the handshake and behind it", async () => {
+    const plain = await portOf(newHttpServer(nobody, 200));
+    const tls = await portOf(await newTlsServer({ idleMs: 200 }));
+    const slow = await portOf(await newTlsServer({ handshakeMs: 200 }));
+    const lifetimes = await Promise.all([
+      lifetimeOf(connect(plain, "127.0.0.1")),
+      lifetimeOf(connectTls({ port: tls, host: "127.0.0.1", rejectUnauthorized: false })),
+      lifetimeOf(connect(slow, "127.0.0.1")),
+    ]);
+    expect(Math.max(...lifetimes)).toBeLessThan(3_000);
+  });
+
+  it("has the same bounds at both", async () => {
+    const [plain, tls] = [newHttpServer(nobody), await newTlsServer({})];
+    const bounds = ({
+      headersTimeout,
+      requestTimeout,
+      keepAliveTimeout,
+      timeout,
+    }: typeof plain | typeof tls) => ({
+      ...{ headersTimeout, requestTimeout, keepAliveTimeout, timeout },
+    });
+    expect(bounds(tls)).toEqual(bounds(plain));
+    expect(Object.values(bounds(tls)).every((bound) => bound > 0)).toBe(true);
+  });
 });

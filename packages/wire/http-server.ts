@@ -9,6 +9,8 @@ const REQUEST_TIMEOUT_MS = 30 * 60_000;
 const HEADERS_MAX_BYTES = 64 * 1024;
 /** Nothing came or went for so long: the client is let go. Long uploads go on as long as they move. */
 const IDLE_TIMEOUT_MS = 120_000;
+/** Node waits for two minutes. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** A large body is made, or taken, so far ahead of its client: neither waits for the other at every piece (bench objects: a tenth). */
 const AHEAD_BYTES = 1024 * 1024;
 
@@ -26,11 +28,15 @@ export function newHttpServer(handle: RequestHandler, idleTimeoutMs = IDLE_TIMEO
   return serving(http.createServer(LIMITS), handle, idleTimeoutMs);
 }
 
-/** As `newHttpServer`, over TLS. */
-export function newHttpsServer(tls: TlsOptions, handle: RequestHandler): HttpsServer {
+/** As `newHttpServer`, over TLS. A client must end its handshake in time too. */
+export function newHttpsServer(
+  tls: TlsOptions,
+  handle: RequestHandler,
+  { idleMs = IDLE_TIMEOUT_MS, handshakeMs = HANDSHAKE_TIMEOUT_MS } = {},
+): HttpsServer {
   // Node's HTTPS is loaded by whoever serves it alone.
   const https = process.getBuiltinModule("node:https");
-  return serving(https.createServer({ ...LIMITS, ...tls }), handle, IDLE_TIMEOUT_MS);
+  return serving(https.createServer({ handshakeTimeout: handshakeMs, ...LIMITS, ...tls }), handle, idleMs);
 }
 
 const LIMITS = {
