@@ -50,14 +50,31 @@ function send(from: Sleeper | undefined, ...frames: readonly string[]): Promise<
   });
 }
 
-/** The markers of the frames that arrive at a task's interface while the attack runs. */
-async function markersAt(task: Sleeper | undefined, attack: () => Promise<void>): Promise<readonly string[]> {
-  const child = spawn("nsenter", ["-t", task?.pid ?? "", "-n", "python3", SOCKET, "receive", "eth0", "3"]);
+/**
+ * The markers of the frames that arrive at a task's interface while the attack runs. `control` sends a frame that is
+ * admitted: it is repeated until it arrives, so that the frames before it have been handled; without one, the interface
+ * is watched for three seconds.
+ */
+async function markersAt(
+  task: Sleeper | undefined,
+  attack: () => Promise<void>,
+  control?: { send: () => Promise<void>; marker: string },
+): Promise<readonly string[]> {
+  const seconds = control === undefined ? 3 : 30;
+  const inside = ["-t", task?.pid ?? "", "-n", "python3", SOCKET, "receive", "eth0", String(seconds)];
+  const child = spawn("nsenter", inside);
   let output = "";
   child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
   const ended = new Promise((resolve) => child.on("exit", resolve));
   await eventually(async () => expect(output).toContain("ready"));
   await attack();
+  if (control !== undefined) {
+    await eventually(async () => {
+      await control.send();
+      expect(output).toContain(control.marker);
+    }, 20_000);
+    child.kill();
+  }
   await ended;
   return [...new Set(output.split("\n").filter((line) => line.startsWith("attack-")))];
 }
@@ -70,8 +87,8 @@ function ends(from: Sleeper | undefined, to: Sleeper | undefined = server) {
 it("admits a task's own frames, and none with another's MAC or address", async () => {
   // Before: the router knew senders by address alone, and "attack-address" and "attack-both" arrived at the server.
   const both = ends(friend);
-  const found = await markersAt(server, async () => {
-    await send(
+  const attack = () =>
+    send(
       attacker,
       udpFrame(ends(attacker), "attack-stranger"),
       udpFrame({ ...ends(attacker), from: friend?.ip ?? "" }, "attack-address"),
@@ -81,8 +98,9 @@ it("admits a task's own frames, and none with another's MAC or address", async (
       udpFrame({ ...both, toMac: "01:80:c2:00:00:0e" }, "attack-reserved"),
       udpFrame({ ...both, from: vpc.gateway }, "attack-gateway"),
     );
-    // Last, so that the frames before it have been handled once it arrives.
-    await send(friend, udpFrame(ends(friend), "attack-none"));
+  const found = await markersAt(server, attack, {
+    marker: "attack-none",
+    send: () => send(friend, udpFrame(ends(friend), "attack-none")),
   });
   expect(found).toEqual(["attack-none"]);
 });
@@ -91,9 +109,9 @@ it("admits a task's own frames, and none with another's MAC or address", async (
 // its own way is dropped.
 it("has no way around the rules for a task's own frames: neighbours, fragments, source routes, no address", async () => {
   const own = ends(attacker);
-  const found = await markersAt(server, async () => {
-    const [first = "", second = ""] = fragmentsOf(own, "attack-fragment");
-    await send(
+  const [first = "", second = ""] = fragmentsOf(own, "attack-fragment");
+  const attack = () =>
+    send(
       attacker,
       udpFrame({ ...own, toMac: server?.mac ?? "" }, "attack-neighbour"),
       udpFrame({ ...own, toMac: BROADCAST }, "attack-broadcast"),
@@ -102,8 +120,10 @@ it("has no way around the rules for a task's own frames: neighbours, fragments, 
       udpFrame({ ...own, from: "0.0.0.0" }, "attack-nobody"),
       udpFrame({ ...own, from: "0.0.0.0", to: "255.255.255.255", toMac: BROADCAST }, "attack-dhcp"),
     );
-    // A datagram that is admitted arrives, in fragments too.
-    await send(friend, ...fragmentsOf(ends(friend), "attack-none"));
+  // A datagram that is admitted arrives, in fragments too.
+  const found = await markersAt(server, attack, {
+    marker: "attack-none",
+    send: () => send(friend, ...fragmentsOf(ends(friend), "attack-none")),
   });
   expect(found).toEqual(["attack-none"]);
 });
@@ -115,14 +135,16 @@ it("lets a task without egress rules send nothing, whatever source it writes", a
     ingress: [{ IpProtocol: "-1", IpRanges: [{ CidrIp: "0.0.0.0/0" }] }],
   });
   const target = await vpcs.startSleeper(vpc.subnetId, open);
-  const found = await markersAt(target, async () => {
-    await send(
+  const attack = () =>
+    send(
       mute,
       udpFrame(ends(mute, target), "attack-own"),
       udpFrame({ ...ends(mute, target), from: "203.0.113.9" }, "attack-foreign"),
       udpFrame({ ...ends(mute, target), from: friend?.ip ?? "" }, "attack-neighbour"),
     );
-    await send(friend, udpFrame(ends(friend, target), "attack-none"));
+  const found = await markersAt(target, attack, {
+    marker: "attack-none",
+    send: () => send(friend, udpFrame(ends(friend, target), "attack-none")),
   });
   expect(found).toEqual(["attack-none"]);
 });
@@ -151,10 +173,12 @@ it("keeps delivering to a task whose MAC and address another claims", async () =
     await answer();
   });
   expect(stolen).toEqual([]);
-  const delivered = await markersAt(friend, async () => {
-    await greet();
-    await reply();
-    await answer();
+  const delivered = await markersAt(friend, reply, {
+    marker: "attack-reply",
+    send: async () => {
+      await greet();
+      await answer();
+    },
   });
   // Beside it, the server refuses the greeting with an ICMP error that quotes it.
   expect(delivered).toContain("attack-reply");
