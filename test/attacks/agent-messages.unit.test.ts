@@ -167,6 +167,23 @@ describe("an assignment of a pod", () => {
   );
 });
 
+// Before: the first 80 characters of a value stood in the sentence, which is logged, stored and shown as a task's reason.
+it("a secret is not in the sentence that refuses it", () => {
+  const secrets = ["volumes.1.files.password", "containers.0.environment.0", "containers.0.registryAuth"];
+  const given = ["credentials.0.secretAccessKey", "credentials.0.token"];
+  for (const name of [...secrets, ...given]) {
+    for (const value of ["hunter2\0", ["hunter2"], { hunter2: "hunter2" }]) {
+      const checked = checkAssignment(replaced(name.split("."), value));
+      expect(checked.type, name).toBe("refused");
+      expect(JSON.stringify(checked), name).not.toContain("hunter2");
+    }
+  }
+  const settings = { tlsHost: "a", tlsPort: 1, caPem: "", account: "000000000000", relayKey: "hunter2" };
+  const problem = messageProblem({ sequence: 1, message: { type: "sync", settings, assignments: [] } });
+  expect(problem).toContain("relayKey");
+  expect(problem).not.toContain("hunter2");
+});
+
 // Before: a kind or type that is an object with a `toString` of its own threw out of the check.
 describe("a message that no control plane sends", () => {
   const json = fc.jsonValue({ maxDepth: 6 });

@@ -6,6 +6,10 @@ type Message<Type extends ToAgent["type"]> = Extract<ToAgent, { type: Type }>;
 /** Enough to name an assignment; the agent checks the rest of each before it uses it. */
 const keyed = object({ kind: text, key: text });
 
+/** A key: what is wrong with it is said without it. */
+const relayKey: Check = (value, path) =>
+  typeof value === "string" && /^[0-9a-f]{64}$/.test(value) ? undefined : `${path} is not a relay key`;
+
 const checks: { readonly [Type in ToAgent["type"]]: Check } = {
   sync: object<Message<"sync">>({
     type: oneOf("sync"),
@@ -14,7 +18,7 @@ const checks: { readonly [Type in ToAgent["type"]]: Check } = {
       tlsPort: integer(1, 65_535),
       caPem: text,
       account: matching(/^\d{12}$/, "an account"),
-      relayKey: optional(matching(/^[0-9a-f]{64}$/, "a relay key")),
+      relayKey: optional(relayKey),
     }),
     assignments: list(keyed),
     kept: optional(list(text)),
