@@ -16,7 +16,7 @@ export function formatArn(
   return `arn:aws:${service}:${place.region}:${place.account}:${resource}`;
 }
 
-/** The parts, or undefined where the text is no ARN. The resource keeps its colons. */
+/** Returns the parts of an ARN, or undefined for any other text. The resource part may contain colons. */
 export function parseArn(text: string): Arn | undefined {
   const [prefix, partition, service, region, account, ...resource] = text.split(":");
   if (prefix !== "arn" || partition === undefined || service === undefined || region === undefined)

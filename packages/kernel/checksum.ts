@@ -3,7 +3,7 @@ import { crc32 } from "node:zlib";
 
 export type ChecksumAlgorithm = "crc32" | "crc32c" | "crc64nvme" | "sha1" | "sha256";
 
-/** A checksum under way; the digest is base64, big-endian, as S3 writes them. */
+/** An incremental checksum. The digest is base64 of the big-endian value, as S3 encodes checksums. */
 export interface Checksum {
   update(data: Uint8Array): void;
   digest(): string;
@@ -28,7 +28,7 @@ export function checksumOf(algorithm: ChecksumAlgorithm): Checksum {
   }
 }
 
-/** Tables for eight bytes at once, each value in two 32-bit halves: numbers of 64 bits would be fifty times slower. */
+/** Lookup tables for eight bytes at a time. Values are two 32-bit halves, because BigInt is fifty times slower. */
 interface Tables {
   readonly high: Int32Array;
   readonly low: Int32Array;
@@ -36,7 +36,7 @@ interface Tables {
 
 const SLICES = 8;
 
-/** Of a reflected polynomial, as `high` and `low` 32 bits. Source: Kounavis and Berry, "Novel Table Lookup-Based Algorithms for High-Performance CRC Generation". */
+/** Builds the tables of a reflected polynomial, given as `high` and `low` 32 bits. Source: Kounavis and Berry, "Novel Table Lookup-Based Algorithms for High-Performance CRC Generation". */
 function tablesOf(polynomial: { high: number; low: number }): Tables {
   const tables = { high: new Int32Array(SLICES * 256), low: new Int32Array(SLICES * 256) };
   for (let index = 0; index < 256; index += 1) {
@@ -60,11 +60,11 @@ function tablesOf(polynomial: { high: number; low: number }): Tables {
 let crc32cTables: Tables | undefined;
 let crc64nvmeTables: Tables | undefined;
 
-/** A CRC of 4 or 8 bytes, begun and ended inverted. Eight bytes of data are one step: the value of each is looked up by itself. */
+/** A CRC of 4 or 8 bytes with inverted initial and final values. One step processes eight bytes, with a table lookup for each. */
 function sliced(tables: Tables, width: 4 | 8): Checksum {
   const { high: HIGH, low: LOW } = tables;
   const state = { high: width === 8 ? -1 : 0, low: -1 };
-  // Every index is one of the table's.
+  // Every index is below the table's length.
   const at = (table: Int32Array, index: number): number => table[index] as number;
   const bytewise = (data: Uint8Array): void => {
     for (const byte of data) {
@@ -75,7 +75,7 @@ function sliced(tables: Tables, width: 4 | 8): Checksum {
   };
   return {
     update(data) {
-      // Words must begin where the machine reads them: what is before and after goes byte by byte.
+      // Word access needs alignment: bytes before and after the aligned range are processed one by one.
       const lead = Math.min(data.length, (4 - (data.byteOffset % 4)) % 4);
       const count = Math.floor((data.length - lead) / 8) * 2;
       bytewise(data.subarray(0, lead));
@@ -138,8 +138,9 @@ const POLYNOMIALS = {
 } as const;
 
 /**
- * The CRC of pieces put together, from each piece's CRC (base64) and length in bytes, without their bytes: what S3 calls
- * a full-object checksum of parts. Source: zlib's crc32_combine; multiplication in GF(2) modulo the reflected polynomial.
+ * Combines the CRCs (base64) and lengths (bytes) of consecutive parts into the CRC of the whole, without reading the
+ * bytes again. S3 calls this a full-object checksum. Source: zlib's crc32_combine; multiplication in GF(2) modulo the
+ * reflected polynomial.
  */
 export function combineChecksums(
   algorithm: keyof typeof POLYNOMIALS,

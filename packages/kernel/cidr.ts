@@ -4,7 +4,7 @@ export interface Cidr {
   readonly prefix: number;
 }
 
-/** The IPv4 address as a number, or undefined where the text is none. */
+/** Parses an IPv4 address into a number. Returns undefined for any other text. */
 export function parseIp(text: string): number | undefined {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
   if (match === null) return undefined;
@@ -13,12 +13,12 @@ export function parseIp(text: string): number | undefined {
   return octets.reduce((number, octet) => number * 256 + octet, 0);
 }
 
-/** Dotted decimal of an address number. */
+/** Formats an address number as dotted decimal. */
 export function formatIp(ip: number): string {
   return [24, 16, 8, 0].map((shift) => Math.floor(ip / 2 ** shift) % 256).join(".");
 }
 
-/** The block, or undefined where the text is none or has bits set beyond its prefix. */
+/** Parses a CIDR block. Returns undefined for any other text, and for a block with host bits set. */
 export function parseCidr(text: string): Cidr | undefined {
   const [address, length, ...rest] = text.split("/");
   const ip = parseIp(address ?? "");
@@ -27,7 +27,7 @@ export function parseCidr(text: string): Cidr | undefined {
   return ip % cidrSize({ base: ip, prefix }) === 0 ? { base: ip, prefix } : undefined;
 }
 
-/** How many addresses the block holds. */
+/** The number of addresses in the block. */
 export function cidrSize(cidr: Cidr): number {
   return 2 ** (32 - cidr.prefix);
 }

@@ -1,15 +1,15 @@
-/** A timer that can be called off. */
+/** A pending timer. */
 export interface Timer {
   cancel(): void;
 }
 
-/** Time comes in by the door: milliseconds since the epoch, UTC, and timers measured by the same clock. */
+/** The source of time, injected so that tests control it: milliseconds since the epoch (UTC), and timers on the same clock. */
 export interface Clock {
   now(): number;
   after(delayMs: number, run: () => void): Timer;
 }
 
-/** Resolves after `delayMs` of the given clock. */
+/** Resolves after `delayMs` on the given clock. */
 export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => {
     clock.after(delayMs, resolve);
@@ -17,8 +17,8 @@ export function sleep(clock: Clock, delayMs: number): Promise<void> {
 }
 
 /**
- * Milliseconds since a stored moment. A moment that lies ahead was written before the clock was set back: it counts as
- * long past, so that whoever waits for time alone is early by a wait and never late by a day.
+ * Milliseconds since a stored timestamp. A timestamp in the future was written before the wall clock was set back and is
+ * treated as expired: a wait may end early, but it never lasts as long as the clock was set back.
  */
 export function elapsedSince(then: number, now: number): number {
   return then > now ? Number.POSITIVE_INFINITY : now - then;
@@ -27,7 +27,7 @@ export function elapsedSince(then: number, now: number): number {
 const JUMP_LOOK_MS = 1_000;
 const JUMP_MIN_MS = 5_000;
 
-/** Calls back when the clock was set, or the machine slept: a second took much longer or shorter than one. Returns how to stop. */
+/** Calls back when the wall clock was set or the machine was suspended: a one-second timer was far off. Returns a function that stops. */
 export function watchForJumps(clock: Clock, onJump: (byMs: number) => void): () => void {
   let timer: Timer;
   const look = (from: number): void => {
@@ -69,7 +69,7 @@ export class VirtualClock implements Clock {
   /** A binary heap: the next timer is first. */
   readonly #timers: PendingTimer[] = [];
 
-  /** `settleTurns`: turns of the macrotask queue that promises get; one is enough where nothing waits for a file or a socket. */
+  /** `settleTurns`: the macrotask turns in which promises may settle. One is enough without file or socket I/O. */
   constructor(startMs = Date.UTC(2026, 0, 1), settleTurns = 20) {
     this.#now = startMs;
     this.#settleTurns = settleTurns;
@@ -91,7 +91,7 @@ export class VirtualClock implements Clock {
     return { cancel: () => void (timer.cancelled = true) };
   }
 
-  /** Lets `durationMs` pass: every timer that falls due fires, in order, with everything it caused settled. */
+  /** Advances the clock by `durationMs`. Timers that fall due fire in order, and their effects settle before the next one. */
   async advance(durationMs: number): Promise<void> {
     let end = this.#now + durationMs;
     await this.#settle();
@@ -109,13 +109,13 @@ export class VirtualClock implements Clock {
     this.#now = end;
   }
 
-  /** Sets the clock by so many ms, as a person or a time server would: what was to happen in a second still does. */
+  /** Shifts the wall clock by the given ms, like an operator or a time server. Pending timers keep their remaining time. */
   jump(byMs: number): void {
     this.#now += byMs;
     for (const timer of this.#timers) timer.at += byMs;
   }
 
-  /** Lets promise chains run to their ends. */
+  /** Waits until pending promise chains have settled. */
   async #settle(): Promise<void> {
     for (let turn = 0; turn < this.#settleTurns; turn += 1)
       await new Promise((resolve) => setImmediate(resolve));

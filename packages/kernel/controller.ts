@@ -3,21 +3,21 @@ import { watchForJumps, type Clock, type Timer } from "./clock.ts";
 import type { Logger } from "./logger.ts";
 import { WorkQueue } from "./work-queue.ts";
 
-/** What a loop reconciles. Level-triggered: a key says where to look, never what happened. */
+/** The reconciler of one loop. It is level-triggered: a key names the object to look at, not the event. */
 export interface Reconciler {
   readonly name: string;
-  /** Every key there is; asked at the start and at each resync, so that a lost event makes us late, never wrong. */
+  /** Lists every key. Called at the start and at each resync, so that a lost event only delays a reconcile. */
   keys(): Iterable<string>;
-  /** Calls `changed` with the keys a change touches; returns how to stop watching. */
+  /** Calls `changed` with the keys that a change affects. Returns a function that stops the watch. */
   watch(changed: (key: string) => void): () => void;
-  /** Reads all it needs fresh, acts, writes status. The answer says in how many ms to look again. */
+  /** Reads current state, acts and writes status. Returns the ms until the next reconcile, or undefined. */
   reconcile(key: string): Promise<number | undefined>;
 }
 
 const RESYNC_MS = 120_000;
 const CONCURRENCY_MAX = 32;
 
-/** Binds a reconciler to its queue: subscribe, then list, then resync every two minutes. */
+/** Runs a reconciler on a work queue: subscribes, lists all keys, and resyncs every two minutes. */
 export class Controller {
   readonly #reconciler: Reconciler;
   readonly #clock: Clock;
@@ -44,7 +44,7 @@ export class Controller {
 
   start(): void {
     this.#unwatch = this.#reconciler.watch((key) => this.#queue.add(key));
-    // What waits for a moment of the clock looks again where the clock is another.
+    // Waits that depend on the wall clock are evaluated again when it jumps.
     this.#unwatchClock = watchForJumps(this.#clock, () => this.#addAll());
     this.#listAll();
   }
@@ -66,7 +66,7 @@ export class Controller {
   }
 }
 
-/** Errors that no retry mends: a failed assertion, or a mistake in the program. */
+/** Errors that a retry cannot fix: failed assertions and programming errors. */
 function isProgramError(thrown: unknown): thrown is Error {
   return thrown instanceof AssertionError || thrown instanceof TypeError || thrown instanceof ReferenceError;
 }

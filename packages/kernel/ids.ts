@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 
-/** Chance comes in by the door. */
+/** The source of random ids, injected so that tests are deterministic. */
 export interface Ids {
   /** `length` lower-case hexadecimal digits. */
   hex(length: number): string;
@@ -29,7 +29,7 @@ function idsFrom(bytes: (count: number) => Uint8Array): Ids {
   };
 }
 
-/** Ids from the system's random source, which is asked for much at once: each request has an id, and asking costs more than the id. */
+/** Ids from the system's random source. Bytes are read in batches: every request needs an id, and each read has a fixed cost. */
 export function randomIds(): Ids {
   let [pool, used]: [Uint8Array, number] = [new Uint8Array(), 0];
   let [digits, taken] = ["", 0];
@@ -55,13 +55,13 @@ export function randomIds(): Ids {
   };
 }
 
-/** Ids from a seed (xorshift32): the same seed, the same ids. For simulation. */
+/** Deterministic ids from a seed (xorshift32), for the simulation. */
 export function seededIds(seed: number): Ids {
   const next = seededRandom(seed);
   return idsFrom((count) => Uint8Array.from({ length: count }, () => Math.floor(next() * 256)));
 }
 
-/** Numbers in [0, 1) from a seed. */
+/** Deterministic numbers in [0, 1) from a seed. */
 export function seededRandom(seed: number): () => number {
   let state = seed | 0 || 0x9e3779b9;
   return () => {

@@ -1,7 +1,7 @@
 /**
- * The ground everything stands on: time, chance, keyed work, the reconcile loop, ARNs, addresses, logging.
- * Nothing in here knows AWS's services or Docker, and nothing acts when it is imported.
- * Start with `work-queue.ts` and `controller.ts`: every loop of the platform is one of those.
+ * Shared primitives: clock, ids, the work queue, the reconcile loop, ARNs, addresses and logging.
+ * This package knows neither AWS services nor Docker, and importing it has no effect.
+ * Start with `work-queue.ts` and `controller.ts`: every loop of the platform is built from them.
  */
 export * from "./arn.ts";
 export * from "./assert.ts";

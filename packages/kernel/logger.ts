@@ -3,7 +3,7 @@ import type { Clock } from "./clock.ts";
 export type LogFields = Readonly<Record<string, unknown>>;
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** One JSON line an event: a constant sentence plus fields. Never secrets, never bodies. */
+/** Writes one JSON line per event: a constant sentence plus fields. Secrets and bodies are never logged. */
 export interface Logger {
   debug(sentence: string, fields?: LogFields): void;
   info(sentence: string, fields?: LogFields): void;
@@ -14,7 +14,7 @@ export interface Logger {
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
-/** A logger that hands finished lines to `write`. */
+/** A logger that passes finished lines to `write`. */
 export function jsonLogger(options: {
   clock: Clock;
   write: (line: string) => void;

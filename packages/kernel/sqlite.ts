@@ -2,7 +2,7 @@ import { chmodSync, existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { messageOf } from "./assert.ts";
 
-/** The bytes on the disk are not those that were written. */
+/** A file on the disk is corrupt. */
 export class DamagedError extends Error {
   override readonly name: string = "DamagedError";
 }
@@ -10,7 +10,7 @@ export class DamagedError extends Error {
 const SQLITE_FULL = 13;
 const SQLITE_DAMAGE: ReadonlySet<number> = new Set([11, 26]);
 
-/** Whether something failed because the disk, or a quota on it, has no room left. */
+/** Whether an operation failed because the disk or a quota is full. */
 export function isOutOfRoom(thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false;
   const { code, errcode } = thrown as { code?: string; errcode?: number }; // Node's file errors and SQLite's carry these.
@@ -22,7 +22,7 @@ export function isOutOfRoom(thrown: unknown): boolean {
   );
 }
 
-/** Whether something failed because a file is not what was written. */
+/** Whether an operation failed because a file is corrupt. */
 export function isDamage(thrown: unknown): boolean {
   if (thrown instanceof DamagedError) return true;
   const { errcode } = (thrown instanceof Error ? thrown : {}) as { errcode?: number }; // As above.
@@ -30,14 +30,14 @@ export function isDamage(thrown: unknown): boolean {
 }
 
 /**
- * Opens a database of ours, whose files are their owner's alone: WAL, and synced with every commit, so that what was
- * answered survives a power cut. Errors: DamagedError.
+ * Opens a database file with mode 0600, in WAL mode with a sync on every commit, so that acknowledged writes survive a
+ * power failure. Errors: DamagedError.
  */
 export function openSqlite(path: string): DatabaseSync {
   const database = new DatabaseSync(path);
   try {
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;");
-    // SQLite gives the files beside it the mode of the database.
+    // SQLite creates the WAL and SHM files with the mode of the database.
     for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) chmodSync(file, 0o600);
     return database;
   } catch (thrown) {
@@ -50,7 +50,7 @@ export function openSqlite(path: string): DatabaseSync {
   }
 }
 
-/** All or nothing; what a failure leaves open is rolled back. */
+/** Runs `work` in a transaction and rolls back if it throws. */
 export function transactSqlite<T>(database: DatabaseSync, work: () => T): T {
   database.exec("BEGIN IMMEDIATE");
   try {
@@ -58,13 +58,13 @@ export function transactSqlite<T>(database: DatabaseSync, work: () => T): T {
     database.exec("COMMIT");
     return answer;
   } catch (thrown) {
-    // Where the disk is full SQLite has rolled back by itself.
+    // When the disk is full, SQLite has already rolled back.
     if (database.isTransaction) database.exec("ROLLBACK");
     throw thrown;
   }
 }
 
-/** What SQLite finds wrong with a database file, or undefined where it is whole. Reads all of it. */
+/** Checks a whole database file. Returns the first problems that SQLite finds, or undefined. */
 export function problemOfSqlite(path: string): string | undefined {
   let database: DatabaseSync | undefined;
   try {

@@ -1,14 +1,14 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 
-/** Seals secrets for the database with a key that is not in it. */
+/** Encrypts secrets that are stored in the database, with a key that is stored elsewhere. */
 export interface Vault {
   seal(secret: string): string;
   open(sealed: string): string;
 }
 
 /**
- * AES-256-GCM; the sealed text is base64 of nonce, tag and ciphertext. Keys have 32 bytes. The first one seals; a text
- * opens with whichever sealed it, so that a vault can have two while its key is being replaced.
+ * AES-256-GCM. Sealed text is base64 of nonce, tag and ciphertext; keys have 32 bytes. The first key encrypts and any key
+ * decrypts, so that a vault can hold two keys during a rotation.
  */
 export function newVault(first: Uint8Array, ...others: readonly Uint8Array[]): Vault {
   return {

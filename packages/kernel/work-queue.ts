@@ -4,8 +4,8 @@ const BACKOFF_FIRST_MS = 50;
 const BACKOFF_MAX_MS = 30_000;
 
 /**
- * A queue of keys, not of events. Added twice is queued once; a key never runs twice at a time; a key added while it
- * runs is run once more; failing backs off per key, waiting is a delay of its own.
+ * A queue of keys rather than events. A key that is added twice is queued once, never runs concurrently with itself, and
+ * runs once more if it is added while it runs. Failures back off exponentially per key.
  */
 export class WorkQueue {
   readonly #clock: Clock;
@@ -23,7 +23,7 @@ export class WorkQueue {
 
   constructor(options: {
     clock: Clock;
-    /** Does the work of one key; the answer, if any, says in how many ms to look again. */
+    /** Processes one key. Returns the ms until it is queued again, or undefined. */
     work: (key: string) => Promise<number | undefined>;
     onFailure: (key: string, thrown: unknown, retryInMs: number) => void;
     concurrencyMax: number;
@@ -34,7 +34,7 @@ export class WorkQueue {
     this.#concurrencyMax = options.concurrencyMax;
   }
 
-  /** Asks for the key to be worked on, now. A pending back-off is cut short. */
+  /** Queues the key now and cancels its pending back-off. */
   add(key: string): void {
     if (this.#stopped) return;
     this.#timers.get(key)?.timer.cancel();
@@ -47,7 +47,7 @@ export class WorkQueue {
     this.#pump();
   }
 
-  /** Asks for the key in `delayMs`; an earlier request that is pending stays. */
+  /** Queues the key in `delayMs`, unless it is due earlier. */
   addAfter(key: string, delayMs: number): void {
     if (this.#stopped || this.#ready.has(key)) return;
     const at = this.#clock.now() + delayMs;
@@ -58,12 +58,12 @@ export class WorkQueue {
     this.#timers.set(key, { timer, at });
   }
 
-  /** How many keys wait, run or are to run again. Delayed keys do not count. */
+  /** The number of keys that are queued or running. Delayed keys do not count. */
   get size(): number {
     return this.#ready.size + this.#running.size;
   }
 
-  /** Takes no more keys and resolves once those that run have ended. */
+  /** Stops accepting keys and resolves when the running ones have finished. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#ready.clear();
@@ -73,7 +73,7 @@ export class WorkQueue {
     if (this.#running.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  /** Soon, and not at once: keys that one transaction adds many times are worked on once. */
+  /** Starts queued keys in a microtask, so that a key added many times by one transaction runs once. */
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
