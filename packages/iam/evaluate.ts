@@ -34,6 +34,7 @@ export type Denial =
   | "explicit-deny-resource"
   | "explicit-deny-boundary"
   | "explicit-deny-session"
+  | "no-resource-allow"
   | "no-identity-allow"
   | "no-boundary-allow"
   | "no-trust-allow"
@@ -50,24 +51,39 @@ export type Decision =
 
 interface Verdict {
   readonly effect: "allow" | "deny" | "none";
-  /** Whether an allowing resource policy names the caller itself, not just its account. */
-  readonly direct: boolean;
+  /** How closely an allowing resource policy names the caller; `nobody` where it does not. */
+  readonly named: Naming;
   readonly statements: readonly MatchedStatement[];
+}
+
+/** `itself`: by its own ARN or id. `covered`: by its role, or as everyone. `account`: by its account alone. */
+type Naming = "itself" | "covered" | "account" | "nobody";
+const NAMINGS: readonly Naming[] = ["nobody", "account", "covered", "itself"];
+
+export interface EvaluationOptions {
+  /** A grant to the account is one to the caller, as in a role's trust policy. */
+  readonly accountGrants?: boolean;
+  /** The caller is a session of a role. */
+  readonly isSession?: boolean;
+  /** The resource belongs to another account than the caller. */
+  readonly isForeign?: boolean;
 }
 
 /**
  * Decides a call: an explicit deny anywhere wins, then boundary and session policies must allow, then identity or
  * (same account) resource policy must. A resource policy that names the account alone leaves it to the identity's policies,
- * but where `accountGrants` says otherwise (a role's trust). One that names the caller goes around the boundary for users; for a
- * role's sessions (`isSession`) only one that names the session does.
- * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+ * but where `accountGrants` says otherwise (a role's trust). One that names the user or the session itself is not limited by
+ * boundary and session policy; one that names a session's role is. Across accounts the resource policy and the identity's
+ * policies must both allow.
+ * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html, "Resource-based
+ * policies"; "Cross-account policy evaluation logic"; "AWS JSON policy elements: Principal", role session principals.
  */
 export function evaluate(
   policies: PolicySet,
   request: PolicyRequest,
-  options: { accountGrants?: boolean; isSession?: boolean } = {},
+  options: EvaluationOptions = {},
 ): Decision {
-  const absent: Verdict = { effect: "allow", direct: false, statements: [] };
+  const absent: Verdict = { effect: "allow", named: "nobody", statements: [] };
   const identity = verdict(policies.identity, request, "identity");
   const resource: Verdict =
     policies.resource === undefined
@@ -80,15 +96,22 @@ export function evaluate(
   for (const [kind, { effect, statements }] of Object.entries(denials))
     if (effect === "deny")
       return { allowed: false, because: `explicit-deny-${kind as keyof typeof denials}`, statements }; // The table's own keys.
-  const grants = resource.effect === "allow" && (resource.direct || options.accountGrants === true);
-  if (grants && options.isSession !== true)
-    return { allowed: true, by: "resource", statements: resource.statements };
-  const by = grants ? "resource" : "identity";
   const refused = (because: Denial): Decision => ({ allowed: false, because, statements: [] });
+  const isForeign = options.isForeign === true;
+  if (isForeign && resource.effect !== "allow") return refused("no-resource-allow");
+  const grants = !isForeign && resource.effect === "allow" && isGrant(resource.named, options);
+  const isUnlimited = resource.named === "itself" || options.isSession !== true;
+  if (grants && isUnlimited) return { allowed: true, by: "resource", statements: resource.statements };
+  const by = grants ? "resource" : "identity";
   if (!grants && identity.effect !== "allow") return refused("no-identity-allow");
   if (boundary.effect !== "allow") return refused("no-boundary-allow");
   if (session.effect !== "allow") return refused("no-session-allow");
   return { allowed: true, by, statements: grants ? resource.statements : identity.statements };
+}
+
+/** Whether a resource policy that names the caller in this way needs no identity policy beside it. */
+function isGrant(named: Naming, { accountGrants = false }: EvaluationOptions): boolean {
+  return named === "itself" || named === "covered" || (named === "account" && accountGrants);
 }
 
 function verdict(
@@ -98,7 +121,7 @@ function verdict(
 ): Verdict {
   const allows: MatchedStatement[] = [];
   const denies: MatchedStatement[] = [];
-  let direct = false;
+  let closest: Naming = "nobody";
   for (const document of documents)
     for (const [index, statement] of document.statements.entries()) {
       const named = kind === "resource" ? principalMatch(statement, request) : "itself";
@@ -110,10 +133,10 @@ function verdict(
       const matched = { policy: document.name ?? "policy", kind, number: index + 1, statement };
       if (statement.effect === "Deny") denies.push(matched);
       else allows.push(matched);
-      direct ||= statement.effect === "Allow" && named === "itself";
+      if (statement.effect === "Allow" && NAMINGS.indexOf(named) > NAMINGS.indexOf(closest)) closest = named;
     }
-  if (denies.length > 0) return { effect: "deny", direct, statements: denies };
-  return { effect: allows.length > 0 ? "allow" : "none", direct, statements: allows };
+  if (denies.length > 0) return { effect: "deny", named: closest, statements: denies };
+  return { effect: allows.length > 0 ? "allow" : "none", named: closest, statements: allows };
 }
 
 /** Whether a statement is about the action. */
@@ -155,24 +178,19 @@ function resourceMatches(statement: Statement, request: PolicyRequest): Truth {
   return excluded === undefined ? undefined : !excluded;
 }
 
-/** Whether a resource policy's statement is about the caller: by its own name (or everyone's), or by its account's. */
-export function principalMatch(
-  statement: Statement,
-  request: Pick<PolicyRequest, "principals">,
-): "itself" | "account" | "nobody" {
-  const match = (patterns: readonly string[]): "itself" | "account" | "nobody" => {
+/** How a resource policy's statement names the caller. */
+export function principalMatch(statement: Statement, request: Pick<PolicyRequest, "principals">): Naming {
+  const match = (patterns: readonly string[]): Naming => {
     const isAccount = (pattern: string) =>
       /^\d{12}$/.test(pattern) || /^arn:aws:iam::\d{12}:root$/.test(pattern);
     const accountOf = (text: string) => (/^\d{12}$/.test(text) ? text : (text.split(":")[4] ?? ""));
-    const [first = ""] = request.principals;
-    const isRoot = isAccount(first);
-    if (
-      patterns.some(
-        (pattern) =>
-          pattern === "*" || ((isRoot || !isAccount(pattern)) && request.principals.includes(pattern)),
-      )
-    )
+    const [ownArn = "", ownId = ownArn] = request.principals;
+    const isRoot = isAccount(ownArn);
+    if (patterns.some((pattern) => (isRoot || !isAccount(pattern)) && [ownArn, ownId].includes(pattern)))
       return "itself";
+    const covers = (pattern: string) =>
+      pattern === "*" || ((isRoot || !isAccount(pattern)) && request.principals.includes(pattern));
+    if (patterns.some(covers)) return "covered";
     return patterns.some(
       (pattern) =>
         isAccount(pattern) && request.principals.some((name) => accountOf(name) === accountOf(pattern)),
@@ -181,7 +199,7 @@ export function principalMatch(
       : "nobody";
   };
   if (statement.notPrincipals !== undefined)
-    return match(statement.notPrincipals) === "nobody" ? "itself" : "nobody";
+    return match(statement.notPrincipals) === "nobody" ? "covered" : "nobody";
   return statement.principals === undefined ? "nobody" : match(statement.principals);
 }
 

@@ -29,11 +29,12 @@ export function neverAllowed(
         ? "no-session-allow"
         : undefined;
   if (lacking === undefined) return undefined;
-  // A resource policy that names the caller stands in for identity policies; for a user, for the boundary too.
-  const isOutsideItsReach =
+  // A resource policy that names the caller stands in for identity policies. One that names it by more than its own name does
+  // not stand in for the boundary and the session policies of a session.
+  const isLimited =
     options.isSession && (!may(policies.boundary && [policies.boundary]) || !may(policies.session));
-  if (isOutsideItsReach) return lacking;
-  for (const document of options.resources()) if (mayGrant(document, request)) return undefined;
+  const namings = isLimited ? ["itself"] : ["itself", "covered"];
+  for (const document of options.resources()) if (mayGrant(document, request, namings)) return undefined;
   return lacking;
 }
 
@@ -43,11 +44,11 @@ function mayAllow(document: PolicyDocument, action: string): boolean {
   );
 }
 
-function mayGrant(document: PolicyDocument, request: PartialRequest): boolean {
+function mayGrant(document: PolicyDocument, request: PartialRequest, namings: readonly string[]): boolean {
   return document.statements.some(
     (statement) =>
       statement.effect === "Allow" &&
       actionMatches(statement, request.action) &&
-      principalMatch(statement, request) === "itself",
+      namings.includes(principalMatch(statement, request)),
   );
 }

@@ -173,6 +173,7 @@ const cases = fc.record({
     ),
   ),
   isSession: fc.boolean(),
+  isForeign: fc.boolean(),
   action: fc.constantFrom("s3:GetObject", "s3:PutObject", "ecs:RunTask"),
   arn: fc.constantFrom("arn:aws:s3:::a", "arn:aws:s3:::ann", "arn:aws:s3:::c"),
   conditions: fc.constantFrom<PolicyRequest["conditions"]>(
@@ -185,17 +186,17 @@ const cases = fc.record({
 it("refuses nothing that the whole decision allows", () => {
   const seen = { allowed: 0, refused: 0 };
   fc.assert(
-    fc.property(cases, ({ resource, isSession, action, arn, conditions, ...policies }) => {
+    fc.property(cases, ({ resource, isSession, isForeign, action, arn, conditions, ...policies }) => {
       const principals = [ANN, "000000000000"];
       const resources = () => (resource === undefined ? [] : [resource]);
       const never = neverAllowed(policies, { action, principals }, { isSession, resources });
       const request = { action, resource: arn, principals, conditions };
-      const { allowed } = evaluate({ ...policies, resource }, request, { isSession });
+      const { allowed } = evaluate({ ...policies, resource }, request, { isSession, isForeign });
       seen.allowed += allowed ? 1 : 0;
       seen.refused += never === undefined ? 0 : 1;
       expect(allowed && never !== undefined).toBe(false);
     }),
-    { numRuns: 5_000 },
+    { numRuns: 8_000 },
   );
   expect(Math.min(seen.allowed, seen.refused)).toBeGreaterThan(150);
 });

@@ -17,7 +17,7 @@ import { managedPolicyDocument } from "./managed-policies.ts";
 import { currentPrincipal } from "./principals.ts";
 import { requestKeysOf } from "./request-keys.ts";
 import { resourceKeys, type ObjectTags } from "./resource-keys.ts";
-import { resourcePolicies } from "./resource-policies.ts";
+import { bucketOf, resourcePolicies } from "./resource-policies.ts";
 
 /** A call that is asked about: who, what, on what, and what is known besides. */
 export interface Question {
@@ -85,7 +85,10 @@ export function policyDecider(deps: {
     const isSession = principal.type === "assumed-role";
     return question.action === "sts:AssumeRole" && resource !== undefined
       ? decideAssumption({ ...policies, resource }, request, isSession)
-      : evaluate({ ...policies, resource }, request, { isSession });
+      : evaluate({ ...policies, resource }, request, {
+          isSession,
+          isForeign: isForeign(store, principal, question.resource),
+        });
   };
   const neverBecause: PolicyDecider["neverBecause"] = (caller, actions, resource) => {
     if (caller.type === "root") return undefined;
@@ -118,8 +121,12 @@ export function policyDecider(deps: {
     current: (principal) => currentPrincipal(store, principal),
     requestKeys: (asked) => requestKeysOf(store, { ...asked, now: now() }),
     deniedBecause(principal, action, resource, conditions) {
-      // Root is asked nothing but where a resource has a policy of its own.
-      if (principal.type === "root" && resourcePolicyOf({ principal, action, resource }) === undefined)
+      // Root is asked nothing in its own account but where a resource has a policy of its own.
+      if (
+        principal.type === "root" &&
+        !isForeign(store, principal, resource) &&
+        resourcePolicyOf({ principal, action, resource }) === undefined
+      )
         return undefined;
       const decision = decide({ principal, action, resource, conditions: conditions() });
       return decision.allowed ? undefined : denialMessage(principal, action, resource, decision.because);
@@ -162,6 +169,21 @@ function decideAssumption(
     return trust.because === "explicit-deny-resource" ? trust : { ...trust, because: "no-trust-allow" };
   const isOwnAccount = request.principals.includes(request.resource.split(":")[4] ?? "");
   return evaluate(isOwnAccount ? policies : { ...policies, resource: undefined }, request, { isSession });
+}
+
+/** Whether a resource belongs to another account than the caller. Nobody, an unsigned caller, has no account. */
+function isForeign(store: Reader, principal: Principal, resource: string): boolean {
+  if (principal.type === "anonymous") return false;
+  const owner = ownerOf(store, resource);
+  return owner !== undefined && owner !== principal.account;
+}
+
+/** The account that a resource belongs to, by its ARN; a bucket's ARN does not name it. */
+function ownerOf(store: Reader, resource: string): string | undefined {
+  const [, , service = "", , account = ""] = resource.split(":");
+  if (/^\d{12}$/.test(account)) return account;
+  if (service !== "s3") return undefined;
+  return store.get("bucket", bucketOf(resource))?.account;
 }
 
 /** The caller as a resource policy's Principal may name it: by ARN or id, by its role, by its account. */
@@ -215,6 +237,9 @@ function denialMessage(
       return `${subject} with an explicit deny in a session policy`;
     case "no-trust-allow":
       return subject;
+    case "no-resource-allow":
+      if (action === "iam:PassRole") return "Cross-account pass role is not allowed.";
+      return `${subject} because no resource-based policy allows the ${action} action`;
     case "no-identity-allow":
       return `${subject} because no identity-based policy allows the ${action} action`;
     case "no-boundary-allow":

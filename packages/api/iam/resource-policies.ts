@@ -26,7 +26,7 @@ export function resourcePolicies(
       return read(repository.policy, "the repository's policy", repository.policyPrincipals);
     }
     if (!resource.startsWith("arn:aws:s3:::")) return undefined;
-    const bucket = store.get("bucket", resource.slice("arn:aws:s3:::".length).split("/", 1)[0] ?? "");
+    const bucket = store.get("bucket", bucketOf(resource));
     if (bucket?.policy === undefined || (principal.type === "root" && ROOT_KEEPS.has(action)))
       return undefined;
     const document = read(bucket.policy, "the bucket's policy", bucket.policyPrincipals);
@@ -37,4 +37,9 @@ export function resourcePolicies(
       isPublic(document);
     return isRestricted ? undefined : document;
   };
+}
+
+/** The bucket of a bucket's or an object's ARN. */
+export function bucketOf(arn: string): string {
+  return arn.slice("arn:aws:s3:::".length).split("/", 1)[0] ?? "";
 }
