@@ -13,8 +13,11 @@ export interface ChunkSigning {
 }
 
 const LINE_MAX = 8_192;
-/** S3 takes one checksum and one signature. */
-const TRAILERS_MAX = 16;
+/** Source: Amazon S3 API Reference, "Defining the chunk body". It also bounds the work that a byte of a body costs. */
+const CHUNK_MIN_BYTES = 8_192;
+/** The announced one and its signature. */
+const TRAILERS_MAX = 2;
+const CHECKSUM_TRAILER = /^x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)$/;
 const EMPTY_HASH = sha256Hex("");
 
 /**
@@ -24,32 +27,41 @@ const EMPTY_HASH = sha256Hex("");
  */
 export class AwsChunkedDecoder extends Transform {
   readonly #signing: ChunkSigning | undefined;
-  readonly #decodedLength: number | undefined;
-  readonly #hasTrailer: boolean;
+  readonly #decodedLength: number;
   #buffer: Buffer = Buffer.alloc(0);
   #state: "header" | "data" | "data-end" | "trailer" | "done" = "header";
   #remaining = 0;
   #received = 0;
-  #chunkHash: Hash = createHash("sha256");
+  #isSmall = false;
+  #chunkHash: Hash | undefined;
   #chunkSignature = "";
   #previousSignature: string;
   #trailers: string[] = [];
-  #checksum: { algorithm: ChecksumAlgorithm; state: Checksum } | undefined;
+  readonly #checksum: { readonly algorithm: ChecksumAlgorithm; readonly state: Checksum } | undefined;
 
+  /** `trailerName` is the announced trailer, undefined where the form of the body has none. Errors: InvalidRequest. */
   constructor(options: {
     signing: ChunkSigning | undefined;
-    decodedLength: number | undefined;
+    decodedLength: number;
     trailerName: string | undefined;
   }) {
     super();
     this.#signing = options.signing;
     this.#decodedLength = options.decodedLength;
-    this.#hasTrailer = options.trailerName !== undefined;
     this.#previousSignature = options.signing?.seedSignature ?? "";
-    const algorithm = /^x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)$/.exec(
-      options.trailerName?.toLowerCase() ?? "",
-    )?.[1] as ChecksumAlgorithm | undefined; // The pattern names them all.
-    if (algorithm !== undefined) this.#checksum = { algorithm, state: checksumOf(algorithm) };
+    if (options.trailerName === undefined) return;
+    const algorithm = CHECKSUM_TRAILER.exec(options.trailerName.trim().toLowerCase())?.[1] as
+      | ChecksumAlgorithm
+      | undefined; // The pattern names them all.
+    if (algorithm === undefined)
+      throw new ApiError(
+        "InvalidRequest",
+        "The value specified in the x-amz-trailer header is not supported",
+        {
+          status: 400,
+        },
+      );
+    this.#checksum = { algorithm, state: checksumOf(algorithm) };
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
@@ -69,7 +81,7 @@ export class AwsChunkedDecoder extends Transform {
     try {
       if (this.#state === "trailer") this.#endTrailers();
       if (this.#state !== "done") throw incomplete();
-      if (this.#decodedLength !== undefined && this.#received !== this.#decodedLength) throw incomplete();
+      if (this.#received !== this.#decodedLength) throw incomplete();
       done();
     } catch (thrown) {
       done(thrown as Error); // As above.
@@ -120,8 +132,10 @@ export class AwsChunkedDecoder extends Transform {
     if (match === null || (this.#signing !== undefined && match[2] === undefined)) throw malformed();
     this.#remaining = Number.parseInt(match[1] ?? "0", 16);
     this.#chunkSignature = match[2] ?? "";
-    this.#chunkHash = createHash("sha256");
+    if (this.#signing !== undefined) this.#chunkHash = createHash("sha256");
     if (this.#remaining > 0) {
+      if (this.#isSmall) throw tooSmall();
+      this.#isSmall = this.#remaining < CHUNK_MIN_BYTES;
       this.#state = "data";
       return true;
     }
@@ -136,8 +150,8 @@ export class AwsChunkedDecoder extends Transform {
     this.#buffer = this.#buffer.subarray(data.length);
     this.#remaining -= data.length;
     this.#received += data.length;
-    if (this.#decodedLength !== undefined && this.#received > this.#decodedLength) throw incomplete();
-    if (this.#signing !== undefined) this.#chunkHash.update(data);
+    if (this.#received > this.#decodedLength) throw incomplete();
+    this.#chunkHash?.update(data);
     this.#checksum?.state.update(data);
     this.push(data);
     if (this.#remaining === 0) this.#state = "data-end";
@@ -148,7 +162,7 @@ export class AwsChunkedDecoder extends Transform {
     const line = this.#readLine();
     if (line === undefined) return false;
     if (line !== "") {
-      if (this.#trailers.length >= TRAILERS_MAX) throw malformed();
+      if (this.#trailers.length >= TRAILERS_MAX) throw malformedTrailer();
       this.#trailers.push(line);
       return true;
     }
@@ -165,7 +179,7 @@ export class AwsChunkedDecoder extends Transform {
       signing.scope,
       this.#previousSignature,
       EMPTY_HASH,
-      this.#chunkHash.digest("hex"),
+      this.#chunkHash?.digest("hex") ?? EMPTY_HASH,
     ].join("\n");
     if (hmac(signing.key, toSign).toString("hex") !== this.#chunkSignature) throw signatureMismatch();
     this.#previousSignature = this.#chunkSignature;
@@ -173,42 +187,64 @@ export class AwsChunkedDecoder extends Transform {
 
   #endTrailers(): void {
     this.#state = "done";
-    const trailers = new Map(
-      this.#trailers.map((line) => [
-        line.slice(0, line.indexOf(":")).toLowerCase(),
-        line.slice(line.indexOf(":") + 1).trim(),
-      ]),
-    );
-    const signature = trailers.get("x-amz-trailer-signature");
-    if (this.#signing !== undefined && this.#hasTrailer) {
-      const text = [...trailers]
-        .filter(([name]) => name !== "x-amz-trailer-signature")
-        .map(([name, value]) => `${name}:${value}\n`)
-        .join("");
-      const toSign = [
-        "AWS4-HMAC-SHA256-TRAILER",
-        this.#signing.amzDate,
-        this.#signing.scope,
-        this.#previousSignature,
-        sha256Hex(text),
-      ].join("\n");
-      if (signature === undefined || hmac(this.#signing.key, toSign).toString("hex") !== signature)
-        throw signatureMismatch();
-    }
-    if (this.#checksum === undefined) return;
-    const claimed = trailers.get(`x-amz-checksum-${this.#checksum.algorithm}`);
-    if (claimed === undefined) throw malformed();
-    if (this.#checksum.state.digest() !== claimed) {
+    const trailers = this.#trailers.map(readTrailer);
+    const { algorithm, state } = this.#checksum ?? {};
+    const expected = [
+      ...(algorithm === undefined ? [] : [`x-amz-checksum-${algorithm}`]),
+      ...(algorithm === undefined || this.#signing === undefined ? [] : ["x-amz-trailer-signature"]),
+    ];
+    const [first, second] = trailers;
+    if (this.#signing !== undefined && first !== undefined && second === undefined) throw signatureMismatch();
+    if (trailers.map(({ name }) => name).join() !== expected.join()) throw malformedTrailer();
+    if (first === undefined || state === undefined || algorithm === undefined) return;
+    if (this.#signing !== undefined) this.#checkTrailerSignature(this.#signing, first, second?.value);
+    if (state.digest() !== first.value)
       throw new ApiError(
         "BadDigest",
-        `The ${this.#checksum.algorithm.toUpperCase()} you specified did not match the calculated checksum.`,
-        {
-          status: 400,
-        },
+        `The ${algorithm.toUpperCase()} you specified did not match the calculated checksum.`,
+        { status: 400 },
       );
-    }
-    this.emit("checksum", this.#checksum.algorithm, claimed);
+    this.emit("checksum", algorithm, first.value);
   }
+
+  #checkTrailerSignature(signing: ChunkSigning, trailer: Trailer, signature: string | undefined): void {
+    const toSign = [
+      "AWS4-HMAC-SHA256-TRAILER",
+      signing.amzDate,
+      signing.scope,
+      this.#previousSignature,
+      sha256Hex(`${trailer.name}:${trailer.value}\n`),
+    ].join("\n");
+    if (hmac(signing.key, toSign).toString("hex") !== signature) throw signatureMismatch();
+  }
+}
+
+interface Trailer {
+  readonly name: string;
+  readonly value: string;
+}
+
+function readTrailer(line: string): Trailer {
+  const colon = line.indexOf(":");
+  if (colon < 1) throw malformedTrailer();
+  return { name: line.slice(0, colon).toLowerCase(), value: line.slice(colon + 1).trim() };
+}
+
+/** Trailers are not those that the headers and the form of the body announce. */
+export function malformedTrailer(): ApiError {
+  return new ApiError(
+    "MalformedTrailerError",
+    "The request contained trailing data that was not well-formed or did not conform to our published schema.",
+    { status: 400 },
+  );
+}
+
+function tooSmall(): ApiError {
+  return new ApiError(
+    "InvalidChunkSizeError",
+    `Only the last chunk is allowed to have a size less than ${CHUNK_MIN_BYTES} bytes`,
+    { status: 403 },
+  );
 }
 
 function incomplete(): ApiError {

@@ -4,7 +4,7 @@ import { PassThrough, Transform, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { messageOf } from "@gantry/kernel";
 import { ApiError } from "./api-error.ts";
-import { AwsChunkedDecoder } from "./aws-chunked.ts";
+import { AwsChunkedDecoder, malformedTrailer } from "./aws-chunked.ts";
 import type { Claim } from "./claim.ts";
 import type { BodyLease } from "./large-bodies.ts";
 import { sha256Hex, signingKey } from "./sigv4.ts";
@@ -46,7 +46,8 @@ function chunkDecoder(
 ): AwsChunkedDecoder {
   const signed = declared.startsWith("STREAMING-AWS4-HMAC-SHA256-PAYLOAD");
   if (signed && signing === undefined) throw new ApiError("AccessDenied", "Access Denied", { status: 403 });
-  const length = exchange.headers["x-amz-decoded-content-length"];
+  const trailerName = exchange.headers["x-amz-trailer"];
+  if (declared.endsWith("-TRAILER") !== (trailerName !== undefined)) throw malformedTrailer();
   return new AwsChunkedDecoder({
     signing:
       signed && signing !== undefined
@@ -57,9 +58,23 @@ function chunkDecoder(
             seedSignature: signing.claim.signature,
           }
         : undefined,
-    decodedLength: length === undefined ? undefined : Number(length),
-    trailerName: exchange.headers["x-amz-trailer"],
+    decodedLength: decodedLengthOf(exchange.headers["x-amz-decoded-content-length"]),
+    trailerName,
   });
+}
+
+/** Bytes of the body without its framing. Errors: MissingContentLength, InvalidArgument. */
+function decodedLengthOf(header: string | undefined): number {
+  if (header === undefined)
+    throw new ApiError("MissingContentLength", "You must provide the Content-Length HTTP header.", {
+      status: 411,
+    });
+  if (!/^\d{1,15}$/.test(header))
+    throw new ApiError("InvalidArgument", "x-amz-decoded-content-length is not a length.", {
+      status: 400,
+      fields: { ArgumentName: "x-amz-decoded-content-length", ArgumentValue: header },
+    });
+  return Number(header);
 }
 
 function hashCheck(declared: string): Transform {

@@ -163,7 +163,7 @@ describe("the object store", () => {
       new PutObjectCommand({
         Bucket: "bytes",
         Key: "stream",
-        Body: Readable.from([body.subarray(0, 1_000), body.subarray(1_000)]),
+        Body: Readable.from([body.subarray(0, 8_192), body.subarray(8_192)]),
         ContentLength: body.length,
       }),
     );

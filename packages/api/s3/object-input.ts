@@ -59,12 +59,7 @@ export async function receive(
   const given = Object.keys(ALGORITHMS).filter(
     (member) => claims[member as ChecksumMember] !== undefined,
   ) as ChecksumMember[]; // The table's own keys.
-  if (given.length > 1)
-    throw new ApiError(
-      "InvalidRequest",
-      "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
-      { status: 400 },
-    );
+  if (given.length > 1) throw severalChecksums();
   if (claims.ContentMD5 !== undefined && !MD5.test(claims.ContentMD5))
     throw new ApiError("InvalidDigest", "The Content-MD5 you specified was invalid.", { status: 400 });
   const named = given[0] ?? memberOf(claims.ChecksumAlgorithm);
@@ -91,6 +86,8 @@ export async function receive(
       throw new ApiError("BadDigest", "The Content-MD5 you specified did not match what we received.", {
         status: 400,
       });
+    const byTrailer = Object.entries(ALGORITHMS).find(([, name]) => name === trailer?.algorithm);
+    if (named !== undefined && byTrailer !== undefined && byTrailer[0] !== named) throw severalChecksums();
     const computed = checksum?.digest();
     if (named !== undefined && computed !== undefined) {
       const claimed = claims[named] ?? trailer?.value;
@@ -104,7 +101,6 @@ export async function receive(
         );
       return { segment, checksums: { [named]: computed } };
     }
-    const byTrailer = Object.entries(ALGORITHMS).find(([, name]) => name === trailer?.algorithm);
     if (byTrailer !== undefined && trailer !== undefined)
       return { segment, checksums: { [byTrailer[0]]: trailer.value } };
     return { segment, checksums: computed === undefined ? {} : { ChecksumCRC64NVME: computed } };
@@ -112,6 +108,14 @@ export async function receive(
     await objects.dropSegments([segment]);
     throw thrown;
   }
+}
+
+function severalChecksums(): ApiError {
+  return new ApiError(
+    "InvalidRequest",
+    "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
+    { status: 400 },
+  );
 }
 
 /** An object's key. Any UTF-8 of 1 to 1,024 bytes is one. Source: "Naming Amazon S3 objects". */
