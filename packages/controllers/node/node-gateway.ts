@@ -149,6 +149,8 @@ export class NodeGateway {
   receive(peer: NodeConnection, { sequence, message }: Envelope<ToControlPlane>): void {
     const connection = this.#connection;
     if (connection?.peer !== peer || !connection.heard.isNews(subjectOf(message), sequence)) return;
+    // A session that has not said whose it is has nothing to say of tasks.
+    if (message.type !== "hello" && connection.nodeId === "") return;
     const { store, clock, log } = this.#deps;
     switch (message.type) {
       case "hello":
@@ -173,15 +175,16 @@ export class NodeGateway {
         this.#sync();
         return;
       case "pod":
-        recordPod(this.#deps, message.observation);
+        recordPod(this.#deps, connection.nodeId, message.observation);
         return;
       case "removed":
-        recordRemoved(this.#deps, message.key);
+        recordRemoved(this.#deps, connection.nodeId, message.key);
         return;
       case "interface":
         store.transact((tx) => {
           const eni = tx.get("networkInterface", message.id);
-          if (eni !== undefined && eni.ready !== message.ready)
+          const isOwn = eni?.nodeId === undefined || eni.nodeId === connection.nodeId;
+          if (eni !== undefined && isOwn && eni.ready !== message.ready)
             tx.put("networkInterface", eni.id, { ...eni, ready: message.ready });
         });
         return;

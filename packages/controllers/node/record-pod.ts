@@ -4,8 +4,8 @@ import type { ControllerDeps } from "../controller-deps.ts";
 import { recordDatabase } from "../database/record-database.ts";
 import { foldObservation } from "../task/fold-observation.ts";
 
-/** Writes what a node says of a pod into the record of its task, or of its database. */
-export function recordPod(deps: ControllerDeps, observation: PodObservation): void {
+/** Writes what a node says of a pod into the record of its task, or of its database. A node speaks for its own tasks alone. */
+export function recordPod(deps: ControllerDeps, nodeId: string, observation: PodObservation): void {
   const { store, clock, log } = deps;
   const id = observation.key.slice("pod/".length);
   store.transact((tx) => {
@@ -14,6 +14,7 @@ export function recordPod(deps: ControllerDeps, observation: PodObservation): vo
       recordDatabase(tx, id, observation);
       return;
     }
+    if (task.placement?.nodeId !== nodeId) return;
     const next = foldObservation(
       task,
       observation,
@@ -33,11 +34,15 @@ export function recordPod(deps: ControllerDeps, observation: PodObservation): vo
   });
 }
 
-/** All of a pod's traces are gone from its node: its address is free again. */
-export function recordRemoved({ store }: ControllerDeps, key: string): void {
+/**
+ * All of a pod's traces are gone from its node: its address is free again. An old message about a task that has not stopped
+ * frees nothing: a pod is removed only once its task is recorded as stopped.
+ */
+export function recordRemoved({ store }: ControllerDeps, nodeId: string, key: string): void {
   const id = key.slice(key.indexOf("/") + 1);
   store.transact((tx) => {
     const [task] = tx.listBy("task", "id", id);
+    if (task !== undefined && (task.placement?.nodeId !== nodeId || task.lastStatus !== "STOPPED")) return;
     const enis =
       task === undefined ? tx.list("networkInterface") : tx.listBy("networkInterface", "owner", task.arn);
     for (const eni of enis)
