@@ -42,7 +42,9 @@ it("docs/managed-policies.md lists AWS's managed policies", () => {
     const note =
       name === "AmazonECS_FullAccess"
         ? "without the statements about services that are not here (App Mesh, Auto Scaling, CloudFormation, FSx, Lambda, Spot)"
-        : "";
+        : arn.includes("/aws-service-role/")
+          ? "attached to a service-linked role alone; without the statements about what is not here"
+          : "";
     return `| \`${arn}\` | ${Statement.length} | [${name}](https://docs.aws.amazon.com/aws-managed-policy/latest/reference/${name}.html) | ${note} |`;
   });
   expectDocument(

@@ -32,6 +32,7 @@ import type {
   GroupRecord,
   InstanceProfileRecord,
   PolicyRecord,
+  RoleDeletionRecord,
   RoleRecord,
   SessionRecord,
   UserRecord,
@@ -83,6 +84,7 @@ export interface Records {
   readonly user: UserRecord;
   readonly accessKey: AccessKeyRecord;
   readonly role: RoleRecord;
+  readonly roleDeletion: RoleDeletionRecord;
   readonly group: GroupRecord;
   readonly instanceProfile: InstanceProfileRecord;
   readonly policy: PolicyRecord;

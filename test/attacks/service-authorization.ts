@@ -180,6 +180,7 @@ iam:CreateInstanceProfile instance-profile*
 iam:CreatePolicy policy*
 iam:CreatePolicyVersion policy*
 iam:CreateRole role*
+iam:CreateServiceLinkedRole role*
 iam:CreateUser user*
 iam:DeleteAccessKey user*
 iam:DeleteGroup group*
@@ -190,6 +191,7 @@ iam:DeletePolicyVersion policy*
 iam:DeleteRole role*
 iam:DeleteRolePermissionsBoundary role*
 iam:DeleteRolePolicy role*
+iam:DeleteServiceLinkedRole role*
 iam:DeleteUser user*
 iam:DeleteUserPermissionsBoundary user*
 iam:DeleteUserPolicy user*
@@ -203,6 +205,7 @@ iam:GetPolicy policy*
 iam:GetPolicyVersion policy*
 iam:GetRole role*
 iam:GetRolePolicy role*
+iam:GetServiceLinkedRoleDeletionStatus role*
 iam:GetUser user*
 iam:GetUserPolicy user*
 iam:ListAccessKeys user*

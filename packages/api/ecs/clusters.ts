@@ -5,6 +5,7 @@ import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { refuseMembers } from "../common/refuse.ts";
+import { ensureLinkedRole } from "../common/service-linked-roles.ts";
 import { presentLowerTags, toTags, withoutTags } from "../common/tags.ts";
 import { clusterArnOf, clusterOf, invalidParameter, taggedKindOf, taggedOf } from "./lookups.ts";
 
@@ -23,6 +24,7 @@ export function clusterOperations(deps: ApiDeps) {
         throw invalidParameter(
           "Invalid identifier: cluster names may have up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens.",
         );
+      ensureLinkedRole(deps, context, "ecs.amazonaws.com", { isOptional: true });
       const cluster = store.transact((tx) => {
         const arn = formatArn("ecs", context, `cluster/${name}`);
         const there = tx.get("cluster", arn);

@@ -1,5 +1,4 @@
 import type * as ecs from "@aws-sdk/client-ecs";
-import { formatArn } from "@gantry/kernel";
 import {
   ongoingDeploymentOf,
   serviceEventsOf,
@@ -11,6 +10,7 @@ import {
   type TaskRecord,
   type TaskSetRecord,
 } from "@gantry/state";
+import { linkedRoleArn } from "../common/service-linked-roles.ts";
 import { presentLowerTags } from "../common/tags.ts";
 import { presentDeploymentConfiguration } from "./deployment-configuration.ts";
 import { presentLoadBalancers } from "./service-load-balancers.ts";
@@ -57,7 +57,9 @@ export function presentService(
     createdBy: service.createdBy,
     roleArn:
       spec.roleArn ??
-      (taskSets.some((set) => set.loadBalancers.length > 0) ? serviceLinkedRole(service) : undefined),
+      (taskSets.some((set) => set.loadBalancers.length > 0)
+        ? linkedRoleArn(service.account, "ecs.amazonaws.com")
+        : undefined),
     placementConstraints: [],
     placementStrategy: [],
     networkConfiguration: primary === undefined ? undefined : presentNetwork(primary),
@@ -129,9 +131,4 @@ export function presentNetwork({ network }: ServiceVersion): ecs.NetworkConfigur
       assignPublicIp: network.assignPublicIp,
     },
   };
-}
-
-function serviceLinkedRole(service: ServiceRecord): string {
-  const place = { region: "", account: service.account };
-  return formatArn("iam", place, "role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS");
 }

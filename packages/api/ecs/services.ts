@@ -14,6 +14,7 @@ import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { refuseMembers } from "../common/refuse.ts";
+import { ensureLinkedRole } from "../common/service-linked-roles.ts";
 import { toTags } from "../common/tags.ts";
 import { checkLaunchType } from "./launch-type.ts";
 import { findCluster, findService, invalidParameter, serviceArnOf, serviceOf } from "./lookups.ts";
@@ -66,6 +67,7 @@ function createService(
   const controller = input.deploymentController?.type ?? "ECS";
   if (controller !== "ECS")
     throw invalidParameter(`Gantry does not support the deployment controller ${controller} yet.`);
+  ensureLinkedRole({ store, ids, clock }, context, "ecs.amazonaws.com", { isOptional: true });
   const record = store.transact((tx) => {
     const now = clock.now();
     const service = newService(tx, input, { context, now });

@@ -1,10 +1,11 @@
 import type * as sdk from "@aws-sdk/client-efs";
 import { formatArn } from "@gantry/kernel";
 import type { FileSystemRecord, Reader } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { isIn } from "../common/place.ts";
 import { refuseMembers } from "../common/refuse.ts";
+import { ensureLinkedRole } from "../common/service-linked-roles.ts";
 import { presentTags, toTags } from "../common/tags.ts";
 import { findFileSystem } from "./lookups.ts";
 
@@ -39,7 +40,7 @@ export function fileSystemOperations(deps: ApiDeps) {
 function createFileSystem(
   deps: ApiDeps,
   input: sdk.CreateFileSystemRequest,
-  context: Place,
+  context: RequestContext,
 ): sdk.FileSystemDescription {
   const { store, ids, clock } = deps;
   refuseMembers(
@@ -50,6 +51,7 @@ function createFileSystem(
     ["KmsKeyId", "ThroughputMode", "ProvisionedThroughputInMibps", "AvailabilityZoneName", "Backup"],
     "BadRequest",
   );
+  ensureLinkedRole(deps, context, "elasticfilesystem.amazonaws.com", { isOptional: true });
   const token = input.CreationToken ?? "";
   const record = store.transact((tx) => {
     const known = tx

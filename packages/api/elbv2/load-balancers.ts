@@ -13,6 +13,7 @@ import { ApiError, type Implementation, type RequestContext } from "@gantry/wire
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
 import { refuseMembers } from "../common/refuse.ts";
+import { ensureLinkedRole } from "../common/service-linked-roles.ts";
 import { toTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
 import { LOAD_BALANCER_ATTRIBUTES, presentAttributes, withAttributes } from "./attributes.ts";
@@ -53,6 +54,7 @@ function createLoadBalancer(
     throw validation(
       `The load balancer name '${name}' can have 32 characters at most, must contain only alphanumeric characters or hyphens, must not begin or end with a hyphen, and must not begin with "internal-"`,
     );
+  ensureLinkedRole(deps, context, "elasticloadbalancing.amazonaws.com");
   try {
     const record = store.transact((tx) => insertLoadBalancer(tx, deps, context, input));
     return { LoadBalancers: [presentLoadBalancer(record, store)] };

@@ -2,6 +2,7 @@ import type * as iam from "@aws-sdk/client-iam";
 import type { Reader } from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
+import { checkModifiable } from "../common/service-linked-roles.ts";
 import { checkAttachable, findRole, findUser } from "./lookups.ts";
 
 /** Permissions boundaries: what an identity's own policies can not go beyond. Source: API_PutRolePermissionsBoundary and following. */
@@ -19,6 +20,7 @@ export function boundaryOperations({ store }: ApiDeps) {
         tx.put("user", user.arn, { ...user, permissionsBoundary: boundary });
       } else {
         const role = findRole(tx, account, name);
+        checkModifiable(role);
         tx.put("role", role.arn, { ...role, permissionsBoundary: boundary });
       }
       return {};

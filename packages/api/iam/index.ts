@@ -14,6 +14,7 @@ import { instanceProfileOperations } from "./instance-profiles.ts";
 import { iamPermissions } from "./permissions.ts";
 import { policyOperations } from "./policies.ts";
 import { roleOperations } from "./roles.ts";
+import { serviceLinkedRoleOperations } from "./service-linked-roles.ts";
 import { simulationOperations } from "./simulate.ts";
 import { userOperations } from "./users.ts";
 
@@ -21,6 +22,7 @@ export function iamService(deps: ApiDeps): ServiceModule {
   const operations = {
     ...userOperations(deps),
     ...roleOperations(deps),
+    ...serviceLinkedRoleOperations(deps),
     ...groupOperations(deps),
     ...instanceProfileOperations(deps),
     ...policyOperations(deps),

@@ -2,6 +2,7 @@ import type * as iam from "@aws-sdk/client-iam";
 import type { InstanceProfileRecord, Reader } from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
+import { checkModifiable } from "../common/service-linked-roles.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { alreadyExists, checkName, deleteConflict, findRole, noSuchEntity, pageOf } from "./lookups.ts";
 import { presentRole } from "./roles.ts";
@@ -72,6 +73,7 @@ export function instanceProfileOperations({ store, ids, clock }: ApiDeps) {
     AddRoleToInstanceProfile(input, context) {
       change(context.account, input.InstanceProfileName, (profile, tx) => {
         const role = findRole(tx, context.account, input.RoleName);
+        checkModifiable(role);
         if (profile.roleArn !== undefined)
           throw new ApiError(
             "LimitExceeded",

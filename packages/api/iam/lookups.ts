@@ -54,6 +54,10 @@ export function findPolicy(reader: Reader, account: string, arn: string | undefi
 export function checkAttachable(reader: Reader, account: string, arn: string): void {
   if (policyOf(reader, account, arn) === undefined && managedPolicyDocument(arn) === undefined)
     throw noSuchEntity(`Policy ${arn} does not exist or is not attachable.`);
+  if (arn.startsWith("arn:aws:iam::aws:policy/aws-service-role/"))
+    throw new ApiError("PolicyNotAttachable", "Cannot attach a Service Role Policy to a Customer Role.", {
+      status: 400,
+    });
 }
 
 function policyOf(reader: Reader, account: string, arn: string | undefined): PolicyRecord | undefined {

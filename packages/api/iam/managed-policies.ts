@@ -256,6 +256,81 @@ const DOCUMENTS: Readonly<Record<string, readonly object[]>> = {
     ),
   ],
   AmazonSSMReadOnlyAccess: [allow(named("ssm", "Describe* Get* List*"))],
+  "aws-service-role/AmazonECSServiceRolePolicy": [
+    allow([
+      ...named(
+        "ec2",
+        "AttachNetworkInterface CreateNetworkInterface CreateNetworkInterfacePermission DeleteNetworkInterface DeleteNetworkInterfacePermission Describe* DetachNetworkInterface",
+      ),
+      ...named(
+        "elasticloadbalancing",
+        "DeregisterInstancesFromLoadBalancer DeregisterTargets Describe* RegisterInstancesWithLoadBalancer RegisterTargets",
+      ),
+      ...named(
+        "route53",
+        "ChangeResourceRecordSets CreateHealthCheck DeleteHealthCheck Get* List* UpdateHealthCheck",
+      ),
+      ...named(
+        "servicediscovery",
+        "DeregisterInstance Get* List* RegisterInstance UpdateInstanceCustomHealthStatus",
+      ),
+    ]),
+    allow(
+      named("cloudwatch", "DeleteAlarms DescribeAlarms PutMetricAlarm"),
+      "arn:aws:cloudwatch:*:*:alarm:*",
+    ),
+    allow(
+      named("logs", "CreateLogGroup DescribeLogGroups PutRetentionPolicy"),
+      "arn:aws:logs:*:*:log-group:/aws/ecs/*",
+    ),
+    allow(
+      named("logs", "CreateLogStream DescribeLogStreams PutLogEvents"),
+      "arn:aws:logs:*:*:log-group:/aws/ecs/*:log-stream:*",
+    ),
+  ],
+  "aws-service-role/AWSElasticLoadBalancingServiceRolePolicy": [
+    allow([
+      ...named(
+        "ec2",
+        "DescribeAddresses DescribeInstances DescribeNetworkInterfaces DescribeSubnets DescribeSecurityGroups DescribeVpcs DescribeInternetGateways DescribeAccountAttributes CreateSecurityGroup CreateNetworkInterface DeleteNetworkInterface ModifyNetworkInterfaceAttribute AllocateAddress AuthorizeSecurityGroupIngress AssociateAddress DisassociateAddress AttachNetworkInterface DetachNetworkInterface AssignPrivateIpAddresses AssignIpv6Addresses ReleaseAddress UnassignIpv6Addresses",
+      ),
+      ...named(
+        "logs",
+        "CreateLogDelivery GetLogDelivery UpdateLogDelivery DeleteLogDelivery ListLogDeliveries",
+      ),
+    ]),
+  ],
+  "aws-service-role/AmazonRDSServiceRolePolicy": [
+    allow(
+      named(
+        "ec2",
+        "AllocateAddress AssociateAddress AuthorizeSecurityGroupIngress CreateNetworkInterface CreateSecurityGroup DeleteNetworkInterface DeleteSecurityGroup DescribeAddresses DescribeAvailabilityZones DescribeInternetGateways DescribeSecurityGroups DescribeSubnets DescribeVpcAttribute DescribeVpcs DisassociateAddress ModifyNetworkInterfaceAttribute ModifyVpcEndpoint ReleaseAddress RevokeSecurityGroupIngress",
+      ),
+    ),
+    allow("logs:CreateLogGroup", "arn:aws:logs:*:*:log-group:/aws/rds/*"),
+    allow(
+      named("logs", "CreateLogStream PutLogEvents DescribeLogStreams"),
+      "arn:aws:logs:*:*:log-group:/aws/rds/*:log-stream:*",
+    ),
+    allow("cloudwatch:PutMetricData", "*", {
+      StringEquals: { "cloudwatch:namespace": ["AWS/DocDB", "AWS/Neptune", "AWS/RDS", "AWS/Usage"] },
+    }),
+  ],
+  "aws-service-role/AmazonElasticFileSystemServiceRolePolicy": [
+    allow([
+      ...named(
+        "ec2",
+        "CreateNetworkInterface DeleteNetworkInterface DescribeSecurityGroups DescribeSubnets DescribeNetworkInterfaceAttribute ModifyNetworkInterfaceAttribute",
+      ),
+      "tag:GetResources",
+    ]),
+  ],
+  "aws-service-role/AWSApplicationAutoscalingECSServicePolicy": [
+    allow([
+      ...named("ecs", "DescribeServices UpdateService"),
+      ...named("cloudwatch", "PutMetricAlarm DescribeAlarms DeleteAlarms"),
+    ]),
+  ],
 };
 
 /** The document of one of AWS's managed policies, or undefined where it is not known here. */

@@ -1,6 +1,12 @@
 import type * as sdk from "@aws-sdk/client-iam";
 import type { Reader } from "@gantry/state";
 import { on, tagOnCreate, type Caller, type Need, type PermissionTable } from "../common/permissions.ts";
+import {
+  isLinkedService,
+  linkedRoleArn,
+  linkedServiceOf,
+  roleOfDeletion,
+} from "../common/service-linked-roles.ts";
 import { namedOf, userNameOf, type NamedKind } from "./lookups.ts";
 
 type Given = string | undefined;
@@ -111,6 +117,27 @@ export function iamPermissions(store: Reader) {
     UntagRole: role,
     ListRoleTags: role,
     ListInstanceProfilesForRole: role,
+    CreateServiceLinkedRole: ({ AWSServiceName: service = "" }, { account }) => [
+      {
+        resource: isLinkedService(service)
+          ? linkedRoleArn(account, service)
+          : `arn:aws:iam::${account}:role/aws-service-role/${service}/*`,
+        conditions: { "iam:AWSServiceName": service },
+      },
+    ],
+    DeleteServiceLinkedRole: (input, caller) => {
+      const record = namedOf(store, "role", caller.account, input.RoleName);
+      const service = record && linkedServiceOf(record);
+      return role(input, caller).map((each) => ({
+        ...each,
+        conditions: {
+          ...each.conditions,
+          ...(service === undefined ? {} : { "iam:AWSServiceName": service }),
+        },
+      }));
+    },
+    GetServiceLinkedRoleDeletionStatus: (input, { account }) =>
+      on(roleOfDeletion(account, input.DeletionTaskId) ?? `arn:aws:iam::${account}:role/aws-service-role/*`),
 
     CreateGroup: (input, caller) => [
       created("group", { name: input.GroupName, path: input.Path }, caller, undefined),

@@ -3,6 +3,7 @@ import type { PolicyDocument, PrincipalIds } from "@gantry/iam";
 import type { Reader, RoleRecord } from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
+import { checkModifiable, isLinkedPath } from "../common/service-linked-roles.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import { checkBoundary, presentBoundary } from "./boundaries.ts";
 import { checkTrustDocument } from "./documents.ts";
@@ -19,6 +20,11 @@ export function roleOperations(deps: ApiDeps) {
   const held = heldPolicies(deps);
   const find = (context: { account: string }, input: { RoleName?: string | undefined }) =>
     findRole(store, context.account, input.RoleName);
+  const findOwn = (context: { account: string }, input: { RoleName?: string | undefined }): RoleRecord => {
+    const role = find(context, input);
+    checkModifiable(role);
+    return role;
+  };
   const change = (
     account: string,
     name: string | undefined,
@@ -34,6 +40,10 @@ export function roleOperations(deps: ApiDeps) {
       const name = checkName(input.RoleName, "roleName");
       const trust = checkTrustDocument(input.AssumeRolePolicyDocument ?? "", deps.log);
       const path = input.Path ?? "/";
+      if (isLinkedPath(path))
+        throw new ApiError("InvalidInput", `The path ${path} is reserved for service-linked roles.`, {
+          status: 400,
+        });
       const role = store.transact((tx) => {
         if (tx.list("role", `arn:aws:iam::${context.account}:role/`).some((each) => each.name === name))
           throw alreadyExists(`Role with name ${name} already exists.`);
@@ -72,22 +82,29 @@ export function roleOperations(deps: ApiDeps) {
       return { Roles: items.map((role) => presentRole(role, store)), ...more };
     },
     UpdateRole: (input, context) =>
-      change(context.account, input.RoleName, (role) => ({
-        ...role,
-        description: input.Description ?? role.description,
-        maxSessionSeconds: input.MaxSessionDuration ?? role.maxSessionSeconds,
-      })),
+      change(context.account, input.RoleName, (role) => {
+        if (input.MaxSessionDuration !== undefined) checkModifiable(role);
+        return {
+          ...role,
+          description: input.Description ?? role.description,
+          maxSessionSeconds: input.MaxSessionDuration ?? role.maxSessionSeconds,
+        };
+      }),
     UpdateAssumeRolePolicy(input, context) {
       const trust = checkTrustDocument(input.PolicyDocument ?? "", deps.log);
-      return change(context.account, input.RoleName, (role, tx) => ({
-        ...role,
-        trustPolicy: input.PolicyDocument ?? "",
-        trustPrincipals: trustedIds(tx, trust),
-      }));
+      return change(context.account, input.RoleName, (role, tx) => {
+        checkModifiable(role);
+        return {
+          ...role,
+          trustPolicy: input.PolicyDocument ?? "",
+          trustPrincipals: trustedIds(tx, trust),
+        };
+      });
     },
     DeleteRole(input, context) {
       store.transact((tx) => {
         const role = findRole(tx, context.account, input.RoleName);
+        checkModifiable(role);
         if (role.attachedPolicies.length > 0)
           throw deleteConflict("Cannot delete entity, must detach all policies first.");
         if (Object.keys(role.inlinePolicies).length > 0)
@@ -98,15 +115,15 @@ export function roleOperations(deps: ApiDeps) {
       });
       return {};
     },
-    PutRolePolicy: (input, context) => held.put(find(context, input), input),
+    PutRolePolicy: (input, context) => held.put(findOwn(context, input), input),
     GetRolePolicy: (input, context) => ({
       RoleName: input.RoleName,
       ...held.get(find(context, input), input.PolicyName),
     }),
     ListRolePolicies: (input, context) => held.list(find(context, input), input),
-    DeleteRolePolicy: (input, context) => held.delete(find(context, input), input.PolicyName),
-    AttachRolePolicy: (input, context) => held.attach(find(context, input), input.PolicyArn),
-    DetachRolePolicy: (input, context) => held.detach(find(context, input), input.PolicyArn),
+    DeleteRolePolicy: (input, context) => held.delete(findOwn(context, input), input.PolicyName),
+    AttachRolePolicy: (input, context) => held.attach(findOwn(context, input), input.PolicyArn),
+    DetachRolePolicy: (input, context) => held.detach(findOwn(context, input), input.PolicyArn),
     ListAttachedRolePolicies: (input, context) => held.listAttached(find(context, input), input),
     TagRole: (input, context) =>
       change(context.account, input.RoleName, (role) => ({

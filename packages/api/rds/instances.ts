@@ -11,6 +11,7 @@ import {
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { refuseMembers } from "../common/refuse.ts";
+import { ensureLinkedRole } from "../common/service-linked-roles.ts";
 import { presentTags, toTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
 import { describeEngineVersions, VERSIONS } from "./engine-versions.ts";
@@ -51,6 +52,7 @@ function createDBInstance(
 ): sdk.CreateDBInstanceResult {
   const { store } = deps;
   refuseMembers(input, UNSUPPORTED, "InvalidParameterValue");
+  ensureLinkedRole(deps, context, "rds.amazonaws.com");
   const record = store.transact((tx) => createInstance(tx, deps, context, input));
   return { DBInstance: presentInstance(record, store) };
 }

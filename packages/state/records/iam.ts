@@ -45,6 +45,16 @@ export interface RoleRecord extends Identity {
   readonly maxSessionSeconds: number;
 }
 
+/** How the last deletion of a service-linked role ended. Its key is the role's ARN. */
+export interface RoleDeletionRecord {
+  readonly roleArn: string;
+  readonly account: string;
+  readonly taskId: string;
+  /** ARNs of what uses the role; the role is deleted where there are none. */
+  readonly usage: readonly string[];
+  readonly endedAt: number;
+}
+
 export interface AccessKeyRecord {
   readonly accessKeyId: string;
   /** Sealed by the vault: the key that opens it is not in this database. */

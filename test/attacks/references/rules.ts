@@ -151,6 +151,7 @@ export const MENTIONS: Listed = [
   [/^rds\.\w+\.(?:SubnetIds\[\]|VpcSecurityGroupIds\[\])$/, "Only the instance or the subnet group."],
   [/^logs\.FilterLogEvents\.logStreamNames\[\]$/, "FilterLogEvents is asked for the group."],
   [/^iam\.Simulate\w+\./, "A simulation reads only the identity that it is about."],
+  [/^iam\.\w+\.DeletionTaskId$/, "A deletion of the service-linked role that the id names."],
   [/^iam\.\w+\.AccessKeyId$/, "A key of the user that is asked for."],
   [/^cloudwatch\.DescribeAlarms\./, "A list is asked for every alarm of the account."],
   [/^sts\.AssumeRole\.PolicyArns\[\]\.arn$/, "A policy of the session, which can only take away."],
@@ -181,6 +182,7 @@ export const OTHERS: Listed = [
   ],
   [/^iam\.Create(?:User|Role|Group|InstanceProfile)\.\w+Name$/, "The name of what is created."],
   [/^iam\.\w+\.(?:NewUserName|NewGroupName|PolicyName)$/, "The new name, or an inline policy's."],
+  [/^iam\.CreateServiceLinkedRole\.AWSServiceName$/, "A service of AWS, which a condition key holds."],
   [/^sts\.AssumeRole\.(?:RoleSessionName|ExternalId|ProvidedContexts)/, "Names the session."],
   [/^logs\.DescribeLogGroups\.(?:accountIdentifiers|logGroupIdentifiers)\[\]$/, "Refused."],
   [
