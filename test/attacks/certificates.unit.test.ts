@@ -128,11 +128,12 @@ describe("an import over another certificate", () => {
     await expect(importing({ arn: requested })).rejects.toMatchObject({ name: "ValidationException" });
     for (const arn of [
       "arn:aws:acm:us-east-1:000000000000:certificate/00000000-0000-0000-0000-000000000000",
-      "arn:aws:acm:us-east-1:111111111111:certificate/12345678-1234-1234-1234-123456789012",
       "arn:aws:iam::000000000000:role/admin",
       "arn:aws:s3:::somebody/else",
     ])
       await expect(importing({ arn })).rejects.toMatchObject({ name: "ResourceNotFoundException" });
+    const foreign = "arn:aws:acm:us-east-1:111111111111:certificate/12345678-1234-1234-1234-123456789012";
+    await expect(importing({ arn: foreign })).rejects.toMatchObject({ name: "AccessDeniedException" });
     const { CertificateSummaryList = [] } = await client.send(new acm.ListCertificatesCommand({}));
     expect(CertificateSummaryList.map((each) => each.CertificateArn)).toEqual([requested]);
   });
