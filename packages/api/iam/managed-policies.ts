@@ -143,6 +143,23 @@ const DOCUMENTS: Readonly<Record<string, readonly object[]>> = {
       ...named("logs", "CreateLogStream PutLogEvents"),
     ]),
   ],
+  AmazonECSInfrastructureRolePolicyForLoadBalancers: [
+    allow(
+      named(
+        "elasticloadbalancing",
+        "DescribeListeners DescribeRules DescribeTargetGroups DescribeTargetHealth",
+      ),
+    ),
+    allow(
+      named("elasticloadbalancing", "RegisterTargets DeregisterTargets"),
+      "arn:aws:elasticloadbalancing:*:*:targetgroup/*/*",
+    ),
+    allow("elasticloadbalancing:ModifyListener", [
+      "arn:aws:elasticloadbalancing:*:*:listener/app/*/*/*",
+      "arn:aws:elasticloadbalancing:*:*:listener/net/*/*/*",
+    ]),
+    allow("elasticloadbalancing:ModifyRule", "arn:aws:elasticloadbalancing:*:*:listener-rule/app/*/*/*/*"),
+  ],
   "service-role/AmazonEC2ContainerServiceRole": [
     allow([
       "ec2:AuthorizeSecurityGroupIngress",

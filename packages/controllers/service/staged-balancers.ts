@@ -14,7 +14,7 @@ const SESSION = "ecs-service-scheduler";
 
 /**
  * The load balancers of a fleet with the rules that its deployment writes. Each is checked as the service's own role would be:
- * the rules are there, and the role may change them. Source: "Amazon ECS infrastructure IAM role for load balancers".
+ * the rules are there, and the role may change them and register targets. Source: "Amazon ECS infrastructure IAM role for load balancers".
  */
 export function stagedBalancers(
   reader: Reader,
@@ -33,7 +33,7 @@ export function stagedBalancers(
     const routes = rules.flatMap((rule) => routeOfRule(reader, rule) ?? []);
     const problem =
       gone === undefined
-        ? deniedBecause(reader, { service, roleArn: advanced.roleArn, routes }, deps)
+        ? deniedBecause(reader, { service, roleArn: advanced.roleArn, group: own, routes }, deps)
         : `The listener rule ${gone} does not exist.`;
     return [
       {
@@ -48,15 +48,19 @@ export function stagedBalancers(
 
 function deniedBecause(
   reader: Reader,
-  asked: { service: ServiceRecord; roleArn: string; routes: readonly TrafficRoute[] },
+  asked: { service: ServiceRecord; roleArn: string; group: string; routes: readonly TrafficRoute[] },
   { permissions, now }: { permissions: Permissions; now: number },
 ): string | undefined {
-  const { service, roleArn, routes } = asked;
+  const { service, roleArn, group, routes } = asked;
   const principal = infrastructurePrincipal(reader, roleArn, { service, now });
   if (principal === undefined) return unassumable(roleArn);
-  for (const route of routes) {
-    const action = `elasticloadbalancing:${route.kind === "rule" ? "ModifyRule" : "ModifyListener"}`;
-    const because = permissions.deniedBecause(principal, action, route.arn, () => ({}));
+  const needs = [
+    { action: "RegisterTargets", arn: group },
+    { action: "DeregisterTargets", arn: group },
+    ...routes.map(({ kind, arn }) => ({ action: kind === "rule" ? "ModifyRule" : "ModifyListener", arn })),
+  ];
+  for (const { action, arn } of needs) {
+    const because = permissions.deniedBecause(principal, `elasticloadbalancing:${action}`, arn, () => ({}));
     if (because !== undefined) return because;
   }
   return undefined;

@@ -1,0 +1,295 @@
+import { Agent } from "node:http";
+import {
+  CreateServiceCommand,
+  DeleteServiceCommand,
+  DescribeServiceDeploymentsCommand,
+  ECSClient,
+  ListServiceDeploymentsCommand,
+  RegisterTaskDefinitionCommand,
+  StopServiceDeploymentCommand,
+  UpdateServiceCommand,
+  type DeploymentConfiguration,
+  type ServiceDeployment,
+} from "@aws-sdk/client-ecs";
+import {
+  CreateRuleCommand,
+  CreateTargetGroupCommand,
+  DeleteRuleCommand,
+  DeleteTargetGroupCommand,
+  DescribeListenersCommand,
+  DescribeLoadBalancersCommand,
+  DescribeRulesCommand,
+  ElasticLoadBalancingV2Client,
+  ModifyTargetGroupAttributesCommand,
+} from "@aws-sdk/client-elastic-load-balancing-v2";
+import { AttachRolePolicyCommand, CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
+import { afterAll, beforeAll, expect, inject, it } from "vitest";
+import { openDemo } from "./demo.ts";
+import { eventually, get } from "./helpers.ts";
+
+// A service of its own beside the demo's: a web server of busybox that answers its version, behind two target groups of the
+// demo's load balancer, which are reached by a host name of their own.
+const { instance, url, client, fileshare } = openDemo(inject("demo"));
+const HOST = "deployments.example.org";
+const SERVICE = "deployments";
+const ecs = new ECSClient(client());
+const elb = new ElasticLoadBalancingV2Client(client());
+const groups: string[] = [];
+const rules: string[] = [];
+
+/** A version that listens where nobody looks for it never becomes healthy. */
+async function register(version: string, port = 8080): Promise<string> {
+  const { taskDefinition } = await ecs.send(
+    new RegisterTaskDefinitionCommand({
+      family: SERVICE,
+      requiresCompatibilities: ["FARGATE"],
+      networkMode: "awsvpc",
+      cpu: "256",
+      memory: "512",
+      containerDefinitions: [
+        {
+          name: "web",
+          image: "busybox",
+          command: [
+            "sh",
+            "-c",
+            `mkdir -p /tmp/w && echo ${version} > /tmp/w/index.html && exec busybox httpd -f -p ${port} -h /tmp/w`,
+          ],
+          portMappings: [{ containerPort: 8080 }],
+        },
+      ],
+    }),
+  );
+  return taskDefinition?.taskDefinitionArn ?? "";
+}
+
+beforeAll(async () => {
+  const { LoadBalancers } = await elb.send(new DescribeLoadBalancersCommand({ Names: ["fileshare"] }));
+  const LoadBalancerArn = LoadBalancers?.[0]?.LoadBalancerArn;
+  const { Listeners } = await elb.send(new DescribeListenersCommand({ LoadBalancerArn }));
+  for (const Name of ["deploy-blue", "deploy-green"]) {
+    const { TargetGroups } = await elb.send(
+      new CreateTargetGroupCommand({
+        Name,
+        TargetType: "ip",
+        Protocol: "HTTP",
+        Port: 8080,
+        VpcId: LoadBalancers?.[0]?.VpcId,
+        HealthCheckIntervalSeconds: 5,
+        HealthCheckTimeoutSeconds: 2,
+        HealthyThresholdCount: 2,
+        UnhealthyThresholdCount: 2,
+      }),
+    );
+    const TargetGroupArn = TargetGroups?.[0]?.TargetGroupArn ?? "";
+    groups.push(TargetGroupArn);
+    await elb.send(
+      new ModifyTargetGroupAttributesCommand({
+        TargetGroupArn,
+        Attributes: [{ Key: "deregistration_delay.timeout_seconds", Value: "5" }],
+      }),
+    );
+  }
+  for (const [index, header] of ["production", "test"].entries()) {
+    const { Rules } = await elb.send(
+      new CreateRuleCommand({
+        ListenerArn: Listeners?.find((listener) => listener.Port === 80)?.ListenerArn,
+        Priority: 102 - index,
+        Conditions: [
+          { Field: "host-header", Values: [HOST] },
+          ...(header === "test"
+            ? [{ Field: "http-header", HttpHeaderConfig: { HttpHeaderName: "x-test", Values: ["yes"] } }]
+            : []),
+        ],
+        Actions: [{ Type: "forward", TargetGroupArn: groups[0] }],
+      }),
+    );
+    rules.push(Rules?.[0]?.RuleArn ?? "");
+  }
+  const iam = new IAMClient(client());
+  const RoleName = "deployments-infrastructure";
+  const { Role } = await iam.send(
+    new CreateRoleCommand({
+      RoleName,
+      AssumeRolePolicyDocument: JSON.stringify({
+        Version: "2012-10-17",
+        Statement: [
+          { Effect: "Allow", Principal: { Service: "ecs.amazonaws.com" }, Action: "sts:AssumeRole" },
+        ],
+      }),
+    }),
+  );
+  await iam.send(
+    new AttachRolePolicyCommand({
+      RoleName,
+      PolicyArn: "arn:aws:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers",
+    }),
+  );
+  const demoService = await fileshare();
+  await ecs.send(
+    new CreateServiceCommand({
+      cluster: "fileshare",
+      serviceName: SERVICE,
+      taskDefinition: await register("v1"),
+      desiredCount: 2,
+      networkConfiguration: demoService?.networkConfiguration,
+      deploymentConfiguration: {
+        strategy: "BLUE_GREEN",
+        bakeTimeInMinutes: 0,
+        deploymentCircuitBreaker: { enable: true, rollback: true },
+      },
+      loadBalancers: [
+        {
+          targetGroupArn: groups[0],
+          containerName: "web",
+          containerPort: 8080,
+          advancedConfiguration: {
+            alternateTargetGroupArn: groups[1],
+            productionListenerRule: rules[0],
+            testListenerRule: rules[1],
+            roleArn: Role?.Arn,
+          },
+        },
+      ],
+    }),
+  );
+  await untilEnded("SUCCESSFUL");
+});
+
+afterAll(async () => {
+  await ecs.send(new DeleteServiceCommand({ cluster: "fileshare", service: SERVICE, force: true }));
+  for (const RuleArn of rules) await elb.send(new DeleteRuleCommand({ RuleArn }));
+  await eventually(async () => {
+    for (const TargetGroupArn of groups) await elb.send(new DeleteTargetGroupCommand({ TargetGroupArn }));
+  });
+});
+
+async function update(taskDefinition: string, deploymentConfiguration?: DeploymentConfiguration) {
+  await ecs.send(
+    new UpdateServiceCommand({
+      cluster: "fileshare",
+      service: SERVICE,
+      taskDefinition,
+      deploymentConfiguration,
+    }),
+  );
+}
+
+async function newestDeployment(): Promise<ServiceDeployment | undefined> {
+  const { serviceDeployments } = await ecs.send(
+    new ListServiceDeploymentsCommand({ cluster: "fileshare", service: SERVICE }),
+  );
+  const described = await ecs.send(
+    new DescribeServiceDeploymentsCommand({
+      serviceDeploymentArns: [serviceDeployments?.[0]?.serviceDeploymentArn ?? ""],
+    }),
+  );
+  return described.serviceDeployments?.[0];
+}
+
+async function untilEnded(status: string): Promise<void> {
+  await eventually(async () => expect((await newestDeployment())?.status).toBe(status), 150_000);
+}
+
+/** Clients with and without keep-alive that note when they got which version. */
+function startAsking() {
+  const answers: { at: number; version: string }[] = [];
+  const failures: string[] = [];
+  let going = true;
+  const loops = Array.from({ length: 6 }, async (_, index) => {
+    const agent = new Agent(index % 2 === 0 ? { keepAlive: true, maxSockets: 1 } : { keepAlive: false });
+    while (going) {
+      const answer = await get(url, { path: "/", agent, headers: { host: HOST } }).catch((thrown: Error) => ({
+        status: 0,
+        body: thrown.message,
+      }));
+      if (answer.status === 200) answers.push({ at: Date.now(), version: answer.body.trim() });
+      else failures.push(`${new Date().toISOString()} ${answer.status} ${answer.body.slice(0, 100)}`);
+      await new Promise((done) => setTimeout(done, 5));
+    }
+    agent.destroy();
+  });
+  const began = Date.now();
+  return {
+    answers,
+    failures,
+    stop: async () => {
+      going = false;
+      await Promise.all(loops);
+      return { perSecond: answers.length / ((Date.now() - began) / 1_000) };
+    },
+  };
+}
+
+const versionsOf = (answers: readonly { version: string }[]) =>
+  new Set(answers.map(({ version }) => version));
+
+it("moves from one version to the next without a failed request, also while the control plane is killed", async () => {
+  const asking = startAsking();
+  await update(await register("v2"));
+  const kills = ["SCALE_UP", "CLEAN_UP"];
+  for (const stage of kills) {
+    await eventually(async () => {
+      const deployment = await newestDeployment();
+      expect(deployment?.lifecycleStage === stage || deployment?.status === "SUCCESSFUL").toBe(true);
+    }, 90_000);
+    process.kill((await instance.status()).controlPlane.pid, "SIGKILL");
+    await instance.up("up");
+  }
+  await untilEnded("SUCCESSFUL");
+  const from = asking.answers.length;
+  await new Promise((done) => setTimeout(done, 1_000));
+  const { perSecond } = await asking.stop();
+  expect(asking.failures, asking.failures.slice(0, 5).join("\n")).toEqual([]);
+  expect(perSecond).toBeGreaterThan(200);
+  expect(versionsOf(asking.answers)).toEqual(new Set(["v1", "v2"]));
+  expect(versionsOf(asking.answers.slice(from))).toEqual(new Set(["v2"]));
+  const { Rules } = await elb.send(new DescribeRulesCommand({ RuleArns: rules }));
+  for (const rule of Rules ?? [])
+    expect(rule.Actions?.[0]?.ForwardConfig?.TargetGroups?.map(({ Weight }) => Weight).toSorted()).toEqual([
+      0, 100,
+    ]);
+});
+
+it("gives a canary its share and no more, and all traffic back when the deployment is stopped", async () => {
+  const asking = startAsking();
+  await update(await register("v3"), {
+    strategy: "CANARY",
+    canaryConfiguration: { canaryPercent: 20, canaryBakeTimeInMinutes: 10 },
+  });
+  const deployment = await eventually(async () => {
+    const newest = await newestDeployment();
+    expect(newest?.targetServiceRevision?.requestedProductionTrafficWeight).toBe(20);
+    return newest;
+  }, 90_000);
+  const tested = await get(url, { path: "/", headers: { host: HOST, "x-test": "yes" } });
+  expect(tested.body.trim()).toBe("v3");
+  // The proxy has taken the weights over once the first answers of the canary are there.
+  await eventually(async () => expect(versionsOf(asking.answers)).toContain("v3"));
+  await new Promise((done) => setTimeout(done, 1_000));
+  const from = asking.answers.length;
+  await new Promise((done) => setTimeout(done, 8_000));
+  const measured = asking.answers.slice(from);
+  const share = measured.filter(({ version }) => version === "v3").length / measured.length;
+  expect(Math.abs(share - 0.2), `${share} of ${measured.length}`).toBeLessThan(
+    4 * Math.sqrt((0.2 * 0.8) / measured.length),
+  );
+  const serviceDeploymentArn = deployment?.serviceDeploymentArn;
+  await ecs.send(new StopServiceDeploymentCommand({ serviceDeploymentArn }));
+  await untilEnded("ROLLBACK_SUCCESSFUL");
+  const after = asking.answers.length;
+  await new Promise((done) => setTimeout(done, 1_000));
+  await asking.stop();
+  expect(asking.failures, asking.failures.slice(0, 5).join("\n")).toEqual([]);
+  expect(versionsOf(asking.answers.slice(after))).toEqual(new Set(["v2"]));
+});
+
+it("gives a version that never becomes healthy no request, and turns its deployment back", async () => {
+  const asking = startAsking();
+  await update(await register("v4", 9_999), { strategy: "BLUE_GREEN", bakeTimeInMinutes: 0 });
+  await untilEnded("ROLLBACK_SUCCESSFUL");
+  await asking.stop();
+  expect((await newestDeployment())?.deploymentCircuitBreaker?.status).toBe("TRIGGERED");
+  expect(asking.failures, asking.failures.slice(0, 5).join("\n")).toEqual([]);
+  expect(versionsOf(asking.answers)).toEqual(new Set(["v2"]));
+});
