@@ -11,6 +11,7 @@ export * from "./records.ts";
 export * from "./records/security-policies.ts";
 export * from "./transactions/addresses.ts";
 export * from "./transactions/alarms.ts";
+export * from "./transactions/deployment-alarms.ts";
 export * from "./transactions/desired-count.ts";
 export * from "./transactions/log-groups.ts";
 export * from "./transactions/new-task.ts";

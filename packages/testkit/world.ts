@@ -23,11 +23,13 @@ import {
 } from "@gantry/kernel";
 import {
   MemoryStore,
+  answerHook,
   ongoingDeploymentOf,
   requestRollback,
   serviceEventsOf,
   setDesiredCount,
   taskSetsOf,
+  type AlarmState,
   type ServiceRecord,
   type TaskRecord,
 } from "@gantry/state";
@@ -39,6 +41,7 @@ import { Killed, Life, mortalClock, mortalEngine, mortalStore, type Fate } from 
 import { FAIR, Link, type Weather } from "./simulation/link.ts";
 import {
   ACCOUNT_OF_WORLD,
+  putAlarm,
   putDeployment,
   putGround,
   putService,
@@ -292,6 +295,22 @@ export function newWorld(
         return true;
       });
     },
+    /** Decides every hook that awaits an action; says how many there were. */
+    answerHooks(action: "CONTINUE" | "ROLLBACK"): number {
+      return store.transact((tx) => {
+        const waiting = (ongoingDeploymentOf(tx, arn)?.hookRuns ?? []).filter(
+          (run) => run.status === "AWAITING_ACTION",
+        );
+        for (const { id } of waiting) {
+          const ongoing = ongoingDeploymentOf(tx, arn);
+          if (ongoing !== undefined) answerHook(tx, ongoing, { hookId: id, action, now: clock.now() });
+        }
+        return waiting.length;
+      });
+    },
+    /** Puts an alarm into a state. */
+    setAlarm: (stateValue: AlarmState) =>
+      store.transact((tx) => putAlarm(tx, { stateValue, now: clock.now() })),
     deployments: () => store.listBy("serviceDeployment", "service", arn),
     /** Ends a task's container from outside, as `docker kill` would. */
     kill(task: TaskRecord | undefined): void {

@@ -95,6 +95,7 @@ ecr:StartLifecyclePolicyPreview repository*
 ecr:TagResource repository*
 ecr:UntagResource repository*
 ecr:UploadLayerPart repository*
+ecs:ContinueServiceDeployment service-deployment*
 ecs:CreateCluster cluster*
 ecs:CreateService service*
 ecs:DeleteCluster cluster*

@@ -154,6 +154,9 @@ beforeAll(async () => {
     }),
   );
   await untilEnded("SUCCESSFUL");
+  await eventually(async () =>
+    expect((await get(url, { path: "/", headers: { host: HOST } })).status).toBe(200),
+  );
 });
 
 afterAll(async () => {
@@ -191,14 +194,18 @@ async function untilEnded(status: string): Promise<void> {
   await eventually(async () => expect((await newestDeployment())?.status).toBe(status), 150_000);
 }
 
+/** Stops the clients of a test before that failed. */
+let stopAsking: (() => void) | undefined;
+
 /** Clients with and without keep-alive that note when they got which version. */
 function startAsking() {
+  stopAsking?.();
   const answers: { at: number; version: string }[] = [];
   const failures: string[] = [];
-  let going = true;
+  const going = new AbortController();
   const loops = Array.from({ length: 6 }, async (_, index) => {
     const agent = new Agent(index % 2 === 0 ? { keepAlive: true, maxSockets: 1 } : { keepAlive: false });
-    while (going) {
+    while (!going.signal.aborted) {
       const answer = await get(url, { path: "/", agent, headers: { host: HOST } }).catch((thrown: Error) => ({
         status: 0,
         body: thrown.message,
@@ -210,11 +217,12 @@ function startAsking() {
     agent.destroy();
   });
   const began = Date.now();
+  stopAsking = () => going.abort();
   return {
     answers,
     failures,
     stop: async () => {
-      going = false;
+      going.abort();
       await Promise.all(loops);
       return { perSecond: answers.length / ((Date.now() - began) / 1_000) };
     },
@@ -262,8 +270,10 @@ it("gives a canary its share and no more, and all traffic back when the deployme
     expect(newest?.targetServiceRevision?.requestedProductionTrafficWeight).toBe(20);
     return newest;
   }, 90_000);
-  const tested = await get(url, { path: "/", headers: { host: HOST, "x-test": "yes" } });
-  expect(tested.body.trim()).toBe("v3");
+  await eventually(async () => {
+    const tested = await get(url, { path: "/", headers: { host: HOST, "x-test": "yes" } });
+    expect(tested.body.trim()).toBe("v3");
+  });
   // The proxy has taken the weights over once the first answers of the canary are there.
   await eventually(async () => expect(versionsOf(asking.answers)).toContain("v3"));
   await new Promise((done) => setTimeout(done, 1_000));

@@ -7,6 +7,7 @@ export interface Mutation {
 }
 
 const SERVICE = "packages/controllers/service/plan-rolling.ts";
+const STAGES = "packages/controllers/service/plan-blue-green.ts";
 const AGENT = "packages/agent/agent.ts";
 
 export const MUTATIONS: readonly Mutation[] = [
@@ -31,8 +32,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     bug: "a deployment is complete while old tasks are still ending",
     file: SERVICE,
-    from: 'if (settled && primary.rollout.state === "IN_PROGRESS")',
-    to: 'if (budget.own.length > 0 && primary.rollout.state === "IN_PROGRESS")',
+    from: "const bake = settled && primary",
+    to: "const bake = budget.own.length > 0 && primary",
   },
   {
     bug: "an observation's status is taken as it is",
@@ -123,6 +124,60 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "packages/state/memory-store.ts",
     from: "        values.get(was)?.delete(key);\n",
     to: "",
+  },
+  {
+    bug: "production traffic moves to a fleet that is not healthy as a whole",
+    file: STAGES,
+    from: 'targetPlan?.isFull === true ? then(shift(staged, "production", next)) : WAIT,',
+    to: 'then(shift(staged, "production", next)),',
+  },
+  {
+    bug: "a new fleet registers with the target group that serves",
+    file: "packages/state/transactions/staged-deployments.ts",
+    from: "servingTargetGroupArn: isStaged ? other : used",
+    to: "servingTargetGroupArn: used",
+  },
+  {
+    bug: "all production traffic moves before its stage",
+    file: STAGES,
+    from: 'shift(staged, "test", ALL)',
+    to: 'shift(staged, "test", ALL), shift(staged, "production", ALL)',
+  },
+  {
+    bug: "the old fleet is stopped while the new one bakes",
+    file: STAGES,
+    from: 'source === undefined || stage === "CLEAN_UP" ? undefined : planFleet(view, source)',
+    to: 'source === undefined || stage === "BAKE_TIME" || stage === "CLEAN_UP" ? undefined : { ...planFleet(view, source), actions: stopFleet(view, source, true) }',
+  },
+  {
+    bug: "a deployment that is turned back leaves its traffic where it is",
+    file: "packages/state/transactions/staged-deployments.ts",
+    from: "  giveAllTraffic(tx, source);\n",
+    to: "",
+  },
+  {
+    bug: "a rollback is complete while the new fleet still runs",
+    file: STAGES,
+    from: "if (others.every((set) => hasStopped(view, set)))\n    actions",
+    to: "if (others.length > 0)\n    actions",
+  },
+  {
+    bug: "a superseded fleet keeps its traffic while it is stopped",
+    file: STAGES,
+    from: 'return then(shift(staged, "production", 0), shift(staged, "test", 0));\n  const others',
+    to: 'return then([{ type: "recordTraffic", traffic: { shiftedAt: view.now } }]);\n  const others',
+  },
+  {
+    bug: "the old fleet keeps the weight that the new one gets",
+    file: "packages/state/transactions/traffic.ts",
+    from: "weight: 100 * scale - weight",
+    to: "weight: 100 * scale",
+  },
+  {
+    bug: "a hook that times out with ROLLBACK lets the deployment wait for ever",
+    file: "packages/controllers/service/plan-hooks.ts",
+    from: "  const expired = waiting.filter((run) => leftMs(run) <= 0);",
+    to: "  const expired = waiting.filter((run) => run.expiresAt <= now);",
   },
   {
     bug: "whoever waits for time alone waits a day where the clock is set back",

@@ -21,7 +21,8 @@ const RUNNER = `
 import { runSchedule } from "@gantry/testkit";
 process.on("uncaughtException", (thrown) => { console.log(JSON.stringify({ seed: 0, problem: "it crashes: " + thrown.message })); process.exit(0); });
 for (let seed = 1; seed <= ${SEEDS_MAX}; seed += 1) {
-  const { problems } = await runSchedule(seed);
+  const histories = [await runSchedule(seed), await runSchedule(seed, { staged: true })];
+  const problems = histories.flatMap((history) => history.problems);
   if (problems.length > 0) { console.log(JSON.stringify({ seed, problem: problems[0] })); process.exit(0); }
 }
 console.log(JSON.stringify({ seed: 0, problem: "" }));
@@ -89,7 +90,7 @@ function page(rows: readonly string[], missed: number): string {
 
 The simulation (\`test/simulation\`) runs the whole control plane and a node's agent on virtual time, over a fake engine, through histories of
 crashes before and after every write, lost, doubled and overtaken messages, slow and refusing engines, power cuts and clocks that are set. Its laws
-(\`packages/testkit/simulation/laws.ts\`) are checked at every change. Bugs that only make the platform late, since every loop looks at everything
+(\`packages/testkit/simulation/laws.ts\`, \`traffic-laws.ts\`) are checked at every change. Bugs that only make the platform late, since every loop looks at everything
 again by itself, are not listed. Each row is a bug that was put in on purpose, and the law that found it, with the
 first seed of at most ${SEEDS_MAX} that did. \`node test/simulation/mutations.ts\` makes this page anew.
 

@@ -1,5 +1,6 @@
+import { present } from "@gantry/kernel";
 import { newWorld, runSchedule } from "@gantry/testkit";
-import type { RolloutSpec } from "@gantry/state";
+import type { RolloutSpec, ServiceDeploymentHook, ServiceRecord } from "@gantry/state";
 import { describe, expect, it } from "vitest";
 
 const MINUTE_MS = 60_000;
@@ -10,10 +11,18 @@ const BLUE_GREEN: RolloutSpec = {
   linear: undefined,
 };
 
-async function newStagedWorld(rollout: RolloutSpec) {
+const PAUSE: ServiceDeploymentHook = {
+  type: "PAUSE",
+  targetArn: undefined,
+  stages: ["POST_TEST_TRAFFIC_SHIFT"],
+  timeoutMinutes: 60,
+  timeoutAction: "ROLLBACK",
+};
+
+async function newStagedWorld(rollout: RolloutSpec, spec: Partial<ServiceRecord["spec"]> = {}) {
   const world = newWorld();
   const circuitBreaker = { enable: true, rollback: true };
-  world.createService({ desiredCount: 2, rollout, circuitBreaker }, { balanced: true, image: "v1" });
+  world.createService({ desiredCount: 2, rollout, circuitBreaker, ...spec }, { balanced: true, image: "v1" });
   await world.clock.advance(MINUTE_MS);
   expect(world.deployments().map((each) => each.status)).toEqual(["SUCCESSFUL"]);
   return world;
@@ -31,7 +40,7 @@ function follow(world: Awaited<ReturnType<typeof newStagedWorld>>) {
   return seen;
 }
 
-const newest = (world: Awaited<ReturnType<typeof newStagedWorld>>) =>
+const newest = (world: ReturnType<typeof newWorld>) =>
   world.deployments().toSorted((a, b) => b.createdAt - a.createdAt)[0];
 
 describe("a blue/green deployment, on virtual time", () => {
@@ -112,6 +121,86 @@ describe("a blue/green deployment, on virtual time", () => {
   });
 });
 
+describe("what a deployment is stopped by, on virtual time", () => {
+  const alarmed = { deploymentAlarms: { names: ["errors"], rollback: true } };
+
+  it("is an alarm in its bake time", async () => {
+    const world = await newStagedWorld(BLUE_GREEN, alarmed);
+    const before = world.runningTasks().map((task) => task.arn);
+    world.deploy("v2");
+    await world.clock.advance(MINUTE_MS / 2);
+    expect(newest(world)?.traffic?.production).toBe(100);
+    world.setAlarm("ALARM");
+    await world.clock.advance(100);
+    expect(newest(world)).toMatchObject({
+      status: "ROLLBACK_IN_PROGRESS",
+      statusReason: "ECS deployment failed: alarm(s) detected.",
+      traffic: { production: 0 },
+      alarms: { triggered: ["errors"] },
+    });
+    await world.clock.advance(MINUTE_MS);
+    expect(newest(world)?.status).toBe("ROLLBACK_SUCCESSFUL");
+    expect(world.runningTasks().map((task) => task.arn)).toEqual(before);
+    expect(world.laws.broken).toEqual([]);
+  });
+
+  it("is no alarm that was there before it", async () => {
+    const world = await newStagedWorld(BLUE_GREEN, alarmed);
+    world.setAlarm("ALARM");
+    world.deploy("v2");
+    await world.clock.advance(2 * MINUTE_MS);
+    expect(newest(world)).toMatchObject({ status: "SUCCESSFUL", alarms: { isIgnored: true } });
+  });
+
+  it("is a hook that is answered with ROLLBACK, or with nothing in time", async () => {
+    const world = await newStagedWorld(BLUE_GREEN);
+    const pausing = {
+      ...present(world.service(), "There is a service."),
+      spec: { ...present(world.service(), "There is a service.").spec, lifecycleHooks: [PAUSE] },
+    };
+    world.store.transact((tx) => tx.put("service", pausing.arn, pausing));
+    world.deploy("v2");
+    await world.clock.advance(30 * MINUTE_MS);
+    expect(newest(world)).toMatchObject({
+      lifecycleStage: "POST_TEST_TRAFFIC_SHIFT",
+      traffic: { test: 100, production: 0 },
+    });
+    expect(world.answerHooks("ROLLBACK")).toBe(1);
+    await world.clock.advance(MINUTE_MS);
+    expect(newest(world)?.status).toBe("ROLLBACK_SUCCESSFUL");
+    world.deploy("v3");
+    await world.clock.advance(61 * MINUTE_MS);
+    expect(newest(world)?.status).toBe("ROLLBACK_SUCCESSFUL");
+    world.deploy("v4");
+    await world.clock.advance(MINUTE_MS);
+    expect(world.answerHooks("CONTINUE")).toBe(1);
+    await world.clock.advance(2 * MINUTE_MS);
+    expect(newest(world)?.status).toBe("SUCCESSFUL");
+    expect(world.laws.broken).toEqual([]);
+  });
+});
+
+it("a rolling deployment bakes after its old tasks are gone, and an alarm then brings the old version back", async () => {
+  const world = newWorld();
+  world.createService(
+    {
+      rollout: { strategy: "ROLLING", bakeTimeMinutes: 5, canary: undefined, linear: undefined },
+      deploymentAlarms: { names: ["errors"], rollback: true },
+    },
+    { image: "v1" },
+  );
+  await world.clock.advance(6 * MINUTE_MS);
+  expect(newest(world)?.status).toBe("SUCCESSFUL");
+  world.deploy("v2");
+  await world.clock.advance(4 * MINUTE_MS);
+  expect(newest(world)?.status).toBe("IN_PROGRESS");
+  expect(world.runningTasks().every((task) => task.taskDefinitionArn.includes("v2"))).toBe(true);
+  world.setAlarm("ALARM");
+  await world.clock.advance(2 * MINUTE_MS);
+  expect(newest(world)?.status).toBe("ROLLBACK_SUCCESSFUL");
+  expect(world.runningTasks().every((task) => task.taskDefinitionArn.includes("v1"))).toBe(true);
+});
+
 describe("deployments that move traffic in steps, on virtual time", () => {
   const weights = (seen: readonly string[]) => [
     ...new Set(seen.map((line) => Number(line.split("/")[1])).filter((weight) => weight > 0)),
@@ -152,7 +241,7 @@ describe("deployments that move traffic in steps, on virtual time", () => {
   });
 });
 
-const SEEDS = 200;
+const SEEDS = 100;
 
 const shown = ({ seed, trace, problems }: Awaited<ReturnType<typeof runSchedule>>): string =>
   problems.length === 0 ? "" : [`seed ${seed}`, ...trace, ...problems].join("\n");

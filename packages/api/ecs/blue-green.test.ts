@@ -268,6 +268,31 @@ describe("the history of deployments", () => {
     await expect(stop("arn:none")).rejects.toMatchObject({ name: "ServiceDeploymentNotFoundException" });
   });
 
+  it("keeps alarms and pause hooks, and refuses what it cannot do", async () => {
+    const alarms = { alarmNames: ["errors"], enable: true, rollback: true };
+    const pause: ecs.DeploymentLifecycleHook = { targetType: "PAUSE", lifecycleStages: ["POST_SCALE_UP"] };
+    const { service } = await create("guarded", { ...BLUE_GREEN, alarms, lifecycleHooks: [pause] });
+    expect(service?.deploymentConfiguration).toMatchObject({
+      alarms,
+      lifecycleHooks: [{ ...pause, timeoutConfiguration: { timeoutInMinutes: 1_440, action: "ROLLBACK" } }],
+    });
+    const refused = (lifecycleHooks: ecs.DeploymentLifecycleHook[]) =>
+      create("refused", { ...BLUE_GREEN, lifecycleHooks });
+    await expect(refused([{ lifecycleStages: ["POST_SCALE_UP"], hookTargetArn: "arn" }])).rejects.toThrow(
+      /AWS_LAMBDA/,
+    );
+    await expect(refused([{ ...pause, lifecycleStages: ["TEST_TRAFFIC_SHIFT"] }])).rejects.toThrow(
+      /not valid at the stage/,
+    );
+    const call = client.send(
+      new ecs.ContinueServiceDeploymentCommand({
+        serviceDeploymentArn: service?.currentServiceDeployment,
+        hookId: "none",
+      }),
+    );
+    await expect(call).rejects.toThrow(/No lifecycle hook none/);
+  });
+
   it("does not change to ROLLING while traffic is split", async () => {
     await create("changed", BLUE_GREEN);
     const call = client.send(

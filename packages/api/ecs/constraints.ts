@@ -35,6 +35,13 @@ export const CONSTRAINTS: Constraints = {
   "deploymentConfiguration/canaryConfiguration/canaryBakeTimeInMinutes": MINUTES,
   "deploymentConfiguration/linearConfiguration/stepPercent": { least: 3, most: 100 },
   "deploymentConfiguration/linearConfiguration/stepBakeTimeInMinutes": MINUTES,
+  "deploymentConfiguration/lifecycleHooks/targetType": oneOf(sdk.DeploymentLifecycleHookTargetType),
+  "deploymentConfiguration/lifecycleHooks/lifecycleStages": someOf(sdk.DeploymentLifecycleHookStage),
+  "deploymentConfiguration/lifecycleHooks/timeoutConfiguration/action": oneOf(
+    sdk.DeploymentLifecycleHookAction,
+  ),
+  "deploymentConfiguration/lifecycleHooks/timeoutConfiguration/timeoutInMinutes": { least: 1, most: 20_160 },
+  "ContinueServiceDeployment.action": oneOf(sdk.DeploymentLifecycleHookAction),
   "ListServiceDeployments.status": someOf(sdk.ServiceDeploymentStatus),
   stopType: oneOf(sdk.StopServiceDeploymentStopType),
   "deploymentController/type": oneOf(sdk.DeploymentControllerType),

@@ -1,11 +1,16 @@
 import type * as ecs from "@aws-sdk/client-ecs";
-import type { RolloutSpec, ServiceRecord } from "@gantry/state";
+import type { DeploymentStrategy, RolloutSpec, ServiceDeploymentHook, ServiceRecord } from "@gantry/state";
 import { refuseMembers } from "../common/refuse.ts";
 import { invalidParameter } from "./lookups.ts";
 
 type DeploymentSettings = Pick<
   ServiceRecord["spec"],
-  "minimumHealthyPercent" | "maximumPercent" | "circuitBreaker" | "rollout"
+  | "minimumHealthyPercent"
+  | "maximumPercent"
+  | "circuitBreaker"
+  | "rollout"
+  | "deploymentAlarms"
+  | "lifecycleHooks"
 >;
 
 export const DEPLOYMENT_DEFAULTS: DeploymentSettings = {
@@ -14,6 +19,11 @@ export const DEPLOYMENT_DEFAULTS: DeploymentSettings = {
   circuitBreaker: { enable: false, rollback: false },
 };
 /** Source: API_CanaryConfiguration, API_LinearConfiguration. */
+const ALARMS_MAX = 10;
+/** Source: API_DeploymentLifecycleHookTimeoutConfiguration. */
+const HOOK_TIMEOUT_MINUTES = 1_440;
+/** Stages at which a deployment cannot pause. Source: API_DeploymentLifecycleHook, lifecycleStages. */
+const NOT_PAUSED: readonly string[] = ["TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT"];
 const CANARY_DEFAULTS = { percent: 5, bakeMinutes: 10 };
 const LINEAR_DEFAULTS = { percent: 10, bakeMinutes: 6 };
 
@@ -23,24 +33,67 @@ export function toDeploymentConfiguration(
   kept: DeploymentSettings,
 ): DeploymentSettings {
   if (given === undefined) return kept;
-  refuseMembers(
-    { ...given, alarms: given.alarms?.enable === true ? given.alarms : undefined },
-    ["alarms", "lifecycleHooks", "earlySuccessCriteria"],
-    "InvalidParameterException",
-    "deploymentConfiguration",
-  );
+  refuseMembers(given, ["earlySuccessCriteria"], "InvalidParameterException", "deploymentConfiguration");
   const maximumPercent = given.maximumPercent ?? kept.maximumPercent;
   const minimumHealthyPercent = given.minimumHealthyPercent ?? kept.minimumHealthyPercent;
   if (maximumPercent < 100 || maximumPercent < minimumHealthyPercent || minimumHealthyPercent < 0)
     throw invalidParameter(
       "Both maximumPercent and minimumHealthyPercent cannot be 100 or less as this will block deployments, and maximumPercent must be at least 100.",
     );
+  const rollout = toRollout(given, kept.rollout);
   return {
     maximumPercent,
     minimumHealthyPercent,
+    deploymentAlarms: given.alarms === undefined ? kept.deploymentAlarms : toAlarms(given.alarms),
+    lifecycleHooks: toHooks(given, kept.lifecycleHooks, rollout?.strategy ?? "ROLLING"),
     circuitBreaker: toCircuitBreaker(given.deploymentCircuitBreaker, kept.circuitBreaker),
-    rollout: toRollout(given, kept.rollout),
+    rollout,
   };
+}
+
+/** Errors: InvalidParameterException. */
+function toAlarms(given: ecs.DeploymentAlarms): DeploymentSettings["deploymentAlarms"] {
+  if (given.enable !== true) return undefined;
+  const names = given.alarmNames ?? [];
+  if (names.length === 0 || names.length > ALARMS_MAX)
+    throw invalidParameter(`Deployment alarms must name 1 to ${ALARMS_MAX} CloudWatch alarms.`);
+  return { names, rollback: given.rollback ?? false };
+}
+
+/** Hooks of the type PAUSE. Errors: InvalidParameterException. */
+function toHooks(
+  given: ecs.DeploymentConfiguration,
+  kept: DeploymentSettings["lifecycleHooks"],
+  strategy: DeploymentStrategy,
+): DeploymentSettings["lifecycleHooks"] {
+  if (given.lifecycleHooks === undefined) return strategy === "ROLLING" ? undefined : kept;
+  if (given.lifecycleHooks.length === 0) return undefined;
+  if (strategy === "ROLLING")
+    throw invalidParameter("lifecycleHooks are not valid with the deployment strategy ROLLING.");
+  return given.lifecycleHooks.map((hook) => {
+    if (hook.targetType !== "PAUSE")
+      throw invalidParameter(
+        "Gantry does not support the targetType AWS_LAMBDA of deploymentConfiguration.lifecycleHooks yet: use PAUSE and ContinueServiceDeployment.",
+      );
+    refuseMembers(
+      hook,
+      ["hookTargetArn", "roleArn", "hookDetails"],
+      "InvalidParameterException",
+      "deploymentConfiguration.lifecycleHooks",
+    );
+    const stages = hook.lifecycleStages ?? [];
+    if (stages.length === 0) throw invalidParameter("A lifecycle hook must name a lifecycle stage.");
+    const shift = stages.find((stage) => NOT_PAUSED.includes(stage));
+    if (shift !== undefined)
+      throw invalidParameter(`A lifecycle hook of the type PAUSE is not valid at the stage ${shift}.`);
+    return {
+      type: "PAUSE",
+      targetArn: undefined,
+      stages,
+      timeoutMinutes: hook.timeoutConfiguration?.timeoutInMinutes ?? HOOK_TIMEOUT_MINUTES,
+      timeoutAction: hook.timeoutConfiguration?.action ?? "ROLLBACK",
+    };
+  });
 }
 
 function toCircuitBreaker(
@@ -68,15 +121,7 @@ function toRollout(
   if (given.linearConfiguration !== undefined && strategy !== "LINEAR")
     throw invalidParameter("linearConfiguration is only valid with the deployment strategy LINEAR.");
   const bakeTimeMinutes = given.bakeTimeInMinutes ?? kept?.bakeTimeMinutes;
-  if (strategy === "ROLLING") {
-    refuseMembers(
-      { bakeTimeInMinutes: given.bakeTimeInMinutes || undefined },
-      ["bakeTimeInMinutes"],
-      "InvalidParameterException",
-      "deploymentConfiguration",
-    );
-    return undefined;
-  }
+  if (strategy === "ROLLING" && (bakeTimeMinutes ?? 0) === 0) return undefined;
   if (strategy === "BLUE_GREEN" && bakeTimeMinutes === undefined)
     throw invalidParameter("bakeTimeInMinutes is required with the deployment strategy BLUE_GREEN.");
   const { canaryConfiguration: canary, linearConfiguration: linear } = given;
@@ -118,6 +163,21 @@ export function presentDeploymentConfiguration(spec: ServiceRecord["spec"]): ecs
     maximumPercent: spec.maximumPercent,
     deploymentCircuitBreaker: { ...spec.circuitBreaker },
     ...presentRollout(rollout),
+    ...presentAlarms(spec.deploymentAlarms),
+    ...(spec.lifecycleHooks === undefined ? {} : { lifecycleHooks: spec.lifecycleHooks.map(presentHook) }),
+  };
+}
+
+function presentAlarms(alarms: DeploymentSettings["deploymentAlarms"]): ecs.DeploymentConfiguration {
+  if (alarms === undefined) return {};
+  return { alarms: { alarmNames: [...alarms.names], enable: true, rollback: alarms.rollback } };
+}
+
+function presentHook(hook: ServiceDeploymentHook): ecs.DeploymentLifecycleHook {
+  return {
+    targetType: hook.type,
+    lifecycleStages: [...hook.stages],
+    timeoutConfiguration: { timeoutInMinutes: hook.timeoutMinutes, action: hook.timeoutAction },
   };
 }
 

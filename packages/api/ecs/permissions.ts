@@ -139,6 +139,7 @@ export function ecsPermissions(store: Reader) {
     ListServiceDeployments: (input, place) => inCluster(place, input.cluster, [input.service], "service"),
     DescribeServiceDeployments: (input) => inService(input.serviceDeploymentArns),
     DescribeServiceRevisions: (input) => inService(input.serviceRevisionArns),
+    ContinueServiceDeployment: (input) => inService([input.serviceDeploymentArn]),
     StopServiceDeployment: (input) => inService([input.serviceDeploymentArn]),
   } satisfies PermissionTable<typeof sdk>;
 }

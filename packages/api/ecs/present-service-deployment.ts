@@ -54,6 +54,8 @@ export function presentServiceDeployment(
             serviceRevisionArn: deployment.rollback.revisionArn,
           },
     deploymentCircuitBreaker: presentCircuitBreaker(deployment),
+    ...presentAlarms(deployment),
+    ...presentHooks(deployment),
   };
 }
 
@@ -111,6 +113,28 @@ function presentCircuitBreaker({
           : "MONITORING_COMPLETE",
     failureCount,
     threshold,
+  };
+}
+
+/** An alarm that was in ALARM when the deployment began is not watched. Source: API_ServiceDeploymentAlarms. */
+function presentAlarms({ alarms, finishedAt }: ServiceDeploymentRecord): Partial<ecs.ServiceDeployment> {
+  if (alarms === undefined) return {};
+  const { names, isIgnored, triggered = [] } = alarms;
+  const watched = finishedAt === undefined ? "MONITORING" : "MONITORING_COMPLETE";
+  const status = isIgnored === true ? "DISABLED" : triggered.length > 0 ? "TRIGGERED" : watched;
+  return { alarms: { status, alarmNames: [...names], triggeredAlarmNames: [...triggered] } };
+}
+
+function presentHooks({ hookRuns, hooks }: ServiceDeploymentRecord): Partial<ecs.ServiceDeployment> {
+  if (hookRuns === undefined) return {};
+  return {
+    lifecycleHookDetails: hookRuns.map((run) => ({
+      hookId: run.id,
+      targetType: hooks[run.hook]?.type,
+      status: run.status,
+      expiresAt: new Date(run.expiresAt),
+      timeoutAction: hooks[run.hook]?.timeoutAction,
+    })),
   };
 }
 

@@ -1,5 +1,5 @@
 import type * as ecs from "@aws-sdk/client-ecs";
-import { requestRollback, type Reader, type ServiceDeploymentRecord } from "@gantry/state";
+import { answerHook, requestRollback, type Reader, type ServiceDeploymentRecord } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
@@ -22,6 +22,7 @@ export function serviceDeploymentOperations(deps: ApiDeps) {
     ListServiceDeployments: (input, context) => listServiceDeployments(deps, input, context),
     DescribeServiceDeployments: (input, context) => describeServiceDeployments(deps, input, context),
     DescribeServiceRevisions: (input, context) => describeServiceRevisions(deps, input, context),
+    ContinueServiceDeployment: (input, context) => continueServiceDeployment(deps, input, context),
     StopServiceDeployment: (input, context) => stopServiceDeployment(deps, input, context),
   } satisfies Implementation<typeof ecs>;
 }
@@ -127,6 +128,28 @@ function stopServiceDeployment(
         `The service deployment ${arn} cannot be stopped: its status is ${deployment.status}${deployment.lifecycleStage === undefined ? "" : ` and its lifecycle stage ${deployment.lifecycleStage}`}.`,
       );
     requestRollback(tx, deployment, clock.now());
+  });
+  return { serviceDeploymentArn: arn };
+}
+
+/**
+ * Decides a hook of the type PAUSE. Source: API_ContinueServiceDeployment.
+ * Errors: ServiceDeploymentNotFoundException, InvalidParameterException.
+ */
+function continueServiceDeployment(
+  { store, clock }: ApiDeps,
+  input: ecs.ContinueServiceDeploymentRequest,
+  context: RequestContext,
+): ecs.ContinueServiceDeploymentResponse {
+  const arn = input.serviceDeploymentArn ?? "";
+  store.transact((tx) => {
+    const deployment = deploymentOf(tx, context, arn);
+    if (deployment === undefined)
+      throw new ApiError("ServiceDeploymentNotFoundException", "Service deployment not found.");
+    const run = deployment.hookRuns?.find((each) => each.id === input.hookId);
+    if (deployment.finishedAt !== undefined || run?.status !== "AWAITING_ACTION")
+      throw invalidParameter(`No lifecycle hook ${input.hookId} of the service deployment awaits an action.`);
+    answerHook(tx, deployment, { hookId: run.id, action: input.action ?? "CONTINUE", now: clock.now() });
   });
   return { serviceDeploymentArn: arn };
 }

@@ -6,6 +6,7 @@ import {
   shiftTraffic,
   taskSetKeyOf,
   turnBackServiceDeployment,
+  type HookRunRecord,
   type ServiceDeploymentRecord,
   type TaskSetRecord,
   type Transaction,
@@ -17,6 +18,7 @@ import { startTask } from "./start-task.ts";
 type ActionOf<T extends ServiceAction["type"]> = Extract<ServiceAction, { type: T }>;
 
 const FAILING = 3;
+const MINUTE_MS = 60_000;
 
 /** Carries out what was planned, within the transaction that planned it: no plan is ever stored in part. */
 export function performActions(
@@ -63,6 +65,14 @@ class Performance {
         return this.#changeDeployment({ lifecycleStage: action.stage, stageStartedAt: this.#view.now });
       case "recordTraffic":
         return this.#recordTraffic(action);
+      case "beginHook":
+        return this.#beginHook(action);
+      case "expireHook":
+        return this.#changeHooks((run) => (run.id === action.id ? { ...run, status: "TIMED_OUT" } : run));
+      case "recordAlarms":
+        return this.#recordAlarms(action);
+      case "beginBakeTime":
+        return this.#changeDeployment({ stageStartedAt: this.#view.now });
       case "removeTaskSet":
         return this.#tx.delete("taskSet", taskSetKeyOf(this.#view.service.arn, action.taskSetId));
       case "recordFailures":
@@ -177,6 +187,37 @@ class Performance {
     // Two records of one plan add up: test and production traffic may be moved together.
     const known = this.#current(deployment).traffic ?? deployment.traffic;
     this.#changeDeployment({ traffic: { ...known, ...traffic } });
+  }
+
+  #recordAlarms({ names }: ActionOf<"recordAlarms">): void {
+    const { alarms } = this.#view.deployment ?? {};
+    if (alarms !== undefined) this.#changeDeployment({ alarms: { ...alarms, triggered: names } });
+  }
+
+  #beginHook({ hook, stage, production }: ActionOf<"beginHook">): void {
+    const { deployment, now } = this.#view;
+    const timeoutMinutes = deployment?.hooks[hook]?.timeoutMinutes;
+    if (deployment === undefined || timeoutMinutes === undefined) return;
+    const id = this.#deps.ids.uuid();
+    const run: HookRunRecord = {
+      id,
+      hook,
+      stage,
+      production,
+      status: "AWAITING_ACTION",
+      startedAt: now,
+      expiresAt: now + timeoutMinutes * MINUTE_MS,
+    };
+    this.#changeDeployment({ hookRuns: [...(this.#current(deployment).hookRuns ?? []), run] });
+    this.#say(
+      `(deployment ${deployment.taskSetId}) waits for the lifecycle hook ${id} in the stage ${stage}.`,
+    );
+  }
+
+  #changeHooks(change: (run: HookRunRecord) => HookRunRecord): void {
+    const { deployment } = this.#view;
+    if (deployment === undefined) return;
+    this.#changeDeployment({ hookRuns: (this.#current(deployment).hookRuns ?? []).map(change) });
   }
 
   /** A deployment as this plan has left it so far. */

@@ -1,13 +1,16 @@
 import { elapsedSince } from "@gantry/kernel";
 import {
+  servingGroupOf,
   splitWeights,
+  type HookStage,
   type LifecycleStage,
   type ServiceDeploymentRecord,
   type TaskSetRecord,
 } from "@gantry/state";
 import { isActive, isUnhealthy } from "./fleet.ts";
 import { earliest, planFleet, type FleetPlan } from "./plan-fleet.ts";
-import { BREAKER_TRIPPED, STOPPED_BY_REQUEST } from "./plan-rolling.ts";
+import { planHooks } from "./plan-hooks.ts";
+import { ALARMS_DETECTED, BREAKER_TRIPPED, STOPPED_BY_REQUEST } from "./plan-rolling.ts";
 import type { ServiceAction, ServicePlan, ServiceView } from "./service-action.ts";
 
 const MINUTE_MS = 60_000;
@@ -61,7 +64,7 @@ export function planBlueGreen(view: ServiceView, primary: TaskSetRecord): Servic
   };
   const kept = [...(staged.sourcePlan?.actions ?? []), ...(staged.targetPlan?.actions ?? [])];
   const failure = planFailure(staged);
-  if (failure !== undefined) return { actions: [...kept, failure], lookAgainInMs: undefined };
+  if (failure !== undefined) return { actions: [...kept, ...failure], lookAgainInMs: undefined };
   const step = planStage(staged);
   return {
     actions: [...kept, ...step.actions],
@@ -93,24 +96,48 @@ function planTurnedBack(view: ServiceView, primary: TaskSetRecord): ServicePlan 
   return { actions, lookAgainInMs: plan.lookAgainInMs };
 }
 
-/** Why the deployment ends here, if it does: on request, for a rule that cannot be written, or by the circuit breaker. */
-function planFailure(staged: Staged): ServiceAction | undefined {
-  const { deployment, stage, target, source, targetPlan, view } = staged;
+/** Why the deployment ends here, if it does: on request, for a rule that cannot be written, by an alarm or the circuit breaker. */
+function planFailure(staged: Staged): readonly ServiceAction[] | undefined {
+  const { deployment, stage, targetPlan, view } = staged;
   // The source fleet is going: there is nothing to return to.
   if (stage === "CLEAN_UP") return undefined;
-  const fail = (reason: string, rollsBack: boolean): ServiceAction => ({
-    type: "failDeployment",
-    taskSetId: target.id,
-    reason,
-    rollBackTo: rollsBack ? source?.id : undefined,
-  });
+  const fail = (reason: string, rollsBack: boolean) => failDeployment(staged, reason, rollsBack);
   if (deployment.status === "ROLLBACK_REQUESTED") return fail(STOPPED_BY_REQUEST, true);
   const problem = view.balancers.find((balancer) => balancer.problem !== undefined)?.problem;
   if (problem !== undefined) return fail(`ECS deployment failed: ${problem}`, true);
+  if (view.alarms.length > 0)
+    return [
+      { type: "recordAlarms", names: view.alarms },
+      ...fail(ALARMS_DETECTED, deployment.alarms?.rollback === true),
+    ];
   const { enable, rollback, threshold } = deployment.circuitBreaker;
   if (enable && targetPlan !== undefined && targetPlan.failures >= threshold)
     return fail(BREAKER_TRIPPED, rollback);
   return undefined;
+}
+
+function failDeployment(
+  { target, source }: Staged,
+  reason: string,
+  rollsBack: boolean,
+): readonly ServiceAction[] {
+  const rollBackTo = rollsBack ? source?.id : undefined;
+  return [{ type: "failDeployment", taskSetId: target.id, reason, rollBackTo }];
+}
+
+/** Does something once the hooks of a stage have passed; a hook that failed turns the deployment back. */
+function afterHooks(staged: Staged, stage: HookStage, next: () => ServicePlan): ServicePlan {
+  const hooks = planHooks(staged.deployment, stage, staged.view.now);
+  switch (hooks.type) {
+    case "failed":
+      return then(failDeployment(staged, hooks.reason, true));
+    case "waiting":
+      return { actions: hooks.actions, lookAgainInMs: hooks.lookAgainInMs };
+    case "passed": {
+      const { actions, lookAgainInMs } = next();
+      return { actions: [...hooks.actions, ...actions], lookAgainInMs };
+    }
+  }
 }
 
 function planStage(staged: Staged): ServicePlan {
@@ -121,19 +148,21 @@ function planStage(staged: Staged): ServicePlan {
       return planReconcile(staged);
     case "PRE_SCALE_UP":
       // The target group is attached without weight, so that its targets are checked.
-      return then(shift(staged, "production", 0), shift(staged, "test", 0), move("SCALE_UP"));
+      return afterHooks(staged, stage, () =>
+        then(shift(staged, "production", 0), shift(staged, "test", 0), move("SCALE_UP")),
+      );
     case "SCALE_UP":
       return isFull ? then(move("POST_SCALE_UP")) : WAIT;
     case "POST_SCALE_UP":
-      return then(move("TEST_TRAFFIC_SHIFT"));
+      return afterHooks(staged, stage, () => then(move("TEST_TRAFFIC_SHIFT")));
     case "TEST_TRAFFIC_SHIFT":
       return isFull ? then(shift(staged, "test", ALL), move("POST_TEST_TRAFFIC_SHIFT")) : WAIT;
     case "POST_TEST_TRAFFIC_SHIFT":
-      return then(move("PRODUCTION_TRAFFIC_SHIFT"));
+      return afterHooks(staged, stage, () => then(move("PRODUCTION_TRAFFIC_SHIFT")));
     case "PRODUCTION_TRAFFIC_SHIFT":
       return planProductionShift(staged);
     case "POST_PRODUCTION_TRAFFIC_SHIFT":
-      return then(move("BAKE_TIME"));
+      return afterHooks(staged, stage, () => then(move("BAKE_TIME")));
     case "BAKE_TIME": {
       const minutes = source === undefined ? 0 : deployment.bakeTimeMinutes;
       const left = minutes * MINUTE_MS - elapsedSince(deployment.stageStartedAt ?? 0, view.now);
@@ -153,11 +182,14 @@ function planReconcile(staged: Staged): ServicePlan {
   if (deployment.traffic?.shiftedAt === undefined)
     return then(shift(staged, "production", 0), shift(staged, "test", 0));
   const others = view.taskSets.filter((set) => set.id !== target.id && set.id !== source?.id);
-  const stops = others.flatMap((set) => stopFleet(view, set, sourcePlan?.isFull === true));
+  const sourceServes = sourcePlan?.isFull === true || source?.rollout.state === "FAILED";
+  const stops = others.flatMap((set) => stopFleet(view, set, sourceServes || !sharesTraffic(set, source)));
   if (!others.every((set) => hasStopped(view, set))) return { actions: stops, lookAgainInMs: undefined };
-  return then(
-    others.map((set): ServiceAction => ({ type: "removeTaskSet", taskSetId: set.id })),
-    move("PRE_SCALE_UP"),
+  return afterHooks(staged, "RECONCILE_SERVICE", () =>
+    then(
+      others.map((set): ServiceAction => ({ type: "removeTaskSet", taskSetId: set.id })),
+      move("PRE_SCALE_UP"),
+    ),
   );
 }
 
@@ -173,7 +205,9 @@ function planProductionShift(staged: Staged): ServicePlan {
       ? 0
       : bakeMinutes * MINUTE_MS - elapsedSince(shiftedAt, view.now);
   if (left > 0) return { actions: [], lookAgainInMs: left };
-  return targetPlan?.isFull === true ? then(shift(staged, "production", next)) : WAIT;
+  return afterHooks(staged, "PRE_PRODUCTION_TRAFFIC_SHIFT", () =>
+    targetPlan?.isFull === true ? then(shift(staged, "production", next)) : WAIT,
+  );
 }
 
 /** Stops the source fleet, as long as the target fleet is healthy as a whole. */
@@ -207,6 +241,14 @@ function shift({ view }: Staged, traffic: "test" | "production", percent: number
   });
   const shifted = traffic === "test" ? { test: percent } : { production: percent, shiftedAt: view.now };
   return [...shifts, { type: "recordTraffic", traffic: shifted }];
+}
+
+/** Whether two fleets serve together: a rolling deployment that was superseded leaves both in one target group. */
+function sharesTraffic(set: TaskSetRecord, source: TaskSetRecord | undefined): boolean {
+  const groups = source?.loadBalancers.map(servingGroupOf) ?? [];
+  return (
+    groups.length === 0 || set.loadBalancers.some((balancer) => groups.includes(servingGroupOf(balancer)))
+  );
 }
 
 /** Stops a fleet's tasks: those that serve nobody at once, the others where another fleet serves. */

@@ -75,6 +75,7 @@ function viewOf(
     deployment: undefined,
     tasks,
     balancers: [],
+    alarms: [],
     now: NOW,
   };
 }

@@ -1,3 +1,4 @@
+import { elapsedSince } from "@gantry/kernel";
 import { breakerThreshold, type TaskSetRecord } from "@gantry/state";
 import {
   failedTasksOf,
@@ -11,8 +12,11 @@ import {
 } from "./fleet.ts";
 import type { ServiceAction, ServicePlan, ServiceTask, ServiceView } from "./service-action.ts";
 
+const MINUTE_MS = 60_000;
+
 /** Reasons for which a deployment ends. */
 export const STOPPED_BY_REQUEST = "ECS deployment stopped: StopServiceDeployment was called.";
+export const ALARMS_DETECTED = "ECS deployment failed: alarm(s) detected.";
 export const BREAKER_TRIPPED = "ECS deployment circuit breaker: tasks failed to start.";
 
 /** The counts that a rolling update moves within. */
@@ -38,7 +42,7 @@ export function planRolling(view: ServiceView, primary: TaskSetRecord): ServiceP
   const failures = failedTasksOf(primary, view);
   const records = planRecords(primary, { isHealthy: healthy.length > 0, failures: failures.length });
   const failure = planFailure(view, primary, failures.length);
-  if (failure !== undefined) return { actions: [...records, failure], lookAgainInMs: undefined };
+  if (failure !== undefined) return { actions: [...records, ...failure], lookAgainInMs: undefined };
   const launchAt = nextLaunchAt(failures);
   const starts = primary.rollout.state === "FAILED" ? 0 : budget.missing;
   const stops = planStops(view, primary, budget);
@@ -54,15 +58,34 @@ export function planRolling(view: ServiceView, primary: TaskSetRecord): ServiceP
     budget.own.length === healthy.length &&
     budget.old.length === 0 &&
     view.tasks.every(({ task }) => task.deploymentId === primary.id || task.lastStatus === "STOPPED");
-  if (settled && primary.rollout.state === "IN_PROGRESS")
-    actions.push({ type: "completeDeployment", taskSetId: primary.id });
+  const bake = settled && primary.rollout.state === "IN_PROGRESS" ? planBakeTime(view) : undefined;
+  if (bake !== undefined) actions.push(...bake.actions);
+  if (bake?.isOver === true) actions.push({ type: "completeDeployment", taskSetId: primary.id });
   if (settled && primary.stability !== "STEADY_STATE")
     actions.push({ type: "recordSteadyState", taskSetId: primary.id });
   const waits = [
     nextHealthChange([...budget.own, ...budget.old], view),
     starts > 0 && launchAt > now ? launchAt - now : undefined,
+    bake?.leftMs,
   ].filter((wait) => wait !== undefined);
   return { actions, lookAgainInMs: waits.length === 0 ? undefined : Math.min(...waits) };
+}
+
+/** A rolling deployment whose old tasks are gone is complete once its bake time is over. Source: API_DeploymentConfiguration. */
+function planBakeTime({ deployment, now }: ServiceView): {
+  actions: readonly ServiceAction[];
+  isOver: boolean;
+  leftMs: number | undefined;
+} {
+  const bakeMs = (deployment?.bakeTimeMinutes ?? 0) * MINUTE_MS;
+  if (bakeMs === 0 || deployment === undefined || deployment.rollback !== undefined)
+    return { actions: [], isOver: true, leftMs: undefined };
+  const since = deployment.stageStartedAt;
+  if (since === undefined) return { actions: [{ type: "beginBakeTime" }], isOver: false, leftMs: undefined };
+  const leftMs = bakeMs - elapsedSince(since, now);
+  return leftMs > 0
+    ? { actions: [], isOver: false, leftMs }
+    : { actions: [], isOver: true, leftMs: undefined };
 }
 
 /** The counts of a task set beside all others of the view. */
@@ -167,19 +190,26 @@ function isBroken(view: ServiceView, primary: TaskSetRecord, failures: number): 
 }
 
 /**
- * Why the deployment ends here, if it does: on request, or by the circuit breaker. A rollback that fails is not rolled back
+ * Why the deployment ends here, if it does: on request, by an alarm or the circuit breaker. A rollback that fails is not rolled back
  * in turn.
  */
-function planFailure(view: ServiceView, primary: TaskSetRecord, failures: number): ServiceAction | undefined {
+function planFailure(
+  view: ServiceView,
+  primary: TaskSetRecord,
+  failures: number,
+): readonly ServiceAction[] | undefined {
   const isRollback = view.deployment?.rollback !== undefined;
   const previous = view.taskSets.find((set) => set.id !== primary.id && set.rollout.state === "COMPLETED");
-  const fail = (reason: string, rollsBack: boolean): ServiceAction => ({
-    type: "failDeployment",
-    taskSetId: primary.id,
-    reason,
-    rollBackTo: rollsBack && !isRollback ? previous?.id : undefined,
-  });
+  const fail = (reason: string, rollsBack: boolean): readonly ServiceAction[] => {
+    const rollBackTo = rollsBack && !isRollback ? previous?.id : undefined;
+    return [{ type: "failDeployment", taskSetId: primary.id, reason, rollBackTo }];
+  };
   if (view.deployment?.status === "ROLLBACK_REQUESTED") return fail(STOPPED_BY_REQUEST, true);
+  if (view.alarms.length > 0)
+    return [
+      { type: "recordAlarms", names: view.alarms },
+      ...fail(ALARMS_DETECTED, view.deployment?.alarms?.rollback === true),
+    ];
   if (isBroken(view, primary, failures))
     return fail(BREAKER_TRIPPED, view.service.spec.circuitBreaker.rollback);
   return undefined;

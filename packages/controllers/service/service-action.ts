@@ -1,5 +1,6 @@
 import type {
   DeploymentTraffic,
+  HookStage,
   LifecycleStage,
   ServiceDeploymentRecord,
   ServiceRecord,
@@ -41,6 +42,8 @@ export interface ServiceView {
   readonly tasks: readonly ServiceTask[];
   /** The load balancers of a deployment with traffic stages; empty where none is under way. */
   readonly balancers: readonly StagedBalancer[];
+  /** Those of the deployment's alarms that are in ALARM. */
+  readonly alarms: readonly string[];
   readonly now: number;
 }
 
@@ -61,6 +64,15 @@ export type ServiceAction =
   | { readonly type: "moveStage"; readonly stage: LifecycleStage }
   | { readonly type: "recordTraffic"; readonly traffic: Partial<DeploymentTraffic> }
   | { readonly type: "removeTaskSet"; readonly taskSetId: string }
+  | {
+      readonly type: "beginHook";
+      readonly hook: number;
+      readonly stage: HookStage;
+      readonly production: number;
+    }
+  | { readonly type: "expireHook"; readonly id: string }
+  | { readonly type: "recordAlarms"; readonly names: readonly string[] }
+  | { readonly type: "beginBakeTime" }
   | { readonly type: "recordFailures"; readonly taskSetId: string; readonly failedTasks: number }
   | { readonly type: "recordHealthy"; readonly taskSetId: string }
   | { readonly type: "recordBlocked" }

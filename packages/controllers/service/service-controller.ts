@@ -1,5 +1,12 @@
 import type { Reconciler } from "@gantry/kernel";
-import { ongoingDeploymentOf, taskSetsOf, type ServiceRecord, type Transaction } from "@gantry/state";
+import {
+  alarmsInAlarm,
+  ongoingDeploymentOf,
+  taskSetsOf,
+  type ServiceDeploymentRecord,
+  type ServiceRecord,
+  type Transaction,
+} from "@gantry/state";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 import { performActions } from "./perform-actions.ts";
 import { planService } from "./plan-service.ts";
@@ -24,6 +31,15 @@ export function serviceController(deps: ServiceControllerDeps): Reconciler {
     const task = store.get("target", key)?.taskArn;
     return task === undefined ? [] : serviceOfTask(task);
   };
+  /** Services with a deployment under way that the alarm may end. */
+  const servicesOfAlarm = (key: string) =>
+    store
+      .list("serviceDeployment")
+      .filter(
+        (each) =>
+          each.finishedAt === undefined && each.alarms?.names.some((name) => key.endsWith(`:${name}`)),
+      )
+      .map((each) => each.serviceArn);
   return {
     name: "service",
     keys: () =>
@@ -38,6 +54,7 @@ export function serviceController(deps: ServiceControllerDeps): Reconciler {
         const deployment = store.get("serviceDeployment", key);
         return deployment === undefined ? [] : [deployment.serviceArn];
       },
+      alarm: servicesOfAlarm,
       task: serviceOfTask,
       target: serviceOfTarget,
       node: () => store.keys("service"),
@@ -88,8 +105,17 @@ function viewOf(
     deployment,
     tasks,
     balancers: isStaged && target !== undefined ? stagedBalancers(tx, service, target, options) : [],
+    alarms: countedAlarms(tx, deployment),
     now: options.now,
   };
+}
+
+/** The alarms that end the deployment; none after a rollback has begun. */
+function countedAlarms(tx: Transaction, deployment: ServiceDeploymentRecord | undefined): readonly string[] {
+  const { alarms, rollback } = deployment ?? {};
+  if (deployment === undefined || alarms === undefined || alarms.isIgnored === true || rollback !== undefined)
+    return [];
+  return alarmsInAlarm(tx, deployment, alarms.names);
 }
 
 function zoneOf(tx: Transaction, networkInterfaceId: string | undefined): string | undefined {

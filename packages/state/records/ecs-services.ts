@@ -22,6 +22,10 @@ export interface ServiceRecord extends Placed {
     readonly roleArn: string | undefined;
     /** How deployments bring in a new version; absent: ROLLING without a bake time. */
     readonly rollout?: RolloutSpec | undefined;
+    /** Alarms that end a deployment; absent where they are not enabled. */
+    readonly deploymentAlarms?: { readonly names: readonly string[]; readonly rollback: boolean } | undefined;
+    /** Checks that stages of a deployment wait for. */
+    readonly lifecycleHooks?: readonly ServiceDeploymentHook[] | undefined;
   };
   readonly createdBy: string;
   readonly createdAt: number;
@@ -134,8 +138,10 @@ export interface ServiceDeploymentRecord extends Placed {
     readonly failureCount: number;
     readonly threshold: number;
   };
-  readonly alarms: { readonly names: readonly string[]; readonly rollback: boolean } | undefined;
+  readonly alarms: DeploymentAlarmsRecord | undefined;
   readonly hooks: readonly ServiceDeploymentHook[];
+  /** What became of the hooks so far. */
+  readonly hookRuns?: readonly HookRunRecord[];
   readonly bakeTimeMinutes: number;
   readonly rollback:
     | { readonly reason: string; readonly startedAt: number; readonly revisionArn: string }
@@ -167,11 +173,41 @@ export interface DeploymentTraffic {
   readonly shiftedAt: number | undefined;
 }
 
-/** A check that a stage of a deployment waits for. */
+/** Alarms that are watched while a deployment is under way. */
+export interface DeploymentAlarmsRecord {
+  readonly names: readonly string[];
+  readonly rollback: boolean;
+  /** One was in ALARM when the deployment began: none counts. Source: "Deployment alarms". */
+  readonly isIgnored?: boolean;
+  /** Those that ended the deployment. */
+  readonly triggered?: readonly string[];
+}
+
+/** A check that a stage of a deployment waits for. Source: API_DeploymentLifecycleHook. */
 export interface ServiceDeploymentHook {
   readonly targetArn: string | undefined;
   readonly type: "AWS_LAMBDA" | "PAUSE";
-  readonly stages: readonly string[];
+  readonly stages: readonly HookStage[];
+  readonly timeoutMinutes: number;
+  readonly timeoutAction: "CONTINUE" | "ROLLBACK";
+}
+
+/** Stages that hooks belong to: PRE_PRODUCTION_TRAFFIC_SHIFT comes before each step of production traffic. */
+export type HookStage =
+  | Exclude<LifecycleStage, "SCALE_UP" | "BAKE_TIME" | "CLEAN_UP">
+  | "PRE_PRODUCTION_TRAFFIC_SHIFT";
+
+/** One hook in one stage. Source: API_DeploymentLifecycleHookDetail. */
+export interface HookRunRecord {
+  readonly id: string;
+  /** Which of the deployment's hooks. */
+  readonly hook: number;
+  readonly stage: HookStage;
+  /** The part of production traffic that was moved before, in percent. */
+  readonly production: number;
+  readonly status: "AWAITING_ACTION" | "SUCCEEDED" | "FAILED" | "TIMED_OUT";
+  readonly startedAt: number;
+  readonly expiresAt: number;
 }
 
 /** One line of a service's events. Key: SERVICE-ARN#NUMBER, the number padded, so that keys are in order. */

@@ -1,5 +1,6 @@
 import { formatArn, present, type Ids } from "@gantry/kernel";
 import type {
+  DeploymentAlarmsRecord,
   RolloutState,
   ServiceDeploymentRecord,
   ServiceRecord,
@@ -8,6 +9,7 @@ import type {
   TaskSetRecord,
 } from "../records.ts";
 import type { Reader, Transaction } from "../store.ts";
+import { alarmsInAlarm } from "./deployment-alarms.ts";
 import { newStages, resolvedLoadBalancers, servingTaskSetOf } from "./staged-deployments.ts";
 import { taskSetKeyOf } from "./task-set-keys.ts";
 
@@ -91,8 +93,8 @@ export function beginServiceDeployment(
       failureCount: 0,
       threshold: breakerThreshold(service.spec.desiredCount),
     },
-    alarms: undefined,
-    hooks: [],
+    alarms: newAlarms(tx, service),
+    hooks: service.spec.lifecycleHooks ?? [],
     bakeTimeMinutes: service.spec.rollout?.bakeTimeMinutes ?? 0,
     rollback: undefined,
     createdAt: now,
@@ -105,6 +107,14 @@ export function beginServiceDeployment(
   tx.put("serviceDeployment", deployment.arn, deployment);
   forgetOldDeployments(tx, service.arn, now);
   return { taskSet, deployment };
+}
+
+/** Alarms count for a deployment unless one of them is in ALARM when it begins. */
+function newAlarms(tx: Transaction, service: ServiceRecord): DeploymentAlarmsRecord | undefined {
+  const alarms = service.spec.deploymentAlarms;
+  if (alarms === undefined) return undefined;
+  const isIgnored = alarmsInAlarm(tx, service, alarms.names).length > 0;
+  return { ...alarms, ...(isIgnored ? { isIgnored } : {}) };
 }
 
 /** Turns a deployment back: a new task set of a source revision becomes PRIMARY; the failed one is replaced like others. */

@@ -159,6 +159,22 @@ export function requestRollback(tx: Transaction, deployment: ServiceDeploymentRe
   });
 }
 
+/** Decides a hook that awaits an action: the deployment goes on, or is turned back. */
+export function answerHook(
+  tx: Transaction,
+  deployment: ServiceDeploymentRecord,
+  options: { hookId: string; action: "CONTINUE" | "ROLLBACK"; now: number },
+): void {
+  const status = options.action === "CONTINUE" ? "SUCCEEDED" : "FAILED";
+  tx.put("serviceDeployment", deployment.arn, {
+    ...deployment,
+    hookRuns: (deployment.hookRuns ?? []).map((run) =>
+      run.id === options.hookId ? { ...run, status } : run,
+    ),
+    updatedAt: options.now,
+  });
+}
+
 /**
  * Turns a deployment with traffic stages back: all traffic returns to the source fleet at once, which becomes PRIMARY; the
  * other fleet is FAILED and is left to be stopped.

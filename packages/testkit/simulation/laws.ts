@@ -95,19 +95,19 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
 
   /** A strategy with traffic stages runs two fleets, each within the maximum. */
   function checkMaximum(service: ServiceRecord, task: TaskRecord, all: readonly TaskRecord[]): void {
-    const isStaged = (service.spec.rollout?.strategy ?? "ROLLING") !== "ROLLING";
     const active = all.filter(
       (each) =>
         each.desiredStatus === "RUNNING" &&
         each.lastStatus !== "STOPPED" &&
-        (!isStaged || each.deploymentId === task.deploymentId),
+        (!isStaged(service) || each.deploymentId === task.deploymentId),
     ).length;
     const most = Math.floor((service.spec.desiredCount * service.spec.maximumPercent) / 100);
     if (active > most) breaks("never more tasks than the maximum", `${active} of at most ${most}`);
   }
 
+  /** Of two fleets the one with traffic keeps its capacity: the laws of traffic check that. */
   function checkMinimum(service: ServiceRecord, all: readonly TaskRecord[]): void {
-    if (service.status !== "ACTIVE") return;
+    if (service.status !== "ACTIVE" || isStaged(service)) return;
     const healthy = all.filter((task) => task.desiredStatus === "RUNNING" && isHealthy(task, service)).length;
     const least = Math.ceil((service.spec.desiredCount * service.spec.minimumHealthyPercent) / 100);
     if (healthy < least)
@@ -223,4 +223,9 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
   }
 
   return { broken, unrest };
+}
+
+/** Whether deployments of the service move traffic between two fleets. */
+function isStaged(service: ServiceRecord): boolean {
+  return (service.spec.rollout?.strategy ?? "ROLLING") !== "ROLLING";
 }

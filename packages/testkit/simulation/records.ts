@@ -3,6 +3,7 @@ import {
   newTask,
   NO_OVERRIDES,
   primaryOf,
+  type AlarmState,
   type ServiceVersion,
   type ServiceRecord,
   type TaskDefinitionRecord,
@@ -168,6 +169,34 @@ function putGroup(tx: Transaction, arn: string, name: string): void {
     },
     attributes: {},
     createdAt: 0,
+    tags: {},
+  });
+}
+
+/** The name of the alarm that services of a world may watch. */
+export const ALARM = "errors";
+
+export function putAlarm(tx: Transaction, options: { stateValue: AlarmState; now: number }): void {
+  const arn = `arn:aws:cloudwatch:${PLACE.region}:${PLACE.account}:alarm:${ALARM}`;
+  tx.put("alarm", arn, {
+    ...PLACE,
+    arn,
+    name: ALARM,
+    description: undefined,
+    spec: { type: "composite", rule: "TRUE", suppressor: undefined },
+    actionsEnabled: false,
+    okActions: [],
+    alarmActions: [],
+    insufficientDataActions: [],
+    stateValue: options.stateValue,
+    stateReason: "",
+    stateReasonData: undefined,
+    stateUpdatedAt: options.now,
+    stateTransitionedAt: options.now,
+    evaluationState: undefined,
+    configurationUpdatedAt: options.now,
+    pendingActions: [],
+    suppression: undefined,
     tags: {},
   });
 }

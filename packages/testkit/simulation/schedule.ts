@@ -1,8 +1,9 @@
 import { EngineError } from "@gantry/agent";
-import type { RolloutSpec } from "@gantry/state";
+import type { RolloutSpec, ServiceDeploymentHook, ServiceRecord } from "@gantry/state";
 import { newWorld, type World } from "../world.ts";
-import { newDice } from "./dice.ts";
+import { newDice, type Dice } from "./dice.ts";
 import { FAIR } from "./link.ts";
+import { ALARM } from "./records.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 const STEPS_MAX = 14;
@@ -95,6 +96,15 @@ const EVENTS: readonly ((world: World) => string)[] = [
 const STAGED_EVENTS: typeof EVENTS = [
   ...EVENTS,
   (world) => (world.stopDeployment() ? "stop the deployment" : "no deployment to stop"),
+  (world) => {
+    const action = world.dice.pick(["CONTINUE", "CONTINUE", "ROLLBACK"] as const);
+    return `${action} ${world.answerHooks(action)} hooks`;
+  },
+  (world) => {
+    const state = world.dice.pick(["OK", "ALARM"] as const);
+    world.setAlarm(state);
+    return `the alarm is ${state}`;
+  },
 ];
 const STAGED_PAUSE_MAX_MS = 20_000;
 
@@ -113,6 +123,26 @@ const ROLLOUTS: readonly RolloutSpec[] = [
     canary: undefined,
     linear: { percent: 30, bakeMinutes: 0 },
   },
+];
+
+const HOOKS: readonly (readonly ServiceDeploymentHook[])[] = [
+  [],
+  [
+    {
+      type: "PAUSE",
+      targetArn: undefined,
+      stages: ["RECONCILE_SERVICE", "POST_SCALE_UP", "PRE_PRODUCTION_TRAFFIC_SHIFT"],
+      timeoutMinutes: 1,
+      timeoutAction: "CONTINUE",
+    },
+    {
+      type: "PAUSE",
+      targetArn: undefined,
+      stages: ["PRE_PRODUCTION_TRAFFIC_SHIFT", "POST_PRODUCTION_TRAFFIC_SHIFT"],
+      timeoutMinutes: 1,
+      timeoutAction: "ROLLBACK",
+    },
+  ],
 ];
 
 const WORDS: Readonly<Record<string, EngineError["name"]>> = {
@@ -166,7 +196,7 @@ export async function runSchedule(seed: number, { staged = false } = {}): Promis
       minimumHealthyPercent,
       maximumPercent,
       circuitBreaker,
-      ...(rollout === undefined ? {} : { rollout }),
+      ...(rollout === undefined ? {} : stagedSpec(dice, rollout)),
     },
     { balanced },
   );
@@ -184,6 +214,7 @@ export async function runSchedule(seed: number, { staged = false } = {}): Promis
   world.engine.latencyMs = 0;
   world.engine.fault = () => {};
   world.engine.behaviour = () => "runs";
+  if (staged) world.setAlarm("OK");
   say("the faults end");
   // One task of at least one and at most one can not be replaced, here as on AWS.
   if (
@@ -196,6 +227,14 @@ export async function runSchedule(seed: number, { staged = false } = {}): Promis
   say(`${rest.length === 0 ? "at rest" : "no rest"}: ${rest.join(", ")}`);
   world.stop();
   return { seed, trace, problems: [...world.laws.broken, ...world.bugs, ...rest] };
+}
+
+function stagedSpec(dice: Dice, rollout: RolloutSpec): Partial<ServiceRecord["spec"]> {
+  return {
+    rollout,
+    lifecycleHooks: dice.pick(HOOKS),
+    ...(dice.chance(0.5) ? { deploymentAlarms: { names: [ALARM], rollback: dice.chance(0.7) } } : {}),
+  };
 }
 
 function desiredOf(world: World): number {
