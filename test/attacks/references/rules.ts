@@ -7,6 +7,8 @@ export const TYPES = {
   service: { types: ["service"], conditionKey: undefined },
   task: { types: ["task"], conditionKey: undefined },
   taskDefinition: { types: ["task-definition"], conditionKey: "ecs:task-definition" },
+  serviceDeployment: { types: ["service-deployment"], conditionKey: undefined },
+  serviceRevision: { types: ["service-revision"], conditionKey: undefined },
   ecsArn: { types: ["cluster", "service", "task", "task-definition"], conditionKey: undefined },
   passedRole: { types: ["role"], conditionKey: undefined },
 
@@ -74,6 +76,8 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
   [/^ecs\.CreateService\.serviceName$/, "service"],
   [/^ecs\.\w+\.(?:task|tasks\[\])$/, "task"],
   [/^ecs\.\w+\.(?:taskDefinition|taskDefinitions\[\])$/, "taskDefinition"],
+  [/^ecs\.\w+\.serviceDeploymentArn(?:s\[\])?$/, "serviceDeployment"],
+  [/^ecs\.\w+\.serviceRevisionArns\[\]$/, "serviceRevision"],
   [/^ecs\.\w+\.resourceArn$/, "ecsArn"],
   [/^ecs\.\w+\.(?:overrides\.)?(?:taskRoleArn|executionRoleArn)$/, "passedRole"],
 
@@ -169,9 +173,14 @@ export const OTHERS: Listed = [
   [/^ecs\.\w+\.(?:settings\[\]|configuration\.)/, "Settings."],
   [/[cC]apacityProvider/, "FARGATE and FARGATE_SPOT alone."],
   [/^ecs\.RegisterTaskDefinition\./, "Parts of the definition; its roles are subjects."],
+  [/^ecs\.ContinueServiceDeployment\.hookId$/, "A hook of the deployment."],
+  [
+    /^ecs\.\w+\.deploymentConfiguration/,
+    "Alarms and hooks, which ECS uses; their roles are passed (pass-role).",
+  ],
   [/^ecs\.RunTask\.(?:group|referenceId|overrides\.)/, "Labels and names within the task definition."],
   [/^ecs\.\w+\.volumeConfigurations\[\]|^ecs\.\w+\.(?:serviceRegistries|vpcLattice|gatewayConn)/, "Refused."],
-  [/^ecs\.\w+\.(?:serviceConnectConfiguration|monitoring|deploymentConfiguration|daemonName)/, "Refused."],
+  [/^ecs\.\w+\.(?:serviceConnectConfiguration|monitoring|daemonName)/, "Refused."],
   [/^ecs\.CreateService\.role$/, "The service-linked role; another one is refused."],
   [/Ipam|Outpost|Endpoint|TransitG|LocalGateway|CarrierG|CoreNetwork|OdbNetwork|EgressOnly/, "Not had."],
   [/VpcPeering|PrefixList|^ec2\.\w+\.InstanceId$|AvailabilityZone|ZoneNames|ZoneIds/, "Not had, or a zone."],

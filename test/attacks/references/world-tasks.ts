@@ -36,9 +36,23 @@ export async function createTasks(
   const run = { cluster: "prod", taskDefinition: "other", networkConfiguration };
   const { tasks } = await send("ecs", "RunTask", run);
   const task = (tasks as { taskArn: string }[])[0]?.taskArn ?? ""; // As answered.
+  const { serviceDeployments } = await send("ecs", "ListServiceDeployments", {
+    cluster: "prod",
+    service: "web",
+  });
+  // As answered.
+  const [deployment] = serviceDeployments as {
+    serviceDeploymentArn: string;
+    targetServiceRevisionArn: string;
+  }[];
   await send("ecr", "CreateRepository", { repositoryName: "prod" });
   return {
-    targets: [...ecsTargets(task), ...ecrTargets()],
+    targets: [
+      ...ecsTargets(task),
+      ...deploymentTarget("serviceDeployment", "service-deployment", deployment?.serviceDeploymentArn),
+      ...deploymentTarget("serviceRevision", "service-revision", deployment?.targetServiceRevisionArn),
+      ...ecrTargets(),
+    ],
     defaults: {
       ecs: {
         cluster: "prod",
@@ -50,6 +64,7 @@ export async function createTasks(
         "CreateService.desiredCount": 0,
         serviceName: "new",
         service: "web",
+        hookId: "none",
         task,
         tasks: [task],
         services: ["web"],
@@ -104,6 +119,14 @@ function ecsTargets(task: string): readonly Target[] {
       spellings: [global("role/team/prod")],
     },
   ];
+}
+
+function deploymentTarget(
+  kind: "serviceDeployment" | "serviceRevision",
+  type: string,
+  arn = "",
+): readonly Target[] {
+  return [{ kind, arns: [arn], family: regional("ecs", `${type}/*`), spellings: [arn] }];
 }
 
 function ecrTargets(): readonly Target[] {
