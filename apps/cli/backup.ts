@@ -31,8 +31,8 @@ export interface Manifest {
 
 export const MANIFEST = "backup.json";
 export const VOLUME = "volume.tar";
-const DATABASES = ["state.db", "logs.db", "objects/objects.db"] as const;
-const COPIED = ["state.db", "logs.db", "objects", "registry", ...SMALL_FILES] as const;
+const DATABASES = ["state.db", "logs.db", "metrics.db", "objects/objects.db"] as const;
+const COPIED = ["state.db", "logs.db", "metrics.db", "objects", "registry", ...SMALL_FILES] as const;
 
 /**
  * Writes a copy of everything the instance keeps to one file, while it runs: records, logs, objects, images, file

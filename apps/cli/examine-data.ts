@@ -8,7 +8,7 @@ import { SqliteStore } from "@gantry/state";
 /** What is wrong with what an instance keeps, named one by one; empty where all is whole. Reads every byte. */
 export async function damageOf(folder: string): Promise<readonly string[]> {
   const problems: string[] = [];
-  for (const name of ["state.db", "logs.db", "objects/objects.db"]) {
+  for (const name of ["state.db", "logs.db", "metrics.db", "objects/objects.db"]) {
     const path = join(folder, name);
     const problem = existsSync(path) ? problemOfSqlite(path) : undefined;
     if (problem !== undefined) problems.push(`database ${name}: ${problem}`);

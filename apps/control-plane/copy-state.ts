@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { BlobStore, LogStore, ObjectStore } from "@gantry/content";
+import type { BlobStore, LogStore, MetricStore, ObjectStore } from "@gantry/content";
 import type { SqliteStore } from "@gantry/state";
 
 /** Files of the state folder that are neither databases nor bytes at rest. */
@@ -13,6 +13,7 @@ export interface CopiedState {
   readonly folder: string;
   readonly store: SqliteStore;
   readonly logs: LogStore;
+  readonly metrics: MetricStore;
   readonly objects: ObjectStore;
   readonly blobs: BlobStore;
 }
@@ -21,7 +22,14 @@ export interface CopiedState {
  * A copy of the state as of one moment, while everything goes on. Records are copied before the bytes that they name,
  * and no bytes are removed meanwhile: what the copy names is in the copy. Answers its folder.
  */
-export async function copyState({ folder, store, logs, objects, blobs }: CopiedState): Promise<string> {
+export async function copyState({
+  folder,
+  store,
+  logs,
+  metrics,
+  objects,
+  blobs,
+}: CopiedState): Promise<string> {
   const copy = join(folder, COPY_FOLDER);
   rmSync(copy, { recursive: true, force: true });
   mkdirSync(copy, { mode: 0o700 });
@@ -32,6 +40,6 @@ export async function copyState({ folder, store, logs, objects, blobs }: CopiedS
   logs.copyTo(join(copy, "logs.db"));
   for (const name of SMALL_FILES)
     if (existsSync(join(folder, name))) copyFileSync(join(folder, name), join(copy, name));
-  await Promise.all([blobsCopied, objectsCopied]);
+  await Promise.all([blobsCopied, objectsCopied, metrics.copyTo(join(copy, "metrics.db"))]);
   return copy;
 }

@@ -7,7 +7,7 @@ import { registerServices } from "@gantry/api";
 import { policyDecider } from "@gantry/api/iam/decide";
 import { bindStoredPolicies } from "@gantry/api/iam/policy-principals";
 import { credentialSource } from "@gantry/api/iam/principals";
-import { BlobStore, LogStore, ObjectStore } from "@gantry/content";
+import { BlobStore, LogStore, MetricStore, ObjectStore } from "@gantry/content";
 import {
   NodeGateway,
   clientTokenController,
@@ -75,6 +75,9 @@ finishVaultRotation(folder, store);
 const keys = openKeyRing(folder);
 const vault = vaultOf(keys);
 const logs = new LogStore(join(folder, "logs.db"));
+const metrics = new MetricStore(join(folder, "metrics.db"), (reason) =>
+  log.warn("Metrics could not be written", { reason }),
+);
 const blobs = new BlobStore(join(folder, "registry"), () => store.settled());
 const objects = new ObjectStore(join(folder, "objects"), keys.objects, () => store.settled());
 await objects.clean();
@@ -110,6 +113,7 @@ registerServices(dispatcher, {
   vault,
   log,
   logs,
+  metrics,
   authority,
   blobs,
   images,
@@ -220,7 +224,7 @@ async function answerOwner(request: IncomingMessage, response: ServerResponse): 
   if (request.url?.startsWith("/gantry/explain?") === true)
     return answer(200, explain(policy, store, new URLSearchParams(request.url.split("?")[1])));
   try {
-    return answer(200, { folder: await copyState({ folder, store, logs, objects, blobs }) });
+    return answer(200, { folder: await copyState({ folder, store, logs, metrics, objects, blobs }) });
   } catch (thrown) {
     log.error("The state could not be copied", { reason: messageOf(thrown) });
     return answer(500, { reason: messageOf(thrown) });
@@ -296,6 +300,7 @@ async function stop(): Promise<void> {
   server.closeAllConnections();
   for (const each of [tlsFront.server, registryServer, consoleServer, agentServer, outside]) each?.close();
   await Promise.all([gateway.stop(), ...controllers.map((controller) => controller.stop())]);
+  await metrics.close();
   store.close();
   logs.close();
   objects.close();

@@ -1,12 +1,13 @@
 import type { Authority } from "@gantry/tls";
 import type { Dispatcher, ServiceDescriptor } from "@gantry/wire";
-import type { BlobStore, LogStore, ObjectStore } from "@gantry/content";
+import type { BlobStore, LogStore, MetricStore, ObjectStore } from "@gantry/content";
 import type { ImageStore } from "@gantry/registry";
 import type { ApiDeps } from "./common/api-deps.ts";
 
 export interface ServicesDeps extends ApiDeps {
   readonly publicPool: string;
   readonly logs: LogStore;
+  readonly metrics: MetricStore;
   readonly authority: Authority;
   readonly blobs: BlobStore;
   readonly images: ImageStore;

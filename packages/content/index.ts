@@ -6,3 +6,8 @@ export * from "./log-store.ts";
 export * from "./blob-store.ts";
 export * from "./object-meta.ts";
 export * from "./object-store.ts";
+export * from "./metrics/bucket.ts";
+export * from "./metrics/list-metrics.ts";
+export * from "./metrics/metric-points.ts";
+export * from "./metrics/metric-store.ts";
+export * from "./metrics/read-metrics.ts";

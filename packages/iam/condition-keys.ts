@@ -109,6 +109,7 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
   },
   cloudwatch: {
     "cloudwatch:AlarmActions": "PutCompositeAlarm PutMetricAlarm",
+    "cloudwatch:namespace": "PutMetricData",
   },
   acm: {
     "acm:DomainNames": "RequestCertificate",

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { registerServices } from "@gantry/api";
 import { policyDecider } from "@gantry/api/iam/decide";
 import { credentialSource } from "@gantry/api/iam/principals";
-import { BlobStore, LogStore, ObjectStore } from "@gantry/content";
+import { BlobStore, LogStore, MetricStore, ObjectStore } from "@gantry/content";
 import { newVault, randomIds, silentLogger, SystemClock, type Clock, type Logger } from "@gantry/kernel";
 import { ImageStore, Registry } from "@gantry/registry";
 import { MemoryStore } from "@gantry/state";
@@ -28,8 +28,9 @@ export async function startApi({
   const store = new MemoryStore();
   const ids = randomIds();
   const vault = newVault(Buffer.alloc(32, 7));
-  const [logs, blobs, objects] = [
+  const [logs, metrics, blobs, objects] = [
     new LogStore(join(folder, "logs.db")),
+    new MetricStore(join(folder, "metrics.db")),
     new BlobStore(join(folder, "registry")),
     new ObjectStore(join(folder, "objects"), Buffer.alloc(32, 9)),
   ];
@@ -65,6 +66,7 @@ export async function startApi({
     vault,
     log,
     logs,
+    metrics,
     blobs,
     images,
     objects,
@@ -81,6 +83,7 @@ export async function startApi({
   return {
     store,
     objects,
+    metrics,
     vault,
     /** Where its bytes lie. */
     folder,
@@ -109,7 +112,8 @@ export async function startApi({
       }
       logs.close();
       objects.close();
-      rmSync(folder, { recursive: true, force: true });
+      const remove = (): void => rmSync(folder, { recursive: true, force: true });
+      void metrics.close().then(remove, remove); // What it has left to write is removed with it.
     },
   };
 }

@@ -89,6 +89,7 @@ const IMPORT_CIRCLES = [
 /** Modules besides `main.ts` that act when they are imported, each with its reason. */
 const ACTING = [
   "packages/content/hash-worker.ts", // The main file of a worker thread.
+  "packages/content/metrics/metric-worker.ts", // As above.
   "packages/tls/signing.ts", // The X.509 library needs `reflect-metadata` loaded before it.
 ];
 

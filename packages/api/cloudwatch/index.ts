@@ -8,15 +8,20 @@ import { permissionsBy } from "../common/permissions.ts";
 import { alarmOperations } from "./alarms.ts";
 import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
 import { CONSTRAINTS } from "./constraints.ts";
+import { metricOperations } from "./metrics.ts";
 import { cloudWatchPermissions } from "./permissions.ts";
 
 export function cloudWatchService(deps: CloudWatchDeps): ServiceModule {
-  const operations = { ...alarmOperations(deps) } satisfies Implementation<typeof sdk>;
+  const operations = { ...alarmOperations(deps), ...metricOperations(deps) } satisfies Implementation<
+    typeof sdk
+  >;
   return {
     sdk,
     operations,
     constraints: CONSTRAINTS,
     validationCode: "ValidationError",
+    // A thousand metrics with 150 values and counts each. Source: API_PutMetricData.
+    bodyLimits: { PutMetricData: { bytes: 4 * 1024 * 1024, values: 500_000 } },
     permissions: permissionsBy("cloudwatch", operations, cloudWatchPermissions()),
   };
 }

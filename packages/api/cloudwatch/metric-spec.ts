@@ -15,6 +15,18 @@ export function isPeriod(seconds: number): boolean {
   return [1, 5, 10, 20, 30].includes(seconds) || (seconds >= 60 && seconds % 60 === 0);
 }
 
+const DAY_MS = 24 * 60 * 60_000;
+
+/**
+ * Where the first period of a read begins: at its start, rounded down to the finest resolution that is still kept then.
+ * Source: API_GetMetricStatistics, StartTime.
+ */
+export function firstPeriod(start: number, period: number, now: number): number {
+  const age = now - start;
+  const seconds = age >= 63 * DAY_MS ? 3_600 : age >= 15 * DAY_MS ? 300 : Math.min(60, period);
+  return Math.floor(start / (seconds * 1_000)) * seconds * 1_000;
+}
+
 /** Whether the text is a statistic of CloudWatch's, extended statistics included. */
 export function isStatistic(text: string): boolean {
   return STATISTICS.has(text) || isExtendedStatistic(text);

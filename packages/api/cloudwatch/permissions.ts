@@ -39,6 +39,13 @@ export function cloudWatchPermissions() {
     EnableAlarmActions: alarms,
     DisableAlarmActions: alarms,
     DeleteAlarms: alarms,
+
+    PutMetricData: (input) => [
+      { resource: "*", conditions: { "cloudwatch:namespace": input.Namespace ?? "" } },
+    ],
+    GetMetricStatistics: "*",
+    GetMetricData: "*",
+    ListMetrics: "*",
   } satisfies PermissionTable<typeof sdk>;
 }
 

@@ -1,0 +1,113 @@
+import type * as sdk from "@aws-sdk/client-cloudwatch";
+import { keyOf, type MetricRead, type MetricValues } from "@gantry/content";
+import type { MetricQuerySpec, MetricStatSpec } from "@gantry/state";
+import type { Place } from "../common/api-deps.ts";
+import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
+import { invalidParameter, invalidToken, validationError } from "./lookups.ts";
+import { firstPeriod, toQuerySpecs } from "./metric-spec.ts";
+
+/** Source: API_GetMetricData. */
+const QUERIES_MAX = 500;
+const DATAPOINTS_MAX = 100_800;
+
+interface Row {
+  readonly query: MetricQuerySpec;
+  readonly timestamps: Float64Array;
+  readonly values: Float64Array;
+}
+
+/** The values of many metrics in one answer, page by page. */
+export async function getMetricData(
+  { metrics, clock }: CloudWatchDeps,
+  input: sdk.GetMetricDataInput,
+  context: Place,
+): Promise<sdk.GetMetricDataOutput> {
+  const { MetricDataQueries: queries = [], StartTime: start, EndTime: end } = input;
+  if (queries.length > QUERIES_MAX)
+    throw validationError(
+      `The collection MetricDataQueries must not have a size greater than ${QUERIES_MAX}.`,
+    );
+  const [startAt, endAt] = [start?.getTime() ?? 0, end?.getTime() ?? 0];
+  if (startAt >= endAt)
+    throw validationError("The parameter StartTime must be less than the parameter EndTime.");
+  const specs = toQuerySpecs(queries);
+  for (const { label } of specs)
+    if (label?.includes("${"))
+      throw invalidParameter("Gantry does not support dynamic labels yet: leave ${...} out of Label.");
+  const now = clock.now();
+  const stats = specs.flatMap(({ source, id }) => {
+    if (source.type === "metric") return [source.stat];
+    throw validationError(`Gantry does not support the expression of ${id} yet.`);
+  });
+  const found = await metrics.read(stats.map((stat) => readOf(stat, context, { startAt, endAt, now })));
+  const rows = specs.map((query, index): Row => rowOf(query, found[index]?.[0]));
+  return pageOf(
+    rows.filter(({ query }) => query.returnData),
+    input,
+  );
+}
+
+function readOf(
+  stat: MetricStatSpec,
+  place: Place,
+  { startAt, endAt, now }: { startAt: number; endAt: number; now: number },
+): MetricRead {
+  return {
+    key: keyOf({
+      account: place.account,
+      region: place.region,
+      namespace: stat.namespace,
+      name: stat.metricName,
+      dimensions: stat.dimensions,
+    }),
+    unit: stat.unit,
+    from: firstPeriod(startAt, stat.period, now),
+    until: endAt,
+    period: stat.period,
+    statistics: [stat.statistic],
+    perUnit: false,
+  };
+}
+
+function rowOf(query: MetricQuerySpec, found: MetricValues | undefined): Row {
+  const timestamps = found?.timestamps ?? new Float64Array();
+  const values = found?.values[0] ?? new Float64Array();
+  if (!values.some(Number.isNaN)) return { query, timestamps, values };
+  const known = [...values.keys()].filter((index) => !Number.isNaN(values[index]));
+  const pick = (from: Float64Array) => Float64Array.from(known, (index) => from[index] ?? 0);
+  return { query, timestamps: pick(timestamps), values: pick(values) };
+}
+
+/** The datapoints of all results are counted through; the token says how many have been answered. */
+function pageOf(rows: readonly Row[], input: sdk.GetMetricDataInput): sdk.GetMetricDataOutput {
+  const skip = input.NextToken === undefined ? 0 : Number(input.NextToken);
+  if (!Number.isSafeInteger(skip) || skip < 0) throw invalidToken();
+  const size = Math.min(input.MaxDatapoints ?? DATAPOINTS_MAX, DATAPOINTS_MAX);
+  const ascending = input.ScanBy === "TimestampAscending";
+  const total = rows.reduce((sum, { values }) => sum + values.length, 0);
+  let before = 0;
+  const results = rows.flatMap((row): sdk.MetricDataResult[] => {
+    const { length } = row.values;
+    const from = Math.max(0, skip - before);
+    const until = Math.min(length, skip + size - before);
+    before += length;
+    const isPart = from > 0 || until < length;
+    if (isPart && until <= from) return [];
+    const order = (list: Float64Array) => (ascending ? list : list.toReversed()).subarray(from, until);
+    return [
+      {
+        Id: row.query.id,
+        Label: row.query.label ?? labelOf(row.query),
+        Timestamps: Array.from(order(row.timestamps), (at) => new Date(at)),
+        Values: Array.from(order(row.values)),
+        StatusCode: until < length ? "PartialData" : "Complete",
+      },
+    ];
+  });
+  const more = skip + size < total;
+  return { MetricDataResults: results, Messages: [], NextToken: more ? String(skip + size) : undefined };
+}
+
+function labelOf({ source, id }: MetricQuerySpec): string {
+  return source.type === "metric" ? source.stat.metricName : id;
+}

@@ -1,0 +1,101 @@
+import { DDSketch } from "@datadog/sketches-js";
+
+/** Up to so many different values of a bucket are kept as they are; beyond, they are rounded to the sketch's. */
+const EXACT_MAX = 100;
+/** The sketch's own bound. Source: DDSketch paper, section 2.2: the lowest bins are collapsed. */
+const BINS_MAX = 2_048;
+/** Relative error of a rounded value. */
+const RELATIVE_ACCURACY = 0.01;
+const { mapping } = new DDSketch({ relativeAccuracy: RELATIVE_ACCURACY });
+
+/** What was measured within one period: a statistic set, and how often each value was measured. */
+export interface Bucket {
+  count: number;
+  sum: number;
+  min: number;
+  max: number;
+  /** Undefined where all values are the same, or where only statistic sets are known. */
+  values: Map<number, number> | undefined;
+  /** Whether values have been rounded to the sketch's bins. */
+  rounded: boolean;
+}
+
+/** A statistic set, with the values that it is made of where they are known. */
+export interface Sample {
+  readonly count: number;
+  readonly sum: number;
+  readonly min: number;
+  readonly max: number;
+  readonly values: ReadonlyMap<number, number> | undefined;
+}
+
+export function newBucket(sample: Sample): Bucket {
+  const bucket: Bucket = {
+    count: sample.count,
+    sum: sample.sum,
+    min: sample.min,
+    max: sample.max,
+    values: sample.values === undefined || sample.min === sample.max ? undefined : new Map(sample.values),
+    rounded: false,
+  };
+  limit(bucket);
+  return bucket;
+}
+
+/** Adds a sample to a bucket. A distribution of which a part is unknown is unknown. */
+export function addTo(bucket: Bucket, sample: Sample): void {
+  const [mine, theirs] = [valuesOf(bucket), valuesOf(sample)];
+  bucket.count += sample.count;
+  bucket.sum += sample.sum;
+  bucket.min = Math.min(bucket.min, sample.min);
+  bucket.max = Math.max(bucket.max, sample.max);
+  if (bucket.min === bucket.max) return;
+  if (mine === undefined || theirs === undefined) {
+    bucket.values = undefined;
+    return;
+  }
+  const values = bucket.values ?? new Map(mine);
+  for (const [value, count] of theirs) {
+    const key = bucket.rounded ? rounded(value) : value;
+    values.set(key, (values.get(key) ?? 0) + count);
+  }
+  bucket.values = values;
+  limit(bucket);
+}
+
+/** How often each value was measured; undefined where only statistic sets are known. Source: CloudWatch User Guide, "Percentiles". */
+export function valuesOf(sample: Sample): ReadonlyMap<number, number> | undefined {
+  if (sample.values !== undefined) return sample.values;
+  return sample.min === sample.max ? new Map([[sample.min, sample.count]]) : undefined;
+}
+
+function limit(bucket: Bucket): void {
+  if (bucket.values === undefined || bucket.values.size <= EXACT_MAX) return;
+  if (!bucket.rounded) {
+    const bins = new Map<number, number>();
+    for (const [value, count] of bucket.values) {
+      const bin = rounded(value);
+      bins.set(bin, (bins.get(bin) ?? 0) + count);
+    }
+    bucket.values = bins;
+    bucket.rounded = true;
+  }
+  if (bucket.values.size > BINS_MAX) collapse(bucket.values);
+}
+
+function rounded(value: number): number {
+  if (Math.abs(value) < mapping.minPossible) return 0;
+  const bin = mapping.value(mapping.key(Math.abs(value)));
+  return value < 0 ? -bin : bin;
+}
+
+function collapse(values: Map<number, number>): void {
+  const sorted = [...values.keys()].toSorted((a, b) => a - b);
+  const surplus = sorted.slice(0, sorted.length - BINS_MAX);
+  const into = sorted[surplus.length];
+  if (into === undefined) return;
+  for (const value of surplus) {
+    values.set(into, (values.get(into) ?? 0) + (values.get(value) ?? 0));
+    values.delete(value);
+  }
+}

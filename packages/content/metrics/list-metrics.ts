@@ -1,0 +1,32 @@
+import type { MetricDatabase } from "./metric-database.ts";
+import type { MetricId } from "./metric-points.ts";
+
+/** Which metrics are wanted; a dimension without a value matches every value. */
+export interface MetricList {
+  readonly account: string;
+  readonly region: string;
+  readonly namespace: string | undefined;
+  readonly name: string | undefined;
+  readonly dimensions: readonly { readonly name: string; readonly value: string | undefined }[];
+  /** Metrics without data since then are left out. Milliseconds. */
+  readonly since: number;
+  /** Go on after this many. */
+  readonly skip: number;
+  readonly limit: number;
+}
+
+/** The metrics that match, by name; one more than the limit where there are more. */
+export function listMetrics(database: MetricDatabase, list: MetricList): readonly MetricId[] {
+  const found = [...database.metrics(list.since)].filter(
+    (metric) =>
+      metric.account === list.account &&
+      metric.region === list.region &&
+      (list.namespace === undefined || metric.namespace === list.namespace) &&
+      (list.name === undefined || metric.name === list.name) &&
+      list.dimensions.every(({ name, value }) => {
+        const own = Object.hasOwn(metric.dimensions, name) ? metric.dimensions[name] : undefined;
+        return own !== undefined && (value === undefined || own === value);
+      }),
+  );
+  return found.slice(list.skip, list.skip + list.limit + 1);
+}

@@ -1,0 +1,156 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { MetricDatabase } from "./metric-database.ts";
+import { keyOf, packPoints, type MetricPoint } from "./metric-points.ts";
+import { readMetric } from "./read-metrics.ts";
+import { RETENTION } from "./tiers.ts";
+
+const HOUR = 3_600_000;
+const START = 1_700_000_000_000 - (1_700_000_000_000 % HOUR);
+const metric = {
+  account: "0",
+  region: "r",
+  namespace: "N",
+  name: "M",
+  dimensions: { Service: "web" },
+};
+const folders: string[] = [];
+const newPath = () => {
+  const folder = mkdtempSync(join(tmpdir(), "gantry-metrics-"));
+  folders.push(folder);
+  return join(folder, "metrics.db");
+};
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+const one = (at: number, value: number, more: Partial<MetricPoint> = {}): MetricPoint => ({
+  metric,
+  unit: "Count",
+  at,
+  highResolution: false,
+  sample: { count: 1, sum: value, min: value, max: value, values: undefined },
+  ...more,
+});
+const read = (database: MetricDatabase, period: number, statistics: readonly string[], from = START) =>
+  readMetric(database, {
+    key: keyOf(metric),
+    unit: undefined,
+    from,
+    until: from + 2 * HOUR,
+    period,
+    statistics,
+    perUnit: false,
+  }).map(({ timestamps, values }) => ({
+    timestamps: [...timestamps].map((at) => (at - from) / 1_000),
+    values: values.map((each) => [...each]),
+  }));
+
+describe("the metric database", () => {
+  it("adds the points of a period up, and answers them from memory and from the disk alike", () => {
+    const path = newPath();
+    const database = new MetricDatabase(path);
+    database.add(packPoints([one(START, 1), one(START + 59_999, 3), one(START + 300_000, 5)]), undefined);
+    const expected = [
+      { timestamps: [0, 300], values: [[2, 1], [4, 5], [2, 5], [1, 5], [3, 5]] }, // prettier-ignore
+    ];
+    const statistics = ["SampleCount", "Sum", "Average", "Minimum", "Maximum"];
+    expect(read(database, 60, statistics)).toEqual(expected);
+    database.flush(START + 10 * HOUR);
+    expect(read(database, 60, statistics)).toEqual(expected);
+    database.close();
+    const again = new MetricDatabase(path);
+    expect(read(again, 60, statistics)).toEqual(expected);
+    // Late points are added to the hour that is on the disk.
+    again.add(packPoints([one(START + 10, 8)]), undefined);
+    expect(read(again, 60, ["Sum", "p50"])).toEqual([
+      { timestamps: [0, 300], values: [[12, 5], [3, 5]] }, // prettier-ignore
+    ]);
+    again.close();
+  });
+
+  it("rolls up to five minutes and hours, percentiles included", () => {
+    const database = new MetricDatabase(newPath());
+    database.add(
+      packPoints(Array.from({ length: 120 }, (_, minute) => one(START + minute * 60_000, minute))),
+      undefined,
+    );
+    for (const flushed of [false, true]) {
+      if (flushed) database.flush(START + 10 * HOUR);
+      expect(read(database, 3_600, ["SampleCount", "p50"])).toEqual([
+        { timestamps: [0, 3_600], values: [[60, 60], [29, 89]] }, // prettier-ignore
+      ]);
+      expect(read(database, 300, ["Maximum"])[0]?.values[0]?.slice(0, 3)).toEqual([4, 9, 14]);
+      // Periods that begin between the hours are made of finer buckets.
+      expect(read(database, 3_600, ["SampleCount"], START + 60_000)).toEqual([
+        { timestamps: [0, 3_600], values: [[60, 59]] },
+      ]);
+    }
+    database.close();
+  });
+
+  it("keeps high-resolution points by the second beside their minute", () => {
+    const database = new MetricDatabase(newPath());
+    const points = [0, 1_000, 10_000].map((at) => one(START + at, 1, { highResolution: true }));
+    database.add(packPoints(points), undefined);
+    database.flush(START + 10 * HOUR);
+    expect(read(database, 10, ["Sum"])).toEqual([{ timestamps: [0, 10], values: [[2, 1]] }]);
+    expect(read(database, 60, ["Sum"])).toEqual([{ timestamps: [0], values: [[3]] }]);
+    database.close();
+  });
+
+  it("drops a batch that it has, also after a crash, and takes what was not flushed before it again", () => {
+    const path = newPath();
+    const batch = (sequence: number, session = "a") => ({ node: "n", session, sequence });
+    const first = new MetricDatabase(path);
+    expect(first.add(packPoints([one(START, 1)]), batch(1))).toBe(true);
+    expect(first.add(packPoints([one(START, 1)]), batch(1))).toBe(false);
+    first.flush(START);
+    expect(first.add(packPoints([one(START, 1)]), batch(2))).toBe(true);
+    // The process dies here: batch 2 was never written, neither its points nor its number.
+    first.close();
+    const second = new MetricDatabase(path);
+    expect(read(second, 60, ["Sum"])).toEqual([{ timestamps: [0], values: [[1]] }]);
+    expect(second.add(packPoints([one(START, 1)]), batch(1))).toBe(false);
+    expect(second.add(packPoints([one(START, 1)]), batch(2))).toBe(true);
+    expect(second.add(packPoints([one(START, 1)]), batch(1, "another run of the agent"))).toBe(true);
+    expect(read(second, 60, ["Sum"])).toEqual([{ timestamps: [0], values: [[3]] }]);
+    second.close();
+  });
+
+  it("keeps units apart where that is asked for", () => {
+    const database = new MetricDatabase(newPath());
+    database.add(packPoints([one(START, 1), one(START, 2, { unit: "Seconds" })]), undefined);
+    const query = { key: keyOf(metric), from: START, until: START + HOUR, period: 60, statistics: ["Sum"] };
+    const values = (unit: string | undefined, perUnit: boolean) =>
+      readMetric(database, { ...query, unit, perUnit }).map((each) => [each.unit, ...(each.values[0] ?? [])]);
+    expect(values(undefined, true)).toEqual([
+      ["Count", 1],
+      ["Seconds", 2],
+    ]);
+    expect(values(undefined, false)).toEqual([[undefined, 3]]);
+    expect(values("Seconds", false)).toEqual([["Seconds", 2]]);
+    database.close();
+  });
+
+  it("lets go of each resolution when its time is over", () => {
+    const database = new MetricDatabase(newPath());
+    database.add(packPoints([one(START, 1, { highResolution: true })]), undefined);
+    database.flush(START + 10 * HOUR);
+    const left = () => [1, 60, 300, 3_600].map((period) => read(database, period, ["Sum"]).length);
+    expect(left()).toEqual([1, 1, 1, 1]);
+    for (const [tier, expected] of [
+      ["second", [0, 1, 1, 1]],
+      ["minute", [0, 0, 1, 1]],
+      ["five", [0, 0, 0, 1]],
+      ["hour", [0, 0, 0, 0]],
+    ] as const) {
+      database.expire(START + RETENTION[tier] + 3 * HOUR);
+      expect(left()).toEqual(expected);
+    }
+    expect([...database.metrics(0)]).toEqual([]);
+    database.close();
+  });
+});

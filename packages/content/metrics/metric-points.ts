@@ -1,0 +1,86 @@
+import type { Sample } from "./bucket.ts";
+
+/** What names a metric. Dimensions are sorted by name. */
+export interface MetricId {
+  readonly account: string;
+  readonly region: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly dimensions: Readonly<Record<string, string>>;
+}
+
+/** A measurement. */
+export interface MetricPoint {
+  readonly metric: MetricId;
+  readonly unit: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Whether it is kept by the second as well. Source: API_MetricDatum, StorageResolution. */
+  readonly highResolution: boolean;
+  readonly sample: Sample;
+}
+
+/** The batches of one run of a node's agent, in order: a batch that comes again is dropped. */
+export interface BatchNumber {
+  readonly node: string;
+  /** Of this run of the agent. */
+  readonly session: string;
+  readonly sequence: number;
+}
+
+/** Points as they cross to the thread of the store: names, and one transferable array of numbers. */
+export interface PackedPoints {
+  readonly keys: readonly string[];
+  readonly numbers: Float64Array<ArrayBuffer>;
+}
+
+/** The text that stands for a metric in the store. */
+export function keyOf({ account, region, namespace, name, dimensions }: MetricId): string {
+  return JSON.stringify([account, region, namespace, name, ...Object.entries(dimensions).flat()]);
+}
+
+/** The counterpart of `keyOf`. */
+export function metricOf(key: string): MetricId {
+  const [account = "", region = "", namespace = "", name = "", ...rest] = JSON.parse(key) as string[]; // Written by keyOf.
+  const dimensions: Record<string, string> = {};
+  for (let index = 0; index < rest.length; index += 2) dimensions[rest[index] ?? ""] = rest[index + 1] ?? "";
+  return { account, region, namespace, name, dimensions };
+}
+
+/** Packs points: for each the number of its key, its unit's, time, resolution, statistic set and values with their counts. */
+export function packPoints(points: readonly MetricPoint[]): PackedPoints {
+  const numbers: number[] = [];
+  const known = new Map<string, number>();
+  const numberOf = (text: string): number => {
+    let number = known.get(text);
+    if (number === undefined) known.set(text, (number = known.size));
+    return number;
+  };
+  for (const { metric, unit, at, highResolution, sample } of points) {
+    numbers.push(numberOf(keyOf(metric)), numberOf(unit), at, highResolution ? 1 : 0);
+    numbers.push(sample.count, sample.sum, sample.min, sample.max, sample.values?.size ?? 0);
+    for (const [value, count] of sample.values ?? []) numbers.push(value, count);
+  }
+  return { keys: [...known.keys()], numbers: Float64Array.from(numbers) };
+}
+
+/** Calls back with every point of a pack. */
+export function unpackPoints(
+  { keys, numbers }: PackedPoints,
+  take: (key: string, unit: string, point: Pick<MetricPoint, "at" | "highResolution" | "sample">) => void,
+): void {
+  let at = 0;
+  const next = (): number => numbers[at++] ?? 0;
+  while (at < numbers.length) {
+    const [key, unit] = [keys[next()] ?? "", keys[next()] ?? ""];
+    const [time, resolution, count, sum, min, max] = [next(), next(), next(), next(), next(), next()];
+    const size = next();
+    const values = size === 0 ? undefined : new Map<number, number>();
+    for (let left = size; left > 0; left -= 1) values?.set(next(), next());
+    take(key, unit, {
+      at: time,
+      highResolution: resolution === 1,
+      sample: { count, sum, min, max, values },
+    });
+  }
+}

@@ -1,0 +1,116 @@
+import { Worker } from "node:worker_threads";
+import type { MetricList } from "./list-metrics.ts";
+import {
+  packPoints,
+  type BatchNumber,
+  type MetricId,
+  type MetricPoint,
+  type PackedPoints,
+} from "./metric-points.ts";
+import type { MetricRead, MetricValues } from "./read-metrics.ts";
+
+type Request =
+  | { readonly type: "add"; readonly points: PackedPoints; readonly batch: BatchNumber | undefined }
+  | { readonly type: "read"; readonly reads: readonly MetricRead[] }
+  | { readonly type: "list"; readonly list: MetricList }
+  | { readonly type: "copy"; readonly path: string }
+  | { readonly type: "close" };
+
+export interface ToMetricWorker {
+  readonly id: number;
+  readonly request: Request;
+}
+
+export type FromMetricWorker =
+  | { readonly type: "answer"; readonly id: number; readonly value: unknown }
+  | { readonly type: "failure"; readonly id: number; readonly reason: string }
+  /** A flush that failed; it is tried again. */
+  | { readonly type: "problem"; readonly reason: string };
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (thrown: Error) => void;
+}
+
+/** The thread's heap: it holds the names of all metrics and the last two hours of each. */
+const HEAP_MAX_MIB = 256;
+
+/**
+ * Metrics at rest, in a thread that starts with the first call. What is added is on the disk within ten seconds: a crash
+ * loses that much and doubles nothing.
+ */
+export class MetricStore {
+  readonly #path: string;
+  readonly #onProblem: (reason: string) => void;
+  #waiting = new Map<number, Waiting>();
+  #worker: Worker | undefined;
+  #count = 0;
+
+  constructor(path: string, onProblem: (reason: string) => void = () => {}) {
+    this.#path = path;
+    this.#onProblem = onProblem;
+  }
+
+  /** Adds points. With a batch number, false where that batch has been added before. */
+  async add(points: readonly MetricPoint[], batch?: BatchNumber): Promise<boolean> {
+    const packed = packPoints(points);
+    return (await this.#ask({ type: "add", points: packed, batch }, [packed.numbers.buffer])) as boolean; // The worker's answer to add.
+  }
+
+  /** The values of each read, in order. */
+  async read(reads: readonly MetricRead[]): Promise<readonly (readonly MetricValues[])[]> {
+    return (await this.#ask({ type: "read", reads })) as (readonly MetricValues[])[]; // As above, to read.
+  }
+
+  /** The metrics that match; one more than the limit where there are more. */
+  async list(list: MetricList): Promise<readonly MetricId[]> {
+    return (await this.#ask({ type: "list", list })) as MetricId[]; // As above, to list.
+  }
+
+  /** A copy of one moment in a file of its own. */
+  async copyTo(path: string): Promise<void> {
+    await this.#ask({ type: "copy", path });
+  }
+
+  /** Writes what is in memory, and ends the thread. */
+  async close(): Promise<void> {
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    await this.#ask({ type: "close" });
+    await worker.terminate();
+  }
+
+  #ask(request: Request, transfer: readonly ArrayBuffer[] = []): Promise<unknown> {
+    const worker = (this.#worker ??= this.#open());
+    const id = (this.#count += 1);
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      worker.postMessage({ id, request } satisfies ToMetricWorker, [...transfer]);
+    });
+  }
+
+  #open(): Worker {
+    const worker = new Worker(new URL("./metric-worker.ts", import.meta.url), {
+      workerData: { path: this.#path },
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MAX_MIB },
+    });
+    worker.unref();
+    worker.on("message", (message: FromMetricWorker) => {
+      if (message.type === "problem") return this.#onProblem(message.reason);
+      const waiting = this.#waiting.get(message.id);
+      this.#waiting.delete(message.id);
+      if (message.type === "answer") return waiting?.resolve(message.value);
+      return waiting?.reject(new Error(`The metric store could not: ${message.reason}`));
+    });
+    let reason = new Error("The thread of the metric store has ended.");
+    worker.on("error", (thrown) => (reason = thrown instanceof Error ? thrown : reason));
+    worker.on("exit", () => {
+      // The next call starts another thread; those that wait for this one come to nothing.
+      const all = [...this.#waiting.values()];
+      this.#waiting = new Map();
+      this.#worker = undefined;
+      for (const { reject } of all) reject(reason);
+    });
+    return worker;
+  }
+}

@@ -1,0 +1,43 @@
+import { addTo, newBucket, type Bucket } from "./bucket.ts";
+
+/** The resolutions in which buckets are kept. */
+export type Tier = "second" | "minute" | "five" | "hour";
+
+export const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** Milliseconds of one bucket. */
+export const STEP: Readonly<Record<Tier, number>> = {
+  second: 1_000,
+  minute: 60_000,
+  five: 300_000,
+  hour: HOUR_MS,
+};
+
+/** How long each is kept, in milliseconds. Source: CloudWatch User Guide, "Metrics retention". */
+export const RETENTION: Readonly<Record<Tier, number>> = {
+  second: 3 * HOUR_MS,
+  minute: 15 * DAY_MS,
+  five: 63 * DAY_MS,
+  hour: 455 * DAY_MS,
+};
+
+/** The buckets of an hour in a coarser resolution. */
+export function rollUp(minutes: ReadonlyMap<number, Bucket>, tier: "five" | "hour"): Map<number, Bucket> {
+  const factor = STEP[tier] / STEP.minute;
+  const coarse = new Map<number, Bucket>();
+  for (const [index, bucket] of minutes) {
+    const at = Math.floor(index / factor);
+    const there = coarse.get(at);
+    if (there === undefined) coarse.set(at, newBucket(bucket));
+    else addTo(there, bucket);
+  }
+  return coarse;
+}
+
+/** The coarsest resolution whose buckets lie within periods (seconds) that are counted from `from`. */
+export function tierOf(from: number, period: number): Tier {
+  for (const tier of ["hour", "five", "minute"] as const)
+    if ((period * 1_000) % STEP[tier] === 0 && from % STEP[tier] === 0) return tier;
+  return "second";
+}
