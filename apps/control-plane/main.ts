@@ -41,6 +41,7 @@ import { containerLogs } from "./container-logs.ts";
 import { imageFinder, imageResolver } from "./image-resolver.ts";
 import { ensureLink, keepFresh } from "./link.ts";
 import { listenOutside } from "./listen.ts";
+import { serviceMetrics } from "./node-metrics.ts";
 import { platformStatus } from "./platform-status.ts";
 import { ensureAuthority, reissueCertificates, secureContexts } from "./certificates.ts";
 import { CONSOLE_PAGE } from "./console-page.ts";
@@ -173,6 +174,10 @@ const gateway = new NodeGateway({
     relayKey,
   },
   takeLogs: containerLogs({ ...deps, logs, permissions: policy, account: settings.account }),
+  takeMetrics: async (node, message) => {
+    const { session, sequence } = message;
+    await metrics.add(serviceMetrics(store, message), { node, session, sequence });
+  },
   provideImage: async (image) => {
     const recipe = [databaseRecipe, ...wellKnownRecipes].find(
       (each) => each.tag === image || each.tag === `${image}:latest`,

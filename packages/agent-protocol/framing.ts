@@ -13,6 +13,7 @@ export type ToAgent =
   | { readonly type: "assign"; readonly assignment: Assignment }
   | { readonly type: "unassign"; readonly key: string }
   | { readonly type: "logsTaken"; readonly containerId: string; readonly cursor: string }
+  | { readonly type: "metricsTaken"; readonly session: string; readonly sequence: number }
   | { readonly type: "imageReady"; readonly image: string; readonly problem: string | undefined };
 
 /**

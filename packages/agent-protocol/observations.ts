@@ -55,6 +55,17 @@ export interface LogLine {
   readonly message: string;
 }
 
+/** What a pod's containers used together between two moments (ms). */
+export interface UsageSample {
+  /** The pod's key. */
+  readonly pod: string;
+  readonly from: number;
+  readonly until: number;
+  readonly cpuSeconds: number;
+  /** At the end, without file cache. */
+  readonly memoryBytes: number;
+}
+
 export type ToControlPlane =
   | {
       readonly type: "hello";
@@ -73,6 +84,14 @@ export type ToControlPlane =
       readonly containerId: string;
       readonly destination: LogDestination;
       readonly lines: readonly LogLine[];
+    }
+  /** What was measured since the batch before. A batch is sent again until it is taken: its number says whether it is known. */
+  | {
+      readonly type: "metrics";
+      /** One run of the agent. */
+      readonly session: string;
+      readonly sequence: number;
+      readonly usage: readonly UsageSample[];
     }
   /** Whether a VPC's rules are in effect. A closed VPC lets no new connection through. */
   | {

@@ -63,6 +63,7 @@ export class AgentSession {
         if (heard.isNews(message.key, sequence)) this.#agent.receive(message);
         return;
       case "logsTaken":
+      case "metricsTaken":
       case "imageReady":
         this.#agent.receive(message);
         return;

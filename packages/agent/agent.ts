@@ -23,6 +23,7 @@ import type { Programs } from "./network/programs.ts";
 import { VpcRouters, type FirewallState, type Router } from "./network/vpc-router.ts";
 import { PodController } from "./pods/pod-controller.ts";
 import { refusedPod } from "./pods/refused-pod.ts";
+import { MetricShipper } from "./stats/metric-shipper.ts";
 import { isAssigned, isStray } from "./strays.ts";
 
 export interface AgentDeps {
@@ -61,6 +62,7 @@ export class Agent {
   readonly #proxy: ReturnType<Host["proxy"]>;
   readonly #endpoints = new Map<string, { pid: number; close: () => void }>();
   readonly #images: ImageRequests;
+  readonly #metrics: MetricShipper;
   readonly #engineProbe: EngineProbe;
   readonly #abort = new AbortController();
   readonly #reportedInterfaces = new Map<string, boolean>();
@@ -99,6 +101,13 @@ export class Agent {
         this.#tell({ type: "logs", containerId, destination, lines }),
     });
     this.#images = new ImageRequests({ clock, send: (image) => this.#tell({ type: "imageWanted", image }) });
+    this.#metrics = new MetricShipper({
+      clock,
+      log,
+      pods: () => this.#podAssignments().filter(({ desired }) => desired === "RUNNING"),
+      usageOf: (pod) => host.usageOf(pod),
+      send: (batch) => void this.#tell(batch),
+    });
     this.#engineProbe = new EngineProbe({
       engine,
       label: naming.label,
@@ -136,6 +145,7 @@ export class Agent {
     if (this.#cache.settings !== undefined) host.trust(this.#cache.settings.caPem);
     engine.watch(naming.label, (labels) => this.#onEngineEvent(labels), this.#abort.signal);
     this.#engineProbe.start();
+    this.#metrics.start();
     this.#enqueueAll();
     this.#queue.addAfter("observe-balancers", BALANCER_POLL_MS);
     this.#queue.addAfter("host", HOST_RULES_MS);
@@ -145,6 +155,7 @@ export class Agent {
   async stop(): Promise<void> {
     this.#abort.abort();
     this.#engineProbe.stop();
+    this.#metrics.stop();
     await this.#queue.stop();
     for (const endpoints of this.#endpoints.values()) endpoints.close();
   }
@@ -157,6 +168,7 @@ export class Agent {
     this.#reportedFirewalls.clear();
     this.#balancersReported = { text: "", at: 0 };
     this.#logs.resend();
+    this.#metrics.resend();
     this.#engineProbe.reportAgain();
     this.#enqueueAll();
   }
@@ -198,6 +210,9 @@ export class Agent {
         return;
       case "logsTaken":
         this.#logs.taken(message.containerId, message.cursor);
+        return;
+      case "metricsTaken":
+        this.#metrics.taken(message.session, message.sequence);
         return;
       case "imageReady":
         this.#images.answered(message.image, message.problem);

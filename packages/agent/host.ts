@@ -14,6 +14,7 @@ import type { Router } from "./network/vpc-router.ts";
 import { removeAllLimits, TaskLimits } from "./pods/task-limits.ts";
 import { ServiceRelay } from "./task-endpoints/service-relay.ts";
 import { interfaceCounters } from "./network/interface-counters.ts";
+import { podUsage, type Usage } from "./stats/usage-reader.ts";
 import { TaskEndpoints } from "./task-endpoints/task-endpoints.ts";
 import { writeTrust } from "./trust.ts";
 import { runFolderOf, Volumes } from "./volumes/volumes.ts";
@@ -38,6 +39,8 @@ export interface Host {
   prepare(): Promise<void>;
   trust(caPem: string): void;
   proxy(ports: PortMemory): Pick<Proxy, "apply" | "observe">;
+  /** What a pod has used; undefined for one that does not run. */
+  usageOf(pod: PodAssignment): Promise<Usage | undefined>;
   serve(service: VpcService): { close(): void };
 }
 
@@ -80,6 +83,7 @@ export function linuxHost(deps: LinuxHostDeps): Host {
         dataPath,
         ports,
       }),
+    usageOf: (pod) => podUsage(pod, { engine, naming }),
     serve({ vpc, pods, router, settings }) {
       const address = router.transit.hostAddress;
       const dns = new DnsServer({ clock, address, lookUp: (name) => lookUp(vpc(), name), log });

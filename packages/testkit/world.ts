@@ -127,6 +127,7 @@ export function newWorld(
       },
       settings: { tlsHost: "127.0.0.1", tlsPort: 443, caPem: "", account: ACCOUNT_OF_WORLD },
       takeLogs: () => undefined,
+      takeMetrics: () => Promise.resolve(),
       provideImage: async () => {},
     });
     const controllers = [

@@ -26,6 +26,11 @@ const checks: { readonly [Type in ToAgent["type"]]: Check } = {
   assign: object<Message<"assign">>({ type: oneOf("assign"), assignment: keyed }),
   unassign: object<Message<"unassign">>({ type: oneOf("unassign"), key: text }),
   logsTaken: object<Message<"logsTaken">>({ type: oneOf("logsTaken"), containerId: text, cursor: text }),
+  metricsTaken: object<Message<"metricsTaken">>({
+    type: oneOf("metricsTaken"),
+    session: text,
+    sequence: integer(1),
+  }),
   imageReady: object<Message<"imageReady">>({
     type: oneOf("imageReady"),
     image: text,

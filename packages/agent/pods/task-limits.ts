@@ -69,7 +69,7 @@ export class TaskLimits {
   }
 
   #parentOf(podKey: string): string {
-    return `${groupOf(this.#instance)}/${podIdOf(podKey)}`;
+    return podGroupOf(this.#instance, podKey);
   }
 
   async #writeLegacy(parent: string, pod: PodAssignment, pidsMax: number): Promise<void> {
@@ -123,6 +123,11 @@ export async function removeAllLimits(instance: string): Promise<void> {
 
 async function machinePidMax(): Promise<number> {
   return Number(await readFile("/proc/sys/kernel/pid_max", "utf8")) || PID_MAX;
+}
+
+/** The path of a pod's control group below each hierarchy. */
+export function podGroupOf(instance: string, podKey: string): string {
+  return `${groupOf(instance)}/${podIdOf(podKey)}`;
 }
 
 function groupOf(instance: string): string {

@@ -28,6 +28,11 @@ export interface NodeGatewayDeps extends ControllerDeps {
   readonly settings: NodeSettings;
   /** Takes shipped log lines; answers the cursor up to which they are kept. */
   readonly takeLogs: (message: Extract<ToControlPlane, { type: "logs" }>) => string | undefined;
+  /** Adds what a node measured to the metrics; a batch that is known is dropped. */
+  readonly takeMetrics: (
+    nodeId: string,
+    message: Extract<ToControlPlane, { type: "metrics" }>,
+  ) => Promise<void>;
   /** Makes an image that no registry has. */
   readonly provideImage: (image: string) => Promise<void>;
 }
@@ -52,6 +57,7 @@ function subjectOf(message: ToControlPlane): string {
     case "hello":
     case "balancers":
     case "engine":
+    case "metrics":
       return message.type;
   }
 }
@@ -207,6 +213,15 @@ export class NodeGateway {
         const cursor = this.#deps.takeLogs(message);
         if (cursor !== undefined)
           connection.say({ type: "logsTaken", containerId: message.containerId, cursor });
+        return;
+      }
+      case "metrics": {
+        const { session, sequence } = message;
+        // What is not taken is sent again.
+        void this.#deps.takeMetrics(connection.nodeId, message).then(
+          () => connection.say({ type: "metricsTaken", session, sequence }),
+          (thrown: unknown) => log.warn("Metrics could not be taken", { reason: messageOf(thrown) }),
+        );
         return;
       }
       case "imageWanted":

@@ -35,6 +35,7 @@ export function fakeHost(deps: {
     },
     prepare: async () => {},
     trust() {},
+    usageOf: async () => undefined,
     serve: () => ({ close() {} }),
     proxy() {
       let inEffect: BalancersAssignment | undefined;

@@ -1,0 +1,72 @@
+import type { PodAssignment, ToControlPlane } from "@gantry/agent-protocol";
+import { silentLogger, VirtualClock } from "@gantry/kernel";
+import { expect, it } from "vitest";
+import { MetricShipper } from "./metric-shipper.ts";
+import type { Usage } from "./usage-reader.ts";
+
+type Batch = Extract<ToControlPlane, { type: "metrics" }>;
+const START = Date.UTC(2026, 0, 1) + 7_000;
+
+function newShipper() {
+  const clock = new VirtualClock(START);
+  const sent: Batch[] = [];
+  const used = new Map<string, Usage>();
+  const shipper = new MetricShipper({
+    clock,
+    log: silentLogger,
+    pods: () => [...used.keys()].map((key) => ({ key }) as PodAssignment), // Only the key is read.
+    usageOf: async ({ key }) => used.get(key),
+    send: (batch) => sent.push(batch),
+  });
+  shipper.start();
+  return { clock, sent, used, shipper };
+}
+
+it("samples every 20 seconds of the minute and sends a batch each minute", async () => {
+  const { clock, sent, used } = newShipper();
+  used.set("pod/a", { cpuSeconds: 100, memoryBytes: 5 });
+  await clock.advance(13_000); // To second 20: the first sample counts from here.
+  used.set("pod/a", { cpuSeconds: 110, memoryBytes: 6 });
+  await clock.advance(20_000);
+  used.set("pod/a", { cpuSeconds: 111, memoryBytes: 7 });
+  await clock.advance(20_000);
+  const second = (at: number) => Date.UTC(2026, 0, 1) + at * 1_000;
+  expect(sent).toEqual([
+    {
+      type: "metrics",
+      session: String(START),
+      sequence: 1,
+      usage: [
+        { pod: "pod/a", from: second(20), until: second(40), cpuSeconds: 10, memoryBytes: 6 },
+        { pod: "pod/a", from: second(40), until: second(60), cpuSeconds: 1, memoryBytes: 7 },
+      ],
+    },
+  ]);
+  await clock.advance(60_000);
+  expect(sent.map((batch) => [batch.sequence, batch.usage.length])).toEqual([
+    [1, 2],
+    [2, 3],
+  ]);
+});
+
+it("counts nothing of a pod whose counters began anew", async () => {
+  const { clock, sent, used } = newShipper();
+  used.set("pod/a", { cpuSeconds: 100, memoryBytes: 5 });
+  await clock.advance(13_000);
+  used.set("pod/a", { cpuSeconds: 3, memoryBytes: 5 });
+  await clock.advance(40_000);
+  expect(sent[0]?.usage).toHaveLength(1);
+  expect(sent[0]?.usage[0]?.cpuSeconds).toBe(0);
+});
+
+it("sends batches again until they are taken", async () => {
+  const { clock, sent, used, shipper } = newShipper();
+  used.set("pod/a", { cpuSeconds: 1, memoryBytes: 5 });
+  await clock.advance(180_000);
+  const numbers = () => sent.map(({ sequence }) => sequence);
+  expect(numbers()).toEqual([1, 2, 3]);
+  shipper.taken(String(START), 2);
+  shipper.taken("another run of the agent", 9);
+  shipper.resend();
+  expect(numbers()).toEqual([1, 2, 3, 3]);
+});
