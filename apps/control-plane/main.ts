@@ -10,6 +10,7 @@ import { credentialSource } from "@gantry/api/iam/principals";
 import { BlobStore, LogStore, MetricStore, ObjectStore } from "@gantry/content";
 import {
   NodeGateway,
+  alarmController,
   clientTokenController,
   lifecycleController,
   registryController,
@@ -153,6 +154,8 @@ const controllers = [
   ownCertificateController({ ...deps, vault, authority }),
   lifecycleController({ ...deps, objects }),
   registryController({ ...deps, images }),
+  // Topics and scaling policies are not there yet: their actions fail by name in the alarm's history.
+  alarmController({ ...deps, metrics, actionOf: () => undefined }),
   retentionController({ ...deps, expireLogs: (group, before) => logs.expire(group, before) }),
 ].map((reconciler) => new Controller(reconciler, { clock, log }));
 

@@ -8,6 +8,8 @@ export * from "./object-meta.ts";
 export * from "./object-store.ts";
 export * from "./metrics/bucket.ts";
 export * from "./metrics/list-metrics.ts";
+export * from "./metrics/math/evaluate-queries.ts";
+export { ExpressionError } from "./metrics/math/parse-expression.ts";
 export * from "./metrics/metric-points.ts";
 export * from "./metrics/metric-store.ts";
 export * from "./metrics/read-metrics.ts";

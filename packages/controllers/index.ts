@@ -4,6 +4,7 @@
  * A controller keeps nothing for itself: what it knows is in the store.
  */
 export * from "./controller-deps.ts";
+export * from "./alarm/alarm-controller.ts";
 export * from "./load-balancer/own-certificate-controller.ts";
 export * from "./logs/retention-controller.ts";
 export * from "./node/node-gateway.ts";

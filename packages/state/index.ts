@@ -8,6 +8,7 @@ export { CHANGES_MAX } from "./change-ring.ts";
 export * from "./memory-store.ts";
 export * from "./sqlite-store.ts";
 export * from "./records.ts";
+export * from "./alarm-rule.ts";
 export * from "./records/security-policies.ts";
 export * from "./transactions/addresses.ts";
 export * from "./transactions/alarms.ts";

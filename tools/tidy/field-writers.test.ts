@@ -123,6 +123,10 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
       "packages/api/cloudwatch/save-alarm.ts", // A new alarm's state.
     ],
   },
+  "alarm.pendingActions": {
+    pattern: /\b(?:pendingActions|suppression|evaluationState): (?!alarm\.)(?!readonly)[\w["(]/,
+    writers: [`${TRANSACTIONS}alarms.ts`, `${CONTROLLERS}alarm/`, "packages/api/cloudwatch/save-alarm.ts"],
+  },
   "alarmHistory.*": { pattern: writesOf("alarmHistory"), writers: [`${TRANSACTIONS}alarms.ts`] },
   "log events past their retention": { unchecked: "The log store's calls are not writes of records." },
   "bucket.lifecycleRanAt": {

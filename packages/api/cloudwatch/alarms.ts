@@ -10,6 +10,7 @@ import { ApiError, type Implementation, type RequestContext } from "@gantry/wire
 import { page } from "../common/paging.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
+import { putCompositeAlarm } from "./composite-alarms.ts";
 import {
   alarmArnOf,
   alarmOf,
@@ -31,6 +32,7 @@ const HISTORY_PAGE = 100;
 export function alarmOperations(deps: CloudWatchDeps) {
   return {
     PutMetricAlarm: (input, context) => putMetricAlarm(deps, input, context),
+    PutCompositeAlarm: (input, context) => putCompositeAlarm(deps, input, context),
     DescribeAlarms: (input, context) => describeAlarms(deps, input, context),
     DescribeAlarmsForMetric: (input, context) => describeAlarmsForMetric(deps, input, context),
     DescribeAlarmHistory: (input, context) => describeAlarmHistory(deps, input, context),

@@ -1,5 +1,12 @@
 import type * as sdk from "@aws-sdk/client-cloudwatch";
-import { keyOf, type MetricRead, type MetricValues } from "@gantry/content";
+import {
+  evaluateQueries,
+  ExpressionError,
+  keyOf,
+  type MetricQuery,
+  type MetricRead,
+  type MetricValues,
+} from "@gantry/content";
 import type { MetricQuerySpec, MetricStatSpec } from "@gantry/state";
 import type { Place } from "../common/api-deps.ts";
 import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
@@ -10,8 +17,12 @@ import { firstPeriod, toQuerySpecs } from "./metric-spec.ts";
 const QUERIES_MAX = 500;
 const DATAPOINTS_MAX = 100_800;
 
+/** Periods of one query, as many as CloudWatch keeps minutes. */
+const PERIODS_MAX = 455 * 24 * 60;
+
 interface Row {
-  readonly query: MetricQuerySpec;
+  readonly id: string;
+  readonly label: string;
   readonly timestamps: Float64Array;
   readonly values: Float64Array;
 }
@@ -34,17 +45,60 @@ export async function getMetricData(
   for (const { label } of specs)
     if (label?.includes("${"))
       throw invalidParameter("Gantry does not support dynamic labels yet: leave ${...} out of Label.");
-  const now = clock.now();
-  const stats = specs.flatMap(({ source, id }) => {
-    if (source.type === "metric") return [source.stat];
-    throw validationError(`Gantry does not support the expression of ${id} yet.`);
-  });
-  const found = await metrics.read(stats.map((stat) => readOf(stat, context, { startAt, endAt, now })));
-  const rows = specs.map((query, index): Row => rowOf(query, found[index]?.[0]));
+  const time = { startAt, endAt, now: clock.now() };
+  const mathQueries = specs.map((spec) => toMathQuery(spec, context, time));
+  const reads = mathQueries.flatMap(({ source }) => (source.type === "read" ? [source.read] : []));
+  const tooMany = reads.find(({ from, until, period }) => (until - from) / (period * 1_000) > PERIODS_MAX);
+  if (tooMany !== undefined)
+    throw validationError(
+      `The time range has more than ${PERIODS_MAX} periods of ${tooMany.period} seconds.`,
+    );
+  const found = (await metrics.read(reads)).map(([first]) => first);
+  const isPlain = specs.every(({ source }) => source.type === "metric");
+  const rows = isPlain
+    ? specs.map((spec, index) => plainRow(spec, found[index]))
+    : mathRows(mathQueries, found);
+  const returned = new Set(specs.filter(({ returnData }) => returnData).map(({ id }) => id));
   return pageOf(
-    rows.filter(({ query }) => query.returnData),
+    rows.filter(({ id }) => returned.has(id)),
     input,
   );
+}
+
+function toMathQuery(
+  spec: MetricQuerySpec,
+  place: Place,
+  time: { startAt: number; endAt: number; now: number },
+): MetricQuery {
+  const { source } = spec;
+  return {
+    id: spec.id,
+    label: spec.label ?? labelOf(spec),
+    source:
+      source.type === "metric"
+        ? { type: "read", read: readOf(source.stat, place, time) }
+        : { type: "expression", expression: source.expression },
+  };
+}
+
+/** Errors: ValidationError in the words of the expression's parser. */
+function mathRows(
+  queries: readonly MetricQuery[],
+  found: readonly (MetricValues | undefined)[],
+): readonly Row[] {
+  try {
+    return [...evaluateQueries(queries, found)].flatMap(([id, list]) =>
+      list.map(({ label, points }) => ({
+        id,
+        label,
+        timestamps: Float64Array.from(points.keys()),
+        values: Float64Array.from(points.values()),
+      })),
+    );
+  } catch (thrown) {
+    if (thrown instanceof ExpressionError) throw validationError(`Error in expression: ${thrown.message}`);
+    throw thrown;
+  }
 }
 
 function readOf(
@@ -69,13 +123,14 @@ function readOf(
   };
 }
 
-function rowOf(query: MetricQuerySpec, found: MetricValues | undefined): Row {
+function plainRow(spec: MetricQuerySpec, found: MetricValues | undefined): Row {
   const timestamps = found?.timestamps ?? new Float64Array();
   const values = found?.values[0] ?? new Float64Array();
-  if (!values.some(Number.isNaN)) return { query, timestamps, values };
+  const name = { id: spec.id, label: spec.label ?? labelOf(spec) };
+  if (!values.some(Number.isNaN)) return { ...name, timestamps, values };
   const known = [...values.keys()].filter((index) => !Number.isNaN(values[index]));
   const pick = (from: Float64Array) => Float64Array.from(known, (index) => from[index] ?? 0);
-  return { query, timestamps: pick(timestamps), values: pick(values) };
+  return { ...name, timestamps: pick(timestamps), values: pick(values) };
 }
 
 /** The datapoints of all results are counted through; the token says how many have been answered. */
@@ -96,8 +151,8 @@ function pageOf(rows: readonly Row[], input: sdk.GetMetricDataInput): sdk.GetMet
     const order = (list: Float64Array) => (ascending ? list : list.toReversed()).subarray(from, until);
     return [
       {
-        Id: row.query.id,
-        Label: row.query.label ?? labelOf(row.query),
+        Id: row.id,
+        Label: row.label,
         Timestamps: Array.from(order(row.timestamps), (at) => new Date(at)),
         Values: Array.from(order(row.values)),
         StatusCode: until < length ? "PartialData" : "Complete",

@@ -8,13 +8,18 @@ import { permissionsBy } from "../common/permissions.ts";
 import { alarmOperations } from "./alarms.ts";
 import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
 import { CONSTRAINTS } from "./constraints.ts";
+import { dashboardOperations } from "./dashboards.ts";
 import { metricOperations } from "./metrics.ts";
 import { cloudWatchPermissions } from "./permissions.ts";
+import { tagOperations } from "./tags.ts";
 
 export function cloudWatchService(deps: CloudWatchDeps): ServiceModule {
-  const operations = { ...alarmOperations(deps), ...metricOperations(deps) } satisfies Implementation<
-    typeof sdk
-  >;
+  const operations = {
+    ...alarmOperations(deps),
+    ...metricOperations(deps),
+    ...dashboardOperations(deps),
+    ...tagOperations(deps),
+  } satisfies Implementation<typeof sdk>;
   return {
     sdk,
     operations,

@@ -1,5 +1,12 @@
 import type * as sdk from "@aws-sdk/client-cloudwatch";
-import type { Comparison, MetricAlarmSpec, MetricStatSpec, MissingData } from "@gantry/state";
+import { checkQueries, ExpressionError } from "@gantry/content";
+import type {
+  Comparison,
+  MetricAlarmSpec,
+  MetricQuerySpec,
+  MetricStatSpec,
+  MissingData,
+} from "@gantry/state";
 import type { RequestContext } from "@gantry/wire";
 import { refuseMembers } from "../common/refuse.ts";
 import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
@@ -40,6 +47,9 @@ const SINGLE = [
   "Period",
   "Unit",
 ] as const;
+
+/** A read of nothing, for an expression that is only checked. */
+const UNREAD = { key: "", unit: undefined, from: 0, until: 0, statistics: [], perUnit: false };
 
 /** Creates an alarm on a metric or an expression, or replaces its configuration. Source: API_PutMetricAlarm. */
 export function putMetricAlarm(
@@ -97,7 +107,27 @@ function sourceOf(input: sdk.PutMetricAlarmInput): MetricAlarmSpec["source"] {
   const queries = toQuerySpecs(input.Metrics);
   if (queries.filter((query) => query.returnData).length !== 1)
     throw validationError("Metrics list must contain exactly one metric matching the ReturnData as true.");
+  checkExpressions(queries);
   return { type: "queries", queries };
+}
+
+/** Errors: ValidationError in the words of the expression's parser. */
+function checkExpressions(queries: readonly MetricQuerySpec[]): void {
+  try {
+    checkQueries(
+      queries.map(({ id, source }) => ({
+        id,
+        label: id,
+        source:
+          source.type === "metric"
+            ? { type: "read", read: { ...UNREAD, period: source.stat.period } }
+            : { type: "expression", expression: source.expression },
+      })),
+    );
+  } catch (thrown) {
+    if (thrown instanceof ExpressionError) throw validationError(`Error in expression: ${thrown.message}`);
+    throw thrown;
+  }
 }
 
 function singleStat(input: sdk.PutMetricAlarmInput): MetricStatSpec {

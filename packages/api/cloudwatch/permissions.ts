@@ -1,7 +1,7 @@
 import type * as sdk from "@aws-sdk/client-cloudwatch";
 import type { ConditionContext } from "@gantry/iam";
 import { on, tagOnCreate, type Caller, type Need, type PermissionTable } from "../common/permissions.ts";
-import { alarmArnOf } from "./lookups.ts";
+import { alarmArnOf, dashboardArnOf } from "./lookups.ts";
 
 type Given = string | undefined;
 interface AlarmInput {
@@ -29,8 +29,10 @@ export function cloudWatchPermissions() {
       ...tagOnCreate(input.Tags, { action: "cloudwatch:TagResource", resource }),
     ];
   };
+  const tagged = (input: { readonly ResourceARN?: Given }): readonly Need[] => on(input.ResourceARN ?? "*");
   return {
     PutMetricAlarm: putAlarm,
+    PutCompositeAlarm: putAlarm,
     DescribeAlarms: anyAlarm,
     DescribeAlarmsForMetric: "*",
     DescribeAlarmHistory: (input, place) =>
@@ -46,6 +48,19 @@ export function cloudWatchPermissions() {
     GetMetricStatistics: "*",
     GetMetricData: "*",
     ListMetrics: "*",
+
+    PutDashboard: (input, place) => {
+      const resource = dashboardArnOf(place, input.DashboardName);
+      return [{ resource }, ...tagOnCreate(input.Tags, { action: "cloudwatch:TagResource", resource })];
+    },
+    GetDashboard: (input, place) => on(dashboardArnOf(place, input.DashboardName)),
+    DeleteDashboards: (input, place) =>
+      on(...(input.DashboardNames ?? []).map((name) => dashboardArnOf(place, name))),
+    ListDashboards: "*",
+
+    TagResource: tagged,
+    UntagResource: tagged,
+    ListTagsForResource: tagged,
   } satisfies PermissionTable<typeof sdk>;
 }
 

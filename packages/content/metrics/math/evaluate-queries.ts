@@ -1,0 +1,163 @@
+import type { MetricRead, MetricValues } from "../read-metrics.ts";
+import { FUNCTIONS, type MathContext } from "./functions.ts";
+import { ExpressionError, parseExpression, type Expression } from "./parse-expression.ts";
+import { combined, scalar, type TimeSeries, type Value } from "./values.ts";
+
+/** One query of a request: a metric that is read, or an expression over the other queries. */
+export interface MetricQuery {
+  readonly id: string;
+  readonly label: string;
+  readonly source:
+    | { readonly type: "read"; readonly read: MetricRead }
+    | { readonly type: "expression"; readonly expression: string };
+}
+
+const REFUSED: ReadonlySet<string> = new Set([
+  "SEARCH",
+  "ANOMALY_DETECTION_BAND",
+  "INSIGHT_RULE_METRIC",
+  "SERVICE_QUOTA",
+  "DB_PERF_INSIGHTS",
+  "LAMBDA",
+  "GROUP",
+]);
+const WORDS: ReadonlySet<string> = new Set(["REPEAT", "LINEAR", "MIN", "MAX", "AVG", "SUM", "ASC", "DESC"]);
+
+const OPERATORS: Readonly<Record<string, (a: number, b: number) => number>> = {
+  "+": (a, b) => a + b,
+  "-": (a, b) => a - b,
+  "*": (a, b) => a * b,
+  "/": (a, b) => a / b,
+  "^": (a, b) => a ** b,
+  "==": (a, b) => Number(a === b),
+  "!=": (a, b) => Number(a !== b),
+  "<=": (a, b) => Number(a <= b),
+  ">=": (a, b) => Number(a >= b),
+  "<": (a, b) => Number(a < b),
+  ">": (a, b) => Number(a > b),
+  "&&": (a, b) => Number(a !== 0 && b !== 0),
+  "||": (a, b) => Number(a !== 0 || b !== 0),
+};
+
+/**
+ * The time series of every query, by its id: one, or several where an expression gives an array. `values` are what was read
+ * for the queries of metrics, in their order.
+ * Errors: ExpressionError.
+ */
+export function evaluateQueries(
+  queries: readonly MetricQuery[],
+  values: readonly (MetricValues | undefined)[],
+): ReadonlyMap<string, readonly TimeSeries[]> {
+  const reads = queries.flatMap(({ id, label, source }) =>
+    source.type === "read" ? [{ id, label, ...source }] : [],
+  );
+  const metrics = reads.map(({ id, label, read }, index) => toSeries({ id, label }, read, values[index]));
+  const known = new Map<string, Value>(metrics.map((series) => [series.id, series]));
+  const context: MathContext = {
+    from: Math.min(...reads.map(({ read }) => read.from)),
+    until: Math.max(...reads.map(({ read }) => read.until)),
+    period: Math.max(60, ...reads.map(({ read }) => read.period)),
+    metrics,
+  };
+  const evaluator = new Evaluator(queries, known, context);
+  return new Map(queries.map((query) => [query.id, listOf(query, evaluator.valueOf(query.id))]));
+}
+
+/** Checks that expressions can be read and refer to queries that there are. Errors: ExpressionError. */
+export function checkQueries(queries: readonly MetricQuery[]): void {
+  evaluateQueries(queries, []);
+}
+
+function toSeries(
+  name: { id: string; label: string },
+  read: MetricRead,
+  found: MetricValues | undefined,
+): TimeSeries {
+  const points = new Map<number, number>();
+  for (const [index, at] of (found?.timestamps ?? []).entries()) {
+    const value = found?.values[0]?.[index];
+    if (value !== undefined && !Number.isNaN(value)) points.set(at, value);
+  }
+  return { type: "series", ...name, period: read.period, points };
+}
+
+function listOf({ id, label }: MetricQuery, value: Value): readonly TimeSeries[] {
+  switch (value.type) {
+    case "series":
+      return [{ ...value, id, label }];
+    case "list":
+      return value.items.map((series) => ({ ...series, label: `${label} ${series.label}`.trim() }));
+    case "scalar":
+      throw new ExpressionError(`The expression of ${id} gives a number: it must give a time series.`);
+    case "text":
+      throw new ExpressionError(`The expression of ${id} gives a text: it must give a time series.`);
+  }
+}
+
+class Evaluator {
+  readonly #expressions: ReadonlyMap<string, string>;
+  readonly #known: Map<string, Value>;
+  readonly #context: MathContext;
+  readonly #underWay = new Set<string>();
+
+  constructor(queries: readonly MetricQuery[], known: Map<string, Value>, context: MathContext) {
+    this.#expressions = new Map(
+      queries.flatMap(({ id, source }) => (source.type === "expression" ? [[id, source.expression]] : [])),
+    );
+    this.#known = known;
+    this.#context = context;
+  }
+
+  valueOf(id: string): Value {
+    const known = this.#known.get(id);
+    if (known !== undefined) return known;
+    const expression = this.#expressions.get(id);
+    if (expression === undefined) throw new ExpressionError(`There is no query with the id ${id}.`);
+    if (this.#underWay.has(id)) throw new ExpressionError(`The expression of ${id} refers to itself.`);
+    this.#underWay.add(id);
+    const value = this.#evaluate(parseExpression(expression));
+    this.#known.set(id, value);
+    return value;
+  }
+
+  #evaluate(expression: Expression): Value {
+    switch (expression.type) {
+      case "number":
+        return scalar(expression.value);
+      case "text":
+        return { type: "text", value: expression.value };
+      case "id":
+        return WORDS.has(expression.name) && !this.#known.has(expression.name)
+          ? { type: "text", value: expression.name }
+          : this.valueOf(expression.name);
+      case "list": {
+        const items = expression.items.map((item) => this.#evaluate(item));
+        return { type: "list", items: items.flatMap((item) => this.#series(item)) };
+      }
+      case "unary":
+        return combined(scalar(-1), this.#evaluate(expression.operand), (a, b) => a * b);
+      case "binary": {
+        const of = OPERATORS[expression.operator] ?? (() => Number.NaN);
+        return combined(this.#evaluate(expression.left), this.#evaluate(expression.right), of);
+      }
+      case "call":
+        return this.#call(expression.name, expression.args);
+    }
+  }
+
+  #call(name: string, args: readonly Expression[]): Value {
+    if (REFUSED.has(name)) throw new ExpressionError(`Gantry does not support the function ${name} yet.`);
+    const apply = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
+    if (apply === undefined) throw new ExpressionError(`There is no function ${name}.`);
+    return apply(
+      args.map((each) => this.#evaluate(each)),
+      this.#context,
+    );
+  }
+
+  #series(item: Value): readonly TimeSeries[] {
+    if (item.type === "series") return [item];
+    if (item.type === "list") return item.items;
+    throw new ExpressionError("An array holds time series.");
+  }
+}
