@@ -61,6 +61,8 @@ export const TYPES = {
   assumedRole: { types: ["role"], conditionKey: undefined },
 
   alarm: { types: ["alarm"], conditionKey: undefined },
+  alarmArn: { types: ["alarm"], conditionKey: undefined },
+  dashboard: { types: ["dashboard"], conditionKey: undefined },
 
   bucket: { types: ["bucket"], conditionKey: undefined },
   key: { types: ["object"], conditionKey: undefined },
@@ -130,6 +132,8 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
   [/^sts\.AssumeRole\.RoleArn$/, "assumedRole"],
 
   [/^cloudwatch\.(?!DescribeAlarms\.)\w+\.(?:AlarmName|AlarmNames\[\])$/, "alarm"],
+  [/^cloudwatch\.\w+\.ResourceARN$/, "alarmArn"],
+  [/^cloudwatch\.\w+\.(?:DashboardName|DashboardNames\[\])$/, "dashboard"],
 
   [/^s3\.\w+\.Bucket$/, "bucket"],
   [/^s3\.\w+\.(?:Key|Delete\.Objects\[\]\.Key)$/, "key"],
@@ -199,11 +203,8 @@ export const OTHERS: Listed = [
     "The name of what is created, or asked for.",
   ],
   [/^elbv2\.\w+\.(?:MutualAuthentication|Conditions|Targets\[\]\.QuicServerId)/, "Not had, or a condition."],
-  [/^cloudwatch\.\w+\.(?:AlarmContributorId|Metrics\[\]\.AccountId)$/, "Refused or recorded."],
-  [
-    /^cloudwatch\..*(?:MetricName|Dimensions\[\]\.Name|Metrics\[\]\.Id|MetricId)$/,
-    "A metric is no resource.",
-  ],
+  [/^cloudwatch\.\w+\.(?:AlarmContributorId|\w+\[\]\.AccountId)$/, "Refused or recorded."],
+  [/^cloudwatch\..*(?:MetricName|Dimensions\[\]\.Name|\w+\[\]\.Id|MetricId)$/, "A metric is no resource."],
   [/^acm\.RequestCertificate\./, "Names within the certificate."],
   [
     /^rds\.\w+\.(?:DBName|MasterUsername|NewDBInstanceIdentifier|FinalDBSnapshot\w+|DBSystemId)$/,

@@ -204,9 +204,26 @@ async function createAlarm(send: Send): Promise<Made> {
   };
   await send("cloudwatch", "PutMetricAlarm", { AlarmName: "prod", ...settings });
   const put = Object.entries(settings).map(([name, value]) => [`PutMetricAlarm.${name}`, value] as const);
-  const arn = regional("cloudwatch", "alarm:prod");
+  await send("cloudwatch", "PutDashboard", { DashboardName: "prod", DashboardBody: '{"widgets":[]}' });
+  const [arn, family] = [regional("cloudwatch", "alarm:prod"), regional("cloudwatch", "alarm:*")];
+  const dashboards = "arn:aws:cloudwatch::000000000000:dashboard/*";
   return {
-    targets: [{ kind: "alarm", arns: [arn], family: regional("cloudwatch", "alarm:*"), spellings: ["prod"] }],
-    defaults: { ...Object.fromEntries(put), StateValue: "OK", StateReason: "r" },
+    targets: [
+      { kind: "alarm", arns: [arn], family, spellings: ["prod"] },
+      { kind: "alarmArn", arns: [arn], family, spellings: [arn] },
+      {
+        kind: "dashboard",
+        arns: [dashboards.replace("*", "prod")],
+        family: dashboards,
+        spellings: ["prod"],
+      },
+    ],
+    defaults: {
+      ...Object.fromEntries(put),
+      "PutDashboard.DashboardBody": '{"widgets":[]}',
+      "PutCompositeAlarm.AlarmRule": "TRUE",
+      StateValue: "OK",
+      StateReason: "r",
+    },
   };
 }
