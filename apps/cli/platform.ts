@@ -19,8 +19,9 @@ import {
 } from "./agent-container.ts";
 import { claimedHealthOf, healthOf, startControlPlane, stopControlPlane } from "./control-plane-process.ts";
 import { ensureDocker } from "./docker.ts";
-import { IMAGE_LABEL, PROJECT, type PlatformDeps } from "./project.ts";
+import { IMAGE_LABEL, PROJECT, readVersion, type PlatformDeps } from "./project.ts";
 import { run, succeeds, UserError } from "./run.ts";
+import { refuseDowngrade, versionId } from "./versions.ts";
 
 const ANSWER_WAIT_MS = 30_000;
 
@@ -45,9 +46,11 @@ export async function bringUp(
     throw new UserError(
       'Gantry runs already and reads this when it starts: "gantry down" first, then "gantry up" with the option.',
     );
-  const settings = ensureInstance(folder, port, given);
+  const version = versionId(readVersion());
+  if (before !== undefined) refuseDowngrade(before, version);
+  const settings = ensureInstance(folder, port, { ...given, version });
   const running = await healthOf(settings);
-  const isCurrent = running?.linkPort === settings.linkPort;
+  const isCurrent = running?.linkPort === settings.linkPort && running.version === version;
   if (!isCurrent) await stopEarlierVersion(deps, settings);
   const image = await ensureImages(deps, settings);
   if (!isCurrent)

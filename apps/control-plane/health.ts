@@ -6,6 +6,8 @@ export interface Health extends ProcessIdentity {
   readonly status: "ok";
   readonly instance: string;
   readonly linkPort: number;
+  /** The version of the running program; undefined up to 0.1.0. */
+  readonly version?: string;
   readonly agents: readonly { readonly nodeId: string; readonly pid: number }[];
 }
 

@@ -212,6 +212,7 @@ function answerHealth(url: string, response: ServerResponse): void {
     instance: settings.instance,
     ...identity,
     linkPort: settings.linkPort,
+    version: settings.version,
     agents: gateway.agent === undefined ? [] : [gateway.agent],
   };
   const body = JSON.stringify(health);

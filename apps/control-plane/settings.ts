@@ -22,6 +22,8 @@ export interface InstanceSettings {
   readonly allowHostAccess: boolean;
   /** An address that others reach, served over TLS beside loopback; undefined: loopback alone. */
   readonly listen: string | undefined;
+  /** The version that last started the instance, such as 0.2.0+COMMIT; undefined up to 0.1.0, which did not say. */
+  readonly version: string | undefined;
 }
 
 const PORT_DEFAULT = 4566;
@@ -46,13 +48,15 @@ export function readInstance(folder: string): InstanceSettings | undefined {
 type StoredInstance = InstanceSettings & { readonly agentToken?: string };
 
 /** Settings that a folder of an earlier version does not have. */
-const DEFAULTS = { allowHostAccess: false, listen: undefined };
+const DEFAULTS = { allowHostAccess: false, listen: undefined, version: undefined };
 
 /** What `gantry up` may change of an instance. */
 export interface StartOptions {
   readonly allowHostAccess?: boolean;
   /** A loopback address: loopback alone. */
   readonly listen?: string;
+  /** The version that starts the instance now. */
+  readonly version?: string;
 }
 
 /** Reads the instance, or makes it: names and ports are chosen once and kept. What is given replaces what was kept. */
@@ -65,12 +69,14 @@ export function ensureInstance(
   const known = readInstance(folder);
   const allowHostAccess = given.allowHostAccess ?? known?.allowHostAccess ?? false;
   const listen = given.listen === undefined ? known?.listen : outsideOf(given.listen);
+  const version = given.version ?? known?.version;
   if (
     known !== undefined &&
     !isOfEarlierVersion(folder) &&
     (port === undefined || port === known.port) &&
     allowHostAccess === known.allowHostAccess &&
-    listen === known.listen
+    listen === known.listen &&
+    version === known.version
   )
     return known;
   const hash = createHash("sha256").update(folder).digest();
@@ -82,6 +88,7 @@ export function ensureInstance(
     account: ACCOUNT,
     allowHostAccess,
     listen,
+    version,
     publicPool:
       known?.publicPool ?? `198.18.${folder === defaultStateFolder() ? 1 : 2 + ((hash[0] ?? 0) % 250)}.0/24`,
   };

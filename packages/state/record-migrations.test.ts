@@ -1,47 +1,32 @@
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
-import { crc32 } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { MemoryStore } from "./memory-store.ts";
-import { MIGRATIONS } from "./migrations.ts";
-import { migrateRecords, type Row } from "./record-migrations.ts";
+import { ROWS_OF_0_1_0, writeStateOf010 } from "./fixtures/old-state.ts";
+import { migrateRecords } from "./record-migrations.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 import type { Store } from "./store.ts";
 import { addServiceEvent, serviceEventsOf } from "./transactions/service-events.ts";
 import { ongoingDeploymentOf, taskSetsOf } from "./transactions/service-deployments.ts";
 
-/** What version 0.1.0 stored in the middle of a rollout: written by that version itself. */
-const ROWS = JSON.parse(
-  readFileSync(join(import.meta.dirname, "fixtures/records-0.json"), "utf8"),
-) as readonly Row[]; // Its own rows.
 const SERVICE = "arn:aws:ecs:eu-south-1:000000000000:service/c/s";
 
-/** A state file as version 0.1.0 left it. */
-function writeOldState(): string {
+function openSqlite(): Store {
   const path = join(mkdtempSync(join(tmpdir(), "gantry-migrate-")), "state.db");
-  const database = new DatabaseSync(path);
-  database.function("checksum_of", { deterministic: true }, (text) => crc32(String(text)));
-  database.exec(`${MIGRATIONS.slice(0, 2).join(";")}; PRAGMA user_version = 2`);
-  const insert = database.prepare("INSERT INTO record (kind, key, record, checksum) VALUES (?, ?, ?, ?)");
-  for (const { kind, key, record } of ROWS) {
-    const text = JSON.stringify(record);
-    insert.run(kind, key, text, crc32(`${kind}${key}${text}`));
-  }
-  database.close();
-  return path;
+  writeStateOf010(path);
+  return new SqliteStore(path);
 }
 
 function openMemory(): Store {
   const store = new MemoryStore();
-  store.load(migrateRecords(ROWS, new Map()).rows, new Map(), 0);
+  store.load(migrateRecords(ROWS_OF_0_1_0, new Map()).rows, new Map(), 0);
   return store;
 }
 
 describe.each([
   ["MemoryStore", openMemory],
-  ["SqliteStore", () => new SqliteStore(writeOldState())],
+  ["SqliteStore", openSqlite],
 ])("%s, opened on the records of version 0.1.0", (_name, open) => {
   it("has the deployments of a service as records of their own", () => {
     const store = open();
@@ -81,7 +66,7 @@ describe.each([
 
   it("keeps every other record as it was", () => {
     const store = open();
-    for (const { kind, key, record } of ROWS.filter((row) => row.kind !== "service"))
+    for (const { kind, key, record } of ROWS_OF_0_1_0.filter((row) => row.kind !== "service"))
       expect(store.get(kind, key)).toEqual(record);
   });
 });

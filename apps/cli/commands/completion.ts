@@ -92,7 +92,7 @@ ${names.join("\n")}
 ${cases.join("\n")}
   esac
 }
-compdef _gantry gantry
+if [ "$funcstack[1]" = _gantry ]; then _gantry "$@"; else compdef _gantry gantry; fi
 `;
 }
 

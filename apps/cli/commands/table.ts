@@ -161,6 +161,11 @@ const COMMANDS: readonly Command[] = [
     load: () => import("./completion.ts"),
   },
   {
+    name: "upgrade",
+    summary: "say what changed since the version that last used the state, and what to do",
+    load: () => import("./upgrade.ts"),
+  },
+  {
     name: "version",
     summary: "print the version, and the commit that a release was built from",
     options: { json: JSON_OUTPUT },
