@@ -4,6 +4,7 @@ import { basename, dirname, extname, join } from "node:path";
 import type { Naming } from "@gantry/agent";
 import type { InstanceSettings } from "@gantry/control-plane";
 import { localNodeId, NODE_FOLDER } from "@gantry/control-plane/link";
+import { ownContainer } from "./own-container.ts";
 
 /** An agent that was started with other parameters (another port, an earlier version's environment) is started anew. */
 export const PARAMETERS_LABEL = "gantry.parameters";
@@ -109,6 +110,8 @@ function agentEnvironment(
 
 /** The engine's socket on its own machine, without links on the way: where DOCKER_HOST says, as for the docker command. */
 function engineSocket(): string {
+  const own = ownContainer();
+  if (own !== undefined) return own.socket;
   const host = process.env["DOCKER_HOST"] ?? "";
   return realpathSync(host.startsWith("unix://") ? host.slice("unix://".length) : "/var/run/docker.sock");
 }

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, openSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -14,6 +14,7 @@ import {
 import { prepareKeys } from "@gantry/control-plane/certificates";
 import { sleep } from "@gantry/kernel";
 import { equalsInConstantTime } from "@gantry/wire";
+import { ownContainer, startControlPlaneContainer, stopControlPlaneContainer } from "./own-container.ts";
 import { moduleFile, PROJECT, RUNTIME_FLAGS, type PlatformDeps } from "./project.ts";
 import { UserError } from "./run.ts";
 
@@ -63,6 +64,23 @@ async function ask(port: number, query: string): Promise<{ body: string; proof: 
 /** Starts the control plane and waits for its first answer. Errors: UserError with the last line of its log. */
 export async function startControlPlane(deps: PlatformDeps, settings: InstanceSettings): Promise<void> {
   await prepareKeys(settings.folder, settings.instance, deps.clock);
+  const own = ownContainer();
+  const child = own === undefined ? spawnControlPlane(settings) : undefined;
+  if (own !== undefined) await startControlPlaneContainer(settings, own);
+  const deadline = deps.clock.now() + ANSWER_WAIT_MS;
+  while ((await healthOf(settings)) === undefined) {
+    // A process that a signal ended has no exit code.
+    const hasEnded = child !== undefined && (child.exitCode !== null || child.signalCode !== null);
+    if (hasEnded || deps.clock.now() > deadline)
+      throw new UserError(
+        `The control plane did not start (see ${join(settings.folder, "control-plane.log")}): ${lastProblem(settings)}`,
+      );
+    await sleep(deps.clock, 25);
+  }
+}
+
+/** Starts the control plane as a process that outlives the command. */
+function spawnControlPlane(settings: InstanceSettings): ChildProcess {
   const log = openSync(join(settings.folder, "control-plane.log"), "a", 0o600);
   const child = spawn(
     process.execPath,
@@ -70,16 +88,7 @@ export async function startControlPlane(deps: PlatformDeps, settings: InstanceSe
     { detached: true, stdio: ["ignore", log, log], cwd: PROJECT },
   );
   child.unref();
-  const deadline = deps.clock.now() + ANSWER_WAIT_MS;
-  while ((await healthOf(settings)) === undefined) {
-    // A process that a signal ended has no exit code.
-    const hasEnded = child.exitCode !== null || child.signalCode !== null;
-    if (hasEnded || deps.clock.now() > deadline)
-      throw new UserError(
-        `The control plane did not start (see ${join(settings.folder, "control-plane.log")}): ${lastProblem(settings)}`,
-      );
-    await sleep(deps.clock, 25);
-  }
+  return child;
 }
 
 function lastProblem(settings: InstanceSettings): string {
@@ -103,6 +112,7 @@ export async function stopControlPlane(deps: PlatformDeps, settings: InstanceSet
     deps.progress.say(
       `What answers on port ${settings.port} did not prove that it is this Gantry's control plane: it is not told to stop.`,
     );
+  if (ownContainer() !== undefined) await stopControlPlaneContainer(settings);
   for (const identity of [recordedProcess(settings), health])
     if (identity !== undefined) await endProcess(deps, identity);
 }

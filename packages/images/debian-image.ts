@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chmod, cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -52,12 +52,29 @@ async function layOutFolders(root: string): Promise<void> {
   await symlink("usr/lib64", join(root, "lib64"));
 }
 
+/** The Debian packages that came with the program: the container image brings all that it needs. */
+const BUNDLE = join(import.meta.dirname, "../../debian-packages");
+
+/** By what the bundle's list of closures names an image: the packages that were asked for. */
+export function closureKey(recipe: ImageRecipe): string {
+  return recipe.packages.join(" ");
+}
+
+/** Paths of the bundled .deb files of a recipe; undefined where the program came without any. */
+async function bundledPackages(recipe: ImageRecipe): Promise<readonly string[] | undefined> {
+  const text = await readFile(join(BUNDLE, "closures.json"), "utf8").catch(() => "{}");
+  const closures = JSON.parse(text) as Readonly<Record<string, readonly string[]>>; // The release wrote it.
+  return closures[closureKey(recipe)]?.map((name) => join(BUNDLE, name));
+}
+
 /** Paths of the .deb files of the recipe's whole closure, fetched into a cache that is shared between images. */
-async function fetchPackages(
+export async function fetchPackages(
   recipe: ImageRecipe,
   work: string,
   cacheFolder: string,
 ): Promise<readonly string[]> {
+  const bundled = await bundledPackages(recipe);
+  if (bundled !== undefined) return bundled;
   const state = join(work, "apt");
   await mkdir(join(state, "partial"), { recursive: true });
   const cache = join(cacheFolder, "debian-packages");
