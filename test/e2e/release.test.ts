@@ -163,7 +163,7 @@ describe("the container image", () => {
     );
 
   beforeAll(async () => {
-    await docker("load", "-q", "-i", release.path("image-linux-x64.tar.gz"));
+    await docker("load", "-q", "-i", release.path(`image-linux-${process.arch}.tar.gz`));
   });
 
   afterAll(() => docker("rmi", `gantry:${release.version}`));

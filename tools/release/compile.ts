@@ -85,9 +85,9 @@ function asJavaScript(module: string): string {
   return module.replace(/\.ts$/, ".js");
 }
 
-/** Files that modules read at run time, as opposed to modules, manifests and documents. */
+/** Files that modules read at run time, and SUPPORT.md, as opposed to modules and manifests. */
 function isCompanion(name: string): boolean {
-  return ![".ts", ".tsx", ".json", ".md", ""].includes(extname(name));
+  return ![".ts", ".tsx", ".json", ""].includes(extname(name));
 }
 
 /** The exact versions that the workspaces of these modules declare; types are not needed at run time. */

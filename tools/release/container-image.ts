@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -107,6 +107,7 @@ export async function buildContainerImage(
       rmSync(join(root, path), { force: true });
     cpSync(program, join(root, "opt/gantry"), { recursive: true });
     copyFileSync(join(sources, "tools/release/files/container"), join(root, "opt/gantry/container"));
+    await addCopyrights(recipe, root, cacheFolder);
     await addPackages(join(root, "opt/gantry/debian-packages"), program, cacheFolder);
   };
   await buildDebianImage(recipe, { cacheFolder, label: `gantry.release=${version}`, prepare });
@@ -114,6 +115,21 @@ export async function buildContainerImage(
   execFileSync("sh", ["-c", 'docker save "$1" | gzip -4 > "$2"', "sh", tag, path]);
   execFileSync("docker", ["rmi", tag], { stdio: "ignore" });
   return path;
+}
+
+const UNPACK_COPYRIGHT =
+  'dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --keep-directory-symlink --wildcards "./usr/share/doc/*/copyright"';
+
+/** The copyright files of the packages in the image, which images of the platform do without. */
+async function addCopyrights(recipe: ImageRecipe, root: string, cacheFolder: string): Promise<void> {
+  const work = mkdtempSync(join(tmpdir(), "gantry-closure-"));
+  try {
+    for (const archive of await fetchPackages(recipe, work, cacheFolder))
+      // A package whose folder is a link to another's has no file of its own: tar says so.
+      spawnSync("sh", ["-c", UNPACK_COPYRIGHT, "sh", archive, root], { stdio: "ignore" });
+  } finally {
+    rmSync(work, { recursive: true });
+  }
 }
 
 /** The Debian packages of every image that the platform builds, and which image needs which. */
