@@ -24,6 +24,7 @@ export function renderRouterRules(vpc: VpcAssignment, transit: Transit, resolver
   const groups = vpc.groups.toSorted((a, b) => compare(a.id, b.id));
   return [
     ...renderGuard(interfaces),
+    ...OPENED_RULES,
     "table inet filter",
     "delete table inet filter",
     "table inet filter {",
@@ -37,17 +38,20 @@ export function renderRouterRules(vpc: VpcAssignment, transit: Transit, resolver
   ].join("\n");
 }
 
+/** Undoes `CLOSED_RULES`. */
+const OPENED_RULES = ["table inet closed", "delete table inet closed"];
+
 /**
- * The filter of a router whose rules are not known or could not be applied: established connections continue, and no new
- * connection is let through.
+ * Closes a router whose rules are not known or could not be applied: established connections continue, and no new
+ * connection is let through. The table is one of its own, before the filter: a filter that cannot be replaced does not
+ * keep the router from being closed. The next rules that are applied remove it in their own transaction.
  */
 export const CLOSED_RULES = [
-  "table inet filter",
-  "delete table inet filter",
-  "table inet filter {",
+  ...OPENED_RULES,
+  "table inet closed {",
   ...["forward", "input", "output"].flatMap((hook) => [
     `  chain ${hook} {`,
-    `    type filter hook ${hook} priority 0; policy drop;`,
+    `    type filter hook ${hook} priority -10; policy drop;`,
     "    ct state established,related accept",
     ...(hook === "forward" ? [] : [`    ${hook === "input" ? "iifname" : "oifname"} "lo" accept`]),
     "  }",
