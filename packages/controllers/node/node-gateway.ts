@@ -215,15 +215,14 @@ export class NodeGateway {
           connection.say({ type: "logsTaken", containerId: message.containerId, cursor });
         return;
       }
-      case "metrics": {
-        const { session, sequence } = message;
+      case "metrics":
         // What is not taken is sent again.
         void this.#deps.takeMetrics(connection.nodeId, message).then(
-          () => connection.say({ type: "metricsTaken", session, sequence }),
+          () =>
+            connection.say({ type: "metricsTaken", session: message.session, sequence: message.sequence }),
           (thrown: unknown) => log.warn("Metrics could not be taken", { reason: messageOf(thrown) }),
         );
         return;
-      }
       case "imageWanted":
         void this.#deps.provideImage(message.image).then(
           () => connection.say({ type: "imageReady", image: message.image, problem: undefined }),
