@@ -157,7 +157,7 @@ export class NodeGateway {
     if (connection?.peer !== peer || !connection.heard.isNews(subjectOf(message), sequence)) return;
     // A session that has not said whose it is has nothing to say of tasks.
     if (message.type !== "hello" && connection.nodeId === "") return;
-    const { store, clock, log } = this.#deps;
+    const { store, clock, log, ids } = this.#deps;
     switch (message.type) {
       case "hello":
         // An agent says hello again and again: each time it is told everything, for a message may have been lost.
@@ -202,17 +202,15 @@ export class NodeGateway {
         store.transact((tx) => recordRefused(tx, connection.nodeId, message));
         return;
       case "balancers":
-        store.transact((tx) =>
-          recordBalancers(tx, message.observation, { ids: this.#deps.ids, now: clock.now() }),
-        );
+        store.transact((tx) => recordBalancers(tx, message.observation, { ids, now: clock.now() }));
         return;
       case "engine":
         recordEngine(this.#deps, connection.nodeId, message);
         return;
       case "logs": {
+        const { containerId } = message;
         const cursor = this.#deps.takeLogs(message);
-        if (cursor !== undefined)
-          connection.say({ type: "logsTaken", containerId: message.containerId, cursor });
+        if (cursor !== undefined) connection.say({ type: "logsTaken", containerId, cursor });
         return;
       }
       case "metrics":
