@@ -77,7 +77,7 @@ export async function startApi({
   });
   const server = newHttpServer(
     (request, response, continueWith) => dispatcher.handle(request, response, continueWith),
-    idleMs,
+    idleMs === undefined ? {} : { idleMs },
   );
   const port = await listen(server);
   return {

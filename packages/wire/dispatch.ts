@@ -4,7 +4,7 @@ import type { ConditionContext, Principal } from "@gantry/iam/principal";
 import { AssertionError, messageOf, type Clock, type Ids, type Logger } from "@gantry/kernel";
 import { accessDeniedError, throttledError } from "./access-errors.ts";
 import { admit, type AdmissionPolicy } from "./admission.ts";
-import { ApiError } from "./api-error.ts";
+import type { ApiError } from "./api-error.ts";
 import { Authenticator, type Credential } from "./authentication.ts";
 import { readClaim, SignatureError, type Claim } from "./claim.ts";
 import {
@@ -25,6 +25,7 @@ import { requestKeys, tagKeys, tlsVersionOf, type AskedKeys } from "./request-co
 import { RestRouter } from "./rest-router.ts";
 import { operationNameOf, protocolOf, resolve, type Exchange } from "./routing.ts";
 import { send } from "./send.ts";
+import { notImplementedError, unknownOperationError } from "./unsupported.ts";
 import { chooseService, unknownService } from "./service-choice.ts";
 import {
   BODY_LIMITS,
@@ -76,6 +77,9 @@ interface Call {
 /** All bodies together, while they are read and decoded. Object data streams and does not count. */
 const BODIES_MAX_BYTES = 128 * 1024 * 1024;
 const LINGER_MS = 2_000;
+/** How long a body that is read whole is waited for: so long, and so much longer for every byte that it may have. */
+const BODY_WAIT_MS = 30_000;
+const BODY_BYTES_PER_MS = 64;
 const IN_FLIGHT_MAX = 2_000;
 
 /** All services behind one port: service → operation → signature → input → permission → handler → answer. */
@@ -173,7 +177,7 @@ export class Dispatcher {
   /** What the service answers outside its operations, else the operation's answer. */
   async #attempt(call: Call & { claimFailure: SignatureError | undefined }): Promise<WireResponse> {
     const { exchange, service, protocol } = call;
-    if (this.#inFlight > (this.#deps.inFlightMax ?? IN_FLIGHT_MAX)) throw throttledError(protocol);
+    if (this.#inFlight > this.#inFlightMax()) throw throttledError(protocol);
     const extra = await service.extras?.(exchange, {
       credentials: this.#deps.credentials,
       now: this.#deps.clock.now(),
@@ -211,7 +215,10 @@ export class Dispatcher {
     );
     const form = isQuery ? formParameters(exchange, body, limits.values) : undefined;
     const found = named ?? resolve(service, protocol, exchange, form);
-    if (found === undefined) throw this.#unknownOperation(service, protocol, exchange, form);
+    if (found === undefined) {
+      const name = operationNameOf(protocol, exchange, form) ?? `${exchange.method} ${exchange.rawPath}`;
+      throw this.#unsupported(service, name, unknownOperationError(name, protocol));
+    }
     const { operation, labels } = found;
     if (operation.handler === undefined) throw this.#notImplemented(operation, service, protocol);
     if (isQuery) admit(this.#deps.policy, principal, { exchange, service, protocol, called: found });
@@ -221,7 +228,8 @@ export class Dispatcher {
         ? (body as Buffer) // Not a stream, so a buffer.
         : hasStreamingInput(operation)
           ? undefined
-          : (await readAll(stream, limits.bytes, lease)).bytes;
+          : (await this.#waitingFor(exchange, limits.bytes, () => readAll(stream, limits.bytes, lease)))
+              .bytes;
     const read = (document?: Document): Record<string, unknown> => {
       const input = decode(operation, protocol, {
         exchange,
@@ -262,15 +270,34 @@ export class Dispatcher {
     lease: BodyLease,
     admitted: (principal: Principal) => void,
   ): Promise<{ principal: Principal; body: Buffer | Readable }> {
-    const { principal, body } = await this.#authenticator.authenticate({
-      ...call,
-      bodyMaxBytes,
-      lease,
-      admit: admitted,
-    });
+    const { principal, body } = await this.#waitingFor(call.exchange, bodyMaxBytes, () =>
+      this.#authenticator.authenticate({ ...call, bodyMaxBytes, lease, admit: admitted }),
+    );
+    // Many that waited may come at once.
+    if (this.#inFlight > this.#inFlightMax()) throw throttledError(call.protocol);
     if (!Buffer.isBuffer(body)) return { principal, body };
     const limits = { maxBytes: bodyMaxBytes, lease };
     return { principal, body: await withoutCompression(body, call.exchange.headers, limits) };
+  }
+
+  #inFlightMax(): number {
+    return this.#deps.inFlightMax ?? IN_FLIGHT_MAX;
+  }
+
+  /**
+   * Waits for a client's body, for a bounded time. The request is none of those in flight meanwhile: whoever sends slowly
+   * takes no place from others.
+   */
+  async #waitingFor<T>(exchange: Exchange, bytesMax: number, work: () => Promise<T>): Promise<T> {
+    const { clock } = this.#deps;
+    const timer = clock.after(BODY_WAIT_MS + bytesMax / BODY_BYTES_PER_MS, () => exchange.request.destroy());
+    this.#inFlight -= 1;
+    try {
+      return await work();
+    } finally {
+      timer.cancel();
+      this.#inFlight += 1;
+    }
   }
 
   /** Asks for the permissions that the operation needs, then runs it. */
@@ -321,45 +348,17 @@ export class Dispatcher {
     return ((await operation.handler?.(input, context)) ?? {}) as Record<string, unknown>; // Typed by Implementation<M>.
   }
 
-  #notImplemented(operation: Operation, service: LoadedService, protocol: Protocol): ApiError {
-    const { id, folder } = service.descriptor;
-    this.#logUnknownOnce(`${id}:${operation.name}`);
-    return new ApiError(
-      notImplementedCode(protocol),
-      `${operation.name} is not supported by Gantry yet: see packages/api/${folder}/SUPPORT.md.`,
-      { status: protocol === "restXml" ? 501 : 400 },
-    );
+  #notImplemented({ name }: Operation, service: LoadedService, protocol: Protocol): ApiError {
+    return this.#unsupported(service, name, notImplementedError(name, service.descriptor.folder, protocol));
   }
 
-  #unknownOperation(
-    service: LoadedService,
-    protocol: Protocol,
-    exchange: Exchange,
-    form: URLSearchParams | undefined,
-  ): ApiError {
-    const name = operationNameOf(protocol, exchange, form) ?? `${exchange.method} ${exchange.rawPath}`;
-    this.#logUnknownOnce(`${service.descriptor.id}:${name}`);
-    switch (protocol) {
-      case "awsQuery":
-      case "ec2Query":
-        return new ApiError("InvalidAction", `The action ${name} is not valid for this web service.`, {
-          status: 400,
-        });
-      case "restXml":
-        return new ApiError(
-          "MethodNotAllowed",
-          "The specified method is not allowed against this resource.",
-          { status: 405 },
-        );
-      default:
-        return new ApiError("UnknownOperationException", `Unknown operation ${name}`, { status: 404 });
-    }
-  }
-
-  #logUnknownOnce(name: string): void {
-    if (this.#unknownSeen.has(name) || this.#unknownSeen.size > 5_000) return;
+  /** Logs the operation once. Answers the refusal. */
+  #unsupported({ descriptor }: LoadedService, operation: string, refusal: ApiError): ApiError {
+    const name = `${descriptor.id}:${operation}`;
+    if (this.#unknownSeen.has(name) || this.#unknownSeen.size > 5_000) return refusal;
     this.#unknownSeen.add(name);
     this.#deps.log.warn("Operation is not supported", { operation: name });
+    return refusal;
   }
 }
 
@@ -371,16 +370,4 @@ function regionOf(claim: Claim | undefined): string | undefined {
 function split(url: string): readonly [string, string] {
   const at = url.indexOf("?");
   return at < 0 ? [url, ""] : [url.slice(0, at), url.slice(at + 1)];
-}
-
-function notImplementedCode(protocol: Protocol): string {
-  switch (protocol) {
-    case "restXml":
-      return "NotImplemented";
-    case "awsQuery":
-    case "ec2Query":
-      return protocol === "ec2Query" ? "UnsupportedOperation" : "InvalidAction";
-    default:
-      return "UnsupportedOperationException";
-  }
 }

@@ -49,7 +49,7 @@ describe("a client that is silent", () => {
   }
 
   it("is let go, in clear and over TLS, in the handshake and behind it", async () => {
-    const plain = await portOf(newHttpServer(nobody, 200));
+    const plain = await portOf(newHttpServer(nobody, { idleMs: 200 }));
     const tls = await portOf(await newTlsServer({ idleMs: 200 }));
     const slow = await portOf(await newTlsServer({ handshakeMs: 200 }));
     const lifetimes = await Promise.all([

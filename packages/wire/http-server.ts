@@ -5,6 +5,8 @@ import { http } from "@gantry/kernel";
 
 /** A client must send its headers within this, and keep its body coming. Bounds what a slow client can hold. */
 const HEADERS_TIMEOUT_MS = 30_000;
+/** How often connections are looked at that exceed a limit. Node does so every 30 s. */
+const CHECK_EVERY_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 30 * 60_000;
 const HEADERS_MAX_BYTES = 64 * 1024;
 /** Nothing came or went for so long: the client is let go. Long uploads go on as long as they move. */
@@ -24,33 +26,52 @@ export type RequestHandler = (
  * An HTTP server whose handler decides when a client that asked `Expect: 100-continue` may send its body: a refused
  * upload never travels. The handler never rejects.
  */
-export function newHttpServer(handle: RequestHandler, idleTimeoutMs = IDLE_TIMEOUT_MS): Server {
-  return serving(http.createServer(LIMITS), handle, idleTimeoutMs);
+export function newHttpServer(handle: RequestHandler, timeouts: HttpTimeouts = {}): Server {
+  return serving(http.createServer(limitsOf(timeouts)), handle, timeouts);
 }
 
 /** As `newHttpServer`, over TLS. A client must end its handshake in time too. */
 export function newHttpsServer(
   tls: TlsOptions,
   handle: RequestHandler,
-  { idleMs = IDLE_TIMEOUT_MS, handshakeMs = HANDSHAKE_TIMEOUT_MS } = {},
+  timeouts: HttpTimeouts = {},
 ): HttpsServer {
   // Node's HTTPS is loaded by whoever serves it alone.
   const https = process.getBuiltinModule("node:https");
-  return serving(https.createServer({ handshakeTimeout: handshakeMs, ...LIMITS, ...tls }), handle, idleMs);
+  const { handshakeMs: handshakeTimeout = HANDSHAKE_TIMEOUT_MS } = timeouts;
+  return serving(https.createServer({ ...limitsOf(timeouts), handshakeTimeout, ...tls }), handle, timeouts);
+}
+
+/** How long a client may take, in ms, where tests do not want to wait as long as the platform does. */
+export interface HttpTimeouts {
+  readonly handshakeMs?: number;
+  readonly headersMs?: number;
+  readonly idleMs?: number;
+}
+
+function limitsOf({ headersMs = HEADERS_TIMEOUT_MS }: HttpTimeouts) {
+  return {
+    ...LIMITS,
+    headersTimeout: headersMs,
+    connectionsCheckingInterval: Math.min(CHECK_EVERY_MS, headersMs),
+  };
 }
 
 const LIMITS = {
   highWaterMark: AHEAD_BYTES,
   maxHeaderSize: HEADERS_MAX_BYTES,
-  headersTimeout: HEADERS_TIMEOUT_MS,
   requestTimeout: REQUEST_TIMEOUT_MS,
   keepAliveTimeout: 75_000,
   // Java's client offers HTTP/2 with every first request: the offer is not taken up.
   shouldUpgradeCallback: () => false,
 } as const;
 
-function serving<S extends Server>(server: S, handle: RequestHandler, idleTimeoutMs: number): S {
-  server.setTimeout(idleTimeoutMs);
+function serving<S extends Server>(
+  server: S,
+  handle: RequestHandler,
+  { idleMs = IDLE_TIMEOUT_MS }: HttpTimeouts,
+): S {
+  server.setTimeout(idleMs);
   const serve: RequestHandler = async (request, response, continueWith) => {
     if (!hasRepeatedHeader(request.rawHeaders)) return handle(request, response, continueWith);
     response.writeHead(400, { connection: "close" }).end();

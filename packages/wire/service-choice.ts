@@ -9,8 +9,10 @@ import type { ServiceDescriptor } from "./service.ts";
 /** Bytes of an unsigned form that are read to learn which service's words its refusal takes. */
 const UNSIGNED_FORM_MAX_BYTES = 16 * 1024;
 const FORM = "application/x-www-form-urlencoded";
-/** Services of the REST-XML protocol besides S3: nothing in a request says so. Source: the SDKs' service models. */
-const REST_XML_SERVICES: ReadonlySet<string> = new Set(["route53", "cloudfront", "s3-control", "s3express"]);
+/** Services of the REST-XML protocol: a request without a body does not say so. Source: the SDKs' service models. */
+const REST_XML_SERVICES: ReadonlySet<string> = new Set(["route53", "cloudfront", "s3-control"]);
+/** Those whose errors stand in no wrapper: S3's own form. */
+const S3_FAMILY: ReadonlySet<string> = new Set(["s3", "s3express", "s3-outposts", "s3-object-lambda"]);
 
 /** The service that a request is for: by its target header, its signature's scope, its API version, its host. S3 is the last guess. */
 export async function chooseService<S extends { readonly descriptor: ServiceDescriptor }>(
@@ -74,8 +76,13 @@ export function unknownService(exchange: Exchange, claim: Claim | undefined): Wi
       body: writeCbor({ type: "unit" }, {}, { __type: code, message }),
     };
   const isJson = targetPrefixOf(exchange) !== undefined;
-  const isQuery = isForm(exchange) || /(?:^|&)Action=/.test(exchange.rawQuery);
-  if (!isJson && (isQuery || REST_XML_SERVICES.has(claim?.service ?? "")))
+  if (!isJson && S3_FAMILY.has(claim?.service ?? ""))
+    return {
+      status: 404,
+      headers: { "content-type": "application/xml", "x-amz-request-id": requestId },
+      body: `<Error><Code>${code}</Code><Message>${escapeXml(message)}</Message><RequestId>${requestId}</RequestId></Error>`,
+    };
+  if (!isJson && speaksXml(exchange, claim))
     return {
       status: 404,
       headers: { "content-type": "text/xml", "x-amzn-requestid": requestId },
@@ -90,4 +97,11 @@ export function unknownService(exchange: Exchange, claim: Claim | undefined): Wi
     },
     body: JSON.stringify({ __type: code, message }),
   };
+}
+
+/** Whether the request is one of the Query or REST-XML protocols: by its form, its body or its service. */
+function speaksXml(exchange: Exchange, claim: Claim | undefined): boolean {
+  const isQuery = isForm(exchange) || /(?:^|&)Action=/.test(exchange.rawQuery);
+  const hasXml = /^(?:application|text)\/xml\b/.test(exchange.headers["content-type"] ?? "");
+  return isQuery || hasXml || REST_XML_SERVICES.has(claim?.service ?? "");
 }

@@ -3,8 +3,10 @@ import { EC2Client, DescribeVpcsCommand } from "@aws-sdk/client-ec2";
 import { ECSClient, ListClustersCommand } from "@aws-sdk/client-ecs";
 import { DescribeFileSystemsCommand, EFSClient } from "@aws-sdk/client-efs";
 import { IAMClient, ListUsersCommand } from "@aws-sdk/client-iam";
+import { ListBucketsCommand, PutBucketTaggingCommand, S3Client } from "@aws-sdk/client-s3";
 import { SmithyRpcV2CborProtocol } from "@smithy/core/cbor";
 import { randomIds, silentLogger, SystemClock } from "@gantry/kernel";
+import { sendRaw } from "@gantry/testkit";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { Dispatcher } from "./dispatch.ts";
 import { newHttpServer } from "./http-server.ts";
@@ -48,5 +50,40 @@ it.each(Object.entries(CALLS))(
       message: `Gantry does not have the service "${name}".`,
       $metadata: { httpStatusCode: 404, attempts: 1 },
     });
+  },
+);
+
+// Before: a request that S3's protocol signs got JSON, and so did one of REST-XML whose service no list named. Clients could
+// not parse it: "not well-formed".
+it("an unknown service is named to a client of REST-XML, once", async () => {
+  const client = new S3Client({ ...config, forcePathStyle: true });
+  const expected = {
+    name: "UnknownServiceException",
+    message: 'Gantry does not have the service "s3".',
+    $metadata: { httpStatusCode: 404, attempts: 1 },
+  };
+  await expect(client.send(new ListBucketsCommand({}))).rejects.toMatchObject(expected);
+  const tagging = new PutBucketTaggingCommand({ Bucket: "prod", Tagging: { TagSet: [] } });
+  await expect(client.send(tagging)).rejects.toMatchObject(expected);
+});
+
+it.each(["route53", "cloudfront", "an-xml-service"])(
+  "an unknown service of REST-XML, %s, is refused in its form",
+  async (service) => {
+    const isListed = service !== "an-xml-service";
+    const request = {
+      service,
+      method: isListed ? "GET" : "POST",
+      path: "/2013-04-01/hostedzone",
+      ...(isListed ? {} : { headers: { "content-type": "application/xml" }, body: "<a/>" }),
+    };
+    const { status, headers, text } = await sendRaw(config.endpoint, request, Date.now());
+    expect(status).toBe(404);
+    expect(headers.get("content-type")).toBe("text/xml");
+    expect(text).toMatch(
+      new RegExp(
+        `^<ErrorResponse><Error><Type>Sender</Type><Code>UnknownServiceException</Code><Message>.*&quot;${service}&quot;`,
+      ),
+    );
   },
 );
