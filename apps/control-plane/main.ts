@@ -38,6 +38,7 @@ import {
 import { AgentServer } from "./agent-stream.ts";
 import { explain } from "./explain.ts";
 import { challengeOf, PROOF_HEADER, proofOf, type Health } from "./health.ts";
+import { balancerMetrics } from "./balancer-metrics.ts";
 import { containerLogs } from "./container-logs.ts";
 import { imageFinder, imageResolver } from "./image-resolver.ts";
 import { ensureLink, keepFresh } from "./link.ts";
@@ -179,7 +180,8 @@ const gateway = new NodeGateway({
   takeLogs: containerLogs({ ...deps, logs, permissions: policy, account: settings.account }),
   takeMetrics: async (node, message) => {
     const { session, sequence } = message;
-    await metrics.add(serviceMetrics(store, message), { node, session, sequence });
+    const points = [...serviceMetrics(store, message), ...balancerMetrics(store, message)];
+    await metrics.add(points, { node, session, sequence });
   },
   provideImage: async (image) => {
     const recipe = [databaseRecipe, ...wellKnownRecipes].find(

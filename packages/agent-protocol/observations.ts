@@ -66,6 +66,26 @@ export interface UsageSample {
   readonly memoryBytes: number;
 }
 
+/** Requests that the proxy answered, of one target of one target group behind one load balancer. */
+export interface TrafficSample {
+  readonly balancer: string;
+  /** Undefined where the load balancer answered itself. */
+  readonly targetGroup: string | undefined;
+  /** The address of the target; undefined where none was chosen. */
+  readonly target: string | undefined;
+  /** Those that a target was chosen for. */
+  readonly requests: number;
+  /** Answers of targets with the statuses 2xx, 3xx, 4xx and 5xx. */
+  readonly answered: readonly number[];
+  /** Answers of the load balancer itself, by status. */
+  readonly generated: Readonly<Record<string, number>>;
+  /** Received and sent. */
+  readonly bytes: number;
+  readonly connectionErrors: number;
+  /** Milliseconds until a target's answer began, each followed by the number of requests. */
+  readonly latencies: readonly number[];
+}
+
 export type ToControlPlane =
   | {
       readonly type: "hello";
@@ -92,6 +112,9 @@ export type ToControlPlane =
       readonly session: string;
       readonly sequence: number;
       readonly usage: readonly UsageSample[];
+      /** The minute in which the traffic was counted (ms); absent from agents of an earlier version. */
+      readonly at?: number;
+      readonly traffic?: readonly TrafficSample[];
     }
   /** Whether a VPC's rules are in effect. A closed VPC lets no new connection through. */
   | {

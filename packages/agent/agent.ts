@@ -106,6 +106,7 @@ export class Agent {
       log,
       pods: () => this.#podAssignments().filter(({ desired }) => desired === "RUNNING"),
       usageOf: (pod) => host.usageOf(pod),
+      traffic: () => this.#proxy.traffic(),
       send: (batch) => void this.#tell(batch),
     });
     this.#engineProbe = new EngineProbe({

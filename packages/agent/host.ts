@@ -38,7 +38,7 @@ export interface Host {
   /** What must hold before anything is made. */
   prepare(): Promise<void>;
   trust(caPem: string): void;
-  proxy(ports: PortMemory): Pick<Proxy, "apply" | "observe">;
+  proxy(ports: PortMemory): Pick<Proxy, "apply" | "observe" | "traffic">;
   /** What a pod has used; undefined for one that does not run. */
   usageOf(pod: PodAssignment): Promise<Usage | undefined>;
   serve(service: VpcService): { close(): void };

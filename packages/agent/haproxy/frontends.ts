@@ -2,8 +2,9 @@ import type { Balancer, BalancerListener } from "@gantry/agent-protocol";
 import { parseCidr } from "@gantry/kernel";
 import { FROM_HOST, renderRules } from "./actions.ts";
 import { matcher } from "./conditions.ts";
-import { compare, frontendName, hash } from "./names.ts";
+import { balancerName, compare, frontendName, hash } from "./names.ts";
 import { keyOf, type Certificate } from "./parts.ts";
+import { requestFormat } from "./request-log.ts";
 import { isLeftOut, mark, type Context } from "./render-context.ts";
 
 const CLIENT_KEEP_ALIVE_SECONDS = 3_600;
@@ -70,6 +71,7 @@ function renderFrontend(
             // A worker that leaves may have shared the port with a load balancer that is gone.
             `  bind ${handoverSocket(hostPortName(hostPort), context)} accept-proxy`,
           ]),
+      ...renderLog(balancerName(balancer.arn)),
       ...renderTimeouts(idle),
       ...clients.acls,
       ...(clients.test === undefined
@@ -101,6 +103,7 @@ function renderSharedFrontend(port: number, users: readonly Use[], context: Cont
     `frontend ${name}`,
     `  bind ${handoverSocket(name, context)} accept-proxy`,
     `  bind 127.0.0.1:${port}${renderTls(users, context)}`,
+    ...renderLog("%[var(txn.balancer)]"),
     ...renderTimeouts(idle),
     ...clients.flatMap(({ acls }) => acls),
     ...renderConnectionAge(oldest.balancer),
@@ -152,6 +155,10 @@ function renderChoice(users: readonly Use[], context: Context): readonly string[
         ),
     ),
     "  http-request set-var(txn.lb) str(0) if !{ var(txn.lb) -m found }",
+    ...users.map(
+      ({ balancer }, index) =>
+        `  http-request set-var(txn.balancer) str(${balancerName(balancer.arn)}) if { var(txn.lb) -m str ${index} }`,
+    ),
   ];
 }
 
@@ -172,6 +179,11 @@ function renderClients(
   if (cidrs.includes(ALL_ADDRESSES)) return { acls: [], test: undefined };
   if (cidrs.length === 0) return { acls: [], test: "" };
   return { acls: cidrs.map((cidr) => `  acl ${acl} src ${cidr}`), test: `!${acl}` };
+}
+
+/** Each request is a line to the agent, which counts it. */
+function renderLog(balancer: string): readonly string[] {
+  return ["  log ring@requests local0 info", `  log-format ${requestFormat(balancer)}`];
 }
 
 function renderTimeouts(idleSeconds: number): readonly string[] {

@@ -1,8 +1,12 @@
 import { createHash } from "node:crypto";
 import type { Balancer, BalancerListener } from "@gantry/agent-protocol";
 
+export function balancerName(arn: string): string {
+  return `lb_${hash(arn)}`;
+}
+
 export function frontendName(balancer: Balancer, listener: BalancerListener): string {
-  return `lb_${hash(balancer.arn)}_${listener.port}`;
+  return `${balancerName(balancer.arn)}_${listener.port}`;
 }
 
 export function backendName(targetGroupArn: string): string {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, rename, rm, symlink, readlink } from "node:fs/promises";
 import { join } from "node:path";
-import type { BalancersAssignment, BalancersObservation } from "@gantry/agent-protocol";
+import type { BalancersAssignment, BalancersObservation, TrafficSample } from "@gantry/agent-protocol";
 import { messageOf, sleep, type Clock, type Logger } from "@gantry/kernel";
 import type { ContainerSpec, Engine } from "../engine/engine.ts";
 import { pauseSpec, type Naming } from "../naming.ts";
@@ -13,6 +13,7 @@ import { HostPorts, type PortMemory } from "./host-ports.ts";
 import { backendName, serverName } from "./names.ts";
 import { observeTarget, PASSED, refusedTarget } from "./observe-target.ts";
 import { keyOf } from "./parts.ts";
+import { RequestLog } from "./request-log.ts";
 import type { ProxyConfiguration } from "./render.ts";
 
 const RELOAD_WAIT_MS = 5_000;
@@ -47,6 +48,7 @@ export class Proxy {
   readonly #deps: ProxyDeps;
   readonly #hostPorts: HostPorts;
   readonly #acceptance: Acceptance;
+  readonly #requests: RequestLog;
   #applied = "";
   /** The assignment in effect. */
   #assignment: BalancersAssignment | undefined;
@@ -56,6 +58,7 @@ export class Proxy {
   constructor(deps: ProxyDeps) {
     this.#deps = deps;
     this.#hostPorts = new HostPorts(deps.ports, deps.log);
+    this.#requests = new RequestLog(deps.log);
     const { clock, log, folder, runCheck = runHaproxyCheck } = deps;
     this.#acceptance = new Acceptance({ clock, log, folder, runCheck });
   }
@@ -81,14 +84,20 @@ export class Proxy {
     const isInEffect = async (fingerprint: string) =>
       isRunning && (this.#applied === fingerprint || (await this.#isInEffect(fingerprint)));
     let fingerprint = fingerprintOf(this.#acceptance.render(assignment, options), routers);
+    await mkdir(join(this.#deps.folder, "run"), { recursive: true });
+    await this.#requests.listen(this.#deps.folder);
     if (!(await isInEffect(fingerprint))) {
-      await mkdir(join(this.#deps.folder, "run"), { recursive: true });
       const configuration = await this.#acceptance.accept(assignment, options);
       fingerprint = fingerprintOf(configuration, routers);
       if (!(await isInEffect(fingerprint))) await this.#load(configuration, fingerprint, isRunning);
     }
     this.#applied = fingerprint;
     this.#assignment = assignment;
+  }
+
+  /** The requests that were counted since it was last called. */
+  traffic(): readonly TrafficSample[] {
+    return this.#requests.drain(this.#assignment);
   }
 
   async #load(configuration: ProxyConfiguration, fingerprint: string, isRunning: boolean): Promise<void> {

@@ -2,7 +2,11 @@ import type { BalancersAssignment, BalancerTarget } from "@gantry/agent-protocol
 import { renderBackend, usableTargets } from "./backends.ts";
 import { renderFrontends } from "./frontends.ts";
 import { backendName, compare, serverName } from "./names.ts";
+import { requestSocket } from "./request-log.ts";
 import type { Context, RenderOptions } from "./render-context.ts";
+
+/** About 40,000 requests. */
+const REQUEST_BUFFER_BYTES = 4 * 1024 * 1024;
 
 export type { RenderOptions } from "./render-context.ts";
 
@@ -54,19 +58,27 @@ function renderGlobal(options: RenderOptions): readonly string[] {
     "global",
     `  stats socket ${options.folder}/run/admin.sock mode 600 level admin expose-fd listeners`,
     `  server-state-file ${options.folder}/servers.state`,
-    "  log stdout format raw daemon",
+    // Health changes and failures: `docker logs` of the proxy says why a request failed.
+    "  log stdout format raw daemon notice",
     "  hard-stop-after 60s",
     "  max-spread-checks 10",
     `  maxconn ${options.connectionsMax}`,
     "  tune.ssl.default-dh-param 2048",
     "  ssl-default-bind-options ssl-min-ver TLSv1.2",
     "",
+    // Lines wait here while the agent is away; it counts them (request-log.ts).
+    "ring requests",
+    "  format raw",
+    "  maxlen 1024",
+    `  size ${REQUEST_BUFFER_BYTES}`,
+    "  timeout connect 1s",
+    "  timeout server 1h",
+    `  server agent unix@${requestSocket(options.folder)}`,
+    "",
     "defaults",
     "  mode http",
-    // Health changes and failures only: `docker logs` of the proxy says why a request failed.
     "  log global",
-    "  option httplog",
-    "  option dontlog-normal",
+    "  option log-separate-errors",
     "  timeout connect 1s",
     "  timeout client 60s",
     "  timeout server 60s",

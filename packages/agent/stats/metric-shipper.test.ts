@@ -16,6 +16,7 @@ function newShipper() {
     log: silentLogger,
     pods: () => [...used.keys()].map((key) => ({ key }) as PodAssignment), // Only the key is read.
     usageOf: async ({ key }) => used.get(key),
+    traffic: () => [],
     send: (batch) => sent.push(batch),
   });
   shipper.start();
@@ -36,6 +37,8 @@ it("samples every 20 seconds of the minute and sends a batch each minute", async
       type: "metrics",
       session: String(START),
       sequence: 1,
+      at: second(0),
+      traffic: [],
       usage: [
         { pod: "pod/a", from: second(20), until: second(40), cpuSeconds: 10, memoryBytes: 6 },
         { pod: "pod/a", from: second(40), until: second(60), cpuSeconds: 1, memoryBytes: 7 },

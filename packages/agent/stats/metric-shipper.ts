@@ -1,4 +1,4 @@
-import type { PodAssignment, ToControlPlane, UsageSample } from "@gantry/agent-protocol";
+import type { PodAssignment, ToControlPlane, TrafficSample, UsageSample } from "@gantry/agent-protocol";
 import { messageOf, type Clock, type Logger, type Timer } from "@gantry/kernel";
 import type { Usage } from "./usage-reader.ts";
 
@@ -16,6 +16,8 @@ export interface MetricShipperDeps {
   readonly log: Logger;
   readonly pods: () => readonly PodAssignment[];
   readonly usageOf: (pod: PodAssignment) => Promise<Usage | undefined>;
+  /** The requests that were counted since it was last called. */
+  readonly traffic: () => readonly TrafficSample[];
   readonly send: (batch: Batch) => void;
 }
 
@@ -93,13 +95,17 @@ export class MetricShipper {
   }
 
   #ship(): void {
-    if (this.#samples.length === 0) return;
+    const traffic = this.#deps.traffic();
+    if (this.#samples.length === 0 && traffic.length === 0) return;
+    const end = Math.floor((this.#deps.clock.now() + EARLY_MS) / BATCH_MS) * BATCH_MS;
     this.#sequence += 1;
     const batch: Batch = {
       type: "metrics",
       session: this.#session,
       sequence: this.#sequence,
       usage: this.#samples,
+      at: end - BATCH_MS,
+      traffic,
     };
     this.#samples = [];
     this.#untaken = [...this.#untaken, batch].slice(-UNTAKEN_MAX);

@@ -43,6 +43,7 @@ export function fakeHost(deps: {
         apply: async (assignment) => {
           inEffect = assignment;
         },
+        traffic: () => [],
         observe: async (): Promise<BalancersObservation> => ({
           hostPorts: Object.fromEntries(
             (inEffect?.balancers ?? []).map((balancer) => [balancer.arn, { 80: 80 }]),

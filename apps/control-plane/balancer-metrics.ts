@@ -1,0 +1,185 @@
+import type { ToControlPlane, TrafficSample } from "@gantry/agent-protocol";
+import type { MetricPoint, Sample } from "@gantry/content";
+import type { LoadBalancerRecord, Reader, TargetRecord } from "@gantry/state";
+
+type Batch = Extract<ToControlPlane, { type: "metrics" }>;
+
+/** The names of a metric's dimensions that are wanted together. Source: "CloudWatch metrics for your Application Load Balancer". */
+type Names = readonly ("LoadBalancer" | "TargetGroup" | "AvailabilityZone")[];
+const BALANCER: readonly Names[] = [["LoadBalancer"], ["AvailabilityZone", "LoadBalancer"]];
+const GROUP: readonly Names[] = [
+  ["LoadBalancer", "TargetGroup"],
+  ["AvailabilityZone", "LoadBalancer", "TargetGroup"],
+];
+const BOTH: readonly Names[] = [...BALANCER, ...GROUP];
+
+/** Values of one metric under construction, by its dimensions. */
+class Points {
+  readonly #at: number;
+  readonly #points = new Map<string, MetricPoint>();
+
+  constructor(at: number) {
+    this.#at = at;
+  }
+
+  get all(): readonly MetricPoint[] {
+    return [...this.#points.values()];
+  }
+
+  /** Adds to the metric under each set of names whose dimensions are all known. */
+  add(
+    place: { readonly account: string; readonly region: string },
+    metric: { readonly name: string; readonly unit: string; readonly sets: readonly Names[] },
+    known: Readonly<Record<string, string | undefined>>,
+    sample: Sample,
+  ): void {
+    for (const names of metric.sets) {
+      const entries = names.map((name) => [name, known[name]] as const);
+      if (entries.some(([, value]) => value === undefined)) continue;
+      const dimensions = Object.fromEntries(entries) as Record<string, string>; // All are known.
+      const key = JSON.stringify([place.account, place.region, metric.name, dimensions]);
+      const there = this.#points.get(key);
+      this.#points.set(key, {
+        metric: {
+          account: place.account,
+          region: place.region,
+          namespace: "AWS/ApplicationELB",
+          name: metric.name,
+          dimensions,
+        },
+        unit: metric.unit,
+        at: this.#at,
+        highResolution: false,
+        sample: there === undefined ? sample : merged(there.sample, sample),
+      });
+    }
+  }
+}
+
+/**
+ * AWS/ApplicationELB metrics of one minute: what a node's proxy counted, and how many targets are healthy by the records.
+ * A count is one sample whose sum is the count; a response time is a sample for each request.
+ * Source: Elastic Load Balancing, "CloudWatch metrics for your Application Load Balancer".
+ */
+export function balancerMetrics(store: Reader, { traffic = [], at }: Batch): readonly MetricPoint[] {
+  if (at === undefined) return [];
+  const points = new Points(at);
+  for (const sample of traffic) addTraffic(store, points, sample);
+  for (const balancer of store.list("loadBalancer")) addHosts(store, points, balancer);
+  return points.all;
+}
+
+function addTraffic(store: Reader, points: Points, sample: TrafficSample): void {
+  const balancer = store.get("loadBalancer", sample.balancer);
+  if (balancer === undefined) return;
+  const known = {
+    LoadBalancer: nameIn(balancer.arn, "loadbalancer/"),
+    TargetGroup: sample.targetGroup && nameIn(sample.targetGroup, ""),
+    AvailabilityZone: zoneOf(store, balancer, sample.target),
+  };
+  const count = (name: string, value: number, sets: readonly Names[], unit = "Count"): void => {
+    if (value > 0) points.add(balancer, { name, unit, sets }, known, once(value));
+  };
+  count("RequestCount", sample.requests, BOTH);
+  count("ProcessedBytes", sample.bytes, BALANCER, "Bytes");
+  count("TargetConnectionErrorCount", sample.connectionErrors, BOTH);
+  for (const [index, value] of sample.answered.entries())
+    count(`HTTPCode_Target_${index + 2}XX_Count`, value, BOTH);
+  for (const [status, value] of Object.entries(sample.generated)) {
+    count(`HTTPCode_ELB_${status.charAt(0)}XX_Count`, value, BALANCER);
+    if (["500", "502", "503", "504"].includes(status)) count(`HTTPCode_ELB_${status}_Count`, value, BALANCER);
+  }
+  const healthy = sample.targetGroup === undefined ? 0 : healthyOf(targetsOf(store, sample.targetGroup));
+  if (healthy > 0) count("RequestCountPerTarget", sample.requests / healthy, [["TargetGroup"], ...GROUP]);
+  const times = responseTimes(sample.latencies);
+  if (times !== undefined)
+    points.add(balancer, { name: "TargetResponseTime", unit: "Seconds", sets: BOTH }, known, times);
+}
+
+/** Latencies in ms, each followed by how often it was measured. */
+function responseTimes(latencies: readonly number[]): Sample | undefined {
+  const values = new Map<number, number>();
+  let [count, sum, min, max] = [0, 0, Infinity, 0];
+  for (let index = 0; index + 1 < latencies.length; index += 2) {
+    const [seconds, times] = [(latencies[index] ?? 0) / 1_000, latencies[index + 1] ?? 0];
+    values.set(seconds, (values.get(seconds) ?? 0) + times);
+    count += times;
+    sum += seconds * times;
+    min = Math.min(min, seconds);
+    max = Math.max(max, seconds);
+  }
+  return count === 0 ? undefined : { count, sum, min, max, values };
+}
+
+function addHosts(store: Reader, points: Points, balancer: LoadBalancerRecord): void {
+  for (const arn of groupsOf(store, balancer)) {
+    const targets = targetsOf(store, arn);
+    const known = { LoadBalancer: nameIn(balancer.arn, "loadbalancer/"), TargetGroup: nameIn(arn, "") };
+    const add = (name: string, value: number): void =>
+      points.add(
+        balancer,
+        { name, unit: "Count", sets: [["LoadBalancer", "TargetGroup"]] },
+        known,
+        once(value),
+      );
+    if (targets.length === 0) continue;
+    add("HealthyHostCount", healthyOf(targets));
+    add("UnHealthyHostCount", targets.filter(({ state }) => state === "unhealthy").length);
+  }
+}
+
+function groupsOf(store: Reader, balancer: LoadBalancerRecord): ReadonlySet<string> {
+  const listeners = store.listBy("listener", "loadBalancer", balancer.arn);
+  const rules = listeners.flatMap((listener) => store.listBy("rule", "listener", listener.arn));
+  const actions = [
+    ...listeners.flatMap(({ defaultActions }) => defaultActions),
+    ...rules.flatMap((rule) => rule.actions),
+  ];
+  return new Set(
+    actions.flatMap((action) =>
+      action.type === "forward" ? action.targets.map(({ targetGroupArn }) => targetGroupArn) : [],
+    ),
+  );
+}
+
+function targetsOf(store: Reader, group: string): readonly TargetRecord[] {
+  return store.listBy("target", "group", group);
+}
+
+function healthyOf(targets: readonly TargetRecord[]): number {
+  return targets.filter(({ state }) => state === "healthy").length;
+}
+
+/** The zone of the subnet that a target's address is in; undefined where it is in none of the load balancer's VPC. */
+function zoneOf(
+  store: Reader,
+  balancer: LoadBalancerRecord,
+  address: string | undefined,
+): string | undefined {
+  if (address === undefined) return undefined;
+  const subnets = store.list("subnet").filter(({ vpcId }) => vpcId === balancer.vpcId);
+  return subnets.find((subnet) => store.countBy("networkInterface", "address", `${subnet.id}/${address}`) > 0)
+    ?.availabilityZone;
+}
+
+/** The end of an ARN, as the dimensions of CloudWatch have it. */
+function nameIn(arn: string, prefix: string): string {
+  const resource = arn.split(":").slice(5).join(":");
+  return resource.startsWith(prefix) ? resource.slice(prefix.length) : resource;
+}
+
+function once(value: number): Sample {
+  return { count: 1, sum: value, min: value, max: value, values: undefined };
+}
+
+function merged(a: Sample, b: Sample): Sample {
+  const values = a.values === undefined || b.values === undefined ? undefined : new Map(a.values);
+  for (const [value, count] of b.values ?? []) values?.set(value, (values.get(value) ?? 0) + count);
+  return {
+    count: a.count + b.count,
+    sum: a.sum + b.sum,
+    min: Math.min(a.min, b.min),
+    max: Math.max(a.max, b.max),
+    values,
+  };
+}

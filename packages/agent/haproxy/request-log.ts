@@ -1,0 +1,166 @@
+import { createServer, type Server } from "node:net";
+import { rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { BalancersAssignment, TrafficSample } from "@gantry/agent-protocol";
+import { messageOf, type Logger } from "@gantry/kernel";
+import { balancerName, backendName, serverName } from "./names.ts";
+
+/** Beyond so many different latencies they are rounded: a minute's distribution stays small. */
+const LATENCIES_MAX = 400;
+/** Two digits of a latency are kept where it is rounded: at most 5 % off, at a hundred milliseconds and more 1 %. */
+const ROUND_FROM_MS = 100;
+const LINE_MAX = 4_096;
+
+/** What was counted of one target of one target group behind one load balancer. */
+interface Tally {
+  requests: number;
+  /** By the first digit of the status. */
+  readonly answered: number[];
+  readonly generated: Map<number, number>;
+  bytes: number;
+  connectionErrors: number;
+  readonly latencies: Map<number, number>;
+}
+
+/** The socket that the proxy writes a line to for each request. */
+export function requestSocket(folder: string): string {
+  return join(folder, "run/requests.sock");
+}
+
+/**
+ * HAProxy's `log-format` of the lines that are counted here: numbers and names of ours first, what a client chose last.
+ * `balancer` is the name of the load balancer, or an expression of HAProxy's that gives it.
+ */
+export function requestFormat(balancer: string): string {
+  return `"${balancer} %b %s %ST %Tr %B %U %ts %[var(txn.answered)] %ci:%cp %HM %{+Q}HP"`;
+}
+
+/**
+ * Counts the requests of the load balancers, one line of the proxy for each. The proxy keeps lines in a buffer while nobody
+ * listens, and a worker that leaves writes to the same socket: a reload and a restart of the agent lose no count.
+ */
+export class RequestLog {
+  readonly #log: Logger;
+  #server: Server | undefined;
+  #path = "";
+  #tallies = new Map<string, Tally>();
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** Listens in the proxy's folder; once it does, doing it again changes nothing. */
+  async listen(folder: string): Promise<void> {
+    const path = requestSocket(folder);
+    if (this.#server !== undefined && this.#path === path) return;
+    this.close();
+    await rm(path, { force: true });
+    const server = createServer((socket) => {
+      let rest = "";
+      socket.setEncoding("latin1");
+      socket.on("data", (chunk: string) => {
+        const text = rest + chunk;
+        let from = 0;
+        for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", from)) {
+          this.count(text.slice(from, end));
+          from = end + 1;
+        }
+        rest = text.length - from > LINE_MAX ? "" : text.slice(from);
+      });
+      socket.on("error", () => socket.destroy());
+    });
+    server.on("error", (thrown) =>
+      this.#log.warn("Requests cannot be counted", { folder: dirname(path), reason: messageOf(thrown) }),
+    );
+    server.listen(path);
+    server.unref();
+    this.#server = server;
+    this.#path = path;
+  }
+
+  close(): void {
+    this.#server?.close();
+    this.#server = undefined;
+  }
+
+  /** Counts one line. */
+  count(line: string): void {
+    const [
+      balancer = "",
+      backend = "",
+      server = "",
+      status = "",
+      latency = "",
+      down = "",
+      up = "",
+      end = "",
+      answered = "",
+    ] = line.split(" ", 9);
+    // A worker that leaves passes its requests on: they are counted where they are answered.
+    if (backend.startsWith("handover_") || balancer === "-") return;
+    const code = Number(status);
+    if (!(code >= 100)) return;
+    const isForwarded = server !== "<NOSRV>";
+    const key = `${balancer} ${backend.startsWith("tg_") ? backend : ""} ${isForwarded ? server : ""}`;
+    let tally = this.#tallies.get(key);
+    if (tally === undefined) this.#tallies.set(key, (tally = newTally()));
+    if (isForwarded) tally.requests += 1;
+    tally.bytes += Number(down) + Number(up);
+    if (end === "SC") tally.connectionErrors += 1;
+    const group = Math.floor(code / 100);
+    if (answered === "1") tally.answered[group] = (tally.answered[group] ?? 0) + 1;
+    else tally.generated.set(code, (tally.generated.get(code) ?? 0) + 1);
+    const ms = Number(latency);
+    if (answered === "1" && ms >= 0) addLatency(tally.latencies, ms);
+  }
+
+  /** What was counted since the last time, by the ARNs of the assignment in effect. */
+  drain(assignment: BalancersAssignment | undefined): readonly TrafficSample[] {
+    const tallies = this.#tallies;
+    this.#tallies = new Map();
+    if (assignment === undefined) return [];
+    const balancers = new Map(assignment.balancers.map(({ arn }) => [balancerName(arn), arn]));
+    const groups = new Map(assignment.targetGroups.map((group) => [backendName(group.arn), group]));
+    return [...tallies].flatMap(([key, tally]): TrafficSample[] => {
+      const [balancerId = "", backend = "", server = ""] = key.split(" ");
+      const balancer = balancers.get(balancerId);
+      if (balancer === undefined) return [];
+      const group = groups.get(backend);
+      return [
+        {
+          balancer,
+          targetGroup: group?.arn,
+          target: group?.targets.find((target) => serverName(target) === server)?.address,
+          requests: tally.requests,
+          answered: [2, 3, 4, 5].map((digit) => tally.answered[digit] ?? 0),
+          generated: Object.fromEntries(tally.generated),
+          bytes: tally.bytes,
+          connectionErrors: tally.connectionErrors,
+          latencies: [...tally.latencies].flat(),
+        },
+      ];
+    });
+  }
+}
+
+function newTally(): Tally {
+  return {
+    requests: 0,
+    answered: [],
+    generated: new Map(),
+    bytes: 0,
+    connectionErrors: 0,
+    latencies: new Map(),
+  };
+}
+
+function addLatency(latencies: Map<number, number>, ms: number): void {
+  const value = latencies.size >= LATENCIES_MAX && !latencies.has(ms) ? rounded(ms) : ms;
+  latencies.set(value, (latencies.get(value) ?? 0) + 1);
+}
+
+function rounded(ms: number): number {
+  if (ms < ROUND_FROM_MS) return ms;
+  const step = 10 ** (Math.floor(Math.log10(ms)) - 1);
+  return Math.round(ms / step) * step;
+}

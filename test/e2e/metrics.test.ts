@@ -1,0 +1,196 @@
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  CloudWatchClient,
+  DescribeAlarmHistoryCommand,
+  DescribeAlarmsCommand,
+  GetMetricDataCommand,
+  GetMetricStatisticsCommand,
+  ListMetricsCommand,
+  PutMetricAlarmCommand,
+} from "@aws-sdk/client-cloudwatch";
+import {
+  CreateListenerCommand,
+  DeleteListenerCommand,
+  DescribeLoadBalancersCommand,
+  ElasticLoadBalancingV2Client,
+} from "@aws-sdk/client-elastic-load-balancing-v2";
+import { DescribeTasksCommand, ECSClient, ListTasksCommand } from "@aws-sdk/client-ecs";
+import { expect, inject, it } from "vitest";
+import { openDemo } from "./demo.ts";
+import { eventually, run, startLoop } from "./helpers.ts";
+
+const demo = openDemo(inject("demo"));
+const { client, name } = demo;
+const cloudWatch = new CloudWatchClient(client());
+const Dimensions = [
+  { Name: "ClusterName", Value: "fileshare" },
+  { Name: "ServiceName", Value: "fileshare" },
+];
+const MINUTE = 60_000;
+const untilMinute = () => sleep(MINUTE - (Date.now() % MINUTE));
+
+/** Seconds of CPU that the tasks have used so far, by the kernel's own counters. */
+function cpuSeconds(taskIds: readonly string[]): number {
+  const root = "/sys/fs/cgroup";
+  const of = (id: string): number => {
+    const group = `gantry-${name}/${id}`;
+    try {
+      return Number(readFileSync(`${root}/cpuacct/${group}/cpuacct.usage`, "utf8")) / 1e9;
+    } catch {
+      const stat = readFileSync(`${root}/${group}/cpu.stat`, "utf8");
+      return Number(/usage_usec (\d+)/.exec(stat)?.[1]) / 1e6;
+    }
+  };
+  return taskIds.reduce((sum, id) => sum + of(id), 0);
+}
+
+async function statistics(MetricName: string, minute: number) {
+  const { Datapoints = [] } = await cloudWatch.send(
+    new GetMetricStatisticsCommand({
+      Namespace: "AWS/ECS",
+      MetricName,
+      Dimensions,
+      StartTime: new Date(minute),
+      EndTime: new Date(minute + MINUTE),
+      Period: 60,
+      Statistics: ["Average", "SampleCount", "Maximum"],
+    }),
+  );
+  return Datapoints[0];
+}
+
+it("measures a service's CPU as its control groups count it, and alarms within two seconds", async () => {
+  const ecs = new ECSClient(client());
+  const { taskArns = [] } = await ecs.send(
+    new ListTasksCommand({ cluster: "fileshare", serviceName: "fileshare" }),
+  );
+  const { tasks = [] } = await ecs.send(new DescribeTasksCommand({ cluster: "fileshare", tasks: taskArns }));
+  const cores = tasks.reduce((sum, task) => sum + Number(task.cpu) / 1_024, 0);
+  const ids = taskArns.map((arn) => arn.split("/").at(-1) ?? "");
+  const [container = ""] = await demo.taskContainers();
+  await cloudWatch.send(
+    new PutMetricAlarmCommand({
+      AlarmName: "busy",
+      Namespace: "AWS/ECS",
+      MetricName: "CPUUtilization",
+      Dimensions,
+      Statistic: "Maximum",
+      Period: 60,
+      EvaluationPeriods: 1,
+      Threshold: 10,
+      ComparisonOperator: "GreaterThanThreshold",
+      AlarmActions: ["arn:aws:sns:eu-south-1:000000000000:nobody"],
+    }),
+  );
+  const burn = run("docker", [
+    "exec",
+    container,
+    "node",
+    "-e",
+    "const until = Date.now() + 130_000; while (Date.now() < until);",
+  ]);
+  await untilMinute();
+  const minute = Math.round(Date.now() / MINUTE) * MINUTE;
+  const before = cpuSeconds(ids);
+  await untilMinute();
+  const used = cpuSeconds(ids) - before;
+  const expected = (used / 60 / cores) * 100;
+  const cpu = await eventually(
+    async () => (await statistics("CPUUtilization", minute)) ?? expect.fail(),
+    5_000,
+  );
+  expect(cpu.SampleCount).toBe(3 * ids.length);
+  expect(cpu.Average ?? 0).toBeGreaterThan(expected * 0.98);
+  expect(cpu.Average ?? 0).toBeLessThan(expected * 1.02);
+  const memory = await statistics("MemoryUtilization", minute);
+  expect(memory?.Average).toBeGreaterThan(1);
+  expect(memory?.Maximum).toBeLessThan(100);
+
+  const { MetricAlarms = [] } = await eventually(async () => {
+    const found = await cloudWatch.send(
+      new DescribeAlarmsCommand({ AlarmNames: ["busy"], StateValue: "ALARM" }),
+    );
+    expect(found.MetricAlarms).toHaveLength(1);
+    return found;
+  }, 90_000);
+  const changedAt = MetricAlarms[0]?.StateTransitionedTimestamp?.getTime() ?? 0;
+  expect(changedAt % MINUTE).toBeLessThan(2_000);
+  const history = await cloudWatch.send(
+    new DescribeAlarmHistoryCommand({ AlarmName: "busy", HistoryItemType: "Action" }),
+  );
+  expect(history.AlarmHistoryItems?.[0]?.HistorySummary).toContain("Failed to execute action");
+  await burn;
+}, 400_000);
+
+it("lists the service's metrics to the AWS command line", async () => {
+  const listed = JSON.parse(
+    await demo.aws("cloudwatch", "list-metrics", "--namespace", "AWS/ECS", "--metric-name", "CPUUtilization"),
+  ) as { Metrics: { Dimensions: unknown }[] };
+  expect(listed.Metrics.map((metric) => metric.Dimensions)).toEqual([Dimensions]);
+  const { Metrics } = await cloudWatch.send(new ListMetricsCommand({ Namespace: "AWS/ECS" }));
+  expect(Metrics?.map((metric) => metric.MetricName)).toEqual(["CPUUtilization", "MemoryUtilization"]);
+});
+
+it("counts the requests of a load balancer as the client does, also while its configuration is reloaded", async () => {
+  const elb = new ElasticLoadBalancingV2Client(client());
+  const { LoadBalancers = [] } = await elb.send(new DescribeLoadBalancersCommand({ Names: ["fileshare"] }));
+  const arn = LoadBalancers[0]?.LoadBalancerArn ?? "";
+  const LoadBalancer = [{ Name: "LoadBalancer", Value: arn.slice(arn.indexOf("app/")) }];
+  const sums = async (names: readonly string[], from: number) => {
+    const { MetricDataResults = [] } = await cloudWatch.send(
+      new GetMetricDataCommand({
+        StartTime: new Date(from),
+        EndTime: new Date(from + 3 * MINUTE),
+        MetricDataQueries: names.map((MetricName, index) => ({
+          Id: `q${index}`,
+          MetricStat: {
+            Metric: { Namespace: "AWS/ApplicationELB", MetricName, Dimensions: LoadBalancer },
+            Period: 60,
+            Stat: "Sum",
+          },
+        })),
+      }),
+    );
+    return MetricDataResults.map(({ Values = [] }) => Values.reduce((sum, value) => sum + value, 0));
+  };
+  await untilMinute();
+  const minute = Math.round(Date.now() / MINUTE) * MINUTE;
+  const loop = startLoop(demo.url, "/health");
+  await sleep(3_000);
+  // A listener more: the proxy takes a new configuration.
+  const { Listeners = [] } = await elb.send(
+    new CreateListenerCommand({
+      LoadBalancerArn: arn,
+      Protocol: "HTTP",
+      Port: 8099,
+      DefaultActions: [{ Type: "fixed-response", FixedResponseConfig: { StatusCode: "200" } }],
+    }),
+  );
+  await sleep(8_000);
+  const { count: total, failures } = await loop.stop();
+  expect(failures).toEqual([]);
+  await elb.send(new DeleteListenerCommand({ ListenerArn: Listeners[0]?.ListenerArn }));
+  const counted = await eventually(async () => {
+    const [requests = 0, good = 0] = await sums(["RequestCount", "HTTPCode_Target_2XX_Count"], minute);
+    expect(requests).toBeGreaterThan(0);
+    return { requests, good };
+  }, 90_000);
+  expect(counted).toEqual({ requests: total, good: total });
+  const { Datapoints = [] } = await cloudWatch.send(
+    new GetMetricStatisticsCommand({
+      Namespace: "AWS/ApplicationELB",
+      MetricName: "TargetResponseTime",
+      Dimensions: LoadBalancer,
+      StartTime: new Date(minute),
+      EndTime: new Date(minute + MINUTE),
+      Period: 60,
+      Statistics: ["SampleCount"],
+      ExtendedStatistics: ["p50", "p99"],
+    }),
+  );
+  expect(Datapoints[0]?.SampleCount).toBe(total);
+  expect(Datapoints[0]?.ExtendedStatistics?.["p99"]).toBeGreaterThanOrEqual(
+    Datapoints[0]?.ExtendedStatistics?.["p50"] ?? Infinity,
+  );
+}, 400_000);
