@@ -15,7 +15,7 @@ import { promisify } from "node:util";
 import { portsOf } from "@gantry/control-plane";
 import { writeStateOf010 } from "@gantry/state/fixtures/old-state";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { eventually, freeInstancePort, get } from "./helpers.ts";
+import { eventually, freeInstancePort, get, PROJECT } from "./helpers.ts";
 import { buildRelease, emptyEnvironment, type ReleaseFiles } from "./releases.ts";
 
 const execute = promisify(execFile);
@@ -120,6 +120,18 @@ describe("the npm package", () => {
       }; // Our own output.
       expect(services).toEqual([expect.objectContaining({ name: "s", desired: 2 })]);
       expect(await at("upgrade")).toContain("there is nothing to do");
+      const pidOf = async () => {
+        const { controlPlane } = JSON.parse(await at("status", "--json")) as {
+          controlPlane: { pid: number };
+        };
+        return controlPlane.pid; // Our own output.
+      };
+      // The checkout has no commit in its version: for both it is another build.
+      const pid = await pidOf();
+      await at("up");
+      expect(await pidOf()).toBe(pid);
+      await inFolder(join(PROJECT, "gantry"), "up", "--state-dir", state);
+      expect(await pidOf()).not.toBe(pid);
       const stored = JSON.parse(readFileSync(join(state, "instance.json"), "utf8")) as object; // As above.
       writeFileSync(join(state, "instance.json"), JSON.stringify({ ...stored, version: "99.0.0" }));
       await expect(at("up")).rejects.toThrow("which is newer than this gantry");
@@ -250,6 +262,8 @@ describe.skipIf(!isRoot || existsSync("/var/lib/gantry"))("the Debian package", 
       shell(
         `docker ps -aq --filter label=gantry.instance=${instance}; docker volume ls -q --filter label=gantry.instance=${instance}`,
       );
+    expect(await shell("gantry status")).toContain("is up");
+    await execute("dpkg", ["-i", release.path(".deb")]);
     expect(await shell("gantry status")).toContain("is up");
     await execute("dpkg", ["-r", "gantry"]);
     expect(await shell(`docker ps -aq --filter label=gantry.instance=${instance}`)).toBe("");
