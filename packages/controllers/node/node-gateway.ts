@@ -12,6 +12,7 @@ import type { Change, Kind } from "@gantry/state";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { balancersAssignment } from "../load-balancer/balancers-assignment.ts";
 import { recordBalancers } from "../load-balancer/record-balancers.ts";
+import { subjectOf } from "./message-subject.ts";
 import { recordEngine } from "./record-engine.ts";
 import { recordFirewall, recordRefused } from "../network/record-firewall.ts";
 import { vpcAssignment } from "../network/vpc-assignment.ts";
@@ -35,31 +36,6 @@ export interface NodeGatewayDeps extends ControllerDeps {
   ) => Promise<void>;
   /** Makes an image that no registry has. */
   readonly provideImage: (image: string) => Promise<void>;
-}
-
-/** What a message is about. */
-function subjectOf(message: ToControlPlane): string {
-  switch (message.type) {
-    case "pod":
-      return message.observation.key;
-    case "removed":
-      return message.key;
-    case "interface":
-      return `interface/${message.id}`;
-    case "logs":
-      return `logs/${message.containerId}`;
-    case "imageWanted":
-      return `image/${message.image}`;
-    case "firewall":
-      return `firewall/${message.vpcId}`;
-    case "refused":
-      return `refused/${message.key}`;
-    case "hello":
-    case "balancers":
-    case "engine":
-    case "metrics":
-      return message.type;
-  }
 }
 
 /** A connected agent, as the gateway talks to it. */
