@@ -22,7 +22,7 @@ import {
   taskAssignment,
   type AssignmentDeps,
 } from "./pod-assignment.ts";
-import { beginGraceAnew, recordPod, recordRemoved } from "./record-pod.ts";
+import { beginGraceAnew, recordInterface, recordPod, recordRemoved } from "./record-pod.ts";
 
 export interface NodeGatewayDeps extends ControllerDeps {
   readonly assignments: AssignmentDeps;
@@ -163,12 +163,7 @@ export class NodeGateway {
         recordRemoved(this.#deps, connection.nodeId, message.key);
         return;
       case "interface":
-        store.transact((tx) => {
-          const eni = tx.get("networkInterface", message.id);
-          const isOwn = eni?.nodeId === undefined || eni.nodeId === connection.nodeId;
-          if (eni !== undefined && isOwn && eni.ready !== message.ready)
-            tx.put("networkInterface", eni.id, { ...eni, ready: message.ready });
-        });
+        recordInterface(this.#deps, connection.nodeId, message);
         return;
       case "firewall":
         store.transact((tx) => recordFirewall(tx, message));

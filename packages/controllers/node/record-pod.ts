@@ -56,6 +56,20 @@ export function recordRemoved({ store }: ControllerDeps, nodeId: string, key: st
   });
 }
 
+/** Whether an interface is set up on its node. */
+export function recordInterface(
+  { store }: ControllerDeps,
+  nodeId: string,
+  { id, ready }: { readonly id: string; readonly ready: boolean },
+): void {
+  store.transact((tx) => {
+    const eni = tx.get("networkInterface", id);
+    const isOwn = eni?.nodeId === undefined || eni.nodeId === nodeId;
+    if (eni !== undefined && isOwn && eni.ready !== ready)
+      tx.put("networkInterface", eni.id, { ...eni, ready });
+  });
+}
+
 /** Tells the service of a task where images come from that its node has found. */
 function recordImages(tx: Transaction, deps: ControllerDeps, before: TaskRecord, after: TaskRecord): void {
   for (const [index, container] of after.containers.entries())
