@@ -17,6 +17,7 @@ import {
   retentionController,
   schedulerController,
   serviceController,
+  hookController,
   drainingController,
   ownCertificateController,
   targetController,
@@ -40,6 +41,7 @@ import { explain } from "./explain.ts";
 import { challengeOf, PROOF_HEADER, proofOf, type Health } from "./health.ts";
 import { balancerMetrics } from "./balancer-metrics.ts";
 import { containerLogs } from "./container-logs.ts";
+import { hookEndpoints } from "./hook-endpoints.ts";
 import { imageFinder, imageResolver } from "./image-resolver.ts";
 import { ensureLink, keepFresh } from "./link.ts";
 import { listenOutside } from "./listen.ts";
@@ -150,6 +152,7 @@ const controllers = [
   taskController({ ...deps, vault }),
   clientTokenController(deps),
   serviceController({ ...deps, permissions: policy }),
+  hookController({ ...deps, permissions: policy, callHook: hookEndpoints(folder) }),
   targetController(deps),
   drainingController(deps),
   ownCertificateController({ ...deps, vault, authority }),

@@ -4,6 +4,7 @@ import type { Envelope, ToAgent, ToControlPlane } from "@gantry/agent-protocol";
 import {
   NodeGateway,
   schedulerController,
+  hookController,
   serviceController,
   drainingController,
   targetController,
@@ -95,6 +96,8 @@ export function newWorld(
     controlPlane: undefined,
     agent: undefined,
   };
+  /** What functions of deployment hooks answer. */
+  const hooks = { answer: (_payload: object): unknown => ({ hookStatus: "SUCCEEDED" }) };
   let weather = FAIR;
   let incarnations = 0;
   let controlPlane: ReturnType<typeof startControlPlane> | undefined;
@@ -135,6 +138,11 @@ export function newWorld(
       warmPoolController(deps),
       taskController({ ...deps, vault: VAULT }),
       serviceController({ ...deps, permissions: ALLOW_ALL }),
+      hookController({
+        ...deps,
+        permissions: ALLOW_ALL,
+        callHook: async (_, payload) => hooks.answer(payload),
+      }),
       targetController(deps),
       drainingController(deps),
     ].map(
@@ -309,6 +317,7 @@ export function newWorld(
         return waiting.length;
       });
     },
+    hooks,
     /** Puts an alarm into a state. */
     setAlarm: (stateValue: AlarmState) =>
       store.transact((tx) => putAlarm(tx, { stateValue, now: clock.now() })),

@@ -99,7 +99,7 @@ describe("a role that the caller may not pass", () => {
   });
 
   // Without the check, whoever may create services moves traffic with a role that changes listener rules.
-  it("changes no listener rule for a caller who may not pass it to ECS", async () => {
+  it("changes no listener rule and calls no hook for a caller who may not pass it to ECS", async () => {
     const attacker = await clientWith(ECS, passes(WEAK), passes(STRONG));
     const loadBalancers = [{ targetGroupArn: "arn:none", advancedConfiguration: { roleArn: STRONG } }];
     const calls = [
@@ -107,6 +107,12 @@ describe("a role that the caller may not pass", () => {
         new ecs.CreateServiceCommand({ serviceName: "balanced", taskDefinition: "weak", loadBalancers }),
       ),
       attacker.send(new ecs.UpdateServiceCommand({ service: "there", loadBalancers })),
+      attacker.send(
+        new ecs.UpdateServiceCommand({
+          service: "there",
+          deploymentConfiguration: { lifecycleHooks: [{ hookTargetArn: "arn:none", roleArn: STRONG }] },
+        }),
+      ),
     ];
     for (const call of calls)
       await expect(call).rejects.toThrow(`is not authorized to perform: iam:PassRole on resource: ${STRONG}`);

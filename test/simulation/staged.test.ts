@@ -57,6 +57,7 @@ describe("a blue/green deployment, on virtual time", () => {
       "SCALE_UP 0/0",
       "POST_SCALE_UP 0/0",
       "TEST_TRAFFIC_SHIFT 0/0",
+      "TEST_TRAFFIC_SHIFT 100/0",
       "POST_TEST_TRAFFIC_SHIFT 100/0",
       "PRODUCTION_TRAFFIC_SHIFT 100/0",
       "PRODUCTION_TRAFFIC_SHIFT 100/100",
@@ -176,6 +177,61 @@ describe("what a deployment is stopped by, on virtual time", () => {
     expect(world.answerHooks("CONTINUE")).toBe(1);
     await world.clock.advance(2 * MINUTE_MS);
     expect(newest(world)?.status).toBe("SUCCESSFUL");
+    expect(world.laws.broken).toEqual([]);
+  });
+});
+
+describe("a hook that is a function, on virtual time", () => {
+  const FUNCTION: ServiceDeploymentHook = {
+    type: "AWS_LAMBDA",
+    targetArn: "arn:aws:lambda:eu-south-1:000000000000:function:check",
+    roleArn: "arn:aws:iam::000000000000:role/ecs-infrastructure",
+    stages: ["TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT"],
+    timeoutMinutes: 60,
+    timeoutAction: "ROLLBACK",
+  };
+
+  it("is called again while it is in progress, with what it said, and lets the deployment go on", async () => {
+    const world = await newStagedWorld(BLUE_GREEN, { lifecycleHooks: [FUNCTION] });
+    const calls: string[] = [];
+    world.hooks.answer = (payload) => {
+      const { lifecycleStage, hookDetails } = payload as { lifecycleStage: string; hookDetails: unknown };
+      calls.push(`${lifecycleStage} ${JSON.stringify(hookDetails)}`);
+      return calls.length < 3
+        ? { hookStatus: "IN_PROGRESS", callBackDelay: 20, hookDetails: { call: calls.length } }
+        : { hookStatus: "SUCCEEDED" };
+    };
+    world.deploy("v2");
+    await world.clock.advance(30_000);
+    expect(newest(world)?.lifecycleStage).toBe("TEST_TRAFFIC_SHIFT");
+    await world.clock.advance(3 * MINUTE_MS);
+    expect(calls).toEqual([
+      "TEST_TRAFFIC_SHIFT undefined",
+      'TEST_TRAFFIC_SHIFT {"call":1}',
+      'TEST_TRAFFIC_SHIFT {"call":2}',
+      "PRODUCTION_TRAFFIC_SHIFT undefined",
+    ]);
+    expect(newest(world)?.status).toBe("SUCCESSFUL");
+    expect(world.laws.broken).toEqual([]);
+  });
+
+  it.each<[string, () => unknown, string]>([
+    ["says that it failed", () => ({ hookStatus: "FAILED" }), "The hook answered FAILED."],
+    ["says nothing that is known", () => ({ status: "ok" }), "has no hookStatus"],
+    [
+      "cannot be called",
+      () => {
+        throw new Error("connect ECONNREFUSED");
+      },
+      "connect ECONNREFUSED",
+    ],
+  ])("turns the deployment back when it %s", async (_, answer, reason) => {
+    const world = await newStagedWorld(BLUE_GREEN, { lifecycleHooks: [FUNCTION] });
+    world.hooks.answer = answer;
+    world.deploy("v2");
+    await world.clock.advance(MINUTE_MS);
+    expect(newest(world)).toMatchObject({ status: "ROLLBACK_SUCCESSFUL", traffic: { production: 0 } });
+    expect(newest(world)?.statusReason).toContain(reason);
     expect(world.laws.broken).toEqual([]);
   });
 });

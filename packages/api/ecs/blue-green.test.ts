@@ -278,8 +278,18 @@ describe("the history of deployments", () => {
     });
     const refused = (lifecycleHooks: ecs.DeploymentLifecycleHook[]) =>
       create("refused", { ...BLUE_GREEN, lifecycleHooks });
+    const check: ecs.DeploymentLifecycleHook = {
+      lifecycleStages: ["TEST_TRAFFIC_SHIFT"],
+      hookTargetArn: "arn:aws:lambda:eu-south-1:000000000000:function:check",
+      roleArn,
+      hookDetails: { page: "/" },
+    };
+    const hooked = await create("hooked", { ...BLUE_GREEN, lifecycleHooks: [check] });
+    expect(hooked.service?.deploymentConfiguration?.lifecycleHooks).toMatchObject([
+      { ...check, targetType: "AWS_LAMBDA" },
+    ]);
     await expect(refused([{ lifecycleStages: ["POST_SCALE_UP"], hookTargetArn: "arn" }])).rejects.toThrow(
-      /AWS_LAMBDA/,
+      /must have a hookTargetArn and a roleArn/,
     );
     await expect(refused([{ ...pause, lifecycleStages: ["TEST_TRAFFIC_SHIFT"] }])).rejects.toThrow(
       /not valid at the stage/,

@@ -60,7 +60,7 @@ function toAlarms(given: ecs.DeploymentAlarms): DeploymentSettings["deploymentAl
   return { names, rollback: given.rollback ?? false };
 }
 
-/** Hooks of the type PAUSE. Errors: InvalidParameterException. */
+/** Source: API_DeploymentLifecycleHook. Errors: InvalidParameterException. */
 function toHooks(
   given: ecs.DeploymentConfiguration,
   kept: DeploymentSettings["lifecycleHooks"],
@@ -70,30 +70,35 @@ function toHooks(
   if (given.lifecycleHooks.length === 0) return undefined;
   if (strategy === "ROLLING")
     throw invalidParameter("lifecycleHooks are not valid with the deployment strategy ROLLING.");
-  return given.lifecycleHooks.map((hook) => {
-    if (hook.targetType !== "PAUSE")
+  return given.lifecycleHooks.map(toHook);
+}
+
+function toHook(hook: ecs.DeploymentLifecycleHook): ServiceDeploymentHook {
+  const type = hook.targetType ?? "AWS_LAMBDA";
+  const stages = hook.lifecycleStages ?? [];
+  if (stages.length === 0) throw invalidParameter("A lifecycle hook must name a lifecycle stage.");
+  const timeout = {
+    timeoutMinutes: hook.timeoutConfiguration?.timeoutInMinutes ?? HOOK_TIMEOUT_MINUTES,
+    timeoutAction: hook.timeoutConfiguration?.action ?? "ROLLBACK",
+  } as const;
+  if (type === "AWS_LAMBDA") {
+    if (hook.hookTargetArn === undefined || hook.roleArn === undefined)
       throw invalidParameter(
-        "Gantry does not support the targetType AWS_LAMBDA of deploymentConfiguration.lifecycleHooks yet: use PAUSE and ContinueServiceDeployment.",
+        "A lifecycle hook of the type AWS_LAMBDA must have a hookTargetArn and a roleArn.",
       );
-    refuseMembers(
-      hook,
-      ["hookTargetArn", "roleArn", "hookDetails"],
-      "InvalidParameterException",
-      "deploymentConfiguration.lifecycleHooks",
-    );
-    const stages = hook.lifecycleStages ?? [];
-    if (stages.length === 0) throw invalidParameter("A lifecycle hook must name a lifecycle stage.");
-    const shift = stages.find((stage) => NOT_PAUSED.includes(stage));
-    if (shift !== undefined)
-      throw invalidParameter(`A lifecycle hook of the type PAUSE is not valid at the stage ${shift}.`);
-    return {
-      type: "PAUSE",
-      targetArn: undefined,
-      stages,
-      timeoutMinutes: hook.timeoutConfiguration?.timeoutInMinutes ?? HOOK_TIMEOUT_MINUTES,
-      timeoutAction: hook.timeoutConfiguration?.action ?? "ROLLBACK",
-    };
-  });
+    const { hookTargetArn: targetArn, roleArn, hookDetails: details } = hook;
+    return { type, targetArn, roleArn, stages, ...timeout, ...(details === undefined ? {} : { details }) };
+  }
+  refuseMembers(
+    hook,
+    ["hookTargetArn", "roleArn", "hookDetails"],
+    "InvalidParameterException",
+    "deploymentConfiguration.lifecycleHooks",
+  );
+  const shift = stages.find((stage) => NOT_PAUSED.includes(stage));
+  if (shift !== undefined)
+    throw invalidParameter(`A lifecycle hook of the type PAUSE is not valid at the stage ${shift}.`);
+  return { type, targetArn: undefined, stages, ...timeout };
 }
 
 function toCircuitBreaker(
@@ -173,9 +178,14 @@ function presentAlarms(alarms: DeploymentSettings["deploymentAlarms"]): ecs.Depl
   return { alarms: { alarmNames: [...alarms.names], enable: true, rollback: alarms.rollback } };
 }
 
+type HookDetails = NonNullable<ecs.DeploymentLifecycleHook["hookDetails"]>;
+
 function presentHook(hook: ServiceDeploymentHook): ecs.DeploymentLifecycleHook {
   return {
     targetType: hook.type,
+    hookTargetArn: hook.targetArn,
+    roleArn: hook.roleArn,
+    ...(hook.details === undefined ? {} : { hookDetails: hook.details as HookDetails }), // As it was given.
     lifecycleStages: [...hook.stages],
     timeoutConfiguration: { timeoutInMinutes: hook.timeoutMinutes, action: hook.timeoutAction },
   };

@@ -1,4 +1,4 @@
-import type { LoadBalancer } from "@aws-sdk/client-ecs";
+import type { DeploymentConfiguration, LoadBalancer } from "@aws-sdk/client-ecs";
 import type * as sdk from "@aws-sdk/client-ecs";
 import { formatArn } from "@gantry/kernel";
 import type { Reader, TaskDefinitionRecord } from "@gantry/state";
@@ -112,7 +112,7 @@ export function ecsPermissions(store: Reader) {
           conditions: { ...need.conditions, ...serviceKeys(record, input) },
         })),
         ...passRolesOf(record),
-        ...passInfrastructureRoles(input.loadBalancers),
+        ...passInfrastructureRoles(input.loadBalancers, input.deploymentConfiguration),
         ...tagOnCreate(input.tags, {
           action: "ecs:TagResource",
           resource: own?.resource ?? "*",
@@ -128,7 +128,7 @@ export function ecsPermissions(store: Reader) {
           conditions: { ...need.conditions, ...serviceKeys(record, input) },
         })),
         ...passRolesOf(record),
-        ...passInfrastructureRoles(input.loadBalancers),
+        ...passInfrastructureRoles(input.loadBalancers, input.deploymentConfiguration),
       ];
     },
     DeleteService: (input, place) => inCluster(place, input.cluster, [input.service], "service"),
@@ -180,9 +180,18 @@ function passRolesOf(definition: TaskDefinitionRecord | undefined): readonly Nee
   return passRoles(definition?.spec.taskRoleArn, definition?.spec.executionRoleArn);
 }
 
-/** The roles by which ECS changes listener rules. Source: "Amazon ECS infrastructure IAM role for load balancers". */
-function passInfrastructureRoles(balancers: readonly LoadBalancer[] = []): readonly Need[] {
-  const roles = balancers.flatMap((balancer) => balancer.advancedConfiguration?.roleArn ?? []);
+/**
+ * The roles by which ECS changes listener rules and calls hooks.
+ * Source: "Amazon ECS infrastructure IAM role for load balancers", "Permissions required for Lambda functions in blue/green deployments".
+ */
+function passInfrastructureRoles(
+  balancers: readonly LoadBalancer[] = [],
+  deployments: DeploymentConfiguration = {},
+): readonly Need[] {
+  const roles = [
+    ...balancers.map((balancer) => balancer.advancedConfiguration?.roleArn),
+    ...(deployments.lifecycleHooks ?? []).map((hook) => hook.roleArn),
+  ].filter((role) => role !== undefined);
   return [...new Set(roles)].map((resource) => ({
     action: "iam:PassRole",
     resource,

@@ -131,6 +131,7 @@ function presentHooks({ hookRuns, hooks }: ServiceDeploymentRecord): Partial<ecs
     lifecycleHookDetails: hookRuns.map((run) => ({
       hookId: run.id,
       targetType: hooks[run.hook]?.type,
+      targetArn: hooks[run.hook]?.targetArn,
       status: run.status,
       expiresAt: new Date(run.expiresAt),
       timeoutAction: hooks[run.hook]?.timeoutAction,

@@ -196,7 +196,7 @@ class Performance {
 
   #beginHook({ hook, stage, production }: ActionOf<"beginHook">): void {
     const { deployment, now } = this.#view;
-    const timeoutMinutes = deployment?.hooks[hook]?.timeoutMinutes;
+    const { type, timeoutMinutes } = deployment?.hooks[hook] ?? {};
     if (deployment === undefined || timeoutMinutes === undefined) return;
     const id = this.#deps.ids.uuid();
     const run: HookRunRecord = {
@@ -204,7 +204,7 @@ class Performance {
       hook,
       stage,
       production,
-      status: "AWAITING_ACTION",
+      status: type === "PAUSE" ? "AWAITING_ACTION" : "IN_PROGRESS",
       startedAt: now,
       expiresAt: now + timeoutMinutes * MINUTE_MS,
     };

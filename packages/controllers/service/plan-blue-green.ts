@@ -156,7 +156,9 @@ function planStage(staged: Staged): ServicePlan {
     case "POST_SCALE_UP":
       return afterHooks(staged, stage, () => then(move("TEST_TRAFFIC_SHIFT")));
     case "TEST_TRAFFIC_SHIFT":
-      return isFull ? then(shift(staged, "test", ALL), move("POST_TEST_TRAFFIC_SHIFT")) : WAIT;
+      if (deployment.traffic?.test === ALL)
+        return afterHooks(staged, stage, () => then(move("POST_TEST_TRAFFIC_SHIFT")));
+      return isFull ? then(shift(staged, "test", ALL)) : WAIT;
     case "POST_TEST_TRAFFIC_SHIFT":
       return afterHooks(staged, stage, () => then(move("PRODUCTION_TRAFFIC_SHIFT")));
     case "PRODUCTION_TRAFFIC_SHIFT":
@@ -193,8 +195,14 @@ function planReconcile(staged: Staged): ServicePlan {
   );
 }
 
-/** Moves production traffic by one step; the fleet must be healthy as a whole before each. */
+/** Moves production traffic by one step; the fleet must be healthy as a whole before each, and its hooks pass after each. */
 function planProductionShift(staged: Staged): ServicePlan {
+  return (staged.deployment.traffic?.production ?? 0) === 0
+    ? planNextStep(staged)
+    : afterHooks(staged, "PRODUCTION_TRAFFIC_SHIFT", () => planNextStep(staged));
+}
+
+function planNextStep(staged: Staged): ServicePlan {
   const { view, deployment, targetPlan } = staged;
   const { percents, bakeMinutes } = deployment.trafficSteps ?? { percents: [ALL], bakeMinutes: 0 };
   const { production = 0, shiftedAt } = deployment.traffic ?? {};

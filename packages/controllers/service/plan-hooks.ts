@@ -31,12 +31,15 @@ export function planHooks(deployment: ServiceDeploymentRecord, stage: HookStage,
       actions: missing.map((hook) => ({ type: "beginHook", hook, stage, production })),
       lookAgainInMs: undefined,
     };
-  if (runs.some((run) => run.status === "FAILED"))
+  const broken = runs.find((run) => run.status === "FAILED");
+  if (broken !== undefined) {
+    const because = broken.reason === undefined ? "." : `: ${broken.reason}`;
     return {
       type: "failed",
-      reason: `ECS deployment failed: a lifecycle hook failed in the stage ${stage}.`,
+      reason: `ECS deployment failed: a lifecycle hook failed in the stage ${stage}${because}`,
     };
-  const waiting = runs.filter((run) => run.status === "AWAITING_ACTION");
+  }
+  const waiting = runs.filter((run) => run.status === "AWAITING_ACTION" || run.status === "IN_PROGRESS");
   const leftMs = (run: HookRunRecord) => run.expiresAt - run.startedAt - elapsedSince(run.startedAt, now);
   const expired = waiting.filter((run) => leftMs(run) <= 0);
   if (expired.some((run) => deployment.hooks[run.hook]?.timeoutAction === "ROLLBACK"))

@@ -67,7 +67,7 @@ function deniedBecause(
 }
 
 /** The platform as a session of a service's infrastructure role; undefined where the role is gone or does not trust ECS. */
-function infrastructurePrincipal(
+export function infrastructurePrincipal(
   reader: Reader,
   roleArn: string,
   { service, now }: { service: ServiceRecord; now: number },

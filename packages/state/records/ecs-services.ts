@@ -188,6 +188,10 @@ export interface ServiceDeploymentHook {
   readonly targetArn: string | undefined;
   readonly type: "AWS_LAMBDA" | "PAUSE";
   readonly stages: readonly HookStage[];
+  /** The role that invokes the function; undefined for PAUSE. */
+  readonly roleArn?: string | undefined;
+  /** What the function is given besides, as JSON. */
+  readonly details?: unknown;
   readonly timeoutMinutes: number;
   readonly timeoutAction: "CONTINUE" | "ROLLBACK";
 }
@@ -205,8 +209,15 @@ export interface HookRunRecord {
   readonly stage: HookStage;
   /** The part of production traffic that was moved before, in percent. */
   readonly production: number;
-  readonly status: "AWAITING_ACTION" | "SUCCEEDED" | "FAILED" | "TIMED_OUT";
+  readonly status: "AWAITING_ACTION" | "IN_PROGRESS" | "SUCCEEDED" | "FAILED" | "TIMED_OUT";
   readonly startedAt: number;
+  /** When the function last answered that it is not done, and how long it asked to wait. ← hook controller. */
+  readonly calledAt?: number;
+  readonly callDelayMs?: number;
+  /** What the function wants to be given in the next call. */
+  readonly details?: unknown;
+  /** Why it failed. */
+  readonly reason?: string;
   readonly expiresAt: number;
 }
 

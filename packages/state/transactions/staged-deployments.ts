@@ -175,6 +175,29 @@ export function answerHook(
   });
 }
 
+/** What a hook's function says. */
+export type HookAnswer =
+  | { readonly status: "SUCCEEDED"; readonly details?: object }
+  | { readonly status: "IN_PROGRESS"; readonly callDelayMs: number; readonly details?: object }
+  | { readonly status: "FAILED"; readonly reason: string };
+
+/** Records what a hook's function answered, unless the hook has been decided meanwhile. */
+export function recordHookAnswer(
+  tx: Transaction,
+  deploymentArn: string,
+  { hookId, answer, now }: { hookId: string; answer: HookAnswer; now: number },
+): void {
+  const deployment = tx.get("serviceDeployment", deploymentArn);
+  if (deployment === undefined || deployment.finishedAt !== undefined) return;
+  tx.put("serviceDeployment", deploymentArn, {
+    ...deployment,
+    hookRuns: (deployment.hookRuns ?? []).map((run) =>
+      run.id === hookId && run.status === "IN_PROGRESS" ? { ...run, ...answer, calledAt: now } : run,
+    ),
+    updatedAt: now,
+  });
+}
+
 /**
  * Turns a deployment with traffic stages back: all traffic returns to the source fleet at once, which becomes PRIMARY; the
  * other fleet is FAILED and is left to be stopped.

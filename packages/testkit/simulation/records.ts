@@ -18,7 +18,8 @@ const CLUSTER = "arn:aws:ecs:eu-south-1:000000000000:cluster/c";
 const BALANCER = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:loadbalancer/app/b/1";
 const GROUP = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:targetgroup/g/1";
 const ALTERNATE_GROUP = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:targetgroup/h/1";
-const ROLE = "arn:aws:iam::000000000000:role/ecs-infrastructure";
+/** The role by which ECS changes rules and calls hooks in a world. */
+export const INFRASTRUCTURE_ROLE = "arn:aws:iam::000000000000:role/ecs-infrastructure";
 /** The rules that a service with a strategy that moves traffic writes. */
 export const PRODUCTION_RULE = `${BALANCER}/l/production`;
 export const TEST_RULE = `${BALANCER}/l/test`;
@@ -109,10 +110,10 @@ function putBalancer(tx: Transaction): void {
     ],
     tags: {},
   });
-  tx.put("role", ROLE, {
+  tx.put("role", INFRASTRUCTURE_ROLE, {
     type: "role",
     account: PLACE.account,
-    arn: ROLE,
+    arn: INFRASTRUCTURE_ROLE,
     id: "AROA1",
     name: "ecs-infrastructure",
     path: "/",
@@ -286,7 +287,7 @@ function versionOf(options: { image: string; balanced: boolean; isStaged: boolea
     alternateTargetGroupArn: ALTERNATE_GROUP,
     productionListenerRule: PRODUCTION_RULE,
     testListenerRule: TEST_RULE,
-    roleArn: ROLE,
+    roleArn: INFRASTRUCTURE_ROLE,
   };
   return {
     taskDefinitionArn: definitionOf(options.image).arn,

@@ -3,7 +3,7 @@ import type { RolloutSpec, ServiceDeploymentHook, ServiceRecord } from "@gantry/
 import { newWorld, type World } from "../world.ts";
 import { newDice, type Dice } from "./dice.ts";
 import { FAIR } from "./link.ts";
-import { ALARM } from "./records.ts";
+import { ALARM, INFRASTRUCTURE_ROLE } from "./records.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 const STEPS_MAX = 14;
@@ -101,6 +101,11 @@ const STAGED_EVENTS: typeof EVENTS = [
     return `${action} ${world.answerHooks(action)} hooks`;
   },
   (world) => {
+    const hookStatus = world.dice.pick(["SUCCEEDED", "SUCCEEDED", "IN_PROGRESS", "FAILED", "nothing"]);
+    world.hooks.answer = () => ({ hookStatus, callBackDelay: 1 });
+    return `functions answer ${hookStatus}`;
+  },
+  (world) => {
     const state = world.dice.pick(["OK", "ALARM"] as const);
     world.setAlarm(state);
     return `the alarm is ${state}`;
@@ -127,6 +132,16 @@ const ROLLOUTS: readonly RolloutSpec[] = [
 
 const HOOKS: readonly (readonly ServiceDeploymentHook[])[] = [
   [],
+  [
+    {
+      type: "AWS_LAMBDA",
+      targetArn: "arn:aws:lambda:eu-south-1:000000000000:function:check",
+      roleArn: INFRASTRUCTURE_ROLE,
+      stages: ["PRE_SCALE_UP", "TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT"],
+      timeoutMinutes: 1,
+      timeoutAction: "ROLLBACK",
+    },
+  ],
   [
     {
       type: "PAUSE",
@@ -214,7 +229,10 @@ export async function runSchedule(seed: number, { staged = false } = {}): Promis
   world.engine.latencyMs = 0;
   world.engine.fault = () => {};
   world.engine.behaviour = () => "runs";
-  if (staged) world.setAlarm("OK");
+  if (staged) {
+    world.setAlarm("OK");
+    world.hooks.answer = () => ({ hookStatus: "SUCCEEDED" });
+  }
   say("the faults end");
   // One task of at least one and at most one can not be replaced, here as on AWS.
   if (

@@ -1,0 +1,53 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { HOOKS_FILE, hookEndpoints } from "./hook-endpoints.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "gantry-hooks-"));
+const call = hookEndpoints(folder);
+const asked: string[] = [];
+const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+  const chunks: Buffer[] = [];
+  request.on("data", (chunk: Buffer) => chunks.push(chunk));
+  request.on("end", () => {
+    asked.push(`${request.method} ${request.url} ${Buffer.concat(chunks).toString()}`);
+    if (request.url === "/moved") response.writeHead(302, { location: "/check" }).end();
+    else if (request.url === "/broken") response.writeHead(500).end();
+    else response.end('{"hookStatus":"SUCCEEDED"}');
+  });
+});
+
+beforeAll(async () => {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  writeFileSync(
+    join(folder, HOOKS_FILE),
+    JSON.stringify({
+      "arn:check": `${base}/check`,
+      "arn:moved": `${base}/moved`,
+      "arn:broken": `${base}/broken`,
+      "arn:file": "file:///etc/passwd",
+    }),
+  );
+});
+afterAll(() => void server.close());
+
+it("posts the event to the endpoint that the operator has named", async () => {
+  expect(await call("arn:check", { executionId: "1" })).toEqual({ hookStatus: "SUCCEEDED" });
+  expect(asked).toEqual(['POST /check {"executionId":"1"}']);
+});
+
+// A caller of the API chooses the ARN, and must not choose what the control plane connects to.
+it.each([
+  ["an ARN that is not named", "arn:none", /No HTTP endpoint is named/],
+  ["an ARN that is a URL", "http://169.254.169.254/", /No HTTP endpoint is named/],
+  ["a name that every object has", "constructor", /No HTTP endpoint is named/],
+  ["an endpoint that is not HTTP", "arn:file", /not an HTTP URL/],
+  ["an endpoint that leads elsewhere", "arn:moved", /fetch failed/],
+  ["an endpoint that fails", "arn:broken", /answered 500/],
+])("calls nothing else: %s", async (_, arn, message) => {
+  await expect(call(arn, {})).rejects.toThrow(message);
+});

@@ -1,0 +1,44 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** In the state folder: a JSON object of function ARNs and the HTTP endpoints that stand for them. Only the operator writes it. */
+export const HOOKS_FILE = "hooks.json";
+const TIMEOUT_MS = 30_000;
+const ANSWER_LENGTH_MAX = 256 * 1024;
+
+/**
+ * Calls deployment hooks over HTTP: a POST of the function's event to the endpoint that the operator has named for its ARN.
+ * The file is read at each call, so that a change needs no restart. Redirects are not followed.
+ * Errors: where no endpoint is named, it cannot be reached within 30 s, or it does not answer 2XX with JSON.
+ */
+export function hookEndpoints(folder: string): (functionArn: string, payload: object) => Promise<unknown> {
+  return async (functionArn, payload) => {
+    const response = await fetch(endpointOf(folder, functionArn), {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(payload),
+      redirect: "error",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    if (!response.ok) throw new Error(`The endpoint of the hook ${functionArn} answered ${response.status}.`);
+    const text = await response.text();
+    if (text.length > ANSWER_LENGTH_MAX)
+      throw new Error(`The endpoint of the hook ${functionArn} answered more than 256 KiB.`);
+    return JSON.parse(text) as unknown;
+  };
+}
+
+function endpointOf(folder: string, functionArn: string): URL {
+  const path = join(folder, HOOKS_FILE);
+  const known: unknown = existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : {};
+  const named =
+    typeof known === "object" && known !== null && Object.hasOwn(known, functionArn)
+      ? (known as Record<string, unknown>)[functionArn] // An own member of the operator's object.
+      : undefined;
+  if (typeof named !== "string" || !URL.canParse(named))
+    throw new Error(`No HTTP endpoint is named for the hook ${functionArn}: add it to ${HOOKS_FILE}.`);
+  const url = new URL(named);
+  if (url.protocol !== "http:" && url.protocol !== "https:")
+    throw new Error(`The endpoint of the hook ${functionArn} in ${HOOKS_FILE} is not an HTTP URL.`);
+  return url;
+}
