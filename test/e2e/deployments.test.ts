@@ -203,7 +203,7 @@ function startAsking() {
   const answers: { at: number; version: string }[] = [];
   const failures: string[] = [];
   const going = new AbortController();
-  const loops = Array.from({ length: 6 }, async (_, index) => {
+  const loops = Array.from({ length: 12 }, async (_, index) => {
     const agent = new Agent(index % 2 === 0 ? { keepAlive: true, maxSockets: 1 } : { keepAlive: false });
     while (!going.signal.aborted) {
       const answer = await get(url, { path: "/", agent, headers: { host: HOST } }).catch((thrown: Error) => ({
