@@ -25,6 +25,11 @@ export interface Envelope<T> {
   readonly message: T;
 }
 
+/** What the control plane sends to an agent. */
+export type AgentBound = Envelope<ToAgent | LinkToAgent>;
+/** What an agent sends to the control plane. */
+export type ControlPlaneBound = Envelope<ToControlPlane | LinkToControlPlane>;
+
 /** Numbers the messages of one connection. */
 export function newSequencer<T>(): (message: T) => Envelope<T> {
   let sequence = 0;
@@ -44,9 +49,7 @@ export class Heard {
 }
 
 /** Serializes one message as a line. */
-export function writeMessage(
-  envelope: Envelope<ToAgent | ToControlPlane | LinkToAgent | LinkToControlPlane>,
-): string {
+export function writeMessage(envelope: AgentBound | ControlPlaneBound): string {
   return `${JSON.stringify(envelope)}\n`;
 }
 

@@ -1,15 +1,9 @@
-import type { Envelope, ToAgent } from "./framing.ts";
-import type { ToControlPlane } from "./observations.ts";
-
 /** The protocol that both ends of the link negotiate (ALPN): a peer that speaks another one is refused. */
 export const LINK_PROTOCOL = "gantry-agent/1";
 
 /** Messages of the link itself, beside assignments and observations. They carry the sequence number 0. */
 export type LinkToAgent = { readonly type: "ping" } | { readonly type: "refused"; readonly reason: string };
 export type LinkToControlPlane = { readonly type: "pong" };
-
-export type AgentBound = Envelope<ToAgent | LinkToAgent>;
-export type ControlPlaneBound = Envelope<ToControlPlane | LinkToControlPlane>;
 
 /** What a node's agent presents and trusts; all in PEM. `gantry up` writes it to a file that only the agent mounts. */
 export interface NodeCredentials {

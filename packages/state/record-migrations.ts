@@ -1,13 +1,7 @@
+import type { Row } from "./record-row.ts";
 import type { Kind } from "./records.ts";
 import { upgradeServiceTo1 } from "./upgrades/service-1.ts";
 import { upgradeTaskTo1 } from "./upgrades/task-1.ts";
-
-/** A record as it lies in the store, of whatever version. */
-export interface Row {
-  readonly kind: Kind;
-  readonly key: string;
-  readonly record: object;
-}
 
 /** One step of one kind: a pure function from a record of the version before to the records that replace it. */
 export interface RecordMigration {

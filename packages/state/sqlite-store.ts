@@ -8,8 +8,8 @@ import {
   migrateRecords,
   RECORD_MIGRATIONS,
   type RecordMigration,
-  type Row,
 } from "./record-migrations.ts";
+import type { Row } from "./record-row.ts";
 import type { Kind, RecordOf } from "./records.ts";
 import type { Change, Store, Transaction } from "./store.ts";
 

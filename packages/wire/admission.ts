@@ -1,6 +1,7 @@
 import type { Principal } from "@gantry/iam/principal";
 import { accessDeniedError } from "./access-errors.ts";
-import { splitBucket, type Exchange } from "./routing.ts";
+import type { Exchange } from "./exchange.ts";
+import { splitBucket } from "./routing.ts";
 import type { LoadedService, Operation, Protocol } from "./service.ts";
 
 export interface AdmissionPolicy {

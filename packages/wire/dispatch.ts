@@ -16,14 +16,15 @@ import {
   type Document,
 } from "./decode.ts";
 import { withoutCompression } from "./content-encoding.ts";
-import { encodeError, encodeOutput, type WireResponse } from "./encode.ts";
+import { encodeError, encodeOutput } from "./encode.ts";
+import type { Exchange, WireResponse } from "./exchange.ts";
 import { BodyLease, BodyMemory, Lane, LARGE_BYTES } from "./large-bodies.ts";
 import { toApiError } from "./failures.ts";
 import { withHeadersOfQuery } from "./query-headers.ts";
 import { readAll } from "./request-body.ts";
 import { requestKeys, tagKeys, tlsVersionOf, type AskedKeys } from "./request-conditions.ts";
 import { RestRouter } from "./rest-router.ts";
-import { operationNameOf, protocolOf, resolve, type Exchange } from "./routing.ts";
+import { operationNameOf, protocolOf, resolve } from "./routing.ts";
 import { send } from "./send.ts";
 import { notImplementedError, unknownOperationError } from "./unsupported.ts";
 import { chooseService, unknownService } from "./service-choice.ts";

@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import type { ApiError } from "./api-error.ts";
+import type { WireResponse } from "./exchange.ts";
 import { writeCbor } from "./protocols/cbor.ts";
 import { bindingOf, writeBindings } from "./protocols/http-bindings.ts";
 import { writeJson, writeJsonBody } from "./protocols/json.ts";
@@ -7,13 +8,6 @@ import { elementName, escapeXml, writeContent, writeElement } from "./protocols/
 import type { LoadedService, Operation, Protocol } from "./service.ts";
 import type { Member } from "./shape.ts";
 import { bytesOf } from "./values.ts";
-
-/** A response before it goes out. A body that is a stream is piped. */
-export interface WireResponse {
-  readonly status: number;
-  readonly headers: Record<string, string>;
-  readonly body: string | Uint8Array | Readable;
-}
 
 /** What an encoder needs besides the value. */
 export interface EncodeContext {

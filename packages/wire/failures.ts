@@ -1,9 +1,9 @@
-import { AssertionError, isDamage, isOutOfRoom, messageOf, type Logger } from "@gantry/kernel";
+import { AssertionError, isDamage, isOutOfRoom, type Logger, messageOf } from "@gantry/kernel";
 import { authenticationError, internalError, noRoomError, throttledError } from "./access-errors.ts";
 import { ApiError } from "./api-error.ts";
 import { SignatureError } from "./claim.ts";
+import type { Exchange } from "./exchange.ts";
 import { BusyError } from "./large-bodies.ts";
-import type { Exchange } from "./routing.ts";
 import type { Protocol } from "./service.ts";
 
 /** Whatever a call threw, in the words of its protocol. What is not the caller's doing is logged. */

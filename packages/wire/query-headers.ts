@@ -1,5 +1,5 @@
 import type { Claim } from "./claim.ts";
-import type { Exchange } from "./routing.ts";
+import type { Exchange } from "./exchange.ts";
 
 /** Parameters of the signature itself, and checksums: SDKs compute those of a presigned upload over an empty body. */
 const NOT_HEADERS =

@@ -1,6 +1,6 @@
 import { TLSSocket } from "node:tls";
-import type { Exchange } from "./routing.ts";
 import type { ConditionContext } from "@gantry/iam/principal";
+import type { Exchange } from "./exchange.ts";
 
 /** A call whose service's own condition keys are wanted. */
 export interface AskedKeys {

@@ -1,20 +1,6 @@
-import type { IncomingMessage } from "node:http";
+import type { Exchange } from "./exchange.ts";
 import type { RestRouter } from "./rest-router.ts";
 import type { LoadedService, Operation, Protocol, ServiceDescriptor } from "./service.ts";
-
-/** A request as it came, before anything is known of it. */
-export interface Exchange {
-  readonly request: IncomingMessage;
-  readonly headers: Readonly<Record<string, string | undefined>>;
-  readonly method: string;
-  readonly rawPath: string;
-  readonly rawQuery: string;
-  readonly requestId: string;
-  /** The address that the request comes from. */
-  readonly sourceAddress: string;
-  readonly endpoint: string;
-  readonly continueWith: () => void;
-}
 
 /** The protocol that a request speaks, of those that its service has. */
 export function protocolOf(descriptor: ServiceDescriptor, exchange: Exchange): Protocol {

@@ -1,5 +1,5 @@
-import { SignatureError, type Claim } from "./claim.ts";
-import type { Exchange } from "./routing.ts";
+import { type Claim, SignatureError } from "./claim.ts";
+import type { Exchange } from "./exchange.ts";
 import type { ServiceDescriptor } from "./service.ts";
 
 /** A regional host name of AWS: `SERVICE.REGION.amazonaws.com`, with anything before it. */

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { WireResponse } from "./encode.ts";
+import type { WireResponse } from "./exchange.ts";
 
 /** Writes an answer once everything committed so far is durable. Rejects where the connection is lost. */
 export async function send(

@@ -1,9 +1,8 @@
 import type { Claim } from "./claim.ts";
-import type { WireResponse } from "./encode.ts";
+import type { Exchange, WireResponse } from "./exchange.ts";
 import { writeCbor } from "./protocols/cbor.ts";
 import { escapeXml } from "./protocols/xml.ts";
 import { readAll } from "./request-body.ts";
-import type { Exchange } from "./routing.ts";
 import type { ServiceDescriptor } from "./service.ts";
 
 /** Bytes of an unsigned form that are read to learn which service's words its refusal takes. */

@@ -1,9 +1,8 @@
 import type { Readable } from "node:stream";
 import type { ConditionContext, Principal } from "@gantry/iam";
 import type { Constraints } from "./constraints.ts";
-import type { WireResponse } from "./encode.ts";
-import type { Exchange } from "./routing.ts";
-import { shapeOf, type Member, type Shape } from "./shape.ts";
+import type { Exchange, WireResponse } from "./exchange.ts";
+import { type Member, type Shape, shapeOf } from "./shape.ts";
 
 export type Protocol =
   | "awsJson1_0"

@@ -42,6 +42,8 @@ export interface Command {
 /** One call of a command, parsed and checked against the command's definition. */
 export interface Call {
   readonly deps: { readonly clock: Clock; readonly progress: Progress };
+  /** Every command of the command line. */
+  readonly commands: readonly Command[];
   /** The state folder. */
   readonly folder: string;
   readonly words: readonly string[];

@@ -1,10 +1,9 @@
 import type { Call, Command } from "./command.ts";
 import { COMMON_OPTIONS } from "./parse.ts";
-import { availableCommands } from "./table.ts";
 
 /** Prints the completion script of a shell, made from the table of commands. */
 export function run(call: Call): Promise<number> {
-  process.stdout.write(renderCompletion(call.words[0] ?? "bash", availableCommands()));
+  process.stdout.write(renderCompletion(call.words[0] ?? "bash", call.commands));
   return Promise.resolve(0);
 }
 

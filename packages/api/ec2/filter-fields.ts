@@ -1,6 +1,6 @@
 import {
-  freeAddressCount,
   type ElasticAddressRecord,
+  freeAddressCount,
   type InternetGatewayRecord,
   type NatGatewayRecord,
   type NetworkInterfaceRecord,
@@ -11,9 +11,9 @@ import {
   type SubnetRecord,
   type VpcRecord,
 } from "@gantry/state";
-import { zoneIdOf } from "./availability-zones.ts";
 import type { FilterFields } from "./filters.ts";
 import { subnetArnOf } from "./lookups.ts";
+import { zoneIdOf } from "./zones.ts";
 
 /** Of filters that describe what no resource here has: they are accepted and match nothing. */
 const none = () => undefined;

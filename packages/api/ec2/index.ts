@@ -5,54 +5,43 @@
  */
 import * as sdk from "@aws-sdk/client-ec2";
 import type { Implementation, ServiceModule } from "@gantry/wire";
-import type { ApiDeps } from "../common/api-deps.ts";
 import { permissionsBy } from "../common/permissions.ts";
-import { isIn } from "../common/place.ts";
+import { accountAttributeOperations } from "./account-attributes.ts";
 import { availabilityZoneOperations } from "./availability-zones.ts";
-import { gatewayOperations } from "./gateways.ts";
+import type { Ec2Deps } from "./ec2-deps.ts";
+import { routeOperations } from "./routes.ts";
+import { subnetOperations } from "./subnets.ts";
+import { vpcOperations } from "./vpcs.ts";
+import { elasticAddressOperations } from "./elastic-addresses.ts";
+import { internetGatewayOperations } from "./internet-gateways.ts";
+import { natGatewayOperations } from "./nat-gateways.ts";
+import { interfaceOperations } from "./network-interfaces.ts";
+import { defaultVpcMaker } from "./new-vpc.ts";
 import { ec2Permissions } from "./permissions.ts";
 import { asRequests } from "./requests.ts";
-import { routeOperations } from "./routes.ts";
-
 import { securityGroupRuleOperations } from "./security-group-rules.ts";
-import { interfaceOperations, securityGroupOperations } from "./security-groups.ts";
-import { subnetOperations } from "./subnets.ts";
-import { createDefaultVpc, vpcOperations } from "./vpcs.ts";
-
-export interface Ec2Deps extends ApiDeps {
-  /** Block that public addresses come from. */
-  readonly publicPool: string;
-}
+import { securityGroupOperations } from "./security-groups.ts";
+import { tagOperations } from "./tags.ts";
 
 export function ec2Service(deps: Ec2Deps): ServiceModule {
   const operations = {
     ...vpcOperations(deps),
     ...subnetOperations(deps),
     ...availabilityZoneOperations(),
-    ...gatewayOperations(deps),
+    ...internetGatewayOperations(deps),
+    ...natGatewayOperations(deps),
+    ...elasticAddressOperations(deps),
     ...routeOperations(deps),
     ...securityGroupOperations(deps),
     ...securityGroupRuleOperations(deps),
     ...interfaceOperations(deps),
+    ...tagOperations(deps),
+    ...accountAttributeOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,
     operations: asRequests(operations),
     permissions: permissionsBy("ec2", operations, ec2Permissions(deps.store)),
     prepare: defaultVpcMaker(deps),
-  };
-}
-
-/** Gives an account its default VPC in every region, once: one that was deleted stays deleted. */
-export function defaultVpcMaker(deps: Ec2Deps): (place: { account: string; region: string }) => void {
-  const done = new Set<string>();
-  return (place) => {
-    const key = `default-vpc/${place.account}/${place.region}`;
-    if (done.has(key)) return;
-    deps.store.transact((tx) => {
-      if (tx.list("vpc").some((vpc) => isIn(vpc, place) && vpc.isDefault)) return;
-      if (tx.next(key) === 1) createDefaultVpc(tx, deps, place);
-    });
-    done.add(key);
   };
 }

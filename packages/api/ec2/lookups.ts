@@ -1,6 +1,7 @@
 import { formatArn } from "@gantry/kernel";
 import type {
   ElasticAddressRecord,
+  InternetGatewayRecord,
   Reader,
   RouteTableRecord,
   SecurityGroupRecord,
@@ -96,3 +97,35 @@ export function associatedRouteTableOf(
 export function subnetArnOf(subnet: SubnetRecord): string {
   return formatArn("ec2", subnet, `subnet/${subnet.id}`);
 }
+
+/** Whether the route table is the main one of its VPC. */
+export function isMain(table: { associations: readonly { subnetId: string | undefined }[] }): boolean {
+  return table.associations.some((association) => association.subnetId === undefined);
+}
+
+/** Errors: InvalidInternetGatewayID.NotFound. */
+export function findInternetGateway(
+  reader: Reader,
+  place: Place,
+  id: string | undefined,
+): InternetGatewayRecord {
+  const record = id === undefined ? undefined : within(reader.get("internetGateway", id), place);
+  if (record === undefined) throw missingInternetGateway(id);
+  return record;
+}
+
+/** Errors: InvalidAllocationID.NotFound. */
+export function findAddress(reader: Reader, place: Place, id: string | undefined): ElasticAddressRecord {
+  const record = id === undefined ? undefined : within(reader.get("elasticAddress", id), place);
+  if (record === undefined) throw missingAddress(id);
+  return record;
+}
+
+export const missingInternetGateway = (id: string | undefined): ApiError =>
+  new ApiError("InvalidInternetGatewayID.NotFound", `The internetGateway ID '${id ?? ""}' does not exist`);
+
+export const missingAddress = (id: string | undefined): ApiError =>
+  new ApiError("InvalidAllocationID.NotFound", `The allocation ID '${id ?? ""}' does not exist`);
+
+export const missingNatGateway = (id: string | undefined): ApiError =>
+  new ApiError("NatGatewayNotFound", `NatGateway ${id ?? ""} was not found`);

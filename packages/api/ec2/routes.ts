@@ -1,144 +1,186 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import { parseCidr } from "@gantry/kernel";
 import type { Reader, RouteTableRecord, Transaction } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
+import { isIn, within } from "../common/place.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags } from "../common/tags.ts";
+import type { Ec2Deps } from "./ec2-deps.ts";
 import { ROUTE_TABLE_FIELDS } from "./filter-fields.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
-import { findInternetGateway, missingNatGateway } from "./gateways.ts";
-import type { Ec2Deps } from "./index.ts";
-import { associatedRouteTableOf, findSubnet, findVpc } from "./lookups.ts";
-import { isIn, within } from "../common/place.ts";
-import { isMain } from "./vpcs.ts";
-
-type Ec2 = Implementation<typeof ec2>;
+import {
+  associatedRouteTableOf,
+  findInternetGateway,
+  findSubnet,
+  findVpc,
+  isMain,
+  missingNatGateway,
+} from "./lookups.ts";
 
 /** Route tables, their routes and associations. */
 export function routeOperations(deps: Ec2Deps) {
-  const { store, ids } = deps;
   return {
-    CreateRouteTable(input, context) {
-      const table = store.transact((tx) => {
-        const vpc = findVpc(tx, context, input.VpcId);
-        const record: RouteTableRecord = {
-          account: context.account,
-          region: context.region,
-          id: `rtb-${ids.hex(17)}`,
-          vpcId: vpc.id,
-          routes: [{ destination: vpc.cidr, target: { type: "local", id: "local" } }],
-          associations: [],
-          tags: tagsFor(input.TagSpecifications, "route-table"),
-        };
-        tx.put("routeTable", record.id, record);
-        return record;
-      });
-      return { RouteTable: presentRouteTable(table) };
-    },
-    DeleteRouteTable(input, context) {
-      store.transact((tx) => {
-        const table = findRouteTable(tx, context, input.RouteTableId);
-        if (table.associations.length > 0)
-          throw new ApiError(
-            "DependencyViolation",
-            `The routeTable '${table.id}' has dependencies and cannot be deleted.`,
-          );
-        tx.delete("routeTable", table.id);
-      });
-      return {};
-    },
-    DescribeRouteTables(input, context) {
-      const all = store.list("routeTable").filter((table) => isIn(table, context));
-      const chosen = selectById(all, input.RouteTableIds, (table) => table.id, missingRouteTable);
-      return { RouteTables: applyFilters(chosen, input.Filters, ROUTE_TABLE_FIELDS).map(presentRouteTable) };
-    },
-    CreateRoute(input, context) {
-      store.transact((tx) => {
-        const table = findRouteTable(tx, context, input.RouteTableId);
-        const route = toRoute(tx, context, input);
-        if (table.routes.some((each) => each.destination === route.destination))
-          throw new ApiError(
-            "RouteAlreadyExists",
-            `The route identified by ${route.destination} already exists.`,
-          );
-        tx.put("routeTable", table.id, { ...table, routes: [...table.routes, route] });
-      });
-      return { Return: true };
-    },
-    ReplaceRoute(input, context) {
-      store.transact((tx) => {
-        const table = findRouteTable(tx, context, input.RouteTableId);
-        const route = toRoute(tx, context, input);
-        if (!table.routes.some((each) => each.destination === route.destination))
-          throw new ApiError(
-            "InvalidParameterValue",
-            `There is no route defined for '${route.destination}' in the route table. Use CreateRoute instead.`,
-          );
-        tx.put("routeTable", table.id, {
-          ...table,
-          routes: table.routes.map((each) => (each.destination === route.destination ? route : each)),
-        });
-      });
-      return {};
-    },
-    DeleteRoute(input, context) {
-      store.transact((tx) => {
-        const table = findRouteTable(tx, context, input.RouteTableId);
-        const there = table.routes.some(
-          (route) => route.destination === input.DestinationCidrBlock && route.target.type !== "local",
-        );
-        if (!there)
-          throw new ApiError(
-            "InvalidRoute.NotFound",
-            `no route with destination-cidr-block ${input.DestinationCidrBlock} in route table ${table.id}`,
-          );
-        tx.put("routeTable", table.id, {
-          ...table,
-          routes: table.routes.filter((route) => route.destination !== input.DestinationCidrBlock),
-        });
-      });
-      return {};
-    },
-    AssociateRouteTable(input, context) {
-      const associationId = store.transact((tx) => {
-        const table = findRouteTable(tx, context, input.RouteTableId);
-        const subnet = findSubnet(tx, context, input.SubnetId);
-        const other = tx
-          .list("routeTable")
-          .find((each) => each.associations.some((association) => association.subnetId === subnet.id));
-        if (other !== undefined)
-          throw new ApiError(
-            "Resource.AlreadyAssociated",
-            `the specified association for route table ${other.id} conflicts with an existing association`,
-          );
-        const id = `rtbassoc-${ids.hex(17)}`;
-        tx.put("routeTable", table.id, {
-          ...table,
-          associations: [...table.associations, { id, subnetId: subnet.id }],
-        });
-        return id;
-      });
-      return { AssociationId: associationId, AssociationState: { State: "associated" } };
-    },
-    DisassociateRouteTable(input, context) {
-      store.transact((tx) => {
-        const table = associatedRouteTableOf(tx, context, input.AssociationId);
-        if (table === undefined)
-          throw new ApiError(
-            "InvalidAssociationID.NotFound",
-            `The association ID '${input.AssociationId}' does not exist`,
-          );
-        if (isMain({ associations: table.associations.filter((each) => each.id === input.AssociationId) }))
-          throw new ApiError("InvalidParameterValue", "cannot disassociate the main route table association");
-        tx.put("routeTable", table.id, {
-          ...table,
-          associations: table.associations.filter((each) => each.id !== input.AssociationId),
-        });
-      });
-      return {};
-    },
-  } satisfies Ec2;
+    CreateRouteTable: (input, context) => createRouteTable(deps, input, context),
+    DeleteRouteTable: (input, context) => deleteRouteTable(deps, input, context),
+    DescribeRouteTables: (input, context) => describeRouteTables(deps, input, context),
+    CreateRoute: (input, context) => createRoute(deps, input, context),
+    ReplaceRoute: (input, context) => replaceRoute(deps, input, context),
+    DeleteRoute: (input, context) => deleteRoute(deps, input, context),
+    AssociateRouteTable: (input, context) => associateRouteTable(deps, input, context),
+    DisassociateRouteTable: (input, context) => disassociateRouteTable(deps, input, context),
+  } satisfies Implementation<typeof ec2>;
+}
+
+function createRouteTable(
+  { store, ids }: Ec2Deps,
+  input: ec2.CreateRouteTableRequest,
+  context: RequestContext,
+): ec2.CreateRouteTableResult {
+  const table = store.transact((tx) => {
+    const vpc = findVpc(tx, context, input.VpcId);
+    const record: RouteTableRecord = {
+      account: context.account,
+      region: context.region,
+      id: `rtb-${ids.hex(17)}`,
+      vpcId: vpc.id,
+      routes: [{ destination: vpc.cidr, target: { type: "local", id: "local" } }],
+      associations: [],
+      tags: tagsFor(input.TagSpecifications, "route-table"),
+    };
+    tx.put("routeTable", record.id, record);
+    return record;
+  });
+  return { RouteTable: presentRouteTable(table) };
+}
+
+function deleteRouteTable(
+  { store }: Ec2Deps,
+  input: ec2.DeleteRouteTableRequest,
+  context: RequestContext,
+): object {
+  store.transact((tx) => {
+    const table = findRouteTable(tx, context, input.RouteTableId);
+    if (table.associations.length > 0)
+      throw new ApiError(
+        "DependencyViolation",
+        `The routeTable '${table.id}' has dependencies and cannot be deleted.`,
+      );
+    tx.delete("routeTable", table.id);
+  });
+  return {};
+}
+
+function describeRouteTables(
+  { store }: Ec2Deps,
+  input: ec2.DescribeRouteTablesRequest,
+  context: RequestContext,
+): ec2.DescribeRouteTablesResult {
+  const all = store.list("routeTable").filter((table) => isIn(table, context));
+  const chosen = selectById(all, input.RouteTableIds, (table) => table.id, missingRouteTable);
+  return { RouteTables: applyFilters(chosen, input.Filters, ROUTE_TABLE_FIELDS).map(presentRouteTable) };
+}
+
+function createRoute(
+  { store }: Ec2Deps,
+  input: ec2.CreateRouteRequest,
+  context: RequestContext,
+): ec2.CreateRouteResult {
+  store.transact((tx) => {
+    const table = findRouteTable(tx, context, input.RouteTableId);
+    const route = toRoute(tx, context, input);
+    if (table.routes.some((each) => each.destination === route.destination))
+      throw new ApiError(
+        "RouteAlreadyExists",
+        `The route identified by ${route.destination} already exists.`,
+      );
+    tx.put("routeTable", table.id, { ...table, routes: [...table.routes, route] });
+  });
+  return { Return: true };
+}
+
+function replaceRoute({ store }: Ec2Deps, input: ec2.ReplaceRouteRequest, context: RequestContext): object {
+  store.transact((tx) => {
+    const table = findRouteTable(tx, context, input.RouteTableId);
+    const route = toRoute(tx, context, input);
+    if (!table.routes.some((each) => each.destination === route.destination))
+      throw new ApiError(
+        "InvalidParameterValue",
+        `There is no route defined for '${route.destination}' in the route table. Use CreateRoute instead.`,
+      );
+    tx.put("routeTable", table.id, {
+      ...table,
+      routes: table.routes.map((each) => (each.destination === route.destination ? route : each)),
+    });
+  });
+  return {};
+}
+
+function deleteRoute({ store }: Ec2Deps, input: ec2.DeleteRouteRequest, context: RequestContext): object {
+  store.transact((tx) => {
+    const table = findRouteTable(tx, context, input.RouteTableId);
+    const there = table.routes.some(
+      (route) => route.destination === input.DestinationCidrBlock && route.target.type !== "local",
+    );
+    if (!there)
+      throw new ApiError(
+        "InvalidRoute.NotFound",
+        `no route with destination-cidr-block ${input.DestinationCidrBlock} in route table ${table.id}`,
+      );
+    tx.put("routeTable", table.id, {
+      ...table,
+      routes: table.routes.filter((route) => route.destination !== input.DestinationCidrBlock),
+    });
+  });
+  return {};
+}
+
+function associateRouteTable(
+  { store, ids }: Ec2Deps,
+  input: ec2.AssociateRouteTableRequest,
+  context: RequestContext,
+): ec2.AssociateRouteTableResult {
+  const associationId = store.transact((tx) => {
+    const table = findRouteTable(tx, context, input.RouteTableId);
+    const subnet = findSubnet(tx, context, input.SubnetId);
+    const other = tx
+      .list("routeTable")
+      .find((each) => each.associations.some((association) => association.subnetId === subnet.id));
+    if (other !== undefined)
+      throw new ApiError(
+        "Resource.AlreadyAssociated",
+        `the specified association for route table ${other.id} conflicts with an existing association`,
+      );
+    const id = `rtbassoc-${ids.hex(17)}`;
+    tx.put("routeTable", table.id, {
+      ...table,
+      associations: [...table.associations, { id, subnetId: subnet.id }],
+    });
+    return id;
+  });
+  return { AssociationId: associationId, AssociationState: { State: "associated" } };
+}
+
+function disassociateRouteTable(
+  { store }: Ec2Deps,
+  input: ec2.DisassociateRouteTableRequest,
+  context: RequestContext,
+): object {
+  store.transact((tx) => {
+    const table = associatedRouteTableOf(tx, context, input.AssociationId);
+    if (table === undefined)
+      throw new ApiError(
+        "InvalidAssociationID.NotFound",
+        `The association ID '${input.AssociationId}' does not exist`,
+      );
+    if (isMain({ associations: table.associations.filter((each) => each.id === input.AssociationId) }))
+      throw new ApiError("InvalidParameterValue", "cannot disassociate the main route table association");
+    tx.put("routeTable", table.id, {
+      ...table,
+      associations: table.associations.filter((each) => each.id !== input.AssociationId),
+    });
+  });
+  return {};
 }
 
 function toRoute(
@@ -179,13 +221,13 @@ function toRoute(
 }
 
 function findRouteTable(tx: Transaction, place: Place, id: string | undefined): RouteTableRecord {
-  const table = tx.get("routeTable", id ?? "");
-  if (table === undefined || !isIn(table, place)) throw missingRouteTable(id ?? "");
+  const table = id === undefined ? undefined : within(tx.get("routeTable", id), place);
+  if (table === undefined) throw missingRouteTable(id);
   return table;
 }
 
-const missingRouteTable = (id: string): ApiError =>
-  new ApiError("InvalidRouteTableID.NotFound", `The routeTable ID '${id}' does not exist`);
+const missingRouteTable = (id: string | undefined): ApiError =>
+  new ApiError("InvalidRouteTableID.NotFound", `The routeTable ID '${id ?? ""}' does not exist`);
 
 function presentRouteTable(table: RouteTableRecord): ec2.RouteTable {
   return {

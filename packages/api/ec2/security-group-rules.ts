@@ -1,246 +1,120 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
-import type { Ids } from "@gantry/kernel";
-import type { SecurityGroupRecord, SecurityGroupRuleRecord, Transaction } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import type { SecurityGroupRuleRecord } from "@gantry/state";
+import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
-import { refuseMembers } from "../common/refuse.ts";
-import { presentTags } from "../common/tags.ts";
-import { applyFilters, selectById, tagsFor } from "./filters.ts";
-import type { Ec2Deps } from "./index.ts";
-import { findNamedGroup, findSecurityGroup } from "./lookups.ts";
 import { isIn } from "../common/place.ts";
-import { protocolAndPorts, ruleBlock, ruleDescription, ruleGroup } from "./rule-peers-and-ports.ts";
+import { refuseMembers } from "../common/refuse.ts";
+import type { Ec2Deps } from "./ec2-deps.ts";
+import { applyFilters, selectById } from "./filters.ts";
+import { findNamedGroup, findSecurityGroup } from "./lookups.ts";
+import { ruleDescription } from "./rule-peers-and-ports.ts";
+import { changeRule, checkPeer, isSame, presentRule, toRules } from "./security-group-rule.ts";
 
 type Direction = SecurityGroupRuleRecord["direction"];
 
 /** Rules by their own ids: described, changed, described in words. Source: API_ModifySecurityGroupRules and following. */
-export function securityGroupRuleOperations({ store, ids }: Ec2Deps) {
-  const describe = (
-    input: ec2.UpdateSecurityGroupRuleDescriptionsIngressRequest,
-    place: Place,
-    direction: Direction,
-  ) =>
-    store.transact((tx) => {
-      const group = findNamedGroup(tx, place, input);
-      const byId = new Map(
-        (input.SecurityGroupRuleDescriptions ?? []).map((each) => [
-          each.SecurityGroupRuleId,
-          each.Description,
-        ]),
-      );
-      const wanted = byId.size > 0 ? [] : toRules(input, direction, ids);
-      const rules = group.rules.map((rule) => {
-        if (byId.has(rule.id)) return { ...rule, description: ruleDescription(byId.get(rule.id)) };
-        const same = wanted.find((each) => isSame(each, rule));
-        return same === undefined ? rule : { ...rule, description: same.description };
-      });
-      tx.put("securityGroup", group.id, { ...group, rules });
-      return { Return: true };
-    });
+export function securityGroupRuleOperations(deps: Ec2Deps) {
   return {
-    DescribeSecurityGroupRules(input, context) {
-      const all = store
-        .list("securityGroup")
-        .filter((group) => isIn(group, context))
-        .flatMap((group) => group.rules.map((rule) => ({ group, rule, tags: rule.tags ?? {} })));
-      const chosen = selectById(
-        all,
-        input.SecurityGroupRuleIds,
-        ({ rule }) => rule.id,
-        (id) =>
-          new ApiError(
-            "InvalidSecurityGroupRuleId.NotFound",
-            `The security group rule ID '${id}' does not exist`,
-          ),
-      );
-      const fields = {
-        "group-id": (each: (typeof all)[number]) => each.group.id,
-        "security-group-rule-id": (each: (typeof all)[number]) => each.rule.id,
-      };
-      return {
-        SecurityGroupRules: applyFilters(chosen, input.Filters, fields).map(({ group, rule }) =>
-          presentRule(group, rule),
-        ),
-      };
-    },
-    ModifySecurityGroupRules(input, context) {
-      store.transact((tx) => {
-        for (const { SecurityGroupRuleId: id = "", SecurityGroupRule: wanted } of input.SecurityGroupRules ??
-          []) {
-          refuseMembers(
-            wanted ?? {},
-            ["CidrIpv6", "PrefixListId"],
-            "InvalidParameterValue",
-            "SecurityGroupRules.SecurityGroupRule",
-          );
-          const group = findSecurityGroup(tx, context, input.GroupId ?? "");
-          const before = group.rules.find((rule) => rule.id === id);
-          if (before === undefined)
-            throw new ApiError(
-              "InvalidSecurityGroupRuleId.NotFound",
-              `The security group rule ID '${id}' does not exist`,
-            );
-          const [changed] = toRules(
-            {
-              IpPermissions: [
-                {
-                  IpProtocol: wanted?.IpProtocol,
-                  FromPort: wanted?.FromPort,
-                  ToPort: wanted?.ToPort,
-                  ...(wanted?.CidrIpv4 === undefined
-                    ? {
-                        UserIdGroupPairs: [
-                          { GroupId: wanted?.ReferencedGroupId, Description: wanted?.Description },
-                        ],
-                      }
-                    : { IpRanges: [{ CidrIp: wanted.CidrIpv4, Description: wanted.Description }] }),
-                },
-              ],
-            },
-            before.direction,
-            ids,
-          );
-          if (changed !== undefined) checkPeer(tx, context, group, changed);
-          changeRule(tx, context, id, (rule) => ({
-            ...rule,
-            ...changed,
-            id: rule.id,
-            tags: rule.tags ?? {},
-          }));
-        }
-      });
-      return { Return: true };
-    },
-    UpdateSecurityGroupRuleDescriptionsIngress: (input, context) => describe(input, context, "ingress"),
-    UpdateSecurityGroupRuleDescriptionsEgress: (input, context) => describe(input, context, "egress"),
+    DescribeSecurityGroupRules: (input, context) => describeSecurityGroupRules(deps, input, context),
+    ModifySecurityGroupRules: (input, context) => modifySecurityGroupRules(deps, input, context),
+    UpdateSecurityGroupRuleDescriptionsIngress: (input, context) =>
+      updateDescriptions(deps, input, context, "ingress"),
+    UpdateSecurityGroupRuleDescriptionsEgress: (input, context) =>
+      updateDescriptions(deps, input, context, "egress"),
   } satisfies Implementation<typeof ec2>;
 }
 
-/** A group that a rule refers to is in the same VPC. Errors: InvalidGroup.NotFound. */
-export function checkPeer(
-  tx: Transaction,
-  place: Place,
-  group: SecurityGroupRecord,
-  rule: SecurityGroupRuleRecord,
-): void {
-  if (rule.groupId === undefined) return;
-  if (findSecurityGroup(tx, place, rule.groupId).vpcId !== group.vpcId)
-    throw new ApiError(
-      "InvalidGroup.NotFound",
-      "You have specified two resources that belong to different networks.",
-    );
-}
-
-/** Changes one rule where it stands. Errors: InvalidSecurityGroupRuleId.NotFound. */
-export function changeRule(
-  tx: Transaction,
-  place: Place,
-  id: string,
-  change: (rule: SecurityGroupRuleRecord) => SecurityGroupRuleRecord,
-): void {
-  const group = tx
+function describeSecurityGroupRules(
+  { store }: Ec2Deps,
+  input: ec2.DescribeSecurityGroupRulesRequest,
+  context: RequestContext,
+): ec2.DescribeSecurityGroupRulesResult {
+  const all = store
     .list("securityGroup")
-    .find((each) => isIn(each, place) && each.rules.some((rule) => rule.id === id));
-  if (group === undefined)
-    throw new ApiError(
-      "InvalidSecurityGroupRuleId.NotFound",
-      `The security group rule ID '${id}' does not exist`,
-    );
-  tx.put("securityGroup", group.id, {
-    ...group,
-    rules: group.rules.map((rule) => (rule.id === id ? change(rule) : rule)),
-  });
-}
-
-/** Rules as a request gives them, one for each block and each group. */
-export function toRules(
-  input: {
-    IpPermissions?: readonly ec2.IpPermission[] | undefined;
-    IpProtocol?: string | undefined;
-    FromPort?: number | undefined;
-    ToPort?: number | undefined;
-    CidrIp?: string | undefined;
-    SourceSecurityGroupName?: string | undefined;
-    TagSpecifications?: readonly ec2.TagSpecification[] | undefined;
-  },
-  direction: Direction,
-  ids: Ids,
-): readonly SecurityGroupRuleRecord[] {
-  const flat: readonly ec2.IpPermission[] =
-    input.CidrIp === undefined
-      ? []
-      : [
-          {
-            IpProtocol: input.IpProtocol,
-            FromPort: input.FromPort,
-            ToPort: input.ToPort,
-            IpRanges: [{ CidrIp: input.CidrIp }],
-          },
-        ];
-  refuseMembers(input, ["SourceSecurityGroupName", "SourceSecurityGroupOwnerId"], "InvalidParameterValue");
-  const permissions = input.IpPermissions ?? flat;
-  const tags = tagsFor(input.TagSpecifications, "security-group-rule");
-  if (permissions.length === 0)
-    throw new ApiError(
-      "MissingParameter",
-      "Either 'ipPermissions' or 'securityGroupRuleIds' should be provided.",
-    );
-  return permissions.flatMap((permission) => {
-    refuseMembers(permission, ["PrefixListIds"], "InvalidParameterValue", "IpPermissions");
-    // Configurations name ::/0 next to 0.0.0.0/0. It is accepted, since there is no IPv6 that it could admit.
-    const narrow = (permission.Ipv6Ranges ?? []).filter((range) => range.CidrIpv6 !== "::/0");
-    if (narrow.length > 0)
-      throw new ApiError(
-        "InvalidParameterValue",
-        "Gantry does not support the parameter IpPermissions.Ipv6Ranges yet: leave it out.",
-      );
-    const base = { direction, tags, ...protocolAndPorts(permission) };
-    const byBlock = (permission.IpRanges ?? []).map((range) => ({
-      ...base,
-      id: `sgr-${ids.hex(17)}`,
-      cidr: ruleBlock(range.CidrIp),
-      groupId: undefined,
-      description: ruleDescription(range.Description),
-    }));
-    const byGroup = (permission.UserIdGroupPairs ?? []).map((pair) => ({
-      ...base,
-      id: `sgr-${ids.hex(17)}`,
-      cidr: undefined,
-      groupId: ruleGroup(pair),
-      description: ruleDescription(pair.Description),
-    }));
-    return [...byBlock, ...byGroup];
-  });
-}
-
-export function isSame(a: SecurityGroupRuleRecord, b: SecurityGroupRuleRecord): boolean {
-  return (
-    a.direction === b.direction &&
-    a.protocol === b.protocol &&
-    a.fromPort === b.fromPort &&
-    a.toPort === b.toPort &&
-    a.cidr === b.cidr &&
-    a.groupId === b.groupId
+    .filter((group) => isIn(group, context))
+    .flatMap((group) => group.rules.map((rule) => ({ group, rule, tags: rule.tags ?? {} })));
+  const chosen = selectById(
+    all,
+    input.SecurityGroupRuleIds,
+    ({ rule }) => rule.id,
+    (id) =>
+      new ApiError(
+        "InvalidSecurityGroupRuleId.NotFound",
+        `The security group rule ID '${id}' does not exist`,
+      ),
   );
+  const fields = {
+    "group-id": (each: (typeof all)[number]) => each.group.id,
+    "security-group-rule-id": (each: (typeof all)[number]) => each.rule.id,
+  };
+  return {
+    SecurityGroupRules: applyFilters(chosen, input.Filters, fields).map(({ group, rule }) =>
+      presentRule(group, rule),
+    ),
+  };
 }
 
-export function presentRule(
-  group: SecurityGroupRecord,
-  rule: SecurityGroupRuleRecord,
-): ec2.SecurityGroupRule {
-  return {
-    SecurityGroupRuleId: rule.id,
-    SecurityGroupRuleArn: `arn:aws:ec2:${group.region}:${group.account}:security-group-rule/${rule.id}`,
-    GroupId: group.id,
-    GroupOwnerId: group.account,
-    IsEgress: rule.direction === "egress",
-    IpProtocol: rule.protocol,
-    FromPort: rule.fromPort,
-    ToPort: rule.toPort,
-    CidrIpv4: rule.cidr,
-    ReferencedGroupInfo:
-      rule.groupId === undefined ? undefined : { GroupId: rule.groupId, UserId: group.account },
-    Description: rule.description,
-    Tags: presentTags(rule.tags ?? {}),
-  };
+function modifySecurityGroupRules(
+  { store, ids }: Ec2Deps,
+  input: ec2.ModifySecurityGroupRulesRequest,
+  context: RequestContext,
+): ec2.ModifySecurityGroupRulesResult {
+  store.transact((tx) => {
+    for (const { SecurityGroupRuleId: id, SecurityGroupRule: wanted } of input.SecurityGroupRules ?? []) {
+      refuseMembers(
+        wanted ?? {},
+        ["CidrIpv6", "PrefixListId"],
+        "InvalidParameterValue",
+        "SecurityGroupRules.SecurityGroupRule",
+      );
+      const group = findSecurityGroup(tx, context, input.GroupId);
+      const before = group.rules.find((rule) => rule.id === id);
+      if (before === undefined)
+        throw new ApiError(
+          "InvalidSecurityGroupRuleId.NotFound",
+          `The security group rule ID '${id ?? ""}' does not exist`,
+        );
+      const [changed] = toRules({ IpPermissions: [toPermission(wanted)] }, before.direction, ids);
+      if (changed !== undefined) checkPeer(tx, context, group, changed);
+      changeRule(tx, context, before.id, (rule) => ({
+        ...rule,
+        ...changed,
+        id: rule.id,
+        tags: rule.tags ?? {},
+      }));
+    }
+  });
+  return { Return: true };
+}
+
+/** A rule as ModifySecurityGroupRules gives it, in the form of AuthorizeSecurityGroupIngress. */
+function toPermission(wanted: ec2.SecurityGroupRuleRequest | undefined): ec2.IpPermission {
+  const { IpProtocol, FromPort, ToPort, CidrIpv4, ReferencedGroupId, Description } = wanted ?? {};
+  const ports = { IpProtocol, FromPort, ToPort };
+  return CidrIpv4 === undefined
+    ? { ...ports, UserIdGroupPairs: [{ GroupId: ReferencedGroupId, Description }] }
+    : { ...ports, IpRanges: [{ CidrIp: CidrIpv4, Description }] };
+}
+
+/** Sets the descriptions of rules in one direction, by id or by what they say. Errors: InvalidGroup.NotFound. */
+function updateDescriptions(
+  { store, ids }: Ec2Deps,
+  input: ec2.UpdateSecurityGroupRuleDescriptionsIngressRequest,
+  place: Place,
+  direction: Direction,
+): ec2.UpdateSecurityGroupRuleDescriptionsIngressResult {
+  return store.transact((tx) => {
+    const group = findNamedGroup(tx, place, input);
+    const byId = new Map(
+      (input.SecurityGroupRuleDescriptions ?? []).map((each) => [each.SecurityGroupRuleId, each.Description]),
+    );
+    const wanted = byId.size > 0 ? [] : toRules(input, direction, ids);
+    const rules = group.rules.map((rule) => {
+      if (byId.has(rule.id)) return { ...rule, description: ruleDescription(byId.get(rule.id)) };
+      const same = wanted.find((each) => isSame(each, rule));
+      return same === undefined ? rule : { ...rule, description: same.description };
+    });
+    tx.put("securityGroup", group.id, { ...group, rules });
+    return { Return: true };
+  });
 }

@@ -1,141 +1,153 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import { cidrContains, cidrsOverlap, parseCidr, present } from "@gantry/kernel";
 import { freeAddressCount, type SubnetRecord } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import { isIn } from "../common/place.ts";
-import { presentTags } from "../common/tags.ts";
 import { refuseMembers } from "../common/refuse.ts";
-import { zoneIdOf, zonesOf } from "./availability-zones.ts";
+import { presentTags } from "../common/tags.ts";
+import type { Ec2Deps } from "./ec2-deps.ts";
 import { subnetFields } from "./filter-fields.ts";
-import type { Ec2Deps } from "./index.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import { findSubnet, findVpc, subnetArnOf } from "./lookups.ts";
-
-type Ec2 = Implementation<typeof ec2>;
+import { zoneIdOf, zonesOf } from "./zones.ts";
 
 /** Subnets. Source: API_CreateSubnet and following. */
 export function subnetOperations(deps: Ec2Deps) {
-  const { store, ids } = deps;
   return {
-    CreateSubnet(input, context) {
-      refuseMembers(
-        input,
-        ["Ipv6CidrBlock", "OutpostArn", "Ipv6Native", "Ipv4IpamPoolId"],
-        "InvalidParameterValue",
+    CreateSubnet: (input, context) => createSubnet(deps, input, context),
+    DescribeSubnets: (input, context) => describeSubnets(deps, input, context),
+    DeleteSubnet: (input, context) => deleteSubnet(deps, input, context),
+    ModifySubnetAttribute: (input, context) => modifySubnetAttribute(deps, input, context),
+  } satisfies Implementation<typeof ec2>;
+}
+
+function createSubnet(
+  { store, ids }: Ec2Deps,
+  input: ec2.CreateSubnetRequest,
+  context: RequestContext,
+): ec2.CreateSubnetResult {
+  refuseMembers(
+    input,
+    ["Ipv6CidrBlock", "OutpostArn", "Ipv6Native", "Ipv4IpamPoolId"],
+    "InvalidParameterValue",
+  );
+  const block = parseCidr(input.CidrBlock ?? "");
+  if (block === undefined)
+    throw new ApiError(
+      "InvalidParameterValue",
+      `Value (${input.CidrBlock}) for parameter cidrBlock is invalid. This is not a valid CIDR block.`,
+    );
+  const zones = zonesOf(context.region);
+  const availabilityZone =
+    input.AvailabilityZone ??
+    (input.AvailabilityZoneId === undefined
+      ? (zones[0] ?? "")
+      : (zones[Number(input.AvailabilityZoneId.at(-1)) - 1] ?? ""));
+  if (!zones.includes(availabilityZone))
+    throw new ApiError(
+      "InvalidParameterValue",
+      `Value (${availabilityZone}) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: ${zones.join(", ")}.`,
+    );
+  const record = store.transact((tx) => {
+    const vpc = findVpc(tx, context, input.VpcId);
+    const outer = present(parseCidr(vpc.cidr), "A stored VPC's block is valid.");
+    if (!cidrContains(outer, block) || block.prefix > 28)
+      throw new ApiError("InvalidSubnet.Range", `The CIDR '${input.CidrBlock}' is invalid.`);
+    const clash = tx
+      .list("subnet")
+      .some(
+        (subnet) =>
+          subnet.vpcId === vpc.id &&
+          cidrsOverlap(present(parseCidr(subnet.cidr), "A stored subnet's block is valid."), block),
       );
-      const block = parseCidr(input.CidrBlock ?? "");
-      if (block === undefined)
-        throw new ApiError(
-          "InvalidParameterValue",
-          `Value (${input.CidrBlock}) for parameter cidrBlock is invalid. This is not a valid CIDR block.`,
-        );
-      const zones = zonesOf(context.region);
-      const availabilityZone =
-        input.AvailabilityZone ??
-        (input.AvailabilityZoneId === undefined
-          ? (zones[0] ?? "")
-          : (zones[Number(input.AvailabilityZoneId.at(-1)) - 1] ?? ""));
-      if (!zones.includes(availabilityZone))
-        throw new ApiError(
-          "InvalidParameterValue",
-          `Value (${availabilityZone}) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: ${zones.join(", ")}.`,
-        );
-      const record = store.transact((tx) => {
-        const vpc = findVpc(tx, context, input.VpcId);
-        const outer = present(parseCidr(vpc.cidr), "A stored VPC's block is valid.");
-        if (!cidrContains(outer, block) || block.prefix > 28)
-          throw new ApiError("InvalidSubnet.Range", `The CIDR '${input.CidrBlock}' is invalid.`);
-        const clash = tx
-          .list("subnet")
-          .some(
-            (subnet) =>
-              subnet.vpcId === vpc.id &&
-              cidrsOverlap(present(parseCidr(subnet.cidr), "A stored subnet's block is valid."), block),
-          );
-        if (clash)
-          throw new ApiError(
-            "InvalidSubnet.Conflict",
-            `The CIDR '${input.CidrBlock}' conflicts with another subnet`,
-          );
-        const subnet: SubnetRecord = {
-          id: `subnet-${ids.hex(17)}`,
-          account: context.account,
-          region: context.region,
-          vpcId: vpc.id,
-          cidr: input.CidrBlock ?? "",
-          availabilityZone,
-          mapPublicIpOnLaunch: false,
-          defaultForAz: false,
-          tags: tagsFor(input.TagSpecifications, "subnet"),
-        };
-        tx.put("subnet", subnet.id, subnet);
-        return subnet;
-      });
-      return { Subnet: presentSubnet(record, freeAddressCount(store, record)) };
-    },
-    DescribeSubnets(input, context) {
-      const all = store.list("subnet").filter((subnet) => isIn(subnet, context));
-      const chosen = selectById(
-        all,
-        input.SubnetIds,
-        (subnet) => subnet.id,
-        (id) => new ApiError("InvalidSubnetID.NotFound", `The subnet ID '${id}' does not exist`),
+    if (clash)
+      throw new ApiError(
+        "InvalidSubnet.Conflict",
+        `The CIDR '${input.CidrBlock}' conflicts with another subnet`,
       );
-      return {
-        Subnets: applyFilters(chosen, input.Filters, subnetFields(store)).map((subnet) =>
-          presentSubnet(subnet, freeAddressCount(store, subnet)),
-        ),
-      };
-    },
-    DeleteSubnet(input, context) {
-      store.transact((tx) => {
-        const subnet = findSubnet(tx, context, input.SubnetId);
-        // Interfaces kept warm for tasks are ours, not the caller's.
-        const enis = tx.listBy("networkInterface", "subnet", subnet.id);
-        if (enis.some((eni) => eni.type !== "warm"))
-          throw new ApiError(
-            "DependencyViolation",
-            `The subnet '${subnet.id}' has dependencies and cannot be deleted.`,
-          );
-        for (const eni of enis) tx.delete("networkInterface", eni.id);
-        for (const table of tx.list("routeTable")) {
-          if (table.associations.some((each) => each.subnetId === subnet.id))
-            tx.put("routeTable", table.id, {
-              ...table,
-              associations: table.associations.filter((each) => each.subnetId !== subnet.id),
-            });
-        }
-        tx.delete("subnet", subnet.id);
-      });
-      return {};
-    },
-    ModifySubnetAttribute(input, context) {
-      refuseMembers(
-        {
-          ...input,
-          AssignIpv6AddressOnCreation: input.AssignIpv6AddressOnCreation?.Value,
-          EnableDns64: input.EnableDns64?.Value,
-          EnableLniAtDeviceIndex: input.EnableLniAtDeviceIndex,
-          MapCustomerOwnedIpOnLaunch: input.MapCustomerOwnedIpOnLaunch?.Value,
-        },
-        [
-          "AssignIpv6AddressOnCreation",
-          "EnableDns64",
-          "EnableLniAtDeviceIndex",
-          "MapCustomerOwnedIpOnLaunch",
-        ],
-        "InvalidParameterValue",
+    const subnet: SubnetRecord = {
+      id: `subnet-${ids.hex(17)}`,
+      account: context.account,
+      region: context.region,
+      vpcId: vpc.id,
+      cidr: input.CidrBlock ?? "",
+      availabilityZone,
+      mapPublicIpOnLaunch: false,
+      defaultForAz: false,
+      tags: tagsFor(input.TagSpecifications, "subnet"),
+    };
+    tx.put("subnet", subnet.id, subnet);
+    return subnet;
+  });
+  return { Subnet: presentSubnet(record, freeAddressCount(store, record)) };
+}
+
+function describeSubnets(
+  { store }: Ec2Deps,
+  input: ec2.DescribeSubnetsRequest,
+  context: RequestContext,
+): ec2.DescribeSubnetsResult {
+  const all = store.list("subnet").filter((subnet) => isIn(subnet, context));
+  const chosen = selectById(
+    all,
+    input.SubnetIds,
+    (subnet) => subnet.id,
+    (id) => new ApiError("InvalidSubnetID.NotFound", `The subnet ID '${id}' does not exist`),
+  );
+  return {
+    Subnets: applyFilters(chosen, input.Filters, subnetFields(store)).map((subnet) =>
+      presentSubnet(subnet, freeAddressCount(store, subnet)),
+    ),
+  };
+}
+
+function deleteSubnet({ store }: Ec2Deps, input: ec2.DeleteSubnetRequest, context: RequestContext): object {
+  store.transact((tx) => {
+    const subnet = findSubnet(tx, context, input.SubnetId);
+    // Interfaces kept warm for tasks are ours, not the caller's.
+    const enis = tx.listBy("networkInterface", "subnet", subnet.id);
+    if (enis.some((eni) => eni.type !== "warm"))
+      throw new ApiError(
+        "DependencyViolation",
+        `The subnet '${subnet.id}' has dependencies and cannot be deleted.`,
       );
-      store.transact((tx) => {
-        const subnet = findSubnet(tx, context, input.SubnetId);
-        tx.put("subnet", subnet.id, {
-          ...subnet,
-          mapPublicIpOnLaunch: input.MapPublicIpOnLaunch?.Value ?? subnet.mapPublicIpOnLaunch,
+    for (const eni of enis) tx.delete("networkInterface", eni.id);
+    for (const table of tx.list("routeTable")) {
+      if (table.associations.some((each) => each.subnetId === subnet.id))
+        tx.put("routeTable", table.id, {
+          ...table,
+          associations: table.associations.filter((each) => each.subnetId !== subnet.id),
         });
-      });
-      return {};
+    }
+    tx.delete("subnet", subnet.id);
+  });
+  return {};
+}
+
+function modifySubnetAttribute(
+  { store }: Ec2Deps,
+  input: ec2.ModifySubnetAttributeRequest,
+  context: RequestContext,
+): object {
+  refuseMembers(
+    {
+      ...input,
+      AssignIpv6AddressOnCreation: input.AssignIpv6AddressOnCreation?.Value,
+      EnableDns64: input.EnableDns64?.Value,
+      EnableLniAtDeviceIndex: input.EnableLniAtDeviceIndex,
+      MapCustomerOwnedIpOnLaunch: input.MapCustomerOwnedIpOnLaunch?.Value,
     },
-  } satisfies Ec2;
+    ["AssignIpv6AddressOnCreation", "EnableDns64", "EnableLniAtDeviceIndex", "MapCustomerOwnedIpOnLaunch"],
+    "InvalidParameterValue",
+  );
+  store.transact((tx) => {
+    const subnet = findSubnet(tx, context, input.SubnetId);
+    tx.put("subnet", subnet.id, {
+      ...subnet,
+      mapPublicIpOnLaunch: input.MapPublicIpOnLaunch?.Value ?? subnet.mapPublicIpOnLaunch,
+    });
+  });
+  return {};
 }
 
 function presentSubnet(subnet: SubnetRecord, free: number): ec2.Subnet {

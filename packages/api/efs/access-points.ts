@@ -1,36 +1,46 @@
 import type * as sdk from "@aws-sdk/client-efs";
 import { formatArn } from "@gantry/kernel";
 import type { AccessPointRecord } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { isIn } from "../common/place.ts";
 import { presentTags, toTags } from "../common/tags.ts";
 import { findAccessPoint, findFileSystem } from "./lookups.ts";
 
 export function accessPointOperations(deps: ApiDeps) {
-  const { store } = deps;
   return {
     CreateAccessPoint: (input, context) => createAccessPoint(deps, input, context),
-    DescribeAccessPoints(input, context) {
-      if (input.AccessPointId !== undefined)
-        return { AccessPoints: [presentAccessPoint(findAccessPoint(store, context, input.AccessPointId))] };
-      const fileSystem =
-        input.FileSystemId === undefined ? undefined : findFileSystem(store, context, input.FileSystemId);
-      return {
-        AccessPoints: store
-          .list("accessPoint")
-          .filter(
-            (each) =>
-              isIn(each, context) && (fileSystem === undefined || each.fileSystemId === fileSystem.id),
-          )
-          .map(presentAccessPoint),
-      };
-    },
-    DeleteAccessPoint(input, context) {
-      store.transact((tx) => tx.delete("accessPoint", findAccessPoint(tx, context, input.AccessPointId).id));
-      return {};
-    },
+    DescribeAccessPoints: (input, context) => describeAccessPoints(deps, input, context),
+    DeleteAccessPoint: (input, context) => deleteAccessPoint(deps, input, context),
   } satisfies Implementation<typeof sdk>;
+}
+
+function describeAccessPoints(
+  { store }: ApiDeps,
+  input: sdk.DescribeAccessPointsRequest,
+  context: RequestContext,
+): sdk.DescribeAccessPointsResponse {
+  if (input.AccessPointId !== undefined)
+    return { AccessPoints: [presentAccessPoint(findAccessPoint(store, context, input.AccessPointId))] };
+  const fileSystem =
+    input.FileSystemId === undefined ? undefined : findFileSystem(store, context, input.FileSystemId);
+  return {
+    AccessPoints: store
+      .list("accessPoint")
+      .filter(
+        (each) => isIn(each, context) && (fileSystem === undefined || each.fileSystemId === fileSystem.id),
+      )
+      .map(presentAccessPoint),
+  };
+}
+
+function deleteAccessPoint(
+  { store }: ApiDeps,
+  input: sdk.DeleteAccessPointRequest,
+  context: RequestContext,
+): object {
+  store.transact((tx) => tx.delete("accessPoint", findAccessPoint(tx, context, input.AccessPointId).id));
+  return {};
 }
 
 /** Source: API_CreateAccessPoint. Errors: FileSystemNotFound, BadRequest. */

@@ -10,30 +10,47 @@ import { presentTags, toTags } from "../common/tags.ts";
 import { findFileSystem } from "./lookups.ts";
 
 export function fileSystemOperations(deps: ApiDeps) {
-  const { store } = deps;
   return {
     CreateFileSystem: (input, context) => createFileSystem(deps, input, context),
-    DescribeFileSystems(input, context) {
-      const chosen =
-        input.FileSystemId === undefined
-          ? store.list("fileSystem").filter((each) => isIn(each, context))
-          : [findFileSystem(store, context, input.FileSystemId)];
-      return {
-        FileSystems: chosen
-          .filter((each) => input.CreationToken === undefined || each.creationToken === input.CreationToken)
-          .map((each) => presentFileSystem(each, store)),
-      };
-    },
+    DescribeFileSystems: (input, context) => describeFileSystems(deps, input, context),
     DeleteFileSystem: (input, context) => deleteFileSystem(deps, input, context),
-    DescribeLifecycleConfiguration(input, context) {
-      findFileSystem(store, context, input.FileSystemId);
-      return { LifecyclePolicies: [] };
-    },
-    DescribeBackupPolicy(input, context) {
-      findFileSystem(store, context, input.FileSystemId);
-      return { BackupPolicy: { Status: "DISABLED" } };
-    },
+    DescribeLifecycleConfiguration: (input, context) => describeLifecycleConfiguration(deps, input, context),
+    DescribeBackupPolicy: (input, context) => describeBackupPolicy(deps, input, context),
   } satisfies Implementation<typeof sdk>;
+}
+
+function describeFileSystems(
+  { store }: ApiDeps,
+  input: sdk.DescribeFileSystemsRequest,
+  context: RequestContext,
+): sdk.DescribeFileSystemsResponse {
+  const chosen =
+    input.FileSystemId === undefined
+      ? store.list("fileSystem").filter((each) => isIn(each, context))
+      : [findFileSystem(store, context, input.FileSystemId)];
+  return {
+    FileSystems: chosen
+      .filter((each) => input.CreationToken === undefined || each.creationToken === input.CreationToken)
+      .map((each) => presentFileSystem(each, store)),
+  };
+}
+
+function describeLifecycleConfiguration(
+  { store }: ApiDeps,
+  input: sdk.DescribeLifecycleConfigurationRequest,
+  context: RequestContext,
+): sdk.LifecycleConfigurationDescription {
+  findFileSystem(store, context, input.FileSystemId);
+  return { LifecyclePolicies: [] };
+}
+
+function describeBackupPolicy(
+  { store }: ApiDeps,
+  input: sdk.DescribeBackupPolicyRequest,
+  context: RequestContext,
+): sdk.BackupPolicyDescription {
+  findFileSystem(store, context, input.FileSystemId);
+  return { BackupPolicy: { Status: "DISABLED" } };
 }
 
 /** Source: API_CreateFileSystem. Errors: FileSystemAlreadyExists. */

@@ -1,65 +1,88 @@
 import type * as sdk from "@aws-sdk/client-efs";
 import { createInterface, type MountTargetRecord, type Reader } from "@gantry/state";
-import { ApiError, type Implementation } from "@gantry/wire";
+import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
-import { isIn } from "../common/place.ts";
+import { within } from "../common/place.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
 import { findAccessPoint, findFileSystem, findMountTarget } from "./lookups.ts";
 
 export function mountTargetOperations(deps: ApiDeps) {
-  const { store } = deps;
   return {
     CreateMountTarget: (input, context) => createMountTarget(deps, input, context),
-    DescribeMountTargets(input, context) {
-      if (input.MountTargetId !== undefined)
-        return {
-          MountTargets: [presentMountTarget(findMountTarget(store, context, input.MountTargetId), store)],
-        };
-      if (input.FileSystemId === undefined && input.AccessPointId === undefined)
-        throw new ApiError(
-          "BadRequest",
-          "One of FileSystemId, AccessPointId and MountTargetId must be given.",
-          { status: 400 },
-        );
-      const fileSystem = findFileSystem(
-        store,
-        context,
-        input.FileSystemId ?? findAccessPoint(store, context, input.AccessPointId).fileSystemId,
-      );
-      return {
-        MountTargets: store
-          .listBy("mountTarget", "fileSystem", fileSystem.id)
-          .map((each) => presentMountTarget(each, store)),
-      };
-    },
-    DescribeMountTargetSecurityGroups(input, context) {
-      const target = findMountTarget(store, context, input.MountTargetId);
-      return {
-        SecurityGroups: [...(store.get("networkInterface", target.networkInterfaceId)?.securityGroups ?? [])],
-      };
-    },
-    ModifyMountTargetSecurityGroups(input, context) {
-      store.transact((tx) => {
-        const target = findMountTarget(tx, context, input.MountTargetId);
-        const eni = tx.get("networkInterface", target.networkInterfaceId);
-        if (eni !== undefined)
-          tx.put("networkInterface", eni.id, {
-            ...eni,
-            securityGroups: input.SecurityGroups ?? eni.securityGroups,
-          });
-      });
-      return {};
-    },
-    DeleteMountTarget(input, context) {
-      store.transact((tx) => {
-        const target = findMountTarget(tx, context, input.MountTargetId);
-        tx.delete("networkInterface", target.networkInterfaceId);
-        tx.delete("mountTarget", target.id);
-      });
-      return {};
-    },
+    DescribeMountTargets: (input, context) => describeMountTargets(deps, input, context),
+    DescribeMountTargetSecurityGroups: (input, context) =>
+      describeMountTargetSecurityGroups(deps, input, context),
+    ModifyMountTargetSecurityGroups: (input, context) =>
+      modifyMountTargetSecurityGroups(deps, input, context),
+    DeleteMountTarget: (input, context) => deleteMountTarget(deps, input, context),
   } satisfies Implementation<typeof sdk>;
+}
+
+function describeMountTargets(
+  { store }: ApiDeps,
+  input: sdk.DescribeMountTargetsRequest,
+  context: RequestContext,
+): sdk.DescribeMountTargetsResponse {
+  if (input.MountTargetId !== undefined)
+    return {
+      MountTargets: [presentMountTarget(findMountTarget(store, context, input.MountTargetId), store)],
+    };
+  if (input.FileSystemId === undefined && input.AccessPointId === undefined)
+    throw new ApiError("BadRequest", "One of FileSystemId, AccessPointId and MountTargetId must be given.", {
+      status: 400,
+    });
+  const fileSystem = findFileSystem(
+    store,
+    context,
+    input.FileSystemId ?? findAccessPoint(store, context, input.AccessPointId).fileSystemId,
+  );
+  return {
+    MountTargets: store
+      .listBy("mountTarget", "fileSystem", fileSystem.id)
+      .map((each) => presentMountTarget(each, store)),
+  };
+}
+
+function describeMountTargetSecurityGroups(
+  { store }: ApiDeps,
+  input: sdk.DescribeMountTargetSecurityGroupsRequest,
+  context: RequestContext,
+): sdk.DescribeMountTargetSecurityGroupsResponse {
+  const target = findMountTarget(store, context, input.MountTargetId);
+  return {
+    SecurityGroups: [...(store.get("networkInterface", target.networkInterfaceId)?.securityGroups ?? [])],
+  };
+}
+
+function modifyMountTargetSecurityGroups(
+  { store }: ApiDeps,
+  input: sdk.ModifyMountTargetSecurityGroupsRequest,
+  context: RequestContext,
+): object {
+  store.transact((tx) => {
+    const target = findMountTarget(tx, context, input.MountTargetId);
+    const eni = tx.get("networkInterface", target.networkInterfaceId);
+    if (eni !== undefined)
+      tx.put("networkInterface", eni.id, {
+        ...eni,
+        securityGroups: input.SecurityGroups ?? eni.securityGroups,
+      });
+  });
+  return {};
+}
+
+function deleteMountTarget(
+  { store }: ApiDeps,
+  input: sdk.DeleteMountTargetRequest,
+  context: RequestContext,
+): object {
+  store.transact((tx) => {
+    const target = findMountTarget(tx, context, input.MountTargetId);
+    tx.delete("networkInterface", target.networkInterfaceId);
+    tx.delete("mountTarget", target.id);
+  });
+  return {};
 }
 
 /** Source: API_CreateMountTarget. Errors: FileSystemNotFound, SubnetNotFound, MountTargetConflict, SecurityGroupNotFound. */
@@ -72,8 +95,9 @@ function createMountTarget(
   refuseMembers(input, ["IpAddress", "Ipv6Address", "IpAddressType"], "BadRequest");
   const record = store.transact((tx) => {
     const fileSystem = findFileSystem(tx, context, input.FileSystemId);
-    const subnet = tx.get("subnet", input.SubnetId ?? "");
-    if (subnet === undefined || !isIn(subnet, context))
+    const subnet =
+      input.SubnetId === undefined ? undefined : within(tx.get("subnet", input.SubnetId), context);
+    if (subnet === undefined)
       throw new ApiError("SubnetNotFound", `The subnet ID '${input.SubnetId}' does not exist`);
     if (
       tx

@@ -1,38 +1,51 @@
 import type * as iam from "@aws-sdk/client-iam";
-import type { Reader } from "@gantry/state";
+import type { Reader, Store } from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { checkModifiable } from "../common/service-linked-roles.ts";
 import { checkAttachable, findRole, findUser } from "./lookups.ts";
 
-/** Permissions boundaries: what an identity's own policies can not go beyond. Source: API_PutRolePermissionsBoundary and following. */
+/** Permissions boundaries: the limit of what an identity's own policies can allow. Source: API_PutRolePermissionsBoundary and following. */
 export function boundaryOperations({ store }: ApiDeps) {
-  const set = (
-    kind: "user" | "role",
-    account: string,
-    name: string | undefined,
-    boundary: string | undefined,
-  ): Record<string, never> =>
-    store.transact((tx) => {
-      if (boundary !== undefined) checkBoundary(tx, account, boundary);
-      if (kind === "user") {
-        const user = findUser(tx, account, name);
-        tx.put("user", user.arn, { ...user, permissionsBoundary: boundary });
-      } else {
-        const role = findRole(tx, account, name);
-        checkModifiable(role);
-        tx.put("role", role.arn, { ...role, permissionsBoundary: boundary });
-      }
-      return {};
-    });
   return {
     PutUserPermissionsBoundary: (input, { account }) =>
-      set("user", account, input.UserName, input.PermissionsBoundary ?? ""),
-    DeleteUserPermissionsBoundary: (input, { account }) => set("user", account, input.UserName, undefined),
+      setUserBoundary(store, account, input.UserName, input.PermissionsBoundary ?? ""),
+    DeleteUserPermissionsBoundary: (input, { account }) =>
+      setUserBoundary(store, account, input.UserName, undefined),
     PutRolePermissionsBoundary: (input, { account }) =>
-      set("role", account, input.RoleName, input.PermissionsBoundary ?? ""),
-    DeleteRolePermissionsBoundary: (input, { account }) => set("role", account, input.RoleName, undefined),
+      setRoleBoundary(store, account, input.RoleName, input.PermissionsBoundary ?? ""),
+    DeleteRolePermissionsBoundary: (input, { account }) =>
+      setRoleBoundary(store, account, input.RoleName, undefined),
   } satisfies Implementation<typeof iam>;
+}
+
+function setUserBoundary(
+  store: Store,
+  account: string,
+  name: string | undefined,
+  boundary: string | undefined,
+): object {
+  store.transact((tx) => {
+    if (boundary !== undefined) checkBoundary(tx, account, boundary);
+    const user = findUser(tx, account, name);
+    tx.put("user", user.arn, { ...user, permissionsBoundary: boundary });
+  });
+  return {};
+}
+
+function setRoleBoundary(
+  store: Store,
+  account: string,
+  name: string | undefined,
+  boundary: string | undefined,
+): object {
+  store.transact((tx) => {
+    if (boundary !== undefined) checkBoundary(tx, account, boundary);
+    const role = findRole(tx, account, name);
+    checkModifiable(role);
+    tx.put("role", role.arn, { ...role, permissionsBoundary: boundary });
+  });
+  return {};
 }
 
 /** A boundary is a managed policy of the account or of AWS, by its ARN. Errors: InvalidInput, NoSuchEntity. */

@@ -17,13 +17,10 @@ import { managedPolicyDocument } from "./managed-policies.ts";
 import { currentPrincipal } from "./principals.ts";
 import { requestKeysOf } from "./request-keys.ts";
 import { resourceKeys, type ObjectTags } from "./resource-keys.ts";
-import { bucketOf, resourcePolicies } from "./resource-policies.ts";
+import { bucketOf, resourcePolicies, type Call } from "./resource-policies.ts";
 
 /** A call that is asked about: who, what, on what, and what is known besides. */
-export interface Question {
-  readonly principal: Principal;
-  readonly action: string;
-  readonly resource: string;
+export interface Question extends Call {
   readonly conditions: ConditionContext;
 }
 

@@ -1,114 +1,172 @@
 import type * as iam from "@aws-sdk/client-iam";
 import type { GroupRecord, Reader, UserRecord } from "@gantry/state";
-import type { Implementation } from "@gantry/wire";
+import type { Implementation, RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
-import { heldPolicies } from "./held-policies.ts";
-import { alreadyExists, checkName, deleteConflict, findGroup, findUser, pageOf } from "./lookups.ts";
+import {
+  attachManagedPolicy,
+  deleteInlinePolicy,
+  detachManagedPolicy,
+  getInlinePolicy,
+  listAttachedPolicies,
+  listInlinePolicies,
+  putInlinePolicy,
+} from "./held-policies.ts";
 import { presentUser } from "./users.ts";
+import { alreadyExists, checkName, deleteConflict, findGroup, findUser, pageOf } from "./lookups.ts";
 
 /** Groups of users: their policies are their members'. Who is in which stands with the user. Source: API_CreateGroup and following. */
 export function groupOperations(deps: ApiDeps) {
-  const { store, ids, clock } = deps;
-  const held = heldPolicies(deps);
-  const find = (context: { account: string }, input: { GroupName?: string | undefined }) =>
-    findGroup(store, context.account, input.GroupName);
   return {
-    CreateGroup(input, { account }) {
-      const name = checkName(input.GroupName, "groupName");
-      const path = input.Path ?? "/";
-      const group = store.transact((tx) => {
-        refuseTaken(tx, account, name);
-        const record: GroupRecord = {
-          type: "group",
-          arn: `arn:aws:iam::${account}:group${path}${name}`,
-          account,
-          id: `AGPA${ids.upper(17)}`,
-          name,
-          path,
-          inlinePolicies: {},
-          attachedPolicies: [],
-          createdAt: clock.now(),
-        };
-        tx.put("group", record.arn, record);
-        return record;
-      });
-      return { Group: presentGroup(group) };
-    },
-    GetGroup(input, context) {
-      const group = find(context, input);
-      const { items, ...more } = pageOf(membersOf(store, group), (user) => user.name, input);
-      return { Group: presentGroup(group), Users: items.map(presentUser), ...more };
-    },
-    ListGroups(input, { account }) {
-      const fitting = store
-        .list("group", `arn:aws:iam::${account}:group/`)
-        .filter((group) => group.path.startsWith(input.PathPrefix ?? "/"));
-      const { items, ...more } = pageOf(fitting, (group) => group.arn, input);
-      return { Groups: items.map(presentGroup), ...more };
-    },
-    UpdateGroup(input, { account }) {
-      store.transact((tx) => {
-        const group = findGroup(tx, account, input.GroupName);
-        const [name, path] = [input.NewGroupName ?? group.name, input.NewPath ?? group.path];
-        if (name !== group.name) refuseTaken(tx, account, name);
-        const arn = `arn:aws:iam::${account}:group${path}${name}`;
-        for (const user of membersOf(tx, group))
-          tx.put("user", user.arn, {
-            ...user,
-            groups: (user.groups ?? []).map((each) => (each === group.arn ? arn : each)),
-          });
-        tx.delete("group", group.arn);
-        tx.put("group", arn, { ...group, arn, name, path });
-      });
-      return {};
-    },
-    DeleteGroup(input, { account }) {
-      store.transact((tx) => {
-        const group = findGroup(tx, account, input.GroupName);
-        if (membersOf(tx, group).length > 0)
-          throw deleteConflict("Cannot delete entity, must remove users from group first.");
-        if (group.attachedPolicies.length > 0)
-          throw deleteConflict("Cannot delete entity, must detach all policies first.");
-        if (Object.keys(group.inlinePolicies).length > 0)
-          throw deleteConflict("Cannot delete entity, must delete policies first.");
-        tx.delete("group", group.arn);
-      });
-      return {};
-    },
-    AddUserToGroup(input, { account }) {
-      store.transact((tx) => {
-        const group = findGroup(tx, account, input.GroupName);
-        const user = findUser(tx, account, input.UserName);
-        tx.put("user", user.arn, { ...user, groups: [...new Set([...(user.groups ?? []), group.arn])] });
-      });
-      return {};
-    },
-    RemoveUserFromGroup(input, { account }) {
-      store.transact((tx) => {
-        const group = findGroup(tx, account, input.GroupName);
-        const user = findUser(tx, account, input.UserName);
-        tx.put("user", user.arn, { ...user, groups: (user.groups ?? []).filter((arn) => arn !== group.arn) });
-      });
-      return {};
-    },
-    ListGroupsForUser(input, { account }) {
-      const groups = (findUser(store, account, input.UserName).groups ?? []).flatMap(
-        (arn) => store.get("group", arn) ?? [],
-      );
-      const { items, ...more } = pageOf(groups.toSorted(byArn), (group) => group.arn, input);
-      return { Groups: items.map(presentGroup), ...more };
-    },
-    PutGroupPolicy: (input, context) => held.put(find(context, input), input),
-    GetGroupPolicy: (input, context) => ({
-      GroupName: input.GroupName,
-      ...held.get(find(context, input), input.PolicyName),
-    }),
-    ListGroupPolicies: (input, context) => held.list(find(context, input), input),
-    DeleteGroupPolicy: (input, context) => held.delete(find(context, input), input.PolicyName),
-    AttachGroupPolicy: (input, context) => held.attach(find(context, input), input.PolicyArn),
-    DetachGroupPolicy: (input, context) => held.detach(find(context, input), input.PolicyArn),
-    ListAttachedGroupPolicies: (input, context) => held.listAttached(find(context, input), input),
+    CreateGroup: (input, context) => createGroup(deps, input, context),
+    GetGroup: (input, context) => getGroup(deps, input, context),
+    ListGroups: (input, context) => listGroups(deps, input, context),
+    UpdateGroup: (input, context) => updateGroup(deps, input, context),
+    DeleteGroup: (input, context) => deleteGroup(deps, input, context),
+    AddUserToGroup: (input, context) => addUserToGroup(deps, input, context),
+    RemoveUserFromGroup: (input, context) => removeUserFromGroup(deps, input, context),
+    ListGroupsForUser: (input, context) => listGroupsForUser(deps, input, context),
+    PutGroupPolicy: (input, context) =>
+      putInlinePolicy(deps, findGroup(deps.store, context.account, input.GroupName), input),
+    GetGroupPolicy: (input, context) => getGroupPolicy(deps, input, context),
+    ListGroupPolicies: (input, context) =>
+      listInlinePolicies(findGroup(deps.store, context.account, input.GroupName), input),
+    DeleteGroupPolicy: (input, context) =>
+      deleteInlinePolicy(deps, findGroup(deps.store, context.account, input.GroupName), input.PolicyName),
+    AttachGroupPolicy: (input, context) =>
+      attachManagedPolicy(deps, findGroup(deps.store, context.account, input.GroupName), input.PolicyArn),
+    DetachGroupPolicy: (input, context) =>
+      detachManagedPolicy(deps, findGroup(deps.store, context.account, input.GroupName), input.PolicyArn),
+    ListAttachedGroupPolicies: (input, context) =>
+      listAttachedPolicies(findGroup(deps.store, context.account, input.GroupName), input),
   } satisfies Implementation<typeof iam>;
+}
+
+function createGroup(
+  { store, ids, clock }: ApiDeps,
+  input: iam.CreateGroupRequest,
+  { account }: RequestContext,
+): iam.CreateGroupResponse {
+  const name = checkName(input.GroupName, "groupName");
+  const path = input.Path ?? "/";
+  const group = store.transact((tx) => {
+    refuseTaken(tx, account, name);
+    const record: GroupRecord = {
+      type: "group",
+      arn: `arn:aws:iam::${account}:group${path}${name}`,
+      account,
+      id: `AGPA${ids.upper(17)}`,
+      name,
+      path,
+      inlinePolicies: {},
+      attachedPolicies: [],
+      createdAt: clock.now(),
+    };
+    tx.put("group", record.arn, record);
+    return record;
+  });
+  return { Group: presentGroup(group) };
+}
+
+function getGroup(
+  { store }: ApiDeps,
+  input: iam.GetGroupRequest,
+  context: RequestContext,
+): iam.GetGroupResponse {
+  const group = findGroup(store, context.account, input.GroupName);
+  const { items, ...more } = pageOf(membersOf(store, group), (user) => user.name, input);
+  return { Group: presentGroup(group), Users: items.map(presentUser), ...more };
+}
+
+function listGroups(
+  { store }: ApiDeps,
+  input: iam.ListGroupsRequest,
+  { account }: RequestContext,
+): iam.ListGroupsResponse {
+  const fitting = store
+    .list("group", `arn:aws:iam::${account}:group/`)
+    .filter((group) => group.path.startsWith(input.PathPrefix ?? "/"));
+  const { items, ...more } = pageOf(fitting, (group) => group.arn, input);
+  return { Groups: items.map(presentGroup), ...more };
+}
+
+function updateGroup({ store }: ApiDeps, input: iam.UpdateGroupRequest, { account }: RequestContext): object {
+  store.transact((tx) => {
+    const group = findGroup(tx, account, input.GroupName);
+    const [name, path] = [input.NewGroupName ?? group.name, input.NewPath ?? group.path];
+    if (name !== group.name) refuseTaken(tx, account, name);
+    const arn = `arn:aws:iam::${account}:group${path}${name}`;
+    for (const user of membersOf(tx, group))
+      tx.put("user", user.arn, {
+        ...user,
+        groups: (user.groups ?? []).map((each) => (each === group.arn ? arn : each)),
+      });
+    tx.delete("group", group.arn);
+    tx.put("group", arn, { ...group, arn, name, path });
+  });
+  return {};
+}
+
+function deleteGroup({ store }: ApiDeps, input: iam.DeleteGroupRequest, { account }: RequestContext): object {
+  store.transact((tx) => {
+    const group = findGroup(tx, account, input.GroupName);
+    if (membersOf(tx, group).length > 0)
+      throw deleteConflict("Cannot delete entity, must remove users from group first.");
+    if (group.attachedPolicies.length > 0)
+      throw deleteConflict("Cannot delete entity, must detach all policies first.");
+    if (Object.keys(group.inlinePolicies).length > 0)
+      throw deleteConflict("Cannot delete entity, must delete policies first.");
+    tx.delete("group", group.arn);
+  });
+  return {};
+}
+
+function addUserToGroup(
+  { store }: ApiDeps,
+  input: iam.AddUserToGroupRequest,
+  { account }: RequestContext,
+): object {
+  store.transact((tx) => {
+    const group = findGroup(tx, account, input.GroupName);
+    const user = findUser(tx, account, input.UserName);
+    tx.put("user", user.arn, { ...user, groups: [...new Set([...(user.groups ?? []), group.arn])] });
+  });
+  return {};
+}
+
+function removeUserFromGroup(
+  { store }: ApiDeps,
+  input: iam.RemoveUserFromGroupRequest,
+  { account }: RequestContext,
+): object {
+  store.transact((tx) => {
+    const group = findGroup(tx, account, input.GroupName);
+    const user = findUser(tx, account, input.UserName);
+    tx.put("user", user.arn, { ...user, groups: (user.groups ?? []).filter((arn) => arn !== group.arn) });
+  });
+  return {};
+}
+
+function listGroupsForUser(
+  { store }: ApiDeps,
+  input: iam.ListGroupsForUserRequest,
+  { account }: RequestContext,
+): iam.ListGroupsForUserResponse {
+  const groups = (findUser(store, account, input.UserName).groups ?? []).flatMap(
+    (arn) => store.get("group", arn) ?? [],
+  );
+  const { items, ...more } = pageOf(groups.toSorted(byArn), (group) => group.arn, input);
+  return { Groups: items.map(presentGroup), ...more };
+}
+
+function getGroupPolicy(
+  { store }: ApiDeps,
+  input: iam.GetGroupPolicyRequest,
+  context: RequestContext,
+): iam.GetGroupPolicyResponse {
+  return {
+    GroupName: input.GroupName,
+    ...getInlinePolicy(findGroup(store, context.account, input.GroupName), input.PolicyName),
+  };
 }
 
 function byArn(one: { arn: string }, other: { arn: string }): number {

@@ -7,6 +7,7 @@ import * as sdk from "@aws-sdk/client-iam";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { permissionsBy } from "../common/permissions.ts";
+import { accessKeyOperations } from "./access-keys.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { boundaryOperations } from "./boundaries.ts";
 import { groupOperations } from "./groups.ts";
@@ -21,6 +22,7 @@ import { userOperations } from "./users.ts";
 export function iamService(deps: ApiDeps): ServiceModule {
   const operations = {
     ...userOperations(deps),
+    ...accessKeyOperations(deps),
     ...roleOperations(deps),
     ...serviceLinkedRoleOperations(deps),
     ...groupOperations(deps),

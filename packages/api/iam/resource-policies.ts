@@ -1,6 +1,5 @@
-import { isPublic, type PolicyDocument } from "@gantry/iam";
+import { isPublic, type PolicyDocument, type Principal } from "@gantry/iam";
 import type { Reader } from "@gantry/state";
-import type { Question } from "./decide.ts";
 import type { ReadDocument } from "./document-cache.ts";
 
 /** What a bucket's policy can not keep its account's root from. Source: "Bucket policies", deny statements and the root user. */
@@ -10,11 +9,18 @@ const ROOT_KEEPS: ReadonlySet<string> = new Set([
   "s3:DeleteBucketPolicy",
 ]);
 
+/** Whose call it is, what it does and on what. */
+export interface Call {
+  readonly principal: Principal;
+  readonly action: string;
+  readonly resource: string;
+}
+
 /** Finds the policy of the resource itself: a bucket's, a repository's, or for sts:AssumeRole a role's trust policy. */
 export function resourcePolicies(
   store: Reader,
   read: ReadDocument,
-): (question: Omit<Question, "conditions">) => PolicyDocument | undefined {
+): (call: Call) => PolicyDocument | undefined {
   return ({ principal, action, resource }) => {
     if (action === "sts:AssumeRole") {
       const role = store.get("role", resource);

@@ -8,7 +8,8 @@ import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire"
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { permissionsBy } from "../common/permissions.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
-import { defaultVpcMaker, type Ec2Deps } from "../ec2/index.ts";
+import type { Ec2Deps } from "../ec2/ec2-deps.ts";
+import { defaultVpcMaker } from "../ec2/new-vpc.ts";
 import { instanceOperations } from "./instances.ts";
 import { taggedOf } from "./lookups.ts";
 import { rdsPermissions } from "./permissions.ts";

@@ -1,4 +1,4 @@
-import type { Row } from "../record-migrations.ts";
+import type { Row } from "../record-row.ts";
 import type { Kind } from "../records.ts";
 
 /** A deployment as version 0 of a service kept it inside its record. */

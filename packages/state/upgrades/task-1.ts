@@ -1,4 +1,4 @@
-import type { Row } from "../record-migrations.ts";
+import type { Row } from "../record-row.ts";
 
 const TOKEN_TAG = "aws:ecs:clientToken";
 

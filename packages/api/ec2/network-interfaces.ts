@@ -1,0 +1,69 @@
+import type * as ec2 from "@aws-sdk/client-ec2";
+import type { NetworkInterfaceRecord } from "@gantry/state";
+import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import { isIn } from "../common/place.ts";
+import { presentTags } from "../common/tags.ts";
+import type { Ec2Deps } from "./ec2-deps.ts";
+import { interfaceFields, interfaceTypeOf, privateDnsNameOf } from "./filter-fields.ts";
+import { applyFilters, selectById } from "./filters.ts";
+
+/** Network interfaces as the caller may see them. Source: API_DescribeNetworkInterfaces. */
+export function interfaceOperations(deps: Ec2Deps) {
+  return {
+    DescribeNetworkInterfaces: (input, context) => describeNetworkInterfaces(deps, input, context),
+  } satisfies Implementation<typeof ec2>;
+}
+
+function describeNetworkInterfaces(
+  { store }: Ec2Deps,
+  input: ec2.DescribeNetworkInterfacesRequest,
+  context: RequestContext,
+): ec2.DescribeNetworkInterfacesResult {
+  const all = store.list("networkInterface").filter((eni) => isIn(eni, context) && eni.type !== "warm");
+  const chosen = selectById(
+    all,
+    input.NetworkInterfaceIds,
+    (eni) => eni.id,
+    (id) =>
+      new ApiError("InvalidNetworkInterfaceID.NotFound", `The networkInterface ID '${id}' does not exist`),
+  );
+  const names = new Map(store.list("securityGroup").map((group) => [group.id, group.name]));
+  return {
+    NetworkInterfaces: applyFilters(chosen, input.Filters, interfaceFields(store)).map((eni) =>
+      presentInterface(eni, store.get("subnet", eni.subnetId)?.availabilityZone, names),
+    ),
+  };
+}
+
+function presentInterface(
+  eni: NetworkInterfaceRecord,
+  zone: string | undefined,
+  names: ReadonlyMap<string, string>,
+): ec2.NetworkInterface {
+  const dns = privateDnsNameOf(eni);
+  const association =
+    eni.publicIp === undefined
+      ? undefined
+      : { PublicIp: eni.publicIp, IpOwnerId: "amazon", PublicDnsName: "" };
+  return {
+    NetworkInterfaceId: eni.id,
+    VpcId: eni.vpcId,
+    SubnetId: eni.subnetId,
+    AvailabilityZone: zone,
+    PrivateIpAddress: eni.privateIp,
+    PrivateDnsName: dns,
+    MacAddress: eni.mac,
+    Status: "in-use",
+    InterfaceType: interfaceTypeOf(eni) as ec2.NetworkInterfaceType, // EC2 writes it with an underscore; the SDK's enum does not.
+    Description: eni.description,
+    OwnerId: eni.account,
+    RequesterManaged: true,
+    SourceDestCheck: true,
+    Groups: eni.securityGroups.map((GroupId) => ({ GroupId, GroupName: names.get(GroupId) })),
+    PrivateIpAddresses: [
+      { Primary: true, PrivateIpAddress: eni.privateIp, PrivateDnsName: dns, Association: association },
+    ],
+    Association: association,
+    TagSet: presentTags(eni.tags),
+  };
+}

@@ -1,0 +1,142 @@
+import type * as ec2 from "@aws-sdk/client-ec2";
+import type { Ids } from "@gantry/kernel";
+import type { SecurityGroupRecord, SecurityGroupRuleRecord, Transaction } from "@gantry/state";
+import { ApiError } from "@gantry/wire";
+import type { Place } from "../common/api-deps.ts";
+import { isIn } from "../common/place.ts";
+import { refuseMembers } from "../common/refuse.ts";
+import { presentTags } from "../common/tags.ts";
+import { tagsFor } from "./filters.ts";
+import { findSecurityGroup } from "./lookups.ts";
+import { protocolAndPorts, ruleBlock, ruleDescription, ruleGroup } from "./rule-peers-and-ports.ts";
+
+type Direction = SecurityGroupRuleRecord["direction"];
+
+/** A group that a rule refers to is in the same VPC. Errors: InvalidGroup.NotFound. */
+export function checkPeer(
+  tx: Transaction,
+  place: Place,
+  group: SecurityGroupRecord,
+  rule: SecurityGroupRuleRecord,
+): void {
+  if (rule.groupId === undefined) return;
+  if (findSecurityGroup(tx, place, rule.groupId).vpcId !== group.vpcId)
+    throw new ApiError(
+      "InvalidGroup.NotFound",
+      "You have specified two resources that belong to different networks.",
+    );
+}
+
+/** Changes one rule where it stands. Errors: InvalidSecurityGroupRuleId.NotFound. */
+export function changeRule(
+  tx: Transaction,
+  place: Place,
+  id: string,
+  change: (rule: SecurityGroupRuleRecord) => SecurityGroupRuleRecord,
+): void {
+  const group = tx
+    .list("securityGroup")
+    .find((each) => isIn(each, place) && each.rules.some((rule) => rule.id === id));
+  if (group === undefined)
+    throw new ApiError(
+      "InvalidSecurityGroupRuleId.NotFound",
+      `The security group rule ID '${id}' does not exist`,
+    );
+  tx.put("securityGroup", group.id, {
+    ...group,
+    rules: group.rules.map((rule) => (rule.id === id ? change(rule) : rule)),
+  });
+}
+
+/** Rules as a request gives them, one for each block and each group. */
+export function toRules(
+  input: {
+    IpPermissions?: readonly ec2.IpPermission[] | undefined;
+    IpProtocol?: string | undefined;
+    FromPort?: number | undefined;
+    ToPort?: number | undefined;
+    CidrIp?: string | undefined;
+    SourceSecurityGroupName?: string | undefined;
+    TagSpecifications?: readonly ec2.TagSpecification[] | undefined;
+  },
+  direction: Direction,
+  ids: Ids,
+): readonly SecurityGroupRuleRecord[] {
+  const flat: readonly ec2.IpPermission[] =
+    input.CidrIp === undefined
+      ? []
+      : [
+          {
+            IpProtocol: input.IpProtocol,
+            FromPort: input.FromPort,
+            ToPort: input.ToPort,
+            IpRanges: [{ CidrIp: input.CidrIp }],
+          },
+        ];
+  refuseMembers(input, ["SourceSecurityGroupName", "SourceSecurityGroupOwnerId"], "InvalidParameterValue");
+  const permissions = input.IpPermissions ?? flat;
+  const tags = tagsFor(input.TagSpecifications, "security-group-rule");
+  if (permissions.length === 0)
+    throw new ApiError(
+      "MissingParameter",
+      "Either 'ipPermissions' or 'securityGroupRuleIds' should be provided.",
+    );
+  return permissions.flatMap((permission) => {
+    refuseMembers(permission, ["PrefixListIds"], "InvalidParameterValue", "IpPermissions");
+    // Configurations name ::/0 next to 0.0.0.0/0. It is accepted, since there is no IPv6 that it could admit.
+    const narrow = (permission.Ipv6Ranges ?? []).filter((range) => range.CidrIpv6 !== "::/0");
+    if (narrow.length > 0)
+      throw new ApiError(
+        "InvalidParameterValue",
+        "Gantry does not support the parameter IpPermissions.Ipv6Ranges yet: leave it out.",
+      );
+    const base = { direction, tags, ...protocolAndPorts(permission) };
+    const byBlock = (permission.IpRanges ?? []).map((range) => ({
+      ...base,
+      id: `sgr-${ids.hex(17)}`,
+      cidr: ruleBlock(range.CidrIp),
+      groupId: undefined,
+      description: ruleDescription(range.Description),
+    }));
+    const byGroup = (permission.UserIdGroupPairs ?? []).map((pair) => ({
+      ...base,
+      id: `sgr-${ids.hex(17)}`,
+      cidr: undefined,
+      groupId: ruleGroup(pair),
+      description: ruleDescription(pair.Description),
+    }));
+    return [...byBlock, ...byGroup];
+  });
+}
+
+export function isSame(a: SecurityGroupRuleRecord, b: SecurityGroupRuleRecord): boolean {
+  return (
+    a.direction === b.direction &&
+    a.protocol === b.protocol &&
+    a.fromPort === b.fromPort &&
+    a.toPort === b.toPort &&
+    a.cidr === b.cidr &&
+    a.groupId === b.groupId
+  );
+}
+
+export function presentRule(
+  group: SecurityGroupRecord,
+  rule: SecurityGroupRuleRecord,
+): ec2.SecurityGroupRule {
+  return {
+    SecurityGroupRuleId: rule.id,
+    SecurityGroupRuleArn: `arn:aws:ec2:${group.region}:${group.account}:security-group-rule/${rule.id}`,
+    GroupId: group.id,
+    GroupOwnerId: group.account,
+    IsEgress: rule.direction === "egress",
+    IpProtocol: rule.protocol,
+    FromPort: rule.fromPort,
+    ToPort: rule.toPort,
+    CidrIpv4: rule.cidr,
+    ReferencedGroupInfo:
+      rule.groupId === undefined ? undefined : { GroupId: rule.groupId, UserId: group.account },
+    Description: rule.description,
+    Tags: presentTags(rule.tags ?? {}),
+  };
+}

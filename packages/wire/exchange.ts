@@ -1,0 +1,23 @@
+import type { IncomingMessage } from "node:http";
+import type { Readable } from "node:stream";
+
+/** A request as it came, before anything is known of it. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly method: string;
+  readonly rawPath: string;
+  readonly rawQuery: string;
+  readonly requestId: string;
+  /** The address that the request comes from. */
+  readonly sourceAddress: string;
+  readonly endpoint: string;
+  readonly continueWith: () => void;
+}
+
+/** A response before it goes out. A body that is a stream is piped. */
+export interface WireResponse {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: string | Uint8Array | Readable;
+}
