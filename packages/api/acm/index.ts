@@ -8,10 +8,10 @@ import type { CertificateRecord, Reader } from "@gantry/state";
 import type { Authority } from "@gantry/tls";
 import { ApiError, type Implementation, type ServiceModule, type RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
-import { paged, type PageWords } from "../common/paged.ts";
+import { paged, type PagedList } from "../common/paging.ts";
 import { permissionsBy } from "../common/permissions.ts";
 import { isIn } from "../common/place.ts";
-import { algorithmOf, certificatesOf } from "./list-certificates.ts";
+import { algorithmOf, certificatesOf, listKeyOf } from "./list-certificates.ts";
 import { findCertificate } from "./lookups.ts";
 import { acmPermissions } from "./permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
@@ -24,19 +24,20 @@ export interface AcmDeps extends ApiDeps {
 }
 
 /** Source: API_ListCertificates. */
-const WORDS: PageWords = {
+const LIST: PagedList = {
   size: "MaxItems",
   token: "NextToken",
   next: "NextToken",
   most: 1_000,
   invalidToken: () => new ApiError("InvalidArgsException", "The token is not valid.", { status: 400 }),
+  keyOf: listKeyOf,
 };
 
 export function acmService(deps: AcmDeps): ServiceModule {
   const operations = certificateOperations(deps);
   return {
     sdk,
-    operations: paged(operations, (name) => (name === "ListCertificates" ? WORDS : undefined)),
+    operations: paged(operations, { ListCertificates: LIST }),
     constraints: CONSTRAINTS,
     // A chain has at most 2,097,152 bytes, in base64. Source: API_ImportCertificate.
     bodyLimits: { ImportCertificate: { bytes: 3 * 1024 * 1024, values: 1_000 } },

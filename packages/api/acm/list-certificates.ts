@@ -10,6 +10,9 @@ import { keyAlgorithmOf } from "./import-certificate.ts";
 const KEY_USAGE = "DIGITAL_SIGNATURE";
 const EXTENDED_KEY_USAGE = "TLS_WEB_SERVER_AUTHENTICATION";
 
+/** The latest time of a Date. Source: ECMA-262, "Time Values and Time Range". */
+const TIME_MAX = 8_640_000_000_000_000;
+
 /**
  * The certificates of an account and region that all filters let through, oldest first where a sort is asked for ascending.
  * Source: API_ListCertificates and API_Filters. Errors: ValidationException for half of a sort.
@@ -29,6 +32,18 @@ export function certificatesOf(
   if (input.SortOrder === undefined) return found;
   const sign = input.SortOrder === "ASCENDING" ? 1 : -1;
   return found.toSorted((a, b) => sign * (a.createdAt - b.createdAt));
+}
+
+/** The order of a summary in the list: by ARN, or by the time that it was created where a sort is asked for. */
+export function listKeyOf(
+  summary: Readonly<Record<string, unknown>>,
+  { SortOrder }: Readonly<Record<string, unknown>>,
+): string {
+  const { CertificateArn, CreatedAt } = summary as sdk.CertificateSummary; // What ListCertificates answers.
+  const createdAt = CreatedAt?.getTime() ?? 0;
+  const time = SortOrder === "DESCENDING" ? TIME_MAX - createdAt : createdAt;
+  const order = SortOrder === undefined ? "" : `${String(time).padStart(16, "0")} `;
+  return `${order}${CertificateArn}`;
 }
 
 function isWanted(record: CertificateRecord, input: sdk.ListCertificatesRequest): boolean {

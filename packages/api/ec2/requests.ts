@@ -1,5 +1,6 @@
-import { ApiError, type Handler } from "@gantry/wire";
-import { paged, type PageWords } from "../common/paged.ts";
+import type * as sdk from "@aws-sdk/client-ec2";
+import { ApiError, type Handler, type Implementation } from "@gantry/wire";
+import { paged, pagedBy, type PagedList, type PageWords } from "../common/paging.ts";
 
 const LEAST = 5;
 const MOST = 1_000;
@@ -11,12 +12,25 @@ const WORDS: PageWords = {
   invalidToken: () => new ApiError("InvalidNextToken", "The specified NextToken is not valid."),
 };
 
+/** Source: the Describe operations that have MaxResults and NextToken, EC2 API Reference. */
+const LISTS = {
+  DescribeAddressesAttribute: pagedBy(WORDS, "AllocationId"),
+  DescribeInternetGateways: pagedBy(WORDS, "InternetGatewayId"),
+  DescribeNatGateways: pagedBy(WORDS, "NatGatewayId"),
+  DescribeNetworkInterfaces: pagedBy(WORDS, "NetworkInterfaceId"),
+  DescribeRouteTables: pagedBy(WORDS, "RouteTableId"),
+  DescribeSecurityGroupRules: pagedBy(WORDS, "SecurityGroupRuleId"),
+  DescribeSecurityGroups: pagedBy(WORDS, "GroupId"),
+  DescribeSubnets: pagedBy(WORDS, "SubnetId"),
+  DescribeVpcs: pagedBy(WORDS, "VpcId"),
+} satisfies Partial<Record<keyof Implementation<typeof sdk>, PagedList>>;
+
 /**
  * What every EC2 operation does alike: a dry run ends once it is known to be allowed, a description comes page by page.
  * Source: EC2 API Reference, DryRun, MaxResults and NextToken.
  */
 export function asRequests(operations: Readonly<Record<string, unknown>>): Readonly<Record<string, Handler>> {
-  const pages = paged(operations, (name) => (name.startsWith("Describe") ? WORDS : undefined));
+  const pages = paged(operations, LISTS);
   return Object.fromEntries(
     Object.entries(pages).map(([name, handler]) => {
       const request: Handler = (input, context) => {

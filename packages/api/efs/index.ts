@@ -5,7 +5,7 @@
 import * as sdk from "@aws-sdk/client-efs";
 import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
-import { paged, type PageWords } from "../common/paged.ts";
+import { paged, pagedBy, type PagedList, type PageWords } from "../common/paging.ts";
 import { permissionsBy } from "../common/permissions.ts";
 import { accessPointOperations } from "./access-points.ts";
 import { CONSTRAINTS } from "./constraints.ts";
@@ -30,12 +30,12 @@ const BY_TOKEN: PageWords = {
   invalidToken,
 };
 /** Source: EFS API Reference. */
-const PAGES: Readonly<Record<string, PageWords>> = {
-  DescribeFileSystems: BY_MARKER,
-  DescribeMountTargets: BY_MARKER,
-  DescribeAccessPoints: BY_TOKEN,
-  ListTagsForResource: BY_TOKEN,
-};
+const LISTS = {
+  DescribeFileSystems: pagedBy(BY_MARKER, "FileSystemId"),
+  DescribeMountTargets: pagedBy(BY_MARKER, "MountTargetId"),
+  DescribeAccessPoints: pagedBy(BY_TOKEN, "AccessPointId"),
+  ListTagsForResource: pagedBy(BY_TOKEN, "Key"),
+} satisfies Partial<Record<keyof Implementation<typeof sdk>, PagedList>>;
 
 export function efsService(deps: ApiDeps): ServiceModule {
   const operations = {
@@ -46,7 +46,7 @@ export function efsService(deps: ApiDeps): ServiceModule {
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,
-    operations: paged(operations, (name) => PAGES[name]),
+    operations: paged(operations, LISTS),
     constraints: CONSTRAINTS,
     validationCode: "BadRequest",
     permissions: permissionsBy("elasticfilesystem", operations, efsPermissions(deps.store)),

@@ -5,7 +5,7 @@
  */
 import * as sdk from "@aws-sdk/client-elastic-load-balancing-v2";
 import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
-import { paged, type PageWords } from "../common/paged.ts";
+import { paged, pagedBy, type PagedList, type PageWords } from "../common/paging.ts";
 import { permissionsBy } from "../common/permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
@@ -26,6 +26,23 @@ const WORDS: PageWords = {
   invalidToken: () => new ApiError("ValidationError", "The marker is not valid.", { status: 400 }),
 };
 
+/** The order of a rule in the list: by priority, the default rule last. */
+const ruleKeyOf = ({ Priority }: Readonly<Record<string, unknown>>): string =>
+  Priority === "default" ? "default" : String(Priority).padStart(5, "0");
+/** The order of a listener's certificates in the list: the default one first. */
+const certificateKeyOf = ({ IsDefault, CertificateArn }: Readonly<Record<string, unknown>>): string =>
+  `${IsDefault === true ? 0 : 1} ${String(CertificateArn)}`;
+
+/** Source: the Describe operations that have PageSize and Marker, Elastic Load Balancing API Reference. */
+const LISTS = {
+  DescribeAccountLimits: pagedBy(WORDS, "Name"),
+  DescribeListenerCertificates: { ...WORDS, keyOf: certificateKeyOf },
+  DescribeListeners: pagedBy(WORDS, "ListenerArn"),
+  DescribeLoadBalancers: pagedBy(WORDS, "LoadBalancerArn"),
+  DescribeRules: { ...WORDS, keyOf: ruleKeyOf },
+  DescribeTargetGroups: pagedBy(WORDS, "TargetGroupArn"),
+} satisfies Partial<Record<keyof Implementation<typeof sdk>, PagedList>>;
+
 export function elbv2Service(deps: Elbv2Deps): ServiceModule {
   const operations = {
     ...loadBalancerOperations(deps),
@@ -37,7 +54,7 @@ export function elbv2Service(deps: Elbv2Deps): ServiceModule {
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,
-    operations: paged(operations, (name) => (name.startsWith("Describe") ? WORDS : undefined)),
+    operations: paged(operations, LISTS),
     constraints: CONSTRAINTS,
     permissions: permissionsBy("elasticloadbalancing", operations, ELBV2_PERMISSIONS),
   };
