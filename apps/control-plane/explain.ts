@@ -63,7 +63,7 @@ export function explain(policy: PolicyDecider, reader: Reader, query: URLSearchP
 }
 
 function unknownKeys(reader: Reader, principal: Principal): readonly string[] {
-  const identity = reader.get("user", principal.arn) ?? reader.get("role", principal.roleArn ?? "");
+  const identity = reader.get("user", principal.arn) ?? reader.get("role", principal.roleArn);
   if (identity === undefined) return [];
   const documents = identityPolicies(reader, identity).map(({ text }) => parsePolicyDocument(text));
   return [...new Set(documents.flatMap(unknownKeysOf))];

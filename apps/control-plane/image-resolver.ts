@@ -44,7 +44,7 @@ export function imageResolver(
   const { registry, vault, clock, store, policy } = deps;
   const issued = new Map<string, { auth: string; until: number }>();
   const authOf = (roleArn: string | undefined, taskArn: string): string | undefined => {
-    const role = store.get("role", roleArn ?? "");
+    const role = store.get("role", roleArn);
     const now = clock.now();
     if (role === undefined || !trustsService(role, ecsTasks(taskArn, now))) return undefined;
     const known = issued.get(role.id);

@@ -79,7 +79,7 @@ function serviceStatus(reader: Reader, service: ServiceRecord): ServiceStatus {
 }
 
 function taskStatus(reader: Reader, task: TaskRecord): TaskStatusRow {
-  const service = task.serviceArn === undefined ? undefined : reader.get("service", task.serviceArn);
+  const service = reader.get("service", task.serviceArn);
   return {
     id: nameOf(task.arn),
     cluster: nameOf(task.clusterArn),

@@ -30,7 +30,8 @@ export class MemoryStore implements Store {
     return this.#revision;
   }
 
-  get<K extends Kind>(kind: K, key: string): RecordOf<K> | undefined {
+  get<K extends Kind>(kind: K, key: string | undefined): RecordOf<K> | undefined {
+    if (key === undefined) return undefined;
     return this.#tables.get(kind)?.get(key) as RecordOf<K> | undefined; // The map of a kind holds that kind alone.
   }
 
@@ -42,13 +43,14 @@ export class MemoryStore implements Store {
     return keys.map((key) => table.get(key) as RecordOf<K>); // As in get.
   }
 
-  listBy<K extends Kind>(kind: K, index: string, value: string): readonly RecordOf<K>[] {
+  listBy<K extends Kind>(kind: K, index: string, value: string | undefined): readonly RecordOf<K>[] {
     assert(INDEXES[kind]?.[index] !== undefined, `The kind ${kind} has no index ${index}.`);
     const table = this.#tables.get(kind);
     return this.keysBy(kind, index, value).map((key) => table?.get(key) as RecordOf<K>); // As in get.
   }
 
-  keysBy(kind: Kind, index: string, value: string): readonly string[] {
+  keysBy(kind: Kind, index: string, value: string | undefined): readonly string[] {
+    if (value === undefined) return [];
     return [...(this.#indexes.get(`${kind}/${index}`)?.get(value) ?? [])].sort();
   }
 
@@ -60,8 +62,9 @@ export class MemoryStore implements Store {
     return keys;
   }
 
-  countBy(kind: Kind, index: string, value: string): number {
+  countBy(kind: Kind, index: string, value: string | undefined): number {
     assert(INDEXES[kind]?.[index] !== undefined, `The kind ${kind} has no index ${index}.`);
+    if (value === undefined) return 0;
     return this.#indexes.get(`${kind}/${index}`)?.get(value)?.size ?? 0;
   }
 
@@ -156,7 +159,8 @@ class Overlay implements Transaction {
     this.#sequencesBelow = sequencesBelow;
   }
 
-  get<K extends Kind>(kind: K, key: string): RecordOf<K> | undefined {
+  get<K extends Kind>(kind: K, key: string | undefined): RecordOf<K> | undefined {
+    if (key === undefined) return undefined;
     const written = this.writes.get(kind);
     return written?.has(key) ? (written.get(key) as RecordOf<K> | undefined) : this.#below.get(kind, key); // As in MemoryStore.get.
   }
@@ -169,12 +173,13 @@ class Overlay implements Transaction {
       .map((key) => this.get(kind, key) as RecordOf<K>); // keys() names only what is there.
   }
 
-  listBy<K extends Kind>(kind: K, index: string, value: string): readonly RecordOf<K>[] {
+  listBy<K extends Kind>(kind: K, index: string, value: string | undefined): readonly RecordOf<K>[] {
     if (this.writes.get(kind) === undefined) return this.#below.listBy(kind, index, value);
     return this.keysBy(kind, index, value).map((key) => this.get(kind, key) as RecordOf<K>); // keysBy names only what is there.
   }
 
-  keysBy(kind: Kind, index: string, value: string): readonly string[] {
+  keysBy(kind: Kind, index: string, value: string | undefined): readonly string[] {
+    if (value === undefined) return [];
     const below = this.#below.keysBy(kind, index, value);
     const written = this.writes.get(kind);
     if (written === undefined) return below;
@@ -186,7 +191,8 @@ class Overlay implements Transaction {
     return own.length === 0 ? kept : [...kept, ...own].sort();
   }
 
-  countBy(kind: Kind, index: string, value: string): number {
+  countBy(kind: Kind, index: string, value: string | undefined): number {
+    if (value === undefined) return 0;
     let count = this.#below.countBy(kind, index, value);
     const valueOf = INDEXES[kind]?.[index];
     for (const [key, record] of this.writes.get(kind) ?? []) {

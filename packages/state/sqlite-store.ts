@@ -50,7 +50,7 @@ export class SqliteStore implements Store {
     return this.#memory.revision;
   }
 
-  get<K extends Kind>(kind: K, key: string): RecordOf<K> | undefined {
+  get<K extends Kind>(kind: K, key: string | undefined): RecordOf<K> | undefined {
     return this.#memory.get(kind, key);
   }
 
@@ -58,7 +58,7 @@ export class SqliteStore implements Store {
     return this.#memory.list(kind, keyPrefix);
   }
 
-  listBy<K extends Kind>(kind: K, index: string, value: string): readonly RecordOf<K>[] {
+  listBy<K extends Kind>(kind: K, index: string, value: string | undefined): readonly RecordOf<K>[] {
     return this.#memory.listBy(kind, index, value);
   }
 
@@ -66,11 +66,11 @@ export class SqliteStore implements Store {
     return this.#memory.keys(kind);
   }
 
-  keysBy(kind: Kind, index: string, value: string): readonly string[] {
+  keysBy(kind: Kind, index: string, value: string | undefined): readonly string[] {
     return this.#memory.keysBy(kind, index, value);
   }
 
-  countBy(kind: Kind, index: string, value: string): number {
+  countBy(kind: Kind, index: string, value: string | undefined): number {
     return this.#memory.countBy(kind, index, value);
   }
 

@@ -31,6 +31,20 @@ export function describeStore(name: string, open: () => Store): void {
       expect(store.get("cluster", "none")).toBeUndefined();
     });
 
+    it("finds nothing by a key or an index value that is absent", () => {
+      const store = open();
+      store.transact((tx) => {
+        tx.put("cluster", "", cluster(""));
+        expect([tx.get("cluster", undefined), tx.listBy("task", "service", undefined)]).toEqual([
+          undefined,
+          [],
+        ]);
+      });
+      expect(store.get("cluster", undefined)).toBeUndefined();
+      expect(store.listBy("task", "service", undefined)).toEqual([]);
+      expect(store.countBy("task", "service", undefined)).toBe(0);
+    });
+
     it("leaves no trace of a transaction that throws", () => {
       const store = open();
       const changes: Change[] = [];

@@ -17,18 +17,21 @@ export class RevisionTooOldError extends Error {
   override readonly name = "RevisionTooOldError";
 }
 
-/** Reads of one consistent moment. Records are frozen: replace them, never change them. */
+/**
+ * Reads of one consistent moment. Records are frozen: replace them, never change them. A key or an index value that is
+ * undefined finds nothing, so that an absent reference needs no key in its place.
+ */
 export interface Reader {
-  get<K extends Kind>(kind: K, key: string): RecordOf<K> | undefined;
+  get<K extends Kind>(kind: K, key: string | undefined): RecordOf<K> | undefined;
   /** All records of a kind, in key order, narrowed by a prefix of the key. */
   list<K extends Kind>(kind: K, keyPrefix?: string): readonly RecordOf<K>[];
   /** All records of a kind whose declared index has this value. */
-  listBy<K extends Kind>(kind: K, index: string, value: string): readonly RecordOf<K>[];
+  listBy<K extends Kind>(kind: K, index: string, value: string | undefined): readonly RecordOf<K>[];
   keys(kind: Kind): readonly string[];
   /** The keys of the records that `listBy` answers, in the same order. */
-  keysBy(kind: Kind, index: string, value: string): readonly string[];
+  keysBy(kind: Kind, index: string, value: string | undefined): readonly string[];
   /** How many records `listBy` would answer, without a look at them. */
-  countBy(kind: Kind, index: string, value: string): number;
+  countBy(kind: Kind, index: string, value: string | undefined): number;
 }
 
 /** Reads see the transaction's own writes. Nothing inside may await. */

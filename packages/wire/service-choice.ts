@@ -75,7 +75,7 @@ export function unknownService(exchange: Exchange, claim: Claim | undefined): Wi
       body: writeCbor({ type: "unit" }, {}, { __type: code, message }),
     };
   const isJson = targetPrefixOf(exchange) !== undefined;
-  if (!isJson && S3_FAMILY.has(claim?.service ?? ""))
+  if (!isJson && claim !== undefined && S3_FAMILY.has(claim.service))
     return {
       status: 404,
       headers: { "content-type": "application/xml", "x-amz-request-id": requestId },
@@ -102,5 +102,5 @@ export function unknownService(exchange: Exchange, claim: Claim | undefined): Wi
 function speaksXml(exchange: Exchange, claim: Claim | undefined): boolean {
   const isQuery = isForm(exchange) || /(?:^|&)Action=/.test(exchange.rawQuery);
   const hasXml = /^(?:application|text)\/xml\b/.test(exchange.headers["content-type"] ?? "");
-  return isQuery || hasXml || REST_XML_SERVICES.has(claim?.service ?? "");
+  return isQuery || hasXml || (claim !== undefined && REST_XML_SERVICES.has(claim.service));
 }

@@ -1,5 +1,6 @@
 import { parseSync } from "oxc-parser";
 import { describe, expect, it } from "vitest";
+import { absentKeys } from "./absent-keys.ts";
 import { importActions } from "./import-actions.ts";
 import { importCircles, importsOf, resolveImport } from "./import-circles.ts";
 import { FUNCTION_LINES_MAX, longFunctions } from "./long-functions.ts";
@@ -49,6 +50,14 @@ const LONG_FUNCTIONS = [
   "packages/wire/decode.ts: decode",
   "packages/wire/encode.ts: encodeErrorBody",
 ];
+/** Files that look something up by an empty key where they have none: the list only shrinks. */
+const ABSENT_KEYS = [
+  "packages/api/s3/buckets.ts",
+  "packages/api/s3/extras.ts",
+  "packages/api/s3/index.ts",
+  "packages/api/s3/object-access.ts",
+  "packages/controllers/service/fleet.ts",
+];
 /** Modules besides `main.ts` that act when they are imported, each with its reason. */
 const ACTING = [
   "packages/content/hash-worker.ts", // The main file of a worker thread.
@@ -83,6 +92,11 @@ describe("the structure of the code", () => {
     expect(importCircles(graph)).toEqual([]);
   });
 
+  it("looks nothing up by an empty key in place of an absent one", () => {
+    const others = code.filter((file) => !ABSENT_KEYS.includes(file));
+    expect(offenders(others, (file) => absentKeys(text(file), syntax(file)).length > 0)).toEqual([]);
+  });
+
   it("has no module but a main file that acts when it is imported", () => {
     const others = code.filter((file) => !/\/main\.tsx?$/.test(file) && !ACTING.includes(file));
     expect(offenders(others, (file) => importActions(text(file), syntax(file)).length > 0)).toEqual([]);
@@ -90,6 +104,19 @@ describe("the structure of the code", () => {
 });
 
 describe("the checks of the structure", () => {
+  it.each([
+    `tx.get("role", arn ?? "");`,
+    `findRole(reader, name ?? "");`,
+    `tx.get("a", aKeyOf(b, c ?? ""));`,
+  ])("reports a look-up by an empty key: %s", (source) =>
+    expect(absentKeys(source, parse(source))).toHaveLength(1),
+  );
+
+  it.each([`tx.get("role", arn);`, `present(arn ?? "");`, `find(name ?? "default");`])(
+    "accepts a look-up by the key itself: %s",
+    (source) => expect(absentKeys(source, parse(source))).toEqual([]),
+  );
+
   it.each([
     ["function outer() {@}", "outer"],
     ["const outer = () => {@};", "outer"],

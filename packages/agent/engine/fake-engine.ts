@@ -253,7 +253,7 @@ export class FakeEngine implements Engine {
   }
 
   #find(idOrName: string): FakeContainer | undefined {
-    return this.#containers.get(idOrName) ?? this.#containers.get(this.#names.get(idOrName) ?? "");
+    return this.#containers.get(this.#names.get(idOrName) ?? idOrName);
   }
 
   #tell(container: FakeContainer): void {

@@ -9,7 +9,7 @@ export function certificateOf(
   place: Place,
   arn: string | undefined,
 ): CertificateRecord | undefined {
-  return arn === undefined ? undefined : within(reader.get("certificate", arn), place);
+  return within(reader.get("certificate", arn), place);
 }
 
 /** Errors: ResourceNotFoundException. */

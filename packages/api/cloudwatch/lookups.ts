@@ -45,9 +45,9 @@ export function findTagged(
 ):
   | { readonly kind: "alarm"; readonly record: AlarmRecord }
   | { readonly kind: "dashboard"; readonly record: DashboardRecord } {
-  const alarm = within(reader.get("alarm", arn ?? ""), place);
+  const alarm = within(reader.get("alarm", arn), place);
   if (alarm !== undefined) return { kind: "alarm", record: alarm };
-  const dashboard = reader.get("dashboard", arn ?? "");
+  const dashboard = reader.get("dashboard", arn);
   if (dashboard?.account === place.account) return { kind: "dashboard", record: dashboard };
   const resource = parseArn(arn ?? "")?.resource ?? arn ?? "";
   throw new ApiError("ResourceNotFoundException", `The resource ${resource} does not exist.`, {

@@ -75,7 +75,7 @@ function associateAddress(
   refuseMembers(input, ["InstanceId", "PrivateIpAddress"], "InvalidParameterValue");
   const associationId = store.transact((tx) => {
     const address = findAddress(tx, context, input.AllocationId);
-    const eni = tx.get("networkInterface", input.NetworkInterfaceId ?? "");
+    const eni = tx.get("networkInterface", input.NetworkInterfaceId);
     if (eni === undefined || !isIn(eni, context))
       throw new ApiError(
         "InvalidNetworkInterfaceID.NotFound",
@@ -110,7 +110,7 @@ function disassociateAddress(
         "InvalidAssociationID.NotFound",
         `The association ID '${input.AssociationId}' does not exist`,
       );
-    const eni = tx.get("networkInterface", address.networkInterfaceId ?? "");
+    const eni = tx.get("networkInterface", address.networkInterfaceId);
     if (eni !== undefined) tx.put("networkInterface", eni.id, { ...eni, publicIp: undefined });
     tx.put("elasticAddress", address.allocationId, {
       ...address,
@@ -153,7 +153,7 @@ function describeAddressesAttribute(
 }
 
 function presentAddress(address: ElasticAddressRecord, reader: Reader): ec2.Address {
-  const eni = reader.get("networkInterface", address.networkInterfaceId ?? "");
+  const eni = reader.get("networkInterface", address.networkInterfaceId);
   return {
     AllocationId: address.allocationId,
     PublicIp: address.publicIp,

@@ -99,7 +99,7 @@ export const NAT_GATEWAY_FIELDS: FilterFields<NatGatewayRecord> = {
 /** Source: API_DescribeAddresses. */
 export function addressFields(reader: Reader): FilterFields<ElasticAddressRecord> {
   const interfaceOf = ({ networkInterfaceId: id }: ElasticAddressRecord) =>
-    id === undefined ? undefined : reader.get("networkInterface", id);
+    reader.get("networkInterface", id);
   return {
     "allocation-id": (address) => address.allocationId,
     "public-ip": (address) => address.publicIp,
@@ -169,9 +169,7 @@ function ruleFields(
     [`${of.prefix}.to-port`]: each((rule) => port(rule, rule.toPort)),
     [`${of.prefix}.protocol`]: each((rule) => rule.protocol),
     [`${of.prefix}.group-id`]: each((rule) => rule.groupId),
-    [`${of.prefix}.group-name`]: each((rule) =>
-      rule.groupId === undefined ? undefined : reader.get("securityGroup", rule.groupId)?.name,
-    ),
+    [`${of.prefix}.group-name`]: each((rule) => reader.get("securityGroup", rule.groupId)?.name),
     [`${of.prefix}.user-id`]: (group) =>
       group.rules.some((rule) => rule.direction === of.direction && rule.groupId !== undefined)
         ? group.account

@@ -71,7 +71,7 @@ function detachInternetGateway(
         `resource ${gateway.id} is not attached to network ${input.VpcId}`,
       );
     const mapped = tx
-      .listBy("networkInterface", "vpc", gateway.vpcId ?? "")
+      .listBy("networkInterface", "vpc", gateway.vpcId)
       .some((eni) => eni.publicIp !== undefined);
     if (mapped)
       throw new ApiError(

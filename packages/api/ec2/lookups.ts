@@ -13,7 +13,7 @@ import type { Place } from "../common/api-deps.ts";
 import { isIn, within } from "../common/place.ts";
 
 export function findVpc(reader: Reader, place: Place, id: string | undefined): VpcRecord {
-  const vpc = id === undefined ? undefined : within(reader.get("vpc", id), place);
+  const vpc = within(reader.get("vpc", id), place);
   if (vpc === undefined) throw new ApiError("InvalidVpcID.NotFound", `The vpc ID '${id}' does not exist`);
   return vpc;
 }
@@ -24,14 +24,14 @@ export function defaultVpcOf(reader: Reader, place: Place): VpcRecord | undefine
 }
 
 export function findSubnet(reader: Reader, place: Place, id: string | undefined): SubnetRecord {
-  const subnet = id === undefined ? undefined : within(reader.get("subnet", id), place);
+  const subnet = within(reader.get("subnet", id), place);
   if (subnet === undefined)
     throw new ApiError("InvalidSubnetID.NotFound", `The subnet ID '${id}' does not exist`);
   return subnet;
 }
 
 export function findSecurityGroup(reader: Reader, place: Place, id: string | undefined): SecurityGroupRecord {
-  const group = id === undefined ? undefined : within(reader.get("securityGroup", id), place);
+  const group = within(reader.get("securityGroup", id), place);
   if (group === undefined)
     throw new ApiError("InvalidGroup.NotFound", `The security group '${id}' does not exist`);
   return group;
@@ -109,14 +109,14 @@ export function findInternetGateway(
   place: Place,
   id: string | undefined,
 ): InternetGatewayRecord {
-  const record = id === undefined ? undefined : within(reader.get("internetGateway", id), place);
+  const record = within(reader.get("internetGateway", id), place);
   if (record === undefined) throw missingInternetGateway(id);
   return record;
 }
 
 /** Errors: InvalidAllocationID.NotFound. */
 export function findAddress(reader: Reader, place: Place, id: string | undefined): ElasticAddressRecord {
-  const record = id === undefined ? undefined : within(reader.get("elasticAddress", id), place);
+  const record = within(reader.get("elasticAddress", id), place);
   if (record === undefined) throw missingAddress(id);
   return record;
 }

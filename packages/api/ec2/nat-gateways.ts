@@ -88,7 +88,7 @@ function deleteNatGateway(
 ): ec2.DeleteNatGatewayResult {
   store.transact((tx) => {
     const id = input.NatGatewayId;
-    const gateway = id === undefined ? undefined : within(tx.get("natGateway", id), context);
+    const gateway = within(tx.get("natGateway", id), context);
     if (gateway === undefined) throw missingNatGateway(id);
     const address = tx.get("elasticAddress", gateway.allocationId);
     if (address !== undefined)

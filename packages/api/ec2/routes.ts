@@ -221,7 +221,7 @@ function toRoute(
 }
 
 function findRouteTable(tx: Transaction, place: Place, id: string | undefined): RouteTableRecord {
-  const table = id === undefined ? undefined : within(tx.get("routeTable", id), place);
+  const table = within(tx.get("routeTable", id), place);
   if (table === undefined) throw missingRouteTable(id);
   return table;
 }

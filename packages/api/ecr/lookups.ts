@@ -45,7 +45,7 @@ export function repositoryByArn(
   place: Place,
   arn: string | undefined,
 ): RepositoryRecord | undefined {
-  return arn === undefined ? undefined : within(reader.get("repository", arn), place);
+  return within(reader.get("repository", arn), place);
 }
 
 /** Errors: RepositoryNotFoundException. */

@@ -32,8 +32,8 @@ interface Attachment {
 /** What the task's placement keeps of its network interface; records of an earlier version have only the interface. */
 function attachmentOf(task: TaskRecord, reader: Reader): Attachment {
   if (task.placement?.attachment !== undefined) return task.placement.attachment;
-  const eni = reader.get("networkInterface", task.placement?.networkInterfaceId ?? "");
-  const availabilityZone = reader.get("subnet", eni?.subnetId ?? "")?.availabilityZone;
+  const eni = reader.get("networkInterface", task.placement?.networkInterfaceId);
+  const availabilityZone = reader.get("subnet", eni?.subnetId)?.availabilityZone;
   return { subnetId: eni?.subnetId, availabilityZone, mac: eni?.mac, privateIp: eni?.privateIp };
 }
 

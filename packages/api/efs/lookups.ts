@@ -19,7 +19,7 @@ export function fileSystemOf(
   given: string | undefined,
 ): FileSystemRecord | undefined {
   const id = idOf("file-system", given);
-  return id === undefined ? undefined : within(reader.get("fileSystem", id), place);
+  return within(reader.get("fileSystem", id), place);
 }
 
 /** Errors: FileSystemNotFound. */
@@ -37,7 +37,7 @@ export function accessPointOf(
   given: string | undefined,
 ): AccessPointRecord | undefined {
   const id = idOf("access-point", given);
-  return id === undefined ? undefined : within(reader.get("accessPoint", id), place);
+  return within(reader.get("accessPoint", id), place);
 }
 
 /** Errors: AccessPointNotFound. */
@@ -54,7 +54,7 @@ export function mountTargetOf(
   place: Place,
   id: string | undefined,
 ): MountTargetRecord | undefined {
-  return id === undefined ? undefined : within(reader.get("mountTarget", id), place);
+  return within(reader.get("mountTarget", id), place);
 }
 
 /** Errors: MountTargetNotFound. */

@@ -95,8 +95,7 @@ function createMountTarget(
   refuseMembers(input, ["IpAddress", "Ipv6Address", "IpAddressType"], "BadRequest");
   const record = store.transact((tx) => {
     const fileSystem = findFileSystem(tx, context, input.FileSystemId);
-    const subnet =
-      input.SubnetId === undefined ? undefined : within(tx.get("subnet", input.SubnetId), context);
+    const subnet = within(tx.get("subnet", input.SubnetId), context);
     if (subnet === undefined)
       throw new ApiError("SubnetNotFound", `The subnet ID '${input.SubnetId}' does not exist`);
     if (

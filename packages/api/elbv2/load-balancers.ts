@@ -239,7 +239,7 @@ function toSubnets(
 ): readonly [SubnetRecord, ...SubnetRecord[]] {
   const mapped = (input.SubnetMappings ?? []).map((mapping) => mapping.SubnetId);
   const [first, ...others] = [...(input.Subnets ?? []), ...mapped].map((id) => {
-    const subnet = id === undefined ? undefined : within(reader.get("subnet", id), place);
+    const subnet = within(reader.get("subnet", id), place);
     if (subnet === undefined) throw new ApiError("SubnetNotFound", `The subnet ID '${id}' does not exist`);
     return subnet;
   });

@@ -63,7 +63,7 @@ export function missingGroup(): ApiError {
 
 /** A certificate's ARN. Errors: CertificateNotFound. */
 export function findCertificate(reader: Reader, place: Place, arn: string | undefined): string {
-  const certificate = arn === undefined ? undefined : within(reader.get("certificate", arn), place);
+  const certificate = within(reader.get("certificate", arn), place);
   if (certificate === undefined)
     throw new ApiError("CertificateNotFound", `Certificate ARN '${arn}' is not valid`);
   return certificate.arn;

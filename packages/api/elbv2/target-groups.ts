@@ -64,7 +64,7 @@ function insertTargetGroup(
   input: elb.CreateTargetGroupInput,
 ): TargetGroupRecord {
   const name = input.Name ?? "";
-  const vpc = input.VpcId === undefined ? undefined : within(tx.get("vpc", input.VpcId), place);
+  const vpc = within(tx.get("vpc", input.VpcId), place);
   if (vpc === undefined) throw validation(`The VPC ID '${input.VpcId}' is not found`);
   const existing = tx.list("targetGroup", formatArn("elasticloadbalancing", place, "targetgroup/"));
   if (existing.length >= QUOTAS.targetGroups)

@@ -74,7 +74,7 @@ function updateAccessKey(
 ): object {
   store.transact((tx) => {
     const user = findUser(tx, context.account, userNameOf(input, context.principal));
-    const key = tx.get("accessKey", input.AccessKeyId ?? "");
+    const key = tx.get("accessKey", input.AccessKeyId);
     if (key?.userArn !== user.arn)
       throw noSuchEntity(`The Access Key with id ${input.AccessKeyId} cannot be found.`);
     tx.put("accessKey", key.accessKeyId, {
@@ -92,7 +92,7 @@ function deleteAccessKey(
 ): object {
   store.transact((tx) => {
     const user = findUser(tx, context.account, userNameOf(input, context.principal));
-    const key = tx.get("accessKey", input.AccessKeyId ?? "");
+    const key = tx.get("accessKey", input.AccessKeyId);
     if (key?.userArn !== user.arn)
       throw noSuchEntity(`The Access Key with id ${input.AccessKeyId} cannot be found.`);
     tx.delete("accessKey", key.accessKeyId);

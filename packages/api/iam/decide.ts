@@ -192,7 +192,7 @@ function namesOf(principal: Principal): readonly string[] {
 
 function identityOf(store: Reader, principal: Principal): UserRecord | RoleRecord | undefined {
   if (principal.type === "user") return store.get("user", principal.arn);
-  return principal.type === "assumed-role" ? store.get("role", principal.roleArn ?? "") : undefined;
+  return principal.type === "assumed-role" ? store.get("role", principal.roleArn) : undefined;
 }
 
 function policiesOf(

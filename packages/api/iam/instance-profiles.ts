@@ -175,7 +175,7 @@ function findProfile(reader: Reader, account: string, name: string | undefined):
 }
 
 function presentProfile(profile: InstanceProfileRecord, reader: Reader): iam.InstanceProfile {
-  const role = profile.roleArn === undefined ? undefined : reader.get("role", profile.roleArn);
+  const role = reader.get("role", profile.roleArn);
   return {
     InstanceProfileName: profile.name,
     InstanceProfileId: profile.id,

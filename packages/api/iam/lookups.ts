@@ -61,7 +61,7 @@ export function checkAttachable(reader: Reader, account: string, arn: string): v
 }
 
 function policyOf(reader: Reader, account: string, arn: string | undefined): PolicyRecord | undefined {
-  const policy = arn === undefined ? undefined : reader.get("policy", arn);
+  const policy = reader.get("policy", arn);
   return policy?.account === account ? policy : undefined;
 }
 

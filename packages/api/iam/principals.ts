@@ -42,7 +42,7 @@ export function credentialSource(deps: { store: Reader; vault: Vault }): {
       }
       const key = store.get("accessKey", accessKeyId);
       if (key === undefined || key.status !== "Active") return undefined;
-      const user = key.userArn === undefined ? undefined : store.get("user", key.userArn);
+      const user = store.get("user", key.userArn);
       if (key.userArn !== undefined && user === undefined) return undefined;
       const principal: Principal =
         user === undefined
@@ -67,8 +67,6 @@ export function currentPrincipal(reader: Reader, principal: Principal): Principa
       return renamed === undefined ? undefined : { ...principal, arn: renamed.arn };
     }
     case "assumed-role":
-      return reader.get("role", principal.roleArn ?? "")?.id === principal.id.split(":")[0]
-        ? principal
-        : undefined;
+      return reader.get("role", principal.roleArn)?.id === principal.id.split(":")[0] ? principal : undefined;
   }
 }

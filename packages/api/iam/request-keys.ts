@@ -133,7 +133,7 @@ function placeOf(asked: Asked, store: Reader): { vpc: Value; subnet: Value } {
       : (of("subnetId") ?? (id === "*" ? text(input["SubnetId"]) : undefined));
   const vpcId =
     (type === "vpc" ? id : of("vpcId")) ??
-    (subnetId === undefined ? undefined : store.get("subnet", subnetId)?.vpcId) ??
+    store.get("subnet", subnetId)?.vpcId ??
     text(input["VpcId"]) ??
     (asked.action === "ec2:CreateSecurityGroup" ? defaultVpcOf(store, { account, region })?.id : undefined);
   const arn = (path: string, of: string | undefined) =>

@@ -67,7 +67,7 @@ function describeDBInstances(
       ? store.list("databaseInstance", formatArn("rds", context, "db:"))
       : [findInstance(store, context, input.DBInstanceIdentifier)];
   for (const { Name: name } of input.Filters ?? [])
-    if (!FILTERS.has(name ?? ""))
+    if (name === undefined || !FILTERS.has(name))
       throw new ApiError("InvalidParameterValue", `Unrecognized filter name: ${name}`);
   const fitting = all.filter((each) => fitsFilters(each, input.Filters));
   const { items, Marker } = pageOfRecords(fitting, (each) => each.arn, input);

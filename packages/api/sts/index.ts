@@ -30,7 +30,7 @@ export function stsService(deps: ApiDeps): ServiceModule {
         "ValidationError",
       );
       const { principal } = context;
-      const role = store.get("role", input.RoleArn ?? "");
+      const role = store.get("role", input.RoleArn);
       if (role === undefined)
         throw new ApiError(
           "AccessDenied",

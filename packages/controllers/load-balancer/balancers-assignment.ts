@@ -80,7 +80,7 @@ export function targetGroupsOf(reader: Reader, loadBalancerArn: string): Readonl
 }
 
 function groupsOf(reader: Reader, balancer: LoadBalancerRecord): readonly BalancerTargetGroup[] {
-  const source = reader.get("networkInterface", balancer.networkInterfaceIds[0] ?? "")?.privateIp ?? "";
+  const source = reader.get("networkInterface", balancer.networkInterfaceIds[0])?.privateIp ?? "";
   return [...targetGroupsOf(reader, balancer.arn)].flatMap((arn) => {
     const group = reader.get("targetGroup", arn);
     // A load balancer reaches its own VPC alone.

@@ -57,12 +57,12 @@ export function taskAssignment(
   deps: AssignmentDeps,
   task: TaskRecord,
 ): PodAssignment | undefined {
-  const eni = reader.get("networkInterface", task.placement?.networkInterfaceId ?? "");
+  const eni = reader.get("networkInterface", task.placement?.networkInterfaceId);
   const definition = reader.get("taskDefinition", task.taskDefinitionArn);
   if (eni === undefined || definition === undefined || task.lastStatus === "STOPPED") return undefined;
   const { spec } = definition;
   const roleArn = task.overrides.taskRoleArn ?? spec.taskRoleArn;
-  const session = reader.get("session", task.credentials.task ?? "");
+  const session = reader.get("session", task.credentials.task);
   // A task with a role starts once it has credentials.
   if (roleArn !== undefined && session === undefined && task.desiredStatus === "RUNNING") return undefined;
   const id = task.arn.split("/").at(-1) ?? "";
@@ -280,7 +280,7 @@ function volumeAssignment(reader: Reader, volume: VolumeSpec, task: TaskRecord):
   const { efs, hostPath } = volume;
   if (hostPath !== undefined) return { type: "host", id, path: hostPath };
   if (efs === undefined) return { type: "folder", id, path: `scratch/${task.arn.split("/").at(-1)}/${id}` };
-  const point = reader.get("accessPoint", efs.accessPointId ?? "");
+  const point = reader.get("accessPoint", efs.accessPointId);
   const creation = point?.rootDirectory.creation;
   return {
     type: "fileSystem",

@@ -128,8 +128,8 @@ function takeInterface(
   );
   const zones = new Map<string, number>();
   for (const other of live) {
-    const eni = tx.get("networkInterface", other.placement?.networkInterfaceId ?? "");
-    const zone = tx.get("subnet", eni?.subnetId ?? "")?.availabilityZone ?? "";
+    const eni = tx.get("networkInterface", other.placement?.networkInterfaceId);
+    const zone = tx.get("subnet", eni?.subnetId)?.availabilityZone ?? "";
     zones.set(zone, (zones.get(zone) ?? 0) + 1);
   }
   const candidates = task.network.subnets.flatMap((id) => {

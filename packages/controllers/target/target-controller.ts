@@ -5,7 +5,7 @@ import {
   newTarget,
   servingGroupOf,
   targetKeyOf,
-  taskSetKeyOf,
+  taskSetOf,
   type Reader,
   type TargetRecord,
   type Transaction,
@@ -29,7 +29,7 @@ export function targetController(deps: ControllerDeps): Reconciler {
         return undefined;
       store.transact((tx) => {
         const task = tx.get("task", key);
-        const service = tx.get("service", task?.serviceArn ?? "");
+        const service = tx.get("service", task?.serviceArn);
         if (
           task === undefined ||
           service === undefined ||
@@ -37,22 +37,15 @@ export function targetController(deps: ControllerDeps): Reconciler {
           task.desiredStatus !== "RUNNING"
         )
           return;
-        const address = tx.get("networkInterface", task.placement?.networkInterfaceId ?? "")?.privateIp;
-        const setKey = taskSetKeyOf(service.arn, task.deploymentId ?? "");
-        const balancers = tx.get("taskSet", setKey)?.loadBalancers ?? [];
+        const address = tx.get("networkInterface", task.placement?.networkInterfaceId)?.privateIp;
+        const balancers = taskSetOf(tx, task)?.loadBalancers ?? [];
         for (const balancer of balancers) {
+          if (address === undefined) continue;
           const targetGroupArn = servingGroupOf(balancer);
-          const targetKey = targetKeyOf({
-            targetGroupArn,
-            address: address ?? "",
-            port: balancer.containerPort,
-          });
-          if (address === undefined || tx.get("target", targetKey) !== undefined) continue;
-          tx.put(
-            "target",
-            targetKey,
-            newTarget({ targetGroupArn, address, port: balancer.containerPort }, key, clock.now()),
-          );
+          const port = balancer.containerPort;
+          const targetKey = targetKeyOf({ targetGroupArn, address, port });
+          if (tx.get("target", targetKey) !== undefined) continue;
+          tx.put("target", targetKey, newTarget({ targetGroupArn, address, port }, key, clock.now()));
           addServiceEvent(tx, service, {
             ids,
             now: clock.now(),
@@ -118,7 +111,7 @@ function isStillInitial(
 ): boolean {
   if (seen.health !== "unhealthy") return false;
   const check = tx.get("targetGroup", target.targetGroupArn)?.healthCheck;
-  const since = Math.max(target.registeredAt, tx.get("task", target.taskArn ?? "")?.runningSince ?? 0);
+  const since = Math.max(target.registeredAt, tx.get("task", target.taskArn)?.runningSince ?? 0);
   return (
     check !== undefined && elapsedSince(since, now) < check.unhealthyThreshold * check.intervalSeconds * 1000
   );

@@ -12,7 +12,7 @@ export function executionRoleArnOf(reader: Reader, task: TaskRecord): string | u
 /** The platform as a session of the task's execution role; undefined where the role is gone or does not trust ECS. */
 export function executionPrincipal(reader: Reader, task: TaskRecord, now: number): Principal | undefined {
   const arn = executionRoleArnOf(reader, task);
-  const role = arn === undefined ? undefined : reader.get("role", arn);
+  const role = reader.get("role", arn);
   if (role === undefined || !trustsService(role, ecsTasks(task.arn, now))) return undefined;
   const session = task.arn.slice(task.arn.lastIndexOf("/") + 1);
   return {

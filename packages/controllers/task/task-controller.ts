@@ -127,7 +127,7 @@ function recordDraining(
   task: TaskRecord,
   targets: readonly TargetRecord[],
 ): void {
-  const service = task.serviceArn === undefined ? undefined : tx.get("service", task.serviceArn);
+  const service = tx.get("service", task.serviceArn);
   if (service === undefined) return;
   const say = (what: string): void =>
     addServiceEvent(tx, service, { ids, now: clock.now(), message: `(service ${service.name}) ${what}` });
@@ -146,8 +146,7 @@ function refreshCredentials(
   const definition = store.get("taskDefinition", task.taskDefinitionArn);
   const roleArn = task.overrides.taskRoleArn ?? definition?.spec.taskRoleArn;
   if (roleArn === undefined) return undefined;
-  const session =
-    task.credentials.task === undefined ? undefined : store.get("session", task.credentials.task);
+  const session = store.get("session", task.credentials.task);
   // A session of a role that was deleted is worth nothing, even if another has its name.
   const isOfRole = session?.roleId === store.get("role", roleArn)?.id;
   const leftMs = isOfRole ? (session?.expiresAt ?? 0) - now - REFRESH_BEFORE_MS : 0;

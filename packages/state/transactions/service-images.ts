@@ -1,7 +1,7 @@
 import type { Ids } from "@gantry/kernel";
 import type { TaskContainerRecord, TaskRecord } from "../records.ts";
 import type { Transaction } from "../store.ts";
-import { taskSetKeyOf } from "./task-set-keys.ts";
+import { taskSetOf } from "./task-set-keys.ts";
 import { addServiceEvent } from "./service-events.ts";
 
 /**
@@ -15,9 +15,9 @@ export function recordServiceImage(
   container: TaskContainerRecord,
   { ids, now }: { ids: Ids; now: number },
 ): void {
-  const service = tx.get("service", task.serviceArn ?? "");
-  const set = tx.get("taskSet", taskSetKeyOf(task.serviceArn ?? "", task.deploymentId ?? ""));
-  const revision = tx.get("serviceRevision", set?.revisionArn ?? "");
+  const service = tx.get("service", task.serviceArn);
+  const set = taskSetOf(tx, task);
+  const revision = tx.get("serviceRevision", set?.revisionArn);
   const spec = tx
     .get("taskDefinition", task.taskDefinitionArn)
     ?.spec.containers.find((each) => each.name === container.name);
@@ -55,9 +55,7 @@ export function serviceImageDigest(
   task: TaskRecord,
   containerName: string,
 ): string | undefined {
-  if (task.serviceArn === undefined) return undefined;
-  const set = tx.get("taskSet", taskSetKeyOf(task.serviceArn, task.deploymentId ?? ""));
   return tx
-    .get("serviceRevision", set?.revisionArn ?? "")
+    .get("serviceRevision", taskSetOf(tx, task)?.revisionArn)
     ?.containerImages?.find((each) => each.containerName === containerName)?.imageDigest;
 }

@@ -82,7 +82,7 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
       )
         breaks("an interface belongs to one task", `${networkInterfaceId} to ${key} and ${other.arn}`);
     }
-    const service = store.get("service", task.serviceArn ?? "");
+    const service = store.get("service", task.serviceArn);
     if (service === undefined) return;
     const all = store.listBy("task", "service", service.arn);
     if (before === undefined) checkMaximum(service, task, all);
@@ -120,7 +120,7 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
     const targets = store.listBy("target", "task", task.arn);
     if (balanced) return targets.length > 0 && targets.every((target) => target.state === "healthy");
     // Grace may begin anew for the platform, where its agent is another: whoever serves, serves on.
-    const address = store.get("networkInterface", task.placement?.networkInterfaceId ?? "")?.privateIp ?? "";
+    const address = store.get("networkInterface", task.placement?.networkInterfaceId)?.privateIp ?? "";
     const since = [engine.servingSince(address), task.runningSince ?? task.startedAt].filter(
       (at) => at !== undefined,
     );
