@@ -98,14 +98,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     bug: "a pod is taken apart before the agent has written down that it goes",
     file: AGENT,
-    from: "      await this.#cache.written();\n",
+    from: "    await this.#cache.written();\n",
     to: "",
   },
   {
     bug: "a pod goes and its interface stays",
-    file: AGENT,
-    from: '        if (!this.#isInterfaceWanted(leaving.interface.id)) await this.#interfaces.remove(leaving.interface);\n        break;\n      case "interface":',
-    to: '        break;\n      case "interface":',
+    file: "packages/agent/handlers/pod-handler.ts",
+    from: "    if (!isInterfaceWanted(this.#deps.cache, pod.interface.id)) await this.#interfaces.remove(pod.interface);\n",
+    to: "",
   },
   {
     bug: "why a pod could not start is forgotten with the agent",

@@ -1,6 +1,6 @@
 import type { Assignment } from "@gantry/agent-protocol";
 import { expect, it } from "vitest";
-import { isStray } from "./strays.ts";
+import { isOrphan } from "./orphans.ts";
 
 const assigned = {
   wanted: new Map([
@@ -25,6 +25,6 @@ it.each([
   [{ "gantry.vpc": "vpc-1" }, false],
   [{ "gantry.vpc": "vpc-2" }, true],
   [{ "gantry.role": "agent" }, false],
-])("a container of %j is a stray: %s", (labels, expected) => {
-  expect(isStray({ labels }, assigned)).toBe(expected);
+])("a container of %j is an orphan: %s", (labels, expected) => {
+  expect(isOrphan({ labels }, assigned)).toBe(expected);
 });

@@ -1,14 +1,14 @@
 import type { Assignment } from "@gantry/agent-protocol";
 import type { EngineContainer } from "./engine/engine.ts";
 
-/** What an agent was told to make, and what it was told to let go of and has not yet, by key. */
+/** The assignments that hold, and those that are being removed, by key. */
 export interface Assigned {
   readonly wanted: ReadonlyMap<string, Assignment>;
   readonly leaving: ReadonlyMap<string, Assignment>;
 }
 
-/** Whether a container of this instance belongs to nothing that is wanted or leaving: a crash left it. */
-export function isStray(container: Pick<EngineContainer, "labels">, assigned: Assigned): boolean {
+/** Whether no assignment has a container of this instance: a crash left it. */
+export function isOrphan(container: Pick<EngineContainer, "labels">, assigned: Assigned): boolean {
   const { "gantry.pod": pod, "gantry.interface": eni, "gantry.vpc": vpc } = container.labels;
   return (
     (pod !== undefined && !isAssigned(pod, assigned)) ||
@@ -17,7 +17,7 @@ export function isStray(container: Pick<EngineContainer, "labels">, assigned: As
   );
 }
 
-/** Whether anything is, or was until now, to be made under this key. */
+/** Whether an assignment has this key, one that is being removed included. */
 export function isAssigned(key: string, { wanted, leaving }: Assigned): boolean {
   return wanted.has(key) || leaving.has(key);
 }

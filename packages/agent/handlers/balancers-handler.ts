@@ -1,0 +1,82 @@
+import type { Assignment, BalancerPartLeftOut } from "@gantry/agent-protocol";
+import { elapsedSince } from "@gantry/kernel";
+import { withLeftOut } from "../checks/check-balancers.ts";
+import type { Host } from "../host.ts";
+import type { AssignmentHandler, HandlerDeps } from "./assignment-handler.ts";
+import type { VpcHandler } from "./vpc-handler.ts";
+
+type Balancers = Extract<Assignment, { kind: "balancers" }>;
+
+const REPEAT_MS = 1_000;
+/** For how long after its start an agent waits for routers before it gives the proxy a configuration. */
+const START_MS = 15_000;
+const ROUTER_POLL_MS = 50;
+
+/** Load balancers: the proxy's configuration, and what the proxy reports of targets. */
+export class BalancersHandler implements AssignmentHandler<Balancers> {
+  readonly #deps: HandlerDeps;
+  readonly #vpcs: VpcHandler;
+  readonly #proxy: ReturnType<Host["proxy"]>;
+  readonly #startedAt: number;
+  /** Parts of load balancers that did not pass the agent's checks. */
+  #leftOut: readonly BalancerPartLeftOut[] = [];
+  #reported = { text: "", at: 0 };
+
+  constructor(deps: HandlerDeps, vpcs: VpcHandler) {
+    this.#deps = deps;
+    this.#vpcs = vpcs;
+    this.#proxy = deps.host.proxy(deps.cache.portAccess());
+    this.#startedAt = deps.clock.now();
+  }
+
+  async reconcile(assignment: Balancers): Promise<number | undefined> {
+    if (this.#awaitsRouters()) return ROUTER_POLL_MS;
+    await this.#proxy.apply(assignment, this.#vpcs.routers.all);
+    return undefined;
+  }
+
+  /** The control plane always assigns the load balancers, if none: there is nothing to remove. */
+  remove(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Takes the parts that the checks of the newest assignment left out. */
+  leaveOut(parts: readonly BalancerPartLeftOut[]): void {
+    this.#leftOut = parts;
+  }
+
+  /** Reports what the proxy says of targets and listeners, where it is news. */
+  async observe(): Promise<void> {
+    const wanted = this.#deps.cache.wanted.get("balancers");
+    const hasBalancers = wanted?.kind === "balancers" && wanted.balancers.length > 0;
+    if (!hasBalancers && this.#leftOut.length === 0) return;
+    const observed = await this.#proxy.observe();
+    const observation = observed === undefined ? undefined : withLeftOut(observed, this.#leftOut);
+    const text = JSON.stringify(observation);
+    const now = this.#deps.clock.now();
+    // Grace periods and draining end by time alone: targets that are not healthy are reported again and again.
+    const again =
+      observation?.targets.some((target) => target.health !== "healthy" || target.draining) &&
+      elapsedSince(this.#reported.at, now) >= REPEAT_MS;
+    if (observation === undefined || (text === this.#reported.text && !again)) return;
+    if (this.#deps.report({ type: "balancers", observation })) this.#reported = { text, at: now };
+  }
+
+  /** What the proxy has counted; as `Proxy.traffic`. */
+  traffic(): ReturnType<ReturnType<Host["proxy"]>["traffic"]> {
+    return this.#proxy.traffic();
+  }
+
+  reportAgain(): void {
+    this.#reported = { text: "", at: 0 };
+  }
+
+  /**
+   * A new agent finds the routers one by one, while the proxy serves by its last configuration: a configuration without
+   * the routers that are not found yet would cut off their targets.
+   */
+  #awaitsRouters(): boolean {
+    if (elapsedSince(this.#startedAt, this.#deps.clock.now()) > START_MS) return false;
+    return this.#vpcs.isMissingRouter();
+  }
+}

@@ -1,0 +1,84 @@
+import type { VpcAssignment } from "@gantry/agent-protocol";
+import type { AssignmentProblems } from "../assignment-problems.ts";
+import { isVpcInUse, podsOf } from "../interface-users.ts";
+import { VpcRouters, type FirewallState, type Router } from "../network/vpc-router.ts";
+import type { AssignmentHandler, HandlerDeps } from "./assignment-handler.ts";
+
+/** VPCs: a router with its firewall, and what the node serves inside the VPC. */
+export class VpcHandler implements AssignmentHandler<VpcAssignment> {
+  readonly routers: VpcRouters;
+  readonly #deps: HandlerDeps;
+  readonly #problems: AssignmentProblems;
+  readonly #endpoints = new Map<string, { pid: number; close: () => void }>();
+  readonly #reported = new Map<string, string>();
+
+  constructor(deps: HandlerDeps, problems: AssignmentProblems) {
+    const { engine, programs, naming, log } = deps;
+    this.#deps = deps;
+    this.#problems = problems;
+    this.routers = new VpcRouters({ engine, programs, naming, log, report: (state) => this.#report(state) });
+  }
+
+  async reconcile(vpc: VpcAssignment): Promise<number | undefined> {
+    const refused = this.#problems.refusalOf(vpc.key);
+    // The rules in effect are older than those that were refused: they may allow what has been revoked.
+    if (refused !== undefined) return this.routers.refuse(vpc.vpcId, refused);
+    const before = this.routers.find(vpc.vpcId)?.pid;
+    const router = await this.routers.ensure(vpc, this.#problems.leftOutOf(vpc.key));
+    this.#serve(vpc, router);
+    if (before !== router.pid) {
+      // A new network namespace has no veth pairs: every user of this VPC connects again.
+      for (const assignment of this.#deps.cache.wanted.values())
+        if (assignment.kind !== "vpc") this.#deps.enqueue(assignment.key);
+    }
+    return undefined;
+  }
+
+  async remove({ vpcId }: VpcAssignment): Promise<void> {
+    if (isVpcInUse(this.#deps.cache, vpcId))
+      throw new Error(`The VPC ${vpcId} still has interfaces on this node.`);
+    this.#endpoints.get(vpcId)?.close();
+    this.#endpoints.delete(vpcId);
+    await this.routers.remove(vpcId);
+  }
+
+  /** Whether an assigned VPC has no router yet that this process knows of. */
+  isMissingRouter(): boolean {
+    return [...this.#deps.cache.wanted.values()].some(
+      (assignment) => assignment.kind === "vpc" && this.routers.find(assignment.vpcId) === undefined,
+    );
+  }
+
+  reportAgain(): void {
+    this.#reported.clear();
+  }
+
+  close(): void {
+    for (const endpoints of this.#endpoints.values()) endpoints.close();
+  }
+
+  /** The resolver, the task endpoints and the route to the AWS services, at the VPC's own address of the host. */
+  #serve(vpc: VpcAssignment, router: Router): void {
+    const known = this.#endpoints.get(vpc.vpcId);
+    if (known?.pid === router.pid) return;
+    known?.close();
+    const { cache, host } = this.#deps;
+    const served = host.serve({
+      vpc: () => {
+        const current = cache.wanted.get(`vpc/${vpc.vpcId}`);
+        return current?.kind === "vpc" ? current : vpc;
+      },
+      // A task sees the tasks of its own VPC only.
+      pods: () => podsOf(cache.wanted).filter((pod) => pod.interface.vpcId === vpc.vpcId),
+      router,
+      settings: () => cache.settings,
+    });
+    this.#endpoints.set(vpc.vpcId, { pid: router.pid, close: () => served.close() });
+  }
+
+  #report(state: FirewallState): void {
+    const text = JSON.stringify(state);
+    if (this.#reported.get(state.vpcId) === text) return;
+    if (this.#deps.report({ type: "firewall", ...state })) this.#reported.set(state.vpcId, text);
+  }
+}
