@@ -44,6 +44,7 @@ const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly
   DeleteLoadBalancer: { kinds: ["listener", "rule"], reason: "They go with their load balancer." },
   DeleteListener: { kinds: ["rule"], reason: "Rules go with their listener." },
   CreateAccessPoint: { kinds: ["accessPoint"], reason: "AWS authorizes on the file system." },
+  DeleteFileSystem: { kinds: ["accessPoint"], reason: "They go with their file system." },
   AddUserToGroup: { kinds: ["user"], reason: "AWS authorizes on the group; the user's record has the list." },
   RemoveUserFromGroup: { kinds: ["user"], reason: "As AddUserToGroup." },
   UpdateGroup: { kinds: ["user"], reason: "Members follow the group's new ARN." },

@@ -1,6 +1,12 @@
 import {
   ACMClient,
+  AddTagsToCertificateCommand,
+  DeleteCertificateCommand,
+  DescribeCertificateCommand,
+  GetCertificateCommand,
   ListCertificatesCommand,
+  ListTagsForCertificateCommand,
+  RemoveTagsFromCertificateCommand,
   RequestCertificateCommand,
   type ListCertificatesRequest,
 } from "@aws-sdk/client-acm";
@@ -52,3 +58,36 @@ it("keeps idempotency tokens apart between regions", async () => {
   expect(there.CertificateArn).toContain(":us-west-2:");
   expect(there.CertificateArn).not.toBe(here.CertificateArn);
 });
+
+it("describes, tags and deletes a certificate", async () => {
+  const { CertificateArn = "" } = await client.send(
+    new RequestCertificateCommand({
+      DomainName: "d.example.com",
+      SubjectAlternativeNames: ["*.d.example.com"],
+    }),
+  );
+  const { Certificate } = await client.send(new DescribeCertificateCommand({ CertificateArn }));
+  expect(Certificate).toMatchObject({
+    Status: "ISSUED",
+    InUseBy: [],
+    SubjectAlternativeNames: ["d.example.com", "*.d.example.com"],
+  });
+  const { Certificate: pem } = await client.send(new GetCertificateCommand({ CertificateArn }));
+  expect(pem).toContain("BEGIN CERTIFICATE");
+  const Tags = [{ Key: "a", Value: "b" }];
+  const tags = async () => (await client.send(new ListTagsForCertificateCommand({ CertificateArn }))).Tags;
+  await client.send(new AddTagsToCertificateCommand({ CertificateArn, Tags }));
+  expect(await tags()).toEqual(Tags);
+  await client.send(new RemoveTagsFromCertificateCommand({ CertificateArn, Tags }));
+  expect(await tags()).toEqual([]);
+  await client.send(new DeleteCertificateCommand({ CertificateArn }));
+  expect(api.store.get("certificate", CertificateArn)).toBeUndefined();
+  await expect(client.send(new DescribeCertificateCommand({ CertificateArn }))).rejects.toMatchObject({
+    name: "ResourceNotFoundException",
+  });
+});
+
+it("refuses names that no certificate can have", async () =>
+  expect(client.send(new RequestCertificateCommand({ DomainName: "not a name" }))).rejects.toMatchObject({
+    name: "ValidationException",
+  }));

@@ -1,0 +1,85 @@
+import * as ec2 from "@aws-sdk/client-ec2";
+import * as efs from "@aws-sdk/client-efs";
+import { startApi } from "@gantry/testkit";
+import { afterAll, expect, it } from "vitest";
+
+const api = await startApi();
+afterAll(() => api.close());
+const client = new efs.EFSClient(api.client());
+const network = new ec2.EC2Client(api.client());
+
+async function newFileSystem(CreationToken: string): Promise<string> {
+  return (await client.send(new efs.CreateFileSystemCommand({ CreationToken }))).FileSystemId ?? "";
+}
+
+it("has no lifecycle policy and no backups, and knows no other file system", async () => {
+  const FileSystemId = await newFileSystem("settings");
+  expect(
+    (await client.send(new efs.DescribeLifecycleConfigurationCommand({ FileSystemId }))).LifecyclePolicies,
+  ).toEqual([]);
+  expect(
+    (await client.send(new efs.DescribeBackupPolicyCommand({ FileSystemId }))).BackupPolicy?.Status,
+  ).toBe("DISABLED");
+  await expect(
+    client.send(new efs.DescribeBackupPolicyCommand({ FileSystemId: "fs-00000000000000000" })),
+  ).rejects.toMatchObject({ name: "FileSystemNotFound" });
+});
+
+it("refuses a second file system with the same creation token", async () => {
+  const FileSystemId = await newFileSystem("twice");
+  await expect(newFileSystem("twice")).rejects.toMatchObject({
+    name: "FileSystemAlreadyExists",
+    FileSystemId,
+  });
+});
+
+it("sets the security groups of a mount target's interface, and removes both", async () => {
+  const FileSystemId = await newFileSystem("mounted");
+  const { Subnets = [] } = await network.send(new ec2.DescribeSubnetsCommand({}));
+  const SubnetId = Subnets[0]?.SubnetId;
+  const { MountTargetId, NetworkInterfaceId } = await client.send(
+    new efs.CreateMountTargetCommand({ FileSystemId, SubnetId }),
+  );
+  const { GroupId = "" } = await network.send(
+    new ec2.CreateSecurityGroupCommand({
+      GroupName: "nfs",
+      Description: "nfs",
+      VpcId: Subnets[0]?.VpcId,
+    }),
+  );
+  await client.send(
+    new efs.ModifyMountTargetSecurityGroupsCommand({ MountTargetId, SecurityGroups: [GroupId] }),
+  );
+  const groups = await client.send(new efs.DescribeMountTargetSecurityGroupsCommand({ MountTargetId }));
+  expect(groups.SecurityGroups).toEqual([GroupId]);
+  await expect(client.send(new efs.DeleteFileSystemCommand({ FileSystemId }))).rejects.toMatchObject({
+    name: "FileSystemInUse",
+  });
+  await client.send(new efs.DeleteMountTargetCommand({ MountTargetId }));
+  expect(api.store.get("networkInterface", NetworkInterfaceId)).toBeUndefined();
+  const { MountTargets } = await client.send(new efs.DescribeMountTargetsCommand({ FileSystemId }));
+  expect(MountTargets).toEqual([]);
+});
+
+it("deletes access points, and the file system with those that are left", async () => {
+  const FileSystemId = await newFileSystem("points");
+  const point = async (ClientToken: string) =>
+    (await client.send(new efs.CreateAccessPointCommand({ FileSystemId, ClientToken }))).AccessPointId;
+  const [first, second] = [await point("first"), await point("second")];
+  await client.send(new efs.DeleteAccessPointCommand({ AccessPointId: first }));
+  await expect(client.send(new efs.DeleteAccessPointCommand({ AccessPointId: first }))).rejects.toMatchObject(
+    { name: "AccessPointNotFound" },
+  );
+  await client.send(new efs.DeleteFileSystemCommand({ FileSystemId }));
+  expect(api.store.get("fileSystem", FileSystemId)).toBeUndefined();
+  expect(api.store.get("accessPoint", second)).toBeUndefined();
+});
+
+it("tags file systems and access points", async () => {
+  const ResourceId = await newFileSystem("tags");
+  await client.send(new efs.TagResourceCommand({ ResourceId, Tags: [{ Key: "a", Value: "b" }] }));
+  const tags = async () => (await client.send(new efs.ListTagsForResourceCommand({ ResourceId }))).Tags;
+  expect(await tags()).toEqual([{ Key: "a", Value: "b" }]);
+  await client.send(new efs.UntagResourceCommand({ ResourceId, TagKeys: ["a"] }));
+  expect(await tags()).toEqual([]);
+});
