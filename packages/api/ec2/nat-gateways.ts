@@ -9,6 +9,16 @@ import { NAT_GATEWAY_FIELDS } from "./filter-fields.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import { findAddress, findSubnet, missingNatGateway } from "./lookups.ts";
 
+const UNSUPPORTED = [
+  "AvailabilityMode",
+  "AvailabilityZoneAddresses",
+  "PrivateIpAddress",
+  "SecondaryAllocationIds",
+  "SecondaryPrivateIpAddresses",
+  "SecondaryPrivateIpAddressCount",
+  "VpcId",
+];
+
 /** NAT gateways. Source: API_CreateNatGateway and following. */
 export function natGatewayOperations(deps: Ec2Deps) {
   return {
@@ -23,19 +33,7 @@ function createNatGateway(
   input: ec2.CreateNatGatewayRequest,
   context: RequestContext,
 ): ec2.CreateNatGatewayResult {
-  refuseMembers(
-    input,
-    [
-      "AvailabilityMode",
-      "AvailabilityZoneAddresses",
-      "PrivateIpAddress",
-      "SecondaryAllocationIds",
-      "SecondaryPrivateIpAddresses",
-      "SecondaryPrivateIpAddressCount",
-      "VpcId",
-    ],
-    "InvalidParameterValue",
-  );
+  refuseMembers(input, UNSUPPORTED, "InvalidParameterValue");
   if (input.ConnectivityType === "private")
     throw new ApiError("InvalidParameterValue", "Gantry does not support private NAT gateways.");
   const gateway = store.transact((tx) => {

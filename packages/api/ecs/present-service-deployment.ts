@@ -69,7 +69,7 @@ function presentRevisionSummary(
   const ids = new Set(sets.map((set) => set.id));
   const tasks = reader
     .listBy("task", "service", serviceArn)
-    .filter((task) => ids.has(task.deploymentId ?? ""));
+    .filter((task) => task.deploymentId !== undefined && ids.has(task.deploymentId));
   const isTarget = arn === targetRevisionArn;
   const isServing = isTarget || sets.some((set) => set.id === sourceTaskSetId);
   const weight = (target: number) => (isTarget ? target : isServing ? ALL - target : 0);

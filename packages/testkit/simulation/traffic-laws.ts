@@ -90,7 +90,7 @@ class TrafficLaws {
         if (percent === 0) continue;
         for (const target of this.#store.listBy("target", "group", group)) {
           if (target.drainingSince !== undefined) continue;
-          const set = this.#store.get("task", target.taskArn ?? "")?.deploymentId;
+          const set = this.#store.get("task", target.taskArn)?.deploymentId;
           if (set !== undefined && !this.#mayServe(set, rule, deployment))
             this.#breaks(
               "no request reaches a fleet before its stage",
@@ -114,7 +114,7 @@ class TrafficLaws {
   /** What is scaled in serves nobody, or leaves enough healthy tasks that do. */
   #checkStop(key: string): void {
     const task = this.#store.get("task", key);
-    const service = this.#store.get("service", task?.serviceArn ?? "");
+    const service = this.#store.get("service", task?.serviceArn);
     if (task === undefined || service?.status !== "ACTIVE" || task.desiredStatus !== "STOPPED") return;
     const set = this.#setsOf(service).find((each) => each.id === task.deploymentId);
     if (set === undefined || task.stoppedReason?.startsWith("Scaling activity") !== true) return;
@@ -132,7 +132,7 @@ class TrafficLaws {
   /** A rollback leaves the old fleet, with all traffic, and nothing else; a success leaves the new one. */
   #checkOutcome(key: string): void {
     const deployment = this.#store.get("serviceDeployment", key);
-    const service = this.#store.get("service", deployment?.serviceArn ?? "");
+    const service = this.#store.get("service", deployment?.serviceArn);
     if (deployment?.traffic === undefined || service?.status !== "ACTIVE") return;
     const { status, finishedAt, sourceTaskSetId, targetRevisionArn } = deployment;
     if (finishedAt !== this.#clock.now() || (status !== "SUCCESSFUL" && status !== "ROLLBACK_SUCCESSFUL"))
@@ -156,7 +156,7 @@ class TrafficLaws {
 
   /** Read from the store, not from what was seen last: a transaction's changes are announced one by one. */
   #splitOf(ruleArn: string | undefined): { split: Split; total: number } {
-    const actions = this.#store.get("rule", ruleArn ?? "")?.actions ?? [];
+    const actions = this.#store.get("rule", ruleArn)?.actions ?? [];
     const targets = actions.flatMap((action) => (action.type === "forward" ? action.targets : []));
     const total = targets.reduce((sum, target) => sum + target.weight, 0);
     const percent = (weight: number) => (total === 0 ? 0 : (weight / total) * 100);
