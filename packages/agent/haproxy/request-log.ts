@@ -22,9 +22,9 @@ interface Tally {
   readonly latencies: Map<number, number>;
 }
 
-/** The socket that the proxy writes a line to for each request. */
+/** The socket that the proxy writes a line to for each request: outside `run`, whose sockets the proxy removes when it starts. */
 export function requestSocket(folder: string): string {
-  return join(folder, "run/requests.sock");
+  return join(folder, "requests.sock");
 }
 
 /**
