@@ -31,8 +31,8 @@ export function encodeBuckets(buckets: ReadonlyMap<number, Bucket>): Uint8Array 
   return new Uint8Array(view.buffer);
 }
 
-/** The counterpart of `encodeBuckets`. */
-export function decodeBuckets(bytes: Uint8Array): Map<number, Bucket> {
+/** The counterpart of `encodeBuckets`. Without the values, which statistics of the sets do not need, it is much faster. */
+export function decodeBuckets(bytes: Uint8Array, withValues = true): Map<number, Bucket> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const buckets = new Map<number, Bucket>();
   let at = 0;
@@ -47,8 +47,9 @@ export function decodeBuckets(bytes: Uint8Array): Map<number, Bucket> {
     const rounded = view.getUint8(at) === 1;
     const size = view.getUint16(at + 1, true);
     at += 3;
-    const values = size === 0 ? undefined : new Map<number, number>();
-    for (let left = size; left > 0; left -= 1) values?.set(number(), number());
+    const values = size === 0 || !withValues ? undefined : new Map<number, number>();
+    if (values === undefined) at += size * VALUE_BYTES;
+    else for (let left = size; left > 0; left -= 1) values.set(number(), number());
     buckets.set(index, { count, sum, min, max, values, rounded });
   }
   return buckets;

@@ -131,11 +131,11 @@ export class MetricDatabase {
     return one === undefined ? [] : [one];
   }
 
-  /** Calls back with the buckets of each hour that overlaps the time, those in memory included. */
+  /** Calls back with the buckets of each hour that overlaps the time, those in memory included; with their values where asked for. */
   scan(
     series: Series,
     tier: Tier,
-    time: { from: number; until: number },
+    time: { from: number; until: number; withValues: boolean },
     take: (hour: number, buckets: ReadonlyMap<number, Bucket>) => void,
   ): void {
     const first = Math.floor(time.from / HOUR_MS) * HOUR_MS;
@@ -144,7 +144,7 @@ export class MetricDatabase {
       hour: number;
       data: Uint8Array;
     }>; // The schema's own columns.
-    for (const { hour, data } of rows) if (!open.has(hour)) take(hour, decodeBuckets(data));
+    for (const { hour, data } of rows) if (!open.has(hour)) take(hour, decodeBuckets(data, time.withValues));
     for (const [hour, chunk] of open) {
       if (hour < first || hour >= time.until) continue;
       if (tier === "second") take(hour, chunk.seconds ?? new Map());

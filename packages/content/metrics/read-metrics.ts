@@ -68,7 +68,7 @@ function slotsOf(
     slots.set(slot, copy);
   };
   for (const series of group)
-    database.scan(series, tier, { from, until }, (hour, buckets) => {
+    database.scan(series, tier, { from, until, withValues: !isSimple }, (hour, buckets) => {
       for (const [index, bucket] of buckets) {
         const at = hour + index * step;
         if (at >= from && at < until) add(Math.floor((at - from) / length), bucket);
