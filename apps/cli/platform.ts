@@ -60,10 +60,12 @@ export async function bringUp(
 }
 
 /** Whether the options change what the control plane reads when it starts. */
-function changes(before: InstanceSettings, { allowHostAccess, listen }: StartOptions): boolean {
+function changes(before: InstanceSettings, { allowHostAccess, overcommit, listen }: StartOptions): boolean {
   const hasAccess = allowHostAccess ?? before.allowHostAccess;
   return (
     hasAccess !== before.allowHostAccess ||
+    (overcommit?.cpu ?? before.overcommit.cpu) !== before.overcommit.cpu ||
+    (overcommit?.memory ?? before.overcommit.memory) !== before.overcommit.memory ||
     (listen !== undefined && listen !== (before.listen ?? "127.0.0.1"))
   );
 }

@@ -126,6 +126,7 @@ registerServices(dispatcher, {
   registry: registryAddress,
   publicPool: settings.publicPool,
   allowHostAccess: settings.allowHostAccess,
+  overcommit: settings.overcommit,
 });
 const registry = new Registry({
   store,
@@ -147,6 +148,7 @@ const controllers = [
     publicPool: settings.publicPool,
     findImage: imageFinder(imageDeps),
     permissions: policy,
+    overcommit: settings.overcommit,
   }),
   warmPoolController(deps),
   taskController({ ...deps, vault }),
@@ -234,7 +236,7 @@ async function answerOwner(request: IncomingMessage, response: ServerResponse): 
   };
   if (!equalsInConstantTime(request.headers.authorization ?? "", `Bearer ${operatorToken}`))
     return answer(403, {});
-  if (request.url === "/gantry/status") return answer(200, platformStatus(store));
+  if (request.url === "/gantry/status") return answer(200, platformStatus(store, settings));
   if (request.url?.startsWith("/gantry/explain?") === true)
     return answer(200, explain(policy, store, new URLSearchParams(request.url.split("?")[1])));
   try {

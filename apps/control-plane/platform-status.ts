@@ -1,15 +1,30 @@
-import { serviceEventsOf, type Reader, type ServiceRecord, type TaskRecord } from "@gantry/state";
+import {
+  allocatableOn,
+  capacityOf,
+  reservedOn,
+  serviceEventsOf,
+  type Overcommit,
+  type Resources,
+  type Reader,
+  type ServiceRecord,
+  type TaskRecord,
+} from "@gantry/state";
 import { loadBalancerStatus } from "./load-balancer-status.ts";
 import { networkStatus } from "./network-status.ts";
 
 /** What `gantry status`, `ps`, `logs` and `exec` know of the platform. Times are milliseconds since the epoch. */
 export interface PlatformStatus {
+  readonly overcommit: Overcommit;
   readonly loadBalancers: ReturnType<typeof loadBalancerStatus>;
   readonly networkProblems: ReturnType<typeof networkStatus>;
   readonly nodes: readonly {
     readonly id: string;
     readonly hostname: string;
     readonly engine: { readonly answers: boolean; readonly since: number } | undefined;
+    readonly capacity: Resources;
+    /** What its tasks reserve, and what they may reserve together: the capacity times the overcommit factors. */
+    readonly reserved: Resources;
+    readonly allocatable: Resources;
   }[];
   readonly services: readonly ServiceStatus[];
   readonly tasks: readonly TaskStatusRow[];
@@ -42,11 +57,22 @@ export interface TaskStatusRow {
 }
 
 /** The platform as the records have it. */
-export function platformStatus(reader: Reader): PlatformStatus {
+export function platformStatus(
+  reader: Reader,
+  { overcommit }: { readonly overcommit: Overcommit },
+): PlatformStatus {
   return {
+    overcommit,
     loadBalancers: loadBalancerStatus(reader),
     networkProblems: networkStatus(reader),
-    nodes: reader.list("node").map(({ id, hostname, engine }) => ({ id, hostname, engine })),
+    nodes: reader.list("node").map((node) => ({
+      id: node.id,
+      hostname: node.hostname,
+      engine: node.engine,
+      capacity: capacityOf(node),
+      reserved: reservedOn(reader, node.id),
+      allocatable: allocatableOn(capacityOf(node), overcommit),
+    })),
     services: reader
       .list("service")
       .filter((service) => service.status !== "INACTIVE")

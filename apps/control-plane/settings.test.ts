@@ -26,9 +26,25 @@ describe("a state folder of an earlier version", () => {
     writeFileSync(path(), JSON.stringify(earlier));
     const { agentToken: _retired, ...kept } = earlier;
     const settings = ensureInstance(folder, undefined);
-    expect(settings).toEqual({ ...kept, folder, linkPort: 5002, allowHostAccess: false });
+    expect(settings).toEqual({
+      ...kept,
+      folder,
+      linkPort: 5002,
+      allowHostAccess: false,
+      overcommit: { cpu: 16, memory: 8 },
+    });
     expect(readFileSync(path(), "utf8")).not.toContain(earlier.agentToken);
     expect(statSync(path()).mode & 0o777).toBe(0o600);
     expect(readInstance(folder)).toEqual(settings);
+  });
+});
+
+describe("overcommit", () => {
+  it("is kept until another factor is given, each for itself", () => {
+    expect(ensureInstance(folder, undefined).overcommit).toEqual({ cpu: 16, memory: 8 });
+    ensureInstance(folder, undefined, { overcommit: { memory: 2.5 } });
+    expect(ensureInstance(folder, undefined).overcommit).toEqual({ cpu: 16, memory: 2.5 });
+    ensureInstance(folder, undefined, { overcommit: { cpu: 1 } });
+    expect(readInstance(folder)?.overcommit).toEqual({ cpu: 1, memory: 2.5 });
   });
 });

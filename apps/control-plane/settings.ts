@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { DEFAULT_OVERCOMMIT, type Overcommit } from "@gantry/state/transactions/reservations";
 import { isLoopback } from "./loopback.ts";
 import { writeSecretFile } from "./secret-file.ts";
 import { defaultStateFolder, openStateFolder, readInstanceFile } from "./state-folder.ts";
@@ -20,6 +21,8 @@ export interface InstanceSettings {
   readonly publicPool: string;
   /** Whether task definitions may ask for the node itself; the operator's to say, and off where nothing was said. */
   readonly allowHostAccess: boolean;
+  /** How many times its own CPU and memory a node may promise to all of its tasks together; at least 1. */
+  readonly overcommit: Overcommit;
   /** An address that others reach, served over TLS beside loopback; undefined: loopback alone. */
   readonly listen: string | undefined;
   /** The version that last started the instance, such as 0.2.0+COMMIT; undefined up to 0.1.0, which did not say. */
@@ -48,11 +51,17 @@ export function readInstance(folder: string): InstanceSettings | undefined {
 type StoredInstance = InstanceSettings & { readonly agentToken?: string };
 
 /** Settings that a folder of an earlier version does not have. */
-const DEFAULTS = { allowHostAccess: false, listen: undefined, version: undefined };
+const DEFAULTS = {
+  allowHostAccess: false,
+  overcommit: DEFAULT_OVERCOMMIT,
+  listen: undefined,
+  version: undefined,
+};
 
 /** What `gantry up` may change of an instance. */
 export interface StartOptions {
   readonly allowHostAccess?: boolean;
+  readonly overcommit?: Partial<Overcommit>;
   /** A loopback address: loopback alone. */
   readonly listen?: string;
   /** The version that starts the instance now. */
@@ -68,6 +77,7 @@ export function ensureInstance(
   openStateFolder(folder);
   const known = readInstance(folder);
   const allowHostAccess = given.allowHostAccess ?? known?.allowHostAccess ?? false;
+  const overcommit = { ...(known?.overcommit ?? DEFAULT_OVERCOMMIT), ...given.overcommit };
   const listen = given.listen === undefined ? known?.listen : outsideOf(given.listen);
   const version = given.version ?? known?.version;
   if (
@@ -75,6 +85,8 @@ export function ensureInstance(
     !isOfEarlierVersion(folder) &&
     (port === undefined || port === known.port) &&
     allowHostAccess === known.allowHostAccess &&
+    overcommit.cpu === known.overcommit.cpu &&
+    overcommit.memory === known.overcommit.memory &&
     listen === known.listen &&
     version === known.version
   )
@@ -87,6 +99,7 @@ export function ensureInstance(
     ...portsOf(port ?? known?.port),
     account: ACCOUNT,
     allowHostAccess,
+    overcommit,
     listen,
     version,
     publicPool:

@@ -1,6 +1,6 @@
 import { assert } from "@gantry/kernel";
 import { ChangeRing } from "./change-ring.ts";
-import { INDEXES, type Kind, type RecordOf } from "./records.ts";
+import { INDEXES, SUMS, type Kind, type RecordOf } from "./records.ts";
 import type { Change, Store, Transaction } from "./store.ts";
 
 /** What one transaction wrote: a record, or undefined where it deleted. */
@@ -19,6 +19,7 @@ const SETTLED = Promise.resolve();
 export class MemoryStore implements Store {
   readonly #tables = new Map<Kind, Map<string, object>>();
   readonly #indexes = new Map<string, Map<string, Set<string>>>();
+  readonly #sums = new Map<string, Map<string, number>>();
   readonly #changes = new ChangeRing();
   /** The keys of a kind in order, until one comes or goes. */
   readonly #order = new Map<Kind, readonly string[]>();
@@ -66,6 +67,11 @@ export class MemoryStore implements Store {
     assert(INDEXES[kind]?.[index] !== undefined, `The kind ${kind} has no index ${index}.`);
     if (value === undefined) return 0;
     return this.#indexes.get(`${kind}/${index}`)?.get(value)?.size ?? 0;
+  }
+
+  sumBy(kind: Kind, sum: string, value: string): number {
+    assert(SUMS[kind]?.[sum] !== undefined, `The kind ${kind} has no sum ${sum}.`);
+    return this.#sums.get(`${kind}/${sum}`)?.get(value) ?? 0;
   }
 
   transact<T>(work: (tx: Transaction) => T): T {
@@ -141,6 +147,15 @@ export class MemoryStore implements Store {
       }
       if (is !== undefined) values.set(is, (values.get(is) ?? new Set()).add(key));
     }
+    for (const [sum, shareOf] of Object.entries(SUMS[kind] ?? {})) {
+      const name = `${kind}/${sum}`;
+      let totals = this.#sums.get(name);
+      if (totals === undefined) this.#sums.set(name, (totals = new Map()));
+      const [was, is] = [before && shareOf(before), record && shareOf(record)];
+      if (was !== undefined) totals.set(was.value, (totals.get(was.value) ?? 0) - was.amount);
+      if (is !== undefined) totals.set(is.value, (totals.get(is.value) ?? 0) + is.amount);
+      if (was !== undefined && totals.get(was.value) === 0) totals.delete(was.value);
+    }
     if (record === undefined) table.delete(key);
     else table.set(key, Object.freeze(record));
     const { account, region } = (record ?? before ?? {}) as { account?: string; region?: string }; // As Placed, where it has them.
@@ -201,6 +216,18 @@ class Overlay implements Transaction {
       if (record !== undefined && valueOf?.(record) === value) count += 1;
     }
     return count;
+  }
+
+  sumBy(kind: Kind, sum: string, value: string): number {
+    let total = this.#below.sumBy(kind, sum, value);
+    const shareOf = SUMS[kind]?.[sum];
+    const amountOf = (record: object | undefined): number => {
+      const share = record && shareOf?.(record);
+      return share?.value === value ? share.amount : 0;
+    };
+    for (const [key, record] of this.writes.get(kind) ?? [])
+      total += amountOf(record) - amountOf(this.#below.get(kind, key));
+    return total;
   }
 
   keys(kind: Kind): readonly string[] {

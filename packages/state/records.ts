@@ -121,6 +121,11 @@ const DECLARED: IndexesOf = {
     id: (task) => lastPartOf(task.arn),
     service: (task) => task.serviceArn,
     cluster: (task) => task.clusterArn,
+    /** Wanted tasks that have no node yet, under the one value "waiting". */
+    unplaced: (task) =>
+      task.placement === undefined && task.desiredStatus === "RUNNING" && task.lastStatus !== "STOPPED"
+        ? "waiting"
+        : undefined,
   },
   service: { cluster: (service) => service.clusterArn },
   serviceRevision: { service: (revision) => revision.serviceArn },
@@ -148,4 +153,34 @@ const DECLARED: IndexesOf = {
 /** What a kind is found by besides its key. The store keeps these current. */
 export const INDEXES = DECLARED as Readonly<
   Partial<Record<Kind, Readonly<Record<string, (record: object) => string | undefined>>>>
+>; // Typed per kind just above.
+
+type SumsOf = {
+  readonly [K in Kind]?: Readonly<
+    Record<string, (record: Records[K]) => { readonly value: string; readonly amount: number } | undefined>
+  >;
+};
+
+const reservedBy =
+  (resource: "cpuUnits" | "memoryMiB") =>
+  ({ placement, lastStatus }: TaskRecord): { value: string; amount: number } | undefined =>
+    placement?.reserved === undefined || lastStatus === "STOPPED"
+      ? undefined
+      : { value: placement.nodeId, amount: placement.reserved[resource] };
+
+const DECLARED_SUMS: SumsOf = {
+  /** What placed tasks that have not stopped reserve, by node. */
+  task: { reservedCpu: reservedBy("cpuUnits"), reservedMemory: reservedBy("memoryMiB") },
+};
+
+/** Amounts that are added up over the records of a kind. The store keeps these current, as it does indexes. */
+export const SUMS = DECLARED_SUMS as Readonly<
+  Partial<
+    Record<
+      Kind,
+      Readonly<
+        Record<string, (record: object) => { readonly value: string; readonly amount: number } | undefined>
+      >
+    >
+  >
 >; // Typed per kind just above.

@@ -74,6 +74,10 @@ export class SqliteStore implements Store {
     return this.#memory.countBy(kind, index, value);
   }
 
+  sumBy(kind: Kind, sum: string, value: string): number {
+    return this.#memory.sumBy(kind, sum, value);
+  }
+
   transact<T>(work: (tx: Transaction) => T): T {
     return this.#memory.transactWith(work, (commit) => this.#persist(commit));
   }

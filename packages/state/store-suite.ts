@@ -181,6 +181,34 @@ export function describeStore(name: string, open: () => Store): void {
       await expect(store.settled()).resolves.toBeUndefined();
     });
 
+    it("adds up what placed tasks reserve, inside a transaction and after it", () => {
+      const store = open();
+      const on = (nodeId: string) => store.sumBy("task", "reservedMemory", nodeId);
+      const task = (nodeId: string | undefined, memoryMiB: number, lastStatus = "RUNNING") =>
+        ({
+          arn: "x/t",
+          lastStatus,
+          placement: nodeId && { nodeId, reserved: { cpuUnits: 1, memoryMiB } },
+        }) as unknown as TaskRecord; // What is counted.
+      store.transact((tx) => {
+        tx.put("task", "a", task("n1", 100));
+        tx.put("task", "b", task("n1", 20));
+        tx.put("task", "c", task("n2", 3));
+        tx.put("task", "d", task(undefined, 0));
+        expect(tx.sumBy("task", "reservedMemory", "n1")).toBe(120);
+      });
+      expect([on("n1"), on("n2"), on("n3")]).toEqual([120, 3, 0]);
+      store.transact((tx) => {
+        tx.put("task", "a", task("n1", 100, "STOPPED"));
+        tx.put("task", "c", task("n1", 7));
+        expect(tx.sumBy("task", "reservedMemory", "n1")).toBe(27);
+        tx.delete("task", "b");
+        expect(tx.sumBy("task", "reservedMemory", "n1")).toBe(7);
+      });
+      expect([on("n1"), on("n2")]).toEqual([7, 0]);
+      expect(store.sumBy("task", "reservedCpu", "n1")).toBe(1);
+    });
+
     it("freezes its records", () => {
       const store = open();
       store.transact((tx) => tx.put("cluster", "a", cluster("a")));

@@ -32,6 +32,8 @@ export interface Reader {
   keysBy(kind: Kind, index: string, value: string | undefined): readonly string[];
   /** How many records `listBy` would answer, without a look at them. */
   countBy(kind: Kind, index: string, value: string | undefined): number;
+  /** The total of a declared sum over the records that have this value. It is kept current, not computed by the call. */
+  sumBy(kind: Kind, sum: string, value: string): number;
 }
 
 /** Reads see the transaction's own writes. Nothing inside may await. */

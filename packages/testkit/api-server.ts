@@ -8,7 +8,7 @@ import { credentialSource } from "@gantry/api/iam/principals";
 import { BlobStore, LogStore, MetricStore, ObjectStore } from "@gantry/content";
 import { newVault, randomIds, silentLogger, SystemClock, type Clock, type Logger } from "@gantry/kernel";
 import { ImageStore, Registry } from "@gantry/registry";
-import { MemoryStore } from "@gantry/state";
+import { DEFAULT_OVERCOMMIT, MemoryStore, type Overcommit } from "@gantry/state";
 import { newAuthority, openAuthority } from "@gantry/tls";
 import { newHttpServer } from "@gantry/wire";
 import { GuardedDispatcher } from "./guarded-dispatcher.ts";
@@ -22,8 +22,16 @@ export async function startApi({
   log = silentLogger,
   idleMs,
   allowHostAccess = false,
+  overcommit = DEFAULT_OVERCOMMIT,
   inFlightMax,
-}: { clock?: Clock; log?: Logger; idleMs?: number; allowHostAccess?: boolean; inFlightMax?: number } = {}) {
+}: {
+  clock?: Clock;
+  log?: Logger;
+  idleMs?: number;
+  allowHostAccess?: boolean;
+  overcommit?: Overcommit;
+  inFlightMax?: number;
+} = {}) {
   const folder = mkdtempSync(join(tmpdir(), "gantry-api-"));
   const store = new MemoryStore();
   const ids = randomIds();
@@ -74,6 +82,7 @@ export async function startApi({
     registry: `127.0.0.1:${registryPort}`,
     publicPool: "198.18.9.0/24",
     allowHostAccess,
+    overcommit,
   });
   const server = newHttpServer(
     (request, response, continueWith) => dispatcher.handle(request, response, continueWith),

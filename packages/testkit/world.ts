@@ -23,6 +23,7 @@ import {
   type Reconciler,
 } from "@gantry/kernel";
 import {
+  DEFAULT_OVERCOMMIT,
   MemoryStore,
   answerHook,
   ongoingDeploymentOf,
@@ -31,6 +32,7 @@ import {
   setDesiredCount,
   taskSetsOf,
   type AlarmState,
+  type Overcommit,
   type ServiceRecord,
   type TaskRecord,
 } from "@gantry/state";
@@ -77,9 +79,11 @@ export function newWorld(
     onReconcile?: (ms: number) => void;
     /** What the platform's registry says of an image; every image is another registry's unless given. */
     findImage?: FindImage;
+    overcommit?: Overcommit;
   } = {},
 ) {
   const { seed = 1, checked = true, onReconcile, findImage = () => ({ type: "foreign" }) } = options;
+  const { overcommit = DEFAULT_OVERCOMMIT } = options;
   const clock = new VirtualClock(undefined, 1);
   const store = new MemoryStore();
   const engine = new FakeEngine(clock, [PAUSE_IMAGE]);
@@ -134,7 +138,13 @@ export function newWorld(
       provideImage: async () => {},
     });
     const controllers = [
-      schedulerController({ ...deps, publicPool: "198.18.9.0/24", findImage, permissions: ALLOW_ALL }),
+      schedulerController({
+        ...deps,
+        publicPool: "198.18.9.0/24",
+        findImage,
+        permissions: ALLOW_ALL,
+        overcommit,
+      }),
       warmPoolController(deps),
       taskController({ ...deps, vault: VAULT }),
       serviceController({ ...deps, permissions: ALLOW_ALL }),
@@ -288,6 +298,16 @@ export function newWorld(
         const service = tx.get("service", arn);
         if (service === undefined) throw new Error("Create the service first.");
         putDeployment(tx, ids, { service, image, now: clock.now() });
+      });
+    },
+    /** Gives the tasks of an image's definition another size. */
+    resize(image: string, size: { cpu: number; memoryMiB: number }): void {
+      store.transact((tx) => {
+        for (const definition of tx.listBy("taskDefinition", "family", image))
+          tx.put("taskDefinition", definition.arn, {
+            ...definition,
+            spec: { ...definition.spec, ...size },
+          });
       });
     },
     scale(desiredCount: number): void {

@@ -7,6 +7,7 @@ import { policyDecider } from "@gantry/api/iam/decide";
 import { LogStore } from "@gantry/content";
 import { schedulerController } from "@gantry/controllers";
 import { randomIds, silentLogger, SystemClock } from "@gantry/kernel";
+import { DEFAULT_OVERCOMMIT } from "@gantry/state";
 import { startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { containerLogs } from "../../apps/control-plane/container-logs.ts";
@@ -28,6 +29,7 @@ const scheduler = schedulerController({
   ...deps,
   publicPool: "198.18.9.0/24",
   permissions,
+  overcommit: DEFAULT_OVERCOMMIT,
   findImage: () => ({ type: "foreign" }),
 });
 const kept = new LogStore(join(api.folder, "shipped.db"));
@@ -43,7 +45,7 @@ beforeAll(async () => {
     tx.put("node", "n", {
       id: "n",
       hostname: "n",
-      cpu: 4,
+      cpu: 4_096,
       memoryMiB: 8_192,
       registeredAt: 0,
       agentPid: 1,

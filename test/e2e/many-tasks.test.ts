@@ -31,7 +31,8 @@ let networkConfiguration: { awsvpcConfiguration: { subnets: string[] } };
 const services = Array.from({ length: SERVICES }, (_, index) => `s${index}`);
 
 beforeAll(async () => {
-  await instance.up("up");
+  // 200 tasks of 0.25 vCPU and 512 MiB, and as many again while they roll.
+  await instance.up("up", "--overcommit-cpu", "100", "--overcommit-memory", "100");
   const demo = openDemo({
     folder: instance.folder,
     port: instance.port,

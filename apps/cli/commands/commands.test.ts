@@ -103,6 +103,7 @@ describe("gantry logs, ps and status", () => {
     ...{ lastEvent: undefined, lastStop: undefined },
   });
   const status = {
+    overcommit: { cpu: 16, memory: 8 },
     loadBalancers: [],
     networkProblems: [],
     nodes: [],

@@ -32,9 +32,15 @@ export async function run({ deps, folder, flag }: Call): Promise<number> {
 /** The status of an instance, asked of its control plane. `now` is in milliseconds. */
 export async function statusOf(settings: InstanceSettings, now: number): Promise<Status> {
   const health = await healthOf(settings);
-  const { loadBalancers, networkProblems, nodes, services } =
+  const { loadBalancers, networkProblems, nodes, services, overcommit } =
     health === undefined
-      ? { loadBalancers: [], networkProblems: [], nodes: [], services: [] }
+      ? {
+          loadBalancers: [],
+          networkProblems: [],
+          nodes: [],
+          services: [],
+          overcommit: settings.overcommit,
+        }
       : await fetchPlatformStatus(settings);
   const agents = (health?.agents ?? []).map((agent) => ({
     pid: agent.pid,
@@ -53,6 +59,7 @@ export async function statusOf(settings: InstanceSettings, now: number): Promise
     problems: health === undefined ? [] : problemsOf(nodes, { agents: agents.length, now }),
     loadBalancers,
     networkProblems,
+    overcommit,
     nodes,
     services,
   };
@@ -60,7 +67,7 @@ export async function statusOf(settings: InstanceSettings, now: number): Promise
 
 /** What keeps the platform from its work. */
 export function problemsOf(
-  nodes: PlatformStatus["nodes"],
+  nodes: readonly Pick<PlatformStatus["nodes"][number], "hostname" | "engine">[],
   { agents, now }: { agents: number; now: number },
 ): readonly string[] {
   const silent = nodes.flatMap(({ hostname, engine }) =>
@@ -97,6 +104,7 @@ function renderStatus(status: Status, now: number): string {
     `  console        ${status.console}\n`,
     `  credentials    ${status.credentialsFile}\n`,
     `  CA             ${status.caFile} ("gantry ca" says how to trust it)\n`,
+    ...status.nodes.map((node) => renderNode(node, status.overcommit)),
     ...balancers,
     ...status.networkProblems.map(
       ({ subject, closed, problem }) =>
@@ -104,6 +112,15 @@ function renderStatus(status: Status, now: number): string {
     ),
     renderServices(status.services, now),
   ].join("");
+}
+
+/** What the tasks of a node reserve, of what they may. */
+function renderNode(
+  { hostname, capacity, reserved, allocatable }: PlatformStatus["nodes"][number],
+  overcommit: PlatformStatus["overcommit"],
+): string {
+  const cores = (units: number): number => Math.round((units / 1024) * 100) / 100;
+  return `  node           ${hostname}: tasks reserve ${cores(reserved.cpuUnits)} of ${cores(allocatable.cpuUnits)} vCPU (${cores(capacity.cpuUnits)} × ${overcommit.cpu}) and ${reserved.memoryMiB} of ${allocatable.memoryMiB} MiB (${capacity.memoryMiB} × ${overcommit.memory})\n`;
 }
 
 function renderServices(services: PlatformStatus["services"], now: number): string {

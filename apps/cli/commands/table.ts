@@ -33,6 +33,16 @@ const COMMANDS: readonly Command[] = [
         help: "let task definitions ask for privileged containers and the host's folders and processes",
       },
       "no-host-access": { type: "boolean", help: "take that permission back" },
+      "overcommit-cpu": {
+        type: "string",
+        value: "FACTOR",
+        help: "how many times its CPU the machine may promise to its tasks together (default 16)",
+      },
+      "overcommit-memory": {
+        type: "string",
+        value: "FACTOR",
+        help: "how many times its memory the machine may promise to its tasks together (default 8)",
+      },
       listen: {
         type: "string",
         value: "ADDRESS",

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { problemOfListen, urlHost } from "@gantry/control-plane";
+import { problemOfListen, urlHost, type InstanceSettings } from "@gantry/control-plane";
 import { bringUp } from "../platform.ts";
 import { programName } from "../project.ts";
 import { UserError } from "../run.ts";
@@ -7,7 +7,7 @@ import type { Call } from "./command.ts";
 
 /** Starts the platform, or leaves it as it is where it runs. */
 export async function run(call: Call): Promise<number> {
-  const given = { ...hostAccessOf(call), ...listenOf(call) };
+  const given = { ...hostAccessOf(call), ...overcommitOf(call), ...listenOf(call) };
   const settings = await bringUp(call.deps, call.folder, portOf(call), given);
   process.stdout.write(
     `Gantry is up at http://127.0.0.1:${settings.port}. Point the AWS CLI at it: eval "$(${programName()} env)"\nIts certificates are signed by ${join(call.folder, "ca.pem")}: "gantry ca" says how to trust it.\n`,
@@ -34,6 +34,25 @@ function hostAccessOf({ flag }: Call): { allowHostAccess?: boolean } {
     throw new UserError("Give --allow-host-access or --no-host-access, not both.");
   if (flag("allow-host-access")) return { allowHostAccess: true };
   return flag("no-host-access") ? { allowHostAccess: false } : {};
+}
+
+const FACTOR_MAX = 1_000;
+
+/** The factors that were given. Errors: UserError for what is no number from 1 to 1,000. */
+function overcommitOf({ value }: Call): { overcommit?: Partial<InstanceSettings["overcommit"]> } {
+  const factorOf = (option: string): number | undefined => {
+    const text = value(option);
+    if (text === undefined) return undefined;
+    const factor = Number(text);
+    if (!/^\d+(\.\d+)?$/.test(text) || factor < 1 || factor > FACTOR_MAX)
+      throw new UserError(`--${option} must be a number from 1 to ${FACTOR_MAX}, not "${text}".`);
+    return factor;
+  };
+  const [cpu, memory] = [factorOf("overcommit-cpu"), factorOf("overcommit-memory")];
+  if (cpu === undefined && memory === undefined) return {};
+  return {
+    overcommit: { ...(cpu === undefined ? {} : { cpu }), ...(memory === undefined ? {} : { memory }) },
+  };
 }
 
 function listenOf({ value }: Call): { listen?: string } {

@@ -1,5 +1,5 @@
 import type { Clock, Ids, Logger, Vault } from "@gantry/kernel";
-import type { Store } from "@gantry/state";
+import type { Overcommit, Store } from "@gantry/state";
 
 /** What every service's operations are given. */
 export interface ApiDeps {
@@ -10,6 +10,8 @@ export interface ApiDeps {
   readonly log: Logger;
   /** Whether task definitions may ask for the node itself: privileged containers, its folders, its processes. */
   readonly allowHostAccess: boolean;
+  /** How many times its own CPU and memory a node may promise. */
+  readonly overcommit: Overcommit;
 }
 
 /** Account and region of a call. */

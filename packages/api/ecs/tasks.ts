@@ -13,6 +13,7 @@ import { refuseMembers } from "../common/refuse.ts";
 import { toTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
 import { rememberTasks, tasksOfToken, type TokenUse } from "./client-tokens.ts";
+import { admitTasks } from "./admission.ts";
 import { checkLaunchType } from "./launch-type.ts";
 import {
   findCluster,
@@ -49,13 +50,13 @@ export function taskOperations(deps: ApiDeps) {
       const count = input.count ?? 1;
       if (!Number.isInteger(count) || count < 1 || count > RUN_COUNT_MAX)
         throw invalidParameter(`count should be between 1 and ${RUN_COUNT_MAX}.`);
-      const tasks = store.transact((tx) => {
+      const { tasks, failures } = store.transact((tx) => {
         const cluster = findCluster(tx, context, input.cluster);
         const definition = findTaskDefinition(tx, context, input.taskDefinition);
         if (definition === undefined) throw new ApiError("ClientException", "TaskDefinition not found.");
         const use: TokenUse = { input, cluster, definition, now: clock.now() };
         const known = tasksOfToken(tx, use);
-        if (known !== undefined) return known;
+        if (known !== undefined) return { tasks: known, failures: [] };
         if (definition.status !== "ACTIVE")
           throw new ApiError("ClientException", "TaskDefinition is inactive");
         const network = toAwsvpc(tx, context, input.networkConfiguration);
@@ -64,7 +65,8 @@ export function taskOperations(deps: ApiDeps) {
           ...(input.propagateTags === "TASK_DEFINITION" ? definition.tags : {}),
           ...toTags(input.tags),
         };
-        const started = Array.from({ length: count }, () => {
+        const { fitting, failures } = admitTasks(tx, { cluster, definition, overrides, count }, deps);
+        const started = Array.from({ length: fitting }, () => {
           const task = newTask(ids, {
             cluster,
             definition,
@@ -83,12 +85,12 @@ export function taskOperations(deps: ApiDeps) {
           tx.put("task", task.arn, task);
           return task;
         });
-        rememberTasks(tx, use, started);
-        return started;
+        if (started.length > 0) rememberTasks(tx, use, started);
+        return { tasks: started, failures };
       });
       return {
         tasks: tasks.map((task) => presentTask(store.get("task", task.arn) ?? task, store, ["TAGS"])),
-        failures: [],
+        failures: [...failures],
       };
     },
     StopTask(input, context) {

@@ -2,113 +2,190 @@ import type { Reconciler } from "@gantry/kernel";
 import {
   allocatePublicIp,
   createInterface,
-  freeAddressCount,
   recordServiceImage,
+  reservationOf,
   type NetworkInterfaceRecord,
+  type Overcommit,
+  type Reader,
   type TaskPlacement,
   type TaskRecord,
   type Transaction,
 } from "@gantry/state";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
-import { chooseSubnet } from "./choose-subnet.ts";
 import type { Permissions } from "../task/execution-role.ts";
-import { prepareLogs } from "./prepare-logs.ts";
+import { choosePlacement } from "./choose-placement.ts";
 import { fileSystemProblem } from "./file-system-problem.ts";
+import { candidatesOf, placementRequestOf } from "./gather-candidates.ts";
+import type { Candidate, Refusal } from "./placement-candidate.ts";
+import { prepareLogs } from "./prepare-logs.ts";
+import { recordUnplaced } from "./record-unplaced.ts";
 import { resolveImages, type FindImage } from "./resolve-images.ts";
 
 interface SchedulerDeps extends ControllerDeps {
   readonly publicPool: string;
   readonly findImage: FindImage;
   readonly permissions: Permissions;
+  readonly overcommit: Overcommit;
 }
+
+/** What became of a task that asked for a place. */
+type Outcome =
+  | {
+      readonly type: "placed";
+      readonly candidate: Candidate;
+      readonly eni: NetworkInterfaceRecord;
+      readonly containers: TaskRecord["containers"];
+    }
+  | { readonly type: "waits"; readonly refusals: readonly Refusal[] }
+  /** It cannot start. The container is the one that is the reason, where one is. */
+  | { readonly type: "failed"; readonly problem: string; readonly container?: string };
 
 const NO_NODE_RETRY_MS = 1_000;
 
-/** Gives each wanted task a node and a network interface, or says why it cannot. Writes `task.placement`. */
+/**
+ * Gives each wanted task a node and a network interface, or says why it cannot. A task that no node can take waits, and
+ * is looked at again as soon as another one stops or a node changes. Writes `task.placement`.
+ */
 export function schedulerController(deps: SchedulerDeps): Reconciler {
-  const { store, clock, log } = deps;
-  const unplaced = (key: string) => {
+  const { store, log } = deps;
+  const waiting = () => store.keysBy("task", "unplaced", "waiting");
+  /** A task itself, or what waits for the room that it leaves. */
+  const touchedBy = (key: string): readonly string[] => {
     const task = store.get("task", key);
-    return task !== undefined && task.placement === undefined && task.desiredStatus === "RUNNING"
-      ? [key]
-      : [];
+    if (task === undefined || task.lastStatus === "STOPPED") return inOrder(waiting());
+    return isUnplaced(task) ? [key] : [];
   };
+  const inOrder = (keys: readonly string[]) =>
+    keys.toSorted((a, b) => (store.get("task", a)?.createdAt ?? 0) - (store.get("task", b)?.createdAt ?? 0));
   return {
     name: "scheduler",
-    keys: () => store.keys("task").flatMap(unplaced),
-    watch: watchKinds(store, { task: unplaced, node: () => store.keys("task").flatMap(unplaced) }),
+    keys: () => [...inOrder(waiting()), ...unreserved(store)],
+    watch: watchKinds(store, { task: touchedBy, node: () => inOrder(waiting()) }),
     async reconcile(key) {
-      if (unplaced(key).length === 0) return undefined;
-      const [node] = store.list("node");
-      if (node === undefined) return NO_NODE_RETRY_MS;
+      const known = store.get("task", key);
+      if (known === undefined) return undefined;
+      if (known.placement !== undefined) {
+        store.transact((tx) => addReservation(tx, key));
+        return undefined;
+      }
+      if (!isUnplaced(known)) return undefined;
+      if (store.keys("node").length === 0) return NO_NODE_RETRY_MS;
       store.transact((tx) => {
         const task = tx.get("task", key);
-        if (task === undefined || task.placement !== undefined || task.desiredStatus !== "RUNNING") return;
-        const placed = place(tx, deps, task, node.id);
-        if ("problem" in placed) {
-          const reason = placed.problem;
-          tx.put("task", key, {
-            ...task,
-            desiredStatus: "STOPPED",
-            lastStatus: "STOPPED",
-            stopCode: "TaskFailedToStart",
-            stoppedReason: reason,
-            stoppedAt: clock.now(),
-            version: task.version + 1,
-            containers: task.containers.map((container) => ({
-              ...container,
-              lastStatus: "STOPPED",
-              reason: container.name === placed.container ? reason : container.reason,
-            })),
-          });
-          log.warn("Task could not be placed", { taskArn: key, reason });
-          return;
-        }
-        tx.put("task", key, {
-          ...task,
-          placement: placementOf(tx, placed.eni, node.id),
-          containers: placed.containers,
-          lastStatus: "PENDING",
-          version: task.version + 1,
-        });
-        for (const container of placed.containers)
-          recordServiceImage(tx, task, container, { ids: deps.ids, now: clock.now() });
+        if (task === undefined || !isUnplaced(task)) return;
+        const outcome = place(tx, deps, task);
+        record(tx, deps, task, outcome);
+        if (outcome.type === "failed")
+          log.warn("Task could not be placed", { taskArn: key, reason: outcome.problem });
+        if (outcome.type === "waits")
+          log.debug("Task waits for a node", { taskArn: key, refusals: outcome.refusals });
       });
       return undefined;
     },
   };
 }
 
-function placementOf(tx: Transaction, eni: NetworkInterfaceRecord, nodeId: string): TaskPlacement {
-  const { id, subnetId, mac, privateIp } = eni;
-  const availabilityZone = tx.get("subnet", subnetId)?.availabilityZone ?? "";
-  return { nodeId, networkInterfaceId: id, attachment: { subnetId, availabilityZone, mac, privateIp } };
+function isUnplaced(task: TaskRecord): boolean {
+  return task.placement === undefined && task.desiredStatus === "RUNNING" && task.lastStatus !== "STOPPED";
 }
 
-/** The task's network interface, or why the task can not start. */
-function place(
+function unreserved(reader: Reader): readonly string[] {
+  return reader
+    .list("task")
+    .filter(
+      ({ placement, lastStatus }) =>
+        lastStatus !== "STOPPED" && placement !== undefined && placement.reserved === undefined,
+    )
+    .map((task) => task.arn);
+}
+
+/** Adds what a task reserves to a placement that an earlier version wrote. */
+function addReservation(tx: Transaction, key: string): void {
+  const task = tx.get("task", key);
+  if (task?.placement === undefined || task.placement.reserved !== undefined) return;
+  const spec = tx.get("taskDefinition", task.taskDefinitionArn)?.spec;
+  if (spec === undefined) return;
+  const reserved = reservationOf(spec, task.overrides);
+  tx.put("task", key, { ...task, placement: { ...task.placement, reserved } });
+}
+
+function record(tx: Transaction, deps: SchedulerDeps, task: TaskRecord, outcome: Outcome): void {
+  const { clock, ids } = deps;
+  switch (outcome.type) {
+    case "waits":
+      recordUnplaced(tx, deps, task, outcome.refusals);
+      return;
+    case "failed":
+      tx.put("task", task.arn, {
+        ...task,
+        desiredStatus: "STOPPED",
+        lastStatus: "STOPPED",
+        stopCode: "TaskFailedToStart",
+        stoppedReason: outcome.problem,
+        stoppedAt: clock.now(),
+        version: task.version + 1,
+        containers: task.containers.map((container) => ({
+          ...container,
+          lastStatus: "STOPPED",
+          reason: container.name === outcome.container ? outcome.problem : container.reason,
+        })),
+      });
+      return;
+    case "placed":
+      tx.put("task", task.arn, {
+        ...task,
+        placement: placementOf(tx, task, outcome),
+        containers: outcome.containers,
+        lastStatus: "PENDING",
+        version: task.version + 1,
+      });
+      for (const container of outcome.containers)
+        recordServiceImage(tx, task, container, { ids, now: clock.now() });
+  }
+}
+
+function placementOf(
   tx: Transaction,
-  deps: SchedulerDeps,
   task: TaskRecord,
-  nodeId: string,
-):
-  | { eni: NetworkInterfaceRecord; containers: TaskRecord["containers"] }
-  | { problem: string; container?: string } {
+  { candidate, eni }: Extract<Outcome, { type: "placed" }>,
+): TaskPlacement {
+  const { id, subnetId, mac, privateIp } = eni;
+  const { availabilityZone } = candidate.subnet;
+  const spec = tx.get("taskDefinition", task.taskDefinitionArn)?.spec;
+  return {
+    nodeId: candidate.node.id,
+    reserved: spec && reservationOf(spec, task.overrides),
+    networkInterfaceId: id,
+    attachment: { subnetId, availabilityZone, mac, privateIp },
+  };
+}
+
+/** A node and a network interface for the task, or why it waits or cannot start. */
+function place(tx: Transaction, deps: SchedulerDeps, task: TaskRecord): Outcome {
+  const request = placementRequestOf(tx, task, { overcommit: deps.overcommit, now: deps.clock.now() });
+  const choice = choosePlacement(request, candidatesOf(tx, task, tx.list("node")));
+  const isFull =
+    choice.type === "refused" &&
+    choice.refusals.length > 0 &&
+    choice.refusals.every(({ reason }) => reason !== "RESOURCE:ENI");
+  if (choice.type === "refused" && isFull) return { type: "waits", refusals: choice.refusals };
   const early = prepareLogs(tx, deps, task);
-  if (early !== undefined) return { problem: early };
+  if (early !== undefined) return { type: "failed", problem: early };
   const images = resolveImages(tx, deps.findImage, task);
-  if ("problem" in images) return images;
-  const eni = takeInterface(tx, deps, task, nodeId);
-  if (eni === undefined)
+  if ("problem" in images) return { type: "failed", ...images };
+  if (choice.type === "refused")
     return {
+      type: "failed",
       problem:
         "Unexpected EC2 error while attempting to Create Network Interface: InsufficientFreeAddressesInSubnet",
     };
+  const eni = takeInterface(tx, deps, task, choice.candidate);
   const problem = fileSystemProblem(tx, task, eni);
-  if (problem === undefined) return { eni, containers: images.containers };
+  if (problem === undefined)
+    return { type: "placed", candidate: choice.candidate, eni, containers: images.containers };
   // The node removes a warm one, and the pool makes another.
   tx.delete("networkInterface", eni.id);
-  return { problem };
+  return { type: "failed", problem };
 }
 
 /** A ready interface of the pool where there is one, else a new one; the address belongs to the task from here on. */
@@ -116,45 +193,19 @@ function takeInterface(
   tx: Transaction,
   deps: SchedulerDeps,
   task: TaskRecord,
-  nodeId: string,
-): NetworkInterfaceRecord | undefined {
-  const near =
-    task.serviceArn === undefined
-      ? tx.listBy("task", "cluster", task.clusterArn)
-      : tx.listBy("task", "service", task.serviceArn);
-  const live = near.filter(
-    (other) =>
-      other.group === task.group && other.desiredStatus === "RUNNING" && other.placement !== undefined,
-  );
-  const zones = new Map<string, number>();
-  for (const other of live) {
-    const eni = tx.get("networkInterface", other.placement?.networkInterfaceId);
-    const zone = tx.get("subnet", eni?.subnetId)?.availabilityZone ?? "";
-    zones.set(zone, (zones.get(zone) ?? 0) + 1);
-  }
-  const candidates = task.network.subnets.flatMap((id) => {
-    const subnet = tx.get("subnet", id);
-    if (subnet === undefined) return [];
-    const warm = tx
-      .listBy("networkInterface", "warm", id)
-      .filter((eni) => eni.ready && eni.nodeId === nodeId);
-    const peers = zones.get(subnet.availabilityZone) ?? 0;
-    return [{ subnet, peers, freeAddresses: freeAddressCount(tx, subnet), warm }];
-  });
-  const chosen = chooseSubnet(candidates);
-  if (chosen === undefined) return undefined;
+  { node, subnet, warm: [warm] }: Candidate,
+): NetworkInterfaceRecord {
   const publicIp =
     task.network.assignPublicIp === "ENABLED" ? allocatePublicIp(tx, deps.publicPool) : undefined;
-  const [warm] = chosen.warm;
   const description = `Interface for task ${task.arn}`;
   if (warm === undefined)
     return createInterface(tx, deps.ids, {
-      subnet: chosen.subnet,
+      subnet,
       securityGroups: task.network.securityGroups,
       type: "interface",
       description,
       ownerKey: task.arn,
-      nodeId,
+      nodeId: node.id,
       publicIp,
       now: deps.clock.now(),
     });

@@ -207,8 +207,16 @@ export interface ClientTokenRecord extends Placed {
   readonly expiresAt: number;
 }
 
+/** CPU in units of 1/1024 of a core, memory in MiB. */
+export interface Resources {
+  readonly cpuUnits: number;
+  readonly memoryMiB: number;
+}
+
 export interface TaskPlacement {
   readonly nodeId: string;
+  /** What the task takes of its node until it has stopped. Absent in older records until the scheduler has added it. */
+  readonly reserved?: Resources;
   readonly networkInterfaceId: string;
   /** What DescribeTasks says of the interface, which is deleted before the task is. Older records lack it. */
   readonly attachment?: {

@@ -1,6 +1,8 @@
 import type { Placed, Tags } from "./common.ts";
 
 export interface FileSystemRecord extends Placed {
+  /** The node that has its bytes; undefined until one is chosen. ← scheduler. */
+  readonly nodeId?: string;
   readonly id: string;
   readonly arn: string;
   readonly creationToken: string;

@@ -4,6 +4,13 @@ export interface NodeRecord {
   readonly hostname: string;
   readonly cpu: number;
   readonly memoryMiB: number;
+  /** The availability zone it serves; undefined: all of them. */
+  readonly zone?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Whether its agent has a session. Absent in older records until the gateway has started. */
+  readonly state?: "CONNECTED" | "DISCONNECTED";
+  /** The last hello, or the end of the last session. Milliseconds since the epoch. */
+  readonly lastContactAt?: number;
   readonly registeredAt: number;
   /** The process that last said hello. */
   readonly agentPid: number;

@@ -50,6 +50,7 @@ export function mortalStore(store: Store, life: Life, fateOfWrite: () => Fate): 
     keys: (kind) => store.keys(kind),
     keysBy: (kind, index, value) => store.keysBy(kind, index, value),
     countBy: (kind, index, value) => store.countBy(kind, index, value),
+    sumBy: (kind, sum, value) => store.sumBy(kind, sum, value),
     close() {},
     get revision() {
       return store.revision;
@@ -75,6 +76,7 @@ export function mortalStore(store: Store, life: Life, fateOfWrite: () => Fate): 
           keys: (kind) => tx.keys(kind),
           keysBy: (kind, index, wanted) => tx.keysBy(kind, index, wanted),
           countBy: (kind, index, wanted) => tx.countBy(kind, index, wanted),
+          sumBy: (kind, sum, wanted) => tx.sumBy(kind, sum, wanted),
           next: (sequence) => tx.next(sequence),
           put(kind, key, record) {
             wrote = true;
