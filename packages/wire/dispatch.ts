@@ -231,6 +231,7 @@ export class Dispatcher {
           ? undefined
           : (await this.#waitingFor(exchange, limits.bytes, () => readAll(stream, limits.bytes, lease)))
               .bytes;
+    if (buffered !== undefined) service.checkBody?.(exchange.headers, buffered);
     const read = (document?: Document): Record<string, unknown> => {
       const input = decode(operation, protocol, {
         exchange,

@@ -12,6 +12,6 @@ export type { AskedKeys } from "./request-conditions.ts";
 export type { Exchange, WireResponse } from "./exchange.ts";
 export { splitBucket } from "./routing.ts";
 export * from "./sdk-schemas.ts";
-export type { Member } from "./shape.ts";
+export type { Member, Shape } from "./shape.ts";
 export * from "./service.ts";
 export * from "./sigv4.ts";

@@ -112,6 +112,8 @@ export interface ServiceModule {
   readonly extras?: (exchange: Exchange, access: Access) => Promise<WireResponse | undefined>;
   /** The region of a request whose signature names none: that of the resource. */
   readonly regionOf?: (exchange: Exchange) => string | undefined;
+  /** Checks a body that is read whole against what the headers say of it, before it is decoded. */
+  readonly checkBody?: (headers: Readonly<Record<string, string | undefined>>, body: Buffer) => void;
   /** Corrects a member of an operation's input or output where the SDK's model differs from what the service does. */
   readonly amend?: (member: Member) => Member;
   /** Limits of bodies by operation: those whose documented limits need more than `BODY_LIMITS`. */
@@ -153,6 +155,7 @@ export interface LoadedService {
   readonly regionOf: ServiceModule["regionOf"];
   readonly bodyLimits: Readonly<Record<string, BodyLimits>>;
   readonly prepare: ServiceModule["prepare"];
+  readonly checkBody: ServiceModule["checkBody"];
   readonly permissions: PermissionsOf;
   readonly leastActions: (operation: string) => readonly string[];
 }
@@ -200,6 +203,7 @@ export function loadService(descriptor: ServiceDescriptor, module: ServiceModule
     regionOf,
     bodyLimits = {},
     prepare,
+    checkBody,
     permissions = byDefault,
     leastActions = (operation: string) => [`${descriptor.iamPrefix}:${operation}`],
   } = module;
@@ -215,6 +219,7 @@ export function loadService(descriptor: ServiceDescriptor, module: ServiceModule
     regionOf,
     bodyLimits,
     prepare,
+    checkBody,
     permissions,
     leastActions,
   };

@@ -16,8 +16,9 @@ import { findCertificate } from "./lookups.ts";
 import { acmPermissions } from "./permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { checkImport, keyAlgorithmOf } from "./import-certificate.ts";
-import { refuseMembers } from "../common/refuse.ts";
-import { presentTags, toTags, withoutTags } from "../common/tags.ts";
+import { presentTags, toTags, withoutPairs } from "../common/tags.ts";
+import { refusing } from "../common/members.ts";
+import { REFUSED } from "./members.ts";
 
 export interface AcmDeps extends ApiDeps {
   readonly authority: Authority;
@@ -37,7 +38,7 @@ export function acmService(deps: AcmDeps): ServiceModule {
   const operations = certificateOperations(deps);
   return {
     sdk,
-    operations: paged(operations, { ListCertificates: LIST }),
+    operations: refusing(paged(operations, { ListCertificates: LIST }), REFUSED, "ValidationException"),
     constraints: CONSTRAINTS,
     // A chain has at most 2,097,152 bytes, in base64. Source: API_ImportCertificate.
     bodyLimits: { ImportCertificate: { bytes: 3 * 1024 * 1024, values: 1_000 } },
@@ -65,7 +66,6 @@ async function requestCertificate(
   input: sdk.RequestCertificateRequest,
   context: RequestContext,
 ): Promise<sdk.RequestCertificateResponse> {
-  refuseMembers(input, ["CertificateAuthorityArn", "ManagedBy"], "ValidationException");
   const domainName = input.DomainName ?? "";
   const names = [...new Set([domainName, ...(input.SubjectAlternativeNames ?? [])])];
   for (const name of names)
@@ -186,10 +186,7 @@ function removeTagsFromCertificate(
     const record = findCertificate(tx, context, input.CertificateArn);
     tx.put("certificate", record.arn, {
       ...record,
-      tags: withoutTags(
-        record.tags,
-        (input.Tags ?? []).map((tag) => tag.Key ?? ""),
-      ),
+      tags: withoutPairs(record.tags, input.Tags ?? []),
     });
   });
   return {};

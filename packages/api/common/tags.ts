@@ -26,6 +26,16 @@ export function presentLowerTags(tags: Tags): { key: string; value: string }[] {
   return Object.entries(tags).map(([key, value]) => ({ key, value }));
 }
 
+/** Removes tags by key; a tag with a value goes where it has that value. Source: API_DeleteTags, Tag. */
+export function withoutPairs(
+  tags: Tags,
+  pairs: readonly { Key?: string | undefined; Value?: string | undefined }[],
+): Tags {
+  const goes = ([key, value]: readonly [string, string]): boolean =>
+    pairs.some((pair) => pair.Key === key && (pair.Value === undefined || pair.Value === value));
+  return Object.fromEntries(Object.entries(tags).filter((tag) => !goes(tag)));
+}
+
 export function withoutTags(tags: Tags, keys: readonly string[]): Tags {
   return Object.fromEntries(Object.entries(tags).filter(([key]) => !keys.includes(key)));
 }

@@ -22,6 +22,8 @@ import { asRequests } from "./requests.ts";
 import { securityGroupRuleOperations } from "./security-group-rules.ts";
 import { securityGroupOperations } from "./security-groups.ts";
 import { tagOperations } from "./tags.ts";
+import { refusing } from "../common/members.ts";
+import { REFUSED } from "./members.ts";
 
 export function ec2Service(deps: Ec2Deps): ServiceModule {
   const operations = {
@@ -40,7 +42,7 @@ export function ec2Service(deps: Ec2Deps): ServiceModule {
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,
-    operations: asRequests(operations),
+    operations: refusing(asRequests(operations), REFUSED, "InvalidParameterValue"),
     permissions: permissionsBy("ec2", operations, ec2Permissions(deps.store)),
     prepare: defaultVpcMaker(deps),
   };

@@ -3,7 +3,7 @@ import type { Tags, Transaction } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { isIn } from "../common/place.ts";
-import { toTags, withoutTags } from "../common/tags.ts";
+import { toTags, withoutPairs } from "../common/tags.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { RESOURCES } from "./resources.ts";
 import { changeRule } from "./security-group-rule.ts";
@@ -27,18 +27,7 @@ function createTags({ store }: Ec2Deps, input: ec2.CreateTagsRequest, context: R
 function deleteTags({ store }: Ec2Deps, input: ec2.DeleteTagsRequest, context: RequestContext): object {
   store.transact((tx) => {
     for (const id of input.Resources ?? [])
-      retag(
-        tx,
-        id,
-        (tags) =>
-          input.Tags === undefined
-            ? {}
-            : withoutTags(
-                tags,
-                input.Tags.map((tag) => tag.Key ?? ""),
-              ),
-        context,
-      );
+      retag(tx, id, (tags) => (input.Tags === undefined ? {} : withoutPairs(tags, input.Tags)), context);
   });
   return {};
 }

@@ -29,7 +29,9 @@ function listImages(
         : image.imageTags.map((imageTag) => ({ imageDigest: image.digest, imageTag })),
     );
   const chosen = ids.filter(
-    (id) => status === undefined || status === "ANY" || (status === "TAGGED") === "imageTag" in id,
+    (id) =>
+      isActive(input.filter) &&
+      (status === undefined || status === "ANY" || (status === "TAGGED") === "imageTag" in id),
   );
   const { items, nextToken } = page(
     chosen,
@@ -65,7 +67,8 @@ function describeImages(
   const status = input.filter?.tagStatus;
   const fitting = chosen.filter(
     (image) =>
-      status === undefined || status === "ANY" || (status === "TAGGED") === image.imageTags.length > 0,
+      isActive(input.filter) &&
+      (status === undefined || status === "ANY" || (status === "TAGGED") === image.imageTags.length > 0),
   );
   const { items, nextToken } = page(fitting, (image) => image.digest, {
     token: input.nextToken,
@@ -73,6 +76,11 @@ function describeImages(
     invalidToken,
   });
   return { imageDetails: items.map((image) => presentImage(image, repository)), nextToken };
+}
+
+/** Whether a filter lets active images through; there are no others: archiving is refused. Source: API_ListImagesFilter. */
+function isActive(filter: { imageStatus?: string | undefined } | undefined): boolean {
+  return ["ACTIVE", "ANY"].includes(filter?.imageStatus ?? "ACTIVE");
 }
 
 async function batchGetImage(

@@ -13,6 +13,8 @@ import { ecrPermissions } from "./permissions.ts";
 import { inOwnRegistry } from "./own-registry.ts";
 import { policyOperations } from "./policies.ts";
 import { repositoryOperations } from "./repositories.ts";
+import { refusing } from "../common/members.ts";
+import { REFUSED } from "./members.ts";
 
 export function ecrService(deps: EcrDeps): ServiceModule {
   const operations = {
@@ -23,7 +25,7 @@ export function ecrService(deps: EcrDeps): ServiceModule {
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,
-    operations: inOwnRegistry(operations),
+    operations: refusing(inOwnRegistry(operations), REFUSED, "InvalidParameterException"),
     constraints: CONSTRAINTS,
     validationCode: "InvalidParameterException",
     // A part has at most 20,971,520 bytes, a manifest 4,194,304 characters. Source: API_UploadLayerPart, API_PutImage.

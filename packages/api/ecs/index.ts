@@ -14,6 +14,8 @@ import { serviceDeploymentOperations } from "./service-deployments.ts";
 import { serviceOperations } from "./services.ts";
 import { taskDefinitionOperations } from "./task-definitions.ts";
 import { taskOperations } from "./tasks.ts";
+import { refusing } from "../common/members.ts";
+import { REFUSED } from "./members.ts";
 
 export function ecsService(deps: ApiDeps): ServiceModule {
   const operations = {
@@ -25,7 +27,7 @@ export function ecsService(deps: ApiDeps): ServiceModule {
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,
-    operations,
+    operations: refusing(operations, REFUSED, "InvalidParameterException"),
     constraints: CONSTRAINTS,
     validationCode: "InvalidParameterException",
     permissions: permissionsBy("ecs", operations, ecsPermissions(deps.store)),

@@ -64,6 +64,7 @@ export function taskOperations(deps: ApiDeps) {
         const tags = {
           ...(input.propagateTags === "TASK_DEFINITION" ? definition.tags : {}),
           ...toTags(input.tags),
+          ...(input.enableECSManagedTags === true ? { "aws:ecs:clusterName": cluster.name } : {}),
         };
         const { fitting, failures } = admitTasks(tx, { cluster, definition, overrides, count }, deps);
         const started = Array.from({ length: fitting }, () => {

@@ -13,6 +13,8 @@ import { fileSystemOperations } from "./file-systems.ts";
 import { mountTargetOperations } from "./mount-targets.ts";
 import { efsPermissions } from "./permissions.ts";
 import { tagOperations } from "./tags.ts";
+import { refusing } from "../common/members.ts";
+import { REFUSED } from "./members.ts";
 
 const invalidToken = () => new ApiError("BadRequest", "The marker is not valid.", { status: 400 });
 const BY_MARKER: PageWords = {
@@ -46,7 +48,7 @@ export function efsService(deps: ApiDeps): ServiceModule {
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,
-    operations: paged(operations, LISTS),
+    operations: refusing(paged(operations, LISTS), REFUSED, "BadRequest"),
     constraints: CONSTRAINTS,
     validationCode: "BadRequest",
     permissions: permissionsBy("elasticfilesystem", operations, efsPermissions(deps.store)),

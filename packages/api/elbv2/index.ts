@@ -16,6 +16,8 @@ import { ruleOperations } from "./rules.ts";
 import { tagOperations } from "./tags.ts";
 import { targetGroupOperations } from "./target-groups.ts";
 import { targetOperations } from "./targets.ts";
+import { refusing } from "../common/members.ts";
+import { REFUSED } from "./members.ts";
 
 /** Source: API_DescribeLoadBalancers, PageSize and Marker. */
 const WORDS: PageWords = {
@@ -54,7 +56,7 @@ export function elbv2Service(deps: Elbv2Deps): ServiceModule {
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,
-    operations: paged(operations, LISTS),
+    operations: refusing(paged(operations, LISTS), REFUSED, "ValidationError"),
     constraints: CONSTRAINTS,
     permissions: permissionsBy("elasticloadbalancing", operations, ELBV2_PERMISSIONS),
   };

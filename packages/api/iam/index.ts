@@ -18,6 +18,8 @@ import { roleOperations } from "./roles.ts";
 import { serviceLinkedRoleOperations } from "./service-linked-roles.ts";
 import { simulationOperations } from "./simulate.ts";
 import { userOperations } from "./users.ts";
+import { refusing } from "../common/members.ts";
+import { REFUSED } from "./members.ts";
 
 export function iamService(deps: ApiDeps): ServiceModule {
   const operations = {
@@ -33,7 +35,7 @@ export function iamService(deps: ApiDeps): ServiceModule {
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,
-    operations,
+    operations: refusing(operations, REFUSED, "InvalidInput"),
     constraints: CONSTRAINTS,
     permissions: permissionsBy("iam", operations, iamPermissions(deps.store)),
   };

@@ -213,15 +213,20 @@ function listEntitiesForPolicy(
 ): iam.ListEntitiesForPolicyResponse {
   const arn = input.PolicyArn ?? "";
   if (managedPolicyDocument(arn) === undefined) findPolicy(store, context.account, arn);
+  const uses = (identity: {
+    attachedPolicies: readonly string[];
+    permissionsBoundary?: string | undefined;
+  }) =>
+    input.PolicyUsageFilter === "PermissionsBoundary"
+      ? identity.permissionsBoundary === arn
+      : identity.attachedPolicies.includes(arn);
   const asked = (filter: iam.EntityType) => input.EntityFilter === undefined || input.EntityFilter === filter;
   const holding = (kind: "user" | "role" | "group") =>
     store
       .list(kind)
       .filter(
         (each) =>
-          each.account === context.account &&
-          each.attachedPolicies.includes(arn) &&
-          each.path.startsWith(input.PathPrefix ?? "/"),
+          each.account === context.account && uses(each) && each.path.startsWith(input.PathPrefix ?? "/"),
       );
   const all = [
     ...(asked("User") ? holding("user") : []),
@@ -284,7 +289,8 @@ function listPolicies(
   const fitting = [...own, ...managed].filter(
     (policy) =>
       (policy.Path ?? "/").startsWith(input.PathPrefix ?? "/") &&
-      (input.OnlyAttached !== true || attachments(store, context.account, policy.Arn) > 0),
+      (input.OnlyAttached !== true || attachments(store, context.account, policy.Arn) > 0) &&
+      isUsed(store, context.account, { arn: policy.Arn, usage: input.PolicyUsageFilter }),
   );
   const { items, ...more } = pageOf(
     fitting.toSorted((one, other) => ((one.Arn ?? "") < (other.Arn ?? "") ? -1 : 1)),
@@ -311,6 +317,19 @@ function untagPolicy({ store }: ApiDeps, input: iam.UntagPolicyRequest, context:
 }
 
 /** How many identities of the account have the policy attached. */
+/** Whether a policy is used as the filter asks: attached to an identity, or as the boundary of one. */
+function isUsed(
+  reader: Reader,
+  account: string,
+  { arn, usage }: { arn: string | undefined; usage: iam.PolicyUsageType | undefined },
+): boolean {
+  if (usage === undefined) return true;
+  if (usage === "PermissionsPolicy") return attachments(reader, account, arn) > 0;
+  return [...reader.list("role"), ...reader.list("user")].some(
+    (identity) => identity.account === account && identity.permissionsBoundary === arn,
+  );
+}
+
 function attachments(reader: Reader, account: string, arn: string | undefined): number {
   return [...reader.list("role"), ...reader.list("user"), ...reader.list("group")].filter(
     (identity) =>

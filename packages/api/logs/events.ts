@@ -2,7 +2,6 @@ import type * as sdk from "@aws-sdk/client-cloudwatch-logs";
 import type { LogEvent, LogStore } from "@gantry/content";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import { page } from "../common/paging.ts";
-import { refuseMembers } from "../common/refuse.ts";
 import { matchesFilter } from "./filter-pattern.ts";
 import { findGroup, invalidToken } from "./lookups.ts";
 import type { LogsDeps } from "./logs-deps.ts";
@@ -144,7 +143,6 @@ function filterLogEvents(
   input: sdk.FilterLogEventsRequest,
   context: RequestContext,
 ): sdk.FilterLogEventsResponse {
-  refuseMembers(input, ["unmask"], "InvalidParameterException");
   const group = findGroup(store, context, input.logGroupName ?? input.logGroupIdentifier);
   const named =
     input.logStreamNamePrefix === undefined
@@ -163,7 +161,7 @@ function filterLogEvents(
       streams: named,
       from: input.startTime ?? 0,
       until: (input.endTime ?? Number.MAX_SAFE_INTEGER - 1) + 1,
-      order: "ascending",
+      order: input.startFromHead === false ? "descending" : "ascending",
       after,
       limit: 1_000,
     });

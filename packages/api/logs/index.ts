@@ -10,6 +10,8 @@ import { eventOperations } from "./events.ts";
 import { groupOperations } from "./groups.ts";
 import type { LogsDeps } from "./logs-deps.ts";
 import { logsPermissions } from "./permissions.ts";
+import { refusing } from "../common/members.ts";
+import { REFUSED } from "./members.ts";
 
 export function logsService(deps: LogsDeps): ServiceModule {
   const operations = { ...groupOperations(deps), ...eventOperations(deps) } satisfies Implementation<
@@ -17,7 +19,7 @@ export function logsService(deps: LogsDeps): ServiceModule {
   >;
   return {
     sdk,
-    operations,
+    operations: refusing(operations, REFUSED, "InvalidParameterException"),
     constraints: CONSTRAINTS,
     validationCode: "InvalidParameterException",
     // Ten thousand events of 1,048,576 bytes, which JSON escapes to several times as many. Source: API_PutLogEvents.

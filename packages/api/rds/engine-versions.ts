@@ -1,45 +1,116 @@
 import type * as sdk from "@aws-sdk/client-rds";
+import type { DatabaseInstanceRecord } from "@gantry/state";
 import { ApiError } from "@gantry/wire";
+import { pageOfRecords } from "./page-of-records.ts";
 
-/** The version of each engine that instances run. */
-export const VERSIONS = { mysql: "8.0.40", mariadb: "10.11.11" } as const;
+type Engine = DatabaseInstanceRecord["engine"];
 
-/** Versions of the engines that there are. Source: API_DescribeDBEngineVersions, Filters. Errors: InvalidParameterValue. */
+/** The server behind both engines, whatever version an instance reports. Source: packages/images/recipes.ts, gantry/mariadb. */
+export const RUNNING_VERSION = "MariaDB 10.11";
+/** The version that an instance reports where none or a major version alone is asked for; the first one is the default. */
+const FAMILIES: Readonly<Record<Engine, Readonly<Record<string, string>>>> = {
+  mysql: { "8.0": "8.0.40", "8.4": "8.4.3" },
+  mariadb: { "10.11": "10.11.11", "10.6": "10.6.20", "11.4": "11.4.5" },
+};
+
+/**
+ * The version that an instance reports: the one asked for, because clients compare it with their configuration. A version
+ * without its last number stands for the newest of the family, as on AWS. Errors: InvalidParameterCombination.
+ */
+export function engineVersionOf(engine: Engine, asked: string | undefined): string {
+  const families = FAMILIES[engine];
+  if (asked === undefined) return Object.values(families)[0] ?? "";
+  const newest = families[asked] ?? families[familyOf(asked)];
+  if (newest === undefined || !/^\d+\.\d+(?:\.\d+)?$/.test(asked))
+    throw new ApiError("InvalidParameterCombination", `Cannot find version ${asked} for ${engine}`);
+  return families[asked] ?? asked;
+}
+
+/** The version after a change. Errors: InvalidParameterCombination for one of another family: the server stays the same. */
+export function changedVersion(
+  { engine, engineVersion }: Pick<DatabaseInstanceRecord, "engine" | "engineVersion">,
+  asked: string | undefined,
+): string {
+  if (asked === undefined || asked === familyOf(engineVersion)) return engineVersion;
+  const next = engineVersionOf(engine, asked);
+  if (familyOf(next) === familyOf(engineVersion)) return next;
+  throw new ApiError(
+    "InvalidParameterCombination",
+    `Cannot upgrade ${engine} from ${engineVersion} to ${next}: Gantry changes the version within ${familyOf(engineVersion)} alone.`,
+  );
+}
+
+/** `mysql8.0` */
+export function parameterGroupFamily(engine: string, version: string): string {
+  return `${engine}${familyOf(version)}`;
+}
+
+function familyOf(version: string): string {
+  return version.split(".").slice(0, 2).join(".");
+}
+
+interface EngineVersion {
+  readonly Engine: Engine;
+  readonly EngineVersion: string;
+  readonly DBParameterGroupFamily: string;
+  readonly Status: string;
+  readonly DBEngineDescription: string;
+  readonly DBEngineVersionDescription: string;
+}
+
+const FILTERS: Readonly<Record<string, (version: EngineVersion) => string>> = {
+  "db-parameter-group-family": (version) => version.DBParameterGroupFamily,
+  engine: (version) => version.Engine,
+  "engine-mode": () => "provisioned",
+  "engine-version": (version) => version.EngineVersion,
+  status: (version) => version.Status,
+};
+
+/** Versions of the engines that CreateDBInstance takes. Source: API_DescribeDBEngineVersions. Errors: InvalidParameterValue. */
 export function describeEngineVersions(
   input: sdk.DescribeDBEngineVersionsMessage,
-): Pick<sdk.DBEngineVersionMessage, "DBEngineVersions"> {
-  const all = Object.entries(VERSIONS).map(([Engine, EngineVersion]) => ({
-    Engine,
-    EngineVersion,
-    DBParameterGroupFamily: `${Engine}${EngineVersion.split(".").slice(0, 2).join(".")}`,
-    Status: "available",
-  }));
-  type Version = (typeof all)[number];
-  const fields: Readonly<Record<string, (version: Version) => string>> = {
-    "db-parameter-group-family": (version) => version.DBParameterGroupFamily,
-    engine: (version) => version.Engine,
-    "engine-mode": () => "provisioned",
-    "engine-version": (version) => version.EngineVersion,
-    status: (version) => version.Status,
-  };
-  const filters = [
-    ...(input.Filters ?? []),
-    ...(input.Engine === undefined ? [] : [{ Name: "engine", Values: [input.Engine] }]),
-    ...(input.DBParameterGroupFamily === undefined
-      ? []
-      : [{ Name: "db-parameter-group-family", Values: [input.DBParameterGroupFamily] }]),
-  ];
-  for (const { Name: name = "" } of filters)
-    if (fields[name] === undefined)
+): Pick<sdk.DBEngineVersionMessage, "DBEngineVersions" | "Marker"> {
+  for (const { Name: name = "" } of input.Filters ?? [])
+    if (FILTERS[name] === undefined)
       throw new ApiError("InvalidParameterValue", `Unrecognized filter name: ${name}`);
-  const { EngineVersion: wanted } = input;
+  const { Engine: engine, EngineVersion: version, DBParameterGroupFamily: family } = input;
+  const fitting = versionsOf(version, input.DefaultOnly === true).filter(
+    (each) =>
+      (engine === undefined || each.Engine === engine) &&
+      (family === undefined || each.DBParameterGroupFamily === family) &&
+      (input.Filters ?? []).every(({ Name = "", Values = [] }) =>
+        Values.includes(FILTERS[Name]?.(each) ?? ""),
+      ),
+  );
+  const { items, Marker } = pageOfRecords(fitting, (each) => `${each.Engine}/${each.EngineVersion}`, input);
+  return { DBEngineVersions: [...items], Marker };
+}
+
+/** Every family's version; of a version that is asked for in full, that one. */
+function versionsOf(asked: string | undefined, defaultOnly: boolean): readonly EngineVersion[] {
+  const engines = Object.keys(FAMILIES) as Engine[]; // The table's own keys.
+  return engines.toSorted().flatMap((engine) =>
+    Object.entries(FAMILIES[engine])
+      .filter((_, index) => !defaultOnly || asked !== undefined || index === 0)
+      .filter(([family]) => asked === undefined || isOf(asked, family) || isOf(family, asked))
+      .map(([family, newest]) =>
+        present(engine, asked !== undefined && asked.startsWith(`${family}.`) ? asked : newest),
+      ),
+  );
+}
+
+/** Whether a version belongs to a shorter one: 8.0.40 to 8.0, 8.0 to 8. */
+function isOf(version: string, shorter: string): boolean {
+  return `${version}.`.startsWith(`${shorter}.`);
+}
+
+function present(engine: Engine, version: string): EngineVersion {
   return {
-    DBEngineVersions: all.filter(
-      (version) =>
-        (wanted === undefined ||
-          version.EngineVersion === wanted ||
-          version.EngineVersion.startsWith(`${wanted}.`)) &&
-        filters.every(({ Name = "", Values = [] }) => Values.includes(fields[Name]?.(version) ?? "")),
-    ),
+    Engine: engine,
+    EngineVersion: version,
+    DBParameterGroupFamily: parameterGroupFamily(engine, version),
+    Status: "available",
+    DBEngineDescription: engine === "mysql" ? "MySQL Community Edition" : "MariaDb Community Edition",
+    DBEngineVersionDescription: `${engine} ${version}, served by ${RUNNING_VERSION}`,
   };
 }

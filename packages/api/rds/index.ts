@@ -6,14 +6,17 @@ import * as sdk from "@aws-sdk/client-rds";
 import type { Reader, Tags } from "@gantry/state";
 import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
+import { refusing } from "../common/members.ts";
 import { permissionsBy } from "../common/permissions.ts";
 import { presentTags, toTags, withoutTags } from "../common/tags.ts";
 import type { Ec2Deps } from "../ec2/ec2-deps.ts";
 import { defaultVpcMaker } from "../ec2/new-vpc.ts";
 import { instanceOperations } from "./instances.ts";
 import { taggedOf } from "./lookups.ts";
+import { REFUSED } from "./members.ts";
 import { rdsPermissions } from "./permissions.ts";
 import { subnetGroupOperations } from "./subnet-groups.ts";
+import { instanceTags } from "./system-tags.ts";
 
 export function rdsService(deps: Ec2Deps): ServiceModule {
   const operations = {
@@ -23,10 +26,14 @@ export function rdsService(deps: Ec2Deps): ServiceModule {
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,
-    operations,
+    operations: refusing(operations, REFUSED, "InvalidParameterValue"),
     prepare: defaultVpcMaker(deps),
     permissions: permissionsBy("rds", operations, rdsPermissions(deps.store)),
   };
+}
+
+function tagsOf(found: NonNullable<ReturnType<typeof taggedOf>>): { Key: string; Value: string }[] {
+  return found.kind === "databaseInstance" ? instanceTags(found.record) : presentTags(found.record.tags);
 }
 
 function tagOperations(deps: ApiDeps) {
@@ -50,7 +57,7 @@ function tagOperations(deps: ApiDeps) {
     RemoveTagsFromResource: (input, context) =>
       change(context, input.ResourceName, (tags) => withoutTags(tags, input.TagKeys ?? [])),
     ListTagsForResource: (input, context) => ({
-      TagList: presentTags(find(store, context, input.ResourceName).record.tags),
+      TagList: tagsOf(find(store, context, input.ResourceName)),
     }),
   } satisfies Implementation<typeof sdk>;
 }

@@ -10,29 +10,20 @@ import {
 } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
-import { refuseMembers } from "../common/refuse.ts";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
-import { presentTags, toTags } from "../common/tags.ts";
+import { toTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
-import { describeEngineVersions, VERSIONS } from "./engine-versions.ts";
+import {
+  changedVersion,
+  describeEngineVersions,
+  engineVersionOf,
+  parameterGroupFamily,
+} from "./engine-versions.ts";
 import { findInstance, findSubnetGroup, instanceArnOf } from "./lookups.ts";
+import { RECORDED_SETTINGS } from "./members.ts";
 import { pageOfRecords } from "./page-of-records.ts";
 import { defaultSubnetGroup, presentSubnetGroup } from "./subnet-groups.ts";
-
-const UNSUPPORTED = [
-  "DBParameterGroupName",
-  "OptionGroupName",
-  "CharacterSetName",
-  "Domain",
-  "MonitoringRoleArn",
-  "EnableIAMDatabaseAuthentication",
-  "EnablePerformanceInsights",
-  "DBClusterIdentifier",
-  "ManageMasterUserPassword",
-  "TdeCredentialArn",
-  "KmsKeyId",
-  "DBSecurityGroups",
-];
+import { instanceTags } from "./system-tags.ts";
 
 /** Database instances. Source: API_CreateDBInstance and following. */
 export function instanceOperations(deps: ApiDeps) {
@@ -41,7 +32,7 @@ export function instanceOperations(deps: ApiDeps) {
     DescribeDBInstances: (input, context) => describeDBInstances(deps, input, context),
     ModifyDBInstance: (input, context) => modifyDBInstance(deps, input, context),
     DeleteDBInstance: (input, context) => deleteDBInstance(deps, input, context),
-    DescribeDBEngineVersions: describeEngineVersions,
+    DescribeDBEngineVersions: (input) => describeEngineVersions(input),
   } satisfies Implementation<typeof sdk>;
 }
 
@@ -51,7 +42,6 @@ function createDBInstance(
   context: RequestContext,
 ): sdk.CreateDBInstanceResult {
   const { store } = deps;
-  refuseMembers(input, UNSUPPORTED, "InvalidParameterValue");
   ensureLinkedRole(deps, context, "rds.amazonaws.com");
   const record = store.transact((tx) => createInstance(tx, deps, context, input));
   return { DBInstance: presentInstance(record, store) };
@@ -79,11 +69,6 @@ function modifyDBInstance(
   input: sdk.ModifyDBInstanceMessage,
   context: RequestContext,
 ): sdk.ModifyDBInstanceResult {
-  refuseMembers(
-    input,
-    [...UNSUPPORTED, "NewDBInstanceIdentifier", "DBPortNumber", "DBSubnetGroupName", "EngineVersion"],
-    "InvalidParameterValue",
-  );
   /** A new password restarts the server with it; the same password changes nothing. */
   const newPassword = (
     found: DatabaseInstanceRecord,
@@ -101,7 +86,11 @@ function modifyDBInstance(
     const next: DatabaseInstanceRecord = {
       ...found,
       securityGroups: groups,
+      engineVersion: changedVersion(found, input.EngineVersion),
       instanceClass: input.DBInstanceClass ?? found.instanceClass,
+      multiAz: input.MultiAZ ?? found.multiAz,
+      publiclyAccessible: input.PubliclyAccessible ?? found.publiclyAccessible,
+      settings: { ...found.settings, ...settingsOf(input) },
       allocatedStorageGiB: input.AllocatedStorage ?? found.allocatedStorageGiB,
       deletionProtection: input.DeletionProtection ?? found.deletionProtection,
       ...newPassword(found, input.MasterUserPassword),
@@ -117,6 +106,11 @@ function deleteDBInstance(
   input: sdk.DeleteDBInstanceMessage,
   context: RequestContext,
 ): sdk.DeleteDBInstanceResult {
+  if (input.SkipFinalSnapshot === true && input.FinalDBSnapshotIdentifier !== undefined)
+    throw new ApiError(
+      "InvalidParameterCombination",
+      "FinalDBSnapshotIdentifier cannot be specified when skipping the final snapshot.",
+    );
   if (input.SkipFinalSnapshot !== true)
     throw new ApiError(
       "InvalidParameterCombination",
@@ -152,6 +146,15 @@ function fitsFilters(record: DatabaseInstanceRecord, filters: readonly sdk.Filte
         return false;
     }
   });
+}
+
+/** The settings of a request that are recorded as they are given. */
+function settingsOf(
+  input: sdk.CreateDBInstanceMessage | sdk.ModifyDBInstanceMessage,
+): Readonly<Record<string, string | number | boolean>> {
+  return Object.fromEntries(
+    RECORDED_SETTINGS.flatMap((name) => (input[name] === undefined ? [] : [[name, input[name]]])),
+  );
 }
 
 function checkPassword(password = ""): string {
@@ -243,7 +246,7 @@ function createInstance(
     identifier,
     resourceId,
     engine,
-    engineVersion: input.EngineVersion ?? VERSIONS[engine],
+    engineVersion: engineVersionOf(engine, input.EngineVersion),
     instanceClass: input.DBInstanceClass ?? "db.t3.micro",
     allocatedStorageGiB: input.AllocatedStorage ?? 20,
     databaseName: input.DBName,
@@ -261,6 +264,7 @@ function createInstance(
     storageEncrypted: input.StorageEncrypted ?? false,
     deletionProtection: input.DeletionProtection ?? false,
     deleting: false,
+    settings: settingsOf(input),
     stopped: false,
     status: "creating",
     createdAt: now,
@@ -368,7 +372,7 @@ function presentInstance(record: DatabaseInstanceRecord, reader: Reader): sdk.DB
     DBSecurityGroups: [],
     DBParameterGroups: [
       {
-        DBParameterGroupName: `default.${record.engine}${record.engineVersion.split(".").slice(0, 2).join(".")}`,
+        DBParameterGroupName: `default.${parameterGroupFamily(record.engine, record.engineVersion)}`,
         ParameterApplyStatus: "in-sync",
       },
     ],
@@ -389,6 +393,7 @@ function presentInstance(record: DatabaseInstanceRecord, reader: Reader): sdk.DB
     PerformanceInsightsEnabled: false,
     LicenseModel: "general-public-license",
     NetworkType: "IPV4",
-    TagList: presentTags(record.tags),
+    TagList: instanceTags(record),
+    ...record.settings,
   };
 }

@@ -10,7 +10,15 @@ import {
   DetachInternetGatewayCommand,
   EC2Client,
 } from "@aws-sdk/client-ec2";
-import { CreateDBInstanceCommand, DescribeDBSubnetGroupsCommand, RDSClient } from "@aws-sdk/client-rds";
+import {
+  CreateDBInstanceCommand,
+  DescribeDBEngineVersionsCommand,
+  DescribeDBSubnetGroupsCommand,
+  ListTagsForResourceCommand,
+  ModifyDBInstanceCommand,
+  RDSClient,
+  type CreateDBInstanceCommandInput,
+} from "@aws-sdk/client-rds";
 import { startApi } from "@gantry/testkit";
 import { afterAll, describe, expect, it } from "vitest";
 
@@ -68,5 +76,79 @@ describe("an account's default VPC", () => {
     await far.send(new DeleteVpcCommand({ VpcId: vpc?.VpcId }));
     expect((await far.send(new DescribeVpcsCommand({}))).Vpcs ?? []).toEqual([]);
     expect((await far.send(new CreateDefaultVpcCommand({}))).Vpc?.IsDefault).toBe(true);
+  });
+});
+
+describe("a database instance", () => {
+  const create = async (more: Partial<CreateDBInstanceCommandInput>) =>
+    (await rds.send(new CreateDBInstanceCommand({ ...database, ...more }))).DBInstance;
+
+  // Before: any version was accepted and reported, and 8.0 was reported without its last number.
+  it("reports the engine version that is asked for, and in a tag the one that runs", async () => {
+    const full = await create({ DBInstanceIdentifier: "full", EngineVersion: "8.0.36" });
+    const family = await create({ DBInstanceIdentifier: "family", EngineVersion: "8.0" });
+    const unasked = await create({ DBInstanceIdentifier: "unasked", Engine: "mariadb" });
+    expect([full, family, unasked].map((each) => each?.EngineVersion)).toEqual([
+      "8.0.36",
+      "8.0.40",
+      "10.11.11",
+    ]);
+    const tag = { Key: "aws:gantry:engine-version", Value: "MariaDB 10.11" };
+    expect(full?.TagList).toEqual([tag]);
+    const tags = await rds.send(new ListTagsForResourceCommand({ ResourceName: full?.DBInstanceArn }));
+    expect(tags.TagList).toEqual([tag]);
+    await expect(create({ DBInstanceIdentifier: "none", EngineVersion: "5.1" })).rejects.toThrow(
+      "Cannot find version 5.1 for mysql",
+    );
+    for (const version of ["8.0.36", "8.0", "8.4.3"]) {
+      const input = { Engine: "mysql", EngineVersion: version };
+      const { DBEngineVersions = [] } = await rds.send(new DescribeDBEngineVersionsCommand(input));
+      expect(DBEngineVersions[0]?.EngineVersion).toBe(version === "8.0" ? "8.0.40" : version);
+    }
+  });
+
+  it("changes the version that it reports within the family alone", async () => {
+    await create({ DBInstanceIdentifier: "changed" });
+    const modify = (EngineVersion: string) =>
+      rds.send(new ModifyDBInstanceCommand({ DBInstanceIdentifier: "changed", EngineVersion }));
+    expect((await modify("8.0.41")).DBInstance?.EngineVersion).toBe("8.0.41");
+    expect((await modify("8.0")).DBInstance?.EngineVersion).toBe("8.0.41");
+    await expect(modify("8.4.3")).rejects.toThrow("Cannot upgrade mysql from 8.0.41 to 8.4.3");
+  });
+
+  // Before: these were accepted, and the answer had defaults.
+  it("returns its recorded settings as they were given", async () => {
+    const settings = {
+      StorageType: "gp3",
+      Iops: 3_000,
+      StorageThroughput: 125,
+      MaxAllocatedStorage: 100,
+      BackupRetentionPeriod: 7,
+      PreferredBackupWindow: "01:00-01:30",
+      PreferredMaintenanceWindow: "sun:04:00-sun:04:30",
+      AutoMinorVersionUpgrade: false,
+      CopyTagsToSnapshot: true,
+      MultiAZ: true,
+    };
+    expect(await create({ DBInstanceIdentifier: "settings", ...settings })).toMatchObject(settings);
+    const change = { BackupRetentionPeriod: 1, MultiAZ: false, PubliclyAccessible: true };
+    const modify = { DBInstanceIdentifier: "settings", ApplyImmediately: true, ...change };
+    const { DBInstance } = await rds.send(new ModifyDBInstanceCommand(modify));
+    expect(DBInstance).toMatchObject({ ...settings, ...change });
+  });
+
+  // Before: all of these but the first were accepted and did nothing.
+  it.each<[Partial<CreateDBInstanceCommandInput>]>([
+    [{ ManageMasterUserPassword: true }],
+    [{ EnableCloudwatchLogsExports: ["error"] }],
+    [{ MonitoringInterval: 60 }],
+    [{ ProcessorFeatures: [{ Name: "coreCount", Value: "1" }] }],
+    [{ DatabaseInsightsMode: "advanced" }],
+    [{ MultiTenant: true }],
+  ])("is refused with %j", async (more) => {
+    const [name] = Object.keys(more);
+    await expect(create({ DBInstanceIdentifier: "refused", ...more })).rejects.toThrow(
+      `Gantry does not support the parameter ${name} yet: leave it out.`,
+    );
   });
 });

@@ -7,6 +7,7 @@ import { splitBucket, type Implementation, type ServiceModule } from "@gantry/wi
 import { permissionsBy } from "../common/permissions.ts";
 import { amendMember } from "./amend-member.ts";
 import { withArguments } from "./arguments.ts";
+import { checkBody } from "./body-checksums.ts";
 import { bucketSettingOperations } from "./bucket-settings.ts";
 import { bucketOperations } from "./buckets.ts";
 import { answerExtra, crossOriginHeaders } from "./extras.ts";
@@ -19,6 +20,8 @@ import type { S3Deps } from "./s3-deps.ts";
 import { uploadListingOperations } from "./upload-listing.ts";
 import { uploadPartOperations } from "./upload-parts.ts";
 import { versionOperations } from "./versions.ts";
+import { refusing } from "../common/members.ts";
+import { refusalOf, REFUSED } from "./members.ts";
 
 export function s3Service(deps: S3Deps): ServiceModule {
   const operations = {
@@ -34,7 +37,7 @@ export function s3Service(deps: S3Deps): ServiceModule {
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,
-    operations: withArguments(operations, deps.store),
+    operations: refusing(withArguments(operations, deps.store), REFUSED, refusalOf),
     permissions: permissionsBy("s3", operations, S3_PERMISSIONS),
     leastActions,
     allowsAnonymous: true,
@@ -44,6 +47,7 @@ export function s3Service(deps: S3Deps): ServiceModule {
       CompleteMultipartUpload: { bytes: 4 * 1024 * 1024, values: 120_000 },
     },
     amend: amendMember,
+    checkBody,
     extras: (exchange, access) => answerExtra(deps, exchange, access),
     regionOf: (exchange) => deps.store.get("bucket", splitBucket(exchange).bucket ?? "")?.region,
     responseHeaders: (exchange) => crossOriginHeaders(deps.store, exchange),

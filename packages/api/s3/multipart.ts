@@ -7,12 +7,12 @@ import { findBucket } from "./buckets.ts";
 import { findUpload, noSuchUpload } from "./find-upload.ts";
 import { malformedXml } from "./malformed-xml.ts";
 import { changing, newVersion } from "./object-access.ts";
+import { memberOf } from "./checksum-members.ts";
 import {
   checkCondition,
   checkKey,
   customerKeyOf,
   headersOf,
-  memberOf,
   presentEncryption,
   refuseUnsupported,
 } from "./object-input.ts";
@@ -90,7 +90,7 @@ async function completeMultipartUpload(
       { status: 400 },
     );
   const checksum = checksumOfParts(upload, parts);
-  checkClaim(input, checksum);
+  checkClaim(input, upload, checksum);
   const meta: ObjectMeta = {
     key: upload.key,
     size,
@@ -187,11 +187,18 @@ function partsOf(
   return parts;
 }
 
-/** Errors: BadDigest where the request claims another checksum of the whole object. */
+/** Errors: BadDigest where the request claims another checksum of the whole object, InvalidRequest for another type. */
 function checkClaim(
   input: s3.CompleteMultipartUploadRequest,
+  upload: MultipartUpload,
   checksum: ReturnType<typeof checksumOfParts>,
 ): void {
+  if (input.ChecksumType !== undefined && input.ChecksumType !== upload.checksumType)
+    throw new ApiError(
+      "InvalidRequest",
+      `The upload was created using the ${upload.checksumType ?? "null"} checksum mode. The complete request must use the same checksum mode.`,
+      { status: 400 },
+    );
   const claimed = checksum === undefined ? undefined : input[checksum.member];
   if (checksum === undefined || claimed === undefined) return;
   if (claimed === checksum.value || claimed === checksum.value.replace(/-\d+$/, "")) return;

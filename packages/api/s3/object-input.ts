@@ -1,25 +1,9 @@
 import { createHash } from "node:crypto";
-import { Readable } from "node:stream";
-import type { ObjectMeta, WrittenSegment } from "@gantry/content";
-import { checksumOf, type Checksum } from "@gantry/kernel";
+import type { ObjectMeta } from "@gantry/content";
 import { ApiError } from "@gantry/wire";
-import type { S3Deps } from "./s3-deps.ts";
 
 const KEY_MAX_BYTES = 1_024;
-/** 16 bytes in base64. */
-const MD5 = /^[A-Za-z0-9+/]{22}==$/;
 const KEY_BYTES = 32;
-/** Bytes whose checksum nobody waits for noticeably. */
-const DEFAULT_CHECKSUM_MAX = 1024 * 1024;
-/** The SDK's member of each checksum, and its algorithm. */
-export const ALGORITHMS = {
-  ChecksumCRC32: "crc32",
-  ChecksumCRC32C: "crc32c",
-  ChecksumCRC64NVME: "crc64nvme",
-  ChecksumSHA1: "sha1",
-  ChecksumSHA256: "sha256",
-} as const;
-export type ChecksumMember = keyof typeof ALGORITHMS;
 const STORAGE_CLASSES = [
   "STANDARD",
   "REDUCED_REDUNDANCY",
@@ -28,95 +12,6 @@ const STORAGE_CLASSES = [
   "INTELLIGENT_TIERING",
   "GLACIER_IR",
 ];
-
-/** The member of an algorithm as S3 names it (`CRC32`, `SHA256`). Errors: InvalidRequest where there is none. */
-export function memberOf(algorithm: string | undefined): ChecksumMember | undefined {
-  if (algorithm === undefined) return undefined;
-  const member = `Checksum${algorithm.toUpperCase()}`;
-  if (member in ALGORITHMS) return member as ChecksumMember; // The table's own key.
-  throw new ApiError(
-    "InvalidRequest",
-    "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
-    {
-      status: 400,
-    },
-  );
-}
-
-/** Takes a body to disk, a whole object's or a part's, and checks what the request says of it: MD5, checksum, length. */
-export async function receive(
-  deps: S3Deps,
-  body: unknown,
-  claims: Partial<Record<ChecksumMember, string | undefined>> & {
-    ContentMD5?: string | undefined;
-    ChecksumAlgorithm?: string | undefined;
-    ContentLength?: number | undefined;
-  },
-  options: { customerKey?: Buffer | undefined; isWhole?: boolean } = {},
-): Promise<{ segment: WrittenSegment; checksums: Record<string, string> }> {
-  const { objects, ids } = deps;
-  const { customerKey, isWhole } = options;
-  const given = Object.keys(ALGORITHMS).filter(
-    (member) => claims[member as ChecksumMember] !== undefined,
-  ) as ChecksumMember[]; // The table's own keys.
-  if (given.length > 1) throw severalChecksums();
-  if (claims.ContentMD5 !== undefined && !MD5.test(claims.ContentMD5))
-    throw new ApiError("InvalidDigest", "The Content-MD5 you specified was invalid.", { status: 400 });
-  const named = given[0] ?? memberOf(claims.ChecksumAlgorithm);
-  const stream = body instanceof Readable ? body : Readable.from([]);
-  let trailer: { algorithm: string; value: string } | undefined;
-  stream.on("checksum", (algorithm: string, value: string) => (trailer = { algorithm, value }));
-  // Without one a small object gets S3's own; a customer's key seals what it would tell.
-  const byDefault =
-    named === undefined &&
-    isWhole === true &&
-    customerKey === undefined &&
-    (claims.ContentLength ?? Infinity) <= DEFAULT_CHECKSUM_MAX;
-  const algorithm = named === undefined ? (byDefault ? "crc64nvme" : undefined) : ALGORITHMS[named];
-  const checksum: Checksum | undefined = algorithm === undefined ? undefined : checksumOf(algorithm);
-  const segment = await objects.writeSegment(ids.hex(32), stream, (chunk) => checksum?.update(chunk), {
-    customerKey,
-    expected: claims.ContentLength,
-  });
-  try {
-    if (
-      claims.ContentMD5 !== undefined &&
-      claims.ContentMD5 !== Buffer.from(segment.md5, "hex").toString("base64")
-    )
-      throw new ApiError("BadDigest", "The Content-MD5 you specified did not match what we received.", {
-        status: 400,
-      });
-    const byTrailer = Object.entries(ALGORITHMS).find(([, name]) => name === trailer?.algorithm);
-    if (named !== undefined && byTrailer !== undefined && byTrailer[0] !== named) throw severalChecksums();
-    const computed = checksum?.digest();
-    if (named !== undefined && computed !== undefined) {
-      const claimed = claims[named] ?? trailer?.value;
-      if (claimed !== undefined && claimed !== computed)
-        throw new ApiError(
-          "BadDigest",
-          `The ${ALGORITHMS[named].toUpperCase()} you specified did not match the calculated checksum.`,
-          {
-            status: 400,
-          },
-        );
-      return { segment, checksums: { [named]: computed } };
-    }
-    if (byTrailer !== undefined && trailer !== undefined)
-      return { segment, checksums: { [byTrailer[0]]: trailer.value } };
-    return { segment, checksums: computed === undefined ? {} : { ChecksumCRC64NVME: computed } };
-  } catch (thrown) {
-    await objects.dropSegments([segment]);
-    throw thrown;
-  }
-}
-
-function severalChecksums(): ApiError {
-  return new ApiError(
-    "InvalidRequest",
-    "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
-    { status: 400 },
-  );
-}
 
 /** An object's key. Any UTF-8 of 1 to 1,024 bytes is one. Source: "Naming Amazon S3 objects". */
 export function checkKey(key: string | undefined): string {

@@ -13,6 +13,7 @@ import {
   objectArn,
   presentVersion,
 } from "./object-access.ts";
+import { memberOf } from "./checksum-members.ts";
 import {
   checkCondition,
   checkKey,
@@ -21,14 +22,13 @@ import {
   expiresOf,
   headersOf,
   headerText,
-  memberOf,
   parseCopySource,
   parseRange,
   presentEncryption,
   readingKeyOf,
-  receive,
   refuseUnsupported,
 } from "./object-input.ts";
+import { receive } from "./receive.ts";
 import { checkUnlocked, lockOf, presentLock } from "./object-lock.ts";
 import { malformedXml } from "./malformed-xml.ts";
 import { partNumberOf } from "./part-number.ts";

@@ -1,7 +1,7 @@
 import type { MultipartPart, MultipartUpload } from "@gantry/content";
 import { checksumOf, combineChecksums } from "@gantry/kernel";
 import { ApiError } from "@gantry/wire";
-import { ALGORITHMS, memberOf, type ChecksumMember } from "./object-input.ts";
+import { ALGORITHMS, memberOf, type ChecksumMember } from "./checksum-members.ts";
 
 /** Which checksum an upload in parts keeps, of its parts or of the whole. Source: "Checking object integrity", multipart uploads. */
 export function checksumPlan(input: {

@@ -4,7 +4,7 @@ import type { Implementation, RequestContext } from "@gantry/wire";
 import { findBucket } from "./buckets.ts";
 import { findUpload } from "./find-upload.ts";
 import { encoder, limitOf } from "./listing.ts";
-import { memberOf } from "./object-input.ts";
+import { memberOf } from "./checksum-members.ts";
 import type { S3Deps } from "./s3-deps.ts";
 
 /** Listings of open uploads and of their parts. Source: API_ListMultipartUploads, API_ListParts. */

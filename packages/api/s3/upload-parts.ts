@@ -4,16 +4,15 @@ import { ApiError, type Implementation, type RequestContext } from "@gantry/wire
 import { findBucket } from "./buckets.ts";
 import { findUpload } from "./find-upload.ts";
 import { authorizeSource, findObject, presentVersion } from "./object-access.ts";
+import { ALGORITHMS, memberOf } from "./checksum-members.ts";
 import {
-  ALGORITHMS,
   checkReadCondition,
-  memberOf,
   parseCopySource,
   parseRange,
   presentEncryption,
   readingKeyOf,
-  receive,
 } from "./object-input.ts";
+import { receive } from "./receive.ts";
 import { partNumberOf } from "./part-number.ts";
 import type { S3Deps } from "./s3-deps.ts";
 

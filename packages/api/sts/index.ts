@@ -5,10 +5,11 @@ import { ApiError, type Implementation, type ServiceModule } from "@gantry/wire"
 import type { ApiDeps } from "../common/api-deps.ts";
 import { permissionsBy } from "../common/permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
-import { refuseMembers } from "../common/refuse.ts";
 import { checkDocument } from "../iam/documents.ts";
 import { managedDocument } from "../iam/decide.ts";
 import { issueSession, type RoleRecord } from "@gantry/state";
+import { refusing } from "../common/members.ts";
+import { REFUSED } from "./members.ts";
 
 const SESSION_SECONDS_MIN = 900;
 const CHAINED_SECONDS_MAX = 3_600;
@@ -24,11 +25,6 @@ export function stsService(deps: ApiDeps): ServiceModule {
       Arn: principal.arn,
     }),
     AssumeRole(input, context) {
-      refuseMembers(
-        input,
-        ["Tags", "TransitiveTagKeys", "SerialNumber", "SourceIdentity", "ProvidedContexts"],
-        "ValidationError",
-      );
       const { principal } = context;
       const role = store.get("role", input.RoleArn);
       if (role === undefined)
@@ -71,7 +67,13 @@ export function stsService(deps: ApiDeps): ServiceModule {
   } satisfies Implementation<typeof sdk>;
   // GetCallerIdentity needs no permission. AssumeRole asks for its own once the role's trust policy has been evaluated.
   const permissions = permissionsBy("sts", operations, { GetCallerIdentity: () => [], AssumeRole: () => [] });
-  return { sdk, operations, constraints: CONSTRAINTS, permissions, leastActions: () => [] };
+  return {
+    sdk,
+    operations: refusing(operations, REFUSED, "ValidationError"),
+    constraints: CONSTRAINTS,
+    permissions,
+    leastActions: () => [],
+  };
 }
 
 /** How long a session lasts. Source: API_AssumeRole, DurationSeconds; IAM User Guide, "Role chaining". */

@@ -31,6 +31,8 @@ export interface DatabaseInstanceRecord extends Placed {
   readonly publiclyAccessible: boolean;
   readonly storageEncrypted: boolean;
   readonly deletionProtection: boolean;
+  /** Settings that are returned as they were given, by their names in the API. Absent: none was given. */
+  readonly settings?: Readonly<Record<string, string | number | boolean>>;
   readonly deleting: boolean;
   /** ← the database controller: the server has ended; what is left is to remove its data. */
   readonly stopped: boolean;

@@ -1,0 +1,73 @@
+import { ApiError, type Handler, type Implementation } from "@gantry/wire";
+
+/** Where a member stands in an operation's input: names with dots between; lists add nothing. */
+export type MemberPath<Input> = (keyof Input & string) | `${keyof Input & string}.${string}`;
+
+type InputOf<Operation> = Operation extends (input: infer Input, ...rest: never[]) => unknown ? Input : never;
+type InputsOf<Sdk> = {
+  readonly [Name in keyof Implementation<Sdk>]-?: InputOf<NonNullable<Implementation<Sdk>[Name]>>;
+};
+
+/**
+ * Members that each operation refuses: it would accept them and do nothing. A member in a list with values is refused
+ * for any other value. SUPPORT.md lists them (`tools/members`).
+ */
+export type RefusedMembers<Sdk> = {
+  readonly [Name in keyof InputsOf<Sdk>]?: readonly (
+    | MemberPath<InputsOf<Sdk>[Name]>
+    | readonly [MemberPath<InputsOf<Sdk>[Name]>, ...string[]]
+  )[];
+};
+
+/** Members that each operation accepts without effect, or returns and does not act on, each with the reason. */
+export type RecordedMembers<Sdk> = {
+  readonly [Name in keyof InputsOf<Sdk>]?: { readonly [Path in MemberPath<InputsOf<Sdk>[Name]>]?: string };
+};
+
+interface Refused {
+  readonly path: string;
+  readonly segments: readonly string[];
+  readonly accepted: readonly unknown[];
+}
+
+/** The operations, each refusing its members of the table. `refusal` makes the error, by default in the words of `refuseMembers`. */
+export function refusing(
+  operations: Readonly<Record<string, unknown>>,
+  table: Readonly<Record<string, readonly (string | readonly string[])[] | undefined>>,
+  refusal: string | ((path: string, operation: string) => ApiError),
+): Readonly<Record<string, Handler>> {
+  const errorOf = typeof refusal === "string" ? (path: string) => unsupported(refusal, path) : refusal;
+  return Object.fromEntries(
+    Object.entries(operations).map(([name, operation]) => {
+      const handler = operation as Handler; // Typed by Implementation where it is declared.
+      const refused = (table[name] ?? []).map(toRefused);
+      if (refused.length === 0) return [name, handler];
+      const checked: Handler = (input, context) => {
+        const found = refused.find(({ segments, accepted }) => isGiven(input, segments, accepted));
+        if (found !== undefined) throw errorOf(found.path, name);
+        return handler(input, context);
+      };
+      return [name, checked];
+    }),
+  );
+}
+
+/** The error for a parameter that has no effect in Gantry. */
+export function unsupported(code: string, path: string, status?: number): ApiError {
+  const message = `Gantry does not support the parameter ${path} yet: leave it out.`;
+  return new ApiError(code, message, status === undefined ? {} : { status });
+}
+
+function toRefused(entry: string | readonly string[]): Refused {
+  const [path = "", ...accepted] = typeof entry === "string" ? [entry] : entry;
+  return { path, segments: path.split("."), accepted };
+}
+
+/** Whether the member is there with a value that asks for something: none of `false`, 0, an empty list, or one accepted. */
+function isGiven(value: unknown, segments: readonly string[], accepted: readonly unknown[]): boolean {
+  if (value === undefined || value === null || value === false || value === 0) return false;
+  if (Array.isArray(value)) return value.some((each) => isGiven(each, segments, accepted));
+  const [name, ...rest] = segments;
+  if (name === undefined) return !accepted.includes(value);
+  return typeof value === "object" && isGiven((value as Record<string, unknown>)[name], rest, accepted); // Members are looked up by name.
+}

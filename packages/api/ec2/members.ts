@@ -1,0 +1,60 @@
+import type * as sdk from "@aws-sdk/client-ec2";
+import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
+
+const PAIR = {
+  "IpPermissions.UserIdGroupPairs.UserId": "a group is found by its id",
+  "IpPermissions.UserIdGroupPairs.VpcId": "a group is found by its id",
+  "IpPermissions.UserIdGroupPairs.PeeringStatus": "AWS sets it",
+};
+
+export const RECORDED: RecordedMembers<typeof sdk> = {
+  CreateNatGateway: { ClientToken: "a request that is sent again makes another one" },
+  CreateRouteTable: { ClientToken: "a request that is sent again makes another one" },
+  DescribeAvailabilityZones: { AllAvailabilityZones: "an account has all zones" },
+  DescribeAddressesAttribute: { Attribute: "addresses have no names" },
+  DescribeNetworkInterfaces: { IncludeManagedResources: "no interface is managed by an operator" },
+  AuthorizeSecurityGroupIngress: PAIR,
+  AuthorizeSecurityGroupEgress: PAIR,
+  RevokeSecurityGroupIngress: PAIR,
+  RevokeSecurityGroupEgress: PAIR,
+  UpdateSecurityGroupRuleDescriptionsIngress: PAIR,
+  UpdateSecurityGroupRuleDescriptionsEgress: PAIR,
+};
+
+const PERMISSION = [
+  "IpPermissions.PrefixListIds",
+  "IpPermissions.UserIdGroupPairs.VpcPeeringConnectionId",
+] as const;
+
+export const REFUSED: RefusedMembers<typeof sdk> = {
+  CreateVpc: [
+    "Ipv4NetmaskLength",
+    "Ipv6CidrBlockNetworkBorderGroup",
+    "Ipv6IpamPoolId",
+    "Ipv6NetmaskLength",
+    "VpcEncryptionControl",
+  ],
+  CreateSubnet: ["Ipv4NetmaskLength", "Ipv6IpamPoolId", "Ipv6NetmaskLength"],
+  ModifySubnetAttribute: [
+    "CustomerOwnedIpv4Pool",
+    "DisableLniAtDeviceIndex.Value",
+    "EnableResourceNameDnsAAAARecordOnLaunch.Value",
+    "EnableResourceNameDnsARecordOnLaunch.Value",
+    ["PrivateDnsHostnameTypeOnLaunch", "ip-name"],
+  ],
+  AllocateAddress: ["NetworkBorderGroup", ["PublicIpv4Pool", "amazon"]],
+  ReleaseAddress: ["NetworkBorderGroup", "PublicIp"],
+  AssociateAddress: ["PublicIp"],
+  DisassociateAddress: ["PublicIp"],
+  CreateNatGateway: [["AvailabilityMode", "zonal"], "AvailabilityZoneAddresses", "VpcId"],
+  CreateRoute: ["OdbNetworkArn"],
+  ReplaceRoute: ["LocalTarget", "OdbNetworkArn"],
+  DeleteRoute: ["DestinationIpv6CidrBlock", "DestinationPrefixListId"],
+  AssociateRouteTable: ["GatewayId", "PublicIpv4Pool"],
+  AuthorizeSecurityGroupIngress: PERMISSION,
+  AuthorizeSecurityGroupEgress: PERMISSION,
+  RevokeSecurityGroupIngress: PERMISSION,
+  RevokeSecurityGroupEgress: PERMISSION,
+  UpdateSecurityGroupRuleDescriptionsIngress: PERMISSION,
+  UpdateSecurityGroupRuleDescriptionsEgress: PERMISSION,
+};

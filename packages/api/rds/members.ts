@@ -1,0 +1,122 @@
+import type * as sdk from "@aws-sdk/client-rds";
+import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
+
+/** Settings that an instance returns as they were given: nothing in here acts on them. */
+export const RECORDED_SETTINGS = [
+  "StorageType",
+  "Iops",
+  "StorageThroughput",
+  "MaxAllocatedStorage",
+  "BackupRetentionPeriod",
+  "PreferredBackupWindow",
+  "PreferredMaintenanceWindow",
+  "AutoMinorVersionUpgrade",
+  "CopyTagsToSnapshot",
+  "CACertificateIdentifier",
+  "PromotionTier",
+  "EngineLifecycleSupport",
+] as const;
+
+const STORAGE = "storage is that of the node";
+const BACKUPS = "no backups are taken";
+const MAINTENANCE = "the version changes with the image";
+const ZONE = "one server runs in one zone";
+const SETTINGS = {
+  DBInstanceClass: "the server takes the resources of the node",
+  AllocatedStorage: STORAGE,
+  StorageType: STORAGE,
+  Iops: STORAGE,
+  StorageThroughput: STORAGE,
+  MaxAllocatedStorage: STORAGE,
+  BackupRetentionPeriod: BACKUPS,
+  PreferredBackupWindow: BACKUPS,
+  CopyTagsToSnapshot: BACKUPS,
+  PreferredMaintenanceWindow: MAINTENANCE,
+  AutoMinorVersionUpgrade: MAINTENANCE,
+  EngineLifecycleSupport: MAINTENANCE,
+  CACertificateIdentifier: "the server has no certificate",
+  PromotionTier: ZONE,
+  MultiAZ: ZONE,
+  PubliclyAccessible: "the server has an address of its subnet alone",
+  LicenseModel: "both engines have one licence",
+  NetworkType: "addresses are IPv4",
+};
+
+export const RECORDED: RecordedMembers<typeof sdk> = {
+  CreateDBInstance: { ...SETTINGS, StorageEncrypted: STORAGE },
+  ModifyDBInstance: {
+    ...SETTINGS,
+    ApplyImmediately: "every change is applied at once",
+    AllowMajorVersionUpgrade: MAINTENANCE,
+    CertificateRotationRestart: "the server has no certificate",
+  },
+  DeleteDBInstance: { DeleteAutomatedBackups: BACKUPS },
+  DescribeDBEngineVersions: {
+    ListSupportedCharacterSets: "character sets are not listed",
+    ListSupportedTimezones: "time zones are not listed",
+    IncludeAll: "there are no unavailable versions",
+  },
+};
+
+const REFUSED_OF_BOTH = [
+  "AdditionalStorageVolumes",
+  "DBCapacityReservationIdentifier",
+  "DBParameterGroupName",
+  "DBSecurityGroups",
+  ["DatabaseInsightsMode", "standard"],
+  "DedicatedLogVolume",
+  "Domain",
+  "DomainAuthSecretArn",
+  "DomainDnsIps",
+  "DomainFqdn",
+  "DomainIAMRoleName",
+  "DomainOu",
+  "EnableCustomerOwnedIp",
+  "EnableIAMDatabaseAuthentication",
+  "EnablePerformanceInsights",
+  "ManageMasterUserPassword",
+  ["MasterUserAuthenticationType", "password"],
+  "MasterUserSecretKmsKeyId",
+  "MonitoringInterval",
+  "MonitoringRoleArn",
+  "MultiTenant",
+  "OptionGroupName",
+  "PerformanceInsightsKMSKeyId",
+  "PerformanceInsightsRetentionPeriod",
+  "ProcessorFeatures",
+  "TagSpecifications",
+  "TdeCredentialArn",
+  "TdeCredentialPassword",
+] as const;
+
+export const REFUSED: RefusedMembers<typeof sdk> = {
+  CreateDBInstance: [
+    ...REFUSED_OF_BOTH,
+    ["BackupTarget", "region"],
+    "CharacterSetName",
+    "CustomIamInstanceProfile",
+    "DBClusterIdentifier",
+    "DBSystemId",
+    "EnableCloudwatchLogsExports",
+    "KmsKeyId",
+    "NcharCharacterSetName",
+    "Timezone",
+  ],
+  ModifyDBInstance: [
+    ...REFUSED_OF_BOTH,
+    ["AutomationMode", "full"],
+    "AwsBackupRecoveryPointArn",
+    "CloudwatchLogsExportConfiguration",
+    "DBPortNumber",
+    "DBSubnetGroupName",
+    "DisableDomain",
+    "Engine",
+    "NewDBInstanceIdentifier",
+    "ReplicaMode",
+    "ResumeFullAutomationModeMinutes",
+    "RotateMasterUserPassword",
+    "UseDefaultProcessorFeatures",
+  ],
+  DescribeDBSubnetGroups: ["Filters"],
+  ListTagsForResource: ["Filters"],
+};
