@@ -14,7 +14,9 @@ export function addListenerCertificates(
     const added = (input.Certificates ?? []).map((certificate) =>
       findCertificate(tx, context, certificate.CertificateArn),
     );
-    const certificates = [...new Set([...listener.certificates, ...added])];
+    const [byDefault, ...list] = listener.certificates;
+    // The list may have the default certificate too. Source: API_DescribeListenerCertificates.
+    const certificates = [...(byDefault === undefined ? [] : [byDefault]), ...new Set([...list, ...added])];
     checkCertificateQuota(certificates);
     tx.put("listener", listener.arn, { ...listener, certificates });
   });

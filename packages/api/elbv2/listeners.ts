@@ -152,7 +152,8 @@ function modifiedTls(reader: Reader, listener: ListenerRecord, input: elb.Modify
   const own = isKept ? certificates.map((CertificateArn) => ({ CertificateArn })) : undefined;
   return toTls(reader, listener, {
     protocol: input.Protocol ?? protocol,
-    certificates: input.Certificates ?? own,
+    // The default certificate alone is changed; the list stays. Source: API_ModifyListener, Certificates.
+    certificates: input.Certificates === undefined ? own : [...input.Certificates, ...(own ?? []).slice(1)],
     sslPolicy: input.SslPolicy ?? (isKept ? sslPolicy : undefined),
   });
 }

@@ -136,7 +136,7 @@ function renderListener(
     certificates:
       listener.protocol === "HTTPS"
         ? [
-            ...listener.certificates.flatMap((arn) => renderCertificate(reader, vault, arn)),
+            ...[...new Set(listener.certificates)].flatMap((arn) => renderCertificate(reader, vault, arn)),
             ...renderOwnCertificate(vault, balancer),
           ]
         : [],
