@@ -19,7 +19,7 @@ const descriptor = (
   folder: string,
   signingName: string,
   protocols: ServiceDescriptor["protocols"],
-  more: { id?: string; iamPrefix?: string; version: string; targetPrefix: string; xmlNamespace: string },
+  more: Pick<ServiceDescriptor, "version" | "targetPrefix" | "xmlNamespace"> & Partial<ServiceDescriptor>,
 ): ServiceDescriptor => ({
   id: more.id ?? folder,
   folder,
@@ -29,6 +29,9 @@ const descriptor = (
   version: more.version,
   targetPrefix: more.targetPrefix,
   xmlNamespace: more.xmlNamespace,
+  isObjectStorage: more.isObjectStorage ?? false,
+  namesErrorCode: more.namesErrorCode ?? false,
+  unwrappedOutputs: more.unwrappedOutputs ?? [],
 });
 
 /** What the SDK's schemas do not say. A test compares each with its client's own configuration. */
@@ -81,6 +84,7 @@ export const DESCRIPTORS = {
     version: "2015-02-01",
     targetPrefix: "MagnolioAPIService_v20150201",
     xmlNamespace: "",
+    namesErrorCode: true,
   }),
   rds: descriptor("rds", "rds", ["awsQuery"], {
     version: "2014-10-31",
@@ -96,6 +100,8 @@ export const DESCRIPTORS = {
     version: "2006-03-01",
     targetPrefix: "AmazonS3",
     xmlNamespace: "http://s3.amazonaws.com/doc/2006-03-01/",
+    isObjectStorage: true,
+    unwrappedOutputs: ["GetBucketLocation"],
   }),
 } as const;
 

@@ -40,7 +40,7 @@ export function admit(
   if (called?.operation.handler === undefined || declaredBytes(exchange) <= SMALL_BYTES) return;
   const actions = service.leastActions(called.operation.name);
   if (actions.length === 0) return;
-  const resource = service.descriptor.id === "s3" ? objectArn(exchange, called.labels) : undefined;
+  const resource = service.descriptor.isObjectStorage ? objectArn(exchange, called.labels) : undefined;
   const why = policy.neverBecause(principal, actions, resource);
   if (why !== undefined) throw accessDeniedError(protocol, why);
 }

@@ -82,16 +82,17 @@ export class Authenticator {
     const credential = this.#check(candidate, claim);
     const { principal, secretAccessKey } = credential;
     const signed = { ...candidate, claim, principal, secretAccessKey };
-    const body =
-      service.descriptor.id === "s3" ? verifiedS3Body(signed, this.#clock.now()) : await readVerified(signed);
+    const body = service.descriptor.isObjectStorage
+      ? verifiedS3Body(signed, this.#clock.now())
+      : await readVerified(signed);
     return { principal, body };
   }
 
   /** Everything that is refused before the body is read. */
   #check({ exchange, service, protocol }: Candidate, claim: Claim): Credential {
     checkScope(exchange, claim, service.descriptor);
-    const isS3 = service.descriptor.id === "s3";
-    if (claim.form === "presigned") checkPresigned(claim, isS3 ? "s3" : protocol);
+    const isObjectStorage = service.descriptor.isObjectStorage;
+    if (claim.form === "presigned") checkPresigned(claim, isObjectStorage ? "object-storage" : protocol);
     const credential = this.#credentials.find(claim.accessKeyId);
     if (credential === undefined) throw new SignatureError("unknown-key", "Unknown access key");
     if (credential.token !== claim.token)
@@ -102,8 +103,8 @@ export class Authenticator {
     if (claim.form !== "presigned-v2")
       checkClaim(exchange, claim, {
         now,
-        alsoSigned: isS3 ? ["content-md5"] : [],
-        lifetimeMaxSeconds: isS3 ? S3_PRESIGNED_MAX_S : PRESIGNED_MAX_S,
+        alsoSigned: isObjectStorage ? ["content-md5"] : [],
+        lifetimeMaxSeconds: isObjectStorage ? S3_PRESIGNED_MAX_S : PRESIGNED_MAX_S,
       });
     return credential;
   }
@@ -114,9 +115,9 @@ export class Authenticator {
  * request whose query, signed as a whole, is the call (STS GetCallerIdentity, EC2 DescribeInstances); its body is empty.
  * Elsewhere the signature would not cover what is called.
  */
-function checkPresigned(claim: Claim, kind: Protocol | "s3"): void {
+function checkPresigned(claim: Claim, kind: Protocol | "object-storage"): void {
   switch (kind) {
-    case "s3":
+    case "object-storage":
       if (claim.expiresSeconds === undefined)
         throw new SignatureError(
           "malformed-query",

@@ -205,8 +205,9 @@ export class Dispatcher {
 
   async #invokeWith(call: Call, lease: BodyLease): Promise<WireResponse> {
     const { claim, service, protocol } = call;
-    const exchange =
-      service.descriptor.id === "s3" ? withHeadersOfQuery(call.exchange, claim) : call.exchange;
+    const exchange = service.descriptor.isObjectStorage
+      ? withHeadersOfQuery(call.exchange, claim)
+      : call.exchange;
     const isQuery = protocol === "awsQuery" || protocol === "ec2Query";
     // Every protocol but Query names the operation outside the body, so the body's bound is known before it is read.
     const named = isQuery ? undefined : resolve(service, protocol, exchange, undefined);
@@ -231,8 +232,8 @@ export class Dispatcher {
           ? undefined
           : (await this.#waitingFor(exchange, limits.bytes, () => readAll(stream, limits.bytes, lease)))
               .bytes;
-    if (buffered !== undefined) service.checkBody?.(exchange.headers, buffered);
     const read = (document?: Document): Record<string, unknown> => {
+      if (buffered !== undefined) service.checkBody?.(exchange.headers, buffered);
       const input = decode(operation, protocol, {
         exchange,
         labels,
@@ -242,11 +243,8 @@ export class Dispatcher {
         document,
         valuesMax: limits.values,
       });
-      checkInput(operation, input, {
-        protocol,
-        constraints: service.constraints,
-        validationCode: service.validationCode,
-      });
+      const { constraints, validationCode } = service;
+      checkInput(operation, input, { protocol, constraints, validationCode });
       return input;
     };
     const input =

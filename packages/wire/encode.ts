@@ -92,13 +92,12 @@ function encodeRest(
       body: JSON.stringify(writeJson(shape, output)),
     };
   headers["content-type"] = "application/xml";
-  // GetBucketLocation alone answers its one member unwrapped; the trait that says so is not in the schema.
-  if (operation.name === "GetBucketLocation")
-    return {
-      status,
-      headers,
-      body: `${PROLOG}<LocationConstraint xmlns="${S3_NAMESPACE}">${escapeXml(String(output["LocationConstraint"] ?? ""))}</LocationConstraint>`,
-    };
+  const [only] = members;
+  if (only !== undefined && context.service.descriptor.unwrappedOutputs.includes(operation.name)) {
+    const namespace = context.service.descriptor.xmlNamespace;
+    const body = PROLOG + writeElement(only.name, only.shape, output[only.name] ?? "", namespace);
+    return { status, headers, body };
+  }
   const name = typeof shape.traits["xmlName"] === "string" ? shape.traits["xmlName"] : shape.name;
   return {
     status,
@@ -125,7 +124,6 @@ function boundOf(operation: Operation, output: Record<string, unknown>): ReturnT
 }
 
 const PROLOG = '<?xml version="1.0" encoding="UTF-8"?>\n';
-const S3_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/";
 
 function payloadBody(
   member: Member,
@@ -239,7 +237,7 @@ function encodeErrorBody(error: ApiError, context: EncodeContext & { path: strin
         body: JSON.stringify({
           ...fields,
           [messageName]: error.message,
-          ...(service.descriptor.id === "efs" ? { ErrorCode: error.code } : {}),
+          ...(service.descriptor.namesErrorCode ? { ErrorCode: error.code } : {}),
         }),
       };
     }

@@ -45,8 +45,9 @@ export function resolve(
   form: URLSearchParams | undefined,
 ): { operation: Operation; labels: Record<string, string> } | undefined {
   if (protocol === "restJson1" || protocol === "restXml") {
-    const { bucket, path } =
-      service.descriptor.id === "s3" ? splitBucket(exchange) : { bucket: undefined, path: exchange.rawPath };
+    const { bucket, path } = service.descriptor.isObjectStorage
+      ? splitBucket(exchange)
+      : { bucket: undefined, path: exchange.rawPath };
     return service.router.find({
       method: exchange.method,
       path,

@@ -13,17 +13,17 @@ const REGIONAL_HOST = /(?:^|\.)([a-z0-9-]+)\.([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaw
 export function checkScope(
   exchange: Pick<Exchange, "headers">,
   claim: Claim,
-  descriptor: Pick<ServiceDescriptor, "id" | "signingName">,
+  descriptor: Pick<ServiceDescriptor, "isObjectStorage" | "signingName">,
 ): void {
   const { signingName } = descriptor;
-  const isS3 = descriptor.id === "s3";
+  const isObjectStorage = descriptor.isObjectStorage;
   if (claim.service !== signingName)
-    throw isS3
+    throw isObjectStorage
       ? s3Scope(claim, `incorrect service "${claim.service}". This endpoint belongs to "s3".`)
       : new SignatureError("mismatch", `Credential should be scoped to correct service: '${signingName}'.`);
   const region = REGIONAL_HOST.exec(exchange.headers["host"] ?? "")?.[2];
   if (region === undefined || region === claim.region || claim.form === "presigned-v2") return;
-  throw isS3
+  throw isObjectStorage
     ? s3Scope(claim, `the region '${claim.region}' is wrong; expecting '${region}'`, { Region: region })
     : new SignatureError("mismatch", `Credential should be scoped to a valid region.`);
 }

@@ -33,7 +33,9 @@ export async function chooseService<S extends { readonly descriptor: ServiceDesc
       by((descriptor) => descriptor.protocols.includes("awsQuery"))
     );
   const host = exchange.headers["host"]?.split(".")[0];
-  return by((descriptor) => descriptor.signingName === host) ?? by((descriptor) => descriptor.id === "s3");
+  return (
+    by((descriptor) => descriptor.signingName === host) ?? by((descriptor) => descriptor.isObjectStorage)
+  );
 }
 
 function targetPrefixOf(exchange: Exchange): string | undefined {

@@ -25,7 +25,8 @@ export interface RequestContext {
   readonly authorize: (action: string, resource: string, conditions?: ConditionContext) => void;
 }
 
-type OutputOf<O> = Omit<O, "$metadata"> & { $metadata?: { httpStatusCode?: number } };
+/** What a handler answers: the SDK's output, and a status other than the operation's where it has one. */
+export type OutputOf<O> = Omit<O, "$metadata"> & { $metadata?: { httpStatusCode?: number } };
 type HandlerOf<C> = C extends {
   readonly input: infer I;
   resolveMiddleware(...parts: never[]): (...parts: never[]) => Promise<{ output: infer O }>;
@@ -52,6 +53,15 @@ export interface ServiceDescriptor {
   readonly version: string;
   readonly targetPrefix: string;
   readonly xmlNamespace: string;
+  /**
+   * Whether requests name buckets and keys, in the path or the host, as S3's do: bodies are streamed and checked as they
+   * arrive, presigned URLs last a week and carry headers, and a request that names no service is for this one.
+   */
+  readonly isObjectStorage: boolean;
+  /** Whether an error's body repeats its code as the member ErrorCode. */
+  readonly namesErrorCode: boolean;
+  /** Operations whose output is its one member without an element around it. The trait is not in the SDK's schemas. */
+  readonly unwrappedOutputs: readonly string[];
 }
 
 /** One resource and action that a call needs leave for. */

@@ -26,15 +26,6 @@ const LONG_FUNCTIONS = [
   "packages/api/ecs/present-task.ts: composeTask",
   "packages/api/efs/permissions.ts: efsPermissions",
   "packages/api/iam/permissions.ts: iamPermissions",
-  "packages/api/s3/bucket-settings.ts: bucketSettingOperations",
-  "packages/api/s3/buckets.ts: bucketOperations",
-  "packages/api/s3/buckets.ts: bucketOperations.CreateBucket",
-  "packages/api/s3/object-input.ts: receive",
-  "packages/api/s3/object-settings.ts: objectSettingOperations",
-  "packages/api/s3/objects.ts: objectOperations",
-  "packages/api/s3/objects.ts: objectOperations.CopyObject",
-  "packages/api/s3/versions.ts: versionOperations",
-  "packages/api/s3/versions.ts: versionOperations.ListObjectVersions",
   "packages/content/write-frames.ts: writeFrames",
   "packages/controllers/node/node-gateway.ts: NodeGateway.receive",
   "packages/controllers/node/pod-assignment.ts: taskAssignment",
@@ -51,13 +42,7 @@ const LONG_FUNCTIONS = [
   "packages/wire/encode.ts: encodeErrorBody",
 ];
 /** Files that look something up by an empty key where they have none: the list only shrinks. */
-const ABSENT_KEYS = [
-  "packages/api/s3/buckets.ts",
-  "packages/api/s3/extras.ts",
-  "packages/api/s3/index.ts",
-  "packages/api/s3/object-access.ts",
-  "packages/controllers/service/fleet.ts",
-];
+const ABSENT_KEYS = ["packages/controllers/service/fleet.ts"];
 /** Modules besides `main.ts` that act when they are imported, each with its reason. */
 const ACTING = [
   "packages/content/hash-worker.ts", // The main file of a worker thread.

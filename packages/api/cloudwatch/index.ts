@@ -4,12 +4,14 @@
  */
 import * as sdk from "@aws-sdk/client-cloudwatch";
 import type { Implementation, ServiceModule } from "@gantry/wire";
+import { refusing } from "../common/members.ts";
 import { permissionsBy } from "../common/permissions.ts";
 import { alarmOperations } from "./alarms.ts";
 import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { dashboardOperations } from "./dashboards.ts";
 import { metricOperations } from "./metrics.ts";
+import { REFUSED } from "./members.ts";
 import { cloudWatchPermissions } from "./permissions.ts";
 import { tagOperations } from "./tags.ts";
 
@@ -22,7 +24,7 @@ export function cloudWatchService(deps: CloudWatchDeps): ServiceModule {
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,
-    operations,
+    operations: refusing(operations, REFUSED, "ValidationError"),
     constraints: CONSTRAINTS,
     validationCode: "ValidationError",
     // A thousand metrics with 150 values and counts each. Source: API_PutMetricData.

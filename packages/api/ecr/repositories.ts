@@ -22,7 +22,7 @@ export function repositoryOperations(deps: EcrDeps) {
       batchGetRepositoryScanningConfiguration(deps, input, context),
     GetRegistryScanningConfiguration: (_input, context) => getRegistryScanningConfiguration(context),
     DescribeRegistry: (_input, context) => describeRegistry(context),
-    PutReplicationConfiguration: (input) => putReplicationConfiguration(input),
+    PutReplicationConfiguration: () => putReplicationConfiguration(),
     TagResource: (input, context) => tagResource(deps, input, context),
     UntagResource: (input, context) => untagResource(deps, input, context),
     ListTagsForResource: (input, context) => listTagsForResource(deps, input, context),
@@ -210,15 +210,8 @@ function describeRegistry(context: RequestContext): sdk.DescribeRegistryResponse
   };
 }
 
-function putReplicationConfiguration(
-  input: sdk.PutReplicationConfigurationRequest,
-): sdk.PutReplicationConfigurationResponse {
-  // What says "none" says what is; anything else would copy images to registries that are not here.
-  if ((input.replicationConfiguration?.rules ?? []).length > 0)
-    throw new ApiError(
-      "ValidationException",
-      "Gantry has one registry: images are not replicated to other regions or accounts. Leave replicationConfiguration.rules empty.",
-    );
+/** Accepts that there are no rules; `members.ts` refuses any: images are not replicated to other regions or accounts. */
+function putReplicationConfiguration(): sdk.PutReplicationConfigurationResponse {
   return { replicationConfiguration: { rules: [] } };
 }
 

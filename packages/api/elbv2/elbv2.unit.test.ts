@@ -134,6 +134,7 @@ describe("listeners and rules", () => {
     const { Certificates } = await client.send(new elb.DescribeListenerCertificatesCommand({ ListenerArn }));
     expect(Certificates).toEqual([
       { CertificateArn: own, IsDefault: true },
+      { CertificateArn: own, IsDefault: false },
       { CertificateArn: more, IsDefault: false },
     ]);
     await client.send(new elb.RemoveListenerCertificatesCommand(both));

@@ -8,13 +8,22 @@ import { permissionsBy } from "../common/permissions.ts";
 import { amendMember } from "./amend-member.ts";
 import { withArguments } from "./arguments.ts";
 import { checkBody } from "./body-checksums.ts";
-import { bucketSettingOperations } from "./bucket-settings.ts";
+import { bucketConfigurationOperations } from "./bucket-configuration.ts";
+import { bucketPolicyOperations } from "./bucket-policy.ts";
+import { bucketProtectionOperations } from "./bucket-protection.ts";
+import { bucketTagOperations } from "./bucket-tags.ts";
+import { bucketVersioningOperations } from "./bucket-versioning.ts";
+import { objectAttributeOperations } from "./object-attributes.ts";
 import { bucketOperations } from "./buckets.ts";
-import { answerExtra, crossOriginHeaders } from "./extras.ts";
+import { crossOriginHeaders } from "./cors-answer.ts";
+import { answerOther } from "./other-answers.ts";
 import { listingOperations } from "./listing.ts";
 import { multipartOperations } from "./multipart.ts";
 import { objectSettingOperations } from "./object-settings.ts";
-import { objectOperations } from "./objects.ts";
+import { copyObjectOperations } from "./copy-object.ts";
+import { deleteObjectOperations } from "./delete-objects.ts";
+import { putObjectOperations } from "./put-object.ts";
+import { readObjectOperations } from "./read-objects.ts";
 import { leastActions, S3_PERMISSIONS } from "./permissions.ts";
 import type { S3Deps } from "./s3-deps.ts";
 import { uploadListingOperations } from "./upload-listing.ts";
@@ -26,13 +35,21 @@ import { refusalOf, REFUSED } from "./members.ts";
 export function s3Service(deps: S3Deps): ServiceModule {
   const operations = {
     ...bucketOperations(deps),
-    ...objectOperations(deps),
+    ...putObjectOperations(deps),
+    ...copyObjectOperations(deps),
+    ...readObjectOperations(deps),
+    ...deleteObjectOperations(deps),
     ...listingOperations(deps),
     ...multipartOperations(deps),
     ...uploadPartOperations(deps),
     ...uploadListingOperations(deps),
-    ...bucketSettingOperations(deps),
+    ...bucketTagOperations(deps),
+    ...bucketProtectionOperations(deps),
+    ...bucketVersioningOperations(deps),
+    ...bucketConfigurationOperations(deps),
+    ...bucketPolicyOperations(deps),
     ...objectSettingOperations(deps),
+    ...objectAttributeOperations(deps),
     ...versionOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {
@@ -48,8 +65,8 @@ export function s3Service(deps: S3Deps): ServiceModule {
     },
     amend: amendMember,
     checkBody,
-    extras: (exchange, access) => answerExtra(deps, exchange, access),
-    regionOf: (exchange) => deps.store.get("bucket", splitBucket(exchange).bucket ?? "")?.region,
+    extras: (exchange, access) => answerOther(deps, exchange, access),
+    regionOf: (exchange) => deps.store.get("bucket", splitBucket(exchange).bucket)?.region,
     responseHeaders: (exchange) => crossOriginHeaders(deps.store, exchange),
   };
 }

@@ -1,7 +1,7 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { ObjectMeta, ObjectStore } from "@gantry/content";
-import { ApiError, type Implementation } from "@gantry/wire";
-import { findBucket } from "./buckets.ts";
+import { ApiError, type Implementation, type RequestContext, type OutputOf } from "@gantry/wire";
+import { findBucket } from "./find-bucket.ts";
 import type { S3Deps } from "./s3-deps.ts";
 
 const KEYS_MAX = 1_000;
@@ -15,64 +15,74 @@ interface Page {
 
 /** Listings, versions 1 and 2. Source: API_ListObjectsV2. */
 export function listingOperations(deps: S3Deps) {
-  const { store, objects } = deps;
   return {
-    ListObjectsV2(input, context) {
-      const bucket = findBucket(store, context, input.Bucket);
-      const limit = limitOf(input.MaxKeys);
-      const after =
-        input.ContinuationToken === undefined
-          ? (input.StartAfter ?? "")
-          : Buffer.from(input.ContinuationToken, "base64url").toString();
-      const page = listPage(objects, bucket.name, {
-        prefix: input.Prefix ?? "",
-        delimiter: input.Delimiter ?? "",
-        after,
-        limit,
-      });
-      const encode = encoder(input.EncodingType);
-      return {
-        Name: bucket.name,
-        Prefix: encode(input.Prefix ?? ""),
-        Delimiter: input.Delimiter ? encode(input.Delimiter) : undefined,
-        MaxKeys: limit,
-        KeyCount: page.objects.length + page.prefixes.length,
-        IsTruncated: page.next !== undefined,
-        StartAfter: input.StartAfter,
-        ContinuationToken: input.ContinuationToken,
-        NextContinuationToken:
-          page.next === undefined ? undefined : Buffer.from(page.next).toString("base64url"),
-        EncodingType: input.EncodingType,
-        Contents: page.objects.map((meta) =>
-          presentEntry(meta, encode, input.FetchOwner === true ? bucket.account : undefined),
-        ),
-        CommonPrefixes: page.prefixes.map((prefix) => ({ Prefix: encode(prefix) })),
-      };
-    },
-    ListObjects(input, context) {
-      const bucket = findBucket(store, context, input.Bucket);
-      const limit = limitOf(input.MaxKeys);
-      const page = listPage(objects, bucket.name, {
-        prefix: input.Prefix ?? "",
-        delimiter: input.Delimiter ?? "",
-        after: input.Marker ?? "",
-        limit,
-      });
-      const encode = encoder(input.EncodingType);
-      return {
-        Name: bucket.name,
-        Prefix: encode(input.Prefix ?? ""),
-        Delimiter: input.Delimiter ? encode(input.Delimiter) : undefined,
-        Marker: encode(input.Marker ?? ""),
-        MaxKeys: limit,
-        IsTruncated: page.next !== undefined,
-        NextMarker: page.next === undefined || !input.Delimiter ? undefined : encode(page.next),
-        EncodingType: input.EncodingType,
-        Contents: page.objects.map((meta) => presentEntry(meta, encode, bucket.account)),
-        CommonPrefixes: page.prefixes.map((prefix) => ({ Prefix: encode(prefix) })),
-      };
-    },
+    ListObjectsV2: (input, context) => listObjectsV2(deps, input, context),
+    ListObjects: (input, context) => listObjects(deps, input, context),
   } satisfies Implementation<typeof s3>;
+}
+
+function listObjectsV2(
+  { store, objects }: S3Deps,
+  input: s3.ListObjectsV2CommandInput,
+  context: RequestContext,
+): OutputOf<s3.ListObjectsV2CommandOutput> {
+  const bucket = findBucket(store, context, input.Bucket);
+  const limit = limitOf(input.MaxKeys);
+  const after =
+    input.ContinuationToken === undefined
+      ? (input.StartAfter ?? "")
+      : Buffer.from(input.ContinuationToken, "base64url").toString();
+  const page = listPage(objects, bucket.name, {
+    prefix: input.Prefix ?? "",
+    delimiter: input.Delimiter ?? "",
+    after,
+    limit,
+  });
+  const encode = encoder(input.EncodingType);
+  return {
+    Name: bucket.name,
+    Prefix: encode(input.Prefix ?? ""),
+    Delimiter: input.Delimiter ? encode(input.Delimiter) : undefined,
+    MaxKeys: limit,
+    KeyCount: page.objects.length + page.prefixes.length,
+    IsTruncated: page.next !== undefined,
+    StartAfter: input.StartAfter,
+    ContinuationToken: input.ContinuationToken,
+    NextContinuationToken: page.next === undefined ? undefined : Buffer.from(page.next).toString("base64url"),
+    EncodingType: input.EncodingType,
+    Contents: page.objects.map((meta) =>
+      presentEntry(meta, encode, input.FetchOwner === true ? bucket.account : undefined),
+    ),
+    CommonPrefixes: page.prefixes.map((prefix) => ({ Prefix: encode(prefix) })),
+  };
+}
+
+function listObjects(
+  { store, objects }: S3Deps,
+  input: s3.ListObjectsCommandInput,
+  context: RequestContext,
+): OutputOf<s3.ListObjectsCommandOutput> {
+  const bucket = findBucket(store, context, input.Bucket);
+  const limit = limitOf(input.MaxKeys);
+  const page = listPage(objects, bucket.name, {
+    prefix: input.Prefix ?? "",
+    delimiter: input.Delimiter ?? "",
+    after: input.Marker ?? "",
+    limit,
+  });
+  const encode = encoder(input.EncodingType);
+  return {
+    Name: bucket.name,
+    Prefix: encode(input.Prefix ?? ""),
+    Delimiter: input.Delimiter ? encode(input.Delimiter) : undefined,
+    Marker: encode(input.Marker ?? ""),
+    MaxKeys: limit,
+    IsTruncated: page.next !== undefined,
+    NextMarker: page.next === undefined || !input.Delimiter ? undefined : encode(page.next),
+    EncodingType: input.EncodingType,
+    Contents: page.objects.map((meta) => presentEntry(meta, encode, bucket.account)),
+    CommonPrefixes: page.prefixes.map((prefix) => ({ Prefix: encode(prefix) })),
+  };
 }
 
 /** One page: keys that share a prefix up to the delimiter count as one, and are skipped over, not read. */

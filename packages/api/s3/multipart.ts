@@ -3,7 +3,7 @@ import type * as s3 from "@aws-sdk/client-s3";
 import type { MultipartPart, MultipartUpload, ObjectMeta } from "@gantry/content";
 import type { BucketRecord } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
-import { findBucket } from "./buckets.ts";
+import { findBucket } from "./find-bucket.ts";
 import { findUpload, noSuchUpload } from "./find-upload.ts";
 import { malformedXml } from "./malformed-xml.ts";
 import { changing, newVersion } from "./object-access.ts";

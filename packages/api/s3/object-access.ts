@@ -12,12 +12,12 @@ export function findObject(
   context: RequestContext,
   what: { bucket: string; key: string | undefined; versionId: string | undefined },
 ): ObjectMeta {
-  const { bucket, key, versionId } = what;
+  const { bucket, key = "", versionId } = what;
   if (versionId === undefined) {
-    const meta = objects.index.get(bucket, key ?? "");
+    const meta = objects.index.get(bucket, key);
     if (meta !== undefined) return meta;
     context.authorize("s3:ListBucket", `arn:aws:s3:::${bucket}`);
-    const marker = objects.index.newest(bucket, key ?? "");
+    const marker = objects.index.newest(bucket, key);
     const headers = marker === undefined ? {} : markerHeaders(marker);
     throw new ApiError("NoSuchKey", "The specified key does not exist.", {
       status: 404,
@@ -30,7 +30,7 @@ export function findObject(
       status: 400,
       fields: { ArgumentName: "versionId", ArgumentValue: versionId },
     });
-  const meta = objects.index.version(bucket, key ?? "", versionId);
+  const meta = objects.index.version(bucket, key, versionId);
   if (meta === undefined) context.authorize("s3:ListBucket", `arn:aws:s3:::${bucket}`);
   if (meta === undefined)
     throw new ApiError("NoSuchVersion", "The specified version does not exist.", {
@@ -78,18 +78,6 @@ export function changing(
   const { requestId, account: requester } = context;
   const note = { id: deps.ids.uuid(), at: deps.clock.now(), type, reason, requestId, requester };
   return { versioning: bucket.versioning, note: bucket.tellsEvents === true ? note : undefined };
-}
-
-/** Asks for the leave to read what is copied. */
-export function authorizeSource(
-  context: RequestContext,
-  from: { bucket: string; key: string; versionId?: string | undefined },
-): void {
-  const [action, conditions] =
-    from.versionId === undefined
-      ? ["s3:GetObject", {}]
-      : ["s3:GetObjectVersion", { "s3:VersionId": from.versionId }];
-  context.authorize(action, objectArn(from.bucket, from.key), conditions);
 }
 
 /** `arn:aws:s3:::BUCKET/KEY` */

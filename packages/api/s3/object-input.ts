@@ -219,25 +219,6 @@ export function expiresOf(given: Date | undefined): string | undefined {
   return given === undefined ? undefined : String(given);
 }
 
-/** Bucket, key and version that a copy names. */
-export function parseCopySource(source: string | undefined): {
-  bucket: string;
-  key: string;
-  versionId: string | undefined;
-} {
-  const [path = "", query] = (source ?? "").split("?versionId=");
-  let decoded: string;
-  try {
-    decoded = decodeURIComponent(path);
-  } catch {
-    throw new ApiError("InvalidArgument", "Invalid copy source encoding", { status: 400 });
-  }
-  const match = /^\/?([^/]+)\/(.+)$/s.exec(decoded);
-  if (match === null)
-    throw new ApiError("InvalidArgument", "Invalid copy source object key", { status: 400 });
-  return { bucket: match[1] ?? "", key: match[2] ?? "", versionId: query };
-}
-
 export function unquote(etag: string): string {
   return etag.replace(/^(?:W\/)?"|"$/g, "");
 }

@@ -69,27 +69,31 @@ interface Trailer {
 function namedChecksum(claims: BodyClaims): ChecksumMember | undefined {
   const members = Object.keys(ALGORITHMS) as ChecksumMember[]; // The table's own keys.
   const given = members.filter((member) => claims[member] !== undefined);
-  if (given.length > 1)
-    throw new ApiError(
-      "InvalidRequest",
-      "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
-      { status: 400 },
-    );
+  if (given.length > 1) throw severalChecksums();
   return given[0] ?? memberOf(claims.ChecksumAlgorithm);
 }
 
-/** The checksum to keep: the one that is named, else the trailer's, which was checked as it came, else S3's own. */
+function severalChecksums(): ApiError {
+  return new ApiError(
+    "InvalidRequest",
+    "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
+    { status: 400 },
+  );
+}
+
+/** The checksum to keep: the one that is named, else the trailer's, which was checked as it came, else S3's own. Errors: BadDigest, InvalidRequest. */
 function checkedChecksums(
   claims: BodyClaims,
   from: { named: ChecksumMember | undefined; computed: string | undefined; trailer: Trailer | undefined },
 ): Readonly<Record<string, string>> {
   const { named, computed, trailer } = from;
+  const byTrailer = Object.entries(ALGORITHMS).find(([, name]) => name === trailer?.algorithm);
+  if (named !== undefined && byTrailer !== undefined && byTrailer[0] !== named) throw severalChecksums();
   if (named !== undefined && computed !== undefined) {
     const claimed = claims[named] ?? trailer?.value;
     if (claimed !== undefined && claimed !== computed) throw badChecksum(ALGORITHMS[named]);
     return { [named]: computed };
   }
-  const byTrailer = Object.entries(ALGORITHMS).find(([, name]) => name === trailer?.algorithm);
   if (byTrailer !== undefined && trailer !== undefined) return { [byTrailer[0]]: trailer.value };
   return computed === undefined ? {} : { ChecksumCRC64NVME: computed };
 }

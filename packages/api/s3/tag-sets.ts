@@ -1,6 +1,7 @@
 import { ApiError } from "@gantry/wire";
 
 const OBJECT_TAGS_MAX = 10;
+export const BUCKET_TAGS_MAX = 50;
 
 /** Tags by key. A JavaScript object has keys that are integers first, so where there are such the order is kept beside it. */
 export interface TagSet {

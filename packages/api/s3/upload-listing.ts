@@ -1,7 +1,7 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { MultipartUpload } from "@gantry/content";
 import type { Implementation, RequestContext } from "@gantry/wire";
-import { findBucket } from "./buckets.ts";
+import { findBucket } from "./find-bucket.ts";
 import { findUpload } from "./find-upload.ts";
 import { encoder, limitOf } from "./listing.ts";
 import { memberOf } from "./checksum-members.ts";

@@ -1,17 +1,12 @@
 import type * as s3 from "@aws-sdk/client-s3";
-import type { MultipartUpload, ObjectMeta } from "@gantry/content";
+import type { MultipartUpload } from "@gantry/content";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
-import { findBucket } from "./buckets.ts";
+import { findBucket } from "./find-bucket.ts";
 import { findUpload } from "./find-upload.ts";
-import { authorizeSource, findObject, presentVersion } from "./object-access.ts";
+import { findSource } from "./copy-source.ts";
+import { presentVersion } from "./object-access.ts";
 import { ALGORITHMS, memberOf } from "./checksum-members.ts";
-import {
-  checkReadCondition,
-  parseCopySource,
-  parseRange,
-  presentEncryption,
-  readingKeyOf,
-} from "./object-input.ts";
+import { parseRange, presentEncryption, readingKeyOf } from "./object-input.ts";
 import { receive } from "./receive.ts";
 import { partNumberOf } from "./part-number.ts";
 import type { S3Deps } from "./s3-deps.ts";
@@ -49,30 +44,13 @@ async function uploadPartCopy(
   input: s3.UploadPartCopyCommandInput,
   context: RequestContext,
 ): Promise<Omit<s3.UploadPartCopyCommandOutput, "$metadata">> {
-  const { store, objects } = deps;
-  const bucket = findBucket(store, context, input.Bucket);
+  const bucket = findBucket(deps.store, context, input.Bucket);
   const upload = findUpload(deps, { id: input.UploadId, bucket: bucket.name, key: input.Key });
   const number = partNumberOf(input.PartNumber);
-  const from = parseCopySource(input.CopySource);
-  authorizeSource(context, from);
-  const sourceBucket = findBucket(store, context, from.bucket);
-  const source = findObject(objects, context, {
-    bucket: sourceBucket.name,
-    key: from.key,
-    versionId: from.versionId,
-  });
-  checkCopyCondition(input, source);
+  const { source, sourceBucket, sourceKey } = findSource(deps, input, context);
   const range = rangeOf(input.CopySourceRange, source.size);
-  const sourceKey = readingKeyOf(
-    {
-      SSECustomerAlgorithm: input.CopySourceSSECustomerAlgorithm,
-      SSECustomerKey: input.CopySourceSSECustomerKey,
-      SSECustomerKeyMD5: input.CopySourceSSECustomerKeyMD5,
-    },
-    source,
-  );
   const customerKey = readingKeyOf(input, upload);
-  const body = await objects.read(source, range?.start, range?.end, sourceKey);
+  const body = await deps.objects.read(source, range?.start, range?.end, sourceKey);
   const received = await receive(
     deps,
     body,
@@ -90,36 +68,6 @@ async function uploadPartCopy(
     CopySourceVersionId: presentVersion(sourceBucket, source),
     ...presentEncryption(upload),
   };
-}
-
-/** The conditions of a copy. A copy has no "not modified": such a condition does not hold. Source: API_CopyObject. */
-export function checkCopyCondition(
-  input: {
-    CopySourceIfMatch?: string | undefined;
-    CopySourceIfNoneMatch?: string | undefined;
-    CopySourceIfModifiedSince?: Date | undefined;
-    CopySourceIfUnmodifiedSince?: Date | undefined;
-  },
-  source: ObjectMeta,
-): void {
-  try {
-    checkReadCondition(
-      {
-        IfMatch: input.CopySourceIfMatch,
-        IfNoneMatch: input.CopySourceIfNoneMatch,
-        IfModifiedSince: input.CopySourceIfModifiedSince,
-        IfUnmodifiedSince: input.CopySourceIfUnmodifiedSince,
-      },
-      source,
-    );
-  } catch (thrown) {
-    if (!(thrown instanceof ApiError) || thrown.status !== 304) throw thrown;
-    throw new ApiError(
-      "PreconditionFailed",
-      "At least one of the pre-conditions you specified did not hold",
-      { status: 412 },
-    );
-  }
 }
 
 /** The bytes of the source that are copied. Errors: InvalidArgument. */

@@ -1,0 +1,209 @@
+import type * as s3 from "@aws-sdk/client-s3";
+import { ApiError, type Implementation, type RequestContext, type OutputOf } from "@gantry/wire";
+import { presentCors, readCors } from "./cors.ts";
+import { changeBucket, findBucket, missingSetting, NO_CONTENT, withoutSettings } from "./find-bucket.ts";
+import { presentLifecycle, readLifecycle } from "./lifecycle.ts";
+import type { S3Deps } from "./s3-deps.ts";
+import { readWebsite } from "./website.ts";
+
+/** What a bucket does by itself: expire objects, answer browsers, serve a website, report changes. Source: API_PutBucketLifecycleConfiguration and following. */
+export function bucketConfigurationOperations(deps: S3Deps) {
+  return {
+    GetBucketLifecycleConfiguration: (input, context) =>
+      getBucketLifecycleConfiguration(deps, input, context),
+    PutBucketLifecycleConfiguration: (input, context) =>
+      putBucketLifecycleConfiguration(deps, input, context),
+    DeleteBucketLifecycle: (input, context) => deleteBucketLifecycle(deps, input, context),
+    GetBucketCors: (input, context) => getBucketCors(deps, input, context),
+    PutBucketCors: (input, context) => putBucketCors(deps, input, context),
+    DeleteBucketCors: (input, context) => deleteBucketCors(deps, input, context),
+    GetBucketWebsite: (input, context) => getBucketWebsite(deps, input, context),
+    PutBucketWebsite: (input, context) => putBucketWebsite(deps, input, context),
+    DeleteBucketWebsite: (input, context) => deleteBucketWebsite(deps, input, context),
+    GetBucketNotificationConfiguration: (input, context) =>
+      getBucketNotificationConfiguration(deps, input, context),
+    PutBucketNotificationConfiguration: (input, context) =>
+      putBucketNotificationConfiguration(deps, input, context),
+    GetBucketLogging: (input, context) => getBucketLogging(deps, input, context),
+    GetBucketRequestPayment: (input, context) => getBucketRequestPayment(deps, input, context),
+    GetBucketAccelerateConfiguration: (input, context) =>
+      getBucketAccelerateConfiguration(deps, input, context),
+    GetBucketReplication: (input, context) => getBucketReplication(deps, input, context),
+  } satisfies Implementation<typeof s3>;
+}
+
+function getBucketLifecycleConfiguration(
+  deps: S3Deps,
+  input: s3.GetBucketLifecycleConfigurationCommandInput,
+  context: RequestContext,
+): OutputOf<s3.GetBucketLifecycleConfigurationCommandOutput> {
+  const bucket = findBucket(deps.store, context, input.Bucket);
+  if (bucket.lifecycle === undefined)
+    throw missingSetting(
+      "NoSuchLifecycleConfiguration",
+      "The lifecycle configuration does not exist",
+      bucket,
+    );
+  return {
+    Rules: presentLifecycle(bucket.lifecycle),
+    TransitionDefaultMinimumObjectSize: "all_storage_classes_128K",
+  };
+}
+
+function putBucketLifecycleConfiguration(
+  deps: S3Deps,
+  input: s3.PutBucketLifecycleConfigurationCommandInput,
+  context: RequestContext,
+): OutputOf<s3.PutBucketLifecycleConfigurationCommandOutput> {
+  const rules = readLifecycle(input.LifecycleConfiguration?.Rules);
+  changeBucket(deps, input, context, (bucket) => ({
+    ...withoutSettings(bucket, "lifecycleRanAt"),
+    lifecycle: rules,
+  }));
+  return { TransitionDefaultMinimumObjectSize: "all_storage_classes_128K" };
+}
+
+function deleteBucketLifecycle(
+  deps: S3Deps,
+  input: s3.DeleteBucketLifecycleCommandInput,
+  context: RequestContext,
+): OutputOf<s3.DeleteBucketLifecycleCommandOutput> {
+  return {
+    ...changeBucket(deps, input, context, (bucket) => withoutSettings(bucket, "lifecycle", "lifecycleRanAt")),
+    ...NO_CONTENT,
+  };
+}
+
+function getBucketCors(
+  deps: S3Deps,
+  input: s3.GetBucketCorsCommandInput,
+  context: RequestContext,
+): OutputOf<s3.GetBucketCorsCommandOutput> {
+  const bucket = findBucket(deps.store, context, input.Bucket);
+  if (bucket.cors === undefined)
+    throw missingSetting("NoSuchCORSConfiguration", "The CORS configuration does not exist", bucket);
+  return { CORSRules: presentCors(bucket.cors) };
+}
+
+function putBucketCors(
+  deps: S3Deps,
+  input: s3.PutBucketCorsCommandInput,
+  context: RequestContext,
+): OutputOf<s3.PutBucketCorsCommandOutput> {
+  const cors = readCors(input.CORSConfiguration?.CORSRules);
+  return changeBucket(deps, input, context, (bucket) => ({ ...bucket, cors }));
+}
+
+function deleteBucketCors(
+  deps: S3Deps,
+  input: s3.DeleteBucketCorsCommandInput,
+  context: RequestContext,
+): OutputOf<s3.DeleteBucketCorsCommandOutput> {
+  return {
+    ...changeBucket(deps, input, context, (bucket) => withoutSettings(bucket, "cors")),
+    ...NO_CONTENT,
+  };
+}
+
+function getBucketWebsite(
+  deps: S3Deps,
+  input: s3.GetBucketWebsiteCommandInput,
+  context: RequestContext,
+): OutputOf<s3.GetBucketWebsiteCommandOutput> {
+  const bucket = findBucket(deps.store, context, input.Bucket);
+  if (bucket.website === undefined)
+    throw missingSetting(
+      "NoSuchWebsiteConfiguration",
+      "The specified bucket does not have a website configuration",
+      bucket,
+    );
+  return JSON.parse(bucket.website) as s3.WebsiteConfiguration; // We wrote it.
+}
+
+function putBucketWebsite(
+  deps: S3Deps,
+  input: s3.PutBucketWebsiteCommandInput,
+  context: RequestContext,
+): OutputOf<s3.PutBucketWebsiteCommandOutput> {
+  const website = JSON.stringify(readWebsite(input.WebsiteConfiguration));
+  return changeBucket(deps, input, context, (bucket) => ({ ...bucket, website }));
+}
+
+function deleteBucketWebsite(
+  deps: S3Deps,
+  input: s3.DeleteBucketWebsiteCommandInput,
+  context: RequestContext,
+): OutputOf<s3.DeleteBucketWebsiteCommandOutput> {
+  return {
+    ...changeBucket(deps, input, context, (bucket) => withoutSettings(bucket, "website")),
+    ...NO_CONTENT,
+  };
+}
+
+function getBucketNotificationConfiguration(
+  deps: S3Deps,
+  input: s3.GetBucketNotificationConfigurationCommandInput,
+  context: RequestContext,
+): OutputOf<s3.GetBucketNotificationConfigurationCommandOutput> {
+  return findBucket(deps.store, context, input.Bucket).tellsEvents === true
+    ? { EventBridgeConfiguration: {} }
+    : {};
+}
+
+function putBucketNotificationConfiguration(
+  deps: S3Deps,
+  input: s3.PutBucketNotificationConfigurationCommandInput,
+  context: RequestContext,
+): OutputOf<s3.PutBucketNotificationConfigurationCommandOutput> {
+  const given = input.NotificationConfiguration ?? {};
+  const others = [given.QueueConfigurations, given.TopicConfigurations, given.LambdaFunctionConfigurations];
+  if (others.some((list) => (list ?? []).length > 0))
+    throw new ApiError(
+      "NotImplemented",
+      "Gantry tells EventBridge of a bucket's changes, not queues, topics or functions.",
+      { status: 501 },
+    );
+  return changeBucket(deps, input, context, (bucket) => ({
+    ...bucket,
+    tellsEvents: given.EventBridgeConfiguration !== undefined,
+  }));
+}
+
+function getBucketLogging(
+  deps: S3Deps,
+  input: s3.GetBucketLoggingCommandInput,
+  context: RequestContext,
+): OutputOf<s3.GetBucketLoggingCommandOutput> {
+  findBucket(deps.store, context, input.Bucket);
+  return {};
+}
+
+function getBucketRequestPayment(
+  deps: S3Deps,
+  input: s3.GetBucketRequestPaymentCommandInput,
+  context: RequestContext,
+): OutputOf<s3.GetBucketRequestPaymentCommandOutput> {
+  findBucket(deps.store, context, input.Bucket);
+  return { Payer: "BucketOwner" };
+}
+
+function getBucketAccelerateConfiguration(
+  deps: S3Deps,
+  input: s3.GetBucketAccelerateConfigurationCommandInput,
+  context: RequestContext,
+): OutputOf<s3.GetBucketAccelerateConfigurationCommandOutput> {
+  findBucket(deps.store, context, input.Bucket);
+  return {};
+}
+
+function getBucketReplication(
+  deps: S3Deps,
+  input: s3.GetBucketReplicationCommandInput,
+  context: RequestContext,
+): OutputOf<s3.GetBucketReplicationCommandOutput> {
+  throw missingSetting(
+    "ReplicationConfigurationNotFoundError",
+    "The replication configuration was not found",
+    findBucket(deps.store, context, input.Bucket),
+  );
+}

@@ -1,0 +1,81 @@
+import type * as s3 from "@aws-sdk/client-s3";
+import type { ObjectMeta } from "@gantry/content";
+import { ApiError, type Implementation, type OutputOf, type RequestContext } from "@gantry/wire";
+import { findBucket } from "./find-bucket.ts";
+import { changing, newVersion } from "./object-access.ts";
+import {
+  checkCondition,
+  checkKey,
+  customerKeyOf,
+  headersOf,
+  presentEncryption,
+  refuseUnsupported,
+} from "./object-input.ts";
+import { lockOf } from "./object-lock.ts";
+import { receive } from "./receive.ts";
+import type { S3Deps } from "./s3-deps.ts";
+import { taggingOf } from "./tag-sets.ts";
+import { metadataOf } from "./user-metadata.ts";
+
+const PUT_MAX_BYTES = 5 * 1024 ** 3;
+
+/** Objects whose bytes come with the request. Source: API_PutObject. */
+export function putObjectOperations(deps: S3Deps) {
+  return {
+    PutObject: (input, context) => putObject(deps, input, context),
+  } satisfies Implementation<typeof s3>;
+}
+
+async function putObject(
+  deps: S3Deps,
+  input: s3.PutObjectCommandInput,
+  context: RequestContext,
+): Promise<OutputOf<s3.PutObjectCommandOutput>> {
+  const { store, objects, clock } = deps;
+  refuseUnsupported(input);
+  const bucket = findBucket(store, context, input.Bucket);
+  const key = checkKey(input.Key);
+  checkCondition(input, objects.index.get(bucket.name, key));
+  if ((input.ContentLength ?? 0) > PUT_MAX_BYTES)
+    throw new ApiError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", {
+      status: 400,
+      fields: { ProposedSize: input.ContentLength, MaxSizeAllowed: PUT_MAX_BYTES },
+    });
+  const customer = customerKeyOf(input);
+  const described = {
+    headers: headersOf(input),
+    userMetadata: metadataOf(input.Metadata),
+    ...taggingOf(input.Tagging),
+    ...lockOf(bucket, input, clock.now()),
+    ...(input.WebsiteRedirectLocation === undefined ? {} : { redirect: input.WebsiteRedirectLocation }),
+    ...(customer === undefined ? {} : { customerKeyMd5: customer.md5 }),
+  };
+  const written = await receive(deps, input.Body, input, { customerKey: customer?.key, isWhole: true });
+  const meta: ObjectMeta = {
+    key,
+    size: written.segment.size,
+    // The MD5 of what a customer's key seals would say something of it.
+    etag: customer === undefined ? written.segment.md5 : deps.ids.hex(32),
+    modifiedAt: clock.now(),
+    ...described,
+    checksums: written.checksums,
+    segments: [written.segment],
+    ...newVersion(deps, bucket),
+  };
+  try {
+    await objects.put(bucket.name, meta, {
+      ...changing(deps, bucket, context, "created", "PutObject"),
+      check: (there) => checkCondition(input, there),
+    });
+  } catch (thrown) {
+    if (thrown instanceof ApiError) await objects.dropSegments([written.segment]);
+    throw thrown;
+  }
+  return {
+    ETag: `"${meta.etag}"`,
+    ...meta.checksums,
+    ...presentEncryption(meta),
+    ChecksumType: Object.keys(meta.checksums).length > 0 ? "FULL_OBJECT" : undefined,
+    VersionId: bucket.versioning === "Enabled" ? meta.versionId : undefined,
+  };
+}
