@@ -20,6 +20,7 @@ import { isMet, ratioOf, type Answer, type Question } from "./question.ts";
 import { registry } from "./registry.ts";
 import { runTask } from "./run-task.ts";
 import { start } from "./start.ts";
+import { threeNodes } from "./three-nodes.ts";
 import { terraform } from "./terraform.ts";
 
 const QUESTIONS: readonly Question[] = [
@@ -31,6 +32,7 @@ const QUESTIONS: readonly Question[] = [
   replacement,
   adopt,
   manyServices,
+  threeNodes,
   registry,
   objects,
   listing,

@@ -6,11 +6,13 @@ import type { Question } from "./question.ts";
 
 interface Outcome {
   readonly seconds: number;
+  /** Of the process alone: what other programs of the machine do does not count. */
+  readonly cpuSeconds: number;
   readonly p99Ms: number;
   readonly memoryMiB: number;
 }
 
-const TASKS_EACH = 10;
+export const TASKS_EACH = 10;
 const ROUNDS = 3;
 const [FEW, MANY] = [50, 500];
 
@@ -59,8 +61,8 @@ function typical(services: number): Outcome {
   return present(outcomes[ROUNDS >> 1], "There is a run in the middle.");
 }
 
-/** In a process of its own: its memory is what it took. */
-function steady(services: number): Outcome {
+/** From nothing to steady state, in a process of its own: its memory is what it took. */
+export function steady(services: number, nodes: 1 | 3 = 1): Outcome {
   const { stdout, stderr } = spawnSync(
     process.execPath,
     [
@@ -69,6 +71,7 @@ function steady(services: number): Outcome {
       join(PROJECT, "bench/steady-state.ts"),
       String(services),
       String(TASKS_EACH),
+      String(nodes),
     ],
     { encoding: "utf8" },
   );

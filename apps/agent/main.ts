@@ -10,6 +10,7 @@ import {
   namingOf,
   PersistentPrograms,
   removeHostTraces,
+  type Hello,
 } from "@gantry/agent";
 import {
   MessageReader,
@@ -114,6 +115,7 @@ async function converse(socket: TLSSocket, onAdmitted: () => void): Promise<void
       hostname: hostname(),
       cpu: cpus().length * 1024,
       memoryMiB: Math.floor(totalmem() / 1024 / 1024),
+      ...placeOfNode(),
       pid: process.pid,
     },
     send: (envelope) => void socket.write(writeMessage(envelope)),
@@ -134,4 +136,17 @@ async function converse(socket: TLSSocket, onAdmitted: () => void): Promise<void
     session.close();
     socket.destroy();
   }
+}
+
+/** The node's zone, and its labels (`NAME=VALUE`, separated by commas), where its environment names them. */
+function placeOfNode(): Pick<Hello, "zone" | "labels"> {
+  const { GANTRY_NODE_ZONE: zone, GANTRY_NODE_LABELS: labels } = process.env;
+  const pairs = (labels ?? "").split(",").flatMap((pair) => {
+    const [name = "", ...value] = pair.split("=");
+    return name === "" ? [] : [[name, value.join("=")] as const];
+  });
+  return {
+    ...(zone === undefined || zone === "" ? {} : { zone }),
+    ...(pairs.length === 0 ? {} : { labels: Object.fromEntries(pairs) }),
+  };
 }

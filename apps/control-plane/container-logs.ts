@@ -25,18 +25,21 @@ export function containerLogs(deps: {
   const { store, logs, permissions, clock, log, account } = deps;
   /** Containers whose refusal has been logged. */
   const refused = new Set<string>();
-  const deniedBecause = (taskId: string, resource: string): string | undefined => {
+  const deniedBecause = (taskId: string, resource: string, nodeId: string): string | undefined => {
     const [task] = store.listBy("task", "id", taskId);
+    if (task?.placement !== undefined && task.placement.nodeId !== nodeId)
+      return `The task is on the node ${task.placement.nodeId}, and the lines are from ${nodeId}.`;
     if (task === undefined || executionRoleArnOf(store, task) === undefined) return undefined;
     const principal = executionPrincipal(store, task, clock.now());
     if (principal === undefined) return "The task's execution role cannot be assumed.";
     return permissions.deniedBecause(principal, "logs:PutLogEvents", resource, () => ({}));
   };
-  return ({ containerId, destination, lines }) => {
+  return ({ containerId, destination, lines }, nodeId) => {
     const { region, stream } = destination;
     const group = `arn:aws:logs:${region}:${account}:log-group:${destination.group}`;
     // The last part of a stream's name is the id of its task.
-    const because = deniedBecause(stream.slice(stream.lastIndexOf("/") + 1), `${group}:log-stream:${stream}`);
+    const taskId = stream.slice(stream.lastIndexOf("/") + 1);
+    const because = deniedBecause(taskId, `${group}:log-stream:${stream}`, nodeId);
     if (because === undefined) return logs.take(containerId, { group, stream }, lines, clock.now());
     if (!refused.has(containerId))
       log.warn("Lines of a container are refused", { containerId, reason: because });

@@ -220,7 +220,7 @@ function answerHealth(url: string, response: ServerResponse): void {
     ...identity,
     linkPort: settings.linkPort,
     version: settings.version,
-    agents: gateway.agent === undefined ? [] : [gateway.agent],
+    agents: gateway.agents,
   };
   const body = JSON.stringify(health);
   const challenge = challengeOf(url);

@@ -23,7 +23,9 @@ it("lists closed VPCs, rules that are left out and refused assignments, until th
   });
   expect(networkStatus(store)).toEqual([]);
   const report = (closed: boolean, problems: readonly string[]) =>
-    store.transact((tx) => recordFirewall(tx, { type: "firewall", vpcId: "vpc-1", closed, problems }));
+    store.transact((tx) =>
+      recordFirewall(tx, node.id, { type: "firewall", vpcId: "vpc-1", closed, problems }),
+    );
   report(true, ["The security groups could not be applied."]);
   store.transact((tx) =>
     recordRefused(tx, node.id, {

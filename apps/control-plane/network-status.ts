@@ -11,13 +11,13 @@ export interface NetworkProblem {
 
 /** Security rules that are not in effect, VPCs that are closed, and assignments that a node refused. */
 export function networkStatus(reader: Reader): readonly NetworkProblem[] {
-  const vpcs = reader.list("vpc").flatMap(({ id, firewall }) =>
-    (firewall?.problems ?? []).map((problem) => ({
-      subject: id,
-      closed: firewall?.closed === true,
-      problem,
-    })),
-  );
+  const vpcs = reader
+    .list("vpc")
+    .flatMap(({ id, firewalls = {} }) =>
+      Object.values(firewalls).flatMap(({ closed, problems }) =>
+        problems.map((problem) => ({ subject: id, closed, problem })),
+      ),
+    );
   const refused = reader.list("node").flatMap((node) =>
     Object.entries(node.refused ?? {}).map(([subject, problem]) => ({
       subject,

@@ -21,6 +21,11 @@ export interface PlatformStatus {
     readonly id: string;
     readonly hostname: string;
     readonly engine: { readonly answers: boolean; readonly since: number } | undefined;
+    /** The availability zone it serves; undefined: all of them. */
+    readonly zone: string | undefined;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly state: "CONNECTED" | "DISCONNECTED" | undefined;
+    readonly lastContactAt: number | undefined;
     readonly capacity: Resources;
     /** What its tasks reserve, and what they may reserve together: the capacity times the overcommit factors. */
     readonly reserved: Resources;
@@ -69,6 +74,10 @@ export function platformStatus(
       id: node.id,
       hostname: node.hostname,
       engine: node.engine,
+      zone: node.zone,
+      labels: node.labels ?? {},
+      state: node.state,
+      lastContactAt: node.lastContactAt,
       capacity: capacityOf(node),
       reserved: reservedOn(reader, node.id),
       allocatable: allocatableOn(capacityOf(node), overcommit),

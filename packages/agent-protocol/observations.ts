@@ -93,6 +93,9 @@ export type ToControlPlane =
       readonly hostname: string;
       readonly cpu: number;
       readonly memoryMiB: number;
+      /** The availability zone that the node serves; absent: all of them. */
+      readonly zone?: string;
+      readonly labels?: Readonly<Record<string, string>>;
       readonly pid: number;
     }
   | { readonly type: "pod"; readonly observation: PodObservation }

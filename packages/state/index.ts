@@ -14,6 +14,7 @@ export * from "./transactions/addresses.ts";
 export * from "./transactions/alarms.ts";
 export * from "./transactions/deployment-alarms.ts";
 export * from "./transactions/desired-count.ts";
+export * from "./transactions/hosting.ts";
 export * from "./transactions/log-groups.ts";
 export * from "./transactions/new-task.ts";
 export * from "./transactions/reseal.ts";

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import { Agent, AgentSession, FakeEngine, namingOf, PAUSE_IMAGE } from "@gantry/agent";
-import type { Envelope, ToAgent, ToControlPlane } from "@gantry/agent-protocol";
+import { namingOf } from "@gantry/agent";
 import {
   NodeGateway,
   schedulerController,
@@ -11,11 +10,11 @@ import {
   taskController,
   warmPoolController,
   type FindImage,
-  type NodeConnection,
 } from "@gantry/controllers";
 import {
   Controller,
   newVault,
+  present,
   seededIds,
   silentLogger,
   VirtualClock,
@@ -33,15 +32,16 @@ import {
   taskSetsOf,
   type AlarmState,
   type Overcommit,
+  type Resources,
   type ServiceRecord,
   type TaskRecord,
 } from "@gantry/state";
 import { newDice } from "./simulation/dice.ts";
-import { fakeHost, fakePrograms } from "./simulation/fake-host.ts";
 import { keepLaws } from "./simulation/laws.ts";
+import { Life, mortalClock, mortalStore } from "./simulation/life.ts";
+import { FAIR, type Weather } from "./simulation/link.ts";
+import { fateOf, SimulatedNode, survive, type Doom } from "./simulation/node.ts";
 import { keepTrafficLaws } from "./simulation/traffic-laws.ts";
-import { Killed, Life, mortalClock, mortalEngine, mortalStore, type Fate } from "./simulation/life.ts";
-import { FAIR, Link, type Weather } from "./simulation/link.ts";
 import {
   ACCOUNT_OF_WORLD,
   putAlarm,
@@ -52,23 +52,19 @@ import {
   serviceArnOf,
 } from "./simulation/records.ts";
 
-const NODE = "n";
+const NODE_IDS = ["n", "n2", "n3"] as const;
+/** The size of a node unless the test gives another. */
+const CAPACITY: Resources = { cpuUnits: 4_096, memoryMiB: 8_192 };
 const VAULT = newVault(Buffer.alloc(32, 3));
 /** Whether execution roles may log is not what the world is about. */
 const ALLOW_ALL = { deniedBecause: () => undefined };
 const LOOK_MS = 100;
 const AWAY_MAX_MS = 3_000;
 
-/** After how many more writes, or engine calls, an incarnation dies, and on which side of the last. */
-interface Doom {
-  left: number;
-  readonly fate: Fate;
-}
-
 /**
- * The whole control plane and a node's real agent on virtual time, over a memory store and a fake engine, joined by a
- * link that can be made bad. Either process can be killed at any write and comes back by itself; the store, the engine
- * and what the agent wrote down outlive it. The laws are checked at every change (`simulation/laws.ts`).
+ * The whole control plane and the real agents of one to three nodes on virtual time, over a memory store and fake
+ * engines, joined by links that can be made bad. Each process can be killed at any write and comes back by itself; the
+ * store, the engines and what agents wrote down outlive it. The laws are checked at every change (`simulation/laws.ts`).
  */
 export function newWorld(
   options: {
@@ -80,50 +76,46 @@ export function newWorld(
     /** What the platform's registry says of an image; every image is another registry's unless given. */
     findImage?: FindImage;
     overcommit?: Overcommit;
+    nodeCount?: 1 | 2 | 3;
+    /** What each node has. */
+    capacity?: Resources;
   } = {},
 ) {
   const { seed = 1, checked = true, onReconcile, findImage = () => ({ type: "foreign" }) } = options;
-  const { overcommit = DEFAULT_OVERCOMMIT } = options;
+  const { overcommit = DEFAULT_OVERCOMMIT, nodeCount = 1, capacity = CAPACITY } = options;
   const clock = new VirtualClock(undefined, 1);
   const store = new MemoryStore();
-  const engine = new FakeEngine(clock, [PAUSE_IMAGE]);
   const dice = newDice(seed);
   const ids = seededIds(seed);
-  const remembered = { text: undefined as string | undefined };
   const bugs: string[] = [];
   const log: Logger = {
     ...silentLogger,
     error: (sentence, fields) => void bugs.push(`${sentence}: ${JSON.stringify(fields)}`),
     with: () => log,
   };
-  const dooms: { controlPlane: Doom | undefined; agent: Doom | undefined } = {
-    controlPlane: undefined,
-    agent: undefined,
-  };
+  /** When the control plane dies next, where it does. */
+  const dooms = { doom: undefined as Doom | undefined };
   /** What functions of deployment hooks answer. */
   const hooks = { answer: (_payload: object): unknown => ({ hookStatus: "SUCCEEDED" }) };
   let weather = FAIR;
-  let incarnations = 0;
   let controlPlane: ReturnType<typeof startControlPlane> | undefined;
-  let agent: { readonly life: Life; readonly agent: Agent } | undefined;
-  let connection: { readonly end: () => void } | undefined;
   let stopped = false;
   store.transact(putGround);
-  const laws = keepLaws({ store: checked ? store : new MemoryStore(), engine, clock });
+  const nodes = NODE_IDS.slice(0, nodeCount).map(
+    (id) => new SimulatedNode({ id, capacity, clock, dice, log, weather: () => weather, servingSince }),
+  );
+  const laws = keepLaws({ store: checked ? store : new MemoryStore(), nodes, clock, overcommit });
   if (checked) keepTrafficLaws({ store, clock, broken: laws.broken });
-  if (!checked) engine.onStart = () => {};
+  if (!checked) for (const { engine } of nodes) engine.onStart = () => {};
 
-  const fateOf = (of: "controlPlane" | "agent") => (): Fate => {
-    const doom = dooms[of];
-    if (doom === undefined || (doom.left -= 1) > 0) return "lives";
-    dooms[of] = undefined;
-    return doom.fate;
-  };
+  function servingSince(address: string): number | undefined {
+    return nodes.flatMap(({ engine }) => engine.servingSince(address) ?? [])[0];
+  }
 
   function startControlPlane() {
     const life = new Life();
     const own = mortalClock(clock, life);
-    const deps = { store: mortalStore(store, life, fateOf("controlPlane")), clock: own, ids, log };
+    const deps = { store: mortalStore(store, life, () => fateOf(dooms)), clock: own, ids, log };
     const gateway = new NodeGateway({
       ...deps,
       assignments: {
@@ -164,42 +156,14 @@ export function newWorld(
     );
     life.atEnd(() => {
       controlPlane = undefined;
-      connection?.end();
+      for (const node of nodes) node.cut();
       comeBack(() => (controlPlane = startControlPlane()));
     });
-    gateway.start();
-    for (const controller of controllers) controller.start();
+    survive(() => {
+      gateway.start();
+      for (const controller of controllers) controller.start();
+    });
     return { life, gateway };
-  }
-
-  function startAgent() {
-    const life = new Life();
-    incarnations += 1;
-    const own = mortalClock(clock, life);
-    const mortal = mortalEngine(engine, life, fateOf("agent"));
-    const host = fakeHost({ engine, clock, remembered });
-    const written = {
-      ...host,
-      memory: {
-        ...host.memory,
-        write: (text: string) => (life.isAlive ? host.memory.write(text) : undefined),
-      },
-    };
-    const one = new Agent({
-      engine: mortal,
-      programs: fakePrograms,
-      naming: namingOf("w"),
-      clock: own,
-      log,
-      host: written,
-    });
-    life.atEnd(() => {
-      agent = undefined;
-      connection?.end();
-      comeBack(() => (agent = startAgent()));
-    });
-    void one.start(); // The fake host prepares at once.
-    return { life, agent: one };
   }
 
   function comeBack(start: () => void): void {
@@ -208,80 +172,43 @@ export function newWorld(
     });
   }
 
-  /** The agent connects whenever both are there; what was under way when a connection ends is lost. */
+  /** Agents connect whenever both ends are there. */
   function connect(): void {
     clock.after(LOOK_MS, connect);
-    // One that died while it started is there as a corpse until the next.
-    if (connection !== undefined || controlPlane?.life.isAlive !== true || agent?.life.isAlive !== true)
-      return;
-    const { gateway, life } = controlPlane;
-    const own = agent;
-    const link = { clock, dice, weather: () => weather };
-    const toAgent = new Link<Envelope<ToAgent>>({
-      ...link,
-      deliver: (envelope) => session.receive(envelope),
-    });
-    const peer: NodeConnection = { send: (envelope) => toAgent.send(envelope) };
-    const toControlPlane = new Link<Envelope<ToControlPlane>>({
-      ...link,
-      deliver(envelope) {
-        try {
-          gateway.receive(peer, envelope);
-        } catch (thrown) {
-          if (!(thrown instanceof Killed)) throw thrown;
-        }
-      },
-    });
-    gateway.connect(peer);
-    connection = {
-      end() {
-        connection = undefined;
-        toAgent.cut();
-        toControlPlane.cut();
-        if (life.isAlive) gateway.disconnect(peer);
-        if (own.life.isAlive) session.close();
-      },
-    };
-    const session = new AgentSession({
-      agent: own.agent,
-      clock: mortalClock(clock, own.life),
-      hello: { type: "hello", nodeId: NODE, hostname: NODE, cpu: 4_096, memoryMiB: 8_192, pid: incarnations },
-      send: (envelope) => toControlPlane.send(envelope),
-    });
+    for (const node of nodes) node.connect(controlPlane);
   }
 
   controlPlane = startControlPlane();
-  agent = startAgent();
+  for (const node of nodes) node.start();
   connect();
   const arn = serviceArnOf("s");
   return {
     clock,
     store,
-    engine,
+    nodes,
+    /** The engine of the first node. */
+    engine: present(nodes[0], "A world has a node.").engine,
     dice,
     bugs,
     laws,
     /** What befalls messages from now on. */
     setWeather: (next: Weather) => void (weather = next),
-    /** The control plane dies at a write to come, or the agent at a call of its engine; it comes back within seconds. */
-    doom: (who: "controlPlane" | "agent", doom: Doom) => void (dooms[who] = { ...doom }),
-    spare: () => void Object.assign(dooms, { controlPlane: undefined, agent: undefined }),
+    /** The control plane dies at a write to come; it comes back within seconds. */
+    doom: (doom: Doom) => void (dooms.doom = { ...doom }),
+    spare(): void {
+      for (const each of [dooms, ...nodes]) each.doom = undefined;
+    },
     /** Starts a task outside of the service, as RunTask does. */
     runTask(image: string): TaskRecord {
       return store.transact((tx) => putTask(tx, ids, { image, now: clock.now() }));
     },
-    cutConnection: () => connection?.end(),
+    cutConnection: () => nodes.forEach((node) => node.cut()),
     killControlPlane: () => controlPlane?.life.end(),
-    killAgent: () => agent?.life.end(),
-    /** The node loses power: whatever runs on it ends, its agent too. */
-    powerCut(): void {
-      engine.powerCut();
-      agent?.life.end();
-    },
+    killAgent: () => nodes.forEach((node) => node.kill()),
     stop(): void {
       stopped = true;
       controlPlane?.life.end();
-      agent?.life.end();
+      for (const node of nodes) node.stop();
     },
     createService(
       spec: Partial<ServiceRecord["spec"]> = {},
@@ -344,10 +271,12 @@ export function newWorld(
     deployments: () => store.listBy("serviceDeployment", "service", arn),
     /** Ends a task's container from outside, as `docker kill` would. */
     kill(task: TaskRecord | undefined): void {
-      engine.kill(namingOf("w").container(`pod/${task?.arn.split("/").at(-1)}`, "web"));
+      for (const { engine } of nodes)
+        engine.kill(namingOf("w").container(`pod/${task?.arn.split("/").at(-1)}`, "web"));
     },
     killPause(task: TaskRecord | undefined): void {
-      engine.kill(namingOf("w").pause(task?.placement?.networkInterfaceId ?? ""));
+      for (const { engine } of nodes)
+        engine.kill(namingOf("w").pause(task?.placement?.networkInterfaceId ?? ""));
     },
     service: () => store.get("service", arn),
     taskSets: () => taskSetsOf(store, arn),

@@ -152,7 +152,9 @@ it("whatever the API accepts is loaded by the proxy, and nothing of it is left o
     Port: 443,
     Certificates: [{ CertificateArn }],
   });
-  const assignment = balancersAssignment(api.store, newVault(Buffer.alloc(32, 7)));
+  const node = { id: "n", hostname: "n", cpu: 1_024, memoryMiB: 1_024, registeredAt: 0, agentPid: 1 };
+  api.store.transact((tx) => tx.put("node", node.id, node));
+  const assignment = balancersAssignment(api.store, newVault(Buffer.alloc(32, 7)), node.id);
   const vpcId = assignment.balancers[0]?.vpcId ?? "";
   const configuration = await proxy.acceptance.accept(assignment, {
     folder: proxy.folder,

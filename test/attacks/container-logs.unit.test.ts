@@ -139,7 +139,7 @@ describe("a task whose execution role may not log", () => {
         bufferMaxBytes: 1,
       };
       // The cursor is answered in both cases: refused lines are not sent again.
-      expect(take({ type: "logs", containerId: stream, destination, lines })).toBe("1");
+      expect(take({ type: "logs", containerId: stream, destination, lines }, "n")).toBe("1");
       const group = `arn:aws:logs:${REGION}:000000000000:log-group:/there`;
       return kept.streams(group).some((each) => each.name === stream);
     };

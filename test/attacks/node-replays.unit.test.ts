@@ -102,10 +102,11 @@ it("what is said before hello changes nothing", async () => {
 
 it("what a replaced session says changes nothing", async () => {
   const { open, replay, attack, seen } = await newTarget();
+  const [old, next] = [open(), open()];
+  replay(old, hello("n"));
+  replay(next, hello("n"));
   const before = seen();
-  const old = open();
-  open();
-  replay(old, hello("n"), ...attack);
+  replay(old, ...attack);
   expect(seen()).toEqual(before);
 });
 

@@ -9,6 +9,8 @@ export interface Mutation {
 const SERVICE = "packages/controllers/service/plan-rolling.ts";
 const STAGES = "packages/controllers/service/plan-blue-green.ts";
 const AGENT = "packages/agent/agent.ts";
+const SCHEDULER = "packages/controllers/scheduler/scheduler-controller.ts";
+const ASSIGNMENTS = "packages/controllers/node/assignments-for.ts";
 
 export const MUTATIONS: readonly Mutation[] = [
   {
@@ -67,21 +69,21 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     bug: "a warm interface is given to one task and stays warm for the next",
-    file: "packages/controllers/scheduler/scheduler-controller.ts",
+    file: SCHEDULER,
     from: 'tx.put("networkInterface", warm.id, taken);',
     to: "",
   },
   {
     bug: "interfaces whose removal nobody confirmed are never asked for again",
     file: "packages/controllers/node/node-gateway.ts",
-    from: "    this.#releaseLeftovers();\n",
+    from: "    this.#releaseLeftovers(session);\n",
     to: "",
   },
   {
     bug: "a new connection is told nothing of what was said before",
     file: "packages/controllers/node/node-gateway.ts",
-    from: "        this.#sync();\n        return;",
-    to: "        return;",
+    from: "    this.#sync(session);\n",
+    to: "",
   },
   {
     bug: "messages that were doubled or overtaken count again",
@@ -184,5 +186,41 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "packages/kernel/clock.ts",
     from: "return then > now ? Number.POSITIVE_INFINITY : now - then;",
     to: "return now - then;",
+  },
+  {
+    bug: "a task is assigned to every node that is connected",
+    file: ASSIGNMENTS,
+    from: "const isOwn = task?.placement?.nodeId === nodeId;",
+    to: "const isOwn = task !== undefined;",
+  },
+  {
+    bug: "what tasks reserve is not recorded with their placement",
+    file: SCHEDULER,
+    from: "    reserved: spec && reservationOf(spec, task.overrides),\n",
+    to: "",
+  },
+  {
+    bug: "a task is placed beside whatever is reserved on its node",
+    file: "packages/state/transactions/reservations.ts",
+    from: "available: total.memoryMiB - reserved.memoryMiB,",
+    to: "available: total.memoryMiB,",
+  },
+  {
+    bug: "a task takes an interface that stands ready on another node",
+    file: "packages/controllers/scheduler/gather-candidates.ts",
+    from: "warm: ready.filter((eni) => eni.nodeId === fact.node.id),",
+    to: "warm: ready,",
+  },
+  {
+    bug: "tasks go to the first node alone",
+    file: SCHEDULER,
+    from: 'tx.list("node")',
+    to: 'tx.list("node").slice(0, 1)',
+  },
+  {
+    bug: "a warm interface is made on every node that is connected",
+    file: ASSIGNMENTS,
+    from: 'eni?.type === "warm" && eni.nodeId === nodeId;',
+    to: 'eni?.type === "warm";',
   },
 ];

@@ -2,6 +2,7 @@ import { runSchedule } from "@gantry/testkit";
 import { describe, expect, it } from "vitest";
 
 const SEEDS = 600;
+const SEEDS_OF_NODES = 300;
 
 /** Seeds that failed once, each with what was wrong. `./gantry test --soak 10m` looks for more. */
 const ONCE_FAILED: Readonly<Record<number, string>> = {
@@ -28,6 +29,11 @@ describe("whatever happens, the laws hold at every step and the world comes to r
 
   it.each(Object.entries(ONCE_FAILED))("in the history of seed %s: %s", async (seed) => {
     expect(shown(await runSchedule(Number(seed)))).toBe("");
+  });
+
+  it(`in ${SEEDS_OF_NODES} histories of three nodes`, { timeout: 120_000 }, async () => {
+    for (let seed = 1; seed <= SEEDS_OF_NODES; seed += 1)
+      expect(shown(await runSchedule(seed, { nodeCount: 3 }))).toBe("");
   });
 
   it("is the same history again from the same seed", async () => {

@@ -104,12 +104,20 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     pattern: /\bready: (?:message|true|false)/,
     writers: [`${TRANSACTIONS}addresses.ts`, GATEWAY],
   },
+  "node.*": {
+    pattern: /"node", hello\.nodeId|\.\.\.node, state:/,
+    writers: [`${CONTROLLERS}node/record-node.ts`],
+  },
+  "loadBalancer.nodeId": {
+    pattern: /\bchooseHost\(/,
+    writers: [`${TRANSACTIONS}hosting.ts`, "packages/api/elbv2/", "packages/api/rds/", "packages/api/efs/"],
+  },
   "node.engine": {
     pattern: /"node", \w+, \{ \.\.\.node, engine:/,
     writers: [`${CONTROLLERS}node/`],
   },
-  "vpc.firewall": {
-    pattern: /\.\.\.vpc, firewall \}|\.\.\.node, refused:/,
+  "vpc.firewalls": {
+    pattern: /\.\.\.vpc, firewalls \}|\.\.\.node, refused:/,
     writers: [`${CONTROLLERS}network/record-firewall.ts`],
   },
   "task.runningSince": {

@@ -104,7 +104,7 @@ function renderStatus(status: Status, now: number): string {
     `  console        ${status.console}\n`,
     `  credentials    ${status.credentialsFile}\n`,
     `  CA             ${status.caFile} ("gantry ca" says how to trust it)\n`,
-    ...status.nodes.map((node) => renderNode(node, status.overcommit)),
+    ...status.nodes.map((node) => renderNode(node, status.overcommit, now)),
     ...balancers,
     ...status.networkProblems.map(
       ({ subject, closed, problem }) =>
@@ -116,11 +116,19 @@ function renderStatus(status: Status, now: number): string {
 
 /** What the tasks of a node reserve, of what they may. */
 function renderNode(
-  { hostname, capacity, reserved, allocatable }: PlatformStatus["nodes"][number],
+  node: PlatformStatus["nodes"][number],
   overcommit: PlatformStatus["overcommit"],
+  now: number,
 ): string {
+  const { hostname, zone, labels, state, lastContactAt, capacity, reserved, allocatable } = node;
   const cores = (units: number): number => Math.round((units / 1024) * 100) / 100;
-  return `  node           ${hostname}: tasks reserve ${cores(reserved.cpuUnits)} of ${cores(allocatable.cpuUnits)} vCPU (${cores(capacity.cpuUnits)} × ${overcommit.cpu}) and ${reserved.memoryMiB} of ${allocatable.memoryMiB} MiB (${capacity.memoryMiB} × ${overcommit.memory})\n`;
+  const traits = [
+    ...(zone === undefined ? [] : [zone]),
+    ...Object.entries(labels).map(([name, value]) => `${name}=${value}`),
+    ...(state === "DISCONNECTED" ? [`not connected for ${ago(lastContactAt ?? now, now)}`] : []),
+  ];
+  const shown = traits.length === 0 ? hostname : `${hostname} (${traits.join(", ")})`;
+  return `  node           ${shown}: tasks reserve ${cores(reserved.cpuUnits)} of ${cores(allocatable.cpuUnits)} vCPU (${cores(capacity.cpuUnits)} × ${overcommit.cpu}) and ${reserved.memoryMiB} of ${allocatable.memoryMiB} MiB (${capacity.memoryMiB} × ${overcommit.memory})\n`;
 }
 
 function renderServices(services: PlatformStatus["services"], now: number): string {

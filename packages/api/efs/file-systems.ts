@@ -1,6 +1,6 @@
 import type * as sdk from "@aws-sdk/client-efs";
 import { formatArn } from "@gantry/kernel";
-import type { FileSystemRecord, Reader } from "@gantry/state";
+import { chooseHost, type FileSystemRecord, type Reader } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { isIn } from "../common/place.ts";
@@ -90,6 +90,7 @@ function createFileSystem(
       account: context.account,
       region: context.region,
       id,
+      nodeId: chooseHost(tx, []),
       arn: formatArn("elasticfilesystem", context, `file-system/${id}`),
       creationToken: token,
       performanceMode: input.PerformanceMode ?? "generalPurpose",

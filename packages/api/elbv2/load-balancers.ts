@@ -2,6 +2,7 @@ import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
 import { formatArn } from "@gantry/kernel";
 import {
   allocatePublicIp,
+  chooseHost,
   createInterface,
   type LoadBalancerRecord,
   NoFreeAddressError,
@@ -186,6 +187,10 @@ function insertLoadBalancer(
   const id = ids.hex(16);
   const arn = formatArn("elasticloadbalancing", place, `loadbalancer/app/${name}/${id}`);
   const now = clock.now();
+  const nodeId = chooseHost(
+    tx,
+    subnets.map((subnet) => subnet.availabilityZone),
+  );
   const enis = subnets.map((subnet) =>
     createInterface(tx, ids, {
       subnet,
@@ -193,7 +198,7 @@ function insertLoadBalancer(
       type: "interface",
       description: `ELB app/${name}/${id}`,
       ownerKey: arn,
-      nodeId: undefined,
+      nodeId,
       publicIp: scheme === "internet-facing" ? allocatePublicIp(tx, publicPool) : undefined,
       now,
     }),
@@ -203,6 +208,7 @@ function insertLoadBalancer(
     region: place.region,
     arn,
     name,
+    nodeId,
     dnsName: `${scheme === "internal" ? "internal-" : ""}${name}-${ids.digits(10)}.${place.region}.elb.localhost`,
     scheme,
     vpcId,

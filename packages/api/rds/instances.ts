@@ -1,6 +1,7 @@
 import type * as sdk from "@aws-sdk/client-rds";
 import { formatArn } from "@gantry/kernel";
 import {
+  chooseHost,
   createInterface,
   type DatabaseInstanceRecord,
   type DatabaseSubnetGroupRecord,
@@ -229,13 +230,14 @@ function createInstance(
   const { group, subnet, securityGroups: groups } = toNetwork(tx, place, input);
   const now = clock.now();
   const resourceId = `db-${ids.upper(26)}`;
+  const nodeId = chooseHost(tx, [subnet.availabilityZone]);
   const eni = createInterface(tx, ids, {
     subnet,
     securityGroups: groups,
     type: "interface",
     description: "RDSNetworkInterface",
     ownerKey: resourceId,
-    nodeId: undefined,
+    nodeId,
     publicIp: undefined,
     now,
   });
@@ -245,6 +247,7 @@ function createInstance(
     arn,
     identifier,
     resourceId,
+    nodeId,
     engine,
     engineVersion: engineVersionOf(engine, input.EngineVersion),
     instanceClass: input.DBInstanceClass ?? "db.t3.micro",

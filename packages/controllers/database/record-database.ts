@@ -1,10 +1,14 @@
 import type { PodObservation } from "@gantry/agent-protocol";
-import type { DatabaseInstanceRecord, Transaction } from "@gantry/state";
+import { hostOf, type DatabaseInstanceRecord, type Transaction } from "@gantry/state";
 
-/** Writes what the server itself answers: available once it lets its master user in. */
-export function recordDatabase(tx: Transaction, resourceId: string, observation: PodObservation): void {
+/** Writes what a database server on its node answers: available once it lets its master user in. */
+export function recordDatabase(
+  tx: Transaction,
+  { nodeId, resourceId }: { readonly nodeId: string; readonly resourceId: string },
+  observation: PodObservation,
+): void {
   const database = tx.list("databaseInstance").find((each) => each.resourceId === resourceId);
-  if (database === undefined) return;
+  if (database === undefined || hostOf(tx, database) !== nodeId) return;
   // A pod that its node refused has no containers.
   const healthy =
     observation.containers.length > 0 &&

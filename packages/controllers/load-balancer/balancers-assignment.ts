@@ -8,6 +8,7 @@ import type {
 import { present, type Vault } from "@gantry/kernel";
 import {
   DEFAULT_SECURITY_POLICY,
+  hostOf,
   securityPolicyOf,
   type ActionRecord,
   type ListenerRecord,
@@ -20,9 +21,9 @@ const IDLE_SECONDS = 60;
 const CLIENT_KEEP_ALIVE_SECONDS = 3_600;
 const PORT_MAX = 65_535;
 
-/** All load balancers as the proxy needs them, with the target groups that a listener leads to. */
-export function balancersAssignment(reader: Reader, vault: Vault): BalancersAssignment {
-  const records = reader.list("loadBalancer");
+/** All load balancers of a node as its proxy needs them, with the target groups that a listener leads to. */
+export function balancersAssignment(reader: Reader, vault: Vault, nodeId: string): BalancersAssignment {
+  const records = balancersOn(reader, nodeId);
   const balancers = records.map((record) => ({
     arn: record.arn,
     dnsName: record.dnsName,
@@ -48,6 +49,11 @@ export function balancersAssignment(reader: Reader, vault: Vault): BalancersAssi
       .flatMap((record) => groupsOf(reader, record))
       .filter((group, index, all) => all.findIndex((other) => other.arn === group.arn) === index),
   };
+}
+
+/** The load balancers that a node serves. */
+export function balancersOn(reader: Reader, nodeId: string): readonly LoadBalancerRecord[] {
+  return reader.list("loadBalancer").filter((balancer) => hostOf(reader, balancer) === nodeId);
 }
 
 function idleSecondsOf(balancer: LoadBalancerRecord): number {

@@ -13,6 +13,7 @@ const balancer: LoadBalancerRecord = {
   account: "000000000000",
   region: "eu-south-1",
   arn: ARN,
+  nodeId: "n",
   name: "web",
   dnsName: NAME,
   scheme: "internet-facing",
@@ -62,7 +63,7 @@ it("gives a load balancer that speaks HTTPS a certificate for its own name, and 
 
   store.transact((tx) => tx.put("listener", listener.arn, listener));
   expect(await controller.reconcile(ARN)).toBe(DAY_MS);
-  const [served] = balancersAssignment(store, vault).balancers[0]?.listeners[0]?.certificates ?? [];
+  const [served] = balancersAssignment(store, vault, "n").balancers[0]?.listeners[0]?.certificates ?? [];
   expect(served?.names).toEqual([NAME]);
   const certificate = new X509Certificate(served?.pem ?? "");
   expect(certificate.checkHost(NAME)).toBe(NAME);
@@ -86,7 +87,8 @@ it("issues the certificate again where its key was sealed with a vault key that 
     tx.put("listener", listener.arn, listener);
   });
   await newController(store, clock, { vault: lost, files }).reconcile(ARN);
-  const pem = () => balancersAssignment(store, vault).balancers[0]?.listeners[0]?.certificates[0]?.pem ?? "";
+  const pem = () =>
+    balancersAssignment(store, vault, "n").balancers[0]?.listeners[0]?.certificates[0]?.pem ?? "";
   expect(pem()).not.toContain("PRIVATE KEY");
   await newController(store, clock, { vault, files }).reconcile(ARN);
   expect(pem()).toContain("PRIVATE KEY");

@@ -8,6 +8,7 @@ const place = { account: "000000000000", region: "eu-south-1", tags: {} };
 const balancer: LoadBalancerRecord = {
   ...place,
   arn: ARN,
+  nodeId: "n",
   name: "web",
   dnsName: "web-1.eu-south-1.elb.localhost",
   scheme: "internet-facing",
@@ -61,7 +62,7 @@ it("says of a load balancer that a part is left out, in its state and in the eve
                   },
                 ],
         },
-        { ids: seededIds(1), now: 1_000 },
+        { nodeId: "n", ids: seededIds(1), now: 1_000 },
       ),
     );
   const reason =

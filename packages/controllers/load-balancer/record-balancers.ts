@@ -2,17 +2,21 @@ import type { BalancerPartLeftOut, BalancersObservation } from "@gantry/agent-pr
 import type { Ids } from "@gantry/kernel";
 import { addServiceEvent, type LoadBalancerRecord, type Transaction } from "@gantry/state";
 import { recordTargetHealth } from "../target/target-controller.ts";
-import { targetGroupsOf } from "./balancers-assignment.ts";
+import { balancersOn, targetGroupsOf } from "./balancers-assignment.ts";
 
 const REASON_LENGTH_MAX = 1_000;
 
-/** Writes what the data plane reports: load balancers that answer, what they leave out, host ports, target health. */
+/**
+ * Writes what the proxy of a node reports of the load balancers that it serves: which answer, what they leave out, host
+ * ports, target health. What it reports of those of other nodes counts for nothing.
+ */
 export function recordBalancers(
   tx: Transaction,
   observation: BalancersObservation,
-  { ids, now }: { readonly ids: Ids; readonly now: number },
+  { nodeId, ids, now }: { readonly nodeId: string; readonly ids: Ids; readonly now: number },
 ): void {
-  for (const balancer of tx.list("loadBalancer")) {
+  const own = balancersOn(tx, nodeId);
+  for (const balancer of own) {
     const hostPorts = observation.hostPorts[balancer.arn];
     if (hostPorts === undefined) continue;
     const leftOut = (observation.leftOut ?? []).filter((each) => each.balancerArn === balancer.arn);
@@ -28,7 +32,9 @@ export function recordBalancers(
     if (next.stateReason !== undefined && next.stateReason !== balancer.stateReason)
       tellServices(tx, next, { ids, now });
   }
-  recordTargetHealth(tx, observation.targets, now);
+  const groups = new Set(own.flatMap((balancer) => [...targetGroupsOf(tx, balancer.arn)]));
+  const targets = observation.targets.filter((target) => groups.has(target.targetGroupArn));
+  recordTargetHealth(tx, targets, now);
   markUnused(tx);
 }
 

@@ -1,9 +1,19 @@
 import type { VpcAssignment } from "@gantry/agent-protocol";
-import type { Reader, RouteTableRecord, SubnetRecord, VpcRecord } from "@gantry/state";
+import type {
+  NetworkInterfaceRecord,
+  Reader,
+  RouteTableRecord,
+  SubnetRecord,
+  VpcRecord,
+} from "@gantry/state";
 
-/** Everything a VPC's router has to know; undefined where nothing in it needs one. */
-export function vpcAssignment(reader: Reader, vpc: VpcRecord): VpcAssignment | undefined {
-  const enis = reader.listBy("networkInterface", "vpc", vpc.id);
+/** Everything a VPC's router on a node has to know; undefined where nothing of the VPC on the node needs one. */
+export function vpcAssignment(
+  reader: Reader,
+  vpc: VpcRecord,
+  isOnNode: (eni: NetworkInterfaceRecord) => boolean,
+): VpcAssignment | undefined {
+  const enis = reader.listBy("networkInterface", "vpc", vpc.id).filter(isOnNode);
   if (enis.length === 0) return undefined;
   const tables = reader.list("routeTable").filter((table) => table.vpcId === vpc.id);
   const groups = reader.list("securityGroup").filter((group) => group.vpcId === vpc.id);

@@ -1,5 +1,5 @@
-import type { PodObservation } from "@gantry/agent-protocol";
-import { recordServiceImage, type TaskRecord, type Transaction } from "@gantry/state";
+import type { PodObservation, ToControlPlane } from "@gantry/agent-protocol";
+import { hostOf, recordServiceImage, type TaskRecord, type Transaction } from "@gantry/state";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { recordDatabase } from "../database/record-database.ts";
 import { foldObservation } from "../task/fold-observation.ts";
@@ -11,7 +11,7 @@ export function recordPod(deps: ControllerDeps, nodeId: string, observation: Pod
   store.transact((tx) => {
     const [task] = tx.listBy("task", "id", id);
     if (task === undefined) {
-      recordDatabase(tx, id, observation);
+      recordDatabase(tx, { nodeId, resourceId: id }, observation);
       return;
     }
     if (task.placement?.nodeId !== nodeId) return;
@@ -46,27 +46,25 @@ export function recordRemoved({ store }: ControllerDeps, nodeId: string, key: st
     const enis =
       task === undefined ? tx.list("networkInterface") : tx.listBy("networkInterface", "owner", task.arn);
     for (const eni of enis)
-      if (eni.ownerKey.endsWith(`/${id}`) && eni.ownerKey.includes(":task/"))
+      if (eni.nodeId === nodeId && eni.ownerKey.endsWith(`/${id}`) && eni.ownerKey.includes(":task/"))
         tx.delete("networkInterface", eni.id);
     const database = tx.list("databaseInstance").find((each) => each.resourceId === id && each.stopped);
-    if (database !== undefined) {
+    if (database !== undefined && hostOf(tx, database) === nodeId) {
       tx.delete("networkInterface", database.networkInterfaceId);
       tx.delete("databaseInstance", database.arn);
     }
   });
 }
 
-/** Whether an interface is set up on its node. */
+/** Records whether a warm interface of a node stands ready. */
 export function recordInterface(
   { store }: ControllerDeps,
   nodeId: string,
-  { id, ready }: { readonly id: string; readonly ready: boolean },
+  { id, ready }: Extract<ToControlPlane, { type: "interface" }>,
 ): void {
   store.transact((tx) => {
     const eni = tx.get("networkInterface", id);
-    const isOwn = eni?.nodeId === undefined || eni.nodeId === nodeId;
-    if (eni !== undefined && isOwn && eni.ready !== ready)
-      tx.put("networkInterface", eni.id, { ...eni, ready });
+    if (eni?.nodeId === nodeId && eni.ready !== ready) tx.put("networkInterface", eni.id, { ...eni, ready });
   });
 }
 
@@ -75,12 +73,4 @@ function recordImages(tx: Transaction, deps: ControllerDeps, before: TaskRecord,
   for (const [index, container] of after.containers.entries())
     if (container.imageSource !== before.containers[index]?.imageSource)
       recordServiceImage(tx, after, container, { ids: deps.ids, now: deps.clock.now() });
-}
-
-/** A new agent may have to start everything again: what is not up yet is not unhealthy. */
-export function beginGraceAnew(tx: Transaction, nodeId: string, now: number): void {
-  const running = tx
-    .list("task")
-    .filter((task) => task.lastStatus === "RUNNING" && task.placement?.nodeId === nodeId);
-  for (const task of running) tx.put("task", task.arn, { ...task, runningSince: now });
 }

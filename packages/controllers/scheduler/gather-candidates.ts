@@ -1,5 +1,6 @@
 import {
   freeAddressCount,
+  hostOf,
   reservationOf,
   reservedOn,
   type NodeRecord,
@@ -20,9 +21,10 @@ export function placementRequestOf(
   return {
     need: spec === undefined ? { cpuUnits: 0, memoryMiB: 0 } : reservationOf(spec, task.overrides),
     overcommit,
-    fileSystemNodes: volumes.flatMap(({ efs }) =>
-      efs === undefined ? [] : (reader.get("fileSystem", efs.fileSystemId)?.nodeId ?? []),
-    ),
+    fileSystemNodes: volumes.flatMap(({ efs }) => {
+      const fileSystem = efs && reader.get("fileSystem", efs.fileSystemId);
+      return fileSystem === undefined ? [] : (hostOf(reader, fileSystem) ?? []);
+    }),
     now,
   };
 }

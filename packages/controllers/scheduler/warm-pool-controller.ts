@@ -1,5 +1,11 @@
 import { elapsedSince, type Reconciler } from "@gantry/kernel";
-import { createInterface, freeAddressCount } from "@gantry/state";
+import {
+  createInterface,
+  freeAddressCount,
+  type NodeRecord,
+  type Reader,
+  type SubnetRecord,
+} from "@gantry/state";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 
 const WARM_MIN = 2;
@@ -10,8 +16,9 @@ const LOOK_MS = 30_000;
 const SETTLE_MS = 1_500;
 
 /**
- * Keeps interfaces ready in the subnets that tasks go to: as many as were started there in the last minutes, at least
- * two, at most a quarter of the free addresses. A warm interface is what makes RunTask faster than `docker run`.
+ * Keeps interfaces ready in the subnets that tasks go to, on each node that serves the subnet's zone: together as many as
+ * were started there in the last minutes, at least two on each node, at most a quarter of the free addresses. A warm
+ * interface is what makes RunTask faster than `docker run`.
  */
 export function warmPoolController(deps: ControllerDeps): Reconciler {
   const { store, clock, ids } = deps;
@@ -19,21 +26,20 @@ export function warmPoolController(deps: ControllerDeps): Reconciler {
     const eni = store.get("networkInterface", eniId);
     return eni === undefined ? [] : [eni.subnetId];
   };
+  const used = () =>
+    new Set(
+      store
+        .list("task")
+        .flatMap((task) => (task.placement === undefined ? [] : subnetOf(task.placement.networkInterfaceId))),
+    );
   return {
     name: "warm-pool",
-    keys: () =>
-      new Set(
-        store
-          .list("task")
-          .flatMap((task) =>
-            task.placement === undefined ? [] : subnetOf(task.placement.networkInterfaceId),
-          ),
-      ),
-    watch: watchKinds(store, { networkInterface: subnetOf }),
+    keys: used,
+    watch: watchKinds(store, { networkInterface: subnetOf, node: used }),
     async reconcile(subnetId) {
       const subnet = store.get("subnet", subnetId);
-      const [node] = store.list("node");
-      if (subnet === undefined || node === undefined) return undefined;
+      const nodes = subnet === undefined ? [] : nodesOf(store, subnet);
+      if (subnet === undefined || nodes.length === 0) return undefined;
       const now = clock.now();
       const enis = store.listBy("networkInterface", "subnet", subnetId);
       const ofTasks = enis.filter((eni) => eni.type === "interface" && eni.ownerKey.includes(":task/"));
@@ -46,30 +52,46 @@ export function warmPoolController(deps: ControllerDeps): Reconciler {
             elapsedSince(task.createdAt, now) < DEMAND_WINDOW_MS && task.network.subnets.includes(subnetId),
         ).length;
       const warm = enis.filter((eni) => eni.type === "warm");
-      const used = recent > 0 || ofTasks.length > 0;
-      const wanted = used
+      const isUsed = recent > 0 || ofTasks.length > 0;
+      const wanted = isUsed
         ? Math.min(
-            Math.max(recent, WARM_MIN),
-            WARM_MAX,
-            Math.floor((freeAddressCount(store, subnet) + warm.length) / 4),
+            Math.max(Math.ceil(Math.min(recent, WARM_MAX) / nodes.length), WARM_MIN),
+            Math.floor((freeAddressCount(store, subnet) + warm.length) / 4 / nodes.length),
           )
         : 0;
-      if (warm.length === wanted) return used ? LOOK_MS : undefined;
+      const pools = nodes.map((node) => ({ node, own: warm.filter((eni) => eni.nodeId === node.id) }));
+      if (pools.every(({ own }) => own.length === wanted)) return isUsed ? LOOK_MS : undefined;
       store.transact((tx) => {
-        for (const eni of warm.slice(wanted)) tx.delete("networkInterface", eni.id);
-        for (let count = warm.length; count < wanted; count += 1)
-          createInterface(tx, ids, {
-            subnet,
-            securityGroups: [],
-            type: "warm",
-            description: "Kept ready for a task",
-            ownerKey: `warm/${node.id}`,
-            nodeId: node.id,
-            publicIp: undefined,
-            now,
-          });
+        for (const { node, own } of pools) {
+          for (const eni of own.slice(wanted)) tx.delete("networkInterface", eni.id);
+          for (let count = own.length; count < wanted; count += 1)
+            createInterface(tx, ids, warmInterface(subnet, node, now));
+        }
       });
       return LOOK_MS;
     },
+  };
+}
+
+/** The nodes that serve a subnet's zone; those whose agents are away keep what they have, and are given nothing. */
+function nodesOf(reader: Reader, subnet: SubnetRecord): readonly NodeRecord[] {
+  return reader
+    .list("node")
+    .filter(
+      ({ zone, state }) =>
+        state !== "DISCONNECTED" && (zone === undefined || zone === subnet.availabilityZone),
+    );
+}
+
+function warmInterface(subnet: SubnetRecord, node: NodeRecord, now: number) {
+  return {
+    subnet,
+    securityGroups: [],
+    type: "warm" as const,
+    description: "Kept ready for a task",
+    ownerKey: `warm/${node.id}`,
+    nodeId: node.id,
+    publicIp: undefined,
+    now,
   };
 }

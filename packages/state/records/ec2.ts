@@ -9,11 +9,11 @@ export interface VpcRecord extends Placed {
   /** Small number that names the VPC's transit link and router on every node; never reused while the VPC lives. */
   readonly index: number;
   readonly tags: Tags;
-  /** What the node reports of the VPC's rules; absent where it has reported nothing wrong. */
-  readonly firewall?: VpcFirewall;
+  /** What nodes report of the VPC's rules, by node; without those that have reported nothing wrong. */
+  readonly firewalls?: Readonly<Record<string, VpcFirewall>>;
 }
 
-/** Whether the security groups of a VPC are in effect on its node. */
+/** Whether the security groups of a VPC are in effect on a node. */
 export interface VpcFirewall {
   /** The rules could not be applied, and the VPC lets no new connection through until they are. */
   readonly closed: boolean;

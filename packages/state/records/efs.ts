@@ -1,8 +1,8 @@
 import type { Placed, Tags } from "./common.ts";
 
 export interface FileSystemRecord extends Placed {
-  /** The node that has its bytes; undefined until one is chosen. ← scheduler. */
-  readonly nodeId?: string;
+  /** The node that has its bytes; absent in older records: the node that registered first. */
+  readonly nodeId?: string | undefined;
   readonly id: string;
   readonly arn: string;
   readonly creationToken: string;

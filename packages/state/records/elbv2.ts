@@ -3,6 +3,8 @@ import type { Placed, Tags } from "./common.ts";
 export interface LoadBalancerRecord extends Placed {
   readonly arn: string;
   readonly name: string;
+  /** The node whose proxy serves it; absent in older records: the node that registered first. */
+  readonly nodeId?: string | undefined;
   readonly dnsName: string;
   readonly scheme: "internet-facing" | "internal";
   readonly vpcId: string;

@@ -9,7 +9,7 @@ export interface NodeRecord {
   readonly labels?: Readonly<Record<string, string>>;
   /** Whether its agent has a session. Absent in older records until the gateway has started. */
   readonly state?: "CONNECTED" | "DISCONNECTED";
-  /** The last hello, or the end of the last session. Milliseconds since the epoch. */
+  /** When the session began that lasts, or when the last one ended. Milliseconds since the epoch. */
   readonly lastContactAt?: number;
   readonly registeredAt: number;
   /** The process that last said hello. */

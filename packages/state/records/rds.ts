@@ -13,6 +13,8 @@ export interface DatabaseInstanceRecord extends Placed {
   readonly arn: string;
   readonly identifier: string;
   readonly resourceId: string;
+  /** The node that runs it and has its data; absent in older records: the node that registered first. */
+  readonly nodeId?: string | undefined;
   readonly engine: "mysql" | "mariadb";
   readonly engineVersion: string;
   readonly instanceClass: string;

@@ -1,4 +1,4 @@
-import type { FakeEngine, Host, Programs } from "@gantry/agent";
+import type { Host, Programs } from "@gantry/agent";
 import type { BalancersAssignment, BalancersObservation, TargetObservation } from "@gantry/agent-protocol";
 import { elapsedSince, type Clock } from "@gantry/kernel";
 
@@ -8,13 +8,14 @@ const CHECKS_MS = 700;
 /** Programs that succeed and print nothing. */
 export const fakePrograms: Programs = { run: async (commands) => commands.map(() => "") };
 
-/** A machine of nothing but a memory and a proxy that sees what the engine runs. `remembered` outlives the agent. */
+/** A machine of nothing but a memory and a proxy that sees what runs at an address. `remembered` outlives the agent. */
 export function fakeHost(deps: {
-  engine: FakeEngine;
+  /** Since when something runs at an address, on whichever node; undefined where nothing does. */
+  servingSince: (address: string) => number | undefined;
   clock: Clock;
   remembered: { text: string | undefined };
 }): Host {
-  const { engine, clock, remembered } = deps;
+  const { servingSince, clock, remembered } = deps;
   return {
     dataPath: "/data",
     limits: { ensure: async () => ({ parent: undefined, pidsMax: 4_096 }), remove: async () => {} },
@@ -50,7 +51,7 @@ export function fakeHost(deps: {
           ),
           targets: (inEffect?.targetGroups ?? []).flatMap((group) =>
             group.targets.map((target): TargetObservation => {
-              const since = engine.servingSince(target.address);
+              const since = servingSince(target.address);
               const base = {
                 targetGroupArn: group.arn,
                 address: target.address,

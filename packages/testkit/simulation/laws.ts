@@ -2,6 +2,8 @@ import { namingOf, type EngineContainer, type FakeEngine } from "@gantry/agent";
 import type { Clock } from "@gantry/kernel";
 import {
   taskSetsOf,
+  type Overcommit,
+  type Resources,
   type ServiceDeploymentRecord,
   type ServiceRecord,
   type Store,
@@ -25,7 +27,17 @@ const STABLE_AFTER_MS = 3_000;
  * The safety laws, checked at every change of a record and every start of a container, whatever happens meanwhile;
  * `broken` says which did not hold and how. They are written from the promises, not from the code that keeps them.
  */
-export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeEngine; clock: Clock }) {
+export function keepLaws({
+  store,
+  nodes,
+  clock,
+  overcommit,
+}: {
+  store: Store;
+  nodes: readonly { readonly id: string; readonly engine: FakeEngine; readonly capacity: Resources }[];
+  clock: Clock;
+  overcommit: Overcommit;
+}) {
   const broken: string[] = [];
   const tasks = new Map<string, TaskRecord>();
   const services = new Map<string, ServiceRecord>();
@@ -44,7 +56,7 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
     if (kind === "serviceDeployment") checkDeployment(key);
     if (kind === "networkInterface") checkAddress(key);
   });
-  engine.onStart = (container) => checkStart(container);
+  for (const node of nodes) node.engine.onStart = (container) => checkStart(container, node.id);
 
   function checkTask(key: string): void {
     const before = tasks.get(key);
@@ -68,9 +80,12 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
         before.placement.networkInterfaceId !== task.placement?.networkInterfaceId
       )
         breaks("a task keeps its address", key);
+      if (before.placement !== undefined && before.placement.nodeId !== task.placement?.nodeId)
+        breaks("a task stays on its node", key);
       if (before.startedAt !== undefined && before.startedAt !== task.startedAt)
         breaks("a task starts once", key);
     }
+    if (before?.placement === undefined && task.placement !== undefined) checkCapacity(task.placement.nodeId);
     const { networkInterfaceId } = task.placement ?? {};
     for (const other of networkInterfaceId === undefined || before?.placement !== undefined
       ? []
@@ -91,6 +106,22 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
       task.desiredStatus === "STOPPED" &&
       task.stoppedReason?.startsWith("Scaling activity");
     if (scaled === true && isHealthy(before, service)) checkMinimum(service, all);
+  }
+
+  /** Adds up from the definitions what the tasks of a node take, whatever their placements say. */
+  function checkCapacity(nodeId: string): void {
+    const node = nodes.find((each) => each.id === nodeId);
+    if (node === undefined) return breaks("a task is on a node that there is", nodeId);
+    const taken = { cpu: 0, memory: 0 };
+    for (const task of store.list("task")) {
+      if (task.placement?.nodeId !== nodeId || task.lastStatus === "STOPPED") continue;
+      const spec = store.get("taskDefinition", task.taskDefinitionArn)?.spec;
+      taken.cpu += spec?.cpu ?? 0;
+      taken.memory += spec?.memoryMiB ?? 0;
+    }
+    const { cpuUnits, memoryMiB } = node.capacity;
+    if (taken.cpu > cpuUnits * overcommit.cpu || taken.memory > memoryMiB * overcommit.memory)
+      breaks("a node promises no more than it may", `${nodeId}: ${taken.cpu} units, ${taken.memory} MiB`);
   }
 
   /** A strategy with traffic stages runs two fleets, each within the maximum. */
@@ -121,9 +152,10 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
     if (balanced) return targets.length > 0 && targets.every((target) => target.state === "healthy");
     // Grace may begin anew for the platform, where its agent is another: whoever serves, serves on.
     const address = store.get("networkInterface", task.placement?.networkInterfaceId)?.privateIp ?? "";
-    const since = [engine.servingSince(address), task.runningSince ?? task.startedAt].filter(
-      (at) => at !== undefined,
-    );
+    const since = [
+      ...nodes.map(({ engine }) => engine.servingSince(address)),
+      task.runningSince ?? task.startedAt,
+    ].filter((at) => at !== undefined);
     return since.some((at) => Math.abs(clock.now() - at) >= STABLE_AFTER_MS);
   }
 
@@ -158,7 +190,8 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
     const eni = store.get("networkInterface", key);
     if (eni === undefined) {
       for (const [address, holder] of addresses) if (holder === key) addresses.delete(address);
-      if (owners.get(key)?.includes(":task/") === true && engine.isRunning(namingOf("w").pause(key)))
+      const isHeld = nodes.some(({ engine }) => engine.isRunning(namingOf("w").pause(key)));
+      if (owners.get(key)?.includes(":task/") === true && isHeld)
         breaks("an address is free once nothing holds it", key);
       return;
     }
@@ -169,7 +202,7 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
     owners.set(key, eni.ownerKey);
   }
 
-  function checkStart(container: EngineContainer): void {
+  function checkStart(container: EngineContainer, nodeId: string): void {
     const pod = container.labels["gantry.pod"];
     if (pod === undefined) return;
     const count = (starts.get(container.name) ?? 0) + 1;
@@ -178,6 +211,8 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
     const task = store.list("task").find((each) => each.arn.endsWith(`/${pod.slice("pod/".length)}`));
     if (task === undefined || task.lastStatus === "STOPPED")
       breaks("what has stopped never starts", container.name);
+    if (task !== undefined && task.placement?.nodeId !== nodeId)
+      breaks("a task starts on its own node", `${container.name} on ${nodeId}`);
   }
 
   /** What keeps this from being a world at rest in which the service is as wanted, and nothing is left of what went. */
@@ -187,13 +222,26 @@ export function keepLaws({ store, engine, clock }: { store: Store; engine: FakeE
     const live = store.listBy("task", "service", service.arn).filter((task) => task.lastStatus !== "STOPPED");
     const taskSets = taskSetsOf(store, service.arn);
     const [primary] = taskSets;
-    const containers = await engine.list(naming.label);
+    const first = nodes[0]?.id;
+    const lists = await Promise.all(
+      nodes.map(async ({ id, engine }) =>
+        (await engine.list(naming.label)).map((container) => ({
+          ...container,
+          name: `${id} ${container.name}`,
+        })),
+      ),
+    );
+    const containers = lists.flat();
     const enis = store.list("networkInterface").filter((eni) => !eni.ownerKey.includes(":loadbalancer/"));
     const wantedContainers = [
-      ...live.map((task) => naming.container(`pod/${task.arn.split("/").at(-1)}`, "web")),
-      ...enis.map((eni) => naming.pause(eni.id)),
-      // A VPC without an interface needs no router.
-      ...(store.list("networkInterface").length > 0 ? [naming.router("vpc-1")] : []),
+      ...live.map(
+        (task) => `${task.placement?.nodeId} ${naming.container(`pod/${task.arn.split("/").at(-1)}`, "web")}`,
+      ),
+      ...enis.map((eni) => `${eni.nodeId} ${naming.pause(eni.id)}`),
+      // A node without an interface in the VPC needs no router.
+      ...[...new Set(store.list("networkInterface").map((eni) => eni.nodeId ?? first))].map(
+        (id) => `${id} ${naming.router("vpc-1")}`,
+      ),
     ].toSorted();
     const problems = [
       live.length === service.spec.desiredCount ? "" : `${live.length} tasks of ${service.spec.desiredCount}`,

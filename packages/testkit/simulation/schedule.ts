@@ -12,6 +12,12 @@ const REST_LOOK_MS = 1_000;
 /** What failed backs off for as much as 15 minutes. */
 const REST_WAIT_MS = 40 * 60_000;
 
+/** Three such nodes have room for twice as many tasks as a history wants, by their memory, so that they are full now and then. */
+const TIGHT = {
+  capacity: { cpuUnits: 4_096, memoryMiB: 2_048 },
+  overcommit: { cpu: 1, memory: 1 },
+};
+
 export interface Outcome {
   readonly seed: number;
   readonly trace: readonly string[];
@@ -45,11 +51,11 @@ const EVENTS: readonly ((world: World) => string)[] = [
   (world) => doom(world, "agent"),
   (world) => {
     world.killControlPlane();
-    world.killAgent();
+    pickNode(world).kill();
     return "kill both processes";
   },
   (world) => {
-    world.cutConnection();
+    pickNode(world).cut();
     return "cut the connection";
   },
   (world) => {
@@ -62,12 +68,13 @@ const EVENTS: readonly ((world: World) => string)[] = [
     return `messages ${JSON.stringify(weather)}`;
   },
   (world) => {
-    world.engine.latencyMs = world.dice.pick([0, 50, 1_000, 3_000]);
-    return `engine takes ${world.engine.latencyMs} ms`;
+    const { engine } = pickNode(world);
+    engine.latencyMs = world.dice.pick([0, 50, 1_000, 3_000]);
+    return `engine takes ${engine.latencyMs} ms`;
   },
   (world) => {
     const share = world.dice.pick([0, 0.1, 0.4]);
-    world.engine.fault = (operation, name) => {
+    pickNode(world).engine.fault = (operation, name) => {
       if (world.dice.chance(share))
         throw new EngineError(
           WORDS[operation] ?? "CannotInspectContainerError",
@@ -77,7 +84,7 @@ const EVENTS: readonly ((world: World) => string)[] = [
     return `engine refuses ${share * 100} % of calls`;
   },
   (world) => {
-    world.powerCut();
+    pickNode(world).powerCut();
     return "the node loses power";
   },
   (world) => {
@@ -87,7 +94,7 @@ const EVENTS: readonly ((world: World) => string)[] = [
   },
   (world) => {
     const behaviour = world.dice.pick(["fails", "crashes"] as const);
-    world.engine.behaviour = (image) => (image === "v3" ? behaviour : "runs");
+    for (const { engine } of world.nodes) engine.behaviour = (image) => (image === "v3" ? behaviour : "runs");
     return `v3 ${behaviour}`;
   },
 ];
@@ -160,6 +167,23 @@ const HOOKS: readonly (readonly ServiceDeploymentHook[])[] = [
   ],
 ];
 
+/** What can happen besides where there are several nodes. */
+const EVENTS_OF_NODES: readonly ((world: World) => string)[] = [
+  (world) => {
+    const node = pickNode(world);
+    const awayMs = world.dice.pick([5_000, 15_000, 40_000]);
+    node.isolatedUntil = world.clock.now() + awayMs;
+    node.cut();
+    return `${node.id} is away for ${awayMs} ms`;
+  },
+  (world) => {
+    const node = pickNode(world);
+    node.isolatedUntil = world.clock.now() + 20_000;
+    node.powerCut();
+    return `${node.id} loses power and is away for 20,000 ms`;
+  },
+];
+
 const WORDS: Readonly<Record<string, EngineError["name"]>> = {
   pull: "CannotPullContainerError",
   create: "CannotCreateContainerError",
@@ -173,12 +197,19 @@ function pickTask(world: World) {
   return tasks.length === 0 ? undefined : world.dice.pick(tasks);
 }
 
+/** One of the nodes. The only one is chosen without dice, so that its histories stay as they are. */
+function pickNode(world: World): World["nodes"][number] {
+  const [only, ...others] = world.nodes;
+  return only !== undefined && others.length === 0 ? only : world.dice.pick(world.nodes);
+}
+
 function doom(world: World, who: "controlPlane" | "agent"): string {
   const sentence = {
     left: world.dice.number(1, 12),
     fate: world.dice.pick(["dies before", "dies after"] as const),
   };
-  world.doom(who, sentence);
+  if (who === "controlPlane") world.doom(sentence);
+  else pickNode(world).doom = sentence;
   return `${who} ${sentence.fate} its write number ${sentence.left}`;
 }
 
@@ -186,9 +217,13 @@ function doom(world: World, who: "controlPlane" | "agent"): string {
  * One history, all of it from the seed: a service is made, things happen to it and to everything under it, then the
  * faults end and the world must come to rest as it would have without them.
  */
-export async function runSchedule(seed: number, { staged = false } = {}): Promise<Outcome> {
+export async function runSchedule(
+  seed: number,
+  { staged = false, nodeCount = 1 }: { staged?: boolean; nodeCount?: 1 | 3 } = {},
+): Promise<Outcome> {
   const dice = newDice(seed);
-  const world = newWorld({ seed });
+  const world = nodeCount === 1 ? newWorld({ seed }) : newWorld({ seed, nodeCount, ...TIGHT });
+  const events = [...(staged ? STAGED_EVENTS : EVENTS), ...(nodeCount === 1 ? [] : EVENTS_OF_NODES)];
   const trace: string[] = [];
   const begin = world.clock.now();
   const say = (what: string): void =>
@@ -221,14 +256,10 @@ export async function runSchedule(seed: number, { staged = false } = {}): Promis
   await world.clock.advance(dice.number(0, 15_000));
   const steps = dice.number(1, STEPS_MAX);
   for (let step = 0; step < steps && world.laws.broken.length === 0; step += 1) {
-    say(dice.pick(staged ? STAGED_EVENTS : EVENTS)(world));
+    say(dice.pick(events)(world));
     await world.clock.advance(dice.number(1, staged ? STAGED_PAUSE_MAX_MS : PAUSE_MAX_MS));
   }
-  world.spare();
-  world.setWeather(FAIR);
-  world.engine.latencyMs = 0;
-  world.engine.fault = () => {};
-  world.engine.behaviour = () => "runs";
+  endFaults(world);
   if (staged) {
     world.setAlarm("OK");
     world.hooks.answer = () => ({ hookStatus: "SUCCEEDED" });
@@ -253,6 +284,17 @@ function stagedSpec(dice: Dice, rollout: RolloutSpec): Partial<ServiceRecord["sp
     lifecycleHooks: dice.pick(HOOKS),
     ...(dice.chance(0.5) ? { deploymentAlarms: { names: [ALARM], rollback: dice.chance(0.7) } } : {}),
   };
+}
+
+function endFaults(world: World): void {
+  world.spare();
+  world.setWeather(FAIR);
+  for (const node of world.nodes) {
+    node.isolatedUntil = 0;
+    node.engine.latencyMs = 0;
+    node.engine.fault = () => {};
+    node.engine.behaviour = () => "runs";
+  }
 }
 
 function desiredOf(world: World): number {

@@ -1,0 +1,171 @@
+import { Agent, AgentSession, FakeEngine, namingOf, PAUSE_IMAGE } from "@gantry/agent";
+import type { Envelope, ToAgent, ToControlPlane } from "@gantry/agent-protocol";
+import type { NodeConnection, NodeGateway } from "@gantry/controllers";
+import type { Clock, Logger } from "@gantry/kernel";
+import type { Resources } from "@gantry/state";
+import type { Dice } from "./dice.ts";
+import { fakeHost, fakePrograms } from "./fake-host.ts";
+import { Killed, Life, mortalClock, mortalEngine, type Fate } from "./life.ts";
+import { Link, type Weather } from "./link.ts";
+
+const AWAY_MAX_MS = 3_000;
+
+/** After how many more writes, or engine calls, a process dies, and on which side of the last. */
+export interface Doom {
+  left: number;
+  readonly fate: Fate;
+}
+
+/** The control plane that is there now. */
+interface ControlPlane {
+  readonly life: Life;
+  readonly gateway: NodeGateway;
+}
+
+interface NodeDeps {
+  readonly id: string;
+  readonly capacity: Resources;
+  readonly clock: Clock;
+  readonly dice: Dice;
+  readonly log: Logger;
+  readonly weather: () => Weather;
+  /** Since when something runs at an address, on whichever node. */
+  readonly servingSince: (address: string) => number | undefined;
+}
+
+/**
+ * A node of the simulation: a fake engine and what the agent wrote down, which outlive the real agent, and the agent,
+ * which can be killed at any call of its engine and comes back by itself.
+ */
+export class SimulatedNode {
+  readonly id: string;
+  readonly capacity: Resources;
+  readonly engine: FakeEngine;
+  /** When the agent dies next, where it does. */
+  doom: Doom | undefined;
+  /** No connection is made before this time (ms). */
+  isolatedUntil = 0;
+  readonly #deps: NodeDeps;
+  readonly #remembered = { text: undefined as string | undefined };
+  #incarnations = 0;
+  #agent: { readonly life: Life; readonly agent: Agent } | undefined;
+  #connection: { readonly end: () => void } | undefined;
+  #stopped = false;
+
+  constructor(deps: NodeDeps) {
+    this.id = deps.id;
+    this.capacity = deps.capacity;
+    this.#deps = deps;
+    this.engine = new FakeEngine(deps.clock, [PAUSE_IMAGE]);
+  }
+
+  start(): void {
+    const { clock, log } = this.#deps;
+    const life = new Life();
+    this.#incarnations += 1;
+    const host = fakeHost({ clock, servingSince: this.#deps.servingSince, remembered: this.#remembered });
+    const agent = new Agent({
+      engine: mortalEngine(this.engine, life, () => fateOf(this)),
+      programs: fakePrograms,
+      naming: namingOf("w"),
+      clock: mortalClock(clock, life),
+      log,
+      host: {
+        ...host,
+        memory: {
+          ...host.memory,
+          write: (text: string) => (life.isAlive ? host.memory.write(text) : undefined),
+        },
+      },
+    });
+    life.atEnd(() => {
+      this.#agent = undefined;
+      this.cut();
+      clock.after(this.#deps.dice.number(50, AWAY_MAX_MS), () => {
+        if (!this.#stopped) this.start();
+      });
+    });
+    void agent.start(); // The fake host prepares at once.
+    this.#agent = { life, agent };
+  }
+
+  kill(): void {
+    this.#agent?.life.end();
+  }
+
+  /** The node loses power: whatever runs on it ends, its agent too. */
+  powerCut(): void {
+    this.engine.powerCut();
+    this.kill();
+  }
+
+  /** Ends the connection; what was under way is lost. */
+  cut(): void {
+    this.#connection?.end();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.kill();
+  }
+
+  /** Connects the agent to the control plane where both are there and they are not connected. */
+  connect(controlPlane: ControlPlane | undefined): void {
+    // One that died while it started is there as a corpse until the next.
+    if (this.#connection !== undefined || controlPlane?.life.isAlive !== true) return;
+    const own = this.#agent;
+    if (own?.life.isAlive !== true || this.#deps.clock.now() < this.isolatedUntil) return;
+    const { clock, dice } = this.#deps;
+    const { gateway, life } = controlPlane;
+    const link = { clock, dice, weather: this.#deps.weather };
+    const toAgent = new Link<Envelope<ToAgent>>({
+      ...link,
+      deliver: (envelope) => session.receive(envelope),
+    });
+    const peer: NodeConnection = { send: (envelope) => toAgent.send(envelope) };
+    const toControlPlane = new Link<Envelope<ToControlPlane>>({
+      ...link,
+      deliver: (envelope) => survive(() => gateway.receive(peer, envelope)),
+    });
+    gateway.connect(peer);
+    this.#connection = {
+      end: () => {
+        this.#connection = undefined;
+        toAgent.cut();
+        toControlPlane.cut();
+        if (life.isAlive) survive(() => gateway.disconnect(peer));
+        if (own.life.isAlive) session.close();
+      },
+    };
+    const session = new AgentSession({
+      agent: own.agent,
+      clock: mortalClock(clock, own.life),
+      hello: {
+        type: "hello",
+        nodeId: this.id,
+        hostname: this.id,
+        cpu: this.capacity.cpuUnits,
+        memoryMiB: this.capacity.memoryMiB,
+        pid: this.#incarnations,
+      },
+      send: (envelope) => toControlPlane.send(envelope),
+    });
+  }
+}
+
+/** The fate of the next write or call, of what has a doom. */
+export function fateOf(of: { doom: Doom | undefined }): Fate {
+  const { doom } = of;
+  if (doom === undefined || (doom.left -= 1) > 0) return "lives";
+  of.doom = undefined;
+  return doom.fate;
+}
+
+/** Calls into a process that may die in it. */
+export function survive(call: () => void): void {
+  try {
+    call();
+  } catch (thrown) {
+    if (!(thrown instanceof Killed)) throw thrown;
+  }
+}
