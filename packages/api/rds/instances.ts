@@ -232,14 +232,8 @@ function createInstance(
   const resourceId = `db-${ids.upper(26)}`;
   const nodeId = chooseHost(tx, [subnet.availabilityZone]);
   const eni = createInterface(tx, ids, {
-    subnet,
-    securityGroups: groups,
-    type: "interface",
-    description: "RDSNetworkInterface",
-    ownerKey: resourceId,
-    nodeId,
-    publicIp: undefined,
-    now,
+    ...{ subnet, securityGroups: groups, nodeId, now },
+    ...{ type: "interface", description: "RDSNetworkInterface", ownerKey: resourceId, publicIp: undefined },
   });
   const record: DatabaseInstanceRecord = {
     account: place.account,
