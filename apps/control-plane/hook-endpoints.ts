@@ -4,7 +4,7 @@ import { join } from "node:path";
 /** In the state folder: a JSON object of function ARNs and the HTTP endpoints that stand for them. Only the operator writes it. */
 export const HOOKS_FILE = "hooks.json";
 const TIMEOUT_MS = 30_000;
-const ANSWER_LENGTH_MAX = 256 * 1024;
+const ANSWER_BYTES_MAX = 256 * 1024;
 
 /**
  * Calls deployment hooks over HTTP: a POST of the function's event to the endpoint that the operator has named for its ARN.
@@ -21,11 +21,21 @@ export function hookEndpoints(folder: string): (functionArn: string, payload: ob
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     if (!response.ok) throw new Error(`The endpoint of the hook ${functionArn} answered ${response.status}.`);
-    const text = await response.text();
-    if (text.length > ANSWER_LENGTH_MAX)
-      throw new Error(`The endpoint of the hook ${functionArn} answered more than 256 KiB.`);
-    return JSON.parse(text) as unknown;
+    return JSON.parse(await boundedText(response, functionArn)) as unknown;
   };
+}
+
+/** The body, read no further than the limit. */
+async function boundedText(response: Response, functionArn: string): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    length += chunk.length;
+    if (length > ANSWER_BYTES_MAX)
+      throw new Error(`The endpoint of the hook ${functionArn} answered more than 256 KiB.`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 function endpointOf(folder: string, functionArn: string): URL {

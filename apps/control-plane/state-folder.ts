@@ -26,7 +26,7 @@ export const STATE_FOLDER_MARK = ".gantry-state";
 
 const SQLITE = String.raw`\.db(-wal|-shm|-journal)?`;
 const STORED = [
-  `(state|logs)${SQLITE}`,
+  `(state|logs|metrics)${SQLITE}`,
   `objects/(objects${SQLITE}|incoming/[\\w-]+|[0-9a-f]{2}/[\\w-]+)`,
   String.raw`registry/(uploads/[\w-]+|blobs/[0-9a-f]{2}/[0-9a-f]+)`,
   ...SMALL_FILES.map((name) => name.replaceAll(".", String.raw`\.`)),

@@ -14,7 +14,6 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 /** Keys whose requests cannot be made here: the member is refused, or the action does not exist. They never have a value. */
 const WITHOUT_REQUESTS = new Set([
-  "iam:AWSServiceName",
   "sts:SourceIdentity",
   "sts:TransitiveTagKeys",
   "elasticfilesystem:AccessPointArn",
