@@ -27,7 +27,7 @@ function allocateAddress(
   context: RequestContext,
 ): ec2.AllocateAddressResult {
   const { store, ids } = deps;
-
+  checkBorderGroup(input.NetworkBorderGroup, context);
   refuseMembers(input, ["Address", "CustomerOwnedIpv4Pool", "IpamPoolId"], "InvalidParameterValue");
   if ((input.Domain ?? "vpc") !== "vpc")
     throw new ApiError("InvalidParameterValue", `Value (${input.Domain}) for parameter domain is invalid.`);
@@ -53,11 +53,21 @@ function allocateAddress(
   };
 }
 
+/** A region has one network border group, which has its name. Terraform's provider names it. */
+function checkBorderGroup(given: string | undefined, { region }: RequestContext): void {
+  if (given !== undefined && given !== region)
+    throw new ApiError(
+      "InvalidParameterValue",
+      `Value (${given}) for parameter networkBorderGroup is invalid.`,
+    );
+}
+
 function releaseAddress(
   { store }: Ec2Deps,
   input: ec2.ReleaseAddressRequest,
   context: RequestContext,
 ): object {
+  checkBorderGroup(input.NetworkBorderGroup, context);
   store.transact((tx) => {
     const address = findAddress(tx, context, input.AllocationId);
     if (address.networkInterfaceId !== undefined)

@@ -73,7 +73,8 @@ describe("gateways and addresses", () => {
     await client.send(new ec2.DeleteNatGatewayCommand({ NatGatewayId: NatGateway?.NatGatewayId }));
     expect(api.store.get("natGateway", NatGateway?.NatGatewayId)?.state).toBe("deleted");
     expect(api.store.get("networkInterface", address?.NetworkInterfaceId)).toBeUndefined();
-    await client.send(new ec2.ReleaseAddressCommand({ AllocationId }));
+    const NetworkBorderGroup = await client.config.region();
+    await client.send(new ec2.ReleaseAddressCommand({ AllocationId, NetworkBorderGroup }));
     expect(api.store.get("elasticAddress", AllocationId)).toBeUndefined();
   });
 
