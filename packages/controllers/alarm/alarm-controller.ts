@@ -20,8 +20,8 @@ export interface AlarmControllerDeps extends ActionDeps {
 
 /** Alarms of a period of a minute or more are evaluated each minute. Source: CloudWatch User Guide, "Alarm evaluation". */
 const INTERVAL_MAX_S = 60;
-/** After a period ends nodes send what they measured: an alarm looks then, and once more for what came late. */
-const LOOKS_MS = [1_000, 5_000] as const;
+/** After a period ends nodes send what they measured: an alarm looks then, and again for what came late. */
+const LOOKS_MS = [1_000, 1_500, 2_500, 5_000] as const;
 
 /** Evaluates alarms when their periods end, and executes the actions of their transitions. */
 export function alarmController(deps: AlarmControllerDeps): Reconciler {
