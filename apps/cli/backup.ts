@@ -15,7 +15,7 @@ import { dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { namingOf } from "@gantry/agent";
 import { operatorHeaders, type InstanceSettings } from "@gantry/control-plane";
-import { COPY_FOLDER, SMALL_FILES } from "@gantry/control-plane/copy-state";
+import { COPY_FOLDER, SMALL_FILES, TOP_DATABASES } from "@gantry/control-plane/copy-state";
 import { healthOf } from "./control-plane-process.ts";
 import { ensureAgentImage, presentInstance } from "./platform.ts";
 import { type PlatformDeps } from "./project.ts";
@@ -31,8 +31,8 @@ export interface Manifest {
 
 export const MANIFEST = "backup.json";
 export const VOLUME = "volume.tar";
-const DATABASES = ["state.db", "logs.db", "metrics.db", "objects/objects.db"] as const;
-const COPIED = ["state.db", "logs.db", "metrics.db", "objects", "registry", ...SMALL_FILES] as const;
+const DATABASES = [...TOP_DATABASES, "objects/objects.db"] as const;
+const COPIED = [...TOP_DATABASES, "objects", "registry", ...SMALL_FILES] as const;
 
 /**
  * Writes a copy of everything the instance keeps to one file, while it runs: records, logs, objects, images, file

@@ -4,7 +4,17 @@ import type { BlobStore, LogStore, MetricStore, ObjectStore } from "@gantry/cont
 import type { SqliteStore } from "@gantry/state";
 
 /** Files of the state folder that are neither databases nor bytes at rest. */
-export const SMALL_FILES = ["instance.json", "key", "ca.pem", "ca-key.pem", "credentials", "hooks.json"] as const;
+export const SMALL_FILES = [
+  "instance.json",
+  "key",
+  "ca.pem",
+  "ca-key.pem",
+  "credentials",
+  "hooks.json",
+] as const;
+
+/** Databases at the top of the state folder. */
+export const TOP_DATABASES = ["state.db", "logs.db", "metrics.db"] as const;
 
 /** Where a copy of the state is put together: on the state's own disk, so that bytes at rest need no second copy. */
 export const COPY_FOLDER = "backup-copy";

@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
-import { SMALL_FILES } from "./copy-state.ts";
+import { SMALL_FILES, TOP_DATABASES } from "./copy-state.ts";
 
 /** A folder that cannot be the state folder, with the reason and the remedy. */
 export class StateFolderError extends Error {
@@ -26,7 +26,7 @@ export const STATE_FOLDER_MARK = ".gantry-state";
 
 const SQLITE = String.raw`\.db(-wal|-shm|-journal)?`;
 const STORED = [
-  `(state|logs|metrics)${SQLITE}`,
+  ...TOP_DATABASES.map((name) => name.replace(/\.db$/, SQLITE)),
   `objects/(objects${SQLITE}|incoming/[\\w-]+|[0-9a-f]{2}/[\\w-]+)`,
   String.raw`registry/(uploads/[\w-]+|blobs/[0-9a-f]{2}/[0-9a-f]+)`,
   ...SMALL_FILES.map((name) => name.replaceAll(".", String.raw`\.`)),
