@@ -1,3 +1,4 @@
+import { isObject } from "@gantry/kernel";
 /** A statement as evaluation needs it: everything a list. */
 export interface Statement {
   readonly sid: string | undefined;
@@ -114,10 +115,6 @@ function strings(value: unknown): readonly string[] {
 
 function list(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [value];
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 interface Position {

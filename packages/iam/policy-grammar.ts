@@ -1,3 +1,4 @@
+import { isObject } from "@gantry/kernel";
 import { operatorOf } from "./conditions.ts";
 import { isKnownConditionKey } from "./condition-keys.ts";
 import { variableKeys } from "./patterns.ts";
@@ -181,8 +182,4 @@ function badResource(resource: string): string | undefined {
   return isPath || IAM_PATHS.split(", ").some((start) => path[0]?.startsWith(start))
     ? undefined
     : `IAM resource path must either be "*" or start with ${IAM_PATHS}.`;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

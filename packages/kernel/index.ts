@@ -11,6 +11,7 @@ export * from "./clock.ts";
 export * from "./controller.ts";
 export * from "./http.ts";
 export * from "./ids.ts";
+export * from "./is-object.ts";
 export * from "./logger.ts";
 export * from "./private-address.ts";
 export * from "./private-folder.ts";

@@ -1,5 +1,6 @@
+import { isObject } from "@gantry/kernel";
 import type { Assignment, BalancerPartLeftOut, FolderKeptAssignment } from "@gantry/agent-protocol";
-import { isObject, matching, object, oneOf, relativePath, wordOf, type Check } from "./check.ts";
+import { matching, object, oneOf, relativePath, wordOf, type Check } from "./check.ts";
 import { checkBalancers } from "./check-balancers.ts";
 import { checkPod, checkWarm } from "./check-pod.ts";
 import { checkVpc } from "./check-vpc.ts";

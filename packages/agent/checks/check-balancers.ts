@@ -10,14 +10,16 @@ import type {
   BalancerTarget,
   BalancerTargetGroup,
 } from "@gantry/agent-protocol";
+import { isObject } from "@gantry/kernel";
 import {
   address,
+  ARN,
   block,
   boolean,
+  count,
   dnsName,
   id,
   integer,
-  isObject,
   list,
   matching,
   object,
@@ -36,8 +38,6 @@ export interface CheckedBalancers {
 
 const port = integer(1, 65_535);
 const anyPort = integer(-1, 65_535);
-const count = integer(0);
-const ARN = matching(/^arn:[^\s\0]{1,2048}$/, "an ARN");
 /** Its parts are checked one by one. */
 const anything: Check = () => undefined;
 

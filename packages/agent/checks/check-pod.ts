@@ -9,14 +9,16 @@ import type {
   VolumeAssignment,
   WarmAssignment,
 } from "@gantry/agent-protocol";
+import { isObject } from "@gantry/kernel";
 import {
   address,
+  ARN,
   block,
   boolean,
+  count,
   dnsName,
   id,
   integer,
-  isObject,
   list,
   mac,
   map,
@@ -31,12 +33,10 @@ import {
 } from "./check.ts";
 
 const KEY = matching(/^[a-z]+\/[A-Za-z0-9_-]{1,255}$/, "a key");
-const ARN = matching(/^arn:[^\s\0]{1,2048}$/, "an ARN");
 const CONTAINER_NAME = matching(/^[A-Za-z0-9][A-Za-z0-9_-]{0,254}$/, "the name of a container");
 /** Source: OCI Distribution Specification, "Pulling manifests"; a name has a host, a path, a tag or a digest. */
 const IMAGE = matching(/^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,1023}$/, "the name of an image");
 const VOLUME_ID = matching(/^[A-Za-z0-9_-]{1,255}$/, "the id of a volume");
-const count = integer(0);
 
 const interfaceChecks = object<InterfaceAssignment>({
   id,

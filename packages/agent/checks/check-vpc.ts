@@ -1,4 +1,5 @@
 import type { SecurityRule, VpcAssignment } from "@gantry/agent-protocol";
+import { isObject } from "@gantry/kernel";
 import {
   address,
   block,
@@ -6,7 +7,6 @@ import {
   dnsName,
   id,
   integer,
-  isObject,
   list,
   mac,
   map,

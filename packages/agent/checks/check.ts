@@ -1,4 +1,4 @@
-import { parseCidr, parseIp } from "@gantry/kernel";
+import { isObject, parseCidr, parseIp } from "@gantry/kernel";
 
 /** Answers what is wrong with a value, with its path; undefined where it is right. */
 export type Check = (value: unknown, path: string) => string | undefined;
@@ -93,9 +93,8 @@ export function wordOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
+export const count = integer(0);
+export const ARN = matching(/^arn:[^\s\0]{1,2048}$/, "an ARN");
 
 function first(problems: readonly (() => string | undefined)[]): string | undefined {
   for (const find of problems) {

@@ -1,4 +1,4 @@
-import { isObject } from "../checks/check.ts";
+import { isObject } from "@gantry/kernel";
 import { ProgramError } from "./programs.ts";
 
 /** An IPv4 address as `ip -j address show` lists it. */

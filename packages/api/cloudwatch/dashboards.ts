@@ -1,4 +1,5 @@
 import type * as sdk from "@aws-sdk/client-cloudwatch";
+import { isObject } from "@gantry/kernel";
 import type { DashboardRecord } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
@@ -92,10 +93,6 @@ function problemsOfWidget(widget: unknown): readonly string[] {
     if (widget[name] !== undefined && !Number.isInteger(widget[name]))
       problems.push(`${name} should be integer`);
   return problems;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function notFound(name: string | undefined): ApiError {

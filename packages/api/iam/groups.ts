@@ -10,6 +10,7 @@ import {
   listAttachedPolicies,
   listInlinePolicies,
   putInlinePolicy,
+  refuseHeldPolicies,
 } from "./held-policies.ts";
 import { presentUser } from "./users.ts";
 import { alreadyExists, checkName, deleteConflict, findGroup, findUser, pageOf } from "./lookups.ts";
@@ -111,10 +112,7 @@ function deleteGroup({ store }: ApiDeps, input: iam.DeleteGroupRequest, { accoun
     const group = findGroup(tx, account, input.GroupName);
     if (membersOf(tx, group).length > 0)
       throw deleteConflict("Cannot delete entity, must remove users from group first.");
-    if (group.attachedPolicies.length > 0)
-      throw deleteConflict("Cannot delete entity, must detach all policies first.");
-    if (Object.keys(group.inlinePolicies).length > 0)
-      throw deleteConflict("Cannot delete entity, must delete policies first.");
+    refuseHeldPolicies(group);
     tx.delete("group", group.arn);
   });
   return {};

@@ -2,7 +2,14 @@ import type * as iam from "@aws-sdk/client-iam";
 import type { GroupRecord, Reader, RoleRecord, Store, UserRecord } from "@gantry/state";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { checkDocument, checkInlineSize } from "./documents.ts";
-import { checkAttachable, encodeDocument, noSuchEntity, type PageInput, pageOf } from "./lookups.ts";
+import {
+  checkAttachable,
+  deleteConflict,
+  encodeDocument,
+  noSuchEntity,
+  type PageInput,
+  pageOf,
+} from "./lookups.ts";
 
 /** Whoever has policies: inline ones, and managed ones that are attached. */
 type Holder = UserRecord | RoleRecord | GroupRecord;
@@ -39,6 +46,14 @@ export function listInlinePolicies(holder: Holder, input: PageInput): iam.ListRo
 }
 
 /** Source: API_DeleteRolePolicy and those beside it. Errors: NoSuchEntity. */
+/** Refuses to delete an identity that still has policies. Errors: DeleteConflict. */
+export function refuseHeldPolicies(holder: Holder): void {
+  if (holder.attachedPolicies.length > 0)
+    throw deleteConflict("Cannot delete entity, must detach all policies first.");
+  if (Object.keys(holder.inlinePolicies).length > 0)
+    throw deleteConflict("Cannot delete entity, must delete policies first.");
+}
+
 export function deleteInlinePolicy({ store }: ApiDeps, holder: Holder, name: string | undefined): object {
   inlineDocument(holder, name);
   return changePolicies(store, holder, (now) => ({

@@ -15,6 +15,7 @@ import {
   listAttachedPolicies,
   listInlinePolicies,
   putInlinePolicy,
+  refuseHeldPolicies,
 } from "./held-policies.ts";
 import { alreadyExists, checkName, deleteConflict, encodeDocument, findRole, pageOf } from "./lookups.ts";
 import { presentBound, resolvePrincipals } from "./policy-principals.ts";
@@ -141,10 +142,7 @@ function updateAssumeRolePolicy(
 function deleteRole({ store }: ApiDeps, input: iam.DeleteRoleRequest, context: RequestContext): object {
   store.transact((tx) => {
     const role = findOwnRole(tx, context.account, input.RoleName);
-    if (role.attachedPolicies.length > 0)
-      throw deleteConflict("Cannot delete entity, must detach all policies first.");
-    if (Object.keys(role.inlinePolicies).length > 0)
-      throw deleteConflict("Cannot delete entity, must delete policies first.");
+    refuseHeldPolicies(role);
     if (tx.list("instanceProfile").some((profile) => profile.roleArn === role.arn))
       throw deleteConflict("Cannot delete entity, must remove roles from instance profile first.");
     tx.delete("role", role.arn);

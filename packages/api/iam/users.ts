@@ -12,6 +12,7 @@ import {
   listAttachedPolicies,
   listInlinePolicies,
   putInlinePolicy,
+  refuseHeldPolicies,
 } from "./held-policies.ts";
 import { alreadyExists, checkName, deleteConflict, findUser, pageOf, userNameOf } from "./lookups.ts";
 
@@ -130,10 +131,7 @@ function deleteUser({ store }: ApiDeps, input: iam.DeleteUserRequest, context: R
     const user = findUser(tx, context.account, input.UserName);
     if (tx.listBy("accessKey", "user", user.arn).length > 0)
       throw deleteConflict("Cannot delete entity, must delete access keys first.");
-    if (user.attachedPolicies.length > 0)
-      throw deleteConflict("Cannot delete entity, must detach all policies first.");
-    if (Object.keys(user.inlinePolicies).length > 0)
-      throw deleteConflict("Cannot delete entity, must delete policies first.");
+    refuseHeldPolicies(user);
     if ((user.groups ?? []).length > 0)
       throw deleteConflict("Cannot delete entity, must remove users from group first.");
     tx.delete("user", user.arn);
