@@ -55,7 +55,7 @@ async function layOutFolders(root: string): Promise<void> {
 /** The Debian packages that came with the program: the container image brings all that it needs. */
 const BUNDLE = join(import.meta.dirname, "../../debian-packages");
 
-/** By what the bundle's list of closures names an image: the packages that were asked for. */
+/** The key of an image in the bundle's list of package closures: the packages that its recipe requests. */
 export function closureKey(recipe: ImageRecipe): string {
   return recipe.packages.join(" ");
 }

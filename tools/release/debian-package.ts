@@ -13,7 +13,7 @@ import {
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 
-/** Debian's names of the machines that a Node runtime comes for. */
+/** Debian's architecture names, by Node's name of the architecture. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
 /** Puts the Node runtime of this machine beside the program, as npm would. */

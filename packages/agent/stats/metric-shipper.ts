@@ -16,7 +16,7 @@ export interface MetricShipperDeps {
   readonly log: Logger;
   readonly pods: () => readonly PodAssignment[];
   readonly usageOf: (pod: PodAssignment) => Promise<Usage | undefined>;
-  /** The requests that were counted since it was last called. */
+  /** Returns the requests counted since the previous call. */
   readonly traffic: () => readonly TrafficSample[];
   readonly send: (batch: Batch) => void;
 }

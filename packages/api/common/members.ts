@@ -9,8 +9,8 @@ type InputsOf<Sdk> = {
 };
 
 /**
- * Members that each operation refuses: it would accept them and do nothing. A member in a list with values is refused
- * for any other value. SUPPORT.md lists them (`tools/members`).
+ * Members that each operation refuses, because they would have no effect. An entry with values refuses every other value.
+ * `tools/members` writes the table into each SUPPORT.md.
  */
 export type RefusedMembers<Sdk> = {
   readonly [Name in keyof InputsOf<Sdk>]?: readonly (

@@ -7,7 +7,7 @@ type Engine = DatabaseInstanceRecord["engine"];
 
 /** The server behind both engines, whatever version an instance reports. Source: packages/images/recipes.ts, gantry/mariadb. */
 export const RUNNING_VERSION = "MariaDB 10.11";
-/** The version that an instance reports where none or a major version alone is asked for; the first one is the default. */
+/** The full version reported for each major version. The first entry of an engine is its default. */
 const FAMILIES: Readonly<Record<Engine, Readonly<Record<string, string>>>> = {
   mysql: { "8.0": "8.0.40", "8.4": "8.4.3" },
   mariadb: { "10.11": "10.11.11", "10.6": "10.6.20", "11.4": "11.4.5" },

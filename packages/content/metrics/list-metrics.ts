@@ -15,7 +15,7 @@ export interface MetricList {
   readonly limit: number;
 }
 
-/** The metrics that match, by name; one more than the limit where there are more. */
+/** Returns the matching metrics in order of their names, at most `limit` + 1: the extra one tells that there is another page. */
 export function listMetrics(database: MetricDatabase, list: MetricList): readonly MetricId[] {
   const found = [...database.metrics(list.since)].filter(
     (metric) =>
