@@ -127,12 +127,20 @@ it("measures a service's CPU as its control groups count it, and alarms soon aft
 }, 400_000);
 
 it("lists the service's metrics to the AWS command line", async () => {
+  // Other services of the shared platform have metrics too.
+  const dimensions = Dimensions.map(({ Name, Value }) => `Name=${Name},Value=${Value}`);
   const listed = JSON.parse(
-    await demo.aws("cloudwatch", "list-metrics", "--namespace", "AWS/ECS", "--metric-name", "CPUUtilization"),
-  ) as { Metrics: { Dimensions: unknown }[] };
-  expect(listed.Metrics.map((metric) => metric.Dimensions)).toEqual([Dimensions]);
-  const { Metrics } = await cloudWatch.send(new ListMetricsCommand({ Namespace: "AWS/ECS" }));
-  expect(Metrics?.map((metric) => metric.MetricName)).toEqual(["CPUUtilization", "MemoryUtilization"]);
+    await demo.aws("cloudwatch", "list-metrics", "--namespace", "AWS/ECS", "--dimensions", ...dimensions),
+  ) as { Metrics: unknown[] };
+  expect(listed.Metrics).toEqual(
+    ["CPUUtilization", "MemoryUtilization"].map((MetricName) => ({
+      Namespace: "AWS/ECS",
+      MetricName,
+      Dimensions,
+    })),
+  );
+  const { Metrics } = await cloudWatch.send(new ListMetricsCommand({ Namespace: "AWS/ECS", Dimensions }));
+  expect(Metrics).toEqual(listed.Metrics);
 });
 
 it("counts the requests of a load balancer as the client does, also while its configuration is reloaded", async () => {
