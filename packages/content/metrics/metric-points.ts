@@ -84,3 +84,19 @@ export function unpackPoints(
     });
   }
 }
+
+/** Numbers of a point without its values. */
+const POINT_NUMBERS = 9;
+
+/** The times (ms) of the earliest and the latest point of each metric of a pack, by `keyOf` the metric. */
+export function timesOf({ keys, numbers }: PackedPoints): ReadonlyMap<string, readonly [number, number]> {
+  const times = new Map<string, readonly [number, number]>();
+  for (let at = 0; at < numbers.length; at += POINT_NUMBERS + 2 * (numbers[at + 8] ?? 0)) {
+    const [key, time] = [keys[numbers[at] ?? 0] ?? "", numbers[at + 2] ?? 0];
+    const known = times.get(key);
+    if (known === undefined) times.set(key, [time, time]);
+    else if (time < known[0] || time > known[1])
+      times.set(key, [Math.min(known[0], time), Math.max(known[1], time)]);
+  }
+  return times;
+}

@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import type { MetricList } from "./list-metrics.ts";
 import {
   packPoints,
+  timesOf,
   type BatchNumber,
   type MetricId,
   type MetricPoint,
@@ -27,6 +28,9 @@ export type FromMetricWorker =
   /** A flush that failed; it is tried again. */
   | { readonly type: "problem"; readonly reason: string };
 
+/** Called with the metrics that data has arrived for, by `keyOf`: the times (ms) of the earliest and the latest point. */
+export type ArrivalListener = (arrived: ReadonlyMap<string, readonly [number, number]>) => void;
+
 interface Waiting {
   readonly resolve: (value: unknown) => void;
   readonly reject: (thrown: Error) => void;
@@ -43,6 +47,7 @@ export class MetricStore {
   readonly #path: string;
   readonly #onProblem: (reason: string) => void;
   #waiting = new Map<number, Waiting>();
+  readonly #listeners = new Set<ArrivalListener>();
   #worker: Worker | undefined;
   #count = 0;
 
@@ -54,7 +59,18 @@ export class MetricStore {
   /** Adds points. With a batch number, false where that batch has been added before. */
   async add(points: readonly MetricPoint[], batch?: BatchNumber): Promise<boolean> {
     const packed = packPoints(points);
-    return (await this.#ask({ type: "add", points: packed, batch }, [packed.numbers.buffer])) as boolean; // The worker's answer to add.
+    const arrived = this.#listeners.size === 0 ? undefined : timesOf(packed);
+    const isNew = (await this.#ask({ type: "add", points: packed, batch }, [
+      packed.numbers.buffer,
+    ])) as boolean; // The worker's answer to add.
+    if (isNew && arrived !== undefined) for (const listener of this.#listeners) listener(arrived);
+    return isNew;
+  }
+
+  /** Calls back once data that was added can be read. Returns a function that stops the watch. */
+  watch(listener: ArrivalListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   /** The values of each read, in order. */

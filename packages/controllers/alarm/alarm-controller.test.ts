@@ -1,4 +1,4 @@
-import type { MetricRead, MetricValues } from "@gantry/content";
+import { keyOf, type ArrivalListener, type MetricRead, type MetricValues } from "@gantry/content";
 import { Controller, seededIds, silentLogger, VirtualClock } from "@gantry/kernel";
 import {
   changeAlarmState,
@@ -25,6 +25,11 @@ function newWorld() {
   const store = new MemoryStore();
   const values = new Map<number, number>();
   const done: string[] = [];
+  const listeners = new Set<ArrivalListener>();
+  const watch = (listener: ArrivalListener) => {
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  };
   const read = async (reads: readonly MetricRead[]): Promise<MetricValues[][]> =>
     reads.map(({ from, until }) => {
       const known = [...values].filter(([at]) => at >= from && at < until);
@@ -38,7 +43,7 @@ function newWorld() {
       clock,
       ids: seededIds(1),
       log: silentLogger,
-      metrics: { read },
+      metrics: { read, watch },
       actionOf: (arn) => {
         if (arn.includes("nobody")) return undefined;
         return async ({ name }) => {
@@ -89,6 +94,13 @@ function newWorld() {
     measure: (...list: (number | undefined)[]) => {
       for (const [index, value] of list.entries())
         if (value !== undefined) values.set(START + index * MINUTE, value);
+    },
+    /** Sets the value of a minute, and tells that it has arrived. */
+    arrive: (index: number, value: number, name = "M") => {
+      const at = START + index * MINUTE;
+      values.set(at, value);
+      const key = keyOf({ account: "0", region: "r", namespace: "N", name, dimensions: {} });
+      for (const listener of listeners) listener(new Map([[key, [at, at]]]));
     },
     set: (name: string, value: AlarmState) =>
       store.transact((tx) =>
@@ -147,11 +159,43 @@ describe("a metric alarm", () => {
   });
 
   it("counts what comes a few seconds late", async () => {
-    const { clock, put, measure, state } = newWorld();
+    const { clock, put, arrive, state } = newWorld();
     put("a", spec());
     await clock.advance(33_000);
-    measure(20);
-    await clock.advance(3_000);
+    expect(state()).toBe("INSUFFICIENT_DATA");
+    arrive(0, 20);
+    await clock.advance(1);
+    expect(state()).toBe("ALARM");
+  });
+
+  it("is evaluated when data of the ended period arrives, and not by data of the current one or of others", async () => {
+    const { clock, put, arrive, measure, state } = newWorld();
+    put("a", spec());
+    measure(5, 20);
+    await clock.advance(90_100); // A tenth of a second after the second minute.
+    arrive(2, 20);
+    arrive(1, 20, "Other");
+    await clock.advance(1);
+    expect(state()).toBe("OK");
+    arrive(1, 20);
+    await clock.advance(1);
+    expect(state()).toBe("ALARM");
+  });
+
+  it("is evaluated by the metrics that it reads since it was changed", async () => {
+    const { clock, put, arrive, measure, state } = newWorld();
+    put("a", spec());
+    measure(5);
+    await clock.advance(32_000);
+    const { source } = spec();
+    if (source.type === "metric")
+      put("a", spec({ source: { ...source, stat: { ...source.stat, metricName: "New" } } }));
+    await clock.advance(58_100);
+    arrive(1, 20);
+    await clock.advance(1);
+    expect(state()).toBe("OK");
+    arrive(1, 20, "New");
+    await clock.advance(1);
     expect(state()).toBe("ALARM");
   });
 

@@ -7,40 +7,79 @@ import {
 } from "@gantry/content";
 import type { Reconciler } from "@gantry/kernel";
 import { changeAlarmState, type AlarmRecord, type MetricAlarmSpec } from "@gantry/state";
-import { watchKinds } from "../controller-deps.ts";
 import { alarmPeriod, alarmQueries } from "./alarm-queries.ts";
+import { AlarmReaders, evaluationInterval } from "./alarm-readers.ts";
 import { evaluateComposite } from "./composite-alarm.ts";
 import { evaluateAlarm, evaluationRange, type AlarmPoint } from "./evaluate-alarm.ts";
 import { executeActions, type ActionDeps } from "./execute-actions.ts";
 import { stateReason } from "./state-reason.ts";
 
 export interface AlarmControllerDeps extends ActionDeps {
-  readonly metrics: Pick<MetricStore, "read">;
+  readonly metrics: Pick<MetricStore, "read" | "watch">;
 }
 
-/** Alarms of a period of a minute or more are evaluated each minute. Source: CloudWatch User Guide, "Alarm evaluation". */
-const INTERVAL_MAX_S = 60;
-/** After a period ends nodes send what they measured: an alarm looks then, and again for what came late. */
-const LOOKS_MS = [1_000, 1_500, 2_500, 5_000] as const;
+/** Alarms are evaluated this long after a period ends where no data of it has arrived. */
+const FALLBACK_MS = 1_000;
 
-/** Evaluates alarms when their periods end, and executes the actions of their transitions. */
+/** What a run of the controller knows beside the records: without it an alarm is evaluated later, with the same result. */
+interface Progress {
+  /** Alarms that data has arrived for since their last evaluation. */
+  readonly arrived: Set<string>;
+  /** When this controller last changed the state of an alarm, by the record's `stateUpdatedAt`. */
+  readonly changedAt: Map<string, number>;
+}
+
+/**
+ * Evaluates alarms when data of an ended period arrives, at the latest one second after the period's end, and executes the
+ * actions of their transitions.
+ */
 export function alarmController(deps: AlarmControllerDeps): Reconciler {
   const { store } = deps;
+  const progress: Progress = { arrived: new Set(), changedAt: new Map() };
   return {
     name: "alarm",
     keys: () => store.keys("alarm"),
-    // A composite alarm depends on others: it is looked at whenever an alarm changes.
-    watch: watchKinds(store, { alarm: (key) => [key, ...compositesBeside(deps, key)] }),
+    watch: (changed) => watchAlarms(deps, progress.arrived, changed),
     async reconcile(key) {
       const alarm = store.get("alarm", key);
-      if (alarm === undefined) return undefined;
+      if (alarm === undefined) {
+        progress.arrived.delete(key);
+        progress.changedAt.delete(key);
+        return undefined;
+      }
       const waits: number[] = [];
       if (alarm.spec.type === "composite") evaluateComposite(deps, alarm, alarm.spec);
-      else waits.push(await evaluateMetricAlarm(deps, alarm, alarm.spec));
+      else waits.push(await evaluateMetricAlarm(deps, { alarm, spec: alarm.spec, progress }));
       const wait = await executeActions(deps, key);
       if (wait !== undefined) waits.push(wait);
       return waits.length === 0 ? undefined : Math.min(...waits);
     },
+  };
+}
+
+function watchAlarms(
+  deps: AlarmControllerDeps,
+  arrived: Set<string>,
+  changed: (key: string) => void,
+): () => void {
+  const { store, metrics, clock } = deps;
+  const readers = new AlarmReaders(store);
+  const unwatchStore = store.watch(({ kind, key }) => {
+    if (kind !== "alarm") return;
+    readers.update(key);
+    changed(key);
+    // A composite alarm depends on others.
+    for (const composite of compositesBeside(deps, key)) changed(composite);
+  });
+  const unwatchMetrics = metrics.watch((keys) => {
+    for (const arn of readers.concernedBy(keys, clock.now())) {
+      arrived.add(arn);
+      changed(arn);
+    }
+  });
+  return () => {
+    unwatchStore();
+    unwatchMetrics();
   };
 }
 
@@ -55,19 +94,20 @@ function compositesBeside({ store }: AlarmControllerDeps, key: string): readonly
     .map(({ arn }) => arn);
 }
 
-/** Evaluates where a period has ended that the state does not know yet; answers when to look again. */
+/** Evaluates where a period has ended that the state does not reflect yet. Returns the ms until the next evaluation. */
 async function evaluateMetricAlarm(
   deps: AlarmControllerDeps,
-  alarm: AlarmRecord,
-  spec: MetricAlarmSpec,
+  { alarm, spec, progress }: { alarm: AlarmRecord; spec: MetricAlarmSpec; progress: Progress },
 ): Promise<number> {
-  const { clock, log } = deps;
+  const { clock, log, store } = deps;
   const now = clock.now();
-  const interval = Math.min(alarmPeriod(spec), INTERVAL_MAX_S) * 1_000;
+  const interval = evaluationInterval(spec);
   const boundary = Math.floor(now / interval) * interval;
-  // A state that was set by hand holds until the next period ends.
-  const isDue = now >= boundary + LOOKS_MS[0] && alarm.stateUpdatedAt < boundary;
-  if (isDue)
+  const hasArrived = progress.arrived.delete(alarm.arn);
+  // A state that was set by hand holds until the next period ends; this controller's own is corrected by late data.
+  const isOpen =
+    alarm.stateUpdatedAt < boundary || progress.changedAt.get(alarm.arn) === alarm.stateUpdatedAt;
+  if (isOpen && (hasArrived || now >= boundary + FALLBACK_MS)) {
     try {
       await evaluate(deps, alarm, spec);
     } catch (thrown) {
@@ -75,10 +115,13 @@ async function evaluateMetricAlarm(
       log.warn("An alarm's expression cannot be evaluated", { alarm: alarm.arn, reason: thrown.message });
       recordError(deps, alarm, thrown.message);
     }
-  const next = [...LOOKS_MS.map((look) => boundary + look), boundary + interval + LOOKS_MS[0]].find(
-    (look) => look > now,
-  );
-  return Math.max(1, (next ?? boundary + interval) - clock.now());
+    const after = store.get("alarm", alarm.arn);
+    if (after !== undefined && after.stateUpdatedAt !== alarm.stateUpdatedAt)
+      progress.changedAt.set(alarm.arn, after.stateUpdatedAt);
+  }
+  const fallback = boundary + FALLBACK_MS;
+  const next = fallback > now ? fallback : fallback + interval;
+  return Math.max(1, next - clock.now());
 }
 
 async function evaluate(deps: AlarmControllerDeps, alarm: AlarmRecord, spec: MetricAlarmSpec): Promise<void> {
