@@ -10,22 +10,14 @@ import {
 import type { MetricQuerySpec, MetricStatSpec } from "@gantry/state";
 import type { Place } from "../common/api-deps.ts";
 import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
-import { invalidParameter, invalidToken, validationError } from "./lookups.ts";
+import { invalidParameter, validationError } from "./lookups.ts";
+import { metricDataPage, type Row } from "./metric-data-page.ts";
 import { firstPeriod, toQuerySpecs } from "./metric-spec.ts";
 
 /** Source: API_GetMetricData. */
 const QUERIES_MAX = 500;
-const DATAPOINTS_MAX = 100_800;
-
 /** Periods of one query, as many as CloudWatch keeps minutes. */
 const PERIODS_MAX = 455 * 24 * 60;
-
-interface Row {
-  readonly id: string;
-  readonly label: string;
-  readonly timestamps: Float64Array;
-  readonly values: Float64Array;
-}
 
 /** The values of many metrics in one answer, page by page. */
 export async function getMetricData(
@@ -53,16 +45,34 @@ export async function getMetricData(
     throw validationError(
       `The time range has more than ${PERIODS_MAX} periods of ${tooMany.period} seconds.`,
     );
-  const found = (await metrics.read(reads)).map(([first]) => first);
   const isPlain = specs.every(({ source }) => source.type === "metric");
-  const rows = isPlain
-    ? specs.map((spec, index) => plainRow(spec, found[index]))
-    : mathRows(mathQueries, found);
+  if (isPlain) {
+    const wanted = specs.flatMap((spec, index) => {
+      const read = reads[index];
+      return spec.returnData && read !== undefined ? [{ spec, read }] : [];
+    });
+    return metricDataPage((from, datapoints) => plainRows(metrics, wanted.slice(from), datapoints), input);
+  }
+  const found = (await metrics.read(reads)).map(([first]) => first);
   const returned = new Set(specs.filter(({ returnData }) => returnData).map(({ id }) => id));
-  return pageOf(
-    rows.filter(({ id }) => returned.has(id)),
-    input,
-  );
+  const rows = mathRows(mathQueries, found).filter(({ id }) => returned.has(id));
+  return metricDataPage(async (from) => rows.slice(from), input);
+}
+
+/** Reads as many metrics as may have so many datapoints, at least one. */
+async function plainRows(
+  metrics: CloudWatchDeps["metrics"],
+  wanted: readonly { readonly spec: MetricQuerySpec; readonly read: MetricRead }[],
+  datapoints: number,
+): Promise<readonly Row[]> {
+  let count = 0;
+  const now = wanted.filter(({ read }) => {
+    const isWanted = count < datapoints;
+    count += Math.ceil((read.until - read.from) / (read.period * 1_000));
+    return isWanted;
+  });
+  const found = await metrics.read(now.map(({ read }) => read));
+  return now.map(({ spec }, index) => plainRow(spec, found[index]?.[0]));
 }
 
 function toMathQuery(
@@ -131,36 +141,6 @@ function plainRow(spec: MetricQuerySpec, found: MetricValues | undefined): Row {
   const known = [...values.keys()].filter((index) => !Number.isNaN(values[index]));
   const pick = (from: Float64Array) => Float64Array.from(known, (index) => from[index] ?? 0);
   return { ...name, timestamps: pick(timestamps), values: pick(values) };
-}
-
-/** The datapoints of all results are counted through; the token says how many have been answered. */
-function pageOf(rows: readonly Row[], input: sdk.GetMetricDataInput): sdk.GetMetricDataOutput {
-  const skip = input.NextToken === undefined ? 0 : Number(input.NextToken);
-  if (!Number.isSafeInteger(skip) || skip < 0) throw invalidToken();
-  const size = Math.min(input.MaxDatapoints ?? DATAPOINTS_MAX, DATAPOINTS_MAX);
-  const ascending = input.ScanBy === "TimestampAscending";
-  const total = rows.reduce((sum, { values }) => sum + values.length, 0);
-  let before = 0;
-  const results = rows.flatMap((row): sdk.MetricDataResult[] => {
-    const { length } = row.values;
-    const from = Math.max(0, skip - before);
-    const until = Math.min(length, skip + size - before);
-    before += length;
-    const isPart = from > 0 || until < length;
-    if (isPart && until <= from) return [];
-    const order = (list: Float64Array) => (ascending ? list : list.toReversed()).subarray(from, until);
-    return [
-      {
-        Id: row.id,
-        Label: row.label,
-        Timestamps: Array.from(order(row.timestamps), (at) => new Date(at)),
-        Values: Array.from(order(row.values)),
-        StatusCode: until < length ? "PartialData" : "Complete",
-      },
-    ];
-  });
-  const more = skip + size < total;
-  return { MetricDataResults: results, Messages: [], NextToken: more ? String(skip + size) : undefined };
 }
 
 function labelOf({ source, id }: MetricQuerySpec): string {

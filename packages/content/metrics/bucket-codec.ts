@@ -1,39 +1,87 @@
 import type { Bucket } from "./bucket.ts";
+import { bucketsOf, columnsOf, type BucketColumns } from "./bucket-columns.ts";
 
-const HEAD_BYTES = 2 + 4 * 8 + 1 + 2;
-const VALUE_BYTES = 16;
+/** The first two bytes: no bucket has this number, with which the rows of the first version begin. */
+const MARK = 0xffff;
+const VERSION = 2;
+const HEAD_BYTES = 16;
+/** The numbers of the buckets follow one another: only the first is written. */
+const CONTIGUOUS = 1;
+/** All counts are the same: one is written. */
+const SAME_COUNT = 2;
+/** Sum, minimum and maximum are the same: the sums are written. */
+const SINGLE = 4;
 
-/** Buckets by their number within the chunk, as bytes: number, statistic set, whether rounded, values with their counts. */
+/**
+ * Buckets by their number within the chunk, as bytes: a head (mark, version, flags, size, first number, pairs), the columns of
+ * eight bytes, then those of four, two and one, so that each can be read where it lies.
+ */
 export function encodeBuckets(buckets: ReadonlyMap<number, Bucket>): Uint8Array {
-  let size = 0;
-  for (const bucket of buckets.values()) size += HEAD_BYTES + (bucket.values?.size ?? 0) * VALUE_BYTES;
-  const view = new DataView(new ArrayBuffer(size));
-  let at = 0;
-  const number = (value: number): void => {
-    view.setFloat64(at, value, true);
-    at += 8;
-  };
-  for (const [index, bucket] of buckets) {
-    view.setUint16(at, index, true);
-    at += 2;
-    number(bucket.count);
-    number(bucket.sum);
-    number(bucket.min);
-    number(bucket.max);
-    view.setUint8(at, bucket.rounded ? 1 : 0);
-    view.setUint16(at + 1, bucket.values?.size ?? 0, true);
-    at += 3;
-    for (const [value, count] of bucket.values ?? []) {
-      number(value);
-      number(count);
-    }
-  }
-  return new Uint8Array(view.buffer);
+  return encodeColumns(columnsOf(buckets));
 }
 
-/** The counterpart of `encodeBuckets`. Without the values, which statistics of the sets do not need, it is much faster. */
-export function decodeBuckets(bytes: Uint8Array, withValues = true): Map<number, Bucket> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** The counterpart of `encodeBuckets`. */
+export function decodeBuckets(bytes: Uint8Array): Map<number, Bucket> {
+  return bucketsOf(decodeColumns(bytes));
+}
+
+export function encodeColumns(columns: BucketColumns): Uint8Array {
+  const { size, indexes, counts, sums, mins, maxs, pairs, offsets, rounded } = columns;
+  const flags =
+    (indexes.every((index, row) => index === (indexes[0] ?? 0) + row) ? CONTIGUOUS : 0) |
+    (counts.every((count) => count === counts[0]) ? SAME_COUNT : 0) |
+    (sums.every((sum, row) => sum === mins[row] && sum === maxs[row]) ? SINGLE : 0);
+  const parts: (Float64Array | Uint32Array | Uint16Array | Uint8Array)[] = [
+    flags & SAME_COUNT ? counts.subarray(0, 1) : counts,
+    sums,
+    ...(flags & SINGLE ? [] : [mins, maxs]),
+  ];
+  if (pairs !== undefined && offsets !== undefined) parts.push(pairs, offsets);
+  if (!(flags & CONTIGUOUS)) parts.push(indexes);
+  if (rounded !== undefined) parts.push(rounded);
+  const bytes = new Uint8Array(HEAD_BYTES + parts.reduce((sum, part) => sum + part.byteLength, 0));
+  const head = new DataView(bytes.buffer);
+  head.setUint16(0, MARK, true);
+  head.setUint8(2, VERSION);
+  head.setUint8(3, flags);
+  head.setUint16(4, size, true);
+  head.setUint16(6, indexes[0] ?? 0, true);
+  head.setUint32(8, (pairs?.length ?? 0) / 2, true);
+  let at = HEAD_BYTES;
+  for (const part of parts) {
+    bytes.set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), at);
+    at += part.byteLength;
+  }
+  return bytes;
+}
+
+/** The columns of an encoded row, of this version or of the first. The columns lie in the bytes where they can. */
+export function decodeColumns(given: Uint8Array): BucketColumns {
+  const bytes = given.byteOffset % 8 === 0 ? given : given.slice();
+  const head = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (head.byteLength === 0 || head.getUint16(0, true) !== MARK) return columnsOf(decodeFirstVersion(head));
+  const [flags, size, first] = [head.getUint8(3), head.getUint16(4, true), head.getUint16(6, true)];
+  const total = head.getUint32(8, true);
+  let at = bytes.byteOffset + HEAD_BYTES;
+  const floats = (length: number): Float64Array => {
+    at += 8 * length;
+    return new Float64Array(bytes.buffer, at - 8 * length, length);
+  };
+  const counts =
+    flags & SAME_COUNT ? new Float64Array(size).fill(floats(Math.min(1, size))[0] ?? 0) : floats(size);
+  const sums = floats(size);
+  const [mins, maxs] = flags & SINGLE ? [sums, sums] : [floats(size), floats(size)];
+  const pairs = total > 0 ? floats(2 * total) : undefined;
+  const offsets = total > 0 ? new Uint32Array(bytes.buffer, at, size + 1) : undefined;
+  at += offsets?.byteLength ?? 0;
+  const indexes = flags & CONTIGUOUS ? countedFrom(first, size) : new Uint16Array(bytes.buffer, at, size);
+  if (!(flags & CONTIGUOUS)) at += indexes.byteLength;
+  const rounded = total > 0 ? new Uint8Array(bytes.buffer, at, size) : undefined;
+  return { size, indexes, counts, sums, mins, maxs, pairs, offsets, rounded };
+}
+
+/** Rows that the first version wrote: number, statistic set, whether rounded, values with their counts. */
+function decodeFirstVersion(view: DataView): ReadonlyMap<number, Bucket> {
   const buckets = new Map<number, Bucket>();
   let at = 0;
   const number = (): number => {
@@ -47,10 +95,15 @@ export function decodeBuckets(bytes: Uint8Array, withValues = true): Map<number,
     const rounded = view.getUint8(at) === 1;
     const size = view.getUint16(at + 1, true);
     at += 3;
-    const values = size === 0 || !withValues ? undefined : new Map<number, number>();
-    if (values === undefined) at += size * VALUE_BYTES;
-    else for (let left = size; left > 0; left -= 1) values.set(number(), number());
+    const values = size === 0 ? undefined : new Map<number, number>();
+    for (let left = size; left > 0; left -= 1) values?.set(number(), number());
     buckets.set(index, { count, sum, min, max, values, rounded });
   }
   return buckets;
+}
+
+function countedFrom(first: number, size: number): Uint16Array {
+  const indexes = new Uint16Array(size);
+  for (let row = 0; row < size; row += 1) indexes[row] = first + row;
+  return indexes;
 }

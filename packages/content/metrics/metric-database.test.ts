@@ -58,7 +58,7 @@ describe("the metric database", () => {
     ];
     const statistics = ["SampleCount", "Sum", "Average", "Minimum", "Maximum"];
     expect(read(database, 60, statistics)).toEqual(expected);
-    database.flush(START + 10 * HOUR);
+    database.flush();
     expect(read(database, 60, statistics)).toEqual(expected);
     database.close();
     const again = new MetricDatabase(path);
@@ -78,7 +78,7 @@ describe("the metric database", () => {
       undefined,
     );
     for (const flushed of [false, true]) {
-      if (flushed) database.flush(START + 10 * HOUR);
+      if (flushed) database.flush();
       expect(read(database, 3_600, ["SampleCount", "p50"])).toEqual([
         { timestamps: [0, 3_600], values: [[60, 60], [29, 89]] }, // prettier-ignore
       ]);
@@ -95,7 +95,7 @@ describe("the metric database", () => {
     const database = new MetricDatabase(newPath());
     const points = [0, 1_000, 10_000].map((at) => one(START + at, 1, { highResolution: true }));
     database.add(packPoints(points), undefined);
-    database.flush(START + 10 * HOUR);
+    database.flush();
     expect(read(database, 10, ["Sum"])).toEqual([{ timestamps: [0, 10], values: [[2, 1]] }]);
     expect(read(database, 60, ["Sum"])).toEqual([{ timestamps: [0], values: [[3]] }]);
     database.close();
@@ -107,7 +107,7 @@ describe("the metric database", () => {
     const first = new MetricDatabase(path);
     expect(first.add(packPoints([one(START, 1)]), batch(1))).toBe(true);
     expect(first.add(packPoints([one(START, 1)]), batch(1))).toBe(false);
-    first.flush(START);
+    first.flush();
     expect(first.add(packPoints([one(START, 1)]), batch(2))).toBe(true);
     // The process dies here: batch 2 was never written, neither its points nor its number.
     first.close();
@@ -135,10 +135,43 @@ describe("the metric database", () => {
     database.close();
   });
 
+  it("answers the same of days that are packed, and of late points for them", () => {
+    const database = new MetricDatabase(newPath());
+    const days = Array.from({ length: 4 * 24 * 2 }, (_, half) => one(START + half * 30 * 60_000, half));
+    database.add(packPoints(days), undefined);
+    database.flush();
+    const values = (period: number, statistics: readonly string[]) =>
+      readMetric(database, {
+        key: keyOf(metric),
+        unit: undefined,
+        from: START,
+        until: START + 5 * 24 * HOUR,
+        period,
+        statistics,
+        perUnit: false,
+      });
+    const all = () => [300, 3_600, 86_400].map((period) => values(period, ["Sum", "p90", "Maximum"]));
+    const before = all();
+    const now = START + 4 * 24 * HOUR;
+    while (database.pack(now));
+    expect(all()).toEqual(before);
+    database.add(packPoints([one(START + 1, 1_000)]), undefined);
+    for (const step of ["in memory", "written", "packed again"]) {
+      if (step === "written") database.flush();
+      if (step === "packed again") while (database.pack(now));
+      const sums = [...(values(3_600, ["Sum"])[0]?.values[0]?.slice(0, 3) ?? [])];
+      expect([step, sums]).toEqual([step, [1_001, 5, 9]]);
+      expect(values(86_400, ["SampleCount"])[0]?.values[0]?.reduce((sum, each) => sum + each, 0)).toBe(
+        days.length + 1,
+      );
+    }
+    database.close();
+  });
+
   it("lets go of each resolution when its time is over", () => {
     const database = new MetricDatabase(newPath());
     database.add(packPoints([one(START, 1, { highResolution: true })]), undefined);
-    database.flush(START + 10 * HOUR);
+    database.flush();
     const left = () => [1, 60, 300, 3_600].map((period) => read(database, period, ["Sum"]).length);
     expect(left()).toEqual([1, 1, 1, 1]);
     for (const [tier, expected] of [

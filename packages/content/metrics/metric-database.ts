@@ -1,7 +1,7 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { openSqlite, transactSqlite } from "@gantry/kernel/sqlite";
 import { addTo, newBucket, type Bucket, type Sample } from "./bucket.ts";
-import { decodeBuckets, encodeBuckets } from "./bucket-codec.ts";
+import { columnsOf, type BucketColumns } from "./bucket-columns.ts";
 import {
   metricOf,
   unpackPoints,
@@ -9,6 +9,7 @@ import {
   type MetricId,
   type PackedPoints,
 } from "./metric-points.ts";
+import { MetricRows } from "./metric-rows.ts";
 import { HOUR_MS, RETENTION, rollUp, type Tier } from "./tiers.ts";
 
 /** One hour of a series while it is written to. */
@@ -34,26 +35,29 @@ interface SeriesRow {
   readonly last_at: number;
 }
 
-const TIERS: readonly Tier[] = ["second", "minute", "five", "hour"];
-/** Chunks of the hour before are kept in memory: late points still come for them. */
-const OPEN_MS = 2 * HOUR_MS;
+/** Days of series that are packed at a time: other requests are answered between. */
+const PACK_COUNT = 50;
+/** So many points are added up in memory at most; then they are written. */
+const POINTS_MAX = 200_000;
+/** So many hours of series stay in memory after they were written: the next points of most series find theirs. */
+const CHUNKS_MAX = 4_000;
 /** So many names of metrics are taken; further ones are dropped, so that a caller cannot fill the memory with names. */
 const SERIES_MAX = 200_000;
 
 /**
- * Metrics in one SQLite file: a row for each series and hour, with its buckets by the minute, and beside it what CloudWatch
- * keeps longer by five minutes and by the hour. Points are added up in memory; `flush` writes whole hours over what was
- * there, so that writing twice is writing once, together with the numbers of the batches that they came in.
+ * Metrics in one SQLite file: the buckets of each series by the minute, and beside them what CloudWatch keeps longer, by five
+ * minutes and by the hour. Points are added up in memory; `flush` writes whole hours over what was there, so that writing
+ * twice is writing once, together with the numbers of the batches that they came in.
  */
 export class MetricDatabase {
   readonly #database: DatabaseSync;
   readonly #metrics = new Map<string, { readonly metric: MetricId; readonly units: Map<string, Series> }>();
   readonly #dirty = new Set<Series>();
   readonly #batches = new Map<string, BatchNumber>();
-  readonly #select: Readonly<Record<Tier, StatementSync>>;
-  readonly #range: Readonly<Record<Tier, StatementSync>>;
-  readonly #put: Readonly<Record<Tier, StatementSync>>;
+  readonly #rows: MetricRows;
   #seriesCount = 0;
+  #pointCount = 0;
+  #chunkCount = 0;
   #hasNewBatches = false;
 
   constructor(path: string) {
@@ -61,30 +65,12 @@ export class MetricDatabase {
     this.#database.exec(`
       CREATE TABLE IF NOT EXISTS series (id INTEGER PRIMARY KEY, key TEXT NOT NULL, unit TEXT NOT NULL, last_at INTEGER NOT NULL, UNIQUE (key, unit)) STRICT;
       CREATE TABLE IF NOT EXISTS batch (node TEXT PRIMARY KEY, session TEXT NOT NULL, sequence INTEGER NOT NULL) STRICT;
-      ${TIERS.map(
-        (tier) => `
-      CREATE TABLE IF NOT EXISTS ${tier} (series INTEGER NOT NULL, hour INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (series, hour)) STRICT, WITHOUT ROWID;
-      CREATE INDEX IF NOT EXISTS ${tier}_by_hour ON ${tier} (hour);`,
-      ).join("")}
     `);
-    const statements = (text: (tier: Tier) => string) => ({
-      second: this.#database.prepare(text("second")),
-      minute: this.#database.prepare(text("minute")),
-      five: this.#database.prepare(text("five")),
-      hour: this.#database.prepare(text("hour")),
-    });
-    this.#select = statements((tier) => `SELECT data FROM ${tier} WHERE series = ? AND hour = ?`);
-    this.#range = statements(
-      (tier) => `SELECT hour, data FROM ${tier} WHERE series = ? AND hour >= ? AND hour < ? ORDER BY hour`,
-    );
-    this.#put = statements(
-      (tier) =>
-        `INSERT INTO ${tier} (series, hour, data) VALUES (?, ?, ?) ON CONFLICT (series, hour) DO UPDATE SET data = excluded.data`,
-    );
+    this.#rows = new MetricRows(this.#database);
     this.#load();
   }
 
-  /** Adds points. False where the batch has been added before. */
+  /** Adds points, and writes them where they have become many. False where the batch has been added before. */
   add(points: PackedPoints, batch: BatchNumber | undefined): boolean {
     if (batch !== undefined) {
       const last = this.#batches.get(batch.node);
@@ -96,11 +82,12 @@ export class MetricDatabase {
       const series = this.#seriesOf(key, unit);
       if (series !== undefined) this.#addPoint(series, at, highResolution, sample);
     });
+    if (this.#pointCount > POINTS_MAX) this.flush();
     return true;
   }
 
   /** Writes what was added since the last time, all or nothing. */
-  flush(now: number): void {
+  flush(): void {
     if (this.#dirty.size === 0 && !this.#hasNewBatches) return;
     const touch = this.#database.prepare("UPDATE series SET last_at = ? WHERE id = ?");
     const keep = this.#database.prepare(
@@ -113,11 +100,9 @@ export class MetricDatabase {
         for (const [hour, chunk] of series.chunks) if (chunk.isDirty) this.#write(series, hour, chunk);
       }
     });
-    for (const series of this.#dirty)
-      for (const [hour, chunk] of series.chunks) {
-        chunk.isDirty = false;
-        if (hour < now - OPEN_MS) series.chunks.delete(hour);
-      }
+    for (const series of this.#dirty) for (const chunk of series.chunks.values()) chunk.isDirty = false;
+    if (this.#chunkCount > CHUNKS_MAX) this.#release();
+    this.#pointCount = 0;
     this.#dirty.clear();
     this.#hasNewBatches = false;
   }
@@ -131,24 +116,23 @@ export class MetricDatabase {
     return one === undefined ? [] : [one];
   }
 
-  /** Calls back with the buckets of each hour that overlaps the time, those in memory included; with their values where asked for. */
+  /** Calls back with the buckets of each hour or day that overlaps the time (ms), those in memory included. */
   scan(
     series: Series,
     tier: Tier,
-    time: { from: number; until: number; withValues: boolean },
-    take: (hour: number, buckets: ReadonlyMap<number, Bucket>) => void,
+    { from, until }: { from: number; until: number },
+    found: (start: number, columns: BucketColumns) => void,
   ): void {
-    const first = Math.floor(time.from / HOUR_MS) * HOUR_MS;
-    const open = new Map(series.chunks);
-    const rows = this.#range[tier].iterate(series.id, first, time.until) as Iterable<{
-      hour: number;
-      data: Uint8Array;
-    }>; // The schema's own columns.
-    for (const { hour, data } of rows) if (!open.has(hour)) take(hour, decodeBuckets(data, time.withValues));
-    for (const [hour, chunk] of open) {
-      if (hour < first || hour >= time.until) continue;
-      if (tier === "second") take(hour, chunk.seconds ?? new Map());
-      else take(hour, tier === "minute" ? chunk.minutes : rollUp(chunk.minutes, tier));
+    const first = Math.floor(from / HOUR_MS) * HOUR_MS;
+    const isOpen = (hour: number): boolean => series.chunks.get(hour)?.isDirty === true;
+    this.#rows.scan(tier, series.id, { from, until, isOpen }, found);
+    for (const [hour, chunk] of series.chunks) {
+      if (!chunk.isDirty || hour < first || hour >= until) continue;
+      const { minutes, seconds = new Map() } = chunk;
+      found(
+        hour,
+        columnsOf(tier === "second" ? seconds : tier === "minute" ? minutes : rollUp(minutes, tier)),
+      );
     }
   }
 
@@ -160,8 +144,9 @@ export class MetricDatabase {
 
   /** Removes what is older than CloudWatch keeps it. */
   expire(now: number): void {
-    for (const tier of TIERS)
-      this.#database.prepare(`DELETE FROM ${tier} WHERE hour < ?`).run(now - RETENTION[tier] - HOUR_MS);
+    this.flush();
+    this.#release();
+    this.#rows.expire(now);
     const before = now - RETENTION.hour;
     for (const [key, { units }] of this.#metrics) {
       for (const [unit, series] of units) {
@@ -172,6 +157,11 @@ export class MetricDatabase {
       }
       if (units.size === 0) this.#metrics.delete(key);
     }
+  }
+
+  /** Packs some of what is days old. Whether there is more. */
+  pack(now: number): boolean {
+    return this.#rows.pack(now, PACK_COUNT);
   }
 
   copyTo(path: string): void {
@@ -221,25 +211,34 @@ export class MetricDatabase {
       addAt(chunk.seconds, Math.floor((at - hour) / 1_000), sample);
     }
     chunk.isDirty = true;
+    this.#pointCount += 1;
     series.lastAt = Math.max(series.lastAt, at);
     this.#dirty.add(series);
   }
 
   #open(series: Series, hour: number): Chunk {
-    const read = (tier: Tier): Map<number, Bucket> | undefined => {
-      const row = this.#select[tier].get(series.id, hour) as { data: Uint8Array } | undefined; // As above.
-      return row && decodeBuckets(row.data);
+    const chunk: Chunk = {
+      minutes: this.#rows.read("minute", series.id, hour) ?? new Map(),
+      seconds: this.#rows.read("second", series.id, hour),
+      isDirty: false,
     };
-    const chunk: Chunk = { minutes: read("minute") ?? new Map(), seconds: read("second"), isDirty: false };
     series.chunks.set(hour, chunk);
+    this.#chunkCount += 1;
     return chunk;
   }
 
-  #write(series: Series, hour: number, chunk: Chunk): void {
-    this.#put.minute.run(series.id, hour, encodeBuckets(chunk.minutes));
-    this.#put.five.run(series.id, hour, encodeBuckets(rollUp(chunk.minutes, "five")));
-    this.#put.hour.run(series.id, hour, encodeBuckets(rollUp(chunk.minutes, "hour")));
-    if (chunk.seconds !== undefined) this.#put.second.run(series.id, hour, encodeBuckets(chunk.seconds));
+  #write({ id }: Series, hour: number, { minutes, seconds }: Chunk): void {
+    this.#rows.write("minute", id, hour, minutes);
+    this.#rows.write("five", id, hour, rollUp(minutes, "five"));
+    this.#rows.write("hour", id, hour, rollUp(minutes, "hour"));
+    if (seconds !== undefined) this.#rows.write("second", id, hour, seconds);
+  }
+
+  /** Drops what is in memory, all of which has been written. */
+  #release(): void {
+    for (const { units } of this.#metrics.values())
+      for (const series of units.values()) series.chunks.clear();
+    this.#chunkCount = 0;
   }
 }
 

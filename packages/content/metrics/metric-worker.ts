@@ -9,24 +9,34 @@ import { readMetric, type MetricValues } from "./read-metrics.ts";
 // A thread of its own: adds points up, writes them to the disk, answers reads. One request at a time, in order.
 const FLUSH_MS = 10_000;
 const EXPIRE_MS = 60 * 60_000;
+const PACK_PAUSE_MS = 50;
 
 const clock = new SystemClock();
 const database = new MetricDatabase((workerData as { path: string }).path); // What MetricStore gives it.
 
+/** Where the disk is full the points stay in memory until there is room. */
+function attempt(work: () => void): void {
+  try {
+    work();
+  } catch (thrown) {
+    say({ type: "problem", reason: messageOf(thrown) });
+  }
+}
 function flushAgain(): void {
   clock.after(FLUSH_MS, () => {
-    // Where the disk is full the points stay in memory until there is room.
-    try {
-      database.flush(clock.now());
-    } catch (thrown) {
-      say({ type: "problem", reason: messageOf(thrown) });
-    }
+    attempt(() => database.flush());
     flushAgain();
   });
 }
 function expireAgain(): void {
-  database.expire(clock.now());
+  attempt(() => database.expire(clock.now()));
+  packAgain();
   clock.after(EXPIRE_MS, expireAgain);
+}
+function packAgain(): void {
+  attempt(() => {
+    if (database.pack(clock.now())) clock.after(PACK_PAUSE_MS, packAgain);
+  });
 }
 flushAgain();
 expireAgain();
@@ -46,10 +56,10 @@ function answer(request: ToMetricWorker["request"]): { value: unknown; transfer?
     case "list":
       return { value: listMetrics(database, request.list) };
     case "copy":
-      database.flush(clock.now());
+      database.flush();
       return { value: database.copyTo(request.path) };
     case "close":
-      database.flush(clock.now());
+      database.flush();
       return { value: database.close() };
   }
 }

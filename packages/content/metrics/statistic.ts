@@ -1,7 +1,23 @@
-import { valuesOf, type Sample } from "./bucket.ts";
+import type { Sample } from "./bucket.ts";
 
-/** A statistic's value of a bucket; undefined where it cannot be said: percentiles of statistic sets. */
-export type Statistic = (sample: Sample) => number | undefined;
+/** What a statistic is computed from: a statistic set, and its values. */
+export interface Distribution {
+  readonly count: number;
+  readonly sum: number;
+  readonly min: number;
+  readonly max: number;
+  /** Values, each followed by its count, in ascending order; undefined where only the statistic set is known. */
+  readonly pairs: Float64Array | undefined;
+}
+
+/** A statistic's value of a distribution; undefined where it is unknown: percentiles of statistic sets. */
+export type Statistic = (distribution: Distribution) => number | undefined;
+
+export function distributionOf({ count, sum, min, max, values }: Sample): Distribution {
+  const pairs =
+    values === undefined ? undefined : Float64Array.from([...values].toSorted(([a], [b]) => a - b).flat());
+  return { count, sum, min, max, pairs };
+}
 
 /** A bound of an extended statistic: a percentile, or a value. */
 interface Bound {
@@ -64,46 +80,41 @@ function boundOf(text: string | undefined): Bound | undefined {
 
 /** Nearest rank: the smallest value that so many percent of the values do not exceed. */
 function percentileOf(percent: number): Statistic {
-  return (sample) => {
-    const sorted = sortedValues(sample);
-    return sorted && valueAt(sorted, sample.count, percent, sample);
+  return (distribution) => {
+    const pairs = pairsOf(distribution);
+    return pairs && valueAt(pairs, percent, distribution);
   };
 }
 
-type Sorted = readonly (readonly [number, number])[];
-
-function sortedValues(sample: Sample): Sorted | undefined {
-  const values = valuesOf(sample);
-  return values && [...values].toSorted(([a], [b]) => a - b);
+/** The values with their counts. Where all are the same, the statistic set tells them. Source: CloudWatch User Guide, "Percentiles". */
+function pairsOf({ pairs, min, max, count }: Distribution): Float64Array | undefined {
+  return pairs ?? (min === max ? Float64Array.of(min, count) : undefined);
 }
 
-function valueAt(sorted: Sorted, count: number, percent: number, { min, max }: Sample): number {
-  const rank = (percent / 100) * count;
+function valueAt(pairs: Float64Array, percent: number, { count, min, max }: Distribution): number {
+  const rank = (percent / 100) * count - 1e-9;
   let seen = 0;
-  for (const [value, times] of sorted) {
-    seen += times;
+  for (let at = 0; at < pairs.length; at += 2) {
+    seen += pairs[at + 1] ?? 0;
     // Rounded values stay within what was measured.
-    if (seen >= rank - 1e-9) return Math.min(max, Math.max(min, value));
+    if (seen >= rank) return Math.min(max, Math.max(min, pairs[at] ?? 0));
   }
   return max;
 }
 
 function extended(kind: string, range: Range): Statistic {
-  return (sample) => {
-    const sorted = sortedValues(sample);
-    if (sorted === undefined) return undefined;
-    const kept = trimmed(sorted, sample.count, range);
-    const count = kept.reduce((sum, [, times]) => sum + times, 0);
-    const sum = kept.reduce((total, [value, times]) => total + value * times, 0);
+  return (distribution) => {
+    const pairs = pairsOf(distribution);
+    if (pairs === undefined) return undefined;
+    if (kind === "WM") return winsorized(pairs, distribution, range);
+    const { count, sum } = trimmed(pairs, distribution.count, range);
     switch (kind) {
       case "TC":
         return count;
       case "TS":
         return sum;
       case "PR":
-        return (count / sample.count) * 100;
-      case "WM":
-        return winsorized(sorted, sample, range);
+        return (count / distribution.count) * 100;
       default:
         return count === 0 ? undefined : sum / count;
     }
@@ -111,30 +122,36 @@ function extended(kind: string, range: Range): Statistic {
 }
 
 /** The values between the bounds: the lower is exclusive, the upper inclusive. Percentiles cut values in parts. */
-function trimmed(sorted: Sorted, count: number, { lower, upper }: Range): Sorted {
-  const from = lower?.type === "percent" ? (lower.at / 100) * count : 0;
-  const until = upper?.type === "percent" ? (upper.at / 100) * count : count;
-  let seen = 0;
-  return sorted.flatMap(([value, times]) => {
-    const [start, end] = [Math.max(from, seen), Math.min(until, seen + times)];
+function trimmed(
+  pairs: Float64Array,
+  total: number,
+  { lower, upper }: Range,
+): { readonly count: number; readonly sum: number } {
+  const from = lower?.type === "percent" ? (lower.at / 100) * total : 0;
+  const until = upper?.type === "percent" ? (upper.at / 100) * total : total;
+  let [seen, count, sum] = [0, 0, 0];
+  for (let at = 0; at < pairs.length; at += 2) {
+    const [value = 0, times = 0] = [pairs[at], pairs[at + 1]];
+    const kept = Math.min(until, seen + times) - Math.max(from, seen);
     seen += times;
-    if (end <= start) return [];
-    if (lower?.type === "value" && value <= lower.at) return [];
-    if (upper?.type === "value" && value > upper.at) return [];
-    return [[value, end - start] as const];
-  });
+    if (kept <= 0) continue;
+    if (lower?.type === "value" && value <= lower.at) continue;
+    if (upper?.type === "value" && value > upper.at) continue;
+    count += kept;
+    sum += value * kept;
+  }
+  return { count, sum };
 }
 
 /** The mean where values outside the bounds count as the bounds. */
-function winsorized(sorted: Sorted, sample: Sample, { lower, upper }: Range): number {
-  const at = (bound: Bound | undefined, otherwise: number): number => {
-    if (bound === undefined) return otherwise;
-    return bound.type === "value" ? bound.at : valueAt(sorted, sample.count, bound.at, sample);
+function winsorized(pairs: Float64Array, distribution: Distribution, { lower, upper }: Range): number {
+  const bound = (of: Bound | undefined, otherwise: number): number => {
+    if (of === undefined) return otherwise;
+    return of.type === "value" ? of.at : valueAt(pairs, of.at, distribution);
   };
-  const [least, most] = [at(lower, -Infinity), at(upper, Infinity)];
-  const sum = sorted.reduce(
-    (total, [value, times]) => total + Math.min(most, Math.max(least, value)) * times,
-    0,
-  );
-  return sum / sample.count;
+  const [least, most] = [bound(lower, -Infinity), bound(upper, Infinity)];
+  let sum = 0;
+  for (let at = 0; at < pairs.length; at += 2)
+    sum += Math.min(most, Math.max(least, pairs[at] ?? 0)) * (pairs[at + 1] ?? 0);
+  return sum / distribution.count;
 }

@@ -4,7 +4,7 @@ import { addTo, newBucket, type Bucket } from "./bucket.ts";
 export type Tier = "second" | "minute" | "five" | "hour";
 
 export const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
+export const DAY_MS = 24 * HOUR_MS;
 
 /** Milliseconds of one bucket. */
 export const STEP: Readonly<Record<Tier, number>> = {

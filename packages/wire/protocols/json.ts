@@ -78,7 +78,11 @@ export function writeJsonText(shape: Shape, value: unknown): string {
     }
     return `{${text}}`;
   }
-  if (shape.type === "list")
+  // Only structures have texts of their own: a list of numbers or times is written at once.
+  if (
+    shape.type === "list" &&
+    (shape.element.shape.type === "structure" || shape.element.shape.type === "list")
+  )
     return `[${(value as unknown[]).map((element) => (element === null ? "null" : writeJsonText(shape.element.shape, element))).join(",")}]`; // As above.
   return JSON.stringify(writeJson(shape, value)) ?? "null";
 }
@@ -152,8 +156,8 @@ export function writeJson(shape: Shape, value: unknown, format: TimestampFormat 
         ]),
       ); // As above.
     case "timestamp": {
-      const text = formatTimestamp(value as Date, shape.format ?? format); // As above.
-      return (shape.format ?? format) === "epoch-seconds" ? Number(text) : text;
+      const [date, wanted] = [value as Date, shape.format ?? format]; // As above.
+      return wanted === "epoch-seconds" ? date.getTime() / 1_000 : formatTimestamp(date, wanted);
     }
     case "number":
       return Number.isFinite(value) ? value : String(value); // As above.
