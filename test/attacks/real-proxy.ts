@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Acceptance } from "@gantry/agent/haproxy/acceptance";
+import { Weights } from "@gantry/agent/haproxy/weights";
 import type { BalancersAssignment } from "@gantry/agent-protocol";
 import { ensureAgentImage } from "@gantry/cli/platform";
 import { Progress } from "@gantry/cli/progress";
@@ -115,6 +116,16 @@ export async function openRealProxy() {
         "-c",
         `kill $(cat ${folder}/pid) 2>/dev/null; sleep 0.2; haproxy -D -p ${folder}/pid -f ${path}`,
       );
+    },
+    /** Tells the running proxy the weights of the assignment, which differs from the one served in nothing else. */
+    async shift(assignment: BalancersAssignment): Promise<void> {
+      const hostPortOf = (_: unknown, listener: { readonly port: number }) => listener.port;
+      await new Weights(folder).apply(acceptance.render(assignment, { ...renderOptions, hostPortOf }).files);
+    },
+    /** Kills the proxy, which starts again with the files that it finds. */
+    async restart(): Promise<void> {
+      const start = `sleep 0.2; haproxy -D -p ${folder}/pid -f ${folder}/haproxy.cfg`;
+      await exec("sh", "-c", `kill -9 $(cat ${folder}/pid); ${start}`);
     },
     async request(...requests: readonly RawRequest[]): Promise<readonly RawAnswer[]> {
       const given = requests.map((each) => ({ host: "127.0.0.1", waitMs: 8_000, ...each }));

@@ -1,4 +1,5 @@
 import type { Balancer, BalancerListener, BalancersAssignment } from "@gantry/agent-protocol";
+import { hash } from "@gantry/agent/haproxy/names";
 import { newAuthority, openAuthority } from "@gantry/tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { balancer, forward, group, listenerOn, says } from "../attacks/balancer-builders.ts";
@@ -167,6 +168,44 @@ it("keeps a client by AWSALB, and one of another site by AWSALBCORS alone", asyn
       Array.from({ length: 4 }, () => [200, []]),
     );
   }
+});
+
+describe("a shift of weights", () => {
+  const green = `${group().arn}green`;
+  const names = new Map([group().arn, green].map((arn) => [hash(arn), arn === green ? "green" : "blue"]));
+  const shifted = (blueWeight: number, greenWeight: number): BalancersAssignment => {
+    const targets = [
+      { targetGroupArn: group().arn, weight: blueWeight },
+      { targetGroupArn: green, weight: greenWeight },
+    ];
+    const listener = listenerOn(PORT, { defaultAction: { type: "forward", targets, stickySeconds: 60 } });
+    return { ...assign(listener), targetGroups: [group(), group({ arn: green })] };
+  };
+  const groupsOf = async (count: number, headers?: Record<string, string>) => {
+    const answers = await proxy.request(...Array.from({ length: count }, () => get(PORT, "/", headers)));
+    expect(answers.map(statusOf)).toEqual(Array.from({ length: count }, () => 200));
+    return answers.map((each) =>
+      names.get(/AWSALBTG=(\w+)/.exec(header(each, "set-cookie").join())?.[1] ?? ""),
+    );
+  };
+  const all = (name: string, count = 8) => Array.from({ length: count }, () => name);
+  const kept = { cookie: `AWSALBTG=${hash(group().arn)}` };
+
+  it("reaches a running proxy, with and without a cookie, and one that starts again", async () => {
+    await serve(shifted(1, 0));
+    expect(await groupsOf(8)).toEqual(all("blue"));
+    await proxy.shift(shifted(1, 1));
+    expect(new Set(await groupsOf(40))).toEqual(new Set(["blue", "green"]));
+    expect(await groupsOf(8, kept)).toEqual(all("blue"));
+    expect(new Set(await groupsOf(40, { cookie: "AWSALBTG=forged" }))).toEqual(new Set(["blue", "green"]));
+    await proxy.shift(shifted(0, 1));
+    expect(await groupsOf(8, kept)).toEqual(all("green"));
+    await proxy.restart();
+    expect(await groupsOf(8)).toEqual(all("green"));
+    await proxy.shift(shifted(0, 0));
+    const [answer] = await proxy.request(get(PORT));
+    expect(statusOf(answer)).toBe(503);
+  });
 });
 
 describe("the load balancer's security groups", () => {

@@ -1,8 +1,9 @@
 import type { Balancer, BalancerAction, BalancerListener } from "@gantry/agent-protocol";
 import { quote, renderCondition } from "./conditions.ts";
-import { backendName, hash } from "./names.ts";
+import { hash } from "./names.ts";
 import { keyOf } from "./parts.ts";
 import { isLeftOut, mark, type Context } from "./render-context.ts";
+import { DICE_SIDES, renderKept, renderWeights, UNAVAILABLE_BACKEND, weightsName } from "./render-weights.ts";
 
 /** A client on this host: it reached the listener at its host port. */
 export const FROM_HOST = "{ dst 127.0.0.0/8 }";
@@ -16,63 +17,65 @@ interface Place {
   readonly guard: string;
 }
 
+/** Holds for a request that a rule has led to a target group. */
+const IS_TAKEN = "{ var(txn.tg) -m found }";
+
 /**
- * A listener's rules: the first that matches sets `txn.rule`, which its action asks for.
+ * A listener's rules in order: the first that matches answers the request, or sets `txn.tg` to the backend of its target
+ * group. Weights are in maps, so that the proxy takes new ones while it runs (see `render-weights.ts`).
  *
  * A rule with a part that the proxy rejects answers 503 and forwards nothing. A rejected condition is dropped, so that
  * the rule matches at least what it would have matched: a rule below it that permits more is never reached by mistake.
  */
 export function renderRules(place: Place, context: Context): readonly string[] {
-  const { listener, prefix, guard } = place;
-  const lines: string[] = [];
-  const actions: { name: string; action: BalancerAction; isClosed: boolean }[] = [];
-  for (const [index, rule] of listener.rules.entries()) {
+  const { balancer, listener, prefix, guard } = place;
+  const lines = listener.rules.flatMap((rule, index) => {
     const name = `${prefix}${index}`;
     const usable = rule.conditions.filter((each) => !isLeftOut(context, () => keyOf.condition(each)));
     const acls = usable.map((condition, part) => ({ acl: `${name}_${part}`, condition }));
-    for (const { acl, condition } of acls)
-      lines.push(
-        ...mark(
+    const tests = [guard, index === 0 ? "" : `!${IS_TAKEN}`, ...acls.map(({ acl }) => acl)];
+    const when = tests.filter((test) => test !== "").join(" ");
+    return [
+      ...acls.flatMap(({ acl, condition }) =>
+        mark(
           context,
           () => keyOf.condition(condition),
           renderCondition(condition).map((test) => `  acl ${acl} ${test}`),
         ),
-      );
-    const tests = [
-      guard,
-      index === 0 ? "" : "!{ var(txn.rule) -m found }",
-      ...acls.map(({ acl }) => acl),
-    ].filter((test) => test !== "");
-    lines.push(
-      `  http-request set-var(txn.rule) str(${name})${tests.length === 0 ? "" : ` if ${tests.join(" ")}`}`,
-    );
-    actions.push({ name, action: rule.action, isClosed: usable.length < rule.conditions.length });
-  }
-  const dices = [...actions.map(({ action }) => action), listener.defaultAction].some(
-    (action) => action.type === "forward" && action.targets.filter((target) => target.weight > 0).length > 1,
-  );
-  if (dices) lines.push("  http-request set-var(txn.dice) rand(1000000)");
-  const fallback = [guard, listener.rules.length === 0 ? "" : "!{ var(txn.rule) -m found }"]
-    .filter((test) => test !== "")
-    .join(" ");
-  return [
-    ...lines,
-    ...actions.flatMap(({ name, action, isClosed }) =>
-      isClosed
-        ? renderUnavailable(`{ var(txn.rule) -m str ${name} }`)
-        : renderAction(action, `{ var(txn.rule) -m str ${name} }`, place, context),
-    ),
-    ...renderAction(listener.defaultAction, fallback, place, context),
-  ];
+      ),
+      ...(usable.length < rule.conditions.length
+        ? renderUnavailable(when)
+        : renderAction(
+            { action: rule.action, when, weights: weightsName(balancer, listener, rule, index) },
+            place,
+            context,
+          )),
+    ];
+  });
+  const fallback = [guard, listener.rules.length === 0 ? "" : `!${IS_TAKEN}`].filter((test) => test !== "");
+  const last = {
+    action: listener.defaultAction,
+    when: fallback.join(" "),
+    weights: weightsName(balancer, listener, undefined, 0),
+    isLast: true,
+  };
+  const all = [...lines, ...renderAction(last, place, context)];
+  const takes = all.some((line) => line.includes("set-var(txn.tg)"));
+  return takes ? [...all, `  use_backend %[var(txn.tg)] if ${IS_TAKEN}`] : all;
 }
 
-/** `when` is a condition, or empty where it always holds. */
-function renderAction(
-  action: BalancerAction,
-  when: string,
-  place: Place,
-  context: Context,
-): readonly string[] {
+interface Case<A extends BalancerAction = BalancerAction> {
+  readonly action: A;
+  /** A condition, or empty where it always holds. */
+  readonly when: string;
+  /** The name of the action's map. */
+  readonly weights: string;
+  /** No other action follows. */
+  readonly isLast?: boolean;
+}
+
+function renderAction(given: Case, place: Place, context: Context): readonly string[] {
+  const { action, when } = given;
   const key = () => keyOf.action(action);
   if (isLeftOut(context, key)) return renderUnavailable(when);
   switch (action.type) {
@@ -81,7 +84,7 @@ function renderAction(
     case "fixed-response":
       return mark(context, key, renderFixedResponse(action, when, context));
     case "forward":
-      return mark(context, key, renderForward(action, when, context));
+      return mark(context, key, renderForward({ ...given, action }, context));
   }
 }
 
@@ -104,27 +107,26 @@ function renderFixedResponse(
   ];
 }
 
-function renderForward(action: ActionOf<"forward">, when: string, context: Context): readonly string[] {
-  const live = action.targets.filter(
-    (target) => target.weight > 0 && context.known.has(target.targetGroupArn),
-  );
-  const total = live.reduce((sum, target) => sum + target.weight, 0);
-  if (total === 0) return renderUnavailable(when);
-  const sticky = live.length > 1 ? action.stickySeconds : undefined;
-  const kept = live.map(
-    ({ targetGroupArn }) =>
-      `  use_backend ${backendName(targetGroupArn)}${ifAll(when, `{ req.cook(AWSALBTG) -m str ${hash(targetGroupArn)} }`)}`,
-  );
-  let sum = 0;
-  const picked = live.map((target, index) => {
-    sum += target.weight;
-    const share =
-      index === live.length - 1 ? "" : `{ var(txn.dice) -m int lt ${Math.round((sum / total) * 1_000_000)} }`;
-    return `  use_backend ${backendName(target.targetGroupArn)}${ifAll(when, share)}`;
-  });
-  return sticky === undefined
-    ? picked
-    : [`  http-request set-var(txn.sticky) int(${sticky})${ifAll(when)}`, ...kept, ...picked];
+function renderForward(
+  { action, when, weights, isLast = false }: Case<ActionOf<"forward">>,
+  context: Context,
+): readonly string[] {
+  const { folder } = context.options;
+  const shares = `weights_${weights}`;
+  context.files[shares] = renderWeights(action, context.known);
+  const picked = `rand(${DICE_SIDES}),map_int(${folder}/${shares},${UNAVAILABLE_BACKEND})`;
+  const pick = `  http-request set-var(txn.tg) ${picked}`;
+  // Clients are kept while weights change, so also while only one of several target groups has a weight.
+  if (action.stickySeconds === undefined || action.targets.length < 2)
+    return [isLast ? `  use_backend %[${picked}]${ifAll(when)}` : pick + ifAll(when)];
+  const kept = `sticky_${weights}`;
+  context.files[kept] = renderKept(action, context.known);
+  const known = `req.cook(AWSALBTG),map_str(${folder}/${kept})`;
+  return [
+    `  http-request set-var(txn.sticky) int(${action.stickySeconds})${ifAll(when)}`,
+    `  http-request set-var(txn.tg) ${known}${ifAll(when, `{ ${known} -m found }`)}`,
+    pick + ifAll(when, when.includes(IS_TAKEN) ? "" : `!${IS_TAKEN}`),
+  ];
 }
 
 /**

@@ -15,12 +15,14 @@ import { observeTarget, PASSED, refusedTarget } from "./observe-target.ts";
 import { keyOf } from "./parts.ts";
 import { RequestLog } from "./request-log.ts";
 import type { ProxyConfiguration } from "./render.ts";
+import { isWeightsFile } from "./render-weights.ts";
+import { Weights } from "./weights.ts";
 
 const RELOAD_WAIT_MS = 5_000;
-/** Well below the descriptor limit of 20,000 that small machines give. */
 /** Runs HAProxy from the folder that is its first argument, and starts it again whenever it ends. */
 const PROXY_LOOP =
   'trap \'kill $p; wait $p; exit 0\' TERM; while :; do rm -f "$1"/run/*.sock; haproxy -W -S "$1/run/master.sock" -f "$1/haproxy.cfg" & p=$!; wait $p; sleep 0.05; done';
+/** Well below the descriptor limit of 20,000 that small machines give. */
 const CONNECTIONS_MAX = 8_000;
 
 const NOTHING: BalancersAssignment = { kind: "balancers", key: "balancers", balancers: [], targetGroups: [] };
@@ -49,6 +51,7 @@ export class Proxy {
   readonly #hostPorts: HostPorts;
   readonly #acceptance: Acceptance;
   readonly #requests: RequestLog;
+  readonly #weights: Weights;
   #applied = "";
   /** The assignment in effect. */
   #assignment: BalancersAssignment | undefined;
@@ -60,6 +63,7 @@ export class Proxy {
     this.#hostPorts = new HostPorts(deps.ports, deps.log);
     this.#requests = new RequestLog(deps.log);
     const { clock, log, folder, runCheck = runHaproxyCheck } = deps;
+    this.#weights = new Weights(folder);
     this.#acceptance = new Acceptance({ clock, log, folder, runCheck });
   }
 
@@ -83,13 +87,16 @@ export class Proxy {
     };
     const isInEffect = async (fingerprint: string) =>
       isRunning && (this.#applied === fingerprint || (await this.#isInEffect(fingerprint)));
-    let fingerprint = fingerprintOf(this.#acceptance.render(assignment, options), routers);
+    const rendered = this.#acceptance.render(assignment, options);
+    let fingerprint = fingerprintOf(rendered, routers);
     await mkdir(join(this.#deps.folder, "run"), { recursive: true });
     await this.#requests.listen(this.#deps.folder);
-    if (!(await isInEffect(fingerprint))) {
+    if (await isInEffect(fingerprint)) await this.#weights.apply(rendered.files);
+    else {
       const configuration = await this.#acceptance.accept(assignment, options);
       fingerprint = fingerprintOf(configuration, routers);
-      if (!(await isInEffect(fingerprint))) await this.#load(configuration, fingerprint, isRunning);
+      if (await isInEffect(fingerprint)) await this.#weights.apply(configuration.files);
+      else await this.#load(configuration, fingerprint, isRunning);
     }
     this.#applied = fingerprint;
     this.#assignment = assignment;
@@ -102,10 +109,12 @@ export class Proxy {
 
   async #load(configuration: ProxyConfiguration, fingerprint: string, isRunning: boolean): Promise<void> {
     this.#handovers += 1;
+    this.#weights.forget();
     try {
       await this.#write(configuration, fingerprint, isRunning);
       if (isRunning) await this.#reload(fingerprint);
       else await this.#start();
+      this.#weights.loaded(configuration.files);
     } finally {
       this.#handovers += 1;
     }
@@ -199,7 +208,7 @@ export class Proxy {
     await rename(next, join(folder, "haproxy.cfg"));
     const kept = new Set(Object.keys(configuration.files));
     for (const name of await readdir(folder))
-      if (/^(body|cert|crtlist)_/.test(name) && !kept.has(name))
+      if (/^(body|cert|crtlist|weights|sticky)_/.test(name) && !kept.has(name))
         await rm(join(folder, name), { force: true });
   }
 
@@ -284,12 +293,13 @@ export class Proxy {
   }
 }
 
+/** Identifies a configuration without its weights, which a running proxy takes without loading another. */
 function fingerprintOf(configuration: ProxyConfiguration, routers: readonly Router[]): string {
   return createHash("sha256")
     .update(
       JSON.stringify([
         configuration.text,
-        configuration.files,
+        Object.entries(configuration.files).filter(([name]) => !isWeightsFile(name)),
         routers.map((router) => [router.vpcId, router.pid]).toSorted(),
       ]),
     )

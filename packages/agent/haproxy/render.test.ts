@@ -1,10 +1,10 @@
-import type { BalancerAction, BalancerListener, BalancersAssignment } from "@gantry/agent-protocol";
+import type { BalancerListener, BalancersAssignment } from "@gantry/agent-protocol";
 import { describe, expect, it } from "vitest";
-import { backendName, serverName } from "./names.ts";
+import { backendName, hash, serverName } from "./names.ts";
 import { renderProxy } from "./render.ts";
 
-const forward = (...weights: readonly number[]): BalancerAction => ({
-  type: "forward",
+const forward = (...weights: readonly number[]) => ({
+  type: "forward" as const,
   targets: weights.map((weight, index) => ({ targetGroupArn: `group-${index}`, weight })),
   stickySeconds: undefined,
 });
@@ -66,21 +66,38 @@ const picks = (text: string) =>
   [...text.matchAll(/^ {2}use_backend (?!handover)(.*)$/gm)].map((match) => match[1]);
 
 describe("a listener", () => {
-  it("asks nothing it does not need where all goes to one place", () => {
-    const { text } = render(listener());
-    expect(picks(text)).toEqual([backendName("group-0")]);
-    expect(text).not.toContain("rand(1000000)");
+  it("picks a target group by a map of weights, in one line where no rule comes before", () => {
+    const { text, files } = render(listener());
+    const [weights = ""] = Object.keys(files);
+    expect(picks(text)).toEqual([`%[rand(1000000),map_int(/f/${weights},unavailable)]`]);
+    expect(files).toEqual({ [weights]: `0:999999 ${backendName("group-0")}\n` });
   });
 
-  it("throws dice by weight, leaves out what weighs nothing, and says 503 where nothing weighs", () => {
-    expect(picks(render(listener({ defaultAction: forward(9, 1) })).text)).toEqual([
-      `${backendName("group-0")} if { var(txn.dice) -m int lt 900000 }`,
-      backendName("group-1"),
+  it("gives each target group its share of the numbers, and none to one that weighs nothing or does not exist", () => {
+    const weightsOf = (...weights: readonly number[]) =>
+      Object.values(render(listener({ defaultAction: forward(...weights) })).files);
+    const [blue, green] = [backendName("group-0"), backendName("group-1")];
+    expect(weightsOf(9, 1)).toEqual([`0:899999 ${blue}\n900000:999999 ${green}\n`]);
+    expect(weightsOf(1, 1, 7)).toEqual([`0:499999 ${blue}\n500000:999999 ${green}\n`]);
+    expect(weightsOf(0, 5)).toEqual([`0:999999 ${green}\n`]);
+    expect(weightsOf(0, 0)).toEqual([""]);
+  });
+
+  it("is rendered the same whatever its weights, also with clients that are kept", () => {
+    const rule = { conditions: [{ field: "path-pattern" as const, values: ["/a"] }] };
+    const textOf = (stickySeconds: number | undefined, ...weights: readonly number[]) => {
+      const action = { ...forward(...weights), stickySeconds };
+      return render(listener({ rules: [{ ...rule, action }], defaultAction: action }));
+    };
+    for (const sticky of [undefined, 60]) {
+      expect(textOf(sticky, 0, 1).text).toBe(textOf(sticky, 9, 1).text);
+      expect(textOf(sticky, 0, 0).text).toBe(textOf(sticky, 9, 1).text);
+    }
+    const kept = Object.entries(textOf(60, 1, 0).files).filter(([name]) => name.startsWith("sticky_"));
+    expect(kept.map(([, content]) => content)).toEqual([
+      `${hash("group-0")} ${backendName("group-0")}\n`,
+      `${hash("group-0")} ${backendName("group-0")}\n`,
     ]);
-    expect(picks(render(listener({ defaultAction: forward(0, 5) })).text)).toEqual([backendName("group-1")]);
-    expect(render(listener({ defaultAction: forward(0, 0) })).text).toContain(
-      "  http-request return status 503\n",
-    );
   });
 
   it("keeps a path from being read as anything else", () => {

@@ -4,6 +4,7 @@ import { renderFrontends } from "./frontends.ts";
 import { backendName, compare, serverName } from "./names.ts";
 import { requestSocket } from "./request-log.ts";
 import type { Context, RenderOptions } from "./render-context.ts";
+import { UNAVAILABLE_BACKEND } from "./render-weights.ts";
 
 /** About 40,000 requests. */
 const REQUEST_BUFFER_BYTES = 4 * 1024 * 1024;
@@ -13,7 +14,7 @@ export type { RenderOptions } from "./render-context.ts";
 /** The proxy's whole configuration as values: the main text and the files it names. */
 export interface ProxyConfiguration {
   readonly text: string;
-  /** File name to content: certificates, lists of them, fixed response bodies. */
+  /** File name to content: certificates, lists of them, fixed response bodies, weights. */
   readonly files: Readonly<Record<string, string>>;
   /** Every server of every backend, for the state that new ones begin with. */
   readonly servers: readonly {
@@ -39,6 +40,8 @@ export function renderProxy(assignment: BalancersAssignment, options: RenderOpti
     ...renderGlobal(options),
     ...renderFrontends(balancers, context),
     ...groups.flatMap((group) => renderBackend(group, context)),
+    `backend ${UNAVAILABLE_BACKEND}`,
+    "  http-request return status 503",
     "",
   ].join("\n");
   const servers = groups.flatMap((group) =>
