@@ -26,4 +26,5 @@ export * from "./transactions/sessions.ts";
 export * from "./transactions/staged-deployments.ts";
 export * from "./transactions/targets.ts";
 export * from "./transactions/task-set-keys.ts";
+export * from "./transactions/task-sets.ts";
 export * from "./transactions/traffic.ts";

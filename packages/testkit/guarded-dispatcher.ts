@@ -39,6 +39,12 @@ const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly
     kinds: ["task"],
     reason: "AWS authorizes on the task definition, with the cluster as a condition.",
   },
+  CreateTaskSet: {
+    kinds: ["taskSet"],
+    reason: "AWS authorizes on no resource, with the cluster and the service as conditions.",
+  },
+  UpdateTaskSet: { kinds: ["taskSet"], reason: "Its key is the service's ARN and the id, not its own ARN." },
+  DeleteTaskSet: { kinds: ["taskSet"], reason: "As UpdateTaskSet." },
   CreateListener: { kinds: ["listener"], reason: "AWS authorizes on the load balancer." },
   CreateRule: { kinds: ["rule"], reason: "AWS authorizes on the listener." },
   DeleteLoadBalancer: { kinds: ["listener", "rule"], reason: "They go with their load balancer." },

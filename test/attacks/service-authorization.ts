@@ -98,15 +98,18 @@ ecr:UploadLayerPart repository*
 ecs:ContinueServiceDeployment service-deployment*
 ecs:CreateCluster cluster*
 ecs:CreateService service*
+ecs:CreateTaskSet
 ecs:DeleteCluster cluster*
 ecs:DeleteService service*
 ecs:DeleteTaskDefinitions task-definition*
+ecs:DeleteTaskSet task-set*
 ecs:DeregisterTaskDefinition
 ecs:DescribeClusters cluster*
 ecs:DescribeServiceDeployments service-deployment*
 ecs:DescribeServiceRevisions service-revision*
 ecs:DescribeServices service*
 ecs:DescribeTaskDefinition
+ecs:DescribeTaskSets task-set*
 ecs:DescribeTasks task*
 ecs:ListClusters
 ecs:ListServiceDeployments service*
@@ -119,9 +122,11 @@ ecs:RegisterTaskDefinition task-definition*
 ecs:RunTask task-definition*
 ecs:StopServiceDeployment service-deployment*
 ecs:StopTask task*
-ecs:TagResource cluster container-instance service task task-definition
+ecs:TagResource cluster container-instance service task task-definition task-set
 ecs:UntagResource cluster container-instance service task task-definition
 ecs:UpdateService service*
+ecs:UpdateServicePrimaryTaskSet service*
+ecs:UpdateTaskSet task-set*
 elasticfilesystem:CreateAccessPoint file-system*
 elasticfilesystem:CreateFileSystem
 elasticfilesystem:CreateMountTarget file-system*

@@ -23,12 +23,17 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     pattern: writesOf("serviceRevision"),
     writers: [
       `${TRANSACTIONS}service-deployments.ts`,
+      `${TRANSACTIONS}task-sets.ts`,
       `${TRANSACTIONS}service-images.ts`, // The digests of its images: serviceRevision.containerImages.
     ],
   },
   "serviceRevision.containerImages": {
     pattern: writesOf("serviceRevision"),
-    writers: [`${TRANSACTIONS}service-deployments.ts`, `${TRANSACTIONS}service-images.ts`],
+    writers: [
+      `${TRANSACTIONS}service-deployments.ts`,
+      `${TRANSACTIONS}task-sets.ts`,
+      `${TRANSACTIONS}service-images.ts`,
+    ],
   },
   "taskSet.*": {
     pattern: writesOf("taskSet", "serviceDeployment"),
@@ -40,7 +45,10 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
   },
   "service.spec.desiredCount": {
     pattern: /spec: \{ \.\.\.[\w.]+, desiredCount/,
-    writers: [`${TRANSACTIONS}desired-count.ts`],
+    writers: [
+      `${TRANSACTIONS}desired-count.ts`,
+      `${CONTROLLERS}service/plan-external.ts`, // A view for the plan of one task set; it is not stored.
+    ],
   },
   "serviceEvent.*": {
     pattern: writesOf("serviceEvent"),

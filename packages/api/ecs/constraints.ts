@@ -25,6 +25,8 @@ export const CONSTRAINTS: Constraints = {
   "ListTasks.desiredStatus": oneOf(sdk.DesiredStatus),
   "ListTaskDefinitions.status": oneOf(sdk.TaskDefinitionStatus),
   "ListTaskDefinitionFamilies.status": oneOf(sdk.TaskDefinitionFamilyStatus),
+  "scale/unit": oneOf(sdk.ScaleUnit),
+  "DescribeTaskSets.include": someOf(sdk.TaskSetField),
   "DescribeTasks.include": someOf(sdk.TaskField),
   "DescribeServices.include": someOf(sdk.ServiceField),
   "DescribeClusters.include": someOf(sdk.ClusterField),

@@ -13,6 +13,7 @@ import { ecsPermissions } from "./permissions.ts";
 import { serviceDeploymentOperations } from "./service-deployments.ts";
 import { serviceOperations } from "./services.ts";
 import { taskDefinitionOperations } from "./task-definitions.ts";
+import { taskSetOperations } from "./task-sets.ts";
 import { taskOperations } from "./tasks.ts";
 import { refusing } from "../common/members.ts";
 import { REFUSED } from "./members.ts";
@@ -24,6 +25,7 @@ export function ecsService(deps: ApiDeps): ServiceModule {
     ...taskOperations(deps),
     ...serviceOperations(deps),
     ...serviceDeploymentOperations(deps),
+    ...taskSetOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,

@@ -1,7 +1,7 @@
 import type { DeploymentConfiguration, LoadBalancer } from "@aws-sdk/client-ecs";
 import type * as sdk from "@aws-sdk/client-ecs";
 import { formatArn } from "@gantry/kernel";
-import type { Reader, TaskDefinitionRecord } from "@gantry/state";
+import { findTaskSet, taskSetArnOf, type Reader, type TaskDefinitionRecord } from "@gantry/state";
 import type { Place } from "../common/api-deps.ts";
 import { on, tagOnCreate, type Need, type PermissionTable } from "../common/permissions.ts";
 import {
@@ -49,6 +49,23 @@ export function ecsPermissions(store: Reader) {
       return { resource: found?.arn ?? standsFor, conditions };
     });
   };
+  /** Task sets of a service, with the service and its cluster as condition keys. */
+  const taskSets = (
+    place: Place,
+    input: { cluster?: string | undefined; service?: string | undefined },
+    names: readonly (string | undefined)[],
+  ): readonly Need[] =>
+    inCluster(place, input.cluster, [input.service], "service").flatMap((need) =>
+      names.map((name) => {
+        const service = store.get("service", need.resource);
+        const found = service === undefined ? undefined : findTaskSet(store, service, name);
+        const id = found?.id ?? name?.replace(/^arn:.*:task-set\/[^/]*\/[^/]*\//, "") ?? "";
+        return {
+          resource: taskSetArnOf({ ...place, arn: need.resource }, id),
+          conditions: { ...need.conditions, "ecs:service": need.resource },
+        };
+      }),
+    );
   const tagged = (input: { resourceArn?: string | undefined }, place: Place) =>
     on(taggedOf(store, place, input.resourceArn)?.arn ?? input.resourceArn ?? "*");
   return {
@@ -136,6 +153,29 @@ export function ecsPermissions(store: Reader) {
     ListServices: (input, place) => [
       { resource: "*", conditions: { "ecs:cluster": cluster(place, input.cluster) } },
     ],
+    CreateTaskSet: (input, place) => {
+      const record = findTaskDefinition(store, place, input.taskDefinition);
+      const [own] = inCluster(place, input.cluster, [input.service], "service");
+      return [
+        {
+          resource: "*",
+          conditions: {
+            ...own?.conditions,
+            "ecs:service": own?.resource ?? "",
+            ...(record === undefined ? {} : { "ecs:task-definition": record.arn }),
+          },
+        },
+        ...passRolesOf(record),
+        ...passInfrastructureRoles(input.loadBalancers),
+        ...tagging(place, input.tags, "task-set/*", "CreateTaskSet"),
+      ];
+    },
+    UpdateTaskSet: (input, place) => taskSets(place, input, [input.taskSet]),
+    DeleteTaskSet: (input, place) => taskSets(place, input, [input.taskSet]),
+    DescribeTaskSets: (input, place) =>
+      taskSets(place, input, input.taskSets?.length ? input.taskSets : ["*"]),
+    UpdateServicePrimaryTaskSet: (input, place) =>
+      inCluster(place, input.cluster, [input.service], "service"),
     ListServiceDeployments: (input, place) => inCluster(place, input.cluster, [input.service], "service"),
     DescribeServiceDeployments: (input) => inService(input.serviceDeploymentArns),
     DescribeServiceRevisions: (input) => inService(input.serviceRevisionArns),

@@ -6,7 +6,7 @@ import {
   type ServiceRevisionRecord,
 } from "@gantry/state";
 import { presentDeploymentConfiguration, presentRollout } from "./deployment-configuration.ts";
-import { countsOf, presentNetwork } from "./present-service.ts";
+import { countsOf, presentNetwork } from "./present-fleet.ts";
 import { presentLoadBalancers } from "./service-load-balancers.ts";
 
 const ALL = 100;

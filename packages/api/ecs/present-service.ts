@@ -6,13 +6,14 @@ import {
   type Reader,
   type ServiceDeploymentRecord,
   type ServiceRecord,
-  type ServiceVersion,
   type TaskRecord,
   type TaskSetRecord,
 } from "@gantry/state";
 import { linkedRoleArn } from "../common/service-linked-roles.ts";
 import { presentLowerTags } from "../common/tags.ts";
 import { presentDeploymentConfiguration } from "./deployment-configuration.ts";
+import { countsOf, presentNetwork } from "./present-fleet.ts";
+import { presentTaskSet } from "./present-task-set.ts";
 import { presentLoadBalancers } from "./service-load-balancers.ts";
 
 /** A service as DescribeServices shows it; counts are read from its tasks. */
@@ -41,7 +42,12 @@ export function presentService(
     loadBalancers: presentLoadBalancers(primary?.loadBalancers ?? []),
     serviceRegistries: [],
     deploymentConfiguration: presentDeploymentConfiguration(spec),
-    deployments: taskSets.map((set) => presentDeployment(set, desiredCountOf(set, { spec, ongoing }), tasks)),
+    ...(spec.controller === undefined
+      ? {}
+      : { taskSets: taskSets.map((set) => presentTaskSet(set, service, reader, [])) }),
+    deployments: (spec.controller === undefined ? taskSets : []).map((set) =>
+      presentDeployment(set, desiredCountOf(set, { spec, ongoing }), tasks),
+    ),
     currentServiceDeployment: ongoing?.arn,
     currentServiceRevisions: taskSets.map((set) => ({
       arn: set.revisionArn,
@@ -65,7 +71,7 @@ export function presentService(
     networkConfiguration: primary === undefined ? undefined : presentNetwork(primary),
     healthCheckGracePeriodSeconds: spec.healthCheckGracePeriodSeconds,
     schedulingStrategy: "REPLICA",
-    deploymentController: { type: "ECS" },
+    deploymentController: { type: spec.controller ?? "ECS" },
     enableECSManagedTags: spec.enableEcsManagedTags,
     propagateTags: spec.propagateTags,
     enableExecuteCommand: spec.enableExecuteCommand,
@@ -110,25 +116,5 @@ function presentDeployment(
     networkConfiguration: presentNetwork(set),
     rolloutState: set.rollout.state,
     rolloutStateReason: set.rollout.reason,
-  };
-}
-
-/** Tasks that are wanted, by status. */
-export function countsOf(tasks: readonly TaskRecord[]): { runningCount: number; pendingCount: number } {
-  const wanted = tasks.filter((task) => task.desiredStatus === "RUNNING");
-  return {
-    runningCount: wanted.filter((task) => task.lastStatus === "RUNNING").length,
-    pendingCount: wanted.filter((task) => ["PROVISIONING", "PENDING", "ACTIVATING"].includes(task.lastStatus))
-      .length,
-  };
-}
-
-export function presentNetwork({ network }: ServiceVersion): ecs.NetworkConfiguration {
-  return {
-    awsvpcConfiguration: {
-      subnets: [...network.subnets],
-      securityGroups: [...network.securityGroups],
-      assignPublicIp: network.assignPublicIp,
-    },
   };
 }

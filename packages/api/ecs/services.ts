@@ -65,6 +65,7 @@ function createService(
   if (input.schedulingStrategy === "DAEMON")
     throw invalidParameter("Gantry does not support the scheduling strategy DAEMON yet.");
   const controller = input.deploymentController?.type ?? "ECS";
+  if (controller === "EXTERNAL") return createExternalService({ store, clock }, input, context);
   if (controller !== "ECS")
     throw invalidParameter(`Gantry does not support the deployment controller ${controller} yet.`);
   ensureLinkedRole({ store, ids, clock }, context, "ecs.amazonaws.com", { isOptional: true });
@@ -88,6 +89,47 @@ function createService(
     return service;
   });
   return { service: presentService(record, store, ["TAGS"]) };
+}
+
+/** What belongs to the task sets of a service with the deployment controller EXTERNAL. Source: API_CreateService. */
+const OF_TASK_SETS = [
+  "taskDefinition",
+  "loadBalancers",
+  "networkConfiguration",
+  "platformVersion",
+  "launchType",
+] as const;
+
+/** A service without a deployment of its own: CreateTaskSet brings its tasks. */
+function createExternalService(
+  { store, clock }: Pick<ApiDeps, "store" | "clock">,
+  input: ecs.CreateServiceRequest,
+  context: RequestContext,
+): ecs.CreateServiceResponse {
+  checkExternal(input);
+  const strategy = input.deploymentConfiguration?.strategy ?? "ROLLING";
+  if (strategy !== "ROLLING" || input.deploymentConfiguration?.alarms?.enable === true)
+    throw invalidParameter(
+      "Deployment strategies and alarms are not valid with the deployment controller EXTERNAL.",
+    );
+  const record = store.transact((tx) => {
+    const service = newService(tx, input, { context, now: clock.now() });
+    removeServiceEvents(tx, service.arn);
+    const external: ServiceRecord = { ...service, spec: { ...service.spec, controller: "EXTERNAL" } };
+    tx.put("service", service.arn, external);
+    return external;
+  });
+  return { service: presentService(record, store, ["TAGS"]) };
+}
+
+function checkExternal(input: ecs.CreateServiceRequest | ecs.UpdateServiceRequest): void {
+  const given = OF_TASK_SETS.filter(
+    (name) => name in input && input[name as keyof typeof input] !== undefined,
+  );
+  if (given.length > 0)
+    throw invalidParameter(
+      `${given.join(", ")} cannot be specified for services with the deployment controller EXTERNAL: use CreateTaskSet.`,
+    );
 }
 
 /** A service as it begins. Errors: InvalidParameterException, ClusterNotFoundException. */
@@ -139,6 +181,8 @@ function updateService(
   const record = store.transact((tx) => {
     const cluster = findCluster(tx, context, input.cluster);
     const service = findService(tx, cluster, input.service);
+    const isExternal = service.spec.controller === "EXTERNAL";
+    if (isExternal) checkExternal(input);
     tx.put("service", service.arn, { ...service, spec: updatedSpec(service.spec, input) });
     const updated = setDesiredCount(
       tx,
@@ -146,7 +190,7 @@ function updateService(
       input.desiredCount === undefined ? service.spec.desiredCount : toDesiredCount(input.desiredCount),
     );
     const primary = primaryOf(tx, service.arn);
-    if (startsDeployment(input)) {
+    if (!isExternal && startsDeployment(input)) {
       checkStrategyChange(tx, service, updated);
       const now = clock.now();
       const version = updatedVersion(tx, context, { service: updated, now, kept: primary, input });

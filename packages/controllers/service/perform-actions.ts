@@ -84,8 +84,13 @@ class Performance {
         return this.#say(
           "was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again.",
         );
+      case "recordStabilizing":
+        return this.#changeTaskSet(action.taskSetId, {
+          stability: "STABILIZING",
+          stabilityAt: this.#view.now,
+        });
       case "recordSteadyState":
-        this.#changeTaskSet(action.taskSetId, { stability: "STEADY_STATE" });
+        this.#changeTaskSet(action.taskSetId, { stability: "STEADY_STATE", stabilityAt: this.#view.now });
         return this.#say("has reached a steady state.");
       case "completeDeployment":
         return this.#complete(action);

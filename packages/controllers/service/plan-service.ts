@@ -1,5 +1,6 @@
 import { isActive } from "./fleet.ts";
 import { planBlueGreen } from "./plan-blue-green.ts";
+import { planExternal } from "./plan-external.ts";
 import { planRolling } from "./plan-rolling.ts";
 import type { ServiceAction, ServicePlan, ServiceView } from "./service-action.ts";
 
@@ -9,6 +10,8 @@ const NOTHING: ServicePlan = { actions: [], lookAgainInMs: undefined };
 export function planService(view: ServiceView): ServicePlan {
   const [primary] = view.taskSets.filter((set) => set.status === "PRIMARY");
   if (view.service.status === "DRAINING") return planDraining(view);
+  if (view.service.status === "ACTIVE" && view.service.spec.controller === "EXTERNAL")
+    return planExternal(view);
   if (view.service.status !== "ACTIVE" || primary === undefined) return NOTHING;
   const strategy = view.deployment?.strategy ?? view.service.spec.rollout?.strategy ?? "ROLLING";
   return strategy === "ROLLING" ? planRolling(view, primary) : planBlueGreen(view, primary);

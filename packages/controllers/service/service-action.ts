@@ -76,6 +76,7 @@ export type ServiceAction =
   | { readonly type: "recordFailures"; readonly taskSetId: string; readonly failedTasks: number }
   | { readonly type: "recordHealthy"; readonly taskSetId: string }
   | { readonly type: "recordBlocked" }
+  | { readonly type: "recordStabilizing"; readonly taskSetId: string }
   | { readonly type: "recordSteadyState"; readonly taskSetId: string }
   | { readonly type: "completeDeployment"; readonly taskSetId: string }
   | {

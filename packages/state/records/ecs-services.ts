@@ -22,6 +22,8 @@ export interface ServiceRecord extends Placed {
     readonly roleArn: string | undefined;
     /** How deployments bring in a new version; absent: ROLLING without a bake time. */
     readonly rollout?: RolloutSpec | undefined;
+    /** Who decides about deployments; absent: ECS. */
+    readonly controller?: "EXTERNAL" | undefined;
     /** Alarms that end a deployment; absent where they are not enabled. */
     readonly deploymentAlarms?: { readonly names: readonly string[]; readonly rollback: boolean } | undefined;
     /** Checks that stages of a deployment wait for. */
@@ -84,6 +86,14 @@ export interface TaskSetRecord extends Placed, ServiceVersion {
   readonly scale: { readonly value: number; readonly unit: "PERCENT" };
   /** Whether it runs its share, healthy, and nothing of it is starting or stopping. */
   readonly stability: "STABILIZING" | "STEADY_STATE";
+  /** When the stability last changed; absent in records of earlier releases. */
+  readonly stabilityAt?: number;
+  /** What CreateTaskSet was given besides; absent where ECS itself made the task set. */
+  readonly external?: {
+    readonly externalId: string | undefined;
+    readonly clientToken: string | undefined;
+    readonly tags: Tags;
+  };
   readonly rollout: { readonly state: RolloutState; readonly reason: string };
   /** Tasks that failed since one was last healthy. */
   readonly failedTasks: number;

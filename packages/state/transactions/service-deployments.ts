@@ -148,7 +148,8 @@ export function removeTaskSets(tx: Transaction, serviceArn: string): void {
   for (const key of tx.keysBy("taskSet", "service", serviceArn)) tx.delete("taskSet", key);
 }
 
-function newRevision(
+/** A snapshot of a version of a service; the caller stores it. */
+export function newRevision(
   service: ServiceRecord,
   version: ServiceVersion,
   { ids, now }: { ids: Ids; now: number },
