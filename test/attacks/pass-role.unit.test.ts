@@ -64,6 +64,13 @@ describe("a role that the caller may not pass", () => {
     await rootEcs.send(definition("with-execution-role", { executionRoleArn: STRONG }));
     await rootEcs.send(definition("weak", { taskRoleArn: WEAK }));
     await create(rootEcs, "there", "with-task-role");
+    await rootEcs.send(
+      new ecs.CreateServiceCommand({
+        serviceName: "external",
+        desiredCount: 0,
+        deploymentController: { type: "EXTERNAL" },
+      }),
+    );
   });
 
   it("is given to no task, whichever operation starts it", async () => {
@@ -76,6 +83,15 @@ describe("a role that the caller may not pass", () => {
       "RunTask with an execution role": () => run(attacker, "with-execution-role"),
       "RunTask with an override": () => run(attacker, "weak", { taskRoleArn: STRONG }),
       CreateService: () => create(attacker, "own", family),
+      CreateTaskSet: () =>
+        attacker.send(
+          new ecs.CreateTaskSetCommand({
+            cluster: "default",
+            service: "external",
+            taskDefinition: family,
+            networkConfiguration,
+          }),
+        ),
       UpdateService: () =>
         attacker.send(new ecs.UpdateServiceCommand({ service: "there", taskDefinition: family })),
     };

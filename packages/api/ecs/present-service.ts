@@ -42,12 +42,7 @@ export function presentService(
     loadBalancers: presentLoadBalancers(primary?.loadBalancers ?? []),
     serviceRegistries: [],
     deploymentConfiguration: presentDeploymentConfiguration(spec),
-    ...(spec.controller === undefined
-      ? {}
-      : { taskSets: taskSets.map((set) => presentTaskSet(set, service, reader, [])) }),
-    deployments: (spec.controller === undefined ? taskSets : []).map((set) =>
-      presentDeployment(set, desiredCountOf(set, { spec, ongoing }), tasks),
-    ),
+    ...presentFleets(service, reader, { taskSets, ongoing, tasks }),
     currentServiceDeployment: ongoing?.arn,
     currentServiceRevisions: taskSets.map((set) => ({
       arn: set.revisionArn,
@@ -93,6 +88,25 @@ function desiredCountOf(
     ongoing.rollback === undefined &&
     ongoing.lifecycleStage !== "CLEAN_UP";
   return isKept ? spec.desiredCount : 0;
+}
+
+/** The fleets of a service: deployments where ECS deploys, task sets where another controller does. */
+function presentFleets(
+  service: ServiceRecord,
+  reader: Reader,
+  has: {
+    taskSets: readonly TaskSetRecord[];
+    ongoing: ServiceDeploymentRecord | undefined;
+    tasks: readonly TaskRecord[];
+  },
+): Pick<ecs.Service, "taskSets" | "deployments"> {
+  const { taskSets, ongoing, tasks } = has;
+  const { spec } = service;
+  if (spec.controller !== undefined)
+    return { taskSets: taskSets.map((set) => presentTaskSet(set, service, reader, [])), deployments: [] };
+  return {
+    deployments: taskSets.map((set) => presentDeployment(set, desiredCountOf(set, { spec, ongoing }), tasks)),
+  };
 }
 
 /** The task sets of a rolling service are what AWS calls its deployments. */

@@ -9,6 +9,7 @@ export const TYPES = {
   taskDefinition: { types: ["task-definition"], conditionKey: "ecs:task-definition" },
   serviceDeployment: { types: ["service-deployment"], conditionKey: undefined },
   serviceRevision: { types: ["service-revision"], conditionKey: undefined },
+  taskSet: { types: ["task-set"], conditionKey: undefined },
   ecsArn: { types: ["cluster", "service", "task", "task-definition"], conditionKey: undefined },
   passedRole: { types: ["role"], conditionKey: undefined },
 
@@ -78,6 +79,7 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
   [/^ecs\.CreateService\.serviceName$/, "service"],
   [/^ecs\.\w+\.(?:task|tasks\[\])$/, "task"],
   [/^ecs\.\w+\.(?:taskDefinition|taskDefinitions\[\])$/, "taskDefinition"],
+  [/^ecs\.\w+\.(?:taskSet|taskSets\[\]|primaryTaskSet)$/, "taskSet"],
   [/^ecs\.\w+\.serviceDeploymentArn(?:s\[\])?$/, "serviceDeployment"],
   [/^ecs\.\w+\.serviceRevisionArns\[\]$/, "serviceRevision"],
   [/^ecs\.\w+\.resourceArn$/, "ecsArn"],
@@ -176,6 +178,7 @@ export const OTHERS: Listed = [
   [/[kK]ms|KMS|SSEKMS/, "Keys of KMS, which Gantry does not have."],
   [/^ecs\.\w+\.(?:settings\[\]|configuration\.)/, "Settings."],
   [/[cC]apacityProvider/, "FARGATE and FARGATE_SPOT alone."],
+  [/^ecs\.CreateTaskSet\.externalId$/, "A name that the caller gives the task set."],
   [/^ecs\.RegisterTaskDefinition\./, "Parts of the definition; its roles are subjects."],
   [/^ecs\.ContinueServiceDeployment\.hookId$/, "A hook of the deployment."],
   [

@@ -33,6 +33,19 @@ export async function createTasks(
     await send("ecs", "RegisterTaskDefinition", { family, ...definition });
   const service = { cluster: "prod", networkConfiguration, taskDefinition: "other", desiredCount: 0 };
   await send("ecs", "CreateService", { ...service, serviceName: "web" });
+  const external = { cluster: "prod", service: "external" };
+  await send("ecs", "CreateService", {
+    cluster: "prod",
+    serviceName: "external",
+    desiredCount: 0,
+    deploymentController: { type: "EXTERNAL" },
+  });
+  const { taskSet } = await send("ecs", "CreateTaskSet", {
+    ...external,
+    taskDefinition: "other",
+    networkConfiguration,
+  });
+  const set = taskSet as { id: string; taskSetArn: string }; // As answered.
   const run = { cluster: "prod", taskDefinition: "other", networkConfiguration };
   const { tasks } = await send("ecs", "RunTask", run);
   const task = (tasks as { taskArn: string }[])[0]?.taskArn ?? ""; // As answered.
@@ -51,6 +64,13 @@ export async function createTasks(
       ...ecsTargets(task),
       ...deploymentTarget("serviceDeployment", "service-deployment", deployment?.serviceDeploymentArn),
       ...deploymentTarget("serviceRevision", "service-revision", deployment?.targetServiceRevisionArn),
+      {
+        kind: "taskSet",
+        arns: [set.taskSetArn],
+        family: regional("ecs", "task-set/*"),
+        spellings: [set.id, set.taskSetArn],
+        within: external,
+      },
       ...ecrTargets(),
     ],
     defaults: {
@@ -62,6 +82,11 @@ export async function createTasks(
         "CreateService.networkConfiguration": networkConfiguration,
         "CreateService.taskDefinition": "other",
         "CreateService.desiredCount": 0,
+        "CreateTaskSet.networkConfiguration": networkConfiguration,
+        "CreateTaskSet.taskDefinition": "other",
+        taskSet: set.id,
+        primaryTaskSet: set.id,
+        scale: { value: 0, unit: "PERCENT" },
         serviceName: "new",
         service: "web",
         hookId: "none",
