@@ -20,6 +20,7 @@ import { isMet, ratioOf, type Answer, type Question } from "./question.ts";
 import { registry } from "./registry.ts";
 import { runTask } from "./run-task.ts";
 import { start } from "./start.ts";
+import { trafficShift } from "./traffic-shift.ts";
 import { threeNodes } from "./three-nodes.ts";
 import { terraform } from "./terraform.ts";
 
@@ -38,6 +39,7 @@ const QUESTIONS: readonly Question[] = [
   listing,
   changeFeed,
   terraform,
+  trafficShift,
 ];
 const REGION = "eu-south-1";
 const PORT = 14_566;
