@@ -1,8 +1,8 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { DescribeTasksCommand } from "@aws-sdk/client-ecs";
-import type { HttpRequest } from "@smithy/types";
 import { sleep } from "@gantry/kernel";
+import { captured, type Captured } from "./captured.ts";
 import { ensureLoadGenerator, load, medianOf, type Load } from "./load.ts";
 import type { Bench, Question } from "./question.ts";
 import { prepareTasks } from "./tasks.ts";
@@ -17,19 +17,23 @@ export const describeTasks: Question = {
   name: "describe-tasks",
   async ask(bench) {
     await ensureLoadGenerator();
-    const signed = await capture(bench);
+    const signed = await describeTenTasks(bench);
+    const { headers, body } = signed;
+    const answer = await (
+      await fetch(`http://127.0.0.1:${bench.settings.port}/`, { method: "POST", headers, body })
+    ).text();
     const target = {
       folder: bench.settings.folder,
       connections: CONNECTIONS,
       seconds: SECONDS,
       method: "POST",
-      headers: signed.headers,
-      body: signed.body,
+      headers,
+      body,
     };
     const floor = createServer((request, response) => {
       request.resume();
       request.on("end", () =>
-        response.writeHead(200, { "content-type": "application/x-amz-json-1.1" }).end(signed.answer),
+        response.writeHead(200, { "content-type": "application/x-amz-json-1.1" }).end(answer),
       );
     });
     await new Promise<void>((done) => floor.listen(0, "127.0.0.1", done));
@@ -70,10 +74,8 @@ export const describeTasks: Question = {
   },
 };
 
-/** One DescribeTasks as the SDK signs it, good for five minutes, and its answer. */
-async function capture(
-  bench: Bench,
-): Promise<{ headers: Record<string, string>; body: string; answer: string }> {
+/** One DescribeTasks of ten running tasks as the SDK signs it, good for five minutes. */
+export async function describeTenTasks(bench: Bench): Promise<Captured> {
   const { clients, settings, clock } = bench;
   const start = await prepareTasks(bench);
   const tasks = [...(await start(TASKS))];
@@ -83,20 +85,6 @@ async function capture(
       (task) => task.lastStatus === "RUNNING",
     );
   while (!(await running())) await sleep(clock, 200);
-  let seen: HttpRequest | undefined;
-  command.middlewareStack.add(
-    (next) => async (call) => {
-      seen = call.request as HttpRequest; // What the SDK is about to send.
-      return next(call);
-    },
-    { step: "finalizeRequest", priority: "low", name: "capture" },
-  );
-  await clients.ecs.send(command);
-  if (seen === undefined) throw new Error("The SDK sent nothing.");
-  const { host: _host, "content-length": _length, ...headers } = seen.headers;
-  const body = new TextDecoder().decode(seen.body as Uint8Array); // The SDK's bytes.
-  const answer = await (
-    await fetch(`http://127.0.0.1:${settings.port}/`, { method: "POST", headers, body })
-  ).text();
-  return { headers: { ...headers, Host: `127.0.0.1:${settings.port}` }, body, answer };
+  const request = await captured(command.middlewareStack, () => clients.ecs.send(command));
+  return { ...request, headers: { ...request.headers, Host: `127.0.0.1:${settings.port}` } };
 }

@@ -15,6 +15,7 @@ import { describeTasks } from "./describe-tasks.ts";
 import { loadBalancer } from "./load-balancer.ts";
 import { manyServices } from "./many-services.ts";
 import { listing } from "./listing.ts";
+import { metrics } from "./metrics.ts";
 import { objects } from "./objects.ts";
 import { isMet, ratioOf, type Answer, type Question } from "./question.ts";
 import { registry } from "./registry.ts";
@@ -38,6 +39,7 @@ const QUESTIONS: readonly Question[] = [
   objects,
   listing,
   changeFeed,
+  metrics,
   terraform,
   trafficShift,
 ];

@@ -64,6 +64,15 @@ export interface UsageSample {
   readonly cpuSeconds: number;
   /** At the end, without file cache. */
   readonly memoryBytes: number;
+  /** Received and sent by the pod's interface; these and what follows are absent where they are unknown. */
+  readonly rxBytes?: number;
+  readonly txBytes?: number;
+  /** Read from and written to block devices. */
+  readonly readBytes?: number;
+  readonly writeBytes?: number;
+  /** Of databases, at the end: connections of clients, and bytes of the data folder. */
+  readonly connections?: number;
+  readonly storedBytes?: number;
 }
 
 /** Requests that the proxy answered, of one target of one target group behind one load balancer. */

@@ -83,7 +83,7 @@ export function linuxHost(deps: LinuxHostDeps): Host {
         dataPath,
         ports,
       }),
-    usageOf: (pod) => podUsage(pod, { engine, naming }),
+    usageOf: (pod) => podUsage(pod, { engine, naming, dataFolder }),
     serve({ vpc, pods, router, settings }) {
       const address = router.transit.hostAddress;
       const dns = new DnsServer({ clock, address, lookUp: (name) => lookUp(vpc(), name), log });

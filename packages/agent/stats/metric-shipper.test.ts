@@ -23,7 +23,7 @@ function newShipper() {
   return { clock, sent, used, shipper };
 }
 
-it("samples every 20 seconds of the minute and sends a batch each minute", async () => {
+it("sends what pods used every 20 seconds of the minute", async () => {
   const { clock, sent, used } = newShipper();
   used.set("pod/a", { cpuSeconds: 100, memoryBytes: 5 });
   await clock.advance(13_000); // To second 20: the first sample counts from here.
@@ -32,24 +32,51 @@ it("samples every 20 seconds of the minute and sends a batch each minute", async
   used.set("pod/a", { cpuSeconds: 111, memoryBytes: 7 });
   await clock.advance(20_000);
   const second = (at: number) => Date.UTC(2026, 0, 1) + at * 1_000;
+  const [session, type] = [String(START), "metrics"];
   expect(sent).toEqual([
     {
-      type: "metrics",
-      session: String(START),
+      type,
+      session,
       sequence: 1,
+      usage: [{ pod: "pod/a", from: second(20), until: second(40), cpuSeconds: 10, memoryBytes: 6 }],
+    },
+    {
+      type,
+      session,
+      sequence: 2,
       at: second(0),
       traffic: [],
-      usage: [
-        { pod: "pod/a", from: second(20), until: second(40), cpuSeconds: 10, memoryBytes: 6 },
-        { pod: "pod/a", from: second(40), until: second(60), cpuSeconds: 1, memoryBytes: 7 },
-      ],
+      usage: [{ pod: "pod/a", from: second(40), until: second(60), cpuSeconds: 1, memoryBytes: 7 }],
     },
   ]);
   await clock.advance(60_000);
-  expect(sent.map((batch) => [batch.sequence, batch.usage.length])).toEqual([
-    [1, 2],
-    [2, 3],
+  expect(sent.map((batch) => [batch.sequence, batch.usage.length])).toEqual(
+    [1, 2, 3, 4, 5].map((each) => [each, 1]),
+  );
+});
+
+it("counts what the interface and the disks carried, but not across a new interface", async () => {
+  const { clock, sent, used } = newShipper();
+  const usage = (rxBytes: number, readBytes: number): Usage => ({
+    cpuSeconds: 1,
+    memoryBytes: 5,
+    network: { rxBytes, txBytes: 10 * rxBytes },
+    storage: { readBytes, writeBytes: 2 * readBytes },
+    connections: 3,
+    storedBytes: 4_096,
+  });
+  used.set("pod/a", usage(100, 1_000));
+  await clock.advance(13_000);
+  used.set("pod/a", usage(150, 1_500));
+  await clock.advance(20_000);
+  used.set("pod/a", usage(10, 1_600));
+  await clock.advance(20_000);
+  const gauges = { connections: 3, storedBytes: 4_096 };
+  expect(sent.map((batch) => batch.usage[0])).toMatchObject([
+    { rxBytes: 50, txBytes: 500, readBytes: 500, writeBytes: 1_000, ...gauges },
+    { readBytes: 100, writeBytes: 200, ...gauges },
   ]);
+  expect(sent[1]?.usage[0]).not.toHaveProperty("rxBytes");
 });
 
 it("counts nothing of a pod whose counters began anew", async () => {
@@ -65,7 +92,7 @@ it("counts nothing of a pod whose counters began anew", async () => {
 it("sends batches again until they are taken", async () => {
   const { clock, sent, used, shipper } = newShipper();
   used.set("pod/a", { cpuSeconds: 1, memoryBytes: 5 });
-  await clock.advance(180_000);
+  await clock.advance(73_000);
   const numbers = () => sent.map(({ sequence }) => sequence);
   expect(numbers()).toEqual([1, 2, 3]);
   shipper.taken(String(START), 2);

@@ -4,10 +4,10 @@ import type { Usage } from "./usage-reader.ts";
 
 /** The ECS agent publishes every 20 s as well. */
 const SAMPLE_MS = 20_000;
-const BATCH_MS = 60_000;
+const MINUTE_MS = 60_000;
 const EARLY_MS = 1_000;
 /** Batches that are kept while the control plane does not answer. Older ones are lost. */
-const UNTAKEN_MAX = 30;
+const UNTAKEN_MAX = 90;
 
 type Batch = Extract<ToControlPlane, { type: "metrics" }>;
 
@@ -22,8 +22,8 @@ export interface MetricShipperDeps {
 }
 
 /**
- * Samples what pods use at the same moments of every minute, and sends the samples of each minute as one numbered batch.
- * A batch is sent again until the control plane has taken it, which drops a number that it knows: a batch may be lost,
+ * Samples what pods use at the same moments of every minute, and sends the samples of each moment as one numbered batch, the
+ * last of a minute with what the proxy counted in it. A batch is sent again until the control plane has taken it, which drops a number that it knows: a batch may be lost,
  * where the agent dies, but it does not count twice.
  */
 export class MetricShipper {
@@ -31,7 +31,6 @@ export class MetricShipper {
   readonly #session: string;
   /** The last sample of each pod. */
   #before = new Map<string, { readonly at: number; readonly usage: Usage }>();
-  #samples: UsageSample[] = [];
   #untaken: Batch[] = [];
   #sequence = 0;
   #timer: Timer | undefined;
@@ -77,38 +76,54 @@ export class MetricShipper {
         }
       }),
     );
+    const samples: UsageSample[] = [];
     for (const [pod, { at, usage }] of after) {
       const before = this.#before.get(pod);
       // Counters that went back are those of other containers.
       if (before === undefined || usage.cpuSeconds < before.usage.cpuSeconds || at <= before.at) continue;
-      this.#samples.push({
-        pod,
-        from: before.at,
-        until: at,
-        cpuSeconds: usage.cpuSeconds - before.usage.cpuSeconds,
-        memoryBytes: usage.memoryBytes,
-      });
+      samples.push({ pod, from: before.at, until: at, ...used(usage, before.usage) });
     }
     this.#before = after;
-    const now = clock.now();
-    if (Math.floor((now + EARLY_MS) / SAMPLE_MS) % (BATCH_MS / SAMPLE_MS) === 0) this.#ship();
+    this.#ship(samples);
   }
 
-  #ship(): void {
-    const traffic = this.#deps.traffic();
-    if (this.#samples.length === 0 && traffic.length === 0) return;
-    const end = Math.floor((this.#deps.clock.now() + EARLY_MS) / BATCH_MS) * BATCH_MS;
+  #ship(usage: readonly UsageSample[]): void {
+    const moment = Math.floor((this.#deps.clock.now() + EARLY_MS) / SAMPLE_MS) * SAMPLE_MS;
+    const isMinute = moment % MINUTE_MS === 0;
+    const traffic = isMinute ? this.#deps.traffic() : [];
+    if (usage.length === 0 && traffic.length === 0) return;
     this.#sequence += 1;
     const batch: Batch = {
       type: "metrics",
       session: this.#session,
       sequence: this.#sequence,
-      usage: this.#samples,
-      at: end - BATCH_MS,
-      traffic,
+      usage,
+      ...(isMinute ? { at: moment - MINUTE_MS, traffic } : {}),
     };
-    this.#samples = [];
     this.#untaken = [...this.#untaken, batch].slice(-UNTAKEN_MAX);
     this.#deps.send(batch);
   }
+}
+
+/** What was used between two readings. A counter that went back, as one of a new interface does, is left out. */
+function used(after: Usage, before: Usage): Omit<UsageSample, "pod" | "from" | "until"> {
+  const { network, storage, connections, storedBytes } = after;
+  return {
+    cpuSeconds: after.cpuSeconds - before.cpuSeconds,
+    memoryBytes: after.memoryBytes,
+    ...(network && before.network && network.rxBytes >= before.network.rxBytes
+      ? {
+          rxBytes: network.rxBytes - before.network.rxBytes,
+          txBytes: network.txBytes - before.network.txBytes,
+        }
+      : {}),
+    ...(storage && before.storage && storage.readBytes >= before.storage.readBytes
+      ? {
+          readBytes: storage.readBytes - before.storage.readBytes,
+          writeBytes: storage.writeBytes - before.storage.writeBytes,
+        }
+      : {}),
+    ...(connections === undefined ? {} : { connections }),
+    ...(storedBytes === undefined ? {} : { storedBytes }),
+  };
 }

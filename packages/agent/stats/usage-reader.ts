@@ -1,28 +1,69 @@
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { PodAssignment } from "@gantry/agent-protocol";
 import type { Engine } from "../engine/engine.ts";
 import type { Naming } from "../naming.ts";
+import { acceptedConnections } from "../network/accepted-connections.ts";
+import { interfaceCounters } from "../network/interface-counters.ts";
 import { podGroupOf } from "../pods/task-limits.ts";
+import { folderBytes } from "./folder-bytes.ts";
 
 const ROOT = "/sys/fs/cgroup";
 
-/** What a pod has used. */
+/** What a pod has used. Counters begin where the pod's control group was made, or its containers started. */
 export interface Usage {
-  /** Since the pod's control group was made, or its containers started. */
   readonly cpuSeconds: number;
   /** Without the file cache that the kernel may drop, as Docker and ECS count it. */
   readonly memoryBytes: number;
+  /** By the pod's network interface; absent where its network namespace is gone. */
+  readonly network?: { readonly rxBytes: number; readonly txBytes: number };
+  /** By block devices; absent where the pod has no control group of its own. */
+  readonly storage?: { readonly readBytes: number; readonly writeBytes: number };
+  /** Of databases: TCP connections that clients have open. */
+  readonly connections?: number;
+  /** Of databases: bytes of the data folder. */
+  readonly storedBytes?: number;
+}
+
+export interface UsageDeps {
+  readonly engine: Pick<Engine, "stats" | "inspect">;
+  readonly naming: Naming;
+  readonly dataFolder: string;
 }
 
 /**
- * The use of CPU and memory of a pod's containers together: the counters of its control group, where it has one of its
- * own, else the engine's statistics of its containers. Undefined for a pod that does not run.
- * Source: Linux, admin-guide/cgroup-v1/cpuacct, memory; admin-guide/cgroup-v2, cpu.stat, memory.current.
+ * What a pod's containers use together: by the counters of its control group, where it has one of its own, else by the
+ * engine's statistics of its containers. Undefined for a pod that does not run.
+ * Source: Linux, admin-guide/cgroup-v1/cpuacct, memory, blkio-controller; admin-guide/cgroup-v2, cpu.stat, memory.current, io.stat.
  */
-export async function podUsage(
+export async function podUsage(pod: PodAssignment, deps: UsageDeps): Promise<Usage | undefined> {
+  const usage = await computeUsage(pod, deps);
+  if (usage === undefined) return undefined;
+  const pause = await deps.engine.inspect(deps.naming.pause(pod.interface.id));
+  if (pause?.state !== "running") return usage;
+  const interfaces = Object.values(await interfaceCounters(pause.pid));
+  const sum = (name: string): number => interfaces.reduce((total, each) => total + (each[name] ?? 0), 0);
+  return {
+    ...usage,
+    network: { rxBytes: sum("rx_bytes"), txBytes: sum("tx_bytes") },
+    ...(pod.role === "database" ? await databaseUsage(pod, pause.pid, deps.dataFolder) : {}),
+  };
+}
+
+async function databaseUsage(
   pod: PodAssignment,
-  { engine, naming }: { engine: Pick<Engine, "stats">; naming: Naming },
-): Promise<Usage | undefined> {
+  pid: number,
+  dataFolder: string,
+): Promise<Pick<Usage, "connections" | "storedBytes">> {
+  const data = pod.volumes.find(({ type }) => type === "folder");
+  const [connections, storedBytes] = await Promise.all([
+    acceptedConnections(pid),
+    data?.type === "folder" ? folderBytes(join(dataFolder, data.path)) : undefined,
+  ]);
+  return { connections, ...(storedBytes === undefined ? {} : { storedBytes }) };
+}
+
+async function computeUsage(pod: PodAssignment, { engine, naming }: UsageDeps): Promise<Usage | undefined> {
   if (pod.cpuUnits !== undefined || pod.memoryMiB !== undefined) {
     const group = podGroupOf(naming.instance, pod.key);
     const usage = (await unifiedUsage(group)) ?? (await legacyUsage(group));
@@ -40,28 +81,40 @@ export async function podUsage(
 }
 
 async function unifiedUsage(group: string): Promise<Usage | undefined> {
-  const [cpu, current, memory] = await Promise.all(
-    ["cpu.stat", "memory.current", "memory.stat"].map((name) => read(`${ROOT}${group}/${name}`)),
+  const [cpu, current, memory, io] = await Promise.all(
+    ["cpu.stat", "memory.current", "memory.stat", "io.stat"].map((name) => read(`${ROOT}${group}/${name}`)),
   );
   const used = valueIn(cpu, "usage_usec");
   if (used === undefined || current === undefined) return undefined;
   return {
     cpuSeconds: used / 1e6,
     memoryBytes: Math.max(0, Number(current) - (valueIn(memory, "inactive_file") ?? 0)),
+    ...(io === undefined
+      ? {}
+      : { storage: { readBytes: sumOf(io, /\brbytes=(\d+)/g), writeBytes: sumOf(io, /\bwbytes=(\d+)/g) } }),
   };
 }
 
 async function legacyUsage(group: string): Promise<Usage | undefined> {
-  const [cpu, current, memory] = await Promise.all([
+  const [cpu, current, memory, io] = await Promise.all([
     read(`${ROOT}/cpuacct${group}/cpuacct.usage`),
     read(`${ROOT}/memory${group}/memory.usage_in_bytes`),
     read(`${ROOT}/memory${group}/memory.stat`),
+    read(`${ROOT}/blkio${group}/blkio.throttle.io_service_bytes_recursive`),
   ]);
   if (cpu === undefined || current === undefined) return undefined;
   return {
     cpuSeconds: Number(cpu) / 1e9,
     memoryBytes: Math.max(0, Number(current) - (valueIn(memory, "total_inactive_file") ?? 0)),
+    ...(io === undefined
+      ? {}
+      : { storage: { readBytes: sumOf(io, / Read (\d+)/g), writeBytes: sumOf(io, / Write (\d+)/g) } }),
   };
+}
+
+/** The sum of the numbers that a pattern finds: a line for each device. */
+function sumOf(text: string, pattern: RegExp): number {
+  return [...text.matchAll(pattern)].reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
 /** Docker's statistics of one container. */

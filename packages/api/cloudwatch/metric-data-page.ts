@@ -26,12 +26,14 @@ export async function metricDataPage(
   let { index, skip } = positionOf(input.NextToken);
   let room = Math.min(input.MaxDatapoints ?? DATAPOINTS_MAX, DATAPOINTS_MAX);
   const results: sdk.MetricDataResult[] = [];
+  const ascending = input.ScanBy === "TimestampAscending";
+  const datesOf = sharedDates();
   while (room > 0) {
     const rows = await source(index, room + skip);
     if (rows.length === 0) return { MetricDataResults: results, Messages: [] };
     for (const row of rows) {
       const until = Math.min(row.values.length, skip + room);
-      results.push(presentPart(row, { from: skip, until }, input.ScanBy === "TimestampAscending"));
+      results.push(presentPart(row, { from: skip, until, ascending }, datesOf));
       room -= Math.max(0, until - skip);
       if (until < row.values.length)
         return { MetricDataResults: results, Messages: [], NextToken: `${index}:${until}` };
@@ -53,23 +55,35 @@ function positionOf(token: string | undefined): { index: number; skip: number } 
 
 function presentPart(
   { id, label, timestamps, values }: Row,
-  { from, until }: { from: number; until: number },
-  ascending: boolean,
+  { from, until, ascending }: { from: number; until: number; ascending: boolean },
+  datesOf: (timestamps: Float64Array) => Date[],
 ): sdk.MetricDataResult {
   const { length } = values;
-  const size = Math.max(0, until - from);
-  const times: Date[] = [];
-  const numbers: number[] = [];
-  for (let index = 0; index < size; index += 1) {
-    const at = ascending ? from + index : length - 1 - from - index;
-    times.push(new Date(timestamps[at] ?? 0));
-    numbers.push(values[at] ?? 0);
-  }
+  const part = (list: Float64Array): Float64Array =>
+    ascending
+      ? list.subarray(from, Math.max(from, until))
+      : list.toReversed().subarray(from, Math.max(from, until));
   return {
     Id: id,
     Label: label,
-    Timestamps: times,
-    Values: numbers,
+    Timestamps: datesOf(part(timestamps)),
+    Values: [...part(values)],
     StatusCode: until < length ? "PartialData" : "Complete",
+  };
+}
+
+/** Most results of a request have the same times: they share one frozen list, which is written once. */
+function sharedDates(): (timestamps: Float64Array) => Date[] {
+  let known: { readonly timestamps: Float64Array; readonly dates: Date[] } | undefined;
+  return (timestamps) => {
+    if (
+      known?.timestamps.length === timestamps.length &&
+      timestamps.every((at, index) => at === known?.timestamps[index])
+    )
+      return known.dates;
+    const dates: Date[] = [];
+    for (const at of timestamps) dates.push(new Date(at));
+    known = { timestamps, dates: Object.freeze(dates) as Date[] }; // The SDK's type is of lists that may change.
+    return dates;
   };
 }

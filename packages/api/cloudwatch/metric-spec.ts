@@ -38,22 +38,23 @@ export function isExtendedStatistic(text: string): boolean {
 
 /** Dimensions as records keep them. Errors: InvalidParameterValue. */
 export function toDimensions(list: readonly sdk.Dimension[] | undefined): Readonly<Record<string, string>> {
-  if ((list ?? []).length > DIMENSIONS_MAX)
+  if (list === undefined) return {};
+  if (list.length > DIMENSIONS_MAX)
     throw invalidParameter(`The collection Dimensions must not have a size greater than ${DIMENSIONS_MAX}.`);
-  const entries = (list ?? []).map(({ Name, Value }, index) => {
-    const path = `Dimensions.member.${index + 1}`;
-    if (Name === undefined || Name === "") throw missingParameter(`${path}.Name`);
-    if (Value === undefined || Value === "") throw missingParameter(`${path}.Value`);
+  const entries = list.map(({ Name, Value }, index) => {
+    const path = (name: string): string => `Dimensions.member.${index + 1}.${name}`;
+    if (Name === undefined || Name === "") throw missingParameter(path("Name"));
+    if (Value === undefined || Value === "") throw missingParameter(path("Value"));
     if (Name.length > 255)
-      throw invalidParameter(`The parameter ${path}.Name is longer than 255 characters.`);
+      throw invalidParameter(`The parameter ${path("Name")} is longer than 255 characters.`);
     if (Value.length > 1_024)
-      throw invalidParameter(`The parameter ${path}.Value is longer than 1024 characters.`);
+      throw invalidParameter(`The parameter ${path("Value")} is longer than 1024 characters.`);
     return [Name, Value] as const;
   });
-  const names = new Set(entries.map(([name]) => name));
-  if (names.size !== entries.length)
+  if (entries.length > 1) entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  if (entries.some(([name], index) => name === entries[index + 1]?.[0]))
     throw invalidParameter("The parameter Dimensions must not name a dimension more than once.");
-  return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  return Object.fromEntries(entries);
 }
 
 export function presentDimensions(dimensions: Readonly<Record<string, string>>): sdk.Dimension[] {

@@ -74,7 +74,7 @@ function sampleOf(datum: sdk.MetricDatum, path: string): Sample {
       `The parameters ${path}.${given[0]} and ${path}.${given[1]} are mutually exclusive and you have specified both.`,
     );
   if (datum.Value !== undefined) {
-    const value = checked(datum.Value, `${path}.Value`);
+    const value = checked(datum.Value, path, "Value");
     return { count: 1, sum: value, min: value, max: value, values: undefined };
   }
   if (datum.Values !== undefined) return sampleOfValues(datum.Values, datum.Counts, path);
@@ -95,26 +95,27 @@ function sampleOfValues(
       `The parameters ${path}.Values and ${path}.Counts must have the same number of elements.`,
     );
   const pairs = new Map<number, number>();
-  let [count, sum] = [0, 0];
-  for (const [index, given] of values.entries()) {
-    const value = checked(given, `${path}.Values.member.${index + 1}`);
-    const times = checked(counts?.[index] ?? 1, `${path}.Counts.member.${index + 1}`);
+  let [count, sum, min, max] = [0, 0, Infinity, -Infinity];
+  for (let index = 0; index < values.length; index += 1) {
+    const value = checked(values[index] ?? 0, path, "Values", index);
+    const times = counts === undefined ? 1 : checked(counts[index] ?? 1, path, "Counts", index);
     if (times < 0) throw invalidParameter(`The value ${times} for parameter ${path}.Counts is invalid.`);
     if (times === 0) continue;
     pairs.set(value, (pairs.get(value) ?? 0) + times);
     count += times;
     sum += value * times;
+    min = Math.min(min, value);
+    max = Math.max(max, value);
   }
   if (count === 0) throw invalidParameter(`The parameter ${path}.Counts must have a count above 0.`);
-  const sorted = [...pairs.keys()].toSorted((a, b) => a - b);
-  return { count, sum, min: sorted[0] ?? 0, max: sorted.at(-1) ?? 0, values: pairs };
+  return { count, sum, min, max, values: pairs };
 }
 
 function sampleOfSet(set: sdk.StatisticSet, path: string): Sample {
   const read = (name: keyof sdk.StatisticSet): number => {
     const value = set[name];
     if (value === undefined) throw missingParameter(`${path}.StatisticValues.${name}`);
-    return checked(value, `${path}.StatisticValues.${name}`);
+    return checked(value, path, `StatisticValues.${name}`);
   };
   const [count, sum, min, max] = [read("SampleCount"), read("Sum"), read("Minimum"), read("Maximum")];
   if (count <= 0)
@@ -128,7 +129,8 @@ function sampleOfSet(set: sdk.StatisticSet, path: string): Sample {
   return { count, sum, min, max, values: undefined };
 }
 
-function checked(value: number, path: string): number {
+function checked(value: number, path: string, name: string, index?: number): number {
   if (Number.isFinite(value) && Math.abs(value) <= VALUE_MAX) return value;
-  throw invalidParameter(`The value ${value} for parameter ${path} is invalid.`);
+  const member = index === undefined ? name : `${name}.member.${index + 1}`;
+  throw invalidParameter(`The value ${value} for parameter ${path}.${member} is invalid.`);
 }

@@ -38,9 +38,9 @@ interface SeriesRow {
 /** Days of series that are packed at a time: other requests are answered between. */
 const PACK_COUNT = 50;
 /** So many points are added up in memory at most; then they are written. */
-const POINTS_MAX = 200_000;
+const POINTS_MAX = 50_000;
 /** So many hours of series stay in memory after they were written: the next points of most series find theirs. */
-const CHUNKS_MAX = 4_000;
+const CHUNKS_MAX = 2_000;
 /** So many names of metrics are taken; further ones are dropped, so that a caller cannot fill the memory with names. */
 const SERIES_MAX = 200_000;
 

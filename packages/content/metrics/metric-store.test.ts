@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { keyOf, type MetricPoint } from "./metric-points.ts";
+import { keyOf, metricOf as metricOfKey, type MetricPoint } from "./metric-points.ts";
 import { MetricStore } from "./metric-store.ts";
 
 const HOUR = 3_600_000;
@@ -40,4 +40,15 @@ it("tells who watches which metrics new data can be read of, and of which times"
   expect(seen).toHaveLength(2);
   await store.close();
   rmSync(folder, { recursive: true });
+});
+
+it("names a metric by a text that it can be read from, whatever its names are", () => {
+  for (const name of ["plain", 'a "quoted" \\ name', "line\nfeed", "Größe", "\ud800"]) {
+    const metric = { ...metricOf(name), dimensions: { [name]: "value", other: name } };
+    const { account, region, namespace, dimensions } = metric;
+    expect(keyOf(metric)).toBe(
+      JSON.stringify([account, region, namespace, name, ...Object.entries(dimensions).flat()]),
+    );
+    expect(metricOfKey(keyOf(metric))).toEqual(metric);
+  }
 });

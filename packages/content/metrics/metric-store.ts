@@ -36,8 +36,10 @@ interface Waiting {
   readonly reject: (thrown: Error) => void;
 }
 
-/** The thread's heap: it holds the names of all metrics and the last two hours of each. */
+/** The thread's heap: it holds the names of all metrics and what has not been written. */
 const HEAP_MAX_MIB = 256;
+/** What it adds up lives shortly: more room for it is taken and not given back. */
+const YOUNG_MAX_MIB = 16;
 
 /**
  * Metrics at rest, in a thread that starts with the first call. What is added is on the disk within ten seconds: a crash
@@ -108,7 +110,7 @@ export class MetricStore {
   #open(): Worker {
     const worker = new Worker(new URL("./metric-worker.ts", import.meta.url), {
       workerData: { path: this.#path },
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_MAX_MIB },
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MAX_MIB, maxYoungGenerationSizeMb: YOUNG_MAX_MIB },
     });
     worker.unref();
     worker.on("message", (message: FromMetricWorker) => {

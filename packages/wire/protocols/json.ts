@@ -59,9 +59,9 @@ export function readJson(shape: Shape, value: unknown, path = "", depth = 0): un
 
 const texts = new WeakMap<object, string>();
 
-/** The JSON text of a typed value. A frozen structure never changes: its text is made once. */
+/** The JSON text of a typed value. A frozen structure or list never changes: its text is made once. */
 export function writeJsonText(shape: Shape, value: unknown): string {
-  if (shape.type === "structure" && Object.isFrozen(value)) {
+  if ((shape.type === "structure" || shape.type === "list") && Object.isFrozen(value)) {
     const key = value as object; // Frozen, so an object.
     let text = texts.get(key);
     if (text === undefined) texts.set(key, (text = JSON.stringify(writeJson(shape, value))));
