@@ -11,8 +11,9 @@ const UNIT = [
 const temporaryFolder = "tools/temporary-folder.ts";
 
 /**
- * unit: this process alone, in seconds. docker: a real engine and real programs. e2e: the shipped commands, real
- * clients, a real browser. Attacks (test/attacks) run in the tier that their names end with; without one, in docker.
+ * unit: this process alone, in seconds. docker: a real engine and real programs. clients: Terraform, SDKs and image
+ * tools, which wait most of their time: they run beside the former two. e2e: the shipped commands, the AWS command
+ * lines, a real browser; it has the machine to itself. Attacks (test/attacks) run in the tier that their names end with; without one, in docker.
  */
 export default defineConfig({
   test: {
@@ -27,6 +28,16 @@ export default defineConfig({
           exclude: ["test/attacks/**/*.unit.test.ts", "test/attacks/**/*.e2e.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "clients",
+          globalSetup: "test/e2e/shared-demo.ts",
+          include: ["test/clients/**/*.test.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
           fileParallelism: false,
         },
       },

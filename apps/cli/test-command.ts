@@ -29,10 +29,13 @@ export async function runTests(deps: PlatformDeps): Promise<number> {
     if (ok) counts.passed += 1;
     else counts.failed += 1;
   }
-  add(counts, await runProject("unit"));
   await ensureDocker(deps);
   await ensureBrowser(deps);
+  // The clients wait most of their time, Terraform above all: the other tests use the processors meanwhile.
+  const clients = runProject("clients");
+  add(counts, await runProject("unit"));
   add(counts, await runProject("docker"));
+  add(counts, await clients);
   add(counts, await runProject("e2e"));
   process.stdout.write(
     `\n${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ""}\n`,

@@ -19,9 +19,9 @@ import { DescribeDBInstancesCommand, RDSClient } from "@aws-sdk/client-rds";
 import { ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { canRunTerraform, openTerraform } from "../../tools/terraform/terraform.ts";
-import { CLIENTS, debianPackages, has, JOURNEYS, ociConformance } from "../clients/clients.ts";
-import { openDemo, REGION } from "./demo.ts";
-import { get, PROJECT, run } from "./helpers.ts";
+import { CLIENTS, debianPackages, has, JOURNEYS, ociConformance } from "./clients.ts";
+import { openDemo, REGION } from "../e2e/demo.ts";
+import { get, PROJECT, run } from "../e2e/helpers.ts";
 
 const canRun = canRunTerraform();
 if (!canRun)
