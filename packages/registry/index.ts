@@ -4,6 +4,7 @@
  */
 export * from "./image-store.ts";
 export * from "./lifecycle-policy.ts";
+export type { RegistryDeps } from "./registry-access.ts";
 export * from "./registry.ts";
 export * from "./registry-error.ts";
 export * from "./registry-token.ts";

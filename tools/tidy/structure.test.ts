@@ -19,8 +19,6 @@ const LONG_FUNCTIONS = [
   "packages/api/ecr/policies.ts: policyOperations",
   "packages/api/ecs/clusters.ts: clusterOperations",
   "packages/api/ecs/permissions.ts: ecsPermissions",
-  "packages/api/ecs/task-definition-spec.ts: toTaskDefinitionSpec",
-  "packages/api/ecs/task-definition-spec.ts: toContainerSpec",
   "packages/api/ecs/task-definitions.ts: taskDefinitionOperations",
   "packages/api/ecs/tasks.ts: taskOperations",
   "packages/api/ecs/present-task.ts: composeTask",

@@ -1,4 +1,4 @@
-import { ApiError } from "@gantry/wire";
+import { refused } from "./registration-refusal.ts";
 
 /** "256", "1 vCPU", ".5 vcpu" to CPU units. Source: API_RegisterTaskDefinition, cpu. */
 export function parseCpu(text: string | undefined): number | undefined {
@@ -17,8 +17,4 @@ export function parseMemory(text: string | undefined): number | undefined {
   if (!Number.isInteger(mebibytes) || mebibytes < 1)
     throw refused(`Invalid 'memory' setting for task: ${text}.`);
   return mebibytes;
-}
-
-function refused(message: string): ApiError {
-  return new ApiError("ClientException", message);
 }
