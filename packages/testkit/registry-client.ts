@@ -23,28 +23,8 @@ export async function startRegistry() {
     `Basic ${(await client.send(new GetAuthorizationTokenCommand({}))).authorizationData?.[0]?.authorizationToken}`;
   const rootToken = await token();
 
-  async function call(
-    method: string,
-    path: string,
-    options: { body?: string | Buffer; headers?: Record<string, string>; authorization?: string } = {},
-  ) {
-    const url = path.startsWith("http") ? path : `http://127.0.0.1:${api.registryPort}${path}`;
-    const response = await fetch(url, {
-      method,
-      headers: {
-        ...(path.startsWith("http") ? {} : { authorization: options.authorization ?? rootToken }),
-        ...options.headers,
-      },
-      ...(options.body === undefined ? {} : { body: new Uint8Array(Buffer.from(options.body)) }),
-    });
-    const text = await response.text();
-    return {
-      status: response.status,
-      headers: response.headers,
-      text,
-      code: () => (JSON.parse(text) as { errors: { code: string }[] }).errors[0]?.code,
-    };
-  }
+  const call = (method: string, path: string, options: CallOptions = {}) =>
+    sendTo(api.registryPort, method, path, { authorization: rootToken, ...options });
 
   async function newRepository(more: Partial<CreateRepositoryCommandInput> = {}) {
     const repositoryName = `repository-${(count += 1)}`;
@@ -81,4 +61,28 @@ export async function startRegistry() {
   }
 
   return { api, ecr, call, newRepository, pushBlob, pushImage, token };
+}
+
+interface CallOptions {
+  body?: string | Buffer;
+  headers?: Record<string, string>;
+  authorization?: string;
+}
+
+/** Sends a request to the registry, or without authorization to a whole URL. */
+async function sendTo(port: number, method: string, path: string, options: CallOptions) {
+  const isUrl = path.startsWith("http");
+  const { authorization, headers, body } = options;
+  const response = await fetch(isUrl ? path : `http://127.0.0.1:${port}${path}`, {
+    method,
+    headers: { ...(isUrl || authorization === undefined ? {} : { authorization }), ...headers },
+    ...(body === undefined ? {} : { body: new Uint8Array(Buffer.from(body)) }),
+  });
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    code: () => (JSON.parse(text) as { errors: { code: string }[] }).errors[0]?.code,
+  };
 }
