@@ -4,10 +4,9 @@ import { nextTurn } from "./large-bodies.ts";
 import { violations, type Constraints } from "./constraints.ts";
 import { readCbor } from "./protocols/cbor.ts";
 import { bindingOf, readBindings } from "./protocols/http-bindings.ts";
-import { parseJsonInTurns, parseJsonObject, readJson } from "./protocols/json.ts";
+import { parseJsonInTurns, parseJsonObject, readJson, readJsonInTurns } from "./protocols/json.ts";
 import { parseForm, readQuery } from "./protocols/query.ts";
-import { parseXml, parseXmlInTurns, readXml } from "./protocols/xml.ts";
-import type { XmlNode } from "./protocols/xml-reader.ts";
+import { parseXml, parseXmlInTurns, readXml, readXmlInTurns } from "./protocols/xml.ts";
 import type { Operation, Protocol } from "./service.ts";
 import type { Shape } from "./shape.ts";
 
@@ -36,10 +35,8 @@ export function decode(
 ): Record<string, unknown> {
   const { exchange, buffered = Buffer.alloc(0), form = new URLSearchParams() } = parts;
   const { document, valuesMax } = parts;
-  const xml = (of: Shape) =>
-    readXml(of, document?.type === "xml" ? document.root : parseXml(buffered.toString(), valuesMax));
-  const json = (of: Shape) =>
-    readJson(of, document?.type === "json" ? document.value : parseJsonObject(buffered, valuesMax));
+  const xml = (of: Shape) => document?.value ?? readXml(of, parseXml(buffered.toString(), valuesMax));
+  const json = (of: Shape) => document?.value ?? readJson(of, parseJsonObject(buffered, valuesMax));
   const shape = operation.input;
   if (shape.type !== "structure") return {};
   switch (protocol) {
@@ -72,9 +69,8 @@ export function decode(
         };
       }
       if (buffered.length === 0) return input;
-      const members = shape.members.filter((member) => bindingOf(member) === "body");
-      if (members.length === 0) return input;
-      const rest = { ...shape, members };
+      const rest = bodyOf(shape);
+      if (rest.members.length === 0) return input;
       return {
         ...input,
         ...((protocol === "restXml" ? xml(rest) : json(rest)) as object),
@@ -116,10 +112,15 @@ function nullValue(name: string): string {
   return `Value null at '${name.charAt(0).toLowerCase()}${name.slice(1)}' failed to satisfy constraint: Member must not be null`;
 }
 
-/** A body as its protocol's parser read it, before it is anything of the operation's. */
-export type Document =
-  | { readonly type: "xml"; readonly root: XmlNode }
-  | { readonly type: "json"; readonly value: Record<string, unknown> };
+/** What the body of a large request says, typed. */
+export interface Document {
+  readonly value: unknown;
+}
+
+/** A structure with those of its members that a body holds. */
+function bodyOf(shape: Extract<Shape, { type: "structure" }>): Extract<Shape, { type: "structure" }> {
+  return { ...shape, members: shape.members.filter((member) => bindingOf(member) === "body") };
+}
 
 /** The document of a large body, read with turns of the event loop between its parts; undefined where the body is none. */
 export async function documentOf(
@@ -128,16 +129,24 @@ export async function documentOf(
   body: Buffer,
   valuesMax: number,
 ): Promise<Document | undefined> {
-  if (operation.input.type !== "structure") return undefined;
-  const payload = operation.input.members.find((member) => bindingOf(member) === "payload");
+  const shape = operation.input;
+  if (shape.type !== "structure") return undefined;
+  const payload = shape.members.find((member) => bindingOf(member) === "payload");
   if (payload !== undefined && payload.shape.type !== "structure") return undefined;
+  const ofRest = payload?.shape ?? bodyOf(shape);
+  const json = async (of: Shape) => ({
+    value: await readJsonInTurns(of, await parseJsonInTurns(body, valuesMax, nextTurn), nextTurn),
+  });
   switch (protocol) {
-    case "restXml":
-      return { type: "xml", root: await parseXmlInTurns(body.toString(), valuesMax, nextTurn) };
+    case "restXml": {
+      const root = await parseXmlInTurns(body.toString(), valuesMax, nextTurn);
+      return { value: await readXmlInTurns(ofRest, root, nextTurn) };
+    }
     case "awsJson1_0":
     case "awsJson1_1":
+      return json(shape);
     case "restJson1":
-      return { type: "json", value: await parseJsonInTurns(body, valuesMax, nextTurn) };
+      return json(ofRest);
     default:
       return undefined;
   }

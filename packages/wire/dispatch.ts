@@ -4,7 +4,7 @@ import type { ConditionContext, Principal } from "@gantry/iam/principal";
 import { AssertionError, messageOf, type Clock, type Ids, type Logger } from "@gantry/kernel";
 import { accessDeniedError, throttledError } from "./access-errors.ts";
 import { admit, type AdmissionPolicy } from "./admission.ts";
-import type { ApiError } from "./api-error.ts";
+import { ApiError } from "./api-error.ts";
 import { Authenticator, type Credential } from "./authentication.ts";
 import { readClaim, SignatureError, type Claim } from "./claim.ts";
 import {
@@ -82,6 +82,8 @@ const LINGER_MS = 2_000;
 const BODY_WAIT_MS = 30_000;
 const BODY_BYTES_PER_MS = 64;
 const IN_FLIGHT_MAX = 2_000;
+/** Resources that one request may name: more than any operation takes, and few enough to ask the policies about each in one turn. */
+const RESOURCES_MAX = 2_000;
 
 /** All services behind one port: service → operation → signature → input → permission → handler → answer. */
 export class Dispatcher {
@@ -333,8 +335,14 @@ export class Dispatcher {
       if (why !== undefined) throw accessDeniedError(protocol, why);
     };
     const caller = { account: principal.account, region, principal };
-    for (const { action, resource, conditions } of service.permissions(operation.name, input, caller))
-      authorize(action, resource, conditions);
+    const needs = service.permissions(operation.name, input, caller);
+    if (needs.length > RESOURCES_MAX)
+      throw new ApiError(
+        service.validationCode ?? (protocol === "awsQuery" ? "ValidationError" : "ValidationException"),
+        `The request names more than ${RESOURCES_MAX} resources.`,
+        { status: 400 },
+      );
+    for (const { action, resource, conditions } of needs) authorize(action, resource, conditions);
     service.prepare?.({ account: principal.account, region });
     const { requestId, endpoint } = exchange;
     const context: RequestContext = {

@@ -1,5 +1,6 @@
 import { serializationError } from "../api-error.ts";
-import type { Shape, TimestampFormat } from "../shape.ts";
+import type { Member, Shape, TimestampFormat } from "../shape.ts";
+import { mapInTurns } from "./turns.ts";
 import { bytesOf, describe, formatTimestamp, parseBoolean, parseNumber, parseTimestamp } from "../values.ts";
 
 /** Deeper than any modelled input; a bomb ends here and not in the stack. */
@@ -13,8 +14,7 @@ export function readJson(shape: Shape, value: unknown, path = "", depth = 0): un
       const source = objectOf(value, path);
       const result: Record<string, unknown> = {};
       for (const member of shape.members) {
-        const name = typeof member.own["jsonName"] === "string" ? member.own["jsonName"] : member.name;
-        const given = source[name];
+        const given = source[jsonNameOf(member)];
         if (given !== undefined && given !== null)
           result[member.name] = readJson(member.shape, given, `${path}/${member.name}`, depth + 1);
       }
@@ -57,6 +57,60 @@ export function readJson(shape: Shape, value: unknown, path = "", depth = 0): un
   }
 }
 
+/** Values that are read at once; what has more is read with turns between its parts. */
+const VALUES_A_TURN = 2_000;
+
+/** As `readJson`, and lets other requests have their turn between the elements of long lists. */
+export async function readJsonInTurns(
+  shape: Shape,
+  value: unknown,
+  nextTurn: () => Promise<void>,
+  at: { readonly path: string; readonly depth: number } = { path: "", depth: 0 },
+): Promise<unknown> {
+  const { path, depth } = at;
+  if (depth > DEPTH_MAX || valuesIn(value, VALUES_A_TURN) < VALUES_A_TURN)
+    return readJson(shape, value, path, depth);
+  const read = (of: Shape, part: unknown, name: string | number) =>
+    part === null ? null : readJsonInTurns(of, part, nextTurn, { path: `${path}/${name}`, depth: depth + 1 });
+  if (shape.type === "list" && Array.isArray(value))
+    return mapInTurns(value, (part, index) => read(shape.element.shape, part, index), nextTurn);
+  if (shape.type === "map")
+    return Object.fromEntries(
+      await mapInTurns(
+        Object.entries(objectOf(value, path)),
+        async ([key, part]) => [key, await read(shape.value.shape, part, key)] as const,
+        nextTurn,
+      ),
+    );
+  if (shape.type !== "structure") return readJson(shape, value, path, depth);
+  const source = objectOf(value, path);
+  const result: Record<string, unknown> = {};
+  for (const member of shape.members) {
+    const given = source[jsonNameOf(member)];
+    if (given !== undefined && given !== null)
+      result[member.name] = await read(member.shape, given, member.name);
+  }
+  return result;
+}
+
+/** How many values a JSON value is made of; counting ends at `enough`. */
+function valuesIn(value: unknown, enough: number): number {
+  const left = [value];
+  let count = 0;
+  for (let each = left.pop(); each !== undefined && count < enough; each = left.pop()) {
+    count += 1;
+    if (typeof each !== "object" || each === null) continue;
+    const parts: readonly unknown[] = Array.isArray(each) ? each : Object.values(each);
+    if (parts.length >= enough) return enough;
+    left.push(...parts);
+  }
+  return count;
+}
+
+function jsonNameOf(member: Member): string {
+  return typeof member.own["jsonName"] === "string" ? member.own["jsonName"] : member.name;
+}
+
 const texts = new WeakMap<object, string>();
 
 /** The JSON text of a typed value. A frozen structure or list never changes: its text is made once. */
@@ -73,7 +127,7 @@ export function writeJsonText(shape: Shape, value: unknown): string {
     for (const member of shape.members) {
       const given = source[member.name];
       if (given === undefined || given === null) continue;
-      const name = typeof member.own["jsonName"] === "string" ? member.own["jsonName"] : member.name;
+      const name = jsonNameOf(member);
       text += `${text === "" ? "" : ","}${JSON.stringify(name)}:${writeJsonText(member.shape, given)}`;
     }
     return `{${text}}`;
@@ -139,8 +193,7 @@ export function writeJson(shape: Shape, value: unknown, format: TimestampFormat 
       for (const member of shape.members) {
         const given = source[member.name];
         if (given === undefined || given === null) continue;
-        const name = typeof member.own["jsonName"] === "string" ? member.own["jsonName"] : member.name;
-        result[name] = writeJson(member.shape, given, format);
+        result[jsonNameOf(member)] = writeJson(member.shape, given, format);
       }
       return result;
     }

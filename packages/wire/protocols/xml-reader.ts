@@ -13,6 +13,9 @@ export class XmlError extends Error {
 }
 
 const DEPTH_MAX = 100;
+/** Characters that are read in one step at most, and before other requests have their turn. */
+const CHARACTERS_A_TURN = 64 * 1024;
+const ENTITY_MAX_CHARACTERS = 12;
 const NAME = /[^\s/>=<"'&]+/y;
 const SPACE = /\s*/y;
 const ATTRIBUTE = /\s*([^\s/>=<"'&]+)\s*=\s*("[^"<]*"|'[^'<]*')/y;
@@ -38,10 +41,13 @@ export class XmlReader {
     if (this.#text.charCodeAt(0) === 0xfeff) this.#at = 1;
   }
 
-  /** Reads on for about so many elements. Answers the root once the document is whole. Errors: XmlError. */
+  /**
+   * Reads on for about so many elements and attributes, or 64 KiB of text. Answers the root once the document is whole.
+   * Errors: XmlError.
+   */
   advance(count: number): XmlNode | undefined {
-    const stopAt = this.#nodes + count;
-    while (this.#nodes < stopAt) {
+    const [stopAt, stopAtCharacter] = [this.#nodes + count, this.#at + CHARACTERS_A_TURN];
+    while (this.#nodes < stopAt && this.#at < stopAtCharacter) {
       if (this.#at >= this.#text.length) {
         if (this.#root === undefined || this.#open.length > 0) throw new XmlError("The document ends early.");
         return this.#root;
@@ -68,12 +74,21 @@ export class XmlReader {
   }
 
   #readText(): void {
-    const end = this.#text.indexOf("<", this.#at);
-    const raw = this.#text.slice(this.#at, end < 0 ? undefined : end);
-    this.#at = end < 0 ? this.#text.length : end;
+    const raw = this.#nextText();
+    this.#at += raw.length;
     const parent = this.#open.at(-1);
     if (parent !== undefined) parent.text += decodeEntities(raw);
     else if (raw.trim() !== "") throw new XmlError("There is text outside the root element.");
+  }
+
+  /** The text up to the next tag, or the first part of it where it is long. No entity is cut in two. */
+  #nextText(): string {
+    const end = this.#text.indexOf("<", this.#at);
+    const whole = end < 0 ? this.#text.length : end;
+    const limit = this.#at + CHARACTERS_A_TURN;
+    if (whole <= limit) return this.#text.slice(this.#at, whole);
+    const cut = this.#text.lastIndexOf("&", limit);
+    return this.#text.slice(this.#at, cut > limit - ENTITY_MAX_CHARACTERS ? cut : limit);
   }
 
   #readDeclaration(): void {
@@ -100,8 +115,7 @@ export class XmlReader {
     const name = this.#match(NAME)?.[0];
     if (name === undefined) throw new XmlError("An element has no name.");
     const node: XmlNode = { name, text: "", attributes: this.#readAttributes(), children: [] };
-    this.#nodes += 1;
-    if (this.#nodes > this.#nodesMax) throw new XmlError("The document has too many elements.");
+    this.#count();
     const parent = this.#open.at(-1);
     if (parent !== undefined) parent.children.push(node);
     else if (this.#root === undefined) this.#root = node;
@@ -120,10 +134,17 @@ export class XmlReader {
   #readAttributes(): ReadonlyMap<string, string> {
     let attributes: Map<string, string> | undefined;
     for (let match = this.#match(ATTRIBUTE); match !== undefined; match = this.#match(ATTRIBUTE)) {
+      this.#count();
       attributes ??= new Map();
       attributes.set(match[1] ?? "", decodeEntities((match[2] ?? "").slice(1, -1)));
     }
     return attributes ?? NO_ATTRIBUTES;
+  }
+
+  /** Counts an element or an attribute. */
+  #count(): void {
+    this.#nodes += 1;
+    if (this.#nodes > this.#nodesMax) throw new XmlError("The document has too many elements.");
   }
 
   #close(): void {

@@ -1,5 +1,6 @@
 import { ApiError } from "../api-error.ts";
 import type { Member, Shape } from "../shape.ts";
+import { mapInTurns } from "./turns.ts";
 import { XmlError, XmlReader, type XmlNode } from "./xml-reader.ts";
 import { bytesOf, formatTimestamp, parseBoolean, parseNumber, parseTimestamp } from "../values.ts";
 
@@ -100,7 +101,11 @@ const NODES_A_TURN = 2_000;
 
 /** Reads a document's root. Errors: MalformedXML. */
 export function parseXml(text: string, nodesMax: number): XmlNode {
-  return advance(new XmlReader(text, nodesMax), Infinity) ?? malformed();
+  const reader = new XmlReader(text, nodesMax);
+  for (;;) {
+    const root = advance(reader, NODES_A_TURN);
+    if (root !== undefined) return root;
+  }
 }
 
 /** As `parseXml`, and lets other requests have their turn: for a document that is large. */
@@ -134,25 +139,72 @@ function malformed(): never {
   );
 }
 
+/** As `readXml`, and lets other requests have their turn between the elements of long lists. */
+export async function readXmlInTurns(
+  shape: Shape,
+  node: XmlNode,
+  nextTurn: () => Promise<void>,
+): Promise<unknown> {
+  if (node.children.length === 0) return readXml(shape, node);
+  const read = (of: Shape, child: XmlNode) => readXmlInTurns(of, child, nextTurn);
+  if (shape.type === "list") {
+    const name = elementName(shape.element);
+    const elements = node.children.filter((child) => child.name === name);
+    return mapInTurns(elements, (child) => readXml(shape.element.shape, child), nextTurn);
+  }
+  if (shape.type !== "structure") return readXml(shape, node);
+  const byName = childrenByName(node);
+  const result: Record<string, unknown> = {};
+  for (const member of shape.members) {
+    const given = byName.get(elementName(member));
+    const last = given?.at(-1);
+    const isFlat = Boolean(member.traits["xmlFlattened"]);
+    if (given === undefined || last === undefined) continue;
+    if (isFlat && member.shape.type === "list") {
+      const { shape: element } = member.shape.element;
+      result[member.name] = await mapInTurns(given, (child) => readXml(element, child), nextTurn);
+    } else result[member.name] = isFlat ? readMember(member, given) : await read(member.shape, last);
+  }
+  return { ...result, ...attributesIn(shape, node, result) };
+}
+
+function childrenByName(node: XmlNode): ReadonlyMap<string, readonly XmlNode[]> {
+  const byName = new Map<string, XmlNode[]>();
+  for (const child of node.children) {
+    const same = byName.get(child.name);
+    if (same === undefined) byName.set(child.name, [child]);
+    else same.push(child);
+  }
+  return byName;
+}
+
+/** The members that stand in attributes, where no element has given them. */
+function attributesIn(
+  shape: Extract<Shape, { type: "structure" }>,
+  node: XmlNode,
+  given: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const result: Record<string, unknown> = {};
+  if (node.attributes.size === 0) return result;
+  for (const member of shape.members) {
+    const attribute = node.attributes.get(elementName(member));
+    if (attribute !== undefined && !(member.name in given))
+      result[member.name] = readScalar(member.shape, attribute);
+  }
+  return result;
+}
+
 /** The typed value of an element's content. */
 export function readXml(shape: Shape, node: XmlNode): unknown {
   switch (shape.type) {
     case "structure": {
-      const byName = new Map<string, XmlNode[]>();
-      for (const child of node.children) {
-        const same = byName.get(child.name);
-        if (same === undefined) byName.set(child.name, [child]);
-        else same.push(child);
-      }
+      const byName = childrenByName(node);
       const result: Record<string, unknown> = {};
       for (const member of shape.members) {
-        const name = elementName(member);
-        const attribute = node.attributes.get(name);
-        const given = byName.get(name);
+        const given = byName.get(elementName(member));
         if (given !== undefined) result[member.name] = readMember(member, given);
-        else if (attribute !== undefined) result[member.name] = readScalar(member.shape, attribute);
       }
-      return result;
+      return { ...result, ...attributesIn(shape, node, result) };
     }
     case "list": {
       const name = elementName(shape.element);

@@ -1,0 +1,17 @@
+/** Elements of a list that are read before other requests have their turn. */
+export const ELEMENTS_A_TURN = 500;
+
+/** Maps a list, with a turn of the event loop for other requests after every 500 elements. */
+export async function mapInTurns<In, Out>(
+  elements: readonly In[],
+  read: (element: In, index: number) => Out | Promise<Out>,
+  nextTurn: () => Promise<void>,
+): Promise<Out[]> {
+  const all: Out[] = [];
+  for (const [index, element] of elements.entries()) {
+    if (index > 0 && index % ELEMENTS_A_TURN === 0) await nextTurn();
+    const value = read(element, index);
+    all.push(value instanceof Promise ? await value : value);
+  }
+  return all;
+}
