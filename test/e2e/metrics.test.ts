@@ -28,8 +28,6 @@ const Dimensions = [
   { Name: "ServiceName", Value: "fileshare" },
 ];
 const MINUTE = 60_000;
-/** How many lines the worker that leaves at a reload may take with it: see request-log.ts. */
-const LOST_BY_A_RELOAD_MAX = 3;
 const untilMinute = () => sleep(MINUTE - (Date.now() % MINUTE));
 
 /** Seconds of CPU that the tasks have used so far, by the kernel's own counters. */
@@ -187,8 +185,7 @@ it("counts the requests of a load balancer as the client does, also while its co
     expect(requests).toBeGreaterThan(0);
     return { requests, good };
   }, 90_000);
-  expect(counted.requests).toBeLessThanOrEqual(total);
-  expect(counted.requests).toBeGreaterThanOrEqual(total - LOST_BY_A_RELOAD_MAX);
+  expect(counted.requests).toBe(total);
   expect(counted.good).toBe(counted.requests);
   const { Datapoints = [] } = await cloudWatch.send(
     new GetMetricStatisticsCommand({

@@ -12,6 +12,7 @@ import { runHaproxyCheck, type RunCheck } from "./check.ts";
 import { HostPorts, type PortMemory } from "./host-ports.ts";
 import { backendName, serverName } from "./names.ts";
 import { observeTarget, PASSED, refusedTarget } from "./observe-target.ts";
+import { followWorker } from "./leaving-worker.ts";
 import { keyOf } from "./parts.ts";
 import { RequestLog } from "./request-log.ts";
 import type { ProxyConfiguration } from "./render.ts";
@@ -248,13 +249,21 @@ export class Proxy {
   }
 
   async #reload(fingerprint: string): Promise<void> {
-    const { clock, folder } = this.#deps;
-    await askProxy(join(folder, "run/master.sock"), "reload").catch(() => "");
-    const deadline = clock.now() + RELOAD_WAIT_MS;
-    for (;;) {
-      if (await this.#isInEffect(fingerprint)) return;
-      if (clock.now() > deadline) throw new Error("The proxy did not take its new configuration in time.");
-      await sleep(clock, 20);
+    const { clock, folder, log } = this.#deps;
+    const leaving = await followWorker({ clock, log, folder, requests: this.#requests }).catch(
+      () => undefined,
+    );
+    try {
+      await askProxy(join(folder, "run/master.sock"), "reload").catch(() => "");
+      const deadline = clock.now() + RELOAD_WAIT_MS;
+      for (;;) {
+        if (await this.#isInEffect(fingerprint)) return;
+        if (clock.now() > deadline) throw new Error("The proxy did not take its new configuration in time.");
+        await sleep(clock, 20);
+      }
+    } finally {
+      // It is not waited for: the worker leaves with its last request.
+      void leaving?.release();
     }
   }
 

@@ -60,6 +60,8 @@ function renderGlobal(options: RenderOptions): readonly string[] {
   return [
     "global",
     `  stats socket ${options.folder}/run/admin.sock mode 600 level admin expose-fd listeners`,
+    // As long as a worker may take to leave: the agent reads its last request lines by this socket.
+    "  stats timeout 70s",
     `  server-state-file ${options.folder}/servers.state`,
     // Health changes and failures: `docker logs` of the proxy says why a request failed.
     "  log stdout format raw daemon notice",

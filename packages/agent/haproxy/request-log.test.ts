@@ -22,8 +22,9 @@ const line = (more: {
   ms?: number;
   end?: string;
   answered?: boolean;
+  id?: string;
 }) =>
-  `${LB} ${more.backend ?? TG} ${more.server ?? SERVER} ${more.status ?? 200} ${more.ms ?? 3} 100 20 ${more.end ?? "--"} ${more.answered === false ? "-" : "1"} 127.0.0.1:1 GET "/"`;
+  `${more.id ?? "7:1"} ${LB} ${more.backend ?? TG} ${more.server ?? SERVER} ${more.status ?? 200} ${more.ms ?? 3} 100 20 ${more.end ?? "--"} ${more.answered === false ? "-" : "1"}`;
 const counted = (...lines: readonly string[]) => {
   const log = new RequestLog(silentLogger);
   for (const each of lines) log.count(each);
@@ -61,6 +62,18 @@ describe("the lines of the proxy", () => {
     expect(counted(line({ backend: `handover_${LB}_80`, server: "next" }))).toEqual([]);
   });
 
+  it("are counted once where they may come twice, while a worker leaves", () => {
+    const log = new RequestLog(silentLogger);
+    const countEach = (...ids: readonly string[]) => {
+      for (const id of ids) log.count(line({ id }));
+      return log.drain(ASSIGNMENT).reduce((sum, each) => sum + each.requests, 0);
+    };
+    log.expectTwice("7");
+    expect(countEach("7:1", "7:2", "7:1", "7:2", "8:1")).toBe(3);
+    log.expectOnce("7");
+    expect(countEach("7:1", "8:1")).toBe(2);
+  });
+
   it("count nothing that is malformed, aborted or of no load balancer", () => {
     expect(counted("", "nonsense", line({ status: -1 }), line({}).replace(LB, "-"))).toEqual([]);
     expect(counted(line({}).replace(LB, "lb_unknown"))).toEqual([]);
@@ -92,8 +105,8 @@ describe("the socket", () => {
     const text = `${line({})}\n${line({ status: 404 })}\n`;
     await new Promise<void>((resolve) => {
       const socket = connect(requestSocket(folder), () => {
-        socket.write(text.slice(0, 70));
-        setTimeout(() => socket.end(text.slice(70)), 20);
+        socket.write(text.slice(0, 74));
+        setTimeout(() => socket.end(text.slice(74)), 20);
       });
       socket.on("close", () => resolve());
     });

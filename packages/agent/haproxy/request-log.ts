@@ -28,24 +28,26 @@ export function requestSocket(folder: string): string {
 }
 
 /**
- * HAProxy's `log-format` of the lines that are counted here: numbers and names of ours first, what a client chose last.
- * `balancer` is the name of the load balancer, or an expression of HAProxy's that gives it.
+ * HAProxy's `log-format` of the lines that are counted here: the worker and its number of the request, then numbers and
+ * names of ours. Nothing that a client chose is in them. `balancer` is the name of the load balancer, or an expression of HAProxy's that gives it.
  */
 export function requestFormat(balancer: string): string {
-  return `"${balancer} %b %s %ST %Tr %B %U %ts %[var(txn.answered)] %ci:%cp %HM %{+Q}HP"`;
+  return `"%pid:%rt ${balancer} %b %s %ST %Tr %B %U %ts %[var(txn.answered)]"`;
 }
 
 /**
  * Counts the requests of the load balancers, one line of the proxy for each. The proxy keeps lines in a buffer while nobody
- * listens, so a restart of the agent loses no count. A worker that leaves after a reload writes to the same socket, but it
- * exits with its last request without waiting for its buffer: the lines of its last moments can be lost (one of 5,574
- * requests in a run with a reload).
+ * listens, so a restart of the agent loses no count. A worker that leaves closes its buffer at once; its last lines come by
+ * another connection (see `leaving-worker.ts`), and some by both. They are lost where the agent is killed while a worker
+ * leaves.
  */
 export class RequestLog {
   readonly #log: Logger;
   #server: Server | undefined;
   #path = "";
   #tallies = new Map<string, Tally>();
+  /** Lines that were counted of workers whose lines may come twice, by the worker's process id. */
+  readonly #counted = new Map<string, Set<string>>();
 
   constructor(log: Logger) {
     this.#log = log;
@@ -85,9 +87,20 @@ export class RequestLog {
     this.#server = undefined;
   }
 
+  /** From now on each line of a worker may come by two connections. */
+  expectTwice(pid: string): void {
+    this.#counted.set(pid, new Set());
+  }
+
+  /** No line of the worker comes any more. */
+  expectOnce(pid: string): void {
+    this.#counted.delete(pid);
+  }
+
   /** Counts one line. */
   count(line: string): void {
     const [
+      id = "",
       balancer = "",
       backend = "",
       server = "",
@@ -97,7 +110,8 @@ export class RequestLog {
       up = "",
       end = "",
       answered = "",
-    ] = line.split(" ", 9);
+    ] = line.split(" ", 10);
+    if (this.#counted.size > 0 && this.#isCounted(id)) return;
     // A worker that leaves passes its requests on: they are counted where they are answered.
     if (backend.startsWith("handover_") || balancer === "-") return;
     const code = Number(status);
@@ -114,6 +128,14 @@ export class RequestLog {
     else tally.generated.set(code, (tally.generated.get(code) ?? 0) + 1);
     const ms = Number(latency);
     if (answered === "1" && ms >= 0) addLatency(tally.latencies, ms);
+  }
+
+  #isCounted(id: string): boolean {
+    const seen = this.#counted.get(id.slice(0, id.indexOf(":")));
+    if (seen === undefined) return false;
+    if (seen.has(id)) return true;
+    seen.add(id);
+    return false;
   }
 
   /** What was counted since the last time, by the ARNs of the assignment in effect. */

@@ -1,0 +1,77 @@
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { messageOf, sleep, type Clock, type Logger } from "@gantry/kernel";
+import { askProxy } from "./proxy-socket.ts";
+import type { RequestLog } from "./request-log.ts";
+
+/** How often a worker that leaves is asked for its connections. */
+const POLL_MS = 100;
+/** A line that is longer is none of ours. */
+const LINE_MAX = 4_096;
+/** Lines that came by the ring may still be unread when the worker is gone. */
+const UNREAD_MS = 5_000;
+
+export interface LeavingDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly folder: string;
+  readonly requests: RequestLog;
+}
+
+/** A worker that will leave at the next reload. */
+export interface LeavingWorker {
+  /** Lets the worker go once it has no connection. Resolves when it has. */
+  release(): Promise<void>;
+}
+
+/**
+ * Reads the request lines of the current worker by a connection of its own. A worker that is told to leave closes its ring
+ * at once, so that the lines of the requests in flight would be lost; this connection gets them, and keeps the worker
+ * from exiting before they are read. Source: HAProxy 2.6 management guide, "show events"; measured with 2.6.12.
+ */
+export async function followWorker(deps: LeavingDeps): Promise<LeavingWorker> {
+  const admin = join(deps.folder, "run/admin.sock");
+  const pid = /^Pid: (\d+)$/m.exec(await askProxy(admin, "show info"))?.[1];
+  if (pid === undefined) throw new Error("The proxy does not say its process id.");
+  deps.requests.expectTwice(pid);
+  const socket = await openEvents(admin, (line) => deps.requests.count(line));
+  return {
+    async release() {
+      try {
+        while (!socket.destroyed && (await hasConnections(deps.folder, pid)))
+          await sleep(deps.clock, POLL_MS);
+        await sleep(deps.clock, POLL_MS);
+      } catch (thrown) {
+        deps.log.debug("A worker of the proxy is gone", { pid, reason: messageOf(thrown) });
+      }
+      socket.destroy();
+      await sleep(deps.clock, UNREAD_MS);
+      deps.requests.expectOnce(pid);
+    },
+  };
+}
+
+async function hasConnections(folder: string, pid: string): Promise<boolean> {
+  const info = await askProxy(join(folder, "run/master.sock"), `@!${pid} show info`);
+  const connections = /^CurrConns: (\d+)$/m.exec(info)?.[1];
+  return connections !== undefined && connections !== "0";
+}
+
+/** Answers once the worker sends its lines from now on. */
+function openEvents(path: string, onLine: (line: string) => void): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    let rest = "";
+    const socket = connect(path, () => {
+      socket.write("show events requests -w -n\n");
+      resolve(socket);
+    });
+    socket.unref();
+    socket.setEncoding("latin1");
+    socket.on("data", (chunk: string) => {
+      const lines = (rest + chunk).split("\n");
+      rest = (lines.pop() ?? "").slice(0, LINE_MAX);
+      for (const line of lines) onLine(line);
+    });
+    socket.on("error", reject);
+  });
+}
