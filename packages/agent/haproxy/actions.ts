@@ -3,7 +3,14 @@ import { quote, renderCondition } from "./conditions.ts";
 import { hash } from "./names.ts";
 import { keyOf } from "./parts.ts";
 import { isLeftOut, mark, type Context } from "./render-context.ts";
-import { DICE_SIDES, renderKept, renderWeights, UNAVAILABLE_BACKEND, weightsName } from "./render-weights.ts";
+import {
+  DICE_SIDES,
+  keepsClients,
+  renderKept,
+  renderWeights,
+  UNAVAILABLE_BACKEND,
+  weightsName,
+} from "./render-weights.ts";
 
 /** A client on this host: it reached the listener at its host port. */
 export const FROM_HOST = "{ dst 127.0.0.0/8 }";
@@ -116,8 +123,7 @@ function renderForward(
   context.files[shares] = renderWeights(action, context.known);
   const picked = `rand(${DICE_SIDES}),map_int(${folder}/${shares},${UNAVAILABLE_BACKEND})`;
   const pick = `  http-request set-var(txn.tg) ${picked}`;
-  // Clients are kept while weights change, so also while only one of several target groups has a weight.
-  if (action.stickySeconds === undefined || action.targets.length < 2)
+  if (!keepsClients(action))
     return [isLast ? `  use_backend %[${picked}]${ifAll(when)}` : pick + ifAll(when)];
   const kept = `sticky_${weights}`;
   context.files[kept] = renderKept(action, context.known);

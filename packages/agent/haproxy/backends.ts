@@ -22,7 +22,11 @@ export function renderBackend(group: BalancerTargetGroup, context: Context): rea
   if (isLeftOut(context, key)) return [head, "  http-request return status 503", ""];
   const targets = usableTargets(group, context);
   return [
-    ...mark(context, key, [head, ...renderSettings(group, targets), ...renderCheck(group)]),
+    ...mark(context, key, [
+      head,
+      ...renderSettings(group, targets, context.keeping.has(group.arn)),
+      ...renderCheck(group),
+    ]),
     ...targets.flatMap((target) =>
       mark(context, () => keyOf.target(group, target), renderServer(group, target)),
     ),
@@ -30,7 +34,11 @@ export function renderBackend(group: BalancerTargetGroup, context: Context): rea
   ];
 }
 
-function renderSettings(group: BalancerTargetGroup, targets: readonly BalancerTarget[]): readonly string[] {
+function renderSettings(
+  group: BalancerTargetGroup,
+  targets: readonly BalancerTarget[],
+  keepsClients: boolean,
+): readonly string[] {
   const idle = group.idleTimeoutSeconds ?? IDLE_SECONDS;
   const receiving = targets.filter((target) => !target.draining).length;
   const balance = {
@@ -52,7 +60,7 @@ function renderSettings(group: BalancerTargetGroup, targets: readonly BalancerTa
     '  http-after-response set-status 502 reason "Bad Gateway" if { status 503 } { nbsrv gt 0 } !{ var(txn.answered) -m found }',
     `  http-error status 503 content-type text/html lf-string "${UNAVAILABLE_PAGE}"`,
     // Source: "Sticky sessions for your Application Load Balancer", target group stickiness; set anew by each answer.
-    ...["AWSALBTG", "AWSALBTGCORS"].map(
+    ...(keepsClients ? ["AWSALBTG", "AWSALBTGCORS"] : []).map(
       (name) =>
         `  http-response add-header Set-Cookie "${name}=${hash(group.arn)}; Max-Age=%[var(txn.sticky)]; Path=/${name === "AWSALBTG" ? "" : "; SameSite=None; Secure"}" if { var(txn.sticky) -m found }`,
     ),

@@ -1,13 +1,10 @@
-import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { messageOf, sleep, type Clock, type Logger } from "@gantry/kernel";
-import { askProxy } from "./proxy-socket.ts";
+import { askProxy, followEvents } from "./proxy-socket.ts";
 import type { RequestLog } from "./request-log.ts";
 
 /** How often a worker that leaves is asked for its connections. */
 const POLL_MS = 100;
-/** A line that is longer is none of ours. */
-const LINE_MAX = 4_096;
 /** Lines that came by the ring may still be unread when the worker is gone. */
 const UNREAD_MS = 5_000;
 
@@ -34,7 +31,7 @@ export async function followWorker(deps: LeavingDeps): Promise<LeavingWorker> {
   const pid = /^Pid: (\d+)$/m.exec(await askProxy(admin, "show info"))?.[1];
   if (pid === undefined) throw new Error("The proxy does not say its process id.");
   deps.requests.expectTwice(pid);
-  const socket = await openEvents(admin, (line) => deps.requests.count(line));
+  const socket = await followEvents(admin, "requests", (line) => deps.requests.count(line));
   return {
     async release() {
       try {
@@ -55,23 +52,4 @@ async function hasConnections(folder: string, pid: string): Promise<boolean> {
   const info = await askProxy(join(folder, "run/master.sock"), `@!${pid} show info`);
   const connections = /^CurrConns: (\d+)$/m.exec(info)?.[1];
   return connections !== undefined && connections !== "0";
-}
-
-/** Answers once the worker sends its lines from now on. */
-function openEvents(path: string, onLine: (line: string) => void): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    let rest = "";
-    const socket = connect(path, () => {
-      socket.write("show events requests -w -n\n");
-      resolve(socket);
-    });
-    socket.unref();
-    socket.setEncoding("latin1");
-    socket.on("data", (chunk: string) => {
-      const lines = (rest + chunk).split("\n");
-      rest = (lines.pop() ?? "").slice(0, LINE_MAX);
-      for (const line of lines) onLine(line);
-    });
-    socket.on("error", reject);
-  });
 }

@@ -1,6 +1,8 @@
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 
 const ANSWER_TIMEOUT_MS = 5_000;
+/** A longer line of a ring is none of ours. */
+const LINE_MAX = 4_096;
 
 /** Sends one command to a socket of HAProxy and answers all of its output. The master's socket closes after our half-close. */
 export function askProxy(socketPath: string, command: string): Promise<string> {
@@ -14,6 +16,29 @@ export function askProxy(socketPath: string, command: string): Promise<string> {
     socket.on("connect", () => socket.end(`${command}\n`));
     socket.on("data", (chunk: string) => (answer += chunk));
     socket.on("end", () => resolve(answer));
+    socket.on("error", reject);
+  });
+}
+
+/** Calls back for each line that a ring gets from now on, until the socket that it answers is destroyed. */
+export function followEvents(
+  socketPath: string,
+  ring: string,
+  onLine: (line: string) => void,
+): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    let rest = "";
+    const socket = connect(socketPath, () => {
+      socket.write(`show events ${ring} -w -n\n`);
+      resolve(socket);
+    });
+    socket.unref();
+    socket.setEncoding("latin1");
+    socket.on("data", (chunk: string) => {
+      const lines = (rest + chunk).split("\n");
+      rest = (lines.pop() ?? "").slice(0, LINE_MAX);
+      for (const line of lines) onLine(line);
+    });
     socket.on("error", reject);
   });
 }

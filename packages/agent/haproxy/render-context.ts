@@ -20,6 +20,8 @@ export interface Context {
   readonly files: Record<string, string>;
   /** Target groups that have a backend. */
   readonly known: ReadonlySet<string>;
+  /** Target groups of which a forward keeps its clients. */
+  readonly keeping: ReadonlySet<string>;
 }
 
 export function isLeftOut({ options: { leftOut } }: Context, key: () => string): boolean {

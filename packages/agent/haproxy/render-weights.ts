@@ -39,6 +39,11 @@ export function renderWeights({ targets }: Forward, known: ReadonlySet<string>):
     .join("");
 }
 
+/** Clients are kept while weights change, so also while only one of several target groups has a weight. */
+export function keepsClients({ stickySeconds, targets }: Forward): boolean {
+  return stickySeconds !== undefined && targets.length > 1;
+}
+
 /** From values of the cookie AWSALBTG to backends: a target group without a weight keeps no client. */
 export function renderKept({ targets }: Forward, known: ReadonlySet<string>): string {
   return liveTargets(targets, known)

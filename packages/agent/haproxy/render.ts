@@ -4,7 +4,7 @@ import { renderFrontends } from "./frontends.ts";
 import { backendName, compare, serverName } from "./names.ts";
 import { requestSocket } from "./request-log.ts";
 import type { Context, RenderOptions } from "./render-context.ts";
-import { UNAVAILABLE_BACKEND } from "./render-weights.ts";
+import { keepsClients, UNAVAILABLE_BACKEND } from "./render-weights.ts";
 
 /** About 40,000 requests. */
 const REQUEST_BUFFER_BYTES = 4 * 1024 * 1024;
@@ -35,7 +35,8 @@ export function renderProxy(assignment: BalancersAssignment, options: RenderOpti
   const balancers = assignment.balancers
     .filter((balancer) => options.namespaces.has(balancer.vpcId))
     .toSorted((a, b) => compare(a.arn, b.arn));
-  const context: Context = { options, files, known: new Set(groups.map((group) => group.arn)) };
+  const known = new Set(groups.map((group) => group.arn));
+  const context: Context = { options, files, known, keeping: keepingGroups(balancers) };
   const text = [
     ...renderGlobal(options),
     ...renderFrontends(balancers, context),
@@ -54,6 +55,19 @@ export function renderProxy(assignment: BalancersAssignment, options: RenderOpti
     })),
   );
   return { text, files, servers };
+}
+
+function keepingGroups(balancers: BalancersAssignment["balancers"]): ReadonlySet<string> {
+  const actions = balancers
+    .flatMap(({ listeners }) => listeners)
+    .flatMap(({ rules, defaultAction }) => [...rules.map(({ action }) => action), defaultAction]);
+  return new Set(
+    actions.flatMap((action) =>
+      action.type === "forward" && keepsClients(action)
+        ? action.targets.map(({ targetGroupArn }) => targetGroupArn)
+        : [],
+    ),
+  );
 }
 
 function renderGlobal(options: RenderOptions): readonly string[] {

@@ -10,9 +10,14 @@ const LATENCIES_MAX = 400;
 /** Two digits of a latency are kept where it is rounded: at most 5 % off, at a hundred milliseconds and more 1 %. */
 const ROUND_FROM_MS = 100;
 const LINE_MAX = 4_096;
+/** A line names the load balancer, the backend and the server. */
+const NAMES = 3;
+const FIGURES = 6;
 
 /** What was counted of one target of one target group behind one load balancer. */
 interface Tally {
+  /** Whether the requests went to a target. */
+  readonly isForwarded: boolean;
   requests: number;
   /** By the first digit of the status. */
   readonly answered: number[];
@@ -97,30 +102,22 @@ export class RequestLog {
     this.#counted.delete(pid);
   }
 
-  /** Counts one line. */
+  /** Counts one line. A hot path: a line is cut in two, and only the figures behind the names are split. */
   count(line: string): void {
-    const [
-      id = "",
-      balancer = "",
-      backend = "",
-      server = "",
-      status = "",
-      latency = "",
-      down = "",
-      up = "",
-      end = "",
-      answered = "",
-    ] = line.split(" ", 10);
-    if (this.#counted.size > 0 && this.#isCounted(id)) return;
-    // A worker that leaves passes its requests on: they are counted where they are answered.
-    if (backend.startsWith("handover_") || balancer === "-") return;
+    const idEnd = line.indexOf(" ");
+    let namesEnd = idEnd;
+    for (let each = 0; each < NAMES && namesEnd >= 0; each += 1) namesEnd = line.indexOf(" ", namesEnd + 1);
+    if (namesEnd < 0) return;
+    const names = line.slice(idEnd + 1, namesEnd);
+    const [status = "", latency = "", down = "", up = "", end = "", answered = ""] = line
+      .slice(namesEnd + 1)
+      .split(" ", FIGURES);
     const code = Number(status);
     if (!(code >= 100)) return;
-    const isForwarded = server !== "<NOSRV>";
-    const key = `${balancer} ${backend.startsWith("tg_") ? backend : ""} ${isForwarded ? server : ""}`;
-    let tally = this.#tallies.get(key);
-    if (tally === undefined) this.#tallies.set(key, (tally = newTally()));
-    if (isForwarded) tally.requests += 1;
+    if (this.#counted.size > 0 && this.#isCounted(line.slice(0, idEnd))) return;
+    let tally = this.#tallies.get(names);
+    if (tally === undefined) this.#tallies.set(names, (tally = newTally(names)));
+    if (tally.isForwarded) tally.requests += 1;
     tally.bytes += Number(down) + Number(up);
     if (end === "SC") tally.connectionErrors += 1;
     const group = Math.floor(code / 100);
@@ -148,7 +145,8 @@ export class RequestLog {
     return [...tallies].flatMap(([key, tally]): TrafficSample[] => {
       const [balancerId = "", backend = "", server = ""] = key.split(" ");
       const balancer = balancers.get(balancerId);
-      if (balancer === undefined) return [];
+      // A worker that leaves passes its requests on: they are counted where they are answered.
+      if (balancer === undefined || backend.startsWith("handover_")) return [];
       const group = groups.get(backend);
       return [
         {
@@ -167,8 +165,9 @@ export class RequestLog {
   }
 }
 
-function newTally(): Tally {
+function newTally(names: string): Tally {
   return {
+    isForwarded: !names.endsWith(" <NOSRV>"),
     requests: 0,
     answered: [],
     generated: new Map(),
