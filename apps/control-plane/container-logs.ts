@@ -1,12 +1,14 @@
+import type { LogDestination } from "@gantry/agent-protocol";
 import type { LogStore } from "@gantry/content";
 import {
   executionPrincipal,
   executionRoleArnOf,
+  logDestination,
   type NodeGatewayDeps,
   type Permissions,
 } from "@gantry/controllers";
 import type { Clock, Logger } from "@gantry/kernel";
-import type { Reader } from "@gantry/state";
+import type { Reader, TaskRecord } from "@gantry/state";
 
 const REFUSED_MAX = 1_000;
 
@@ -25,11 +27,18 @@ export function containerLogs(deps: {
   const { store, logs, permissions, clock, log, account } = deps;
   /** Containers whose refusal has been logged. */
   const refused = new Set<string>();
-  const deniedBecause = (taskId: string, resource: string, nodeId: string): string | undefined => {
+  const deniedBecause = (destination: LogDestination, nodeId: string): string | undefined => {
+    const { region, group, stream } = destination;
+    const resource = `arn:aws:logs:${region}:${account}:log-group:${group}:log-stream:${stream}`;
+    // The last part of a stream's name is the id of its task.
+    const taskId = stream.slice(stream.lastIndexOf("/") + 1);
     const [task] = store.listBy("task", "id", taskId);
-    if (task?.placement !== undefined && task.placement.nodeId !== nodeId)
-      return `The task is on the node ${task.placement.nodeId}, and the lines are from ${nodeId}.`;
-    if (task === undefined || executionRoleArnOf(store, task) === undefined) return undefined;
+    if (task === undefined) return `The lines name the task ${taskId}, which does not exist.`;
+    if (task.placement?.nodeId !== nodeId)
+      return `The task is on the node ${task.placement?.nodeId ?? "of nobody"}, and the lines are from ${nodeId}.`;
+    if (!logsTo(store, task, destination))
+      return `No container of the task logs to ${destination.stream} of ${destination.group}.`;
+    if (executionRoleArnOf(store, task) === undefined) return undefined;
     const principal = executionPrincipal(store, task, clock.now());
     if (principal === undefined) return "The task's execution role cannot be assumed.";
     return permissions.deniedBecause(principal, "logs:PutLogEvents", resource, () => ({}));
@@ -37,9 +46,7 @@ export function containerLogs(deps: {
   return ({ containerId, destination, lines }, nodeId) => {
     const { region, stream } = destination;
     const group = `arn:aws:logs:${region}:${account}:log-group:${destination.group}`;
-    // The last part of a stream's name is the id of its task.
-    const taskId = stream.slice(stream.lastIndexOf("/") + 1);
-    const because = deniedBecause(taskId, `${group}:log-stream:${stream}`, nodeId);
+    const because = deniedBecause(destination, nodeId);
     if (because === undefined) return logs.take(containerId, { group, stream }, lines, clock.now());
     if (!refused.has(containerId))
       log.warn("Lines of a container are refused", { containerId, reason: because });
@@ -47,4 +54,18 @@ export function containerLogs(deps: {
     refused.add(containerId);
     return lines.at(-1)?.cursor;
   };
+}
+
+/** Whether a container of the task's definition logs to this stream. */
+function logsTo(
+  store: Reader,
+  task: TaskRecord,
+  { region, group, stream }: { readonly region: string; readonly group: string; readonly stream: string },
+): boolean {
+  const containers = store.get("taskDefinition", task.taskDefinitionArn)?.spec.containers ?? [];
+  const taskId = task.arn.slice(task.arn.lastIndexOf("/") + 1);
+  return containers.some((container) => {
+    const own = logDestination(container, taskId);
+    return own !== undefined && own.region === region && own.group === group && own.stream === stream;
+  });
 }

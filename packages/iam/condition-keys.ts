@@ -10,6 +10,7 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "iam:PermissionsBoundary":
       "AttachRolePolicy AttachUserPolicy CreateRole CreateUser DeleteRole DeleteRolePermissionsBoundary DeleteRolePolicy DeleteUserPermissionsBoundary DeleteUserPolicy DetachRolePolicy DetachUserPolicy GetRole PutRolePermissionsBoundary PutRolePolicy PutUserPermissionsBoundary PutUserPolicy UpdateAssumeRolePolicy UpdateRole",
     "iam:PassedToService": "PassRole",
+    "iam:AssociatedResourceArn": "PassRole",
     "iam:AWSServiceName": "CreateServiceLinkedRole",
     "iam:ResourceTag/": "*",
   },

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import * as ec2 from "@aws-sdk/client-ec2";
 import * as ecs from "@aws-sdk/client-ecs";
 import * as iam from "@aws-sdk/client-iam";
@@ -11,6 +12,7 @@ import { isKnownConditionKey } from "@gantry/iam";
 import { SERVICE_KEYS } from "@gantry/iam/condition-keys";
 import { startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { KEYS_WITHOUT_VALUE, KEYS_WITHOUT_VALUE_MAX } from "./references/keys-without-value.ts";
 
 /** Keys whose requests cannot be made here: the member is refused, or the action does not exist. They never have a value. */
 const WITHOUT_REQUESTS = new Set([
@@ -42,8 +44,22 @@ describe("a condition key of the table", () => {
   it("is no other than those with a reader, and a reader is of no other", () => {
     expect(keysRead().filter((key) => !listed.includes(key))).toEqual([]);
     expect([...WITHOUT_REQUESTS].filter((key) => !listed.includes(key))).toEqual([]);
-    // Unknown, so that a Deny that names it denies.
-    expect(isKnownConditionKey("iam:AssociatedResourceArn")).toBe(false);
+  });
+});
+
+// The list may shrink. A key of the Service Authorization Reference that is neither in the table nor here fails the test.
+describe("a condition key that exists in AWS and has no value here", () => {
+  const without = Object.values(KEYS_WITHOUT_VALUE).flatMap((keys) => Object.keys(keys));
+  it("is unknown to the table, so that a Deny that names it denies", () => {
+    expect(without.filter(isKnownConditionKey)).toEqual([]);
+  });
+
+  it("is one of a list that does not grow, each with its reason in the documentation", () => {
+    expect(without.length).toBeLessThanOrEqual(KEYS_WITHOUT_VALUE_MAX);
+    const page = readFileSync("docs/condition-keys.md", "utf8");
+    for (const [service, keys] of Object.entries(KEYS_WITHOUT_VALUE))
+      for (const [key, reason] of Object.entries(keys))
+        expect(page).toContain(`| ${service} | \`${key}\` | ${reason} |`);
   });
 });
 

@@ -148,6 +148,31 @@ describe("a task whose execution role may not log", () => {
   });
 });
 
+// Before: lines that named a task which does not exist, or another group than the task's, were written to any group of the
+// platform, because nothing compared them with the task: a node whose agent was taken over forged everybody's logs.
+it("takes no lines that name a task of another node, no task, or what the task does not log to", async () => {
+  const role = await roleWith(["logs:*"]);
+  const task = await runLogging(role, { "awslogs-group": "/there" });
+  const id = task.taskArn?.split("/").at(-1) ?? "";
+  const forge = (group: string, stream: string, nodeId = "n") => {
+    const lines = [{ cursor: "1", timestamp: 1, message: "forged" }];
+    const rest = { region: REGION, multilinePattern: undefined, nonBlocking: true, bufferMaxBytes: 1 };
+    take(
+      { type: "logs", containerId: `${group} ${stream}`, destination: { ...rest, group, stream }, lines },
+      nodeId,
+    );
+    const arn = `arn:aws:logs:${REGION}:000000000000:log-group:${group}`;
+    return kept.streams(arn).some((each) => each.name === stream);
+  };
+  await groups.send(new logs.CreateLogGroupCommand({ logGroupName: "/victim" }));
+  expect(forge("/there", `p/c/${id}`, "n2")).toBe(false);
+  expect(forge("/victim", "p/c/0123456789abcdef0123456789abcdef")).toBe(false);
+  expect(forge("/victim", "plain")).toBe(false);
+  expect(forge("/victim", `p/c/${id}`)).toBe(false);
+  expect(forge("/there", `other/c/${id}`)).toBe(false);
+  expect(forge("/there", `p/c/${id}`)).toBe(true);
+});
+
 it("awslogs-create-group creates the group by the execution role's permission", async () => {
   const task = await runLogging(await roleWith(["logs:*"]), {
     "awslogs-group": "/made",

@@ -73,6 +73,20 @@ describe("a role that the caller may not pass", () => {
     );
   });
 
+  // Before: iam:AssociatedResourceArn had no value, so that a role could not be bound to what it is for.
+  it("is passed to the resource alone that iam:AssociatedResourceArn names", async () => {
+    const pass = (associated: string) => ({
+      ...passes(STRONG),
+      Condition: { ArnLike: { "iam:AssociatedResourceArn": associated } },
+    });
+    const arn = (family: string) => `arn:aws:ecs:eu-south-1:000000000000:task-definition/${family}:*`;
+    const other = await clientWith(ECS, pass(arn("other")));
+    await expect(run(other, "with-task-role")).rejects.toThrow(/iam:PassRole/);
+    await expect(other.send(definition("else", { taskRoleArn: STRONG }))).rejects.toThrow(/iam:PassRole/);
+    await other.send(definition("other", { taskRoleArn: STRONG }));
+    await create(await clientWith(ECS, pass(arn("with-task-role"))), "bound", "with-task-role");
+  });
+
   it("is given to no task, whichever operation starts it", async () => {
     const attacker = await clientWith(ECS, passes(WEAK), passes(STRONG, "lambda.amazonaws.com"));
     const family = "with-task-role";

@@ -85,7 +85,7 @@ export function ecsPermissions(store: Reader) {
 
     RegisterTaskDefinition: (input, place) => [
       { resource: formatArn("ecs", place, `task-definition/${input.family ?? ""}:*`) },
-      ...passRoles(input.taskRoleArn, input.executionRoleArn),
+      ...passRoles(definitionArnOf(place, input.family), [input.taskRoleArn, input.executionRoleArn]),
       ...tagging(place, input.tags, `task-definition/${input.family ?? ""}:*`, "RegisterTaskDefinition"),
     ],
     DescribeTaskDefinition: "*",
@@ -106,10 +106,10 @@ export function ecsPermissions(store: Reader) {
             "ecs:enable-execute-command": String(input.enableExecuteCommand ?? false),
           },
         },
-        ...passRoles(
+        ...passRoles(record?.arn ?? definitionArnOf(place, input.taskDefinition), [
           input.overrides?.taskRoleArn ?? record?.spec.taskRoleArn,
           input.overrides?.executionRoleArn ?? record?.spec.executionRoleArn,
-        ),
+        ]),
         ...tagging(place, input.tags, `task/${arn.split("/").at(-1)}/*`, "RunTask"),
       ];
     },
@@ -129,7 +129,7 @@ export function ecsPermissions(store: Reader) {
           conditions: { ...need.conditions, ...serviceKeys(record, input) },
         })),
         ...passRolesOf(record),
-        ...passInfrastructureRoles(input.loadBalancers, input.deploymentConfiguration),
+        ...passInfrastructureRoles(own?.resource, input.loadBalancers, input.deploymentConfiguration),
         ...tagOnCreate(input.tags, {
           action: "ecs:TagResource",
           resource: own?.resource ?? "*",
@@ -139,13 +139,15 @@ export function ecsPermissions(store: Reader) {
     },
     UpdateService: (input, place) => {
       const record = findTaskDefinition(store, place, input.taskDefinition);
+      const needs = inCluster(place, input.cluster, [input.service], "service");
+      const [own] = needs;
       return [
-        ...inCluster(place, input.cluster, [input.service], "service").map((need) => ({
+        ...needs.map((need) => ({
           ...need,
           conditions: { ...need.conditions, ...serviceKeys(record, input) },
         })),
         ...passRolesOf(record),
-        ...passInfrastructureRoles(input.loadBalancers, input.deploymentConfiguration),
+        ...passInfrastructureRoles(own?.resource, input.loadBalancers, input.deploymentConfiguration),
       ];
     },
     DeleteService: (input, place) => inCluster(place, input.cluster, [input.service], "service"),
@@ -166,7 +168,7 @@ export function ecsPermissions(store: Reader) {
           },
         },
         ...passRolesOf(record),
-        ...passInfrastructureRoles(input.loadBalancers),
+        ...passInfrastructureRoles(own?.resource, input.loadBalancers),
         ...tagging(place, input.tags, "task-set/*", "CreateTaskSet"),
       ];
     },
@@ -217,7 +219,8 @@ function serviceKeys(
 }
 
 function passRolesOf(definition: TaskDefinitionRecord | undefined): readonly Need[] {
-  return passRoles(definition?.spec.taskRoleArn, definition?.spec.executionRoleArn);
+  if (definition === undefined) return [];
+  return passRoles(definition.arn, [definition.spec.taskRoleArn, definition.spec.executionRoleArn]);
 }
 
 /**
@@ -225,6 +228,7 @@ function passRolesOf(definition: TaskDefinitionRecord | undefined): readonly Nee
  * Source: "Amazon ECS infrastructure IAM role for load balancers", "Permissions required for Lambda functions in blue/green deployments".
  */
 function passInfrastructureRoles(
+  serviceArn: string | undefined,
   balancers: readonly LoadBalancer[] = [],
   deployments: DeploymentConfiguration = {},
 ): readonly Need[] {
@@ -235,15 +239,18 @@ function passInfrastructureRoles(
   return [...new Set(roles)].map((resource) => ({
     action: "iam:PassRole",
     resource,
-    conditions: { "iam:PassedToService": "ecs.amazonaws.com" },
+    conditions: {
+      "iam:PassedToService": "ecs.amazonaws.com",
+      ...(serviceArn === undefined ? {} : { "iam:AssociatedResourceArn": serviceArn }),
+    },
   }));
 }
 
 /**
  * A caller that hands roles to tasks needs permission to pass them: on registration, and whenever it starts tasks of a task
- * definition, because someone else may have registered it. Source: ECS Developer Guide, "IAM roles for Amazon ECS".
+ * definition, because someone else may have registered it. The roles are associated with the task definition. Source: ECS Developer Guide, "IAM roles for Amazon ECS".
  */
-function passRoles(...roles: readonly (string | undefined)[]): readonly Need[] {
+function passRoles(definitionArn: string, roles: readonly (string | undefined)[]): readonly Need[] {
   return [...new Set(roles)].flatMap((resource) =>
     resource === undefined
       ? []
@@ -251,7 +258,10 @@ function passRoles(...roles: readonly (string | undefined)[]): readonly Need[] {
           {
             action: "iam:PassRole",
             resource,
-            conditions: { "iam:PassedToService": "ecs-tasks.amazonaws.com" },
+            conditions: {
+              "iam:PassedToService": "ecs-tasks.amazonaws.com",
+              "iam:AssociatedResourceArn": definitionArn,
+            },
           },
         ],
   );

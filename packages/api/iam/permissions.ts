@@ -169,7 +169,11 @@ export function iamPermissions(store: Reader) {
       {
         action: "iam:PassRole",
         resource: arnOf("role", input.RoleName, caller),
-        conditions: { "iam:PassedToService": "ec2.amazonaws.com" },
+        conditions: {
+          "iam:PassedToService": "ec2.amazonaws.com",
+          // Source: IAM User Guide, "Available keys for AWS services", iam:AssociatedResourceArn.
+          "iam:AssociatedResourceArn": `arn:aws:ec2:*:${caller.account}:instance/*`,
+        },
       },
     ],
     RemoveRoleFromInstanceProfile: profile,

@@ -198,8 +198,8 @@ function byDigest(image: string, digest: string): string {
   return `${colon > name.lastIndexOf("/") ? name.slice(0, colon) : name}@${digest}`;
 }
 
-/** Source: "Using the awslogs log driver", stream naming `prefix/container/task-id`; its multi-line and mode options. */
-function logDestination(container: ContainerSpec, taskId: string): LogDestination | undefined {
+/** Where a container's lines go. Source: "Using the awslogs log driver", stream naming `prefix/container/task-id`; its multi-line and mode options. */
+export function logDestination(container: ContainerSpec, taskId: string): LogDestination | undefined {
   const configuration = container.logConfiguration;
   if (configuration?.logDriver !== "awslogs") return undefined;
   const { options } = configuration;
