@@ -25,9 +25,17 @@ import {
   warmPoolController,
 } from "@gantry/controllers";
 import { databaseRecipe, provideImage, wellKnownRecipes } from "@gantry/images";
-import { Controller, jsonLogger, messageOf, randomIds, sleep, SystemClock } from "@gantry/kernel";
+import {
+  Controller,
+  jsonLogger,
+  messageOf,
+  PlatformClock,
+  randomIds,
+  sleep,
+  SystemClock,
+} from "@gantry/kernel";
 import { ImageStore, Registry } from "@gantry/registry";
-import { SqliteStore } from "@gantry/state";
+import { clockSegments, SqliteStore } from "@gantry/state";
 import {
   Dispatcher,
   equalsInConstantTime,
@@ -40,6 +48,7 @@ import { AgentServer } from "./agent-stream.ts";
 import { explain } from "./explain.ts";
 import { challengeOf, PROOF_HEADER, proofOf, type Health } from "./health.ts";
 import { balancerMetrics } from "./balancer-metrics.ts";
+import { changePlatformClock, clockStatus, readClockChange } from "./clock-control.ts";
 import { containerLogs } from "./container-logs.ts";
 import { hookEndpoints } from "./hook-endpoints.ts";
 import { imageFinder, imageResolver } from "./image-resolver.ts";
@@ -63,12 +72,13 @@ const WARM_DELAY_MS = 500;
 // The control plane, put together top to bottom. Everything it is given comes from the state folder.
 const folder = stateFolder(process.argv[2]);
 const settings = ensureInstance(folder, undefined);
-const clock = new SystemClock();
+// Real time: for logs, certificates, credentials, signatures, data at rest and everything that connects.
+const machineClock = new SystemClock();
 const ids = randomIds();
 // Where the disk is full a line is lost, and nothing else.
 process.stdout.on("error", () => {});
 const log = jsonLogger({
-  clock,
+  clock: machineClock,
   write: (line) => process.stdout.write(line),
   level: process.env["GANTRY_LOG_LEVEL"] === "debug" ? "debug" : "info",
 });
@@ -76,6 +86,8 @@ importSdkSchemasOnly(join(import.meta.dirname, "../../packages/api/package.json"
 
 rmSync(join(folder, COPY_FOLDER), { recursive: true, force: true });
 const store = openState();
+// The platform's time: for all that waits, and the timestamps of what waits.
+const clock = new PlatformClock(machineClock, clockSegments(store));
 finishVaultRotation(folder, store);
 const keys = openKeyRing(folder);
 const vault = vaultOf(keys);
@@ -86,24 +98,24 @@ const metrics = new MetricStore(join(folder, "metrics.db"), (reason) =>
 const blobs = new BlobStore(join(folder, "registry"), () => store.settled());
 const objects = new ObjectStore(join(folder, "objects"), keys.objects, () => store.settled());
 await objects.clean();
-const openedAt = clock.now();
+const openedAt = machineClock.now();
 const identity = identityOf(process.pid) ?? { pid: process.pid, startedAt: "" };
 bindStoredPolicies(store);
-ensureRootCredentials({ store, vault, ids, clock, folder, account: settings.account });
-const authority = await ensureAuthority(folder, clock);
-const reissued = await reissueCertificates({ store, vault, authority, clock });
+ensureRootCredentials({ store, vault, ids, clock: machineClock, folder, account: settings.account });
+const authority = await ensureAuthority(folder, machineClock);
+const reissued = await reissueCertificates({ store, vault, authority, clock: machineClock });
 if (reissued > 0) log.info("Certificates were issued anew by the new authority", { count: reissued });
 const operatorToken = ensureOperatorToken(folder);
 const linkOptions = { folder, instance: settings.instance };
-const link = await ensureLink({ ...linkOptions, now: clock.now() });
+const link = await ensureLink({ ...linkOptions, now: machineClock.now() });
 
 // The API: bytes in, records out.
-const policy = policyDecider({ store, now: () => clock.now(), objects: objects.index });
+const policy = policyDecider({ store, now: () => machineClock.now(), objects: objects.index });
 const registryAddress = `127.0.0.1:${settings.registryPort}`;
-const images = new ImageStore({ store, blobs, clock, ids });
+const images = new ImageStore({ store, blobs, clock: machineClock, ids });
 const relayKey = createHmac("sha256", keys.vault[0]).update("service relay").digest("hex");
 const dispatcher = new Dispatcher({
-  clock,
+  clock: machineClock,
   ids,
   log,
   credentials: credentialSource({ store, vault }),
@@ -132,7 +144,7 @@ const registry = new Registry({
   store,
   blobs,
   images,
-  clock,
+  clock: machineClock,
   vault,
   log,
   policy,
@@ -141,7 +153,9 @@ const registry = new Registry({
 
 // The loops: records in, records out.
 const deps = { store, clock, ids, log };
-const imageDeps = { registry: registryAddress, vault, clock, store, policy };
+// Loops that handle certificates, or delete data: a rehearsal deletes nothing.
+const realDeps = { ...deps, clock: machineClock };
+const imageDeps = { registry: registryAddress, vault, clock: machineClock, store, policy };
 const controllers = [
   schedulerController({
     ...deps,
@@ -152,17 +166,17 @@ const controllers = [
   }),
   warmPoolController(deps),
   taskController({ ...deps, vault }),
-  clientTokenController(deps),
+  clientTokenController(realDeps),
   serviceController({ ...deps, permissions: policy }),
   hookController({ ...deps, permissions: policy, callHook: hookEndpoints(folder) }),
   targetController(deps),
   drainingController(deps),
-  ownCertificateController({ ...deps, vault, authority }),
-  lifecycleController({ ...deps, objects }),
-  registryController({ ...deps, images }),
+  ownCertificateController({ ...realDeps, vault, authority }),
+  lifecycleController({ ...realDeps, objects }),
+  registryController({ ...realDeps, images }),
   // Topics and scaling policies are not there yet: their actions fail by name in the alarm's history.
   alarmController({ ...deps, metrics, actionOf: () => undefined }),
-  retentionController({ ...deps, expireLogs: (group, before) => logs.expire(group, before) }),
+  retentionController({ ...realDeps, expireLogs: (group, before) => logs.expire(group, before) }),
 ].map((reconciler) => new Controller(reconciler, { clock, log }));
 
 // The node: records out as assignments, observations in as records.
@@ -182,7 +196,7 @@ const gateway = new NodeGateway({
     account: settings.account,
     relayKey,
   },
-  takeLogs: containerLogs({ ...deps, logs, permissions: policy, account: settings.account }),
+  takeLogs: containerLogs({ ...realDeps, logs, permissions: policy, account: settings.account }),
   takeMetrics: async (node, message) => {
     const { session, sequence } = message;
     const points = [...serviceMetrics(store, message), ...balancerMetrics(store, message)];
@@ -205,6 +219,7 @@ const server = newHttpServer(async (request, response, continueWith) => {
   }
   if (
     request.url === "/gantry/status" ||
+    request.url === "/gantry/clock" ||
     request.url?.startsWith("/gantry/explain?") === true ||
     (request.url === "/gantry/copy" && request.method === "POST")
   ) {
@@ -236,7 +251,8 @@ async function answerOwner(request: IncomingMessage, response: ServerResponse): 
   };
   if (!equalsInConstantTime(request.headers.authorization ?? "", `Bearer ${operatorToken}`))
     return answer(403, {});
-  if (request.url === "/gantry/status") return answer(200, platformStatus(store, settings));
+  if (request.url === "/gantry/status") return answer(200, platformStatus(store, { ...settings, clock }));
+  if (request.url === "/gantry/clock") return answerClock(request, answer);
   if (request.url?.startsWith("/gantry/explain?") === true)
     return answer(200, explain(policy, store, new URLSearchParams(request.url.split("?")[1])));
   try {
@@ -246,16 +262,27 @@ async function answerOwner(request: IncomingMessage, response: ServerResponse): 
     return answer(500, { reason: messageOf(thrown) });
   }
 }
+async function answerClock(
+  request: IncomingMessage,
+  answer: (status: number, body: object) => void,
+): Promise<void> {
+  if (request.method !== "POST") return answer(200, clockStatus(clock));
+  const change = await readClockChange(request);
+  if (typeof change === "string") return answer(400, { reason: change });
+  log.info("The platform's clock was changed", change);
+  const changed = (): void => gateway.tellClock();
+  return answer(200, await changePlatformClock({ store, clock, changed }, change));
+}
 const registryServer = newHttpServer((request, response) => registry.handle(request, response));
 const serveConsole: RequestHandler = async (_request, response) => {
   response.writeHead(200, { "content-type": "text/html; charset=utf-8" });
   response.end(CONSOLE_PAGE);
 };
 const consoleServer = newHttpServer(serveConsole);
-const agentServer = new AgentServer(link, { gateway, clock, log });
+const agentServer = new AgentServer(link, { gateway, clock: machineClock, log });
 // Inside VPCs the AWS service names are here; ACCOUNT.dkr.ecr.REGION.amazonaws.com is the registry.
 const tlsServer = newHttpsServer(
-  { SNICallback: secureContexts(authority, clock) },
+  { SNICallback: secureContexts(authority, machineClock) },
   (request, response, continueWith) =>
     /\.dkr\.ecr\./.test(request.headers.host ?? "")
       ? registry.handle(request, response)
@@ -282,7 +309,7 @@ const outside =
         folder,
         address: settings.listen,
         authority,
-        clock,
+        clock: machineClock,
         log,
         handlers: [
           { port: settings.port, handle: (...exchange) => dispatcher.handle(...exchange) },
@@ -292,7 +319,7 @@ const outside =
       });
 gateway.start();
 for (const controller of controllers) controller.start();
-keepFresh({ ...linkOptions, clock, log }, (renewed) => agentServer.renew(renewed));
+keepFresh({ ...linkOptions, clock: machineClock, log }, (renewed) => agentServer.renew(renewed));
 writeSecretFile(join(folder, "control-plane.pid"), `${JSON.stringify(identity)}\n`);
 log.info("Control plane started", {
   port: settings.port,
@@ -323,7 +350,7 @@ async function stop(): Promise<void> {
   process.exit(0);
 }
 // What no request has asked for yet is loaded once the first have been answered.
-await sleep(clock, WARM_DELAY_MS);
+await sleep(machineClock, WARM_DELAY_MS);
 await dispatcher.warm();
 flushCompileCache();
 await objects.sweep(openedAt).then(

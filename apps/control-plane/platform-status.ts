@@ -1,3 +1,4 @@
+import type { PlatformClock } from "@gantry/kernel";
 import {
   allocatableOn,
   capacityOf,
@@ -9,11 +10,13 @@ import {
   type ServiceRecord,
   type TaskRecord,
 } from "@gantry/state";
+import { clockStatus, type ClockStatus } from "./clock-control.ts";
 import { loadBalancerStatus } from "./load-balancer-status.ts";
 import { networkStatus } from "./network-status.ts";
 
 /** What `gantry status`, `ps`, `logs` and `exec` know of the platform. Times are milliseconds since the epoch. */
 export interface PlatformStatus {
+  readonly clock: ClockStatus;
   readonly overcommit: Overcommit;
   readonly loadBalancers: ReturnType<typeof loadBalancerStatus>;
   readonly networkProblems: ReturnType<typeof networkStatus>;
@@ -64,9 +67,10 @@ export interface TaskStatusRow {
 /** The platform as the records have it. */
 export function platformStatus(
   reader: Reader,
-  { overcommit }: { readonly overcommit: Overcommit },
+  { overcommit, clock }: { readonly overcommit: Overcommit; readonly clock: PlatformClock },
 ): PlatformStatus {
   return {
+    clock: clockStatus(clock),
     overcommit,
     loadBalancers: loadBalancerStatus(reader),
     networkProblems: networkStatus(reader),

@@ -1,3 +1,4 @@
+import type { ClockSegment } from "@gantry/kernel";
 import type { Assignment, NodeSettings } from "./assignments.ts";
 import type { LinkToAgent, LinkToControlPlane } from "./link.ts";
 import type { ToControlPlane } from "./observations.ts";
@@ -14,6 +15,8 @@ export type ToAgent =
   | { readonly type: "unassign"; readonly key: string }
   | { readonly type: "logsTaken"; readonly containerId: string; readonly cursor: string }
   | { readonly type: "metricsTaken"; readonly session: string; readonly sequence: number }
+  /** The platform's clock, by which the node measures; real time where there are no segments. */
+  | { readonly type: "clock"; readonly segments: readonly ClockSegment[] }
   | { readonly type: "imageReady"; readonly image: string; readonly problem: string | undefined };
 
 /**

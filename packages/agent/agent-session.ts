@@ -62,6 +62,9 @@ export class AgentSession {
       case "unassign":
         if (heard.isNews(message.key, sequence)) this.#agent.receive(message);
         return;
+      case "clock":
+        if (heard.isNews("clock", sequence)) this.#agent.receive(message);
+        return;
       case "logsTaken":
       case "metricsTaken":
       case "imageReady":

@@ -1,5 +1,5 @@
 import type { Assignment, NodeSettings, ToAgent, ToControlPlane } from "@gantry/agent-protocol";
-import { WorkQueue, messageOf } from "@gantry/kernel";
+import { PlatformClock, WorkQueue, messageOf } from "@gantry/kernel";
 import type { AgentDeps } from "./agent-deps.ts";
 import { AssignmentCache } from "./assignment-cache.ts";
 import { AssignmentProblems } from "./assignment-problems.ts";
@@ -42,6 +42,8 @@ export class Agent {
   readonly #logs: LogShipper;
   readonly #images: ImageRequests;
   readonly #metrics: MetricShipper;
+  /** Measured by it alone: all else that a node does is in real time. */
+  readonly #metricClock: PlatformClock;
   readonly #engineProbe: EngineProbe;
   readonly #abort = new AbortController();
   readonly #problems = new AssignmentProblems();
@@ -74,8 +76,9 @@ export class Agent {
       clock,
       send: (image) => this.#report({ type: "imageWanted", image }),
     });
+    this.#metricClock = new PlatformClock(clock);
     this.#metrics = new MetricShipper({
-      clock,
+      clock: this.#metricClock,
       log,
       pods: () => podsOf(this.#cache.wanted).filter(({ desired }) => desired === "RUNNING"),
       usageOf: (pod) => host.usageOf(pod),
@@ -183,6 +186,9 @@ export class Agent {
         return;
       case "metricsTaken":
         this.#metrics.taken(message.session, message.sequence);
+        return;
+      case "clock":
+        this.#metricClock.follow(message.segments);
         return;
       case "imageReady":
         this.#images.answered(message.image, message.problem);

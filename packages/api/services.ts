@@ -1,3 +1,4 @@
+import { realTimeOf } from "@gantry/kernel";
 import type { Authority } from "@gantry/tls";
 import type { Dispatcher, ServiceDescriptor } from "@gantry/wire";
 import type { BlobStore, LogStore, MetricStore, ObjectStore } from "@gantry/content";
@@ -107,18 +108,20 @@ export const DESCRIPTORS = {
 
 /** Registers every service. Its code and its SDK's schemas are loaded with its first request. */
 export function registerServices(dispatcher: Dispatcher, deps: ServicesDeps): void {
+  // Credentials, certificates and data at rest are of the real world: the platform's clock does not touch them.
+  const real = { ...deps, clock: realTimeOf(deps.clock).clock };
   dispatcher.register(DESCRIPTORS.ecs, async () => (await import("./ecs/index.ts")).ecsService(deps));
-  dispatcher.register(DESCRIPTORS.ec2, async () => (await import("./ec2/index.ts")).ec2Service(deps));
-  dispatcher.register(DESCRIPTORS.iam, async () => (await import("./iam/index.ts")).iamService(deps));
-  dispatcher.register(DESCRIPTORS.sts, async () => (await import("./sts/index.ts")).stsService(deps));
-  dispatcher.register(DESCRIPTORS.logs, async () => (await import("./logs/index.ts")).logsService(deps));
+  dispatcher.register(DESCRIPTORS.ec2, async () => (await import("./ec2/index.ts")).ec2Service(real));
+  dispatcher.register(DESCRIPTORS.iam, async () => (await import("./iam/index.ts")).iamService(real));
+  dispatcher.register(DESCRIPTORS.sts, async () => (await import("./sts/index.ts")).stsService(real));
+  dispatcher.register(DESCRIPTORS.logs, async () => (await import("./logs/index.ts")).logsService(real));
   dispatcher.register(DESCRIPTORS.cloudwatch, async () =>
     (await import("./cloudwatch/index.ts")).cloudWatchService(deps),
   );
   dispatcher.register(DESCRIPTORS.elbv2, async () => (await import("./elbv2/index.ts")).elbv2Service(deps));
-  dispatcher.register(DESCRIPTORS.acm, async () => (await import("./acm/index.ts")).acmService(deps));
-  dispatcher.register(DESCRIPTORS.efs, async () => (await import("./efs/index.ts")).efsService(deps));
-  dispatcher.register(DESCRIPTORS.rds, async () => (await import("./rds/index.ts")).rdsService(deps));
-  dispatcher.register(DESCRIPTORS.ecr, async () => (await import("./ecr/index.ts")).ecrService(deps));
-  dispatcher.register(DESCRIPTORS.s3, async () => (await import("./s3/index.ts")).s3Service(deps));
+  dispatcher.register(DESCRIPTORS.acm, async () => (await import("./acm/index.ts")).acmService(real));
+  dispatcher.register(DESCRIPTORS.efs, async () => (await import("./efs/index.ts")).efsService(real));
+  dispatcher.register(DESCRIPTORS.rds, async () => (await import("./rds/index.ts")).rdsService(real));
+  dispatcher.register(DESCRIPTORS.ecr, async () => (await import("./ecr/index.ts")).ecrService(real));
+  dispatcher.register(DESCRIPTORS.s3, async () => (await import("./s3/index.ts")).s3Service(real));
 }

@@ -3,10 +3,38 @@ export interface Timer {
   cancel(): void;
 }
 
+/** Real time, as a clock that may run ahead of it sees it. */
+export interface RealTime {
+  readonly clock: Clock;
+  /** Real milliseconds since a timestamp of the clock; infinite for a timestamp in the future, as in `elapsedSince`. */
+  elapsedSince(then: number): number;
+  /** Milliseconds of the clock that pass in the given real milliseconds, as fast as it runs now. */
+  wait(realMs: number): number;
+  /** The clock's timestamp of a real moment. */
+  stampOf(real: number): number;
+  /** Calls back when the clock was changed. Returns a function that stops. */
+  onChange(listener: () => void): () => void;
+}
+
 /** The source of time, injected so that tests control it: milliseconds since the epoch (UTC), and timers on the same clock. */
 export interface Clock {
   now(): number;
   after(delayMs: number, run: () => void): Timer;
+  /** For a clock that may run ahead of real time; absent from a clock that is real itself. */
+  readonly real?: RealTime;
+}
+
+/** Real time beside a clock; of a clock that is real, its own. */
+export function realTimeOf(clock: Clock): RealTime {
+  return (
+    clock.real ?? {
+      clock,
+      elapsedSince: (then) => elapsedSince(then, clock.now()),
+      wait: (realMs) => realMs,
+      stampOf: (real) => real,
+      onChange: () => () => {},
+    }
+  );
 }
 
 /** Resolves after `delayMs` on the given clock. */

@@ -1,5 +1,5 @@
 import { AssertionError, messageOf } from "./assert.ts";
-import { watchForJumps, type Clock, type Timer } from "./clock.ts";
+import { realTimeOf, watchForJumps, type Clock, type Timer } from "./clock.ts";
 import type { Logger } from "./logger.ts";
 import { WorkQueue } from "./work-queue.ts";
 
@@ -10,7 +10,7 @@ export interface Reconciler {
   keys(): Iterable<string>;
   /** Calls `changed` with the keys that a change affects. Returns a function that stops the watch. */
   watch(changed: (key: string) => void): () => void;
-  /** Reads current state, acts and writes status. Returns the ms until the next reconcile, or undefined. */
+  /** Reads current state, acts and writes status. Returns the ms of the loop's clock until the next reconcile, or undefined. */
   reconcile(key: string): Promise<number | undefined>;
 }
 
@@ -44,8 +44,10 @@ export class Controller {
 
   start(): void {
     this.#unwatch = this.#reconciler.watch((key) => this.#queue.add(key));
-    // Waits that depend on the wall clock are evaluated again when it jumps.
-    this.#unwatchClock = watchForJumps(this.#clock, () => this.#addAll());
+    // Waits that depend on the clock are evaluated again when it jumps, or runs at another speed.
+    const real = realTimeOf(this.#clock);
+    const stops = [watchForJumps(real.clock, () => this.#addAll()), real.onChange(() => this.#addAll())];
+    this.#unwatchClock = () => stops.forEach((stop) => stop());
     this.#listAll();
   }
 
@@ -62,7 +64,7 @@ export class Controller {
 
   #listAll(): void {
     this.#addAll();
-    this.#resync = this.#clock.after(RESYNC_MS, () => this.#listAll());
+    this.#resync = realTimeOf(this.#clock).clock.after(RESYNC_MS, () => this.#listAll());
   }
 }
 

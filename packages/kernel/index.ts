@@ -8,6 +8,7 @@ export * from "./assert.ts";
 export * from "./checksum.ts";
 export * from "./cidr.ts";
 export * from "./clock.ts";
+export * from "./platform-clock.ts";
 export * from "./controller.ts";
 export * from "./http.ts";
 export * from "./ids.ts";

@@ -1,11 +1,11 @@
-import type { Clock, Timer } from "./clock.ts";
+import { realTimeOf, type Clock, type Timer } from "./clock.ts";
 
 const BACKOFF_FIRST_MS = 50;
 const BACKOFF_MAX_MS = 30_000;
 
 /**
  * A queue of keys rather than events. A key that is added twice is queued once, never runs concurrently with itself, and
- * runs once more if it is added while it runs. Failures back off exponentially per key.
+ * runs once more if it is added while it runs. Failures back off exponentially per key, in real time.
  */
 export class WorkQueue {
   readonly #clock: Clock;
@@ -101,8 +101,9 @@ export class WorkQueue {
     } catch (thrown) {
       const failures = (this.#failures.get(key) ?? 0) + 1;
       this.#failures.set(key, failures);
-      lookAgainInMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (failures - 1));
-      this.#onFailure(key, thrown, lookAgainInMs);
+      const retryInMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (failures - 1));
+      lookAgainInMs = realTimeOf(this.#clock).wait(retryInMs);
+      this.#onFailure(key, thrown, retryInMs);
     }
     this.#running.delete(key);
     if (this.#again.delete(key)) this.#ready.add(key);

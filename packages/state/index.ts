@@ -17,6 +17,7 @@ export * from "./transactions/desired-count.ts";
 export * from "./transactions/hosting.ts";
 export * from "./transactions/log-groups.ts";
 export * from "./transactions/new-task.ts";
+export * from "./transactions/platform-clock.ts";
 export * from "./transactions/reseal.ts";
 export * from "./transactions/reservations.ts";
 export * from "./transactions/service-deployments.ts";

@@ -39,6 +39,7 @@ import type {
 } from "./records/iam.ts";
 import type { LogGroupRecord } from "./records/logs.ts";
 import type { NodeRecord } from "./records/node.ts";
+import type { PlatformClockRecord } from "./records/platform-clock.ts";
 import type { DatabaseInstanceRecord, DatabaseSubnetGroupRecord } from "./records/rds.ts";
 import type { BucketRecord } from "./records/s3.ts";
 
@@ -54,6 +55,7 @@ export type * from "./records/elbv2.ts";
 export type * from "./records/iam.ts";
 export type * from "./records/logs.ts";
 export type * from "./records/node.ts";
+export type * from "./records/platform-clock.ts";
 export type * from "./records/rds.ts";
 export type * from "./records/s3.ts";
 
@@ -105,6 +107,7 @@ export interface Records {
   readonly alarmHistory: AlarmHistoryRecord;
   readonly dashboard: DashboardRecord;
   readonly node: NodeRecord;
+  readonly platformClock: PlatformClockRecord;
 }
 
 export type Kind = keyof Records;

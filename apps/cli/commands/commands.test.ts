@@ -103,6 +103,7 @@ describe("gantry logs, ps and status", () => {
     ...{ lastEvent: undefined, lastStop: undefined },
   });
   const status = {
+    clock: { now: 0, real: 0, speed: 1, aheadMs: 0, realAgainAt: undefined },
     overcommit: { cpu: 16, memory: 8 },
     loadBalancers: [],
     networkProblems: [],

@@ -5,9 +5,12 @@ import { healthOf } from "../control-plane-process.ts";
 import { presentInstance } from "../platform.ts";
 import { ago, fetchPlatformStatus, renderTable } from "../platform-status.ts";
 import { readVersion } from "../project.ts";
+import { describeClock, isReal } from "./clock.ts";
 import type { Call } from "./command.ts";
 
-interface Status extends Omit<PlatformStatus, "tasks"> {
+interface Status extends Omit<PlatformStatus, "tasks" | "clock"> {
+  /** Undefined where the platform is down. */
+  readonly clock: PlatformStatus["clock"] | undefined;
   readonly version: string;
   readonly running: boolean;
   readonly endpoint: string;
@@ -32,9 +35,10 @@ export async function run({ deps, folder, flag }: Call): Promise<number> {
 /** The status of an instance, asked of its control plane. `now` is in milliseconds. */
 export async function statusOf(settings: InstanceSettings, now: number): Promise<Status> {
   const health = await healthOf(settings);
-  const { loadBalancers, networkProblems, nodes, services, overcommit } =
+  const { clock, loadBalancers, networkProblems, nodes, services, overcommit } =
     health === undefined
       ? {
+          clock: undefined,
           loadBalancers: [],
           networkProblems: [],
           nodes: [],
@@ -57,6 +61,7 @@ export async function statusOf(settings: InstanceSettings, now: number): Promise
     controlPlane: { pid: health?.pid },
     agents,
     problems: health === undefined ? [] : problemsOf(nodes, { agents: agents.length, now }),
+    clock,
     loadBalancers,
     networkProblems,
     overcommit,
@@ -104,13 +109,16 @@ function renderStatus(status: Status, now: number): string {
     `  console        ${status.console}\n`,
     `  credentials    ${status.credentialsFile}\n`,
     `  CA             ${status.caFile} ("gantry ca" says how to trust it)\n`,
+    ...(status.clock === undefined || isReal(status.clock)
+      ? []
+      : [`  clock          ${describeClock(status.clock)}\n`]),
     ...status.nodes.map((node) => renderNode(node, status.overcommit, now)),
     ...balancers,
     ...status.networkProblems.map(
       ({ subject, closed, problem }) =>
         `  network        ${subject}${closed ? " is closed for new connections" : ""}: ${problem}\n`,
     ),
-    renderServices(status.services, now),
+    renderServices(status.services, status.clock?.now ?? now),
   ].join("");
 }
 

@@ -85,6 +85,20 @@ const COMMANDS: readonly Command[] = [
     load: () => import("./ps.ts"),
   },
   {
+    name: "clock",
+    summary: "show the platform's clock, move it ahead, or make it run faster",
+    details:
+      "It drives everything that waits: bake and wait times, traffic steps, cooldowns, schedules, alarms and the minutes of metrics. Containers, health checks, draining and credentials stay in real time. TIME is a number with s, m, h or d, such as 5m. After a reset it runs at half speed until real time has caught up.",
+    words: {
+      usage: "[advance TIME | speed FACTOR | reset]",
+      min: 0,
+      max: 2,
+      choices: ["advance", "speed", "reset"],
+    },
+    options: { json: JSON_OUTPUT },
+    load: () => import("./clock.ts"),
+  },
+  {
     name: "exec",
     summary: "run a command in a container of a task, or a shell",
     details: "TASK is the id of a task, or the beginning of it. The exit status is that of the command.",

@@ -1,4 +1,5 @@
 import type { NodeSettings, ToAgent } from "@gantry/agent-protocol";
+import { CLOCK_SPEED_MAX, type ClockSegment } from "@gantry/kernel";
 import { dnsName, integer, list, matching, object, oneOf, optional, text, type Check } from "./check.ts";
 
 type Message<Type extends ToAgent["type"]> = Extract<ToAgent, { type: Type }>;
@@ -30,6 +31,19 @@ const checks: { readonly [Type in ToAgent["type"]]: Check } = {
     type: oneOf("metricsTaken"),
     session: text,
     sequence: integer(1),
+  }),
+  clock: object<Message<"clock">>({
+    type: oneOf("clock"),
+    segments: list(
+      object<ClockSegment>({
+        real: integer(0),
+        platform: integer(0),
+        speed: (value, path) =>
+          typeof value === "number" && value > 0 && value <= CLOCK_SPEED_MAX
+            ? undefined
+            : `${path} is not a speed of the clock`,
+      }),
+    ),
   }),
   imageReady: object<Message<"imageReady">>({
     type: oneOf("imageReady"),

@@ -1,5 +1,5 @@
 import type { PodAssignment, ToControlPlane, TrafficSample, UsageSample } from "@gantry/agent-protocol";
-import { messageOf, type Clock, type Logger, type Timer } from "@gantry/kernel";
+import { messageOf, realTimeOf, type Clock, type Logger, type Timer } from "@gantry/kernel";
 import type { Usage } from "./usage-reader.ts";
 
 /** The ECS agent publishes every 20 s as well. */
@@ -11,7 +11,15 @@ const UNTAKEN_MAX = 90;
 
 type Batch = Extract<ToControlPlane, { type: "metrics" }>;
 
+interface Reading {
+  /** By the platform's clock, and in real time. */
+  readonly at: number;
+  readonly realAt: number;
+  readonly usage: Usage;
+}
+
 export interface MetricShipperDeps {
+  /** The platform's: on a clock that runs faster, minutes are shorter. */
   readonly clock: Clock;
   readonly log: Logger;
   readonly pods: () => readonly PodAssignment[];
@@ -30,14 +38,17 @@ export class MetricShipper {
   readonly #deps: MetricShipperDeps;
   readonly #session: string;
   /** The last sample of each pod. */
-  #before = new Map<string, { readonly at: number; readonly usage: Usage }>();
+  #before = new Map<string, Reading>();
   #untaken: Batch[] = [];
   #sequence = 0;
+  /** The number of the minute that was sent last. */
+  #shipped: number;
   #timer: Timer | undefined;
 
   constructor(deps: MetricShipperDeps) {
     this.#deps = deps;
-    this.#session = String(deps.clock.now());
+    this.#session = String(realTimeOf(deps.clock).clock.now());
+    this.#shipped = this.#minute();
   }
 
   start(): void {
@@ -65,32 +76,40 @@ export class MetricShipper {
 
   async #sample(): Promise<void> {
     const { clock, log, pods, usageOf } = this.#deps;
-    const after = new Map<string, { at: number; usage: Usage }>();
+    const realClock = realTimeOf(clock).clock;
+    const after = new Map<string, Reading>();
     await Promise.all(
       pods().map(async (pod) => {
         try {
           const usage = await usageOf(pod);
-          if (usage !== undefined) after.set(pod.key, { at: clock.now(), usage });
+          if (usage !== undefined) after.set(pod.key, { at: clock.now(), realAt: realClock.now(), usage });
         } catch (thrown) {
           log.debug("A pod's use could not be read", { key: pod.key, reason: messageOf(thrown) });
         }
       }),
     );
     const samples: UsageSample[] = [];
-    for (const [pod, { at, usage }] of after) {
+    for (const [pod, reading] of after) {
       const before = this.#before.get(pod);
       // Counters that went back are those of other containers.
-      if (before === undefined || usage.cpuSeconds < before.usage.cpuSeconds || at <= before.at) continue;
-      samples.push({ pod, from: before.at, until: at, ...used(usage, before.usage) });
+      if (before === undefined || reading.usage.cpuSeconds < before.usage.cpuSeconds) continue;
+      if (reading.at > before.at)
+        samples.push({ pod, from: before.at, until: reading.at, ...used(reading, before) });
     }
     this.#before = after;
     this.#ship(samples);
   }
 
+  #minute(): number {
+    return Math.floor((this.#deps.clock.now() + EARLY_MS) / MINUTE_MS);
+  }
+
   #ship(usage: readonly UsageSample[]): void {
-    const moment = Math.floor((this.#deps.clock.now() + EARLY_MS) / SAMPLE_MS) * SAMPLE_MS;
-    const isMinute = moment % MINUTE_MS === 0;
-    const traffic = isMinute ? this.#deps.traffic() : [];
+    const minute = this.#minute();
+    // On a fast clock the sample at the end of a minute may come late: the next one ends the minute.
+    const endsMinute = minute !== this.#shipped;
+    this.#shipped = minute;
+    const traffic = endsMinute ? this.#deps.traffic() : [];
     if (usage.length === 0 && traffic.length === 0) return;
     this.#sequence += 1;
     const batch: Batch = {
@@ -98,7 +117,7 @@ export class MetricShipper {
       session: this.#session,
       sequence: this.#sequence,
       usage,
-      ...(isMinute ? { at: moment - MINUTE_MS, traffic } : {}),
+      ...(endsMinute ? { at: (minute - 1) * MINUTE_MS, traffic } : {}),
     };
     this.#untaken = [...this.#untaken, batch].slice(-UNTAKEN_MAX);
     this.#deps.send(batch);
@@ -106,11 +125,17 @@ export class MetricShipper {
 }
 
 /** What was used between two readings. A counter that went back, as one of a new interface does, is left out. */
-function used(after: Usage, before: Usage): Omit<UsageSample, "pod" | "from" | "until"> {
-  const { network, storage, connections, storedBytes } = after;
+function used(
+  { at, realAt, usage }: Reading,
+  earlier: Reading,
+): Omit<UsageSample, "pod" | "from" | "until"> {
+  const before = earlier.usage;
+  const { network, storage, connections, storedBytes } = usage;
+  // What was used in real time stands for all the time that passed by the platform's clock.
+  const scale = realAt > earlier.realAt ? (at - earlier.at) / (realAt - earlier.realAt) : 1;
   return {
-    cpuSeconds: after.cpuSeconds - before.cpuSeconds,
-    memoryBytes: after.memoryBytes,
+    cpuSeconds: (usage.cpuSeconds - before.cpuSeconds) * scale,
+    memoryBytes: usage.memoryBytes,
     ...(network && before.network && network.rxBytes >= before.network.rxBytes
       ? {
           rxBytes: network.rxBytes - before.network.rxBytes,

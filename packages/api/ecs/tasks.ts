@@ -1,4 +1,5 @@
 import type * as ecs from "@aws-sdk/client-ecs";
+import { realTimeOf } from "@gantry/kernel";
 import {
   newTask,
   type AwsvpcConfiguration,
@@ -54,7 +55,7 @@ export function taskOperations(deps: ApiDeps) {
         const cluster = findCluster(tx, context, input.cluster);
         const definition = findTaskDefinition(tx, context, input.taskDefinition);
         if (definition === undefined) throw new ApiError("ClientException", "TaskDefinition not found.");
-        const use: TokenUse = { input, cluster, definition, now: clock.now() };
+        const use: TokenUse = { input, cluster, definition, now: realTimeOf(clock).clock.now() };
         const known = tasksOfToken(tx, use);
         if (known !== undefined) return { tasks: known, failures: [] };
         if (definition.status !== "ACTIVE")

@@ -5,7 +5,7 @@ import {
   type MetricStore,
   type MetricValues,
 } from "@gantry/content";
-import type { Reconciler } from "@gantry/kernel";
+import { realTimeOf, type Clock, type Reconciler } from "@gantry/kernel";
 import { changeAlarmState, type AlarmRecord, type MetricAlarmSpec } from "@gantry/state";
 import { alarmPeriod, alarmQueries } from "./alarm-queries.ts";
 import { AlarmReaders, evaluationInterval } from "./alarm-readers.ts";
@@ -107,7 +107,8 @@ async function evaluateMetricAlarm(
   // A state that was set by hand holds until the next period ends; this controller's own is corrected by late data.
   const isOpen =
     alarm.stateUpdatedAt < boundary || progress.changedAt.get(alarm.arn) === alarm.stateUpdatedAt;
-  if (isOpen && (hasArrived || now >= boundary + FALLBACK_MS)) {
+  const fallback = boundary + fallbackMs(clock, interval);
+  if (isOpen && (hasArrived || now >= fallback)) {
     try {
       await evaluate(deps, alarm, spec);
     } catch (thrown) {
@@ -119,9 +120,13 @@ async function evaluateMetricAlarm(
     if (after !== undefined && after.stateUpdatedAt !== alarm.stateUpdatedAt)
       progress.changedAt.set(alarm.arn, after.stateUpdatedAt);
   }
-  const fallback = boundary + FALLBACK_MS;
   const next = fallback > now ? fallback : fallback + interval;
   return Math.max(1, next - clock.now());
+}
+
+/** Data takes real time to arrive: on a clock that runs faster the wait is longer, though shorter than the period. */
+function fallbackMs(clock: Clock, interval: number): number {
+  return Math.max(FALLBACK_MS, Math.min(realTimeOf(clock).wait(FALLBACK_MS), interval / 2));
 }
 
 async function evaluate(deps: AlarmControllerDeps, alarm: AlarmRecord, spec: MetricAlarmSpec): Promise<void> {

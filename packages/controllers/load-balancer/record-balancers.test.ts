@@ -1,4 +1,4 @@
-import { seededIds } from "@gantry/kernel";
+import { seededIds, VirtualClock } from "@gantry/kernel";
 import { MemoryStore, newTarget, serviceEventsOf, targetKeyOf, type LoadBalancerRecord } from "@gantry/state";
 import { expect, it } from "vitest";
 import { recordBalancers } from "./record-balancers.ts";
@@ -62,7 +62,7 @@ it("says of a load balancer that a part is left out, in its state and in the eve
                   },
                 ],
         },
-        { nodeId: "n", ids: seededIds(1), now: 1_000 },
+        { nodeId: "n", ids: seededIds(1), clock: new VirtualClock(1_000) },
       ),
     );
   const reason =

@@ -1,5 +1,5 @@
 import type { BalancerPartLeftOut, BalancersObservation } from "@gantry/agent-protocol";
-import type { Ids } from "@gantry/kernel";
+import { realTimeOf, type Clock, type Ids } from "@gantry/kernel";
 import { addServiceEvent, type LoadBalancerRecord, type Transaction } from "@gantry/state";
 import { recordTargetHealth } from "../target/target-controller.ts";
 import { balancersOn, targetGroupsOf } from "./balancers-assignment.ts";
@@ -13,7 +13,7 @@ const REASON_LENGTH_MAX = 1_000;
 export function recordBalancers(
   tx: Transaction,
   observation: BalancersObservation,
-  { nodeId, ids, now }: { readonly nodeId: string; readonly ids: Ids; readonly now: number },
+  { nodeId, ids, clock }: { readonly nodeId: string; readonly ids: Ids; readonly clock: Clock },
 ): void {
   const own = balancersOn(tx, nodeId);
   for (const balancer of own) {
@@ -30,11 +30,11 @@ export function recordBalancers(
       continue;
     tx.put("loadBalancer", balancer.arn, next);
     if (next.stateReason !== undefined && next.stateReason !== balancer.stateReason)
-      tellServices(tx, next, { ids, now });
+      tellServices(tx, next, { ids, now: clock.now() });
   }
   const groups = new Set(own.flatMap((balancer) => [...targetGroupsOf(tx, balancer.arn)]));
   const targets = observation.targets.filter((target) => groups.has(target.targetGroupArn));
-  recordTargetHealth(tx, targets, now);
+  recordTargetHealth(tx, targets, realTimeOf(clock));
   markUnused(tx);
 }
 

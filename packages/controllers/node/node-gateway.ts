@@ -7,6 +7,7 @@ import {
   type ToControlPlane,
 } from "@gantry/agent-protocol";
 import { Controller, messageOf, type Reconciler } from "@gantry/kernel";
+import { clockSegments } from "@gantry/state";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { recordBalancers } from "../load-balancer/record-balancers.ts";
 import { recordFirewall, recordRefused } from "../network/record-firewall.ts";
@@ -129,7 +130,17 @@ export class NodeGateway {
     session.nodeId = message.nodeId;
     session.pid = message.pid;
     recordContact(this.#deps, message);
+    session.say(this.#clockMessage());
     this.#sync(session);
+  }
+
+  /** Tells every node how the platform's clock runs. */
+  tellClock(): void {
+    for (const session of this.#admitted()) session.say(this.#clockMessage());
+  }
+
+  #clockMessage(): ToAgent {
+    return { type: "clock", segments: clockSegments(this.#deps.store) };
   }
 
   #take(session: Session, message: Exclude<ToControlPlane, { type: "hello" }>): void {
@@ -153,7 +164,7 @@ export class NodeGateway {
         store.transact((tx) => recordRefused(tx, nodeId, message));
         return;
       case "balancers":
-        store.transact((tx) => recordBalancers(tx, message.observation, { nodeId, ids, now: clock.now() }));
+        store.transact((tx) => recordBalancers(tx, message.observation, { nodeId, ids, clock }));
         return;
       case "engine":
         recordEngine(this.#deps, nodeId, message);

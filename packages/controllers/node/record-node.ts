@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ToControlPlane } from "@gantry/agent-protocol";
+import { realTimeOf } from "@gantry/kernel";
 import type { NodeRecord, Transaction } from "@gantry/state";
 import type { ControllerDeps } from "../controller-deps.ts";
 
@@ -8,7 +9,7 @@ export function recordContact(
   { store, clock }: Pick<ControllerDeps, "store" | "clock">,
   hello: Extract<ToControlPlane, { type: "hello" }>,
 ): void {
-  const now = clock.now();
+  const now = realTimeOf(clock).clock.now();
   store.transact((tx) => {
     const before = tx.get("node", hello.nodeId);
     const { zone: _zone, labels: _labels, ...kept } = before ?? {};
@@ -26,7 +27,7 @@ export function recordContact(
       agentPid: hello.pid,
     };
     if (!isDeepStrictEqual(before, next)) tx.put("node", hello.nodeId, next);
-    if (before?.agentPid !== hello.pid) beginGraceAnew(tx, hello.nodeId, now);
+    if (before?.agentPid !== hello.pid) beginGraceAnew(tx, hello.nodeId, clock.now());
   });
 }
 
@@ -38,7 +39,7 @@ export function recordContactLost(
   store.transact((tx) => {
     const node = tx.get("node", nodeId);
     if (node === undefined || node.state === "DISCONNECTED") return;
-    tx.put("node", nodeId, { ...node, state: "DISCONNECTED", lastContactAt: clock.now() });
+    tx.put("node", nodeId, { ...node, state: "DISCONNECTED", lastContactAt: realTimeOf(clock).clock.now() });
   });
 }
 

@@ -1,4 +1,5 @@
 import type { PodObservation, ToControlPlane } from "@gantry/agent-protocol";
+import { realTimeOf, type RealTime } from "@gantry/kernel";
 import { hostOf, recordServiceImage, type TaskRecord, type Transaction } from "@gantry/state";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { recordDatabase } from "../database/record-database.ts";
@@ -17,7 +18,7 @@ export function recordPod(deps: ControllerDeps, nodeId: string, observation: Pod
     if (task.placement?.nodeId !== nodeId) return;
     const next = foldObservation(
       task,
-      observation,
+      stamped(observation, realTimeOf(clock)),
       tx.get("taskDefinition", task.taskDefinitionArn),
       clock.now(),
     );
@@ -32,6 +33,19 @@ export function recordPod(deps: ControllerDeps, nodeId: string, observation: Pod
         reason: next.stoppedReason,
       });
   });
+}
+
+/** A node reports in real time; the records of tasks have the platform's. */
+function stamped(observation: PodObservation, { stampOf }: RealTime): PodObservation {
+  const stamp = (at: number | undefined) => (at === undefined ? undefined : stampOf(at));
+  return {
+    ...observation,
+    connectivityAt: stamp(observation.connectivityAt),
+    pullStartedAt: stamp(observation.pullStartedAt),
+    pullStoppedAt: stamp(observation.pullStoppedAt),
+    startedAt: stamp(observation.startedAt),
+    executionStoppedAt: stamp(observation.executionStoppedAt),
+  };
 }
 
 /**

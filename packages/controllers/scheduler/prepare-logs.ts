@@ -1,5 +1,5 @@
 import { createLogGroup, type TaskRecord, type Transaction } from "@gantry/state";
-import type { Clock } from "@gantry/kernel";
+import { realTimeOf, type Clock } from "@gantry/kernel";
 import {
   executionPrincipal,
   executionRoleArnOf,
@@ -25,7 +25,7 @@ export function prepareLogs(
   );
   if (logged.length === 0) return undefined;
   const roleArn = executionRoleArnOf(tx, task);
-  const principal = executionPrincipal(tx, task, clock.now());
+  const principal = executionPrincipal(tx, task, realTimeOf(clock).clock.now());
   if (roleArn !== undefined && principal === undefined) return unassumable(roleArn);
   const denied = (action: string, resource: string): string | undefined => {
     const because = principal && permissions.deniedBecause(principal, action, resource, () => ({}));
@@ -45,7 +45,13 @@ export function prepareLogs(
       return problem("stream", "ResourceNotFoundException: The specified log group does not exist.");
     const noGroup = denied("logs:CreateLogGroup", `${arn}:log-stream:`);
     if (noGroup !== undefined) return problem("group", noGroup);
-    createLogGroup(tx, { account: task.account, region, name: group, tags: {}, now: clock.now() });
+    createLogGroup(tx, {
+      account: task.account,
+      region,
+      name: group,
+      tags: {},
+      now: realTimeOf(clock).clock.now(),
+    });
   }
   return undefined;
 }

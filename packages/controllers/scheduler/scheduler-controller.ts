@@ -1,4 +1,4 @@
-import type { Reconciler } from "@gantry/kernel";
+import { realTimeOf, type Reconciler } from "@gantry/kernel";
 import {
   allocatePublicIp,
   createInterface,
@@ -162,7 +162,10 @@ function placementOf(
 
 /** A node and a network interface for the task, or why it waits or cannot start. */
 function place(tx: Transaction, deps: SchedulerDeps, task: TaskRecord): Outcome {
-  const request = placementRequestOf(tx, task, { overcommit: deps.overcommit, now: deps.clock.now() });
+  const request = placementRequestOf(tx, task, {
+    overcommit: deps.overcommit,
+    now: realTimeOf(deps.clock).clock.now(),
+  });
   const choice = choosePlacement(request, candidatesOf(tx, task, tx.list("node")));
   const isFull =
     choice.type === "refused" &&

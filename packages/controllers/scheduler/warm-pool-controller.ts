@@ -1,4 +1,4 @@
-import { elapsedSince, type Reconciler } from "@gantry/kernel";
+import { realTimeOf, type Reconciler } from "@gantry/kernel";
 import {
   createInterface,
   freeAddressCount,
@@ -22,6 +22,7 @@ const SETTLE_MS = 1_500;
  */
 export function warmPoolController(deps: ControllerDeps): Reconciler {
   const { store, clock, ids } = deps;
+  const real = realTimeOf(clock);
   const subnetOf = (eniId: string) => {
     const eni = store.get("networkInterface", eniId);
     return eni === undefined ? [] : [eni.subnetId];
@@ -44,12 +45,12 @@ export function warmPoolController(deps: ControllerDeps): Reconciler {
       const enis = store.listBy("networkInterface", "subnet", subnetId);
       const ofTasks = enis.filter((eni) => eni.type === "interface" && eni.ownerKey.includes(":task/"));
       const newest = Math.max(0, ...ofTasks.map((eni) => store.get("task", eni.ownerKey)?.createdAt ?? 0));
-      if (elapsedSince(newest, now) < SETTLE_MS) return SETTLE_MS;
+      if (real.elapsedSince(newest) < SETTLE_MS) return real.wait(SETTLE_MS);
       const recent = store
         .list("task")
         .filter(
           (task) =>
-            elapsedSince(task.createdAt, now) < DEMAND_WINDOW_MS && task.network.subnets.includes(subnetId),
+            real.elapsedSince(task.createdAt) < DEMAND_WINDOW_MS && task.network.subnets.includes(subnetId),
         ).length;
       const warm = enis.filter((eni) => eni.type === "warm");
       const isUsed = recent > 0 || ofTasks.length > 0;

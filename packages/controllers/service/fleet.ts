@@ -1,4 +1,4 @@
-import { elapsedSince } from "@gantry/kernel";
+import { elapsedSince, type RealTime } from "@gantry/kernel";
 import { servingGroupOf, type TaskRecord, type TaskSetRecord } from "@gantry/state";
 import type { ServiceTask, ServiceView } from "./service-action.ts";
 
@@ -21,15 +21,14 @@ export function isHealthy(each: ServiceTask, view: ServiceView): boolean {
   const balancers = view.taskSets.find((set) => set.id === task.deploymentId)?.loadBalancers.length ?? 0;
   if (balancers > 0)
     return each.targets.length >= balancers && each.targets.every((state) => state === "healthy");
-  return each.hasHealthCheck || elapsedSince(runningSince(task) ?? view.now, view.now) >= STABLE_AFTER_MS;
+  return each.hasHealthCheck || runningMs(task, view) >= STABLE_AFTER_MS;
 }
 
 /** To be replaced: one of its checks failed and its grace period is over. */
 export function isUnhealthy(each: ServiceTask, view: ServiceView): boolean {
   const { task } = each;
   const graceMs = view.service.spec.healthCheckGracePeriodSeconds * 1000;
-  if (task.lastStatus !== "RUNNING" || elapsedSince(runningSince(task) ?? view.now, view.now) < graceMs)
-    return false;
+  if (task.lastStatus !== "RUNNING" || runningMs(task, view) < graceMs) return false;
   return task.health === "UNHEALTHY" || each.targets.includes("unhealthy");
 }
 
@@ -58,11 +57,13 @@ export function failedTasksOf(set: TaskSetRecord, view: ServiceView): readonly T
     );
 }
 
-/** The time (ms) before which nothing is launched: repeated failures slow launches, up to 15 minutes. Source: "Service throttle logic". */
-export function nextLaunchAt(failures: readonly TaskRecord[]): number {
+/** The wait (ms) until the next launch: repeated failures slow launches, up to 15 minutes in real time. Source: "Service throttle logic". */
+export function launchWaitMs(failures: readonly TaskRecord[], view: ServiceView): number {
   if (failures.length <= FREE_FAILURES) return 0;
   const last = Math.max(...failures.map((task) => failedAt(task)));
-  return last + Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (failures.length - FREE_FAILURES - 1));
+  const backoffMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (failures.length - FREE_FAILURES - 1));
+  const { elapsedSince: elapsed, wait } = realOf(view);
+  return wait(Math.max(0, backoffMs - elapsed(last)));
 }
 
 /**
@@ -105,15 +106,24 @@ export function nextHealthChange(tasks: readonly ServiceTask[], view: ServiceVie
   const waits = tasks.flatMap(({ task }) => {
     const since = runningSince(task);
     if (task.lastStatus !== "RUNNING" || since === undefined || since > view.now) return [];
-    return [since + STABLE_AFTER_MS, since + graceMs]
-      .filter((at) => at > view.now)
-      .map((at) => at - view.now);
+    const ranMs = runningMs(task, view);
+    return [STABLE_AFTER_MS, graceMs].filter((ms) => ms > ranMs).map((ms) => realOf(view).wait(ms - ranMs));
   });
   return waits.length === 0 ? undefined : Math.min(...waits);
 }
 
 function rank(each: ServiceTask, view: ServiceView): number {
   return Number(each.task.lastStatus === "RUNNING") + Number(isHealthy(each, view));
+}
+
+/** How long a task's containers have run, in real time. */
+function runningMs(task: TaskRecord, view: ServiceView): number {
+  const since = runningSince(task);
+  return since === undefined ? 0 : realOf(view).elapsedSince(since);
+}
+
+function realOf({ real, now }: ServiceView): Pick<RealTime, "elapsedSince" | "wait"> {
+  return real ?? { elapsedSince: (then) => elapsedSince(then, now), wait: (realMs) => realMs };
 }
 
 /** The grace period begins again where containers were started again: after the platform or the machine was down. */

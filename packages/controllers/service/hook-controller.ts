@@ -1,4 +1,4 @@
-import { elapsedSince, messageOf, type Reconciler } from "@gantry/kernel";
+import { elapsedSince, messageOf, realTimeOf, type Reconciler } from "@gantry/kernel";
 import {
   recordHookAnswer,
   type HookAnswer,
@@ -92,7 +92,7 @@ function deniedBecause(
   const service = tx.get("service", deployment.serviceArn);
   if (service === undefined) return "The service is gone.";
   const roleArn = hook.roleArn ?? "";
-  const principal = infrastructurePrincipal(tx, roleArn, { service, now: clock.now() });
+  const principal = infrastructurePrincipal(tx, roleArn, { service, now: realTimeOf(clock).clock.now() });
   if (principal === undefined) return `ECS was unable to assume the role '${roleArn}' of the lifecycle hook.`;
   return permissions.deniedBecause(principal, "lambda:InvokeFunction", functionArn, () => ({}));
 }

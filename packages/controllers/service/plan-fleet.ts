@@ -1,5 +1,5 @@
 import type { TaskSetRecord } from "@gantry/state";
-import { failedTasksOf, isHealthy, nextHealthChange, nextLaunchAt } from "./fleet.ts";
+import { failedTasksOf, isHealthy, nextHealthChange, launchWaitMs } from "./fleet.ts";
 import { budgetOf, planRecords, planStops } from "./plan-rolling.ts";
 import type { ServiceAction, ServiceView } from "./service-action.ts";
 
@@ -19,11 +19,11 @@ export function planFleet(view: ServiceView, set: TaskSetRecord): FleetPlan {
   const budget = budgetOf(own, set);
   const healthy = budget.own.filter((each) => isHealthy(each, view)).length;
   const failures = failedTasksOf(set, view);
-  const launchAt = nextLaunchAt(failures);
+  const launchIn = launchWaitMs(failures, view);
   const starts = set.rollout.state === "FAILED" ? 0 : budget.missing;
   const actions = [
     ...planRecords(set, { isHealthy: healthy > 0, failures: failures.length }),
-    ...Array.from({ length: launchAt <= view.now ? starts : 0 }, (): ServiceAction => ({
+    ...Array.from({ length: launchIn === 0 ? starts : 0 }, (): ServiceAction => ({
       type: "startTask",
       taskSetId: set.id,
     })),
@@ -35,7 +35,7 @@ export function planFleet(view: ServiceView, set: TaskSetRecord): FleetPlan {
     failures: failures.length,
     lookAgainInMs: earliest([
       nextHealthChange(budget.own, view),
-      starts > 0 && launchAt > view.now ? launchAt - view.now : undefined,
+      starts > 0 && launchIn > 0 ? launchIn : undefined,
     ]),
   };
 }

@@ -6,7 +6,7 @@ import {
   isHealthy,
   isUnhealthy,
   nextHealthChange,
-  nextLaunchAt,
+  launchWaitMs,
   stopOrder,
   unhealthyReason,
 } from "./fleet.ts";
@@ -36,18 +36,18 @@ export interface Budget {
  * Source: Amazon ECS Developer Guide, "Rolling update".
  */
 export function planRolling(view: ServiceView, primary: TaskSetRecord): ServicePlan {
-  const { now, service } = view;
+  const { service } = view;
   const budget = budgetOf(view, primary);
   const healthy = budget.own.filter((each) => isHealthy(each, view));
   const failures = failedTasksOf(primary, view);
   const records = planRecords(primary, { isHealthy: healthy.length > 0, failures: failures.length });
   const failure = planFailure(view, primary, failures.length);
   if (failure !== undefined) return { actions: [...records, ...failure], lookAgainInMs: undefined };
-  const launchAt = nextLaunchAt(failures);
+  const launchIn = launchWaitMs(failures, view);
   const starts = primary.rollout.state === "FAILED" ? 0 : budget.missing;
   const stops = planStops(view, primary, budget);
   const actions: ServiceAction[] = [...records];
-  if (launchAt <= now)
+  if (launchIn === 0)
     for (let count = 0; count < starts; count += 1)
       actions.push({ type: "startTask", taskSetId: primary.id });
   actions.push(...stops);
@@ -65,7 +65,7 @@ export function planRolling(view: ServiceView, primary: TaskSetRecord): ServiceP
     actions.push({ type: "recordSteadyState", taskSetId: primary.id });
   const waits = [
     nextHealthChange([...budget.own, ...budget.old], view),
-    starts > 0 && launchAt > now ? launchAt - now : undefined,
+    starts > 0 && launchIn > 0 ? launchIn : undefined,
     bake?.leftMs,
   ].filter((wait) => wait !== undefined);
   return { actions, lookAgainInMs: waits.length === 0 ? undefined : Math.min(...waits) };

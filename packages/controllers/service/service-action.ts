@@ -1,3 +1,4 @@
+import type { RealTime } from "@gantry/kernel";
 import type {
   DeploymentTraffic,
   HookStage,
@@ -45,6 +46,8 @@ export interface ServiceView {
   /** Those of the deployment's alarms that are in ALARM. */
   readonly alarms: readonly string[];
   readonly now: number;
+  /** For what containers do, which is never faster than real; absent where `now` is real. */
+  readonly real?: Pick<RealTime, "elapsedSince" | "wait">;
 }
 
 /** What a strategy may do. Every strategy returns these; the service controller carries them out. */

@@ -1,4 +1,4 @@
-import type { Reconciler } from "@gantry/kernel";
+import { realTimeOf, type Clock, type Reconciler } from "@gantry/kernel";
 import {
   alarmsInAlarm,
   ongoingDeploymentOf,
@@ -63,7 +63,7 @@ export function serviceController(deps: ServiceControllerDeps): Reconciler {
       return store.transact((tx) => {
         const service = tx.get("service", key);
         if (service === undefined || service.status === "INACTIVE") return undefined;
-        const view = viewOf(tx, service, { permissions: deps.permissions, now: clock.now() });
+        const view = viewOf(tx, service, { permissions: deps.permissions, clock });
         const plan = planService(view);
         performActions(tx, deps, view, plan.actions);
         recordWaiting(tx, deps, view);
@@ -78,8 +78,9 @@ export function serviceController(deps: ServiceControllerDeps): Reconciler {
 function viewOf(
   tx: Transaction,
   service: ServiceRecord,
-  options: { permissions: Permissions; now: number },
+  { permissions, clock }: { permissions: Permissions; clock: Clock },
 ): ServiceView {
+  const real = realTimeOf(clock);
   const hasHealthCheck = new Map<string, boolean>();
   const tasks = tx.listBy("task", "service", service.arn).map((task): ServiceTask => {
     let checked = hasHealthCheck.get(task.taskDefinitionArn);
@@ -104,9 +105,13 @@ function viewOf(
     taskSets,
     deployment,
     tasks,
-    balancers: isStaged && target !== undefined ? stagedBalancers(tx, service, target, options) : [],
+    balancers:
+      isStaged && target !== undefined
+        ? stagedBalancers(tx, service, target, { permissions, now: real.clock.now() })
+        : [],
     alarms: countedAlarms(tx, deployment),
-    now: options.now,
+    now: clock.now(),
+    real,
   };
 }
 

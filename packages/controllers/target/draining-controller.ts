@@ -1,13 +1,14 @@
-import { elapsedSince, type Reconciler } from "@gantry/kernel";
+import { realTimeOf, type Reconciler } from "@gantry/kernel";
 import { targetKeyOf } from "@gantry/state";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 import { drainDelayMs } from "./target-controller.ts";
 
 /**
- * Ends draining when the deregistration delay is over, also where no node reports. A target without requests in
+ * Ends draining when the deregistration delay is over in real time, also where no node reports. A target without requests in
  * progress is gone earlier, by the proxy's report (`recordTargetHealth`).
  */
 export function drainingController({ store, clock }: ControllerDeps): Reconciler {
+  const real = realTimeOf(clock);
   return {
     name: "draining",
     keys: () =>
@@ -20,8 +21,8 @@ export function drainingController({ store, clock }: ControllerDeps): Reconciler
       return store.transact((tx) => {
         const target = tx.get("target", key);
         if (target?.drainingSince === undefined) return undefined;
-        const leftMs = drainDelayMs(tx, target) - elapsedSince(target.drainingSince, clock.now());
-        if (leftMs > 0) return leftMs;
+        const leftMs = drainDelayMs(tx, target) - real.elapsedSince(target.drainingSince);
+        if (leftMs > 0) return real.wait(leftMs);
         tx.delete("target", key);
         return undefined;
       });

@@ -18,7 +18,7 @@ function statesAfter(...seen: readonly TargetObservation["health"][]): readonly 
       draining: false,
       inFlight: 0,
     };
-    store.transact((tx) => recordTargetHealth(tx, [observation], 60_000));
+    store.transact((tx) => recordTargetHealth(tx, [observation], { elapsedSince: () => 60_000 }));
     return store.get("target", targetKeyOf(place))?.state;
   });
 }

@@ -1,4 +1,4 @@
-import { elapsedSince, type Reconciler } from "@gantry/kernel";
+import type { RealTime, Reconciler } from "@gantry/kernel";
 import type { TargetObservation } from "@gantry/agent-protocol";
 import {
   addServiceEvent,
@@ -70,7 +70,7 @@ export function drainDelayMs(reader: Reader, target: TargetRecord): number {
 export function recordTargetHealth(
   tx: Transaction,
   observations: readonly TargetObservation[],
-  now: number,
+  real: Pick<RealTime, "elapsedSince">,
 ): void {
   for (const seen of observations) {
     const key = targetKeyOf(seen);
@@ -81,7 +81,7 @@ export function recordTargetHealth(
       if (seen.draining && seen.inFlight === 0) tx.delete("target", key);
       continue;
     }
-    if (isStillInitial(tx, target, seen, now)) {
+    if (isStillInitial(tx, target, seen, real)) {
       const checking = {
         state: "initial" as const,
         reason: "Elb.InitialHealthChecking",
@@ -107,12 +107,12 @@ function isStillInitial(
   tx: Transaction,
   target: TargetRecord,
   seen: TargetObservation,
-  now: number,
+  real: Pick<RealTime, "elapsedSince">,
 ): boolean {
   if (seen.health !== "unhealthy") return false;
   const check = tx.get("targetGroup", target.targetGroupArn)?.healthCheck;
   const since = Math.max(target.registeredAt, tx.get("task", target.taskArn)?.runningSince ?? 0);
   return (
-    check !== undefined && elapsedSince(since, now) < check.unhealthyThreshold * check.intervalSeconds * 1000
+    check !== undefined && real.elapsedSince(since) < check.unhealthyThreshold * check.intervalSeconds * 1000
   );
 }

@@ -1,4 +1,4 @@
-import type { Reconciler, Vault } from "@gantry/kernel";
+import { realTimeOf, type Reconciler, type Vault } from "@gantry/kernel";
 import { ecsTasks, trustsService } from "@gantry/iam";
 import {
   addServiceEvent,
@@ -39,21 +39,25 @@ export function taskController(deps: ControllerDeps & { vault: Vault }): Reconci
     async reconcile(key) {
       const task = store.get("task", key);
       if (task === undefined) return undefined;
-      const now = clock.now();
-      if (task.lastStatus === "STOPPED") return reapLater(deps, task, now);
+      const real = realTimeOf(clock);
+      if (task.lastStatus === "STOPPED") return reapLater(deps, task);
       if (task.desiredStatus === "STOPPED") {
         const after = store.transact((tx) => stopStep(tx, deps, key));
         if (after?.lastStatus === "STOPPED")
           log.info("Task stopped", { taskArn: key, reason: after.stoppedReason });
-        return after?.lastStatus === "DEACTIVATING" ? DRAIN_LOOK_MS : undefined;
+        return after?.lastStatus === "DEACTIVATING" ? real.wait(DRAIN_LOOK_MS) : undefined;
       }
-      return refreshCredentials(deps, task, now);
+      const waitMs = refreshCredentials(deps, task, real.clock.now());
+      return waitMs === undefined ? undefined : real.wait(waitMs);
     },
   };
 }
 
-function reapLater(deps: ControllerDeps, task: TaskRecord, now: number): number | undefined {
-  const leftMs = (task.stoppedAt ?? now) + STOPPED_KEPT_MS - now;
+function reapLater(deps: ControllerDeps, task: TaskRecord): number | undefined {
+  const real = realTimeOf(deps.clock);
+  const elapsedMs = task.stoppedAt === undefined ? 0 : real.elapsedSince(task.stoppedAt);
+  // A timestamp in the future removes nothing: people still want to read it.
+  const leftMs = STOPPED_KEPT_MS - (Number.isFinite(elapsedMs) ? elapsedMs : 0);
   const sessions = Object.values(task.credentials).filter(
     (id) => id !== undefined && deps.store.get("session", id) !== undefined,
   );
@@ -66,7 +70,7 @@ function reapLater(deps: ControllerDeps, task: TaskRecord, now: number): number 
       if (leftMs <= 0) tx.delete("task", task.arn);
     });
   }
-  return leftMs > 0 ? leftMs : undefined;
+  return leftMs > 0 ? real.wait(leftMs) : undefined;
 }
 
 /** One step towards the end: out of the load balancer first, then told to stop; what has ended waits for nothing. */
@@ -136,7 +140,10 @@ function recordDraining(
   for (const [arn, members] of groups) say(`deregistered ${members.length} targets in (target-group ${arn})`);
 }
 
-/** Credentials of the task's role, made before it starts and renewed an hour before they end. */
+/**
+ * Credentials of the task's role, made before it starts and renewed an hour before they end. They live in real time, as
+ * everything that a signature is checked against: `now` is real, and so are the ms until the next renewal.
+ */
 function refreshCredentials(
   deps: ControllerDeps & { vault: Vault },
   task: TaskRecord,

@@ -1,0 +1,97 @@
+import { operatorHeaders, type ClockStatus, type InstanceSettings } from "@gantry/control-plane";
+import { healthOf } from "../control-plane-process.ts";
+import { presentInstance } from "../platform.ts";
+import { UserError } from "../run.ts";
+import type { Call } from "./command.ts";
+
+const ANSWER_MS = 10_000;
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Shows or changes the platform's clock. */
+export async function run({ folder, words, flag }: Call): Promise<number> {
+  const status = await askClock(presentInstance(folder), changeOf(words));
+  process.stdout.write(flag("json") ? `${JSON.stringify(status)}\n` : `${describeClock(status)}\n`);
+  return 0;
+}
+
+/** The change that the words ask for; undefined where they only ask how it is. Errors: UserError. */
+export function changeOf([what, amount, ...more]: readonly string[]): object | undefined {
+  if (more.length > 0) throw new UserError('Give one change: "gantry clock advance 5m".');
+  switch (what) {
+    case undefined:
+      return undefined;
+    case "reset":
+      if (amount !== undefined) throw new UserError('"gantry clock reset" takes nothing more.');
+      return { type: "reset" };
+    case "speed": {
+      const speed = Number(amount);
+      if (amount === undefined || !Number.isFinite(speed) || amount.trim() === "")
+        throw new UserError('Give the factor: "gantry clock speed 60" makes a minute pass in a second.');
+      return { type: "speed", speed };
+    }
+    case "advance":
+      return { type: "advance", byMs: durationMs(amount) };
+    default:
+      throw new UserError(`There is no "gantry clock ${what}": advance, speed and reset are there.`);
+  }
+}
+
+/** Milliseconds of a time such as 90s, 5m, 1h30m or 2d. Errors: UserError. */
+function durationMs(text: string | undefined): number {
+  if (text === undefined || !/^(\d+[smhd])+$/.test(text))
+    throw new UserError('Give a time such as 90s, 5m, 1h30m or 2d: "gantry clock advance 5m".');
+  return [...text.matchAll(/(\d+)([smhd])/g)].reduce(
+    (sum, [, count, unit = ""]) => sum + Number(count) * (UNIT_MS[unit] ?? 0),
+    0,
+  );
+}
+
+async function askClock(settings: InstanceSettings, change: object | undefined): Promise<ClockStatus> {
+  // The token goes to nobody who has not proven to be the instance's control plane.
+  if ((await healthOf(settings)) === undefined)
+    throw new UserError('Gantry is down: "gantry up" brings it back.');
+  const response = await fetch(`http://127.0.0.1:${settings.port}/gantry/clock`, {
+    ...(change === undefined ? {} : { method: "POST", body: JSON.stringify(change) }),
+    headers: operatorHeaders(settings.folder),
+    signal: AbortSignal.timeout(ANSWER_MS),
+  }).catch(() => undefined);
+  if (response?.status === 400) throw new UserError(((await response.json()) as { reason: string }).reason); // Our own answer.
+  if (response?.ok !== true)
+    throw new UserError('The control plane does not answer: see "gantry logs control-plane".');
+  return (await response.json()) as ClockStatus; // As above.
+}
+
+/** Whether the clock shows real time and keeps to it. */
+export function isReal({ aheadMs, speed }: ClockStatus): boolean {
+  return aheadMs === 0 && speed === 1;
+}
+
+/** The clock in one line. */
+export function describeClock(status: ClockStatus): string {
+  const shown = new Date(status.now).toISOString();
+  if (isReal(status)) return `${shown}, real time`;
+  const speed = status.speed === 1 ? "" : `, ${status.speed} × as fast as real time`;
+  const ahead = status.aheadMs === 0 ? "" : `, ${duration(status.aheadMs)} ahead of real time`;
+  const until =
+    status.realAgainAt === undefined
+      ? ""
+      : `; real again at ${new Date(status.realAgainAt).toISOString()}, in ${duration(status.realAgainAt - status.real)}`;
+  return `${shown}${ahead}${speed}${until}`;
+}
+
+/** A duration in its two largest units: 1d 2h, 5m 3s, 4s. */
+function duration(ms: number): string {
+  const seconds = Math.ceil(ms / 1_000);
+  const parts = [
+    [Math.floor(seconds / 86_400), "d"],
+    [Math.floor(seconds / 3_600) % 24, "h"],
+    [Math.floor(seconds / 60) % 60, "m"],
+    [seconds % 60, "s"],
+  ] as const;
+  const first = parts.findIndex(([count]) => count > 0);
+  return parts
+    .slice(first, first + 2)
+    .filter(([count]) => count > 0)
+    .map(([count, unit]) => `${count}${unit}`)
+    .join(" ");
+}
