@@ -11,16 +11,31 @@ const ANSWER_MS = 10_000;
 
 /** Asks the control plane what runs. Errors: UserError where it does not answer. */
 export async function fetchPlatformStatus(settings: InstanceSettings): Promise<PlatformStatus> {
+  return (await askControlPlane(settings, "/gantry/status")) as PlatformStatus; // Our own control plane's answer.
+}
+
+/**
+ * Asks the control plane as its operator; with a body it is told to change something. Errors: UserError where it does not
+ * answer, or refuses.
+ */
+export async function askControlPlane(
+  settings: InstanceSettings,
+  path: string,
+  body?: object,
+): Promise<unknown> {
   // The token goes to nobody who has not proven to be the instance's control plane.
   if ((await healthOf(settings)) === undefined)
     throw new UserError('Gantry is down: "gantry up" brings it back.');
-  const response = await fetch(`http://127.0.0.1:${settings.port}/gantry/status`, {
+  const response = await fetch(`http://127.0.0.1:${settings.port}${path}`, {
+    ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }),
     headers: operatorHeaders(settings.folder),
     signal: AbortSignal.timeout(ANSWER_MS),
   }).catch(() => undefined);
+  if (response?.status === 400 || response?.status === 404)
+    throw new UserError(((await response.json()) as { reason: string }).reason); // As above.
   if (response?.ok !== true)
     throw new UserError('The control plane does not answer: see "gantry logs control-plane".');
-  return (await response.json()) as PlatformStatus; // Our own control plane's answer.
+  return response.json();
 }
 
 /** The task that a word names: its id, or the only one whose id begins with it. Errors: UserError. */

@@ -143,6 +143,10 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     pattern: /\b(?:pendingActions|suppression|evaluationState): (?!alarm\.)(?!readonly)[\w["(]/,
     writers: [`${TRANSACTIONS}alarms.ts`, `${CONTROLLERS}alarm/`, "packages/api/cloudwatch/save-alarm.ts"],
   },
+  "platformClock.*": {
+    pattern: writesOf("platformClock"),
+    writers: [`${TRANSACTIONS}platform-clock.ts`],
+  },
   "alarmHistory.*": { pattern: writesOf("alarmHistory"), writers: [`${TRANSACTIONS}alarms.ts`] },
   "log events past their retention": { unchecked: "The log store's calls are not writes of records." },
   "bucket.lifecycleRanAt": {

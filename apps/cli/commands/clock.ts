@@ -1,15 +1,18 @@
-import { operatorHeaders, type ClockStatus, type InstanceSettings } from "@gantry/control-plane";
-import { healthOf } from "../control-plane-process.ts";
+import type { ClockStatus } from "@gantry/control-plane";
 import { presentInstance } from "../platform.ts";
+import { askControlPlane } from "../platform-status.ts";
 import { UserError } from "../run.ts";
 import type { Call } from "./command.ts";
 
-const ANSWER_MS = 10_000;
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** Shows or changes the platform's clock. */
 export async function run({ folder, words, flag }: Call): Promise<number> {
-  const status = await askClock(presentInstance(folder), changeOf(words));
+  const status = (await askControlPlane(
+    presentInstance(folder),
+    "/gantry/clock",
+    changeOf(words),
+  )) as ClockStatus; // Our own control plane's answer.
   process.stdout.write(flag("json") ? `${JSON.stringify(status)}\n` : `${describeClock(status)}\n`);
   return 0;
 }
@@ -44,21 +47,6 @@ function durationMs(text: string | undefined): number {
     (sum, [, count, unit = ""]) => sum + Number(count) * (UNIT_MS[unit] ?? 0),
     0,
   );
-}
-
-async function askClock(settings: InstanceSettings, change: object | undefined): Promise<ClockStatus> {
-  // The token goes to nobody who has not proven to be the instance's control plane.
-  if ((await healthOf(settings)) === undefined)
-    throw new UserError('Gantry is down: "gantry up" brings it back.');
-  const response = await fetch(`http://127.0.0.1:${settings.port}/gantry/clock`, {
-    ...(change === undefined ? {} : { method: "POST", body: JSON.stringify(change) }),
-    headers: operatorHeaders(settings.folder),
-    signal: AbortSignal.timeout(ANSWER_MS),
-  }).catch(() => undefined);
-  if (response?.status === 400) throw new UserError(((await response.json()) as { reason: string }).reason); // Our own answer.
-  if (response?.ok !== true)
-    throw new UserError('The control plane does not answer: see "gantry logs control-plane".');
-  return (await response.json()) as ClockStatus; // As above.
 }
 
 /** Whether the clock shows real time and keeps to it. */

@@ -36,8 +36,8 @@ export function recordPod(deps: ControllerDeps, nodeId: string, observation: Pod
 }
 
 /** A node reports in real time; the records of tasks have the platform's. */
-function stamped(observation: PodObservation, { stampOf }: RealTime): PodObservation {
-  const stamp = (at: number | undefined) => (at === undefined ? undefined : stampOf(at));
+function stamped(observation: PodObservation, real: RealTime): PodObservation {
+  const stamp = (at: number | undefined) => (at === undefined ? undefined : real.stampOf(at));
   return {
     ...observation,
     connectivityAt: stamp(observation.connectivityAt),
