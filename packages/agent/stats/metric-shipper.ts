@@ -125,10 +125,7 @@ export class MetricShipper {
 }
 
 /** What was used between two readings. A counter that went back, as one of a new interface does, is left out. */
-function used(
-  { at, realAt, usage }: Reading,
-  earlier: Reading,
-): Omit<UsageSample, "pod" | "from" | "until"> {
+function used({ at, realAt, usage }: Reading, earlier: Reading): Omit<UsageSample, "pod" | "from" | "until"> {
   const before = earlier.usage;
   const { network, storage, connections, storedBytes } = usage;
   // What was used in real time stands for all the time that passed by the platform's clock.
