@@ -1,7 +1,7 @@
 import type { TrafficSample } from "@gantry/agent-protocol";
 import type { Reader } from "@gantry/state";
 import { expect, it } from "vitest";
-import { balancerMetrics } from "./balancer-metrics.ts";
+import { balancerMetrics, hostMetrics } from "./balancer-metrics.ts";
 
 const LB = "arn:aws:elasticloadbalancing:r:0:loadbalancer/app/web/1";
 const TG = "arn:aws:elasticloadbalancing:r:0:targetgroup/web/2";
@@ -17,7 +17,12 @@ const store = {
       : ["a", "b"].map((zone) => ({ id: `subnet-${zone}`, vpcId: "vpc-1", availabilityZone: `r${zone}` })),
   listBy: (kind: string) => {
     if (kind === "listener") return [{ arn: "listener", defaultActions: [forward] }];
-    if (kind === "target") return [{ state: "healthy" }, { state: "healthy" }, { state: "unhealthy" }];
+    if (kind === "target")
+      return [
+        { state: "healthy", address: "10.0.0.5" },
+        { state: "healthy", address: "10.0.1.5" },
+        { state: "unhealthy", address: "10.0.0.5" },
+      ];
     return [];
   },
   countBy: (_kind: string, _index: string, value: string) =>
@@ -69,8 +74,6 @@ it("counts requests by load balancer, target group and zone", () => {
     "HTTPCode_Target_5XX_Count TG": 1,
     ProcessedBytes: 600,
     "RequestCountPerTarget TG": 7,
-    "HealthyHostCount TG": 2,
-    "UnHealthyHostCount TG": 1,
   });
   expect(sums).not.toHaveProperty("HTTPCode_Target_3XX_Count");
   expect(points[0]?.metric).toMatchObject({
@@ -79,10 +82,22 @@ it("counts requests by load balancer, target group and zone", () => {
     namespace: "AWS/ApplicationELB",
     dimensions: { LoadBalancer: "app/web/1" },
   });
-  expect(points.find(({ metric }) => metric.name === "HealthyHostCount")?.metric.dimensions).toEqual({
-    LoadBalancer: "app/web/1",
-    TargetGroup: "targetgroup/web/2",
+});
+
+it("counts hosts by target group, as a whole and by zone", () => {
+  const counts = hostMetrics(store, 60_000).map(({ metric, at, sample: { count, sum } }) => {
+    expect([at, count]).toEqual([60_000, 1]);
+    expect(metric.dimensions).toMatchObject({ LoadBalancer: "app/web/1", TargetGroup: "targetgroup/web/2" });
+    return [metric.name, metric.dimensions["AvailabilityZone"], sum];
   });
+  expect(counts).toEqual([
+    ["HealthyHostCount", undefined, 2],
+    ["UnHealthyHostCount", undefined, 1],
+    ["HealthyHostCount", "ra", 1],
+    ["UnHealthyHostCount", "ra", 1],
+    ["HealthyHostCount", "rb", 1],
+    ["UnHealthyHostCount", "rb", 0],
+  ]);
 });
 
 it("tells the answers of the load balancer from those of targets", () => {

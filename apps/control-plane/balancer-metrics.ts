@@ -1,6 +1,7 @@
 import type { ToControlPlane, TrafficSample } from "@gantry/agent-protocol";
 import type { MetricPoint, Sample } from "@gantry/content";
 import type { LoadBalancerRecord, Reader, TargetRecord } from "@gantry/state";
+import { MetricSet, once } from "./metric-set.ts";
 
 type Batch = Extract<ToControlPlane, { type: "metrics" }>;
 
@@ -13,17 +14,17 @@ const GROUP: readonly Names[] = [
 ];
 const BOTH: readonly Names[] = [...BALANCER, ...GROUP];
 
-/** Values of one metric under construction, by its dimensions. */
+/** A load balancer's metrics of one minute. */
 class Points {
   readonly #at: number;
-  readonly #points = new Map<string, MetricPoint>();
+  readonly #set = new MetricSet("AWS/ApplicationELB");
 
   constructor(at: number) {
     this.#at = at;
   }
 
   get all(): readonly MetricPoint[] {
-    return [...this.#points.values()];
+    return this.#set.points;
   }
 
   /** Adds to the metric under each set of names whose dimensions are all known. */
@@ -37,27 +38,13 @@ class Points {
       const entries = names.map((name) => [name, known[name]] as const);
       if (entries.some(([, value]) => value === undefined)) continue;
       const dimensions = Object.fromEntries(entries) as Record<string, string>; // All are known.
-      const key = JSON.stringify([place.account, place.region, metric.name, dimensions]);
-      const there = this.#points.get(key);
-      this.#points.set(key, {
-        metric: {
-          account: place.account,
-          region: place.region,
-          namespace: "AWS/ApplicationELB",
-          name: metric.name,
-          dimensions,
-        },
-        unit: metric.unit,
-        at: this.#at,
-        highResolution: false,
-        sample: there === undefined ? sample : merged(there.sample, sample),
-      });
+      this.#set.add(place, metric, dimensions, { at: this.#at, sample });
     }
   }
 }
 
 /**
- * AWS/ApplicationELB metrics of one minute: what a node's proxy counted, and how many targets are healthy by the records.
+ * AWS/ApplicationELB metrics of one minute, as a node's proxy counted them.
  * A count is one sample whose sum is the count; a response time is a sample for each request.
  * Source: Elastic Load Balancing, "CloudWatch metrics for your Application Load Balancer".
  */
@@ -65,6 +52,12 @@ export function balancerMetrics(store: Reader, { traffic = [], at }: Batch): rea
   if (at === undefined) return [];
   const points = new Points(at);
   for (const sample of traffic) addTraffic(store, points, sample);
+  return points.all;
+}
+
+/** AWS/ApplicationELB metrics of how many targets are healthy by the records, in the minute that begins at `at` (ms). */
+export function hostMetrics(store: Reader, at: number): readonly MetricPoint[] {
+  const points = new Points(at);
   for (const balancer of store.list("loadBalancer")) addHosts(store, points, balancer);
   return points.all;
 }
@@ -115,16 +108,22 @@ function addHosts(store: Reader, points: Points, balancer: LoadBalancerRecord): 
   for (const arn of groupsOf(store, balancer)) {
     const targets = targetsOf(store, arn);
     const known = { LoadBalancer: nameIn(balancer.arn, "loadbalancer/"), TargetGroup: nameIn(arn, "") };
-    const add = (name: string, value: number): void =>
-      points.add(
-        balancer,
-        { name, unit: "Count", sets: [["LoadBalancer", "TargetGroup"]] },
-        known,
-        once(value),
-      );
+    const add = (of: readonly TargetRecord[], names: Names, zone?: string): void => {
+      const count = (name: string, value: number): void =>
+        points.add(
+          balancer,
+          { name, unit: "Count", sets: [names] },
+          { ...known, AvailabilityZone: zone },
+          once(value),
+        );
+      count("HealthyHostCount", healthyOf(of));
+      count("UnHealthyHostCount", of.filter(({ state }) => state === "unhealthy").length);
+    };
     if (targets.length === 0) continue;
-    add("HealthyHostCount", healthyOf(targets));
-    add("UnHealthyHostCount", targets.filter(({ state }) => state === "unhealthy").length);
+    add(targets, ["LoadBalancer", "TargetGroup"]);
+    const byZone = Map.groupBy(targets, (target) => zoneOf(store, balancer, target.address));
+    for (const [zone, own] of byZone)
+      if (zone !== undefined) add(own, ["AvailabilityZone", "LoadBalancer", "TargetGroup"], zone);
   }
 }
 
@@ -166,20 +165,4 @@ function zoneOf(
 function nameIn(arn: string, prefix: string): string {
   const resource = arn.split(":").slice(5).join(":");
   return resource.startsWith(prefix) ? resource.slice(prefix.length) : resource;
-}
-
-function once(value: number): Sample {
-  return { count: 1, sum: value, min: value, max: value, values: undefined };
-}
-
-function merged(a: Sample, b: Sample): Sample {
-  const values = a.values === undefined || b.values === undefined ? undefined : new Map(a.values);
-  for (const [value, count] of b.values ?? []) values?.set(value, (values.get(value) ?? 0) + count);
-  return {
-    count: a.count + b.count,
-    sum: a.sum + b.sum,
-    min: Math.min(a.min, b.min),
-    max: Math.max(a.max, b.max),
-    values,
-  };
 }

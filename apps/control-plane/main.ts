@@ -54,7 +54,8 @@ import { hookEndpoints } from "./hook-endpoints.ts";
 import { imageFinder, imageResolver } from "./image-resolver.ts";
 import { ensureLink, keepFresh } from "./link.ts";
 import { listenOutside } from "./listen.ts";
-import { serviceMetrics } from "./node-metrics.ts";
+import { minuteMetricsController } from "./minute-metrics.ts";
+import { usageMetrics } from "./node-metrics.ts";
 import { platformStatus } from "./platform-status.ts";
 import { ensureAuthority, reissueCertificates, secureContexts } from "./certificates.ts";
 import { CONSOLE_PAGE } from "./console-page.ts";
@@ -176,6 +177,7 @@ const controllers = [
   registryController({ ...realDeps, images }),
   // Topics and scaling policies are not there yet: their actions fail by name in the alarm's history.
   alarmController({ ...deps, metrics, actionOf: () => undefined }),
+  minuteMetricsController({ store, clock: deps.clock, add: (points, batch) => metrics.add(points, batch) }),
   retentionController({ ...realDeps, expireLogs: (group, before) => logs.expire(group, before) }),
 ].map((reconciler) => new Controller(reconciler, { clock, log }));
 
@@ -199,7 +201,7 @@ const gateway = new NodeGateway({
   takeLogs: containerLogs({ ...realDeps, logs, permissions: policy, account: settings.account }),
   takeMetrics: async (node, message) => {
     const { session, sequence } = message;
-    const points = [...serviceMetrics(store, message), ...balancerMetrics(store, message)];
+    const points = [...usageMetrics(store, message), ...balancerMetrics(store, message)];
     await metrics.add(points, { node, session, sequence });
   },
   provideImage: async (image) => {

@@ -1,73 +1,61 @@
-import type { ToControlPlane, UsageSample } from "@gantry/agent-protocol";
+import type { ToControlPlane } from "@gantry/agent-protocol";
 import type { MetricPoint } from "@gantry/content";
-import type { Reader, TaskRecord } from "@gantry/state";
+import type { Reader } from "@gantry/state";
+import { databaseMetrics } from "./database-metrics.ts";
+import { taskInsights } from "./insights-metrics.ts";
+import { lastPartOf } from "./metric-set.ts";
+import { taskUsages, type TaskUsage } from "./task-usage.ts";
 
-interface Measured {
-  readonly task: TaskRecord;
-  readonly sample: UsageSample;
-}
-
-/** Samples of one service in one minute. */
-interface Minute {
-  readonly task: TaskRecord;
-  readonly at: number;
-  readonly samples: Measured[];
-}
-
-const MINUTE_MS = 60_000;
-/** A sample of a node may begin a moment before the minute that it is of. */
-const EARLY_MS = 1_000;
 const CPU_UNITS = 1_024;
 const MIB = 1024 * 1024;
 
+/** The metrics that a node's samples of its pods make. */
+export function usageMetrics(
+  store: Reader,
+  batch: Extract<ToControlPlane, { type: "metrics" }>,
+): readonly MetricPoint[] {
+  const usages = taskUsages(store, batch);
+  return [
+    ...utilizationMetrics(store, usages),
+    ...taskInsights(store, usages),
+    ...databaseMetrics(store, batch),
+  ];
+}
+
+/** Samples of one service, or of one cluster, in the same 20 seconds. */
+interface Group {
+  readonly usages: TaskUsage[];
+  readonly dimensions: Readonly<Record<string, string>>;
+  /** The metrics that are kept by 20 seconds. Source: API_MonitoringConfiguration. */
+  readonly fine: readonly string[];
+}
+
 /**
- * AWS/ECS metrics of services, from what their tasks used on a node: the CPU and memory that the tasks used, in percent of
- * what their task definitions reserve, with one value for each task and sample. The names come from the records; a node
- * says nothing but how much each pod used.
+ * AWS/ECS metrics of services and clusters: the CPU and memory that the tasks used, in percent of what their task definitions
+ * reserve, with one value for each task and sample.
  * Source: Amazon ECS Developer Guide, "Amazon ECS service utilization metrics".
  */
-export function serviceMetrics(
-  store: Reader,
-  { usage }: Extract<ToControlPlane, { type: "metrics" }>,
-): readonly MetricPoint[] {
-  const minutes = new Map<string, Minute>();
-  for (const sample of usage) {
-    const task = taskOf(store, sample.pod);
-    if (task?.serviceArn === undefined) continue;
-    const at = Math.floor((sample.from + EARLY_MS) / MINUTE_MS) * MINUTE_MS;
-    const key = `${at} ${task.serviceArn}`;
-    const minute = minutes.get(key) ?? { task, at, samples: [] };
-    minute.samples.push({ task, sample });
-    minutes.set(key, minute);
+function utilizationMetrics(store: Reader, usages: readonly TaskUsage[]): readonly MetricPoint[] {
+  const groups = new Map<string, Group>();
+  const add = (key: string, usage: TaskUsage, group: () => Omit<Group, "usages">): void => {
+    const there = groups.get(`${usage.at} ${key}`);
+    if (there === undefined) groups.set(`${usage.at} ${key}`, { ...group(), usages: [usage] });
+    else there.usages.push(usage);
+  };
+  for (const usage of usages) {
+    const { clusterArn, serviceArn } = usage.task;
+    const ClusterName = lastPartOf(clusterArn);
+    add(clusterArn, usage, () => ({ dimensions: { ClusterName }, fine: [] }));
+    if (serviceArn !== undefined)
+      add(serviceArn, usage, () => ({
+        dimensions: { ClusterName, ServiceName: lastPartOf(serviceArn) },
+        fine: store.get("service", serviceArn)?.spec.fineMetrics ?? [],
+      }));
   }
-  return [...minutes.values()].flatMap((minute) => [
-    ...pointOf(
-      minute,
-      "CPUUtilization",
-      minute.samples.flatMap((each) => cpuShare(store, each) ?? []),
-    ),
-    ...pointOf(
-      minute,
-      "MemoryUtilization",
-      minute.samples.flatMap((each) => memoryShare(store, each) ?? []),
-    ),
+  return [...groups.values()].flatMap((group) => [
+    ...pointOf(group, "CPUUtilization", group.usages.flatMap(cpuShare)),
+    ...pointOf(group, "MemoryUtilization", group.usages.flatMap(memoryShare)),
   ]);
-}
-
-function taskOf(store: Reader, podKey: string): TaskRecord | undefined {
-  const id = /^pod\/(.+)$/.exec(podKey)?.[1];
-  return id === undefined ? undefined : store.listBy("task", "id", id)[0];
-}
-
-/** What the task reserves: at the level of the task, else of its containers together. */
-function reservedOf(store: Reader, task: TaskRecord, name: "cpu" | "memoryMiB"): number {
-  const spec = store.get("taskDefinition", task.taskDefinitionArn)?.spec;
-  const ofContainers = (spec?.containers ?? []).reduce(
-    (sum, container) =>
-      sum + (container[name] ?? (name === "memoryMiB" ? container.memoryReservationMiB : 0) ?? 0),
-    0,
-  );
-  return task.overrides[name] ?? spec?.[name] ?? ofContainers;
 }
 
 interface Share {
@@ -76,39 +64,36 @@ interface Share {
   readonly reserved: number;
 }
 
-function cpuShare(store: Reader, { task, sample }: Measured): Share | undefined {
-  const reserved = reservedOf(store, task, "cpu");
-  const seconds = (sample.until - sample.from) / 1_000;
-  if (reserved <= 0 || seconds <= 0) return undefined;
-  return { percent: ((sample.cpuSeconds / seconds) * CPU_UNITS * 100) / reserved, reserved };
+function cpuShare({ sample, cpu, seconds }: TaskUsage): Share[] {
+  if (cpu <= 0) return [];
+  return [{ percent: ((sample.cpuSeconds / seconds) * CPU_UNITS * 100) / cpu, reserved: cpu }];
 }
 
-function memoryShare(store: Reader, { task, sample }: Measured): Share | undefined {
-  const reserved = reservedOf(store, task, "memoryMiB");
-  if (reserved <= 0) return undefined;
-  return { percent: (sample.memoryBytes * 100) / (reserved * MIB), reserved };
+function memoryShare({ sample, memoryMiB }: TaskUsage): Share[] {
+  if (memoryMiB <= 0) return [];
+  return [{ percent: (sample.memoryBytes * 100) / (memoryMiB * MIB), reserved: memoryMiB }];
 }
 
-function pointOf({ task, at }: Minute, name: string, shares: readonly Share[]): readonly MetricPoint[] {
-  if (shares.length === 0) return [];
+function pointOf(
+  { usages, dimensions, fine }: Group,
+  name: string,
+  shares: readonly Share[],
+): readonly MetricPoint[] {
+  const [first] = usages;
+  if (shares.length === 0 || first === undefined) return [];
   const reserved = shares.reduce((sum, share) => sum + share.reserved, 0);
   const average = shares.reduce((sum, share) => sum + share.percent * share.reserved, 0) / reserved;
   const percents = shares.map((share) => share.percent);
   const isEven = shares.every((share) => share.reserved === shares[0]?.reserved);
   const values = new Map<number, number>();
   for (const percent of percents) values.set(percent, (values.get(percent) ?? 0) + 1);
+  const { account, region } = first.task;
   return [
     {
-      metric: {
-        account: task.account,
-        region: task.region,
-        namespace: "AWS/ECS",
-        name,
-        dimensions: { ClusterName: nameIn(task.clusterArn), ServiceName: nameIn(task.serviceArn) },
-      },
+      metric: { account, region, namespace: "AWS/ECS", name, dimensions },
       unit: "Percent",
-      at,
-      highResolution: false,
+      at: first.at,
+      highResolution: fine.includes(name),
       sample: {
         count: shares.length,
         sum: average * shares.length,
@@ -118,8 +103,4 @@ function pointOf({ task, at }: Minute, name: string, shares: readonly Share[]): 
       },
     },
   ];
-}
-
-function nameIn(arn: string | undefined): string {
-  return arn?.slice(arn.lastIndexOf("/") + 1) ?? "";
 }

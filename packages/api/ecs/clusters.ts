@@ -24,6 +24,7 @@ export function clusterOperations(deps: ApiDeps) {
         throw invalidParameter(
           "Invalid identifier: cluster names may have up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens.",
         );
+      const insights = toInsights(input.settings);
       ensureLinkedRole(deps, context, "ecs.amazonaws.com", { isOptional: true });
       const cluster = store.transact((tx) => {
         const arn = formatArn("ecs", context, `cluster/${name}`);
@@ -35,7 +36,7 @@ export function clusterOperations(deps: ApiDeps) {
           arn,
           name,
           status: "ACTIVE",
-          settings: [{ name: "containerInsights", value: input.settings?.[0]?.value ?? "disabled" }],
+          settings: [{ name: "containerInsights", value: insights }],
           capacityProviders: input.capacityProviders ?? [],
           tags: toTags(input.tags),
           createdAt: clock.now(),
@@ -110,6 +111,21 @@ export function clusterOperations(deps: ApiDeps) {
       return { tags: presentLowerTags(taggedOf(store, context, input.resourceArn)?.tags ?? {}) };
     },
   } satisfies Implementation<typeof ecs>;
+}
+
+/** The value of the setting containerInsights. Errors: InvalidParameterException. */
+function toInsights(settings: readonly ecs.ClusterSetting[] | undefined): string {
+  let value = "disabled";
+  for (const setting of settings ?? []) {
+    if (setting.name !== "containerInsights")
+      throw invalidParameter(`Invalid setting name: ${setting.name ?? ""}.`);
+    value = setting.value ?? "disabled";
+    if (!["enabled", "disabled", "enhanced"].includes(value))
+      throw invalidParameter(
+        `Invalid value for containerInsights: ${value}. Use enabled, disabled or enhanced.`,
+      );
+  }
+  return value;
 }
 
 function retag(tx: Transaction, place: Place, arn: string | undefined, change: (tags: Tags) => Tags): void {

@@ -14,7 +14,6 @@ const DEPLOYMENT = [
   "deploymentConfiguration.deploymentCircuitBreaker.thresholdConfiguration",
   "deploymentConfiguration.earlySuccessCriteria",
   "gatewayConnectors",
-  "monitoring.metricConfigurations",
 ] as const;
 
 export const REFUSED: RefusedMembers<typeof sdk> = {

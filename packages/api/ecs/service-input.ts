@@ -39,7 +39,26 @@ export function updatedSpec(
     propagateTags: input.propagateTags ?? spec.propagateTags,
     enableEcsManagedTags: input.enableECSManagedTags ?? spec.enableEcsManagedTags,
     enableExecuteCommand: input.enableExecuteCommand ?? spec.enableExecuteCommand,
+    fineMetrics: input.monitoring === undefined ? spec.fineMetrics : toFineMetrics(input.monitoring),
   };
+}
+
+const MEASURED: ReadonlySet<string> = new Set(["CPUUtilization", "MemoryUtilization"]);
+
+/** The metrics that are to be kept by 20 seconds. Source: API_MetricConfiguration. Errors: InvalidParameterException. */
+export function toFineMetrics(
+  monitoring: ecs.MonitoringConfiguration | undefined,
+): readonly string[] | undefined {
+  return monitoring?.metricConfigurations?.flatMap(({ metricNames = [], resolutionSeconds }) => {
+    if (resolutionSeconds !== 20 && resolutionSeconds !== 60)
+      throw invalidParameter("The metric resolution must be 20 or 60 seconds.");
+    const unknown = metricNames.find((name) => !MEASURED.has(name));
+    if (metricNames.length === 0 || unknown !== undefined)
+      throw invalidParameter(
+        `Invalid metric name: ${unknown ?? ""}. Specify CPUUtilization or MemoryUtilization.`,
+      );
+    return resolutionSeconds === 20 ? metricNames : [];
+  });
 }
 
 /** The version that UpdateService asks for: what is given, over what the primary task set has. */

@@ -21,7 +21,13 @@ import { findCluster, findService, invalidParameter, serviceArnOf, serviceOf } f
 import { presentService } from "./present-service.ts";
 import { DEPLOYMENT_DEFAULTS, toDeploymentConfiguration } from "./deployment-configuration.ts";
 import { checkLoadBalancersOf, toLoadBalancers } from "./service-load-balancers.ts";
-import { toDesiredCount, updatedSpec, updatedVersion, usableDefinition } from "./service-input.ts";
+import {
+  toDesiredCount,
+  toFineMetrics,
+  updatedSpec,
+  updatedVersion,
+  usableDefinition,
+} from "./service-input.ts";
 import { toAwsvpc, toPlatformVersion } from "./tasks.ts";
 
 const DESCRIBE_MAX = 10;
@@ -33,7 +39,6 @@ const UNSUPPORTED = [
   "serviceConnectConfiguration",
   "volumeConfigurations",
   "vpcLatticeConfigurations",
-  "monitoring",
 ];
 
 /** Services: what is asked of them. The service controller brings it about. Source: API_CreateService and following. */
@@ -163,6 +168,7 @@ function newService(
       propagateTags: input.propagateTags ?? "NONE",
       enableEcsManagedTags: input.enableECSManagedTags ?? false,
       enableExecuteCommand: input.enableExecuteCommand ?? false,
+      fineMetrics: toFineMetrics(input.monitoring),
       roleArn: undefined,
     },
     createdBy: context.principal.arn,

@@ -20,6 +20,8 @@ export interface ServiceRecord extends Placed {
     readonly enableEcsManagedTags: boolean;
     readonly enableExecuteCommand: boolean;
     readonly roleArn: string | undefined;
+    /** AWS/ECS metrics that are kept by 20 seconds; absent: none. */
+    readonly fineMetrics?: readonly string[] | undefined;
     /** How deployments bring in a new version; absent: ROLLING without a bake time. */
     readonly rollout?: RolloutSpec | undefined;
     /** Who decides about deployments; absent: ECS. */

@@ -1,0 +1,116 @@
+import type { MetricPoint } from "@gantry/content";
+import type { ClusterRecord, Reader } from "@gantry/state";
+import { lastPartOf, MetricSet, once } from "./metric-set.ts";
+import type { TaskUsage } from "./task-usage.ts";
+
+const MIB = 1024 * 1024;
+const CPU_UNITS = 1_024;
+/** A task is sampled three times a minute, and counts once in the minute. */
+const WEIGHT = 1 / 3;
+/** Source: Fargate's default, API_EphemeralStorage. */
+const EPHEMERAL_GIB = 20;
+
+/**
+ * ECS/ContainerInsights metrics of tasks in clusters that have Container Insights enabled: by cluster, service and task
+ * definition family; with enhanced observability by task too.
+ * Source: CloudWatch User Guide, "Amazon ECS Container Insights metrics", "… with enhanced observability metrics".
+ */
+export function taskInsights(store: Reader, usages: readonly TaskUsage[]): readonly MetricPoint[] {
+  const set = new MetricSet("ECS/ContainerInsights");
+  for (const usage of usages) {
+    const setting = insightsOf(store.get("cluster", usage.task.clusterArn));
+    if (setting === "disabled") continue;
+    for (const { name, unit, value, weight = WEIGHT } of measuredOf(usage, setting === "enhanced"))
+      for (const dimensions of dimensionsOf(usage, setting === "enhanced"))
+        set.add(usage.task, { name, unit }, dimensions, { at: usage.at, sample: once(value, weight) });
+  }
+  return set.points;
+}
+
+/** ECS/ContainerInsights metrics of what clusters and services have at a moment (ms). */
+export function clusterInsights(store: Reader, at: number): readonly MetricPoint[] {
+  const set = new MetricSet("ECS/ContainerInsights");
+  for (const cluster of store.list("cluster")) {
+    if (cluster.status !== "ACTIVE" || insightsOf(cluster) === "disabled") continue;
+    const count = (name: string, value: number, dimensions: Readonly<Record<string, string>>): void =>
+      set.add(cluster, { name, unit: "Count" }, dimensions, { at, sample: once(value) });
+    const ClusterName = cluster.name;
+    const tasks = store
+      .listBy("task", "cluster", cluster.arn)
+      .filter(({ lastStatus }) => lastStatus !== "STOPPED");
+    const services = store
+      .listBy("service", "cluster", cluster.arn)
+      .filter(({ status }) => status === "ACTIVE");
+    const isRunning = ({ lastStatus }: { lastStatus: string }): boolean => lastStatus === "RUNNING";
+    const isPending = ({ lastStatus }: { lastStatus: string }): boolean =>
+      ["PROVISIONING", "PENDING", "ACTIVATING"].includes(lastStatus);
+    count("TaskCount", tasks.filter(isRunning).length, { ClusterName });
+    count("ServiceCount", services.length, { ClusterName });
+    for (const service of services) {
+      const dimensions = { ClusterName, ServiceName: service.name };
+      const own = tasks.filter(({ serviceArn }) => serviceArn === service.arn);
+      count("DesiredTaskCount", service.spec.desiredCount, dimensions);
+      count("RunningTaskCount", own.filter(isRunning).length, dimensions);
+      count("PendingTaskCount", own.filter(isPending).length, dimensions);
+      const sets = store.listBy("taskSet", "service", service.arn).length;
+      count("DeploymentCount", sets, dimensions);
+      count("TaskSetCount", sets, dimensions);
+    }
+  }
+  return set.points;
+}
+
+function insightsOf(cluster: ClusterRecord | undefined): string {
+  return cluster?.settings.find(({ name }) => name === "containerInsights")?.value ?? "disabled";
+}
+
+interface Measured {
+  readonly name: string;
+  readonly unit: string;
+  readonly value: number;
+  readonly weight?: number;
+}
+
+function measuredOf(usage: TaskUsage, isEnhanced: boolean): readonly Measured[] {
+  const { sample, cpu, memoryMiB, seconds, ephemeralStorageGiB = EPHEMERAL_GIB } = usage;
+  const rate = (bytes: number): number => bytes / seconds;
+  const cpuUsed = (sample.cpuSeconds / seconds) * CPU_UNITS;
+  const memoryUsed = sample.memoryBytes / MIB;
+  // A byte that was read is read once, whatever the weight of its sample.
+  const total = (name: string, value: number): Measured => ({ name, unit: "Bytes", value, weight: 1 });
+  return [
+    { name: "CpuUtilized", unit: "None", value: cpuUsed },
+    { name: "CpuReserved", unit: "None", value: cpu },
+    { name: "MemoryUtilized", unit: "Megabytes", value: memoryUsed },
+    { name: "MemoryReserved", unit: "Megabytes", value: memoryMiB },
+    { name: "EphemeralStorageReserved", unit: "Gigabytes", value: ephemeralStorageGiB },
+    ...(sample.rxBytes === undefined
+      ? []
+      : [{ name: "NetworkRxBytes", unit: "Bytes/Second", value: rate(sample.rxBytes) }]),
+    ...(sample.txBytes === undefined
+      ? []
+      : [{ name: "NetworkTxBytes", unit: "Bytes/Second", value: rate(sample.txBytes) }]),
+    ...(sample.readBytes === undefined ? [] : [total("StorageReadBytes", sample.readBytes)]),
+    ...(sample.writeBytes === undefined ? [] : [total("StorageWriteBytes", sample.writeBytes)]),
+    ...(isEnhanced && cpu > 0
+      ? [{ name: "TaskCpuUtilization", unit: "Percent", value: (cpuUsed * 100) / cpu }]
+      : []),
+    ...(isEnhanced && memoryMiB > 0
+      ? [{ name: "TaskMemoryUtilization", unit: "Percent", value: (memoryUsed * 100) / memoryMiB }]
+      : []),
+  ];
+}
+
+function dimensionsOf(
+  { task, family: TaskDefinitionFamily }: TaskUsage,
+  isEnhanced: boolean,
+): readonly Readonly<Record<string, string>>[] {
+  const ClusterName = lastPartOf(task.clusterArn);
+  const ServiceName = lastPartOf(task.serviceArn);
+  const TaskId = lastPartOf(task.arn);
+  const sets: Readonly<Record<string, string>>[] = [
+    { ClusterName, TaskDefinitionFamily },
+    ...(ServiceName === "" ? [] : [{ ClusterName, ServiceName }]),
+  ];
+  return [{ ClusterName }, ...sets, ...(isEnhanced ? sets.map((names) => ({ ...names, TaskId })) : [])];
+}

@@ -1,0 +1,34 @@
+import type { BatchNumber, MetricPoint } from "@gantry/content";
+import type { Clock, Reconciler } from "@gantry/kernel";
+import type { Reader } from "@gantry/state";
+import { hostMetrics } from "./balancer-metrics.ts";
+import { clusterInsights } from "./insights-metrics.ts";
+
+const MINUTE_MS = 60_000;
+/** Health that nodes observed in the minute has been reported by then. */
+const AFTER_MS = 200;
+
+/**
+ * Publishes once a minute what the records say: how many targets are healthy, how many tasks run. The number of the minute is the
+ * batch's, so that a minute counts once however often the control plane starts in it.
+ */
+export function minuteMetricsController(deps: {
+  readonly store: Reader;
+  readonly clock: Clock;
+  readonly add: (points: readonly MetricPoint[], batch: BatchNumber) => Promise<boolean>;
+}): Reconciler {
+  const { store, clock, add } = deps;
+  return {
+    name: "minute-metrics",
+    keys: () => ["minute"],
+    watch: () => () => {},
+    async reconcile() {
+      const now = clock.now();
+      const minute = Math.floor((now - AFTER_MS) / MINUTE_MS);
+      const at = (minute - 1) * MINUTE_MS;
+      const points = [...hostMetrics(store, at), ...clusterInsights(store, at)];
+      await add(points, { node: "control-plane", session: "minute", sequence: minute });
+      return Math.max(1, (minute + 1) * MINUTE_MS + AFTER_MS - clock.now());
+    },
+  };
+}

@@ -1,0 +1,66 @@
+import type { ToControlPlane, UsageSample } from "@gantry/agent-protocol";
+import type { Reader, TaskRecord } from "@gantry/state";
+
+/** A sample may begin a moment before the 20 seconds that it is of. */
+const EARLY_MS = 1_000;
+const SAMPLE_MS = 20_000;
+
+/** What a task used in 20 seconds, beside what it reserves. */
+export interface TaskUsage {
+  readonly task: TaskRecord;
+  readonly sample: UsageSample;
+  /** Start of the 20 seconds, ms. */
+  readonly at: number;
+  readonly seconds: number;
+  /** CPU units. */
+  readonly cpu: number;
+  readonly memoryMiB: number;
+  readonly family: string;
+  readonly ephemeralStorageGiB: number | undefined;
+}
+
+/** The samples of a batch that are of tasks. The names come from the records; a node says nothing but how much each pod used. */
+export function taskUsages(
+  store: Reader,
+  { usage }: Extract<ToControlPlane, { type: "metrics" }>,
+): readonly TaskUsage[] {
+  return usage.flatMap((sample) => {
+    const task = taskOf(store, sample.pod);
+    const seconds = (sample.until - sample.from) / 1_000;
+    if (task === undefined || seconds <= 0) return [];
+    const definition = store.get("taskDefinition", task.taskDefinitionArn);
+    return [
+      {
+        task,
+        sample,
+        at: momentOf(sample),
+        seconds,
+        cpu: reservedOf(store, task, "cpu"),
+        memoryMiB: reservedOf(store, task, "memoryMiB"),
+        family: definition?.family ?? "",
+        ephemeralStorageGiB: definition?.spec.ephemeralStorageGiB,
+      },
+    ];
+  });
+}
+
+/** The start of the 20 seconds that a sample is of, ms. */
+export function momentOf({ from }: UsageSample): number {
+  return Math.floor((from + EARLY_MS) / SAMPLE_MS) * SAMPLE_MS;
+}
+
+function taskOf(store: Reader, podKey: string): TaskRecord | undefined {
+  const id = /^pod\/(.+)$/.exec(podKey)?.[1];
+  return id === undefined ? undefined : store.listBy("task", "id", id)[0];
+}
+
+/** What the task reserves: at the level of the task, else of its containers together. */
+function reservedOf(store: Reader, task: TaskRecord, name: "cpu" | "memoryMiB"): number {
+  const spec = store.get("taskDefinition", task.taskDefinitionArn)?.spec;
+  const ofContainers = (spec?.containers ?? []).reduce(
+    (sum, container) =>
+      sum + (container[name] ?? (name === "memoryMiB" ? container.memoryReservationMiB : 0) ?? 0),
+    0,
+  );
+  return task.overrides[name] ?? spec?.[name] ?? ofContainers;
+}
