@@ -10,6 +10,8 @@ export interface BalancerTargetGroup {
   readonly arn: string;
   readonly vpcId: string;
   readonly protocol: "HTTP" | "HTTPS";
+  /** HTTP1 where it is absent. */
+  readonly protocolVersion?: "HTTP1" | "HTTP2" | "GRPC";
   readonly healthCheck: {
     readonly enabled: boolean;
     readonly protocol: "HTTP" | "HTTPS";
@@ -19,6 +21,7 @@ export interface BalancerTargetGroup {
     readonly timeoutSeconds: number;
     readonly healthyThreshold: number;
     readonly unhealthyThreshold: number;
+    /** HTTP status codes, or gRPC status codes where the protocol version is GRPC. */
     readonly matcher: string;
   };
   readonly algorithm: "round_robin" | "least_outstanding_requests" | "weighted_random";
@@ -56,11 +59,19 @@ export type BalancerAction =
     };
 
 export type BalancerCondition =
+  | { readonly field: "http-request-method" | "source-ip"; readonly values: readonly string[] }
   | {
-      readonly field: "host-header" | "path-pattern" | "http-request-method" | "source-ip";
+      readonly field: "host-header" | "path-pattern";
       readonly values: readonly string[];
+      /** Regular expressions: one of them or of the values matches. */
+      readonly regexValues?: readonly string[] | undefined;
     }
-  | { readonly field: "http-header"; readonly header: string; readonly values: readonly string[] }
+  | {
+      readonly field: "http-header";
+      readonly header: string;
+      readonly values: readonly string[];
+      readonly regexValues?: readonly string[] | undefined;
+    }
   | {
       readonly field: "query-string";
       readonly pairs: readonly { readonly key: string | undefined; readonly value: string }[];
@@ -81,6 +92,15 @@ export interface BalancerRule {
   readonly priority?: number;
   readonly conditions: readonly BalancerCondition[];
   readonly action: BalancerAction;
+  readonly transforms?: readonly BalancerTransform[] | undefined;
+}
+
+/** What a rule changes of a request before it forwards it: what the expression matches becomes the replacement. */
+export interface BalancerTransform {
+  readonly type: "host-header-rewrite" | "url-rewrite";
+  readonly regex: string;
+  /** `$1` and so on are the groups of the expression. */
+  readonly replace: string;
 }
 
 /** What a security policy permits. `ciphers` are OpenSSL's names, for versions before TLS 1.3. */

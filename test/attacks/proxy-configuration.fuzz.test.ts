@@ -2,7 +2,12 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { renderProxy } from "@gantry/agent/haproxy/render";
-import type { BalancerAction, BalancerCondition, BalancersAssignment } from "@gantry/agent-protocol";
+import type {
+  BalancerAction,
+  BalancerCondition,
+  BalancersAssignment,
+  BalancerTransform,
+} from "@gantry/agent-protocol";
 import { ensureAgentImage } from "@gantry/cli/platform";
 import { Progress } from "@gantry/cli/progress";
 import { run } from "@gantry/cli/run";
@@ -78,8 +83,20 @@ const action: fc.Arbitrary<BalancerAction> = fc.oneof(
   }),
 );
 const values = fc.array(text, { minLength: 1, maxLength: 3 });
+/** Any text as an expression that matches it: the API refuses those that cannot be parsed. */
+const regex = text.map((each) => `(${each.replaceAll(/[^A-Za-z0-9 ]/g, "\\$&")})`);
+const transform: fc.Arbitrary<BalancerTransform> = fc.record({
+  type: fc.constantFrom("host-header-rewrite" as const, "url-rewrite" as const),
+  regex,
+  replace: fc.oneof(text, fc.constantFrom("$1", "\\1", "$9", "%[src]", "\\")),
+});
 const condition: fc.Arbitrary<BalancerCondition> = fc.oneof(
   fc.record({ field: fc.constantFrom("host-header" as const, "path-pattern" as const), values }),
+  fc.record({
+    field: fc.constantFrom("host-header" as const, "path-pattern" as const),
+    values: fc.constant([]),
+    regexValues: fc.array(regex, { minLength: 1, maxLength: 3 }),
+  }),
   fc.record({
     field: fc.constant("http-header" as const),
     header: fc.constantFrom("X-One", "user-agent"),
@@ -95,9 +112,14 @@ const condition: fc.Arbitrary<BalancerCondition> = fc.oneof(
 );
 const assignment: fc.Arbitrary<BalancersAssignment> = fc
   .tuple(
-    fc.array(fc.record({ conditions: fc.array(condition, { minLength: 1, maxLength: 3 }), action }), {
-      maxLength: 4,
-    }),
+    fc.array(
+      fc.record({
+        conditions: fc.array(condition, { minLength: 1, maxLength: 3 }),
+        action,
+        transforms: fc.array(transform, { maxLength: 2 }),
+      }),
+      { maxLength: 4 },
+    ),
     action,
     text,
   )

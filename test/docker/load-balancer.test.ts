@@ -1,4 +1,9 @@
-import type { Balancer, BalancerListener, BalancersAssignment } from "@gantry/agent-protocol";
+import type {
+  Balancer,
+  BalancerListener,
+  BalancersAssignment,
+  BalancerTransform,
+} from "@gantry/agent-protocol";
 import { hash } from "@gantry/agent/haproxy/names";
 import { newAuthority, openAuthority } from "@gantry/tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -205,6 +210,56 @@ describe("a shift of weights", () => {
     await proxy.shift(shifted(0, 0));
     const [answer] = await proxy.request(get(PORT));
     expect(statusOf(answer)).toBe(503);
+  });
+});
+
+describe("a rule's transforms and regular expressions", () => {
+  const url = (regex: string, replace: string) => ({ type: "url-rewrite" as const, regex, replace });
+  const seen = async (path: string, ...transforms: readonly BalancerTransform[]) => {
+    const conditions = [{ field: "path-pattern" as const, values: ["/*"] }];
+    await serve(assign(listenerOn(PORT, { rules: [{ conditions, action: forward, transforms }] })));
+    const [answer] = await proxy.request(get(PORT, path));
+    expect(statusOf(answer)).toBe(200);
+    const { url: asked, headers } = JSON.parse(/\{.*\}/.exec(answer?.said ?? "")?.[0] ?? "{}");
+    return [asked, headers.host];
+  };
+  const own = "a.elb.localhost";
+
+  it("change the path with its query and the host, and keep what they do not match", async () => {
+    expect(await seen("/dp/B0?a=b", url("^/dp/([A-Z0-9]+)", "/product/$1/x"))).toEqual([
+      "/product/B0/x?a=b",
+      own,
+    ]);
+    expect(await seen("/dp/B0?a=b", url("[?]a=(.)", "?b=$1"))).toEqual(["/dp/B0?b=b", own]);
+    expect(await seen("/other", url("^/dp/([A-Z0-9]+)$", "/product"))).toEqual(["/other", own]);
+    const host = { type: "host-header-rewrite" as const, regex: "^a[.](elb)", replace: "b.$1" };
+    expect(await seen("/1", host, url("^/1$", "/2"))).toEqual(["/2", "b.elb.localhost"]);
+  });
+
+  it("hold nothing that the proxy reads as its own", async () => {
+    expect(await seen("/x", url("x", "%[src]\\\\1'\"#$(id)"))).toEqual([`/%[src]\\\\1'"#$(id)`, own]);
+    expect(await seen("/api/x", url("^/api/", ""))).toEqual(["/x", own]);
+  });
+
+  it("match, and stop before they stop the proxy", async () => {
+    const rule = (regex: string, body: string) => ({
+      conditions: [{ field: "path-pattern" as const, values: [], regexValues: [regex] }],
+      action: says(body),
+    });
+    await serve(
+      assign(listenerOn(PORT, { rules: [rule("^/(a+)+$", "slow"), rule("^/v[0-9]+/", "version")] })),
+    );
+    const answers = await proxy.request(
+      get(PORT, "/v12/x"),
+      get(PORT, "/vx/"),
+      get(PORT, `/${"a".repeat(60)}!`),
+    );
+    expect(answers.map((answer) => answer.said.split("\r\n\r\n")[1])).toEqual([
+      "version",
+      "public",
+      "public",
+    ]);
+    expect(answers[2]?.ms).toBeLessThan(1_000);
   });
 });
 

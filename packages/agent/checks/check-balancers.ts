@@ -9,6 +9,7 @@ import type {
   BalancerSecurity,
   BalancerTarget,
   BalancerTargetGroup,
+  BalancerTransform,
 } from "@gantry/agent-protocol";
 import { isObject } from "@gantry/kernel";
 import {
@@ -94,20 +95,39 @@ const action = byMember("type", {
 type ActionOf<T extends BalancerAction["type"]> = Extract<BalancerAction, { type: T }>;
 
 const values = object<{ values: readonly string[] }>({ values: list(text) });
+const patterns = object<{ values: readonly string[]; regexValues?: readonly string[] }>({
+  values: list(text),
+  regexValues: optional(list(text)),
+});
 const pair = object<{ key: string | undefined; value: string }>({ key: optional(text), value: text });
 const condition = byMember("field", {
-  "host-header": values,
-  "path-pattern": values,
+  "host-header": patterns,
+  "path-pattern": patterns,
   "http-request-method": values,
   "source-ip": values,
-  "http-header": object<{ header: string; values: readonly string[] }>({ header: text, values: list(text) }),
+  "http-header": object<{ header: string; values: readonly string[]; regexValues?: readonly string[] }>({
+    header: text,
+    values: list(text),
+    regexValues: optional(list(text)),
+  }),
   "query-string": object<{ pairs: readonly unknown[] }>({ pairs: list(pair) }),
 });
+
+const transforms = optional(
+  list(
+    object<BalancerTransform>({
+      type: oneOf("host-header-rewrite", "url-rewrite"),
+      regex: text,
+      replace: text,
+    }),
+  ),
+);
 
 const targetGroup = object<BalancerTargetGroup>({
   arn: ARN,
   vpcId: id,
   protocol: oneOf("HTTP", "HTTPS"),
+  protocolVersion: optional(oneOf("HTTP1", "HTTP2", "GRPC")),
   healthCheck: object<BalancerTargetGroup["healthCheck"]>({
     enabled: boolean,
     protocol: oneOf("HTTP", "HTTPS"),
@@ -201,16 +221,17 @@ function checkListener(given: BalancerListener, place: string, note: Note): Bala
   const actionOf = (each: BalancerAction, part: string) =>
     usable(action, `${part} (action)`)(each) ? each : UNAVAILABLE;
   const rules = given.rules.map((rule: unknown, index) => {
-    const { priority, conditions, action: wanted } = isObject(rule) ? rule : {};
+    const { priority, conditions, action: wanted, transforms: changes } = isObject(rule) ? rule : {};
     const name = `rule ${typeof priority === "number" ? priority : index + 1} of ${place}`;
     const listed = Array.isArray(conditions) ? (conditions as readonly unknown[]) : [undefined];
     const kept = listed.filter(
       usable(condition, `${name} (condition)`),
     ) as BalancerListener["rules"][number]["conditions"]; // Checked.
-    const isWhole = kept.length === listed.length;
+    const isWhole = kept.length === listed.length && usable(transforms, `${name} (transforms)`)(changes);
     return {
       ...(typeof priority === "number" ? { priority } : {}),
       conditions: kept,
+      ...(isWhole && changes !== undefined ? { transforms: changes as readonly BalancerTransform[] } : {}), // Checked.
       action: isWhole ? actionOf(wanted as BalancerAction, name) : UNAVAILABLE, // Checked by the function.
     };
   });

@@ -2,6 +2,7 @@ import type { Balancer, BalancerAction, BalancerListener } from "@gantry/agent-p
 import { quote, renderCondition } from "./conditions.ts";
 import { hash } from "./names.ts";
 import { keyOf } from "./parts.ts";
+import { renderTransform } from "./transforms.ts";
 import { isLeftOut, mark, type Context } from "./render-context.ts";
 import {
   DICE_SIDES,
@@ -42,6 +43,10 @@ export function renderRules(place: Place, context: Context): readonly string[] {
     const acls = usable.map((condition, part) => ({ acl: `${name}_${part}`, condition }));
     const tests = [guard, index === 0 ? "" : `!${IS_TAKEN}`, ...acls.map(({ acl }) => acl)];
     const when = tests.filter((test) => test !== "").join(" ");
+    const { transforms = [] } = rule;
+    // A transform changes what the conditions ask for: they are asked once.
+    const matched = transforms.length === 0 ? when : `{ var(txn.rule) -m str ${name} }`;
+    const weights = weightsName(balancer, listener, rule, index);
     return [
       ...acls.flatMap(({ acl, condition }) =>
         mark(
@@ -50,13 +55,18 @@ export function renderRules(place: Place, context: Context): readonly string[] {
           renderCondition(condition).map((test) => `  acl ${acl} ${test}`),
         ),
       ),
-      ...(usable.length < rule.conditions.length
+      ...(usable.length < rule.conditions.length ||
+      transforms.some((each) => isLeftOut(context, () => keyOf.transform(each)))
         ? renderUnavailable(when)
-        : renderAction(
-            { action: rule.action, when, weights: weightsName(balancer, listener, rule, index) },
-            place,
-            context,
-          )),
+        : [
+            ...(transforms.length === 0
+              ? []
+              : [`  http-request set-var(txn.rule) str(${name})${ifAll(when)}`]),
+            ...renderAction({ action: rule.action, when: matched, weights }, place, context),
+            ...transforms.flatMap((each) =>
+              mark(context, () => keyOf.transform(each), renderTransform(each, matched)),
+            ),
+          ]),
     ];
   });
   const fallback = [guard, listener.rules.length === 0 ? "" : `!${IS_TAKEN}`].filter((test) => test !== "");

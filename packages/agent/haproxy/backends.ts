@@ -6,6 +6,8 @@ import { isLeftOut, mark, type Context } from "./render-context.ts";
 
 const IDLE_SECONDS = 60;
 const RETRIES_MAX = 3;
+/** Source: API_Matcher, GrpcCode. */
+const GRPC_CODES = 100;
 
 /** The targets of a group that are rendered. */
 export function usableTargets(group: BalancerTargetGroup, context: Context): readonly BalancerTarget[] {
@@ -88,20 +90,63 @@ function renderCheck(group: BalancerTargetGroup): readonly string[] {
   const check = group.healthCheck;
   return [
     "  option httpchk",
-    `  http-check send meth GET uri ${quote(check.path)} ver HTTP/1.1 hdr Host ${hash(group.arn)} hdr User-Agent ELB-HealthChecker/2.0 hdr Connection close`,
-    `  http-check expect status ${check.matcher.replace(/[^0-9,-]/g, "")}`,
+    `  http-check send ${renderCheckRequest(group)} hdr Host ${hash(group.arn)} hdr User-Agent ELB-HealthChecker/2.0`,
+    ...renderExpectation(group),
     `  timeout check ${check.timeoutSeconds}s`,
     `  default-server inter ${check.intervalSeconds}s downinter ${Math.min(1, check.intervalSeconds)}s rise ${check.healthyThreshold} fall ${check.unhealthyThreshold} weight 100${group.slowStartSeconds > 0 ? ` slowstart ${group.slowStartSeconds}s` : ""}`,
   ];
+}
+
+/** HTTP/2 without an upgrade from HTTP/1.1, which gRPC is spoken by as well. */
+function isHttp2({ protocolVersion }: BalancerTargetGroup): boolean {
+  return protocolVersion === "HTTP2" || protocolVersion === "GRPC";
+}
+
+function renderCheckRequest({ protocolVersion, healthCheck: { path } }: BalancerTargetGroup): string {
+  switch (protocolVersion) {
+    case "GRPC":
+      return `meth POST uri ${quote(path)} ver HTTP/2 hdr content-type application/grpc hdr te trailers`;
+    case "HTTP2":
+      return `meth GET uri ${quote(path)} ver HTTP/2`;
+    case "HTTP1":
+    case undefined:
+      return `meth GET uri ${quote(path)} ver HTTP/1.1 hdr Connection close`;
+  }
+}
+
+function renderCheckVersion(group: BalancerTargetGroup): string {
+  if (!isHttp2(group)) return "";
+  return ` check-proto h2${group.healthCheck.protocol === "HTTPS" ? " check-alpn h2" : ""}`;
+}
+
+/**
+ * The answers that pass. A gRPC server puts a status other than 0 into the headers of an answer without a message; after a
+ * message the status is in the trailers, which the proxy does not read: such an answer counts as status 0.
+ */
+function renderExpectation({ protocolVersion, healthCheck }: BalancerTargetGroup): readonly string[] {
+  const matcher = healthCheck.matcher.replace(/[^0-9,-]/g, "");
+  if (protocolVersion !== "GRPC") return [`  http-check expect status ${matcher}`];
+  const codes = matcher.split(",").flatMap((part) => {
+    const [first = "", last = first] = part.split("-");
+    return Array.from({ length: GRPC_CODES }, (_, code) => code).filter(
+      (code) => code >= Number(first) && code <= Number(last),
+    );
+  });
+  const isAnyOf = (list: readonly number[]) => `fhdr name grpc-status value -m reg '^(${list.join("|")})$'`;
+  if (!codes.includes(0)) return [`  http-check expect ${isAnyOf(codes)}`];
+  const others = Array.from({ length: GRPC_CODES }, (_, code) => code).filter(
+    (code) => !codes.includes(code),
+  );
+  return ["  http-check expect status 200", `  http-check expect ! ${isAnyOf(others)}`];
 }
 
 function renderServer(group: BalancerTargetGroup, target: BalancerTarget): readonly string[] {
   const check = group.healthCheck;
   const port = check.port === "traffic-port" ? "" : ` port ${check.port}`;
   const checked = check.enabled
-    ? ` check${port}${check.protocol === "HTTPS" ? " check-ssl verify none" : ""}`
+    ? ` check${port}${check.protocol === "HTTPS" ? " check-ssl verify none" : ""}${renderCheckVersion(group)}`
     : "";
-  const way = `${target.address}:${target.port} namespace ${group.vpcId} source ${group.sourceAddress}${group.protocol === "HTTPS" ? " ssl verify none" : ""}`;
+  const way = `${target.address}:${target.port} namespace ${group.vpcId} source ${group.sourceAddress}${group.protocol === "HTTPS" ? " ssl verify none" : ""}${isHttp2(group) ? ` proto h2${group.protocol === "HTTPS" ? " alpn h2" : ""}` : ""}`;
   return [
     `  server ${serverName(target)} ${way}${checked}${target.draining ? " weight 0" : ""}`,
     ...(check.enabled && !target.draining ? [`  server ${serverName(target)}.open ${way} backup`] : []),

@@ -36,7 +36,7 @@ export function readVerdict(
     if (alert.includes("no such ACL")) continue;
     const file = /cert_[0-9a-f]+\.pem/.exec(alert)?.[0];
     const line = /\.cfg:(\d+)\]/.exec(alert)?.[1];
-    const marked = / # ((?:group|target|listener|certificate|condition|action)\/[0-9a-f]+)$/.exec(
+    const marked = / # ((?:group|target|listener|certificate|condition|transform|action)\/[0-9a-f]+)$/.exec(
       lines[Number(line) - 1] ?? "",
     )?.[1];
     // A certificate is loaded by the bind line of its listener, which is not to blame; its list has a line of its own.

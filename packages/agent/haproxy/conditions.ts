@@ -1,21 +1,30 @@
 import type { BalancerCondition } from "@gantry/agent-protocol";
 
+/** About a millisecond. */
+const MATCH_STEPS_MAX = 50_000;
+
 /** A rule's condition as the proxy's tests: one of them has to hold. */
 export function renderCondition(condition: BalancerCondition): readonly string[] {
   switch (condition.field) {
     case "host-header":
-      return condition.values.map((value) => `req.hdr(host),host_only,lower ${matcher(value.toLowerCase())}`);
+      return [
+        ...condition.values.map((value) => `req.hdr(host),host_only,lower ${matcher(value.toLowerCase())}`),
+        ...regexes(condition, "req.hdr(host),host_only", "-i "),
+      ];
     case "path-pattern":
-      return condition.values.map((value) => `path ${matcher(value)}`);
+      return [...condition.values.map((value) => `path ${matcher(value)}`), ...regexes(condition, "path")];
     case "http-request-method":
       // Compared as text: the proxy's own match reads a value that begins with a hyphen as an option.
       return condition.values.map((value) => `method -m str -- ${quote(value)}`);
     case "source-ip":
       return condition.values.map((value) => `src -- ${quote(value)}`);
     case "http-header":
-      return condition.values.map(
-        (value) => `${quote(`req.fhdr("${condition.header}"),lower`)} ${matcher(value.toLowerCase())}`,
-      );
+      return [
+        ...condition.values.map(
+          (value) => `${quote(`req.fhdr("${condition.header}"),lower`)} ${matcher(value.toLowerCase())}`,
+        ),
+        ...regexes(condition, quote(`req.fhdr("${condition.header}")`)),
+      ];
     case "query-string":
       return condition.pairs.map(({ key, value }) => {
         if (key !== undefined && /^[A-Za-z0-9_.~-]+$/.test(key))
@@ -24,6 +33,22 @@ export function renderCondition(condition: BalancerCondition): readonly string[]
         return `query,lower -m reg -- ${quote(`(^|&)${source}${globSource(value.toLowerCase())}(&|$)`)}`;
       });
   }
+}
+
+function regexes(
+  { regexValues = [] }: { readonly regexValues?: readonly string[] | undefined },
+  sample: string,
+  flags = "",
+): readonly string[] {
+  return regexValues.map((regex) => `${sample} ${flags}-m reg -- ${quote(bounded(`(?:${regex})`))}`);
+}
+
+/**
+ * An expression that gives up after so many steps: all load balancers of a node share the proxy's threads. Source: PCRE2,
+ * pcre2pattern, "Setting match resource limits".
+ */
+export function bounded(regex: string): string {
+  return `(*LIMIT_MATCH=${MATCH_STEPS_MAX})${regex}`;
 }
 
 /** The cheapest match that means the same as the pattern: `*` any run, `?` any one character. */

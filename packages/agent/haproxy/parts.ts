@@ -6,6 +6,7 @@ import type {
   BalancersAssignment,
   BalancerTarget,
   BalancerTargetGroup,
+  BalancerTransform,
 } from "@gantry/agent-protocol";
 import { hash } from "./names.ts";
 
@@ -37,6 +38,7 @@ export const keyOf = {
     )}`,
   certificate: (certificate: Certificate): string => `certificate/${hash(JSON.stringify(certificate))}`,
   condition: (condition: BalancerCondition): string => `condition/${hash(JSON.stringify(condition))}`,
+  transform: (transform: BalancerTransform): string => `transform/${hash(JSON.stringify(transform))}`,
   action: (action: BalancerAction): string => `action/${hash(JSON.stringify(action))}`,
 } as const;
 
@@ -71,6 +73,9 @@ function listenerParts(balancer: Balancer, listener: BalancerListener): readonly
       const name = `rule ${rule.priority ?? index + 1} of ${place}`;
       return [
         part(keyOf.action(rule.action), 1, `${name} (${rule.action.type} action)`),
+        ...(rule.transforms ?? []).map((transform) =>
+          part(keyOf.transform(transform), 1, `${name} (${transform.type})`),
+        ),
         ...rule.conditions.map((condition) =>
           part(keyOf.condition(condition), 1, `${name} (${condition.field} condition)`),
         ),

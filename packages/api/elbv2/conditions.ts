@@ -1,9 +1,12 @@
 import { isIPv4, isIPv6 } from "node:net";
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { RuleConditionRecord } from "@gantry/state";
+import { toRegex } from "./regular-expressions.ts";
 import { validation } from "./validation.ts";
 
 const VALUES_MAX = 5;
+/** Source: API_HostHeaderConditionConfig, RegexValues. */
+const REGEX_LENGTH_MAX = 128;
 /** Source: API_RuleCondition, API_HostHeaderConditionConfig and its siblings, API_PathPatternConditionConfig. */
 const HOST_VALUE = /^[A-Za-z0-9.*?_-]{1,128}$/;
 const PATH_VALUE = /^[A-Za-z0-9_\-.$/~"'@:+&*?%,;=()!#]{1,128}$/;
@@ -22,7 +25,9 @@ export function toConditions(
   if (conditions.length === 0) throw validation("A condition must be specified");
   const count = conditions.reduce(
     (sum, condition) =>
-      sum + (condition.field === "query-string" ? condition.pairs.length : condition.values.length),
+      sum +
+      (condition.field === "query-string" ? condition.pairs : condition.values).length +
+      regexesOf(condition).length,
     0,
   );
   if (count > VALUES_MAX) throw validation(`A rule can only have '${VALUES_MAX}' condition values`);
@@ -30,15 +35,24 @@ export function toConditions(
 }
 
 function toCondition(condition: elb.RuleCondition): RuleConditionRecord {
-  if ((condition.RegexValues ?? []).length > 0)
-    throw validation("Gantry does not support RegexValues yet: use Values.");
   const valuesOf = (config: { Values?: readonly string[] | undefined } | undefined, pattern: RegExp) =>
     checkedValues(config?.Values ?? condition.Values, pattern);
+  /** Values, or regular expressions in their place. */
+  const patternsOf = (
+    config: Pick<elb.HostHeaderConditionConfig, "Values" | "RegexValues"> | undefined,
+    pattern: RegExp,
+  ) => {
+    const regexes = config?.RegexValues ?? condition.RegexValues ?? [];
+    if (regexes.length === 0) return { values: valuesOf(config, pattern) };
+    if ((config?.Values ?? condition.Values ?? []).length > 0)
+      throw validation("A condition has either values or regular expressions");
+    return { values: [], regexValues: regexes.map((each) => toRegex(each, REGEX_LENGTH_MAX)) };
+  };
   switch (condition.Field) {
     case "host-header":
-      return { field: "host-header", values: valuesOf(condition.HostHeaderConfig, HOST_VALUE) };
+      return { field: "host-header", ...patternsOf(condition.HostHeaderConfig, HOST_VALUE) };
     case "path-pattern":
-      return { field: "path-pattern", values: valuesOf(condition.PathPatternConfig, PATH_VALUE) };
+      return { field: "path-pattern", ...patternsOf(condition.PathPatternConfig, PATH_VALUE) };
     case "http-request-method":
       return {
         field: "http-request-method",
@@ -54,7 +68,7 @@ function toCondition(condition: elb.RuleCondition): RuleConditionRecord {
       return {
         field: "http-header",
         header: toHeaderName(condition.HttpHeaderConfig?.HttpHeaderName),
-        values: valuesOf(condition.HttpHeaderConfig, TEXT_VALUE),
+        ...patternsOf(condition.HttpHeaderConfig, TEXT_VALUE),
       };
     case "query-string":
       return { field: "query-string", pairs: toPairs(condition.QueryStringConfig) };
@@ -63,6 +77,10 @@ function toCondition(condition: elb.RuleCondition): RuleConditionRecord {
         `Condition field '${condition.Field}' must be one of '[path-pattern, host-header, http-header, http-request-method, query-string, source-ip]'`,
       );
   }
+}
+
+function regexesOf(condition: RuleConditionRecord): readonly string[] {
+  return "regexValues" in condition ? (condition.regexValues ?? []) : [];
 }
 
 /** Errors: ValidationError. */
@@ -104,14 +122,14 @@ export function presentConditions(conditions: readonly RuleConditionRecord[]): e
       case "host-header":
         return {
           Field: condition.field,
-          Values: [...condition.values],
-          HostHeaderConfig: { Values: [...condition.values] },
+          ...presentPatterns(condition),
+          HostHeaderConfig: presentPatterns(condition),
         };
       case "path-pattern":
         return {
           Field: condition.field,
-          Values: [...condition.values],
-          PathPatternConfig: { Values: [...condition.values] },
+          ...presentPatterns(condition),
+          PathPatternConfig: presentPatterns(condition),
         };
       case "http-request-method":
         return { Field: condition.field, HttpRequestMethodConfig: { Values: [...condition.values] } };
@@ -120,7 +138,7 @@ export function presentConditions(conditions: readonly RuleConditionRecord[]): e
       case "http-header":
         return {
           Field: condition.field,
-          HttpHeaderConfig: { HttpHeaderName: condition.header, Values: [...condition.values] },
+          HttpHeaderConfig: { HttpHeaderName: condition.header, ...presentPatterns(condition) },
         };
       case "query-string":
         return {
@@ -131,4 +149,11 @@ export function presentConditions(conditions: readonly RuleConditionRecord[]): e
         };
     }
   });
+}
+
+function presentPatterns(
+  condition: Extract<RuleConditionRecord, { field: "host-header" | "path-pattern" | "http-header" }>,
+): Pick<elb.HostHeaderConditionConfig, "Values" | "RegexValues"> {
+  const { values, regexValues = [] } = condition;
+  return regexValues.length === 0 ? { Values: [...values] } : { RegexValues: [...regexValues] };
 }

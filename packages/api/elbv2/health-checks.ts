@@ -1,11 +1,11 @@
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
-import type { TargetGroupRecord } from "@gantry/state";
+import type { ProtocolVersion, TargetGroupRecord } from "@gantry/state";
 import { validation } from "./validation.ts";
 
 const PORT_MAX = 65_535;
 
 /** Of target groups of type ip with the protocol HTTP or HTTPS. Source: API_CreateTargetGroup. */
-export const HEALTH_CHECK_DEFAULTS: TargetGroupRecord["healthCheck"] = {
+const HEALTH_CHECK_DEFAULTS: TargetGroupRecord["healthCheck"] = {
   enabled: true,
   protocol: "HTTP",
   port: "traffic-port",
@@ -17,11 +17,28 @@ export const HEALTH_CHECK_DEFAULTS: TargetGroupRecord["healthCheck"] = {
   matcher: "200",
 };
 
+/** Of a target group for gRPC. Source: API_CreateTargetGroup, HealthCheckPath and Matcher. */
+const GRPC_DEFAULTS: TargetGroupRecord["healthCheck"] = {
+  ...HEALTH_CHECK_DEFAULTS,
+  path: "/AWS.ALB/healthcheck",
+  matcher: "12",
+};
+
+export function healthCheckDefaults(version: ProtocolVersion): TargetGroupRecord["healthCheck"] {
+  return version === "GRPC" ? GRPC_DEFAULTS : HEALTH_CHECK_DEFAULTS;
+}
+
 /** The health check that a request asks for; members that it leaves out keep their values. Errors: ValidationError. */
 export function toHealthCheck(
   input: elb.ModifyTargetGroupInput | elb.CreateTargetGroupInput,
   kept: TargetGroupRecord["healthCheck"],
+  version: ProtocolVersion,
 ): TargetGroupRecord["healthCheck"] {
+  const { GrpcCode, HttpCode } = input.Matcher ?? {};
+  if (version === "GRPC" ? HttpCode !== undefined : GrpcCode !== undefined)
+    throw validation(
+      `The matcher of a target group with the protocol version '${version}' must be ${version === "GRPC" ? "a GrpcCode" : "an HttpCode"}`,
+    );
   const check: TargetGroupRecord["healthCheck"] = {
     enabled: input.HealthCheckEnabled ?? kept.enabled,
     protocol:
@@ -36,7 +53,7 @@ export function toHealthCheck(
     timeoutSeconds: input.HealthCheckTimeoutSeconds ?? kept.timeoutSeconds,
     healthyThreshold: input.HealthyThresholdCount ?? kept.healthyThreshold,
     unhealthyThreshold: input.UnhealthyThresholdCount ?? kept.unhealthyThreshold,
-    matcher: input.Matcher?.HttpCode ?? kept.matcher,
+    matcher: (version === "GRPC" ? GrpcCode : HttpCode) ?? kept.matcher,
   };
   if (check.intervalSeconds < 5 || check.intervalSeconds > 300)
     throw validation(`Health check interval '${check.intervalSeconds}' must be between 5 and 300 seconds`);
@@ -57,7 +74,9 @@ export function toHealthCheck(
     throw validation(
       `Health check port '${check.port}' must be either 'traffic-port' or from 1 to ${PORT_MAX}`,
     );
-  if (!isMatcher(check.matcher))
+  if (version === "GRPC" && !isGrpcMatcher(check.matcher))
+    throw validation(`Health check matcher GRPC code '${check.matcher}' must be within '0-99'`);
+  if (version !== "GRPC" && !isMatcher(check.matcher))
     throw validation(`Health check matcher HTTP code '${check.matcher}' must be within '200-499'`);
   return check;
 }
@@ -67,5 +86,13 @@ function isMatcher(text: string): boolean {
   return text.split(",").every((part) => {
     const [first = "", last = first, ...rest] = part.split("-");
     return rest.length === 0 && [first, last].every((code) => /^[2-4]\d\d$/.test(code)) && first <= last;
+  });
+}
+
+/** Codes and ranges of codes from 0 to 99, separated by commas. Source: API_Matcher. */
+function isGrpcMatcher(text: string): boolean {
+  return text.split(",").every((part) => {
+    const [first = "", last = first, ...rest] = part.split("-");
+    return rest.length === 0 && [first, last].every((code) => /^\d{1,2}$/.test(code)) && +first <= +last;
   });
 }

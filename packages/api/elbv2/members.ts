@@ -28,7 +28,6 @@ const OF_RULE = [
   "Actions.AuthenticateOidcConfig",
   "Actions.AuthenticateCognitoConfig",
   "Actions.JwtValidationConfig",
-  "Transforms",
 ] as const;
 
 export const REFUSED: RefusedMembers<typeof sdk> = {
@@ -43,9 +42,8 @@ export const REFUSED: RefusedMembers<typeof sdk> = {
   CreateListener: OF_LISTENER,
   ModifyListener: OF_LISTENER,
   CreateRule: OF_RULE,
-  ModifyRule: [...OF_RULE, "ResetTransforms"],
-  CreateTargetGroup: ["Matcher.GrpcCode", "TargetControlPort"],
-  ModifyTargetGroup: ["Matcher.GrpcCode"],
+  ModifyRule: OF_RULE,
+  CreateTargetGroup: ["TargetControlPort"],
   RegisterTargets: ["Targets.QuicServerId"],
   DeregisterTargets: ["Targets.QuicServerId"],
   DescribeTargetHealth: ["Targets.QuicServerId"],

@@ -1,13 +1,13 @@
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
 import { type ListenerRecord, type Reader, type RuleRecord, writeActions } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
-import { refuseMembers } from "../common/refuse.ts";
 import { toTags } from "../common/tags.ts";
 import { type ActionPlace, presentActions, toActions } from "./actions.ts";
 import { presentConditions, toConditions } from "./conditions.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
 import { findListener, findLoadBalancer, findRule } from "./lookups.ts";
 import { checkRuleQuota } from "./quotas.ts";
+import { presentTransforms, toTransforms } from "./transforms.ts";
 import { validation } from "./validation.ts";
 
 /** Rules of listeners. Source: API_CreateRule and following. */
@@ -26,7 +26,6 @@ function createRule(
   input: elb.CreateRuleInput,
   context: RequestContext,
 ): elb.CreateRuleOutput {
-  refuseMembers(input, ["Transforms"], "ValidationError");
   const record = store.transact((tx) => {
     const listener = findListener(tx, context, input.ListenerArn);
     const priority = input.Priority ?? 0;
@@ -39,6 +38,7 @@ function createRule(
       listenerArn: listener.arn,
       priority,
       conditions: toConditions(input.Conditions),
+      transforms: toTransforms(input.Transforms),
       actions: [],
       tags: toTags(input.Tags),
     };
@@ -55,11 +55,14 @@ function modifyRule(
   input: elb.ModifyRuleInput,
   context: RequestContext,
 ): elb.ModifyRuleOutput {
-  refuseMembers(input, ["Transforms"], "ValidationError");
   const record = store.transact((tx) => {
     const rule = findRule(tx, context, input.RuleArn);
-    if (input.Conditions !== undefined)
-      tx.put("rule", rule.arn, { ...rule, conditions: toConditions(input.Conditions) });
+    if (input.Transforms !== undefined && input.ResetTransforms === true)
+      throw validation("Transforms cannot be specified when ResetTransforms is true");
+    const conditions = input.Conditions === undefined ? rule.conditions : toConditions(input.Conditions);
+    const changesTransforms = input.Transforms !== undefined || input.ResetTransforms === true;
+    const transforms = changesTransforms ? toTransforms(input.Transforms) : rule.transforms;
+    tx.put("rule", rule.arn, { ...rule, conditions, transforms });
     if (input.Actions !== undefined) {
       const place = placeOf(tx, findListener(tx, context, rule.listenerArn));
       writeActions(tx, { kind: "rule", arn: rule.arn }, toActions(tx, input.Actions, place));
@@ -137,5 +140,6 @@ function presentRule(rule: RuleRecord): elb.Rule {
     Conditions: presentConditions(rule.conditions),
     Actions: presentActions(rule.actions),
     IsDefault: false,
+    Transforms: presentTransforms(rule.transforms),
   };
 }

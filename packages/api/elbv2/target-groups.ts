@@ -1,6 +1,12 @@
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
 import { formatArn } from "@gantry/kernel";
-import { type Reader, type TargetGroupRecord, targetKeyOf, type Transaction } from "@gantry/state";
+import {
+  type ProtocolVersion,
+  type Reader,
+  type TargetGroupRecord,
+  targetKeyOf,
+  type Transaction,
+} from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
@@ -8,7 +14,7 @@ import { refuseMembers } from "../common/refuse.ts";
 import { toTags } from "../common/tags.ts";
 import { presentAttributes, TARGET_GROUP_ATTRIBUTES, withAttributes } from "./attributes.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
-import { HEALTH_CHECK_DEFAULTS, toHealthCheck } from "./health-checks.ts";
+import { healthCheckDefaults, toHealthCheck } from "./health-checks.ts";
 import { balancersOf, findLoadBalancer, findTargetGroup, missingGroup, partOf } from "./lookups.ts";
 import { QUOTAS } from "./quotas.ts";
 import { validation } from "./validation.ts";
@@ -33,12 +39,9 @@ function createTargetGroup(
   refuseMembers(
     {
       ...input,
-      ProtocolVersion: ["", "HTTP1"].includes(input.ProtocolVersion ?? "")
-        ? undefined
-        : input.ProtocolVersion,
       IpAddressType: input.IpAddressType === "ipv4" ? undefined : input.IpAddressType,
     },
-    ["ProtocolVersion", "IpAddressType"],
+    ["IpAddressType"],
     "ValidationError",
   );
   if (input.TargetType !== "ip")
@@ -64,6 +67,7 @@ function insertTargetGroup(
   input: elb.CreateTargetGroupInput,
 ): TargetGroupRecord {
   const name = input.Name ?? "";
+  const protocolVersion = toProtocolVersion(input.ProtocolVersion);
   const vpc = within(tx.get("vpc", input.VpcId), place);
   if (vpc === undefined) throw validation(`The VPC ID '${input.VpcId}' is not found`);
   const existing = tx.list("targetGroup", formatArn("elasticloadbalancing", place, "targetgroup/"));
@@ -83,7 +87,8 @@ function insertTargetGroup(
     port: input.Port ?? 80,
     vpcId: vpc.id,
     targetType: "ip",
-    healthCheck: toHealthCheck(input, HEALTH_CHECK_DEFAULTS),
+    protocolVersion,
+    healthCheck: toHealthCheck(input, healthCheckDefaults(protocolVersion), protocolVersion),
     attributes: {},
     createdAt: clock.now(),
     tags: toTags(input.Tags),
@@ -99,7 +104,10 @@ function modifyTargetGroup(
 ): elb.ModifyTargetGroupOutput {
   const record = store.transact((tx) => {
     const group = findTargetGroup(tx, context, input.TargetGroupArn);
-    const next: TargetGroupRecord = { ...group, healthCheck: toHealthCheck(input, group.healthCheck) };
+    const next: TargetGroupRecord = {
+      ...group,
+      healthCheck: toHealthCheck(input, group.healthCheck, versionOf(group)),
+    };
     tx.put("targetGroup", group.arn, next);
     return next;
   });
@@ -179,13 +187,27 @@ function modifyTargetGroupAttributes(
   return { Attributes: presentAttributes(TARGET_GROUP_ATTRIBUTES, record.attributes) };
 }
 
+const VERSIONS: readonly ProtocolVersion[] = ["HTTP1", "HTTP2", "GRPC"];
+
+/** Errors: ValidationError. */
+function toProtocolVersion(given: string | undefined): ProtocolVersion {
+  const version = VERSIONS.find((each) => each === (given === undefined || given === "" ? "HTTP1" : given));
+  if (version === undefined)
+    throw validation(`Protocol version '${given}' must be one of '[${VERSIONS.join(", ")}]'`);
+  return version;
+}
+
+function versionOf(group: TargetGroupRecord): ProtocolVersion {
+  return group.protocolVersion ?? "HTTP1";
+}
+
 function presentGroup(group: TargetGroupRecord, reader: Reader): elb.TargetGroup {
   const check = group.healthCheck;
   return {
     TargetGroupArn: group.arn,
     TargetGroupName: group.name,
     Protocol: group.protocol,
-    ProtocolVersion: "HTTP1",
+    ProtocolVersion: versionOf(group),
     Port: group.port,
     VpcId: group.vpcId,
     TargetType: group.targetType,
@@ -198,7 +220,7 @@ function presentGroup(group: TargetGroupRecord, reader: Reader): elb.TargetGroup
     HealthCheckTimeoutSeconds: check.timeoutSeconds,
     HealthyThresholdCount: check.healthyThreshold,
     UnhealthyThresholdCount: check.unhealthyThreshold,
-    Matcher: { HttpCode: check.matcher },
+    Matcher: versionOf(group) === "GRPC" ? { GrpcCode: check.matcher } : { HttpCode: check.matcher },
     LoadBalancerArns: [...balancersOf(reader, group.arn)],
   };
 }

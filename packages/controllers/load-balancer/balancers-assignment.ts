@@ -109,6 +109,7 @@ function renderGroup(
     arn: group.arn,
     vpcId: group.vpcId,
     protocol: group.protocol,
+    protocolVersion: group.protocolVersion ?? "HTTP1",
     healthCheck: group.healthCheck,
     algorithm:
       algorithm === "least_outstanding_requests" || algorithm === "weighted_random"
@@ -150,6 +151,7 @@ function renderListener(
       priority: rule.priority,
       conditions: rule.conditions,
       action: renderAction(rule.actions),
+      ...(rule.transforms === undefined ? {} : { transforms: rule.transforms }),
     })),
     defaultAction: renderAction(listener.defaultActions),
   };

@@ -55,11 +55,19 @@ export type ActionRecord =
     };
 
 export type RuleConditionRecord =
+  | { readonly field: "http-request-method" | "source-ip"; readonly values: readonly string[] }
   | {
-      readonly field: "host-header" | "path-pattern" | "http-request-method" | "source-ip";
+      readonly field: "host-header" | "path-pattern";
       readonly values: readonly string[];
+      /** Regular expressions: one of them or of the values matches. */
+      readonly regexValues?: readonly string[] | undefined;
     }
-  | { readonly field: "http-header"; readonly header: string; readonly values: readonly string[] }
+  | {
+      readonly field: "http-header";
+      readonly header: string;
+      readonly values: readonly string[];
+      readonly regexValues?: readonly string[] | undefined;
+    }
   | {
       readonly field: "query-string";
       readonly pairs: readonly { readonly key: string | undefined; readonly value: string }[];
@@ -82,13 +90,26 @@ export interface RuleRecord extends Placed {
   readonly priority: number;
   readonly conditions: readonly RuleConditionRecord[];
   readonly actions: readonly ActionRecord[];
+  readonly transforms?: readonly TransformRecord[] | undefined;
   readonly tags: Tags;
 }
+
+/** What a rule changes of a request before it forwards it: what the expression matches becomes the replacement. */
+export interface TransformRecord {
+  readonly type: "host-header-rewrite" | "url-rewrite";
+  readonly regex: string;
+  /** `$1` and so on are the groups of the expression. */
+  readonly replace: string;
+}
+
+export type ProtocolVersion = "HTTP1" | "HTTP2" | "GRPC";
 
 export interface TargetGroupRecord extends Placed {
   readonly arn: string;
   readonly name: string;
   readonly protocol: "HTTP" | "HTTPS";
+  /** HTTP1 where it is absent. */
+  readonly protocolVersion?: ProtocolVersion | undefined;
   readonly port: number;
   readonly vpcId: string;
   readonly targetType: "ip";
@@ -101,6 +122,7 @@ export interface TargetGroupRecord extends Placed {
     readonly timeoutSeconds: number;
     readonly healthyThreshold: number;
     readonly unhealthyThreshold: number;
+    /** HTTP status codes, or gRPC status codes where the protocol version is GRPC. */
     readonly matcher: string;
   };
   readonly attributes: Readonly<Record<string, string>>;
