@@ -1,4 +1,4 @@
-import { recordFirewall, recordRefused } from "@gantry/controllers/network/record-firewall";
+import { recordFirewall, recordRefused } from "@gantry/controllers/node/record-firewall";
 import { MemoryStore } from "@gantry/state";
 import { expect, it } from "vitest";
 import { networkStatus } from "./network-status.ts";

@@ -76,3 +76,18 @@ it("takes the client token out of a task's tags", () => {
   const { rows } = migrateRecords([{ kind: "task", key: "k", record }], new Map());
   expect(rows).toEqual([{ kind: "task", key: "k", record: { tags: { own: "1" } } }]);
 });
+
+it.each([
+  ["arn:aws:ecs:eu-south-1:0:task/c/1", "interface", "task"],
+  ["arn:aws:elasticloadbalancing:eu-south-1:0:loadbalancer/app/b/1", "interface", "loadBalancer"],
+  ["db-ABC", "interface", "databaseInstance"],
+  ["nat-1", "nat_gateway", "natGateway"],
+  ["fsmt-1", "efs", "mountTarget"],
+  ["warm/n1", "warm", "warmPool"],
+])("gives the interface of %s (%s) an owner of type %s", (ownerKey, type, ownerType) => {
+  const { rows } = migrateRecords(
+    [{ kind: "networkInterface", key: "eni-1", record: { type, ownerKey } }],
+    new Map(),
+  );
+  expect(rows[0]?.record).toEqual({ type, owner: { type: ownerType, key: ownerKey } });
+});

@@ -1,5 +1,6 @@
 import type { Row } from "./record-row.ts";
 import type { Kind } from "./records.ts";
+import { upgradeNetworkInterfaceTo1 } from "./upgrades/network-interface-1.ts";
 import { upgradeServiceTo1 } from "./upgrades/service-1.ts";
 import { upgradeTaskTo1 } from "./upgrades/task-1.ts";
 
@@ -16,6 +17,7 @@ export interface RecordMigration {
 export const RECORD_MIGRATIONS: readonly RecordMigration[] = [
   { kind: "service", upgrade: upgradeServiceTo1 },
   { kind: "task", upgrade: upgradeTaskTo1 },
+  { kind: "networkInterface", upgrade: upgradeNetworkInterfaceTo1 },
 ];
 
 /** The version of each kind that has one; a kind without a step has version 0. */

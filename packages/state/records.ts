@@ -140,7 +140,7 @@ const DECLARED: IndexesOf = {
     subnet: (eni) => eni.subnetId,
     address: (eni) => `${eni.subnetId}/${eni.privateIp}`,
     warm: (eni) => (eni.type === "warm" ? eni.subnetId : undefined),
-    owner: (eni) => eni.ownerKey,
+    owner: (eni) => eni.owner.key,
   },
   target: { group: (target) => target.targetGroupArn, task: (target) => target.taskArn },
   listener: { loadBalancer: (listener) => listener.loadBalancerArn },

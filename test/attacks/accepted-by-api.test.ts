@@ -1,6 +1,6 @@
 import * as acm from "@aws-sdk/client-acm";
 import * as elbv2 from "@aws-sdk/client-elastic-load-balancing-v2";
-import { balancersAssignment } from "@gantry/controllers/load-balancer/balancers-assignment";
+import { balancersAssignment } from "@gantry/controllers/node/balancers-assignment";
 import { newVault } from "@gantry/kernel";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";

@@ -1,7 +1,7 @@
 import type { Envelope, ToAgent, ToControlPlane } from "@gantry/agent-protocol";
 import { NodeGateway, type NodeConnection } from "@gantry/controllers";
 import { newVault, seededIds, silentLogger, VirtualClock } from "@gantry/kernel";
-import { MemoryStore } from "@gantry/state";
+import { MemoryStore, type InterfaceOwner } from "@gantry/state";
 import { beforeEach, describe, expect, it } from "vitest";
 
 // A node speaks for itself alone, and is told what is its own.
@@ -28,11 +28,11 @@ function join(nodeId: string, pid = 1) {
 }
 const put = (kind: string, key: string, record: object) =>
   store.transact((tx) => tx.put(kind as never, key, { ...PLACE, ...record } as never)); // What is looked at.
-const eni = (id: string, ownerKey: string, given: object = {}) =>
+const eni = (id: string, owner: InterfaceOwner, given: object = {}) =>
   put("networkInterface", id, {
     ...{ id, vpcId: "vpc-1", subnetId: "subnet-1", privateIp: "10.0.0.9", mac: "02:00:00:00:00:01" },
     ...{ securityGroups: [], publicIp: undefined, type: "interface", ready: true, createdAt: 0 },
-    ...{ description: "", ownerKey, nodeId: "n1", ...given },
+    ...{ description: "", owner, nodeId: "n1", ...given },
   });
 
 beforeEach(() => {
@@ -54,9 +54,13 @@ beforeEach(() => {
   put("vpc", "vpc-1", { id: "vpc-1", cidr: "10.0.0.0/16", index: 1 });
   put("subnet", "subnet-1", { id: "subnet-1", vpcId: "vpc-1", cidr: "10.0.0.0/24", availabilityZone: "a" });
   put("taskDefinition", "td", { arn: "td", family: "f", revision: 1, spec: { containers: [], volumes: [] } });
-  eni("eni-task", TASK);
-  eni("eni-warm", "warm/n1", { type: "warm", privateIp: "10.0.0.10", ready: false });
-  eni("eni-database", "db-1", { privateIp: "10.0.0.11" });
+  eni("eni-task", { type: "task", key: TASK });
+  eni(
+    "eni-warm",
+    { type: "warmPool", key: "warm/n1" },
+    { type: "warm", privateIp: "10.0.0.10", ready: false },
+  );
+  eni("eni-database", { type: "databaseInstance", key: "db-1" }, { privateIp: "10.0.0.11" });
   put("task", TASK, {
     arn: TASK,
     taskDefinitionArn: "td",

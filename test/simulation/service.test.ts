@@ -124,8 +124,6 @@ describe("a service, on virtual time", () => {
     world.scale(1);
     await world.clock.advance(60_000);
     expect(world.runningTasks()).toHaveLength(1);
-    expect(
-      world.store.list("networkInterface").filter((eni) => eni.ownerKey.includes(":task/")),
-    ).toHaveLength(1);
+    expect(world.store.list("networkInterface").filter((eni) => eni.owner.type === "task")).toHaveLength(1);
   });
 });

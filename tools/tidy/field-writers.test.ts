@@ -93,7 +93,7 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
       "packages/api/elbv2/targets.ts",
       `${CONTROLLERS}target/`,
       `${CONTROLLERS}task/`,
-      `${CONTROLLERS}load-balancer/record-balancers.ts`,
+      `${CONTROLLERS}node/record-balancers.ts`,
     ],
   },
   "loadBalancer.ownCertificate": {
@@ -102,7 +102,7 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
   },
   "loadBalancer.state": {
     pattern: /\bstateReason: describe|\bhostPorts: \{|tx\.put\("loadBalancer", [\w.]+, next\)/,
-    writers: [NEW_BALANCER, `${CONTROLLERS}load-balancer/record-balancers.ts`],
+    writers: [NEW_BALANCER, `${CONTROLLERS}node/record-balancers.ts`],
   },
   "databaseInstance.status": {
     pattern: writesOf("databaseInstance"),
@@ -126,7 +126,7 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
   },
   "vpc.firewalls": {
     pattern: /\.\.\.vpc, firewalls \}|\.\.\.node, refused:/,
-    writers: [`${CONTROLLERS}network/record-firewall.ts`],
+    writers: [`${CONTROLLERS}node/record-firewall.ts`],
   },
   "task.runningSince": {
     pattern: /\brunningSince: (?:now|Math|undefined)|\bagentPid: message/,

@@ -51,7 +51,7 @@ function createNatGateway(
       securityGroups: [],
       type: "nat_gateway",
       description: `Interface for NAT Gateway ${id}`,
-      ownerKey: id,
+      owner: { type: "natGateway", key: id },
       nodeId: undefined,
       publicIp: undefined,
       now,

@@ -118,7 +118,7 @@ function createMountTarget(
       securityGroups: groups,
       type: "efs",
       description: `EFS mount target for ${fileSystem.id} (${id})`,
-      ownerKey: id,
+      owner: { type: "mountTarget", key: id },
       nodeId: undefined,
       publicIp: undefined,
       now: clock.now(),

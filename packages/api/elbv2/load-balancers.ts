@@ -197,7 +197,7 @@ function insertLoadBalancer(
       securityGroups,
       type: "interface",
       description: `ELB app/${name}/${id}`,
-      ownerKey: arn,
+      owner: { type: "loadBalancer", key: arn },
       nodeId,
       publicIp: scheme === "internet-facing" ? allocatePublicIp(tx, publicPool) : undefined,
       now,

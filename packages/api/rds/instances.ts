@@ -233,7 +233,8 @@ function createInstance(
   const nodeId = chooseHost(tx, [subnet.availabilityZone]);
   const eni = createInterface(tx, ids, {
     ...{ subnet, securityGroups: groups, nodeId, now },
-    ...{ type: "interface", description: "RDSNetworkInterface", ownerKey: resourceId, publicIp: undefined },
+    ...{ type: "interface", description: "RDSNetworkInterface", publicIp: undefined },
+    owner: { type: "databaseInstance", key: resourceId },
   });
   const record: DatabaseInstanceRecord = {
     account: place.account,

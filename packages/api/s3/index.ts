@@ -6,7 +6,7 @@ import * as sdk from "@aws-sdk/client-s3";
 import { splitBucket, type Implementation, type ServiceModule } from "@gantry/wire";
 import { permissionsBy } from "../common/permissions.ts";
 import { amendMember } from "./amend-member.ts";
-import { withArguments } from "./arguments.ts";
+import { withArguments } from "./allowed-values.ts";
 import { checkBody } from "./body-checksums.ts";
 import { bucketConfigurationOperations } from "./bucket-configuration.ts";
 import { bucketPolicyOperations } from "./bucket-policy.ts";

@@ -3,7 +3,7 @@ import { newVault, seededIds, silentLogger, VirtualClock, type Vault } from "@ga
 import { MemoryStore, type ListenerRecord, type LoadBalancerRecord } from "@gantry/state";
 import { newAuthority, openAuthority } from "@gantry/tls";
 import { expect, it } from "vitest";
-import { balancersAssignment } from "./balancers-assignment.ts";
+import { balancersAssignment } from "../node/balancers-assignment.ts";
 import { ownCertificateController } from "./own-certificate-controller.ts";
 
 const ARN = "arn:lb";

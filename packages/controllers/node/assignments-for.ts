@@ -8,8 +8,8 @@ import {
   type NetworkInterfaceRecord,
   type Reader,
 } from "@gantry/state";
-import { balancersAssignment } from "../load-balancer/balancers-assignment.ts";
-import { vpcAssignment } from "../network/vpc-assignment.ts";
+import { balancersAssignment } from "./balancers-assignment.ts";
+import { vpcAssignment } from "./vpc-assignment.ts";
 import {
   databaseAssignment,
   interfaceAssignment,

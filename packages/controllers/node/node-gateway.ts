@@ -9,8 +9,8 @@ import {
 import { Controller, messageOf, type Reconciler } from "@gantry/kernel";
 import { clockSegments } from "@gantry/state";
 import type { ControllerDeps } from "../controller-deps.ts";
-import { recordBalancers } from "../load-balancer/record-balancers.ts";
-import { recordFirewall, recordRefused } from "../network/record-firewall.ts";
+import { recordBalancers } from "./record-balancers.ts";
+import { recordFirewall, recordRefused } from "./record-firewall.ts";
 import { assignmentKeyOf, assignmentOf, assignmentsFor, subjectKeys, subjectsOf } from "./assignments-for.ts";
 import { subjectOf } from "./message-subject.ts";
 import type { AssignmentDeps } from "./pod-assignment.ts";
@@ -253,10 +253,10 @@ export class NodeGateway {
   #releaseLeftovers({ nodeId, say }: Session): void {
     const { store } = this.#deps;
     for (const eni of store.list("networkInterface")) {
-      if (eni.nodeId !== nodeId || !eni.ownerKey.includes(":task/")) continue;
-      const task = store.get("task", eni.ownerKey);
+      if (eni.nodeId !== nodeId || eni.owner.type !== "task") continue;
+      const task = store.get("task", eni.owner.key);
       if (task === undefined || task.lastStatus === "STOPPED")
-        say({ type: "unassign", key: `pod/${eni.ownerKey.split("/").at(-1)}` });
+        say({ type: "unassign", key: `pod/${eni.owner.key.split("/").at(-1)}` });
     }
   }
 }

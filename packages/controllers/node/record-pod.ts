@@ -2,7 +2,7 @@ import type { PodObservation, ToControlPlane } from "@gantry/agent-protocol";
 import { realTimeOf, type RealTime } from "@gantry/kernel";
 import { hostOf, recordServiceImage, type TaskRecord, type Transaction } from "@gantry/state";
 import type { ControllerDeps } from "../controller-deps.ts";
-import { recordDatabase } from "../database/record-database.ts";
+import { recordDatabase } from "./record-database.ts";
 import { foldObservation } from "../task/fold-observation.ts";
 
 /** Writes what a node says of a pod into the record of its task, or of its database. A node speaks for its own tasks alone. */
@@ -60,7 +60,7 @@ export function recordRemoved({ store }: ControllerDeps, nodeId: string, key: st
     const enis =
       task === undefined ? tx.list("networkInterface") : tx.listBy("networkInterface", "owner", task.arn);
     for (const eni of enis)
-      if (eni.nodeId === nodeId && eni.ownerKey.endsWith(`/${id}`) && eni.ownerKey.includes(":task/"))
+      if (eni.nodeId === nodeId && eni.owner.type === "task" && eni.owner.key.endsWith(`/${id}`))
         tx.delete("networkInterface", eni.id);
     const database = tx.list("databaseInstance").find((each) => each.resourceId === id && each.stopped);
     if (database !== undefined && hostOf(tx, database) === nodeId) {

@@ -44,6 +44,7 @@ beforeEach(() => {
     id: "eni-files",
     vpcId: "vpc-1",
     privateIp: "10.0.1.5",
+    owner: { type: "mountTarget", key: "fsmt-1" },
     securityGroups: ["sg-files"],
   });
   group("sg-app", [anywhere]);

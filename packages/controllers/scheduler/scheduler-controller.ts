@@ -207,7 +207,7 @@ function takeInterface(
       securityGroups: task.network.securityGroups,
       type: "interface",
       description,
-      ownerKey: task.arn,
+      owner: { type: "task", key: task.arn },
       nodeId: node.id,
       publicIp,
       now: deps.clock.now(),
@@ -217,7 +217,7 @@ function takeInterface(
     type: "interface",
     description,
     securityGroups: task.network.securityGroups,
-    ownerKey: task.arn,
+    owner: { type: "task", key: task.arn },
     publicIp,
   };
   tx.put("networkInterface", warm.id, taken);

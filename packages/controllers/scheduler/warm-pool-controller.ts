@@ -43,8 +43,8 @@ export function warmPoolController(deps: ControllerDeps): Reconciler {
       if (subnet === undefined || nodes.length === 0) return undefined;
       const now = clock.now();
       const enis = store.listBy("networkInterface", "subnet", subnetId);
-      const ofTasks = enis.filter((eni) => eni.type === "interface" && eni.ownerKey.includes(":task/"));
-      const newest = Math.max(0, ...ofTasks.map((eni) => store.get("task", eni.ownerKey)?.createdAt ?? 0));
+      const ofTasks = enis.filter((eni) => eni.owner.type === "task");
+      const newest = Math.max(0, ...ofTasks.map((eni) => store.get("task", eni.owner.key)?.createdAt ?? 0));
       if (real.elapsedSince(newest) < SETTLE_MS) return real.wait(SETTLE_MS);
       const recent = store
         .list("task")
@@ -90,7 +90,7 @@ function warmInterface(subnet: SubnetRecord, node: NodeRecord, now: number) {
     securityGroups: [],
     type: "warm" as const,
     description: "Kept ready for a task",
-    ownerKey: `warm/${node.id}`,
+    owner: { type: "warmPool" as const, key: `warm/${node.id}` },
     nodeId: node.id,
     publicIp: undefined,
     now,

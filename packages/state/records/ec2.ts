@@ -93,6 +93,12 @@ export interface ElasticAddressRecord extends Placed {
   readonly tags: Tags;
 }
 
+/** What a network interface belongs to, and the key of its record: a node of the warm pool has `warm/NODE`. */
+export interface InterfaceOwner {
+  readonly type: "task" | "warmPool" | "loadBalancer" | "databaseInstance" | "natGateway" | "mountTarget";
+  readonly key: string;
+}
+
 export interface NetworkInterfaceRecord extends Placed {
   readonly id: string;
   readonly vpcId: string;
@@ -103,8 +109,7 @@ export interface NetworkInterfaceRecord extends Placed {
   readonly publicIp: string | undefined;
   readonly type: "interface" | "nat_gateway" | "efs" | "warm";
   readonly description: string;
-  /** What it belongs to: the ARN or id of a task, load balancer, database … */
-  readonly ownerKey: string;
+  readonly owner: InterfaceOwner;
   readonly nodeId: string | undefined;
   /** ← the node's report: a warm interface whose pause container stands ready. */
   readonly ready: boolean;

@@ -28,7 +28,7 @@ export function createInterface(
     securityGroups: readonly string[];
     type: NetworkInterfaceRecord["type"];
     description: string;
-    ownerKey: string;
+    owner: NetworkInterfaceRecord["owner"];
     nodeId: string | undefined;
     publicIp: string | undefined;
     now: number;
@@ -50,7 +50,7 @@ export function createInterface(
     publicIp: options.publicIp,
     type: options.type,
     description: options.description,
-    ownerKey: options.ownerKey,
+    owner: options.owner,
     nodeId: options.nodeId,
     ready: false,
     createdAt: options.now,

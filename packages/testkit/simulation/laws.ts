@@ -191,15 +191,14 @@ export function keepLaws({
     if (eni === undefined) {
       for (const [address, holder] of addresses) if (holder === key) addresses.delete(address);
       const isHeld = nodes.some(({ engine }) => engine.isRunning(namingOf("w").pause(key)));
-      if (owners.get(key)?.includes(":task/") === true && isHeld)
-        breaks("an address is free once nothing holds it", key);
+      if (owners.get(key) === "task" && isHeld) breaks("an address is free once nothing holds it", key);
       return;
     }
     const holder = addresses.get(eni.privateIp);
     if (holder !== undefined && holder !== key)
       breaks("an address belongs to one interface", `${eni.privateIp} to ${holder} and ${key}`);
     addresses.set(eni.privateIp, key);
-    owners.set(key, eni.ownerKey);
+    owners.set(key, eni.owner.type);
   }
 
   function checkStart(container: EngineContainer, nodeId: string): void {
@@ -232,7 +231,7 @@ export function keepLaws({
       ),
     );
     const containers = lists.flat();
-    const enis = store.list("networkInterface").filter((eni) => !eni.ownerKey.includes(":loadbalancer/"));
+    const enis = store.list("networkInterface").filter((eni) => eni.owner.type !== "loadBalancer");
     const wantedContainers = [
       ...live.map(
         (task) => `${task.placement?.nodeId} ${naming.container(`pod/${task.arn.split("/").at(-1)}`, "web")}`,
@@ -253,7 +252,7 @@ export function keepLaws({
         : "not all of them are of the newest version",
       taskSets.length === 1 && primary?.rollout.state === "COMPLETED" ? "" : "the deployment is not complete",
       primary?.stability === "STEADY_STATE" ? "" : "no steady state",
-      enis.filter((eni) => eni.ownerKey.includes(":task/")).length === live.length
+      enis.filter((eni) => eni.owner.type === "task").length === live.length
         ? ""
         : "interfaces are left of tasks that went",
       store.list("target").every((target) => live.some((task) => task.arn === target.taskArn))

@@ -75,7 +75,7 @@ function putBalancer(tx: Transaction): void {
     publicIp: undefined,
     type: "interface",
     description: "ELB app/b/1",
-    ownerKey: BALANCER,
+    owner: { type: "loadBalancer", key: BALANCER },
     nodeId: undefined,
     ready: true,
     createdAt: 0,

@@ -34,7 +34,7 @@ export function vpcAssignment(
       mac: eni.mac,
       groups: eni.securityGroups,
       publicIp: eni.publicIp,
-      local: eni.ownerKey.includes(":loadbalancer/"),
+      local: eni.owner.type === "loadBalancer",
     })),
     groups: groups.map((group) => ({
       id: group.id,

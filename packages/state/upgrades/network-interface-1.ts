@@ -1,0 +1,15 @@
+import type { Row } from "../record-row.ts";
+
+/** Network interface, version 0 to 1: the kind of its owner was part of the key's text, and is a member of its own. */
+export function upgradeNetworkInterfaceTo1(row: Row): readonly Row[] {
+  const { ownerKey: key, ...record } = row.record as { readonly ownerKey: string; readonly type: string }; // The format of version 0.
+  return [{ ...row, record: { ...record, owner: { type: ownerType(key, record.type), key } } }];
+}
+
+function ownerType(key: string, interfaceType: string): string {
+  if (interfaceType === "nat_gateway") return "natGateway";
+  if (interfaceType === "efs") return "mountTarget";
+  if (interfaceType === "warm") return "warmPool";
+  if (key.includes(":task/")) return "task";
+  return key.includes(":loadbalancer/") ? "loadBalancer" : "databaseInstance";
+}
