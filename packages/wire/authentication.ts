@@ -137,7 +137,7 @@ async function readVerified(signed: Signed): Promise<Buffer> {
   const { exchange, claim, principal, secretAccessKey } = signed;
   const declared = claim.form === "presigned" ? EMPTY_HASH : claim.payloadHash;
   const verify = (payloadHash: string) =>
-    verifySignature({ request: exchange, claim, secretAccessKey, payloadHash });
+    verifySignature({ request: exchange, claim, secretAccessKey, payloadHash, pathIs: "normalized" });
   if (declared !== undefined) {
     if (!HASH.test(declared)) throw hashMismatch();
     verify(declared);
@@ -183,7 +183,13 @@ function verifiedS3Body(signed: Signed, now: number): Readable {
       "Missing required header for this request: x-amz-content-sha256",
     );
   checkS3Payload(declared);
-  verifySignature({ request: exchange, claim, secretAccessKey, payloadHash: declared });
+  verifySignature({
+    request: exchange,
+    claim,
+    secretAccessKey,
+    payloadHash: declared,
+    pathIs: "objectKey",
+  });
   signed.admit(principal);
   exchange.continueWith();
   return verifiedStream(exchange, { declared, signing: { claim, secretAccessKey } });

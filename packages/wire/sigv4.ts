@@ -32,7 +32,8 @@ export function checkClaim(
 }
 
 /**
- * Checks a claim's signature against the secret. `payloadHash` is what the canonical request says of the body.
+ * Checks a claim's signature against the secret. `payloadHash` is the body's hash in the canonical request. An object's key is
+ * signed as it is sent (`pathIs: "objectKey"`); the paths of other services are normalized and encoded a second time.
  * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html. Throws SignatureError.
  */
 export function verifySignature(options: {
@@ -40,11 +41,12 @@ export function verifySignature(options: {
   claim: Claim;
   secretAccessKey: string;
   payloadHash: string;
+  pathIs: "objectKey" | "normalized";
 }): void {
   const { request, claim } = options;
   const canonicalHead = [
     request.method,
-    claim.service === "s3" ? canonicalPathS3(request.rawPath) : canonicalPath(request.rawPath),
+    options.pathIs === "objectKey" ? canonicalPathS3(request.rawPath) : canonicalPath(request.rawPath),
     canonicalQuery(request.rawQuery),
   ].join("\n");
   const headers = claim.signedHeaders.map((name) => `${name}:${collapsed(request.headers[name] ?? "")}`);
