@@ -8,14 +8,20 @@ const CHECKS_MS = 700;
 /** Programs that succeed and print nothing. */
 export const fakePrograms: Programs = { run: async (commands) => commands.map(() => "") };
 
-/** A machine of nothing but a memory and a proxy that sees what runs at an address. `remembered` outlives the agent. */
+/** The proxy of a node: no answer comes from it before `since` (ms), and its health checks begin then. */
+export interface FakeProxy {
+  since: number;
+}
+
+/** A machine of nothing but a memory and a proxy that sees what runs at an address. `remembered` and `proxy` outlive the agent. */
 export function fakeHost(deps: {
   /** Since when something runs at an address, on whichever node; undefined where nothing does. */
   servingSince: (address: string) => number | undefined;
   clock: Clock;
   remembered: { text: string | undefined };
+  proxy: FakeProxy;
 }): Host {
-  const { servingSince, clock, remembered } = deps;
+  const { clock, remembered, proxy } = deps;
   return {
     dataPath: "/data",
     limits: { ensure: async () => ({ parent: undefined, pidsMax: 4_096 }), remove: async () => {} },
@@ -45,32 +51,38 @@ export function fakeHost(deps: {
           inEffect = assignment;
         },
         traffic: () => [],
-        observe: async (): Promise<BalancersObservation> => ({
-          hostPorts: Object.fromEntries(
-            (inEffect?.balancers ?? []).map((balancer) => [balancer.arn, { 80: 80 }]),
-          ),
-          targets: (inEffect?.targetGroups ?? []).flatMap((group) =>
-            group.targets.map((target): TargetObservation => {
-              const since = servingSince(target.address);
-              const base = {
-                targetGroupArn: group.arn,
-                address: target.address,
-                port: target.port,
-                draining: target.draining,
-                inFlight: 0,
-              };
-              const health =
-                since === undefined
-                  ? "unhealthy"
-                  : elapsedSince(since, clock.now()) >= CHECKS_MS
-                    ? "healthy"
-                    : "initial";
-              const description = health === "healthy" ? undefined : "Health checks failed";
-              return { ...base, health, reason: description && "Target.FailedHealthChecks", description };
-            }),
-          ),
-        }),
+        observe: async () => (clock.now() < proxy.since ? undefined : observationOf(inEffect, deps)),
       };
     },
+  };
+}
+
+function observationOf(
+  inEffect: BalancersAssignment | undefined,
+  { servingSince, clock, proxy }: Pick<Parameters<typeof fakeHost>[0], "servingSince" | "clock" | "proxy">,
+): BalancersObservation {
+  const healthOf = (address: string): TargetObservation["health"] => {
+    const since = servingSince(address);
+    if (since === undefined) return "unhealthy";
+    return elapsedSince(Math.max(since, proxy.since), clock.now()) >= CHECKS_MS ? "healthy" : "initial";
+  };
+  return {
+    hostPorts: Object.fromEntries((inEffect?.balancers ?? []).map((balancer) => [balancer.arn, { 80: 80 }])),
+    targets: (inEffect?.targetGroups ?? []).flatMap((group) =>
+      group.targets.map((target): TargetObservation => {
+        const health = healthOf(target.address);
+        const description = health === "healthy" ? undefined : "Health checks failed";
+        return {
+          targetGroupArn: group.arn,
+          address: target.address,
+          port: target.port,
+          draining: target.draining,
+          inFlight: 0,
+          health,
+          reason: description && "Target.FailedHealthChecks",
+          description,
+        };
+      }),
+    ),
   };
 }

@@ -47,6 +47,7 @@ export class SimulatedNode {
   isolatedUntil = 0;
   readonly #deps: NodeDeps;
   readonly #remembered = { text: undefined as string | undefined };
+  readonly #proxy = { since: 0 };
   #incarnations = 0;
   #agent: { readonly life: Life; readonly agent: Agent } | undefined;
   #connection: { readonly end: () => void } | undefined;
@@ -63,7 +64,12 @@ export class SimulatedNode {
     const { clock, log } = this.#deps;
     const life = new Life();
     this.#incarnations += 1;
-    const host = fakeHost({ clock, servingSince: this.#deps.servingSince, remembered: this.#remembered });
+    const host = fakeHost({
+      clock,
+      servingSince: this.#deps.servingSince,
+      remembered: this.#remembered,
+      proxy: this.#proxy,
+    });
     const agent = new Agent({
       engine: mortalEngine(this.engine, life, () => fateOf(this)),
       programs: fakePrograms,
@@ -91,6 +97,12 @@ export class SimulatedNode {
 
   kill(): void {
     this.#agent?.life.end();
+  }
+
+  /** The proxy dies, and comes back within seconds: nothing is known of targets until then, and all are checked anew. */
+  killProxy(): void {
+    const { clock, dice } = this.#deps;
+    this.#proxy.since = clock.now() + dice.number(50, AWAY_MAX_MS);
   }
 
   /** The node loses power: whatever runs on it ends, its agent too. */
