@@ -122,7 +122,7 @@ const momentsOf = (strategy: string): readonly Moment[] =>
 
 /** What the owner of the service does at the moment of the kill, and how the deployment must end. */
 const ENDINGS = {
-  "goes on": { ask: (_: World) => {}, status: "SUCCESSFUL", image: "v2" },
+  "goes on": { ask: () => {}, status: "SUCCESSFUL", image: "v2" },
   "is stopped": {
     ask: (world: World) => world.stopDeployment(),
     status: "ROLLBACK_SUCCESSFUL",

@@ -37,6 +37,8 @@ class TrafficLaws {
   readonly #clock: Clock;
   readonly #broken: string[];
   readonly #splits = new Map<string, Split>();
+  /** Each deployment as it was at the change before. */
+  readonly #before = new Map<string, ServiceDeploymentRecord>();
 
   constructor({ store, clock, broken }: { store: Store; clock: Clock; broken: string[] }) {
     this.#store = store;
@@ -44,7 +46,10 @@ class TrafficLaws {
     this.#broken = broken;
     store.watch(({ kind, key }) => {
       if (kind === "rule") return this.#checkRule(key);
-      if (kind === "serviceDeployment") this.#checkOutcome(key);
+      if (kind === "serviceDeployment") {
+        this.#checkStep(key);
+        this.#checkOutcome(key);
+      }
       if (["serviceDeployment", "taskSet", "target"].includes(kind))
         for (const service of store.list("service")) this.#checkPaths(service);
       if (kind === "task") this.#checkStop(key);
@@ -127,6 +132,40 @@ class TrafficLaws {
     const least = Math.ceil((service.spec.desiredCount * service.spec.minimumHealthyPercent) / 100);
     if (this.#healthyTasksOf(set) < least)
       this.#breaks("a fleet with traffic keeps its capacity", `${this.#healthyTasksOf(set)} of ${least}`);
+  }
+
+  /**
+   * A stage ends after its hooks have passed, production traffic grows by the steps of the strategy, and what has begun to
+   * remove the old fleet does not return to it.
+   */
+  #checkStep(key: string): void {
+    const deployment = this.#store.get("serviceDeployment", key);
+    const before = this.#before.get(key);
+    if (deployment?.traffic === undefined) return;
+    this.#before.set(key, deployment);
+    if (before?.traffic === undefined || before.finishedAt !== undefined) return;
+    const { lifecycleStage: stage, rollback, traffic, trafficSteps } = deployment;
+    if (rollback !== undefined) {
+      if (before.rollback === undefined && before.lifecycleStage === "CLEAN_UP")
+        this.#breaks("a deployment that removes the old fleet is not turned back", key);
+      return;
+    }
+    if (stage !== before.lifecycleStage) this.#checkHooks(deployment, before.lifecycleStage);
+    const next = trafficSteps?.percents.find((percent) => percent > (before.traffic?.production ?? 0));
+    if (traffic.production > before.traffic.production && traffic.production !== next)
+      this.#breaks("production traffic grows by the steps of the strategy", `${traffic.production} %`);
+  }
+
+  #checkHooks(deployment: ServiceDeploymentRecord, stage: string | undefined): void {
+    for (const [index, hook] of deployment.hooks.entries()) {
+      if (!hook.stages.some((each) => each === stage)) continue;
+      const runs = (deployment.hookRuns ?? []).filter((run) => run.hook === index && run.stage === stage);
+      const last = runs.at(-1);
+      const hasPassed =
+        last?.status === "SUCCEEDED" || (last?.status === "TIMED_OUT" && hook.timeoutAction === "CONTINUE");
+      if (!hasPassed)
+        this.#breaks("a stage ends after its hooks have passed", `${stage}: ${last?.status ?? "not begun"}`);
+    }
   }
 
   /** A rollback leaves the old fleet, with all traffic, and nothing else; a success leaves the new one. */
