@@ -48,6 +48,7 @@ import { AgentServer } from "./agent-stream.ts";
 import { explain } from "./explain.ts";
 import { challengeOf, PROOF_HEADER, proofOf, type Health } from "./health.ts";
 import { balancerMetrics } from "./balancer-metrics.ts";
+import { bucketMetricsController } from "./bucket-metrics.ts";
 import { changePlatformClock, clockStatus, readClockChange } from "./clock-control.ts";
 import { containerLogs } from "./container-logs.ts";
 import { hookEndpoints } from "./hook-endpoints.ts";
@@ -178,6 +179,12 @@ const controllers = [
   // Topics and scaling policies are not there yet: their actions fail by name in the alarm's history.
   alarmController({ ...deps, metrics, actionOf: () => undefined }),
   minuteMetricsController({ store, clock: deps.clock, add: (points, batch) => metrics.add(points, batch) }),
+  bucketMetricsController({
+    store,
+    clock,
+    objects: objects.index,
+    add: (points, batch) => metrics.add(points, batch),
+  }),
   retentionController({ ...realDeps, expireLogs: (group, before) => logs.expire(group, before) }),
 ].map((reconciler) => new Controller(reconciler, { clock, log }));
 
