@@ -11,10 +11,12 @@ import { BlobStore, LogStore, MetricStore, ObjectStore } from "@gantry/content";
 import {
   NodeGateway,
   alarmController,
+  autoScalingController,
   clientTokenController,
   lifecycleController,
   registryController,
   retentionController,
+  scalingPolicyAction,
   schedulerController,
   serviceController,
   hookController,
@@ -176,8 +178,9 @@ const controllers = [
   ownCertificateController({ ...realDeps, vault, authority }),
   lifecycleController({ ...realDeps, objects }),
   registryController({ ...realDeps, images }),
-  // Topics and scaling policies are not there yet: their actions fail by name in the alarm's history.
-  alarmController({ ...deps, metrics, actionOf: () => undefined }),
+  // Topics are not there yet: their actions fail by name in the alarm's history.
+  alarmController({ ...deps, metrics, actionOf: (arn) => scalingPolicyAction(store, arn) }),
+  autoScalingController({ ...deps, metrics }),
   minuteMetricsController({ store, clock: deps.clock, add: (points, batch) => metrics.add(points, batch) }),
   bucketMetricsController({
     store,

@@ -1,4 +1,10 @@
 import type { CertificateRecord } from "./records/acm.ts";
+import type {
+  ScalableTargetRecord,
+  ScalingActivityRecord,
+  ScalingPolicyRecord,
+  ScheduledActionRecord,
+} from "./records/auto-scaling.ts";
 import type { AlarmHistoryRecord, AlarmRecord, DashboardRecord } from "./records/cloudwatch.ts";
 import type {
   InternetGatewayRecord,
@@ -44,6 +50,7 @@ import type { DatabaseInstanceRecord, DatabaseSubnetGroupRecord } from "./record
 import type { BucketRecord } from "./records/s3.ts";
 
 export type * from "./records/acm.ts";
+export type * from "./records/auto-scaling.ts";
 export type * from "./records/cloudwatch.ts";
 export type * from "./records/common.ts";
 export type * from "./records/ec2.ts";
@@ -106,6 +113,10 @@ export interface Records {
   readonly alarm: AlarmRecord;
   readonly alarmHistory: AlarmHistoryRecord;
   readonly dashboard: DashboardRecord;
+  readonly scalableTarget: ScalableTargetRecord;
+  readonly scalingPolicy: ScalingPolicyRecord;
+  readonly scheduledAction: ScheduledActionRecord;
+  readonly scalingActivity: ScalingActivityRecord;
   readonly node: NodeRecord;
   readonly platformClock: PlatformClockRecord;
 }
@@ -151,6 +162,9 @@ const DECLARED: IndexesOf = {
   mountTarget: { fileSystem: (target) => target.fileSystemId },
   accessKey: { user: (key) => key.userArn },
   alarmHistory: { alarm: (line) => line.alarmArn },
+  scalingPolicy: { target: (policy) => policy.targetArn },
+  scheduledAction: { target: (action) => action.targetArn },
+  scalingActivity: { target: (activity) => activity.targetArn },
 };
 
 /** What a kind is found by besides its key. The store keeps these current. */

@@ -67,7 +67,7 @@ export function serviceLinkedRoleOperations(deps: ApiDeps) {
   } satisfies Implementation<typeof iam>;
 }
 
-/** ARNs of what a service has in the account and manages with its role. Scaling of services ends with the services. */
+/** ARNs of what a service has in the account and manages with its role. */
 function usageOf(reader: Reader, account: string, service: LinkedService): readonly string[] {
   const own = (records: readonly { readonly account: string; readonly arn: string }[]) =>
     records.filter((record) => record.account === account).map(({ arn }) => arn);
@@ -75,7 +75,7 @@ function usageOf(reader: Reader, account: string, service: LinkedService): reado
     case "ecs.amazonaws.com":
       return own(reader.list("cluster").filter(({ status }) => status === "ACTIVE"));
     case "ecs.application-autoscaling.amazonaws.com":
-      return [];
+      return own(reader.list("scalableTarget"));
     case "elasticloadbalancing.amazonaws.com":
       return own(reader.list("loadBalancer"));
     case "rds.amazonaws.com":

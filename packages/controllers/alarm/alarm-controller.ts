@@ -1,17 +1,12 @@
-import {
-  evaluateQueries,
-  ExpressionError,
-  type MetricRead,
-  type MetricStore,
-  type MetricValues,
-} from "@gantry/content";
+import { ExpressionError, type MetricStore } from "@gantry/content";
 import { realTimeOf, type Clock, type Reconciler } from "@gantry/kernel";
 import { changeAlarmState, type AlarmRecord, type MetricAlarmSpec } from "@gantry/state";
-import { alarmPeriod, alarmQueries } from "./alarm-queries.ts";
+import { alarmPeriod } from "./alarm-queries.ts";
 import { AlarmReaders, evaluationInterval } from "./alarm-readers.ts";
 import { evaluateComposite } from "./composite-alarm.ts";
-import { evaluateAlarm, evaluationRange, type AlarmPoint } from "./evaluate-alarm.ts";
+import { evaluateAlarm } from "./evaluate-alarm.ts";
 import { executeActions, type ActionDeps } from "./execute-actions.ts";
+import { readAlarm } from "./read-alarm.ts";
 import { stateReason } from "./state-reason.ts";
 
 export interface AlarmControllerDeps extends ActionDeps {
@@ -130,21 +125,9 @@ function fallbackMs(clock: Clock, interval: number): number {
 }
 
 async function evaluate(deps: AlarmControllerDeps, alarm: AlarmRecord, spec: MetricAlarmSpec): Promise<void> {
-  const { store, clock, metrics } = deps;
+  const { store, clock } = deps;
   const period = alarmPeriod(spec);
-  const until = Math.floor(clock.now() / (period * 1_000)) * period * 1_000;
-  const from = until - evaluationRange(spec) * period * 1_000;
-  const { queries, watched } = alarmQueries(alarm, spec, { from, until });
-  const reads: MetricRead[] = queries.flatMap(({ source }) => (source.type === "read" ? [source.read] : []));
-  const found = (await metrics.read(reads)).map(([first]) => first);
-  const results = evaluateQueries(queries, found).get(watched) ?? [];
-  if (results.length > 1) throw new ExpressionError("An alarm's expression must give one time series.");
-  const points = results[0]?.points ?? new Map<number, number>();
-  const counts = spec.source.type === "metric" ? samplesOf(found[0]) : undefined;
-  const range = Array.from({ length: evaluationRange(spec) }, (_, index): AlarmPoint => {
-    const at = from + index * period * 1_000;
-    return { at, value: points.get(at), sampleCount: counts?.get(at) };
-  });
+  const range = await readAlarm(deps, alarm, spec);
   const verdict = evaluateAlarm(spec, range);
   store.transact((tx) => {
     const current = tx.get("alarm", alarm.arn);
@@ -158,11 +141,6 @@ async function evaluate(deps: AlarmControllerDeps, alarm: AlarmRecord, spec: Met
     const { reason, data } = stateReason(spec, verdict, { before: alarm.stateValue, after, period, now });
     changeAlarmState(tx, cleared, { value: after, reason, data }, now);
   });
-}
-
-function samplesOf(found: MetricValues | undefined): ReadonlyMap<number, number> {
-  const counts = found?.values[1];
-  return new Map([...(found?.timestamps ?? [])].map((at, index) => [at, counts?.[index] ?? 0]));
 }
 
 function recordError({ store, clock }: AlarmControllerDeps, alarm: AlarmRecord, reason: string): void {
