@@ -70,6 +70,17 @@ export const DESCRIPTORS = {
     targetPrefix: "GraniteServiceVersion20100801",
     xmlNamespace: "http://monitoring.amazonaws.com/doc/2010-08-01/",
   }),
+  "application-autoscaling": descriptor(
+    "application-autoscaling",
+    "application-autoscaling",
+    ["awsJson1_1"],
+    {
+      id: "application-auto-scaling",
+      version: "2016-02-06",
+      targetPrefix: "AnyScaleFrontendService",
+      xmlNamespace: "",
+    },
+  ),
   elbv2: descriptor("elbv2", "elasticloadbalancing", ["awsQuery"], {
     id: "elastic-load-balancing-v2",
     version: "2015-12-01",
@@ -117,6 +128,9 @@ export function registerServices(dispatcher: Dispatcher, deps: ServicesDeps): vo
   dispatcher.register(DESCRIPTORS.logs, async () => (await import("./logs/index.ts")).logsService(real));
   dispatcher.register(DESCRIPTORS.cloudwatch, async () =>
     (await import("./cloudwatch/index.ts")).cloudWatchService(deps),
+  );
+  dispatcher.register(DESCRIPTORS["application-autoscaling"], async () =>
+    (await import("./application-autoscaling/index.ts")).applicationAutoScalingService(deps),
   );
   dispatcher.register(DESCRIPTORS.elbv2, async () => (await import("./elbv2/index.ts")).elbv2Service(deps));
   dispatcher.register(DESCRIPTORS.acm, async () => (await import("./acm/index.ts")).acmService(real));

@@ -1,4 +1,5 @@
 import * as acm from "@aws-sdk/client-acm";
+import * as applicationAutoScaling from "@aws-sdk/client-application-auto-scaling";
 import * as cloudwatch from "@aws-sdk/client-cloudwatch";
 import * as logs from "@aws-sdk/client-cloudwatch-logs";
 import * as ec2 from "@aws-sdk/client-ec2";
@@ -12,10 +13,25 @@ import * as s3 from "@aws-sdk/client-s3";
 import * as sts from "@aws-sdk/client-sts";
 
 /** The SDK's module of each service, by our name of it. */
-export const SDK_MODULES = { acm, cloudwatch, logs, ec2, ecr, ecs, efs, elbv2, iam, rds, s3, sts };
+export const SDK_MODULES = {
+  "application-autoscaling": applicationAutoScaling,
+  acm,
+  cloudwatch,
+  logs,
+  ec2,
+  ecr,
+  ecs,
+  efs,
+  elbv2,
+  iam,
+  rds,
+  s3,
+  sts,
+};
 
 /** The SDK's client of each. */
 export const SDK_CLIENTS = {
+  "application-autoscaling": applicationAutoScaling.ApplicationAutoScalingClient,
   acm: acm.ACMClient,
   cloudwatch: cloudwatch.CloudWatchClient,
   logs: logs.CloudWatchLogsClient,

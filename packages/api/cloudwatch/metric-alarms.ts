@@ -112,7 +112,7 @@ function sourceOf(input: sdk.PutMetricAlarmInput): MetricAlarmSpec["source"] {
 }
 
 /** Errors: ValidationError in the words of the expression's parser. */
-function checkExpressions(queries: readonly MetricQuerySpec[]): void {
+export function checkExpressions(queries: readonly MetricQuerySpec[]): void {
   try {
     checkQueries(
       queries.map(({ id, source }) => ({

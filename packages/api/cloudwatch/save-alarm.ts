@@ -1,6 +1,7 @@
 import type * as sdk from "@aws-sdk/client-cloudwatch";
-import { addAlarmHistory, type AlarmRecord } from "@gantry/state";
+import { addAlarmHistory, type AlarmRecord, type Transaction } from "@gantry/state";
 import type { RequestContext } from "@gantry/wire";
+import type { Place } from "../common/api-deps.ts";
 import { toTags } from "../common/tags.ts";
 import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
 import { alarmArnOf, alarmOf, validationError } from "./lookups.ts";
@@ -17,44 +18,52 @@ type CommonInput = Pick<
   | "Tags"
 >;
 
-/**
- * Stores a new alarm in the state INSUFFICIENT_DATA, or the new configuration of one whose state stays. Tags count only
- * for a new alarm. Source: API_PutMetricAlarm. Errors: ValidationError where the name is that of an alarm of another type.
- */
+/** Stores an alarm in a transaction of its own. Source: API_PutMetricAlarm. Errors: as `saveAlarmIn`. */
 export function saveAlarm(
   { store, clock }: CloudWatchDeps,
   context: RequestContext,
   input: CommonInput,
   spec: AlarmRecord["spec"],
 ): void {
+  store.transact((tx) => saveAlarmIn(tx, { place: context, now: clock.now() }, input, spec));
+}
+
+/**
+ * Stores a new alarm in the state INSUFFICIENT_DATA, or the new configuration of one whose state stays. Tags count only
+ * for a new alarm. Returns its ARN. Errors: ValidationError where the name is that of an alarm of another type.
+ */
+export function saveAlarmIn(
+  tx: Transaction,
+  { place, now }: { readonly place: Place; readonly now: number },
+  input: CommonInput,
+  spec: AlarmRecord["spec"],
+): string {
   const name = input.AlarmName ?? "";
-  const now = clock.now();
-  store.transact((tx) => {
-    const before = alarmOf(tx, context, name);
-    if (before !== undefined && before.spec.type !== spec.type)
-      throw validationError(`An alarm of another type has the name ${name}.`);
-    const after: AlarmRecord = {
-      ...(before ?? newAlarm(context, name, now)),
-      description: input.AlarmDescription,
-      spec,
-      actionsEnabled: input.ActionsEnabled ?? true,
-      okActions: input.OKActions ?? [],
-      alarmActions: input.AlarmActions ?? [],
-      insufficientDataActions: input.InsufficientDataActions ?? [],
-      configurationUpdatedAt: now,
-      tags: before?.tags ?? toTags(input.Tags),
-    };
-    tx.put("alarm", after.arn, after);
-    addAlarmHistory(tx, after, {
-      at: now,
-      itemType: "ConfigurationUpdate",
-      summary: `Alarm "${name}" ${before === undefined ? "created" : "updated"}`,
-      data:
-        before === undefined
-          ? { version: "1.0", type: "Create", createdAlarm: presentAlarm(after) }
-          : { version: "1.0", type: "Update", updatedAlarm: presentAlarm(after) },
-    });
+  const before = alarmOf(tx, place, name);
+  if (before !== undefined && before.spec.type !== spec.type)
+    throw validationError(`An alarm of another type has the name ${name}.`);
+  const after: AlarmRecord = {
+    ...(before ?? newAlarm(place, name, now)),
+    description: input.AlarmDescription,
+    spec,
+    actionsEnabled: input.ActionsEnabled ?? true,
+    okActions: input.OKActions ?? [],
+    alarmActions: input.AlarmActions ?? [],
+    insufficientDataActions: input.InsufficientDataActions ?? [],
+    configurationUpdatedAt: now,
+    tags: before?.tags ?? toTags(input.Tags),
+  };
+  tx.put("alarm", after.arn, after);
+  addAlarmHistory(tx, after, {
+    at: now,
+    itemType: "ConfigurationUpdate",
+    summary: `Alarm "${name}" ${before === undefined ? "created" : "updated"}`,
+    data:
+      before === undefined
+        ? { version: "1.0", type: "Create", createdAlarm: presentAlarm(after) }
+        : { version: "1.0", type: "Update", updatedAlarm: presentAlarm(after) },
   });
+  return after.arn;
 }
 
 function newAlarm(

@@ -96,6 +96,8 @@ function tagsOf(store: Reader, resource: string): Tags | undefined {
         : store.get("databaseInstance", resource)?.tags;
     case "cloudwatch":
       return (store.get("alarm", resource) ?? store.get("dashboard", resource))?.tags;
+    case "application-autoscaling":
+      return store.get("scalableTarget", resource)?.tags;
     case "logs":
       return store.get("logGroup", resource.split(":").slice(0, 7).join(":"))?.tags;
     default:

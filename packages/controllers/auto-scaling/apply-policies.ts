@@ -48,7 +48,8 @@ export async function applyPolicies(deps: Deps, targetArn: string): Promise<numb
       if (policy.decidedAt !== undefined && policy.decidedAt >= since) return;
       recordNotScaled(tx, deps, target, { cause, code: plan.code, current: desiredCount });
     }
-    tx.put("scalingPolicy", policy.arn, { ...policy, decidedAt: clock.now() });
+    const decided = plan.type === "change" ? situation.calls.map((call) => call.policy) : [policy];
+    for (const each of decided) tx.put("scalingPolicy", each.arn, { ...each, decidedAt: clock.now() });
   });
   return REPEAT_MS;
 }

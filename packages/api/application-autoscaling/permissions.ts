@@ -1,0 +1,60 @@
+import type * as sdk from "@aws-sdk/client-application-auto-scaling";
+import { formatArn } from "@gantry/kernel";
+import { scalableTargetArnOf } from "@gantry/state";
+import { on, tagOnCreate, type Caller, type Need, type PermissionTable } from "../common/permissions.ts";
+import { alarmName } from "./alarms.ts";
+import { serviceArnOf, type TargetName } from "./lookups.ts";
+
+/**
+ * What scales a service also needs leave to update the service, and what makes alarms leave to put alarms: neither is gained by way
+ * of Application Auto Scaling. Source: Service Authorization Reference; Application Auto Scaling User Guide, "Permissions required for
+ * API calls".
+ */
+export function autoScalingPermissions() {
+  const target = (input: TargetName, place: Caller): readonly Need[] => on(targetArn(place, input));
+  const anyTarget = (_input: unknown, place: Caller): readonly Need[] =>
+    on(formatArn("application-autoscaling", place, "scalable-target/*"));
+  const tagged = (input: { readonly ResourceARN?: string | undefined }): readonly Need[] =>
+    on(input.ResourceARN ?? "*");
+  const scaling = (input: TargetName, place: Caller): readonly Need[] => {
+    const resource = serviceArnOf(place, input.ResourceId) ?? "*";
+    return [
+      { resource: targetArn(place, input) },
+      { action: "ecs:DescribeServices", resource },
+      { action: "ecs:UpdateService", resource },
+    ];
+  };
+  const alarmsOf = (input: TargetName, place: Caller) =>
+    formatArn("cloudwatch", place, `alarm:${alarmName(input.ResourceId ?? "", "*", "")}`);
+  return {
+    RegisterScalableTarget: (input, place) => [
+      ...scaling(input, place),
+      ...tagOnCreate(input.Tags, {
+        action: "application-autoscaling:TagResource",
+        resource: targetArn(place, input),
+      }),
+    ],
+    DeregisterScalableTarget: target,
+    DescribeScalableTargets: anyTarget,
+    PutScalingPolicy: (input, place) => [
+      ...scaling(input, place),
+      ...(input.TargetTrackingScalingPolicyConfiguration === undefined
+        ? []
+        : [{ action: "cloudwatch:PutMetricAlarm", resource: alarmsOf(input, place) }]),
+    ],
+    DeleteScalingPolicy: target,
+    DescribeScalingPolicies: anyTarget,
+    PutScheduledAction: scaling,
+    DeleteScheduledAction: target,
+    DescribeScheduledActions: anyTarget,
+    DescribeScalingActivities: anyTarget,
+    GetPredictiveScalingForecast: target,
+    TagResource: tagged,
+    UntagResource: tagged,
+    ListTagsForResource: tagged,
+  } satisfies PermissionTable<typeof sdk>;
+}
+
+function targetArn(place: Caller, { ResourceId }: TargetName): string {
+  return scalableTargetArnOf(place, ResourceId ?? "");
+}
