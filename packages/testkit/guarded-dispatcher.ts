@@ -21,6 +21,8 @@ const CHILDREN: Partial<Record<Kind, string>> = {
   clientToken: "Belongs to the call that gives it: its key has the account and region.",
   session: "Belongs to the role; its key is the access key's id.",
   accessKey: "Belongs to the user; its key is the access key's id.",
+  scalingPolicy: "Is authorized on its scalable target. Source: as below, Application Auto Scaling.",
+  scheduledAction: "As scalingPolicy.",
   mountTarget: "Is authorized on its file system. Source: Service Authorization Reference, Amazon EFS.",
 };
 
@@ -51,6 +53,8 @@ const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly
   DeleteListener: { kinds: ["rule"], reason: "Rules go with their listener." },
   CreateAccessPoint: { kinds: ["accessPoint"], reason: "AWS authorizes on the file system." },
   DeleteFileSystem: { kinds: ["accessPoint"], reason: "They go with their file system." },
+  DeleteScalingPolicy: { kinds: ["alarm"], reason: "The alarms of a policy go with it." },
+  DeregisterScalableTarget: { kinds: ["alarm"], reason: "As DeleteScalingPolicy." },
   AddUserToGroup: { kinds: ["user"], reason: "AWS authorizes on the group; the user's record has the list." },
   RemoveUserFromGroup: { kinds: ["user"], reason: "As AddUserToGroup." },
   UpdateGroup: { kinds: ["user"], reason: "Members follow the group's new ARN." },

@@ -256,6 +256,20 @@ iam:UpdateAssumeRolePolicy role*
 iam:UpdateGroup group*
 iam:UpdateRole role*
 iam:UpdateUser user*
+application-autoscaling:DeleteScalingPolicy scalable-target*
+application-autoscaling:DeleteScheduledAction scalable-target*
+application-autoscaling:DeregisterScalableTarget scalable-target*
+application-autoscaling:DescribeScalableTargets
+application-autoscaling:DescribeScalingActivities
+application-autoscaling:DescribeScalingPolicies
+application-autoscaling:DescribeScheduledActions
+application-autoscaling:GetPredictiveScalingForecast scalable-target*
+application-autoscaling:ListTagsForResource scalable-target*
+application-autoscaling:PutScalingPolicy scalable-target*
+application-autoscaling:PutScheduledAction scalable-target*
+application-autoscaling:RegisterScalableTarget scalable-target*
+application-autoscaling:TagResource scalable-target*
+application-autoscaling:UntagResource scalable-target*
 cloudwatch:DeleteAlarms alarm*
 cloudwatch:DeleteDashboards dashboard*
 cloudwatch:DescribeAlarmHistory alarm*

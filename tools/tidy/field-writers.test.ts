@@ -148,6 +148,15 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     writers: [`${TRANSACTIONS}platform-clock.ts`],
   },
   "alarmHistory.*": { pattern: writesOf("alarmHistory"), writers: [`${TRANSACTIONS}alarms.ts`] },
+  "scalableTarget.cooldown": {
+    pattern:
+      /\bisRangeNew: (?:true|false)|\bcooldown: plan\.|\bdecidedAt: clock|\bhandledUntil: now|\bisRangeNew,$/m,
+    writers: [`${CONTROLLERS}auto-scaling/`, "packages/api/application-autoscaling/"],
+  },
+  "scalingActivity.*": {
+    pattern: writesOf("scalingActivity"),
+    writers: [`${TRANSACTIONS}auto-scaling.ts`, `${CONTROLLERS}auto-scaling/record-activity.ts`],
+  },
   "log events past their retention": { unchecked: "The log store's calls are not writes of records." },
   "bucket.lifecycleRanAt": {
     pattern: /\blifecycleRanAt: /,

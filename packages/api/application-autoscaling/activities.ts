@@ -1,9 +1,9 @@
 import type * as sdk from "@aws-sdk/client-application-auto-scaling";
 import { scalableTargetArnOf, type ScalingActivityRecord } from "@gantry/state";
-import { type Implementation } from "@gantry/wire";
+import type { Implementation } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { isIn } from "../common/place.ts";
-import { checkNamespace, DIMENSION, invalidToken, NAMESPACE, validation } from "./lookups.ts";
+import { checkNamespace, DIMENSION, invalidToken, NAMESPACE } from "./lookups.ts";
 
 const PAGE = 50;
 
@@ -11,11 +11,6 @@ const PAGE = 50;
 export function activityOperations(deps: ApiDeps) {
   return {
     DescribeScalingActivities: (input, context) => describeActivities(deps, input, context),
-    GetPredictiveScalingForecast: () => {
-      throw validation(
-        "Gantry does not support predictive scaling: use target tracking, step or scheduled scaling.",
-      );
-    },
   } satisfies Implementation<typeof sdk>;
 }
 

@@ -41,7 +41,7 @@ export function checkNamespace({ ServiceNamespace, ScalableDimension }: TargetNa
 }
 
 /** The ARN of the service that a resource ID stands for; undefined where it is not one of a service. */
-export function serviceArnOf(place: Place, resourceId: Given): string | undefined {
+function serviceArnOf(place: Place, resourceId: Given): string | undefined {
   return resourceId !== undefined && RESOURCE_ID.test(resourceId)
     ? formatArn("ecs", place, resourceId)
     : undefined;

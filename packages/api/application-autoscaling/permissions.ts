@@ -3,7 +3,7 @@ import { formatArn } from "@gantry/kernel";
 import { scalableTargetArnOf } from "@gantry/state";
 import { on, tagOnCreate, type Caller, type Need, type PermissionTable } from "../common/permissions.ts";
 import { alarmName } from "./alarms.ts";
-import { serviceArnOf, type TargetName } from "./lookups.ts";
+import type { TargetName } from "./lookups.ts";
 
 /**
  * What scales a service also needs leave to update the service, and what makes alarms leave to put alarms: neither is gained by way
@@ -12,12 +12,10 @@ import { serviceArnOf, type TargetName } from "./lookups.ts";
  */
 export function autoScalingPermissions() {
   const target = (input: TargetName, place: Caller): readonly Need[] => on(targetArn(place, input));
-  const anyTarget = (_input: unknown, place: Caller): readonly Need[] =>
-    on(formatArn("application-autoscaling", place, "scalable-target/*"));
   const tagged = (input: { readonly ResourceARN?: string | undefined }): readonly Need[] =>
     on(input.ResourceARN ?? "*");
   const scaling = (input: TargetName, place: Caller): readonly Need[] => {
-    const resource = serviceArnOf(place, input.ResourceId) ?? "*";
+    const resource = formatArn("ecs", place, input.ResourceId ?? "");
     return [
       { resource: targetArn(place, input) },
       { action: "ecs:DescribeServices", resource },
@@ -35,7 +33,7 @@ export function autoScalingPermissions() {
       }),
     ],
     DeregisterScalableTarget: target,
-    DescribeScalableTargets: anyTarget,
+    DescribeScalableTargets: "*",
     PutScalingPolicy: (input, place) => [
       ...scaling(input, place),
       ...(input.TargetTrackingScalingPolicyConfiguration === undefined
@@ -43,12 +41,11 @@ export function autoScalingPermissions() {
         : [{ action: "cloudwatch:PutMetricAlarm", resource: alarmsOf(input, place) }]),
     ],
     DeleteScalingPolicy: target,
-    DescribeScalingPolicies: anyTarget,
+    DescribeScalingPolicies: "*",
     PutScheduledAction: scaling,
     DeleteScheduledAction: target,
-    DescribeScheduledActions: anyTarget,
-    DescribeScalingActivities: anyTarget,
-    GetPredictiveScalingForecast: target,
+    DescribeScheduledActions: "*",
+    DescribeScalingActivities: "*",
     TagResource: tagged,
     UntagResource: tagged,
     ListTagsForResource: tagged,

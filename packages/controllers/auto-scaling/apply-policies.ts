@@ -37,7 +37,7 @@ export async function applyPolicies(deps: Deps, targetArn: string): Promise<numb
     const plan = planCapacity(situation);
     if (plan.type === "none") return;
     const { policy, alarm } = plan.call;
-    const cause = `monitor alarm ${alarm.name} in state ${alarm.stateValue} triggered policy ${policy.name}`;
+    const cause = `monitor alarm ${alarm.name} in state ${alarm.state} triggered policy ${policy.name}`;
     const { target, desiredCount } = situation;
     if (plan.type === "change") {
       tx.put("scalableTarget", targetArn, { ...target, cooldown: plan.cooldown });
@@ -75,7 +75,7 @@ async function measure(deps: Deps, { policy, alarm }: Calling): Promise<PolicyCa
     alarm: {
       arn: alarm.arn,
       name: alarm.name,
-      stateValue: alarm.stateValue,
+      state: alarm.stateValue,
       threshold: isMetric ? spec.threshold : 0,
       comparison: isMetric ? spec.comparison : "GreaterThanOrEqualToThreshold",
     },

@@ -16,7 +16,7 @@ export interface PolicyCall {
   readonly alarm: {
     readonly arn: string;
     readonly name: string;
-    readonly stateValue: string;
+    readonly state: string;
     readonly threshold: number;
     readonly comparison: Comparison;
   };

@@ -36,6 +36,9 @@ export const TYPES = {
   targetGroup: { types: ["targetgroup"], conditionKey: undefined },
   balancerPart: { types: ["loadbalancer"], conditionKey: undefined },
 
+  scalableTarget: { types: ["scalable-target"], conditionKey: undefined },
+  scalableTargetArn: { types: ["scalable-target"], conditionKey: undefined },
+
   certificate: { types: ["certificate"], conditionKey: undefined },
 
   fileSystem: { types: ["file-system"], conditionKey: undefined },
@@ -133,6 +136,8 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
   [/^iam\.\w+\.PolicySourceArn$/, "identityArn"],
   [/^sts\.AssumeRole\.RoleArn$/, "assumedRole"],
 
+  [/^application-autoscaling\.(?!Describe)\w+\.ResourceId$/, "scalableTarget"],
+  [/^application-autoscaling\.\w+\.ResourceARN$/, "scalableTargetArn"],
   [/^cloudwatch\.(?!DescribeAlarms\.)\w+\.(?:AlarmName|AlarmNames\[\])$/, "alarm"],
   [/^cloudwatch\.\w+\.ResourceARN$/, "alarmArn"],
   [/^cloudwatch\.\w+\.(?:DashboardName|DashboardNames\[\])$/, "dashboard"],
@@ -163,6 +168,8 @@ export const MENTIONS: Listed = [
   [/^iam\.Simulate\w+\./, "A simulation reads only the identity that it is about."],
   [/^iam\.\w+\.DeletionTaskId$/, "A deletion of the service-linked role that the id names."],
   [/^iam\.\w+\.AccessKeyId$/, "A key of the user that is asked for."],
+  [/^application-autoscaling\.Describe\w+\.\w*Resource/, "Narrows a list of the account."],
+  [/^application-autoscaling\.\w+\.RoleARN$/, "Recorded for no one: the service-linked role is used."],
   [/^cloudwatch\.DescribeAlarms\./, "A list is asked for every alarm of the account."],
   [/^sts\.AssumeRole\.PolicyArns\[\]\.arn$/, "A policy of the session, which can only take away."],
   [/^s3\.\w+\.(?:UploadId|VersionId|Delete\.Objects\[\]\.VersionId)$/, "Below the key that is asked for."],
@@ -206,6 +213,11 @@ export const OTHERS: Listed = [
     "The name of what is created, or asked for.",
   ],
   [/^elbv2\.\w+\.(?:MutualAuthentication|Conditions|Targets\[\]\.QuicServerId)/, "Not had, or a condition."],
+  [
+    /^application-autoscaling\.\w+\.(?:Policy|ScheduledAction)Names?(?:\[\])?$/,
+    "Below the target that is asked for.",
+  ],
+  [/^application-autoscaling\.\w+\.\w+Configuration\./, "A metric, which is no resource."],
   [/^cloudwatch\.\w+\.(?:AlarmContributorId|\w+\[\]\.AccountId)$/, "Refused or recorded."],
   [/^cloudwatch\..*(?:MetricName|Dimensions\[\]\.Name|\w+\[\]\.Id|MetricId)$/, "A metric is no resource."],
   [/^acm\.RequestCertificate\./, "Names within the certificate."],

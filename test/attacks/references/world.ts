@@ -4,6 +4,7 @@ import type { ServiceName } from "../loaded-services.ts";
 import { createBalancer } from "./world-balancer.ts";
 import { createIdentities } from "./world-identities.ts";
 import { createNetwork } from "./world-network.ts";
+import { createScaling } from "./world-scaling.ts";
 import { createStores } from "./world-stores.ts";
 import { createTasks } from "./world-tasks.ts";
 import type { Defaults, Send, Target } from "./targets.ts";
@@ -35,6 +36,7 @@ export function senderOf(config: ReturnType<Api["client"]>): Send {
 export async function createWorld(send: Send): Promise<World> {
   const network = await createNetwork(send);
   const tasks = await createTasks(send, network);
+  const scaling = await createScaling(send);
   const balancer = await createBalancer(send, network);
   const stores = await createStores(send, network);
   const addresses = await network.associate(send);
@@ -44,12 +46,14 @@ export async function createWorld(send: Send): Promise<World> {
       ...network.targets,
       ...addresses,
       ...tasks.targets,
+      ...scaling.targets,
       ...balancer.targets,
       ...stores.targets,
       ...identities.targets,
     ],
     defaults: {
       ec2: { ...network.defaults, "AssociateAddress.NetworkInterfaceId": addresses[0]?.spellings[0] },
+      "application-autoscaling": scaling.defaults,
       elbv2: balancer.defaults,
       ...tasks.defaults,
       ...stores.defaults,
