@@ -128,7 +128,20 @@ export interface Balancer {
   readonly clientKeepAliveSeconds?: number;
   /** Clients that the security groups let in by address. Undefined lets all in. */
   readonly clientRules?: readonly BalancerClientRule[];
+  /** AWS's initial values where it is absent. */
+  readonly requests?: BalancerRequests;
   readonly listeners: readonly BalancerListener[];
+}
+
+/** How requests are taken and passed on: the load balancer's `routing.…` attributes. */
+export interface BalancerRequests {
+  readonly http2: boolean;
+  /** Header fields whose names have other characters than letters, digits and hyphens are removed. */
+  readonly dropsInvalidHeaders: boolean;
+  readonly forwardedFor: "append" | "preserve" | "remove";
+  readonly forwardsClientPort: boolean;
+  /** Targets are told the TLS version and cipher of the client's connection. */
+  readonly tellsTls: boolean;
 }
 
 /** All load balancers of a node: the proxy's configuration is rendered whole from it. */

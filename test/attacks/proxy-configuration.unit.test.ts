@@ -122,6 +122,10 @@ describe("an attribute out of range is refused", () => {
     ["idle_timeout.timeout_seconds", ["0", "4001", "abc", "", "1e3", "60 "], ["1", "4000"]],
     ["client_keep_alive.seconds", ["59", "604801", "NaN"], ["60", "604800"]],
     ["deletion_protection.enabled", ["yes"], ["false"]],
+    ["routing.http2.enabled", ["no"], ["false"]],
+    ["routing.http.drop_invalid_header_fields.enabled", ["1"], ["true"]],
+    ["routing.http.xff_header_processing.mode", ["add"], ["preserve", "remove", "append"]],
+    ["routing.http.desync_mitigation_mode", ["off"], ["strictest"]],
   ];
   it.each(cases)("of a load balancer: %s", async (Key, wrong, right) => {
     const set = (Value: string) =>

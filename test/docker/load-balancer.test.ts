@@ -213,6 +213,52 @@ describe("a shift of weights", () => {
   });
 });
 
+describe("the attributes of requests", () => {
+  const initial = {
+    http2: true,
+    dropsInvalidHeaders: false,
+    forwardedFor: "append" as const,
+    forwardsClientPort: false,
+    tellsTls: false,
+  };
+  const headersOf = async (requests: Balancer["requests"]) => {
+    await serve(assign(toTargets, { requests }));
+    const [answer] = await proxy.request(get(PORT, "/", { "x-forwarded-for": "1.2.3.4", bad_name: "1" }));
+    return JSON.parse(/\{.*\}/.exec(answer?.said ?? "")?.[0] ?? "{}").headers as Record<string, string>; // The target's.
+  };
+
+  it("say what becomes of X-Forwarded-For and of names that are not valid", async () => {
+    const appended = await headersOf({ ...initial, forwardsClientPort: true });
+    expect(appended["x-forwarded-for"]).toMatch(/^1\.2\.3\.4, 127\.0\.0\.1:\d+$/);
+    expect(appended["bad_name"]).toBe("1");
+    const preserved = await headersOf({ ...initial, forwardedFor: "preserve", dropsInvalidHeaders: true });
+    expect([preserved["x-forwarded-for"], preserved["bad_name"]]).toEqual(["1.2.3.4", undefined]);
+    expect((await headersOf({ ...initial, forwardedFor: "remove" }))["x-forwarded-for"]).toBeUndefined();
+  });
+
+  it("say whether HTTP/2 is spoken and whether targets are told of TLS", async () => {
+    const issued = await openAuthority(await newAuthority(Date.now())).issue(["a.elb.localhost"], Date.now());
+    const pem = [issued.certificatePem, issued.keyPem].join("\n");
+    const listener = listenerOn(PORT, {
+      tls: true,
+      certificates: [{ names: ["a.elb.localhost"], pem }],
+      defaultAction: forward,
+    });
+    await serve(assign(listener, { requests: { ...initial, http2: false, tellsTls: true } }));
+    const script = `
+      const socket = require("node:tls").connect(
+        { host: "127.0.0.1", port: ${PORT}, rejectUnauthorized: false, ALPNProtocols: ["h2", "http/1.1"] },
+        () => socket.write("GET / HTTP/1.1\\r\\nhost: a\\r\\nconnection: close\\r\\n\\r\\n"));
+      let said = "";
+      socket.on("data", (chunk) => (said += chunk));
+      socket.on("end", () => console.log(socket.alpnProtocol, said));`;
+    const said = await proxy.exec("node", "-e", script);
+    expect(said).toMatch(/^http\/1\.1 /);
+    expect(said).toMatch(/"x-amzn-tls-version":"TLSv1\.3"/);
+    expect(said).toMatch(/"x-amzn-tls-cipher-suite":"TLS_/);
+  });
+});
+
 describe("a rule's transforms and regular expressions", () => {
   const url = (regex: string, replace: string) => ({ type: "url-rewrite" as const, regex, replace });
   const seen = async (path: string, ...transforms: readonly BalancerTransform[]) => {

@@ -6,6 +6,7 @@ import type {
   BalancerPartLeftOut,
   BalancersAssignment,
   BalancersObservation,
+  BalancerRequests,
   BalancerSecurity,
   BalancerTarget,
   BalancerTargetGroup,
@@ -52,6 +53,15 @@ const balancer = object<Balancer>({
   clientKeepAliveSeconds: optional(count),
   clientRules: optional(
     list(object<BalancerClientRule>({ cidr: block, fromPort: anyPort, toPort: anyPort })),
+  ),
+  requests: optional(
+    object<BalancerRequests>({
+      http2: boolean,
+      dropsInvalidHeaders: boolean,
+      forwardedFor: oneOf("append", "preserve", "remove"),
+      forwardsClientPort: boolean,
+      tellsTls: boolean,
+    }),
   ),
   listeners: list(anything),
 });

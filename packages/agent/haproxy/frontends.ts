@@ -3,6 +3,7 @@ import { parseCidr } from "@gantry/kernel";
 import { FROM_HOST, renderRules } from "./actions.ts";
 import { matcher } from "./conditions.ts";
 import { balancerName, compare, frontendName, hash } from "./names.ts";
+import { renderHeaders, requestsOf } from "./headers.ts";
 import { keyOf, type Certificate } from "./parts.ts";
 import { requestFormat } from "./request-log.ts";
 import { isLeftOut, mark, type Context } from "./render-context.ts";
@@ -73,6 +74,7 @@ function renderFrontend(
           ]),
       ...renderLog(balancerName(balancer.arn)),
       ...renderTimeouts(idle),
+      ...renderNames([balancer]),
       ...clients.acls,
       ...(clients.test === undefined
         ? []
@@ -81,7 +83,7 @@ function renderFrontend(
     ]),
     ...picksLast([
       ...renderLeaving(name),
-      ...renderHeaders(listener.tls, listener.port),
+      ...renderHeaders([balancer], [""], listener),
       ...renderRules({ balancer, listener, prefix: "r", guard: "" }, context),
     ]),
     "",
@@ -105,12 +107,17 @@ function renderSharedFrontend(port: number, users: readonly Use[], context: Cont
     `  bind 127.0.0.1:${port}${renderTls(users, context)}`,
     ...renderLog("%[var(txn.balancer)]"),
     ...renderTimeouts(idle),
+    ...renderNames(users.map(({ balancer }) => balancer)),
     ...clients.flatMap(({ acls }) => acls),
     ...renderConnectionAge(oldest.balancer),
     ...picksLast([
       ...renderLeaving(name),
-      ...renderHeaders(first.listener.tls, first.listener.port),
       ...renderChoice(users, context),
+      ...renderHeaders(
+        users.map(({ balancer }) => balancer),
+        users.map((_, index) => `{ var(txn.lb) -m str ${index} }`),
+        first.listener,
+      ),
       ...clients.flatMap(({ test }, index) =>
         test === undefined ? [] : [`  http-request reject if { var(txn.lb) -m str ${index} } ${test}`],
       ),
@@ -190,6 +197,13 @@ function renderTimeouts(idleSeconds: number): readonly string[] {
   return ["client", "http-request", "http-keep-alive"].map((name) => `  timeout ${name} ${idleSeconds}s`);
 }
 
+/** One load balancer that drops header fields with names that are not valid drops them for all of a host port. */
+function renderNames(balancers: readonly Balancer[]): readonly string[] {
+  return balancers.some((balancer) => requestsOf(balancer).dropsInvalidHeaders)
+    ? ["  option http-restrict-req-hdr-names delete"]
+    : [];
+}
+
 function keepAliveOf(balancer: Balancer): number {
   return balancer.clientKeepAliveSeconds ?? CLIENT_KEEP_ALIVE_SECONDS;
 }
@@ -235,19 +249,6 @@ function handoverSocket(name: string, context: Context): string {
   return `unix@${context.options.folder}/run/${name}.sock`;
 }
 
-/** Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html */
-function renderHeaders(tls: boolean, port: number): readonly string[] {
-  return [
-    '  http-request set-header X-Forwarded-For "%[req.fhdr(x-forwarded-for)], %[src]" if { req.fhdr(x-forwarded-for) -m found }',
-    "  http-request set-header X-Forwarded-For %[src] if !{ req.fhdr(x-forwarded-for) -m found }",
-    `  http-request set-header X-Forwarded-Proto ${tls ? "https" : "http"}`,
-    `  http-request set-header X-Forwarded-Port ${port}`,
-    '  http-request set-header X-Amzn-Trace-Id "Root=1-%[date,hex,bytes(8,8),lower]-%[rand,hex,bytes(8,8),lower]%[rand,hex,bytes(8,8),lower]%[rand,hex,bytes(8,8),lower]" if !{ req.hdr(x-amzn-trace-id) -m found }',
-    // A request that changes something is never sent twice.
-    "  http-request disable-l7-retry if !METH_GET",
-  ];
-}
-
 function usableCertificates(listener: BalancerListener, context: Context): readonly Certificate[] {
   return listener.certificates.filter(
     (certificate) => !isLeftOut(context, () => keyOf.certificate(certificate)),
@@ -271,7 +272,8 @@ function renderTls(users: readonly Use[], context: Context): string {
   );
   const list = `crtlist_${hash(lines.join())}`;
   context.files[list] = `${lines.join("\n")}\n`;
-  return ` ssl crt-list ${context.options.folder}/${list} alpn h2,http/1.1${renderVersions(users)}`;
+  const protocols = users.some(({ balancer }) => requestsOf(balancer).http2) ? "h2,http/1.1" : "http/1.1";
+  return ` ssl crt-list ${context.options.folder}/${list} alpn ${protocols}${renderVersions(users)}`;
 }
 
 /** The versions that one of the listeners speaks: they are agreed on before the certificate is chosen. */

@@ -2,6 +2,7 @@ import type {
   BalancerAction,
   BalancerClientRule,
   BalancerListener,
+  BalancerRequests,
   BalancersAssignment,
   BalancerTargetGroup,
 } from "@gantry/agent-protocol";
@@ -37,6 +38,7 @@ export function balancersAssignment(reader: Reader, vault: Vault, nodeId: string
       record.attributes["client_keep_alive.seconds"] ?? CLIENT_KEEP_ALIVE_SECONDS,
     ),
     clientRules: clientRulesOf(reader, record),
+    requests: requestsOf(record),
     listeners: reader
       .listBy("listener", "loadBalancer", record.arn)
       .map((listener) => renderListener(reader, vault, record, listener)),
@@ -58,6 +60,19 @@ export function balancersOn(reader: Reader, nodeId: string): readonly LoadBalanc
 
 function idleSecondsOf(balancer: LoadBalancerRecord): number {
   return Number(balancer.attributes["idle_timeout.timeout_seconds"] ?? IDLE_SECONDS);
+}
+
+/** Source: API_LoadBalancerAttribute. */
+function requestsOf({ attributes }: LoadBalancerRecord): BalancerRequests {
+  const isOn = (name: string, initial = "false") => (attributes[name] ?? initial) === "true";
+  const mode = attributes["routing.http.xff_header_processing.mode"];
+  return {
+    http2: isOn("routing.http2.enabled", "true"),
+    dropsInvalidHeaders: isOn("routing.http.drop_invalid_header_fields.enabled"),
+    forwardedFor: mode === "preserve" || mode === "remove" ? mode : "append",
+    forwardsClientPort: isOn("routing.http.xff_client_port.enabled"),
+    tellsTls: isOn("routing.http.x_amzn_tls_version_and_cipher_suite.enabled"),
+  };
 }
 
 /** What the security groups let in by address. Rules that name a group let in its members, who are inside the VPC. */
