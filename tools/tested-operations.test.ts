@@ -18,7 +18,7 @@ const source = tests.map(text).join("\n");
 const untested = (operations: readonly string[], among: string): readonly string[] =>
   operations.filter((name) => !new RegExp(`\\b(?:${name}Command|paginate${name})\\b`).test(among));
 
-it.each(["acm", "application-autoscaling", "ec2", "ecs", "efs", "elbv2", "logs"])(
+it.each(["acm", "application-autoscaling", "ec2", "ecs", "efs", "elbv2", "logs", "secretsmanager", "ssm"])(
   "has an in-process test that calls every operation of %s",
   (service) => {
     const support = readFileSync(join(ROOT, "packages/api", service, "SUPPORT.md"), "utf8");

@@ -166,6 +166,7 @@ const controllers = [
     publicPool: settings.publicPool,
     findImage: imageFinder(imageDeps),
     permissions: policy,
+    vault,
     overcommit: settings.overcommit,
   }),
   warmPoolController(deps),

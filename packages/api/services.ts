@@ -108,6 +108,17 @@ export const DESCRIPTORS = {
     targetPrefix: "AmazonEC2ContainerRegistry_V20150921",
     xmlNamespace: "http://ecr.amazonaws.com/doc/2015-09-21/",
   }),
+  secretsmanager: descriptor("secretsmanager", "secretsmanager", ["awsJson1_1"], {
+    id: "secrets-manager",
+    version: "2017-10-17",
+    targetPrefix: "secretsmanager",
+    xmlNamespace: "",
+  }),
+  ssm: descriptor("ssm", "ssm", ["awsJson1_1"], {
+    version: "2014-11-06",
+    targetPrefix: "AmazonSSM",
+    xmlNamespace: "http://ssm.amazonaws.com/doc/2014-11-06/",
+  }),
   s3: descriptor("s3", "s3", ["restXml"], {
     version: "2006-03-01",
     targetPrefix: "AmazonS3",
@@ -137,5 +148,9 @@ export function registerServices(dispatcher: Dispatcher, deps: ServicesDeps): vo
   dispatcher.register(DESCRIPTORS.efs, async () => (await import("./efs/index.ts")).efsService(real));
   dispatcher.register(DESCRIPTORS.rds, async () => (await import("./rds/index.ts")).rdsService(real));
   dispatcher.register(DESCRIPTORS.ecr, async () => (await import("./ecr/index.ts")).ecrService(real));
+  dispatcher.register(DESCRIPTORS.secretsmanager, async () =>
+    (await import("./secretsmanager/index.ts")).secretsManagerService(real),
+  );
+  dispatcher.register(DESCRIPTORS.ssm, async () => (await import("./ssm/index.ts")).ssmService(real));
   dispatcher.register(DESCRIPTORS.s3, async () => (await import("./s3/index.ts")).s3Service(real));
 }

@@ -6,6 +6,7 @@ import type {
   ScheduledActionRecord,
 } from "./records/auto-scaling.ts";
 import type { AlarmHistoryRecord, AlarmRecord, DashboardRecord } from "./records/cloudwatch.ts";
+import type { Placed } from "./records/common.ts";
 import type {
   InternetGatewayRecord,
   NatGatewayRecord,
@@ -48,6 +49,9 @@ import type { NodeRecord } from "./records/node.ts";
 import type { PlatformClockRecord } from "./records/platform-clock.ts";
 import type { DatabaseInstanceRecord, DatabaseSubnetGroupRecord } from "./records/rds.ts";
 import type { BucketRecord } from "./records/s3.ts";
+import type { SecretRecord, SecretVersionRecord } from "./records/secretsmanager.ts";
+import type { ParameterRecord, ParameterVersionRecord } from "./records/ssm.ts";
+import type { TaskSecretsRecord } from "./records/task-secrets.ts";
 
 export type * from "./records/acm.ts";
 export type * from "./records/auto-scaling.ts";
@@ -65,6 +69,9 @@ export type * from "./records/node.ts";
 export type * from "./records/platform-clock.ts";
 export type * from "./records/rds.ts";
 export type * from "./records/s3.ts";
+export type * from "./records/secretsmanager.ts";
+export type * from "./records/ssm.ts";
+export type * from "./records/task-secrets.ts";
 
 /** Every kind of record. Keys are ARNs where AWS has one, else ids; the region and account stand in the record. */
 export interface Records {
@@ -76,6 +83,7 @@ export interface Records {
   readonly serviceEvent: ServiceEventRecord;
   readonly taskSet: TaskSetRecord;
   readonly task: TaskRecord;
+  readonly taskSecrets: TaskSecretsRecord;
   readonly clientToken: ClientTokenRecord;
   readonly vpc: VpcRecord;
   readonly subnet: SubnetRecord;
@@ -117,6 +125,10 @@ export interface Records {
   readonly scalingPolicy: ScalingPolicyRecord;
   readonly scheduledAction: ScheduledActionRecord;
   readonly scalingActivity: ScalingActivityRecord;
+  readonly secret: SecretRecord;
+  readonly secretVersion: SecretVersionRecord;
+  readonly parameter: ParameterRecord;
+  readonly parameterVersion: ParameterVersionRecord;
   readonly node: NodeRecord;
   readonly platformClock: PlatformClockRecord;
 }
@@ -127,6 +139,11 @@ export type RecordOf<K extends Kind> = Records[K];
 type IndexesOf = {
   readonly [K in Kind]?: Readonly<Record<string, (record: Records[K]) => string | undefined>>;
 };
+
+/** What a secret is found by in its account and region, besides its ARN. */
+export function secretNameKey(place: Placed, name: string): string {
+  return `${place.account}/${place.region}/${name}`;
+}
 
 const lastPartOf = (arn: string): string => arn.slice(arn.lastIndexOf("/") + 1);
 
@@ -165,6 +182,9 @@ const DECLARED: IndexesOf = {
   scalingPolicy: { target: (policy) => policy.targetArn },
   scheduledAction: { target: (action) => action.targetArn },
   scalingActivity: { target: (activity) => activity.targetArn },
+  secret: { name: (secret) => secretNameKey(secret, secret.name) },
+  secretVersion: { secret: (version) => version.secretArn },
+  parameterVersion: { parameter: (version) => version.parameterArn },
 };
 
 /** What a kind is found by besides its key. The store keeps these current. */

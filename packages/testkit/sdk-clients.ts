@@ -10,6 +10,8 @@ import * as elbv2 from "@aws-sdk/client-elastic-load-balancing-v2";
 import * as iam from "@aws-sdk/client-iam";
 import * as rds from "@aws-sdk/client-rds";
 import * as s3 from "@aws-sdk/client-s3";
+import * as secretsmanager from "@aws-sdk/client-secrets-manager";
+import * as ssm from "@aws-sdk/client-ssm";
 import * as sts from "@aws-sdk/client-sts";
 
 /** The SDK's module of each service, by our name of it. */
@@ -26,6 +28,8 @@ export const SDK_MODULES = {
   iam,
   rds,
   s3,
+  secretsmanager,
+  ssm,
   sts,
 };
 
@@ -43,5 +47,7 @@ export const SDK_CLIENTS = {
   iam: iam.IAMClient,
   rds: rds.RDSClient,
   s3: s3.S3Client,
+  secretsmanager: secretsmanager.SecretsManagerClient,
+  ssm: ssm.SSMClient,
   sts: sts.STSClient,
 };

@@ -135,6 +135,7 @@ export function newWorld(
         publicPool: "198.18.9.0/24",
         findImage,
         permissions: ALLOW_ALL,
+        vault: VAULT,
         overcommit,
       }),
       warmPoolController(deps),

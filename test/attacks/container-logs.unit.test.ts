@@ -29,6 +29,7 @@ const scheduler = schedulerController({
   ...deps,
   publicPool: "198.18.9.0/24",
   permissions,
+  vault: api.vault,
   overcommit: DEFAULT_OVERCOMMIT,
   findImage: () => ({ type: "foreign" }),
 });

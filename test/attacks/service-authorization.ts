@@ -1,8 +1,10 @@
+import { SECRETS_REFERENCE } from "./service-authorization-secrets.ts";
+
 /**
  * Actions and their resource types, required ones with an asterisk, as far as the platform has such resources.
  * Source: Service Authorization Reference, the pages of each service, as published in September 2026.
  */
-export const REFERENCE = `
+export const REFERENCE = `${SECRETS_REFERENCE}
 acm:AddTagsToCertificate certificate*
 acm:DeleteCertificate certificate*
 acm:DescribeCertificate certificate*

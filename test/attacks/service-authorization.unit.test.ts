@@ -126,6 +126,15 @@ const INPUTS: Readonly<Record<ServiceName, (operation: string) => Record<string,
     ResourceARN: arn("cloudwatch", "alarm:a"),
     Tags: [{ Key: "a", Value: "b" }],
   }),
+  secretsmanager: () => ({ Name: "s", SecretId: "s", Tags: [{ Key: "a", Value: "b" }] }),
+  ssm: () => ({
+    Name: "/p",
+    Names: ["/p"],
+    Path: "/p",
+    ResourceType: "Parameter",
+    ResourceId: "/p",
+    Tags: [{ Key: "a", Value: "b" }],
+  }),
   acm: () => ({ CertificateArn: arn("acm", "certificate/c"), Tags: [{ Key: "a", Value: "b" }] }),
 };
 
@@ -142,7 +151,7 @@ function typeOf(resource: string): string {
   if (service === "s3") return path.includes("/") ? "object" : "bucket";
   if (service === "cloudwatch") return path.split(/[:/]/)[0] ?? "";
   if (service === "logs") return path.includes(":log-stream:") ? "log-stream" : "log-group";
-  return path.split(service === "rds" ? ":" : "/")[0] ?? "";
+  return path.split(["rds", "secretsmanager"].includes(service) ? ":" : "/")[0] ?? "";
 }
 
 function byAction(permissions: readonly Permission[]): ReadonlyMap<string, ReadonlySet<string>> {

@@ -43,6 +43,10 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
       "packages/api/ecs/services.ts", // Sets the stability of the primary task set after an update.
     ],
   },
+  "taskSecrets.*": {
+    pattern: writesOf("taskSecrets"),
+    writers: [`${CONTROLLERS}scheduler/scheduler-controller.ts`, `${CONTROLLERS}task/task-controller.ts`],
+  },
   "service.spec.desiredCount": {
     pattern: /spec: \{ \.\.\.[\w.]+, desiredCount/,
     writers: [

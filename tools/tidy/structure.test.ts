@@ -27,7 +27,6 @@ const LONG_FUNCTIONS = [
   "packages/content/write-frames.ts: writeFrames",
   "packages/controllers/node/node-gateway.ts: NodeGateway.receive",
   "packages/controllers/node/pod-assignment.ts: taskAssignment",
-  "packages/controllers/node/pod-assignment.ts: databaseAssignment",
   "packages/images/recipes.ts: agentRecipe",
   "packages/kernel/checksum.ts: sliced",
   "packages/state/transactions/new-task.ts: newTask",

@@ -1,6 +1,7 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import type { ContainerSpec } from "@gantry/state";
 import { refuseMembers } from "../common/refuse.ts";
+import { toSecrets } from "./container-secrets.ts";
 import { toLogConfiguration } from "./log-configuration.ts";
 import { checkRange, hasControlCharacter, refused } from "./registration-refusal.ts";
 
@@ -59,6 +60,7 @@ function toReferences(definition: ecs.ContainerDefinition) {
       name: pair.name ?? "",
       value: pair.value ?? "",
     })),
+    secrets: toSecrets(definition),
     portMappings: (definition.portMappings ?? []).map((mapping) => toPortMapping(mapping)),
     mountPoints: (definition.mountPoints ?? []).map((mount) => ({
       sourceVolume: mount.sourceVolume ?? "",
@@ -91,7 +93,6 @@ function checkedLinuxParameters(
       "extraHosts",
       "dockerSecurityOptions",
       "environmentFiles",
-      "secrets",
       "repositoryCredentials",
       "resourceRequirements",
       "firelensConfiguration",

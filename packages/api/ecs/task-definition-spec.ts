@@ -49,6 +49,10 @@ export function toTaskDefinitionSpec(
   const memoryMiB = parseMemory(input.memory);
   checkContainers(containers, volumes);
   checkSizes(containers, { cpu, memoryMiB, isFargate });
+  if (input.executionRoleArn === undefined && containers.some(({ secrets = [] }) => secrets.length > 0))
+    throw refused(
+      "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.",
+    );
   if (isFargate && input.executionRoleArn === undefined) checkNeedsNoExecutionRole(containers);
   return {
     containers,

@@ -215,6 +215,11 @@ function requiredAttributes(spec: TaskDefinitionRecord["spec"]): readonly string
       "ecs.capability.execution-role-awslogs",
       "com.amazonaws.ecs.capability.docker-remote-api.1.19",
     );
+  const secrets = spec.containers.flatMap((container) => container.secrets ?? []);
+  const isFromAsm = ({ valueFrom }: { valueFrom: string }) => valueFrom.startsWith("arn:aws:secretsmanager:");
+  if (secrets.some(isFromAsm)) attributes.push("ecs.capability.secrets.asm.environment-variables");
+  if (secrets.some((secret) => !isFromAsm(secret)))
+    attributes.push("ecs.capability.secrets.ssm.environment-variables");
   if (spec.taskRoleArn !== undefined) attributes.push("com.amazonaws.ecs.capability.task-iam-role");
   if (spec.containers.some((container) => container.healthCheck !== undefined))
     attributes.push(

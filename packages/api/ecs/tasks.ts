@@ -26,6 +26,7 @@ import {
 } from "./lookups.ts";
 import { checkPassedRole } from "./task-definitions.ts";
 import { presentTask } from "./present-task.ts";
+import { sharedName } from "./container-secrets.ts";
 import { parseCpu, parseMemory } from "./task-sizes.ts";
 
 const RUN_COUNT_MAX = 10;
@@ -227,10 +228,15 @@ function toOverrides(
       "overrides.containerOverrides",
     );
     const name = override.name ?? "";
-    if (!definition.spec.containers.some((container) => container.name === name))
+    const container = definition.spec.containers.find((each) => each.name === name);
+    if (container === undefined)
       throw invalidParameter(
         `Override for container named ${name} is not a container in the TaskDefinition.`,
       );
+    const shared = container.secrets?.find((secret) =>
+      override.environment?.some((pair) => pair.name === secret.name),
+    );
+    if (shared !== undefined) throw invalidParameter(sharedName(shared.name));
     return {
       name,
       command: override.command,

@@ -142,9 +142,11 @@ function* possibleResourcePolicies(
       ? [resource]
       : action.startsWith("ecr:")
         ? store.list("repository").map(({ arn }) => arn)
-        : action.startsWith("s3:")
-          ? store.list("bucket").map(({ name }) => `arn:aws:s3:::${name}`)
-          : [];
+        : action.startsWith("secretsmanager:")
+          ? store.list("secret").map(({ arn }) => arn)
+          : action.startsWith("s3:")
+            ? store.list("bucket").map(({ name }) => `arn:aws:s3:::${name}`)
+            : [];
   for (const arn of arns) {
     const policy = policyOf(arn);
     if (policy !== undefined) yield policy;

@@ -98,6 +98,10 @@ function tagsOf(store: Reader, resource: string): Tags | undefined {
       return (store.get("alarm", resource) ?? store.get("dashboard", resource))?.tags;
     case "application-autoscaling":
       return store.get("scalableTarget", resource)?.tags;
+    case "secretsmanager":
+      return store.get("secret", resource)?.tags;
+    case "ssm":
+      return store.get("parameter", resource)?.tags;
     case "logs":
       return store.get("logGroup", resource.split(":").slice(0, 7).join(":"))?.tags;
     default:

@@ -2,11 +2,14 @@ import { isPublic, type PolicyDocument, type Principal } from "@gantry/iam";
 import type { Reader } from "@gantry/state";
 import type { ReadDocument } from "./document-cache.ts";
 
-/** What a bucket's policy can not keep its account's root from. Source: "Bucket policies", deny statements and the root user. */
+/** What a policy of the resource cannot keep its account's root from. Source: "Bucket policies", deny statements and the root user. */
 const ROOT_KEEPS: ReadonlySet<string> = new Set([
   "s3:GetBucketPolicy",
   "s3:PutBucketPolicy",
   "s3:DeleteBucketPolicy",
+  "secretsmanager:GetResourcePolicy",
+  "secretsmanager:PutResourcePolicy",
+  "secretsmanager:DeleteResourcePolicy",
 ]);
 
 /** Whose call it is, what it does and on what. */
@@ -16,7 +19,7 @@ export interface Call {
   readonly resource: string;
 }
 
-/** Finds the policy of the resource itself: a bucket's, a repository's, or for sts:AssumeRole a role's trust policy. */
+/** Finds the policy of the resource itself: a bucket's, a repository's, a secret's, or for sts:AssumeRole a role's trust policy. */
 export function resourcePolicies(
   store: Reader,
   read: ReadDocument,
@@ -30,6 +33,12 @@ export function resourcePolicies(
       const repository = store.get("repository", resource);
       if (repository?.policy === undefined) return undefined;
       return read(repository.policy, "the repository's policy", repository.policyPrincipals);
+    }
+    if (resource.startsWith("arn:aws:secretsmanager:")) {
+      const secret = store.get("secret", resource);
+      if (secret?.policy === undefined || (principal.type === "root" && ROOT_KEEPS.has(action)))
+        return undefined;
+      return read(secret.policy, "the secret's policy", secret.policyPrincipals);
     }
     if (!resource.startsWith("arn:aws:s3:::")) return undefined;
     const bucket = store.get("bucket", bucketOf(resource));

@@ -9,13 +9,9 @@ import {
   type Reader,
 } from "@gantry/state";
 import { balancersAssignment } from "./balancers-assignment.ts";
+import { databaseAssignment } from "./database-assignment.ts";
+import { interfaceAssignment, taskAssignment, type AssignmentDeps } from "./pod-assignment.ts";
 import { vpcAssignment } from "./vpc-assignment.ts";
-import {
-  databaseAssignment,
-  interfaceAssignment,
-  taskAssignment,
-  type AssignmentDeps,
-} from "./pod-assignment.ts";
 
 const NETWORK_KINDS: ReadonlySet<Kind> = new Set([
   "vpc",

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import {
-  REVISION_LABEL,
   type ContainerAssignment,
   type InterfaceAssignment,
   type LogDestination,
@@ -10,11 +9,11 @@ import {
 import { formatIp, parseCidr, present, type Vault } from "@gantry/kernel";
 import type {
   ContainerSpec,
-  DatabaseInstanceRecord,
   NetworkInterfaceRecord,
   Reader,
   TaskRecord,
   TaskDefinitionRecord,
+  TaskSecrets,
   VolumeSpec,
 } from "@gantry/state";
 
@@ -66,6 +65,7 @@ export function taskAssignment(
   // A task with a role starts once it has credentials.
   if (roleArn !== undefined && session === undefined && task.desiredStatus === "RUNNING") return undefined;
   const id = task.arn.split("/").at(-1) ?? "";
+  const secrets = taskSecrets(reader, deps.vault, task);
   const cpuUnits = task.overrides.cpu ?? spec.cpu;
   const secret = deps.secretId(`credentials/${task.arn}`);
   return {
@@ -80,7 +80,7 @@ export function taskAssignment(
     cpuUnits,
     memoryMiB: task.overrides.memoryMiB ?? spec.memoryMiB,
     containers: spec.containers.map((container) =>
-      containerAssignment(deps, { task, definition, container }),
+      containerAssignment(deps, { task, definition, container, secrets }),
     ),
     volumes: definition.spec.volumes.map((volume) => volumeAssignment(reader, volume, task)),
     purge: definition.spec.volumes.some((volume) => volume.efs === undefined) ? [`scratch/${id}`] : [],
@@ -115,6 +115,12 @@ export function taskAssignment(
   };
 }
 
+/** What was read for the task when it was placed. */
+function taskSecrets(reader: Reader, vault: Vault, { arn }: TaskRecord): TaskSecrets | undefined {
+  const record = reader.get("taskSecrets", arn);
+  return record && (JSON.parse(vault.open(record.sealedSecrets)) as TaskSecrets); // The scheduler wrote it.
+}
+
 /** Wanted STOPPED, but the task controller has not yet taken it out of its target groups. */
 function isBeforeStopping(task: TaskRecord): boolean {
   return (
@@ -126,15 +132,21 @@ function isBeforeStopping(task: TaskRecord): boolean {
 
 function containerAssignment(
   deps: AssignmentDeps,
-  parts: { task: TaskRecord; definition: TaskDefinitionRecord; container: ContainerSpec },
+  parts: {
+    task: TaskRecord;
+    definition: TaskDefinitionRecord;
+    container: ContainerSpec;
+    secrets: TaskSecrets | undefined;
+  },
 ): ContainerAssignment {
-  const { task, definition, container } = parts;
+  const { task, definition, container, secrets } = parts;
   const override = task.overrides.containers.find((each) => each.name === container.name);
   const id = task.arn.split("/").at(-1) ?? "";
   const overridden = new Set(override?.environment.map((pair) => pair.name));
   const environment = [
     ...container.environment.filter((pair) => !overridden.has(pair.name)),
     ...(override?.environment ?? []),
+    ...(secrets?.containers[container.name]?.environment ?? []),
   ];
   const { pinnedDigest } = task.containers.find((each) => each.name === container.name) ?? {};
   const { image, registryAuth } = deps.resolveImage(
@@ -295,99 +307,4 @@ function volumeAssignment(reader: Reader, volume: VolumeSpec, task: TaskRecord):
     },
     accessPoint: efs.accessPointId !== undefined,
   };
-}
-
-/** A database server as a pod: restarted whatever happens, its data in a folder of its own. */
-export function databaseAssignment(
-  reader: Reader,
-  deps: AssignmentDeps,
-  database: DatabaseInstanceRecord,
-): PodAssignment | undefined {
-  const eni = reader.get("networkInterface", database.networkInterfaceId);
-  if (eni === undefined || database.stopped) return undefined;
-  const path = `rds/${database.resourceId}`;
-  const passwordHash = nativePasswordHash(deps.vault.open(database.sealedPassword));
-  return {
-    kind: "pod",
-    key: `pod/${database.resourceId}`,
-    role: "database",
-    desired: database.deleting ? "STOPPED" : "RUNNING",
-    interface: interfaceAssignment(reader, eni),
-    cpuUnits: undefined,
-    memoryMiB: undefined,
-    containers: [
-      {
-        name: "database",
-        image: deps.databaseImage,
-        registryAuth: undefined,
-        essential: true,
-        command: undefined,
-        entryPoint: undefined,
-        workingDirectory: undefined,
-        user: undefined,
-        environment: [
-          `MASTER_USER=${database.masterUsername}`,
-          `DATABASE_NAME=${database.databaseName ?? ""}`,
-          `PORT=${database.port}`,
-        ],
-        cpuShares: 1024,
-        memoryMiB: undefined,
-        memoryReservationMiB: undefined,
-        mounts: [
-          { volume: "data", containerPath: "/var/lib/mysql", readOnly: false },
-          { volume: "secrets", containerPath: "/run/secrets", readOnly: true },
-        ],
-        privileged: false,
-        pidHost: false,
-        dependsOn: [],
-        healthCheck: {
-          // The server answers once it has carried out what it starts with; root of its own container needs no password.
-          command: [
-            "CMD",
-            "/usr/bin/mariadb",
-            "--socket=/run/mysqld/mysqld.sock",
-            "-u",
-            "root",
-            "-e",
-            "select 1",
-          ],
-          intervalSeconds: 1,
-          timeoutSeconds: 5,
-          retries: 10,
-          startPeriodSeconds: 30,
-        },
-        startTimeoutSeconds: undefined,
-        stopTimeoutSeconds: 60,
-        readonlyRootFilesystem: false,
-        interactive: false,
-        pseudoTerminal: false,
-        init: false,
-        capabilitiesAdd: [],
-        capabilitiesDrop: [],
-        ulimits: [],
-        sysctls: {},
-        labels: { [REVISION_LABEL]: deps.secretId(`database/${passwordHash}`) },
-        logs: undefined,
-        arn: database.arn,
-      },
-    ],
-    volumes: [
-      { type: "folder", id: "data", path },
-      { type: "secrets", id: "secrets", files: { "password-hash": passwordHash } },
-    ],
-    purge: database.deleting ? [path] : [],
-    restart: true,
-    metadata: undefined,
-    credentials: [],
-    trustBundle: false,
-  };
-}
-
-/**
- * What the server stores of a password: no node is told the password itself.
- * Source: MariaDB Knowledge Base, "Authentication Plugin - mysql_native_password".
- */
-function nativePasswordHash(password: string): string {
-  const once = createHash("sha1").update(password).digest();
-  return `*${createHash("sha1").update(once).digest("hex").toUpperCase()}`;
 }

@@ -1,4 +1,4 @@
-import { realTimeOf, type Reconciler } from "@gantry/kernel";
+import { realTimeOf, type Reconciler, type Vault } from "@gantry/kernel";
 import {
   allocatePublicIp,
   createInterface,
@@ -9,6 +9,7 @@ import {
   type Reader,
   type TaskPlacement,
   type TaskRecord,
+  type TaskSecrets,
   type Transaction,
 } from "@gantry/state";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
@@ -18,6 +19,7 @@ import { fileSystemProblem } from "./file-system-problem.ts";
 import { candidatesOf, placementRequestOf } from "./gather-candidates.ts";
 import type { Candidate, Refusal } from "./placement-candidate.ts";
 import { prepareLogs } from "./prepare-logs.ts";
+import { readSecrets } from "./read-secrets.ts";
 import { recordUnplaced } from "./record-unplaced.ts";
 import { resolveImages, type FindImage } from "./resolve-images.ts";
 
@@ -25,6 +27,7 @@ interface SchedulerDeps extends ControllerDeps {
   readonly publicPool: string;
   readonly findImage: FindImage;
   readonly permissions: Permissions;
+  readonly vault: Vault;
   readonly overcommit: Overcommit;
 }
 
@@ -35,6 +38,7 @@ type Outcome =
       readonly candidate: Candidate;
       readonly eni: NetworkInterfaceRecord;
       readonly containers: TaskRecord["containers"];
+      readonly secrets: TaskSecrets | undefined;
     }
   | { readonly type: "waits"; readonly refusals: readonly Refusal[] }
   /** It cannot start. The container is the one that is the reason, where one is. */
@@ -139,6 +143,11 @@ function record(tx: Transaction, deps: SchedulerDeps, task: TaskRecord, outcome:
         lastStatus: "PENDING",
         version: task.version + 1,
       });
+      if (outcome.secrets !== undefined)
+        tx.put("taskSecrets", task.arn, {
+          taskArn: task.arn,
+          sealedSecrets: deps.vault.seal(JSON.stringify(outcome.secrets)),
+        });
       for (const container of outcome.containers)
         recordServiceImage(tx, task, container, { ids, now: clock.now() });
   }
@@ -174,6 +183,8 @@ function place(tx: Transaction, deps: SchedulerDeps, task: TaskRecord): Outcome 
   if (choice.type === "refused" && isFull) return { type: "waits", refusals: choice.refusals };
   const early = prepareLogs(tx, deps, task);
   if (early !== undefined) return { type: "failed", problem: early };
+  const read = readSecrets(tx, deps, task);
+  if ("problem" in read) return { type: "failed", problem: read.problem };
   const images = resolveImages(tx, deps.findImage, task);
   if ("problem" in images) return { type: "failed", ...images };
   if (choice.type === "refused")
@@ -185,7 +196,13 @@ function place(tx: Transaction, deps: SchedulerDeps, task: TaskRecord): Outcome 
   const eni = takeInterface(tx, deps, task, choice.candidate);
   const problem = fileSystemProblem(tx, task, eni);
   if (problem === undefined)
-    return { type: "placed", candidate: choice.candidate, eni, containers: images.containers };
+    return {
+      type: "placed",
+      candidate: choice.candidate,
+      eni,
+      containers: images.containers,
+      secrets: read.secrets,
+    };
   // The node removes a warm one, and the pool makes another.
   tx.delete("networkInterface", eni.id);
   return { type: "failed", problem };

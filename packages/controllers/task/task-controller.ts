@@ -62,10 +62,12 @@ function reapLater(deps: ControllerDeps, task: TaskRecord): number | undefined {
     (id) => id !== undefined && deps.store.get("session", id) !== undefined,
   );
   const targets = deps.store.listBy("target", "task", task.arn);
-  if (sessions.length > 0 || targets.length > 0 || leftMs <= 0) {
+  const hasSecrets = deps.store.get("taskSecrets", task.arn) !== undefined;
+  if (sessions.length > 0 || targets.length > 0 || hasSecrets || leftMs <= 0) {
     deps.store.transact((tx) => {
       // A task that ended by itself takes its targets along at once: nothing is sent to the dead.
       for (const target of targets) tx.delete("target", targetKeyOf(target));
+      tx.delete("taskSecrets", task.arn);
       for (const id of sessions) if (id !== undefined) tx.delete("session", id);
       if (leftMs <= 0) tx.delete("task", task.arn);
     });

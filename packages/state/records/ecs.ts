@@ -75,6 +75,8 @@ export interface ContainerSpec {
   readonly dockerLabels: Readonly<Record<string, string>>;
   /** Only where the operator allows access to the host. */
   readonly privileged: boolean;
+  /** Environment variables whose values are read when a task starts; absent in records of older versions: none. */
+  readonly secrets?: readonly { readonly name: string; readonly valueFrom: string }[];
   /** Whether tasks of a deployment run one digest; absent in records of older versions: enabled. */
   readonly versionConsistency?: "enabled" | "disabled";
 }

@@ -16,6 +16,9 @@ const KINDS: { readonly [K in Kind as [Sealed<RecordOf<K>>] extends [never] ? ne
   certificate: true,
   databaseInstance: true,
   loadBalancer: true,
+  secretVersion: true,
+  parameterVersion: true,
+  taskSecrets: true,
 };
 
 /**

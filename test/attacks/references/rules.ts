@@ -68,6 +68,11 @@ export const TYPES = {
   alarmArn: { types: ["alarm"], conditionKey: undefined },
   dashboard: { types: ["dashboard"], conditionKey: undefined },
 
+  secret: { types: ["secret"], conditionKey: undefined },
+  secretName: { types: ["secret"], conditionKey: undefined },
+  parameter: { types: ["parameter"], conditionKey: undefined },
+  parameterName: { types: ["parameter"], conditionKey: undefined },
+
   bucket: { types: ["bucket"], conditionKey: undefined },
   key: { types: ["object"], conditionKey: undefined },
   copySource: { types: ["object"], conditionKey: undefined },
@@ -142,6 +147,15 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
   [/^cloudwatch\.\w+\.ResourceARN$/, "alarmArn"],
   [/^cloudwatch\.\w+\.(?:DashboardName|DashboardNames\[\])$/, "dashboard"],
 
+  [/^secretsmanager\.BatchGetSecretValue\.SecretIdList\[\]$/, "secret"],
+  [/^secretsmanager\.\w+\.SecretId$/, "secret"],
+  [/^secretsmanager\.CreateSecret\.Name$/, "secretName"],
+  [
+    /^ssm\.(?:PutParameter|DeleteParameter)\.Name$|^ssm\.DeleteParameters\.Names\[\]$|^ssm\.\w+\.ResourceId$/,
+    "parameterName",
+  ],
+  [/^ssm\.\w+\.(?:Name|Names\[\])$/, "parameter"],
+
   [/^s3\.\w+\.Bucket$/, "bucket"],
   [/^s3\.\w+\.(?:Key|Delete\.Objects\[\]\.Key)$/, "key"],
   [/^s3\.\w+\.CopySource$/, "copySource"],
@@ -174,6 +188,7 @@ export const MENTIONS: Listed = [
   [/^sts\.AssumeRole\.PolicyArns\[\]\.arn$/, "A policy of the session, which can only take away."],
   [/^s3\.\w+\.(?:UploadId|VersionId|Delete\.Objects\[\]\.VersionId)$/, "Below the key that is asked for."],
   [/^iam\.\w+\.VersionId$/, "A version of the policy that is asked for."],
+  [/^secretsmanager\.\w+\.\w*VersionId$/, "A version of the secret that is asked for."],
   [/^ecr\.\w+\.uploadId$/, "An upload of the repository that is asked for."],
   [/^ecr\.\w+\.(?:registryId|registryIds\[\])$/, "The caller's own registry; another one is refused."],
 ];
@@ -220,6 +235,13 @@ export const OTHERS: Listed = [
   [/^application-autoscaling\.\w+\.\w+Configuration\./, "A metric, which is no resource."],
   [/^cloudwatch\.\w+\.(?:AlarmContributorId|\w+\[\]\.AccountId)$/, "Refused or recorded."],
   [/^cloudwatch\..*(?:MetricName|Dimensions\[\]\.Name|\w+\[\]\.Id|MetricId)$/, "A metric is no resource."],
+  [
+    /^secretsmanager\.RotateSecret\.\w+Arn$|^secretsmanager\.RotateSecret\.RotationLambdaARN$/,
+    "Recorded or refused.",
+  ],
+  [/^secretsmanager\.RotateSecret\.ExternalSecret/, "Refused."],
+  [/^ssm\.PutParameter\.KeyId$/, "Keys of KMS."],
+  [/^(?:ssm|secretsmanager)\.\w+\.(?:Parameter)?Filters\[\]\.Key$/, "The name of a filter."],
   [/^acm\.RequestCertificate\./, "Names within the certificate."],
   [
     /^rds\.\w+\.(?:DBName|MasterUsername|NewDBInstanceIdentifier|FinalDBSnapshot\w+|DBSystemId)$/,

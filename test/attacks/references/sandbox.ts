@@ -80,20 +80,23 @@ export async function newSandbox(api: Api): Promise<Sandbox> {
 const OF_ITS_PARTS =
   /Configuration|Policy|TagSet|InvalidPermission|Website|Encryption|CORS|Upload|Layers|PublicAcc|Ownership|InvalidRoute/;
 
-const MISSING = /MISSING|NOT_FOUND|RepositoryNotFound/;
+const MISSING = /MISSING|NOT_FOUND|RepositoryNotFound|ResourceNotFound/;
 
 async function outcomeOf(
   call: Promise<Record<string, unknown>>,
 ): Promise<{ outcome: Outcome; detail: string }> {
   try {
     const { $metadata: _, ...output } = await call;
-    const { failures, Errors } = output as {
+    const { failures, Errors, InvalidParameters } = output as {
       failures?: { reason?: string; failureCode?: string }[];
-      Errors?: { Code?: string }[];
-    }; // As ECS and S3 answer.
+      Errors?: { Code?: string; ErrorCode?: string }[];
+      InvalidParameters?: string[];
+    }; // As ECS, S3, Secrets Manager and Parameter Store answer.
     if (failures?.some(({ reason = "", failureCode = "" }) => MISSING.test(reason + failureCode)) === true)
       return { outcome: "missing", detail: JSON.stringify(failures) };
-    if (Errors?.some(({ Code }) => Code === "AccessDenied") === true)
+    if ((InvalidParameters ?? []).length > 0 || Errors?.some(({ ErrorCode = "" }) => MISSING.test(ErrorCode)))
+      return { outcome: "missing", detail: JSON.stringify(InvalidParameters ?? Errors) };
+    if (Errors?.some(({ Code, ErrorCode = Code }) => ErrorCode?.startsWith("AccessDenied") === true) === true)
       return { outcome: "denied", detail: "AccessDenied of a key" };
     const values = Object.values(output).filter((value) => value !== undefined);
     const isEmpty = values.every((value) => Array.isArray(value) && value.length === 0);

@@ -1,8 +1,9 @@
+import { createParameter, createSecret } from "./world-secrets.ts";
 import { regional, type Defaults, type Send, type Target } from "./targets.ts";
 import type { Network } from "./world-network.ts";
 
-type Stores = "efs" | "rds" | "logs" | "s3" | "acm" | "cloudwatch";
-interface Made {
+type Stores = "efs" | "rds" | "logs" | "s3" | "acm" | "cloudwatch" | "secretsmanager" | "ssm";
+export interface Made {
   readonly targets: readonly Target[];
   readonly defaults: Defaults;
 }
@@ -22,8 +23,10 @@ export async function createStores(
     s3: await createBucket(send),
     acm: await createCertificate(send),
     cloudwatch: await createAlarm(send),
+    secretsmanager: await createSecret(send),
+    ssm: await createParameter(send),
   };
-  const { efs, rds, logs, s3, acm, cloudwatch } = made;
+  const { efs, rds, logs, s3, acm, cloudwatch, secretsmanager, ssm } = made;
   return {
     targets: Object.values(made).flatMap((each) => each.targets),
     defaults: {
@@ -33,6 +36,8 @@ export async function createStores(
       s3: s3.defaults,
       acm: acm.defaults,
       cloudwatch: cloudwatch.defaults,
+      secretsmanager: secretsmanager.defaults,
+      ssm: ssm.defaults,
     },
   };
 }

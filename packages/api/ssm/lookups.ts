@@ -1,0 +1,68 @@
+import {
+  parameterNamed,
+  parameterReference,
+  parameterVersionOf,
+  type ParameterRecord,
+  type ParameterReference,
+  type ParameterVersionRecord,
+  type Reader,
+} from "@gantry/state";
+import { ApiError } from "@gantry/wire";
+import type { Place } from "../common/api-deps.ts";
+
+/** A parameter, one of its versions, and the selector that named it. */
+export interface FoundParameter {
+  readonly parameter: ParameterRecord;
+  readonly version: ParameterVersionRecord;
+  readonly selector: string | undefined;
+}
+
+/** The ARN that a name or an ARN of a parameter stands for, without its version or label. */
+export function parameterArnOf(place: Place, given: string | undefined): string {
+  return parameterReference(place, given ?? "").arn;
+}
+
+/** Errors: ParameterNotFound. */
+export function findParameter(reader: Reader, place: Place, given: string | undefined): ParameterRecord {
+  const found =
+    given === undefined ? undefined : parameterNamed(reader, place, parameterReference(place, given));
+  if (found === undefined) throw notFound();
+  return found;
+}
+
+/** A parameter and the version that the reference selects. Errors: ParameterNotFound, ParameterVersionNotFound. */
+export function findVersion(reader: Reader, place: Place, given: string | undefined): FoundParameter {
+  const reference = given === undefined ? undefined : parameterReference(place, given);
+  const parameter = reference && parameterNamed(reader, place, reference);
+  if (reference === undefined || parameter === undefined) throw notFound();
+  const version = parameterVersionOf(reader, parameter, reference.selector);
+  if (version === undefined) throw noVersion(parameter, reference);
+  return { parameter, version, selector: reference.selector };
+}
+
+function noVersion(parameter: ParameterRecord, { selector }: ParameterReference): ApiError {
+  return new ApiError(
+    "ParameterVersionNotFound",
+    `Systems Manager could not find version ${selector} of ${parameter.name}. Verify the version and try again.`,
+  );
+}
+
+/** AWS answers the code alone. */
+function notFound(): ApiError {
+  return new ApiError("ParameterNotFound", "");
+}
+
+export function invalid(message: string): ApiError {
+  return new ApiError("ValidationException", message);
+}
+
+export function invalidToken(): ApiError {
+  return new ApiError("InvalidNextToken", "The specified token isn't valid.");
+}
+
+/** All versions of a parameter, the oldest first. */
+export function versionsOf(reader: Reader, parameter: ParameterRecord): readonly ParameterVersionRecord[] {
+  return reader
+    .listBy("parameterVersion", "parameter", parameter.arn)
+    .toSorted((a, b) => a.version - b.version);
+}

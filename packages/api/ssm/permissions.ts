@@ -1,0 +1,35 @@
+import type * as sdk from "@aws-sdk/client-ssm";
+import { parameterArn } from "@gantry/state";
+import { on, tagOnCreate, type Caller, type Need, type PermissionTable } from "../common/permissions.ts";
+import { parameterArnOf } from "./lookups.ts";
+
+type Given = string | undefined;
+
+/** Source: Service Authorization Reference, "Actions, resources, and condition keys for AWS Systems Manager". */
+export function ssmPermissions() {
+  const named = (input: { Name?: Given }, place: Caller): readonly Need[] =>
+    on(parameterArnOf(place, input.Name));
+  const ofNames = (input: { Names?: readonly string[] | undefined }, place: Caller): readonly Need[] =>
+    on(...new Set((input.Names ?? []).map((name) => parameterArnOf(place, name))));
+  const tagged = (input: { ResourceType?: Given; ResourceId?: Given }, place: Caller): readonly Need[] =>
+    on(parameterArn(place, input.ResourceId ?? ""));
+  return {
+    PutParameter: (input, place) => {
+      const resource = parameterArn(place, input.Name ?? "");
+      return [{ resource }, ...tagOnCreate(input.Tags, { action: "ssm:AddTagsToResource", resource })];
+    },
+    GetParameter: named,
+    GetParameters: ofNames,
+    GetParametersByPath: (input, place) =>
+      on(parameterArn(place, (input.Path ?? "").replace(/(.)\/$/, "$1"))),
+    DescribeParameters: "*",
+    GetParameterHistory: named,
+    LabelParameterVersion: named,
+    UnlabelParameterVersion: named,
+    DeleteParameter: named,
+    DeleteParameters: ofNames,
+    AddTagsToResource: tagged,
+    RemoveTagsFromResource: tagged,
+    ListTagsForResource: tagged,
+  } satisfies PermissionTable<typeof sdk>;
+}

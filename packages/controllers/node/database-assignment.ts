@@ -1,0 +1,105 @@
+import { createHash } from "node:crypto";
+import { REVISION_LABEL, type ContainerAssignment, type PodAssignment } from "@gantry/agent-protocol";
+import type { DatabaseInstanceRecord, Reader } from "@gantry/state";
+import { interfaceAssignment, type AssignmentDeps } from "./pod-assignment.ts";
+
+/** A database server as a pod: restarted whatever happens, its data in a folder of its own. */
+export function databaseAssignment(
+  reader: Reader,
+  deps: AssignmentDeps,
+  database: DatabaseInstanceRecord,
+): PodAssignment | undefined {
+  const eni = reader.get("networkInterface", database.networkInterfaceId);
+  if (eni === undefined || database.stopped) return undefined;
+  const path = `rds/${database.resourceId}`;
+  const passwordHash = nativePasswordHash(deps.vault.open(database.sealedPassword));
+  return {
+    kind: "pod",
+    key: `pod/${database.resourceId}`,
+    role: "database",
+    desired: database.deleting ? "STOPPED" : "RUNNING",
+    interface: interfaceAssignment(reader, eni),
+    cpuUnits: undefined,
+    memoryMiB: undefined,
+    containers: [databaseContainer(deps, database, passwordHash)],
+    volumes: [
+      { type: "folder", id: "data", path },
+      { type: "secrets", id: "secrets", files: { "password-hash": passwordHash } },
+    ],
+    purge: database.deleting ? [path] : [],
+    restart: true,
+    metadata: undefined,
+    credentials: [],
+    trustBundle: false,
+  };
+}
+
+function databaseContainer(
+  deps: AssignmentDeps,
+  database: DatabaseInstanceRecord,
+  passwordHash: string,
+): ContainerAssignment {
+  return {
+    name: "database",
+    image: deps.databaseImage,
+    registryAuth: undefined,
+    essential: true,
+    command: undefined,
+    entryPoint: undefined,
+    workingDirectory: undefined,
+    user: undefined,
+    environment: [
+      `MASTER_USER=${database.masterUsername}`,
+      `DATABASE_NAME=${database.databaseName ?? ""}`,
+      `PORT=${database.port}`,
+    ],
+    cpuShares: 1024,
+    memoryMiB: undefined,
+    memoryReservationMiB: undefined,
+    mounts: [
+      { volume: "data", containerPath: "/var/lib/mysql", readOnly: false },
+      { volume: "secrets", containerPath: "/run/secrets", readOnly: true },
+    ],
+    privileged: false,
+    pidHost: false,
+    dependsOn: [],
+    healthCheck: {
+      // The server answers once it has carried out what it starts with; root of its own container needs no password.
+      command: [
+        "CMD",
+        "/usr/bin/mariadb",
+        "--socket=/run/mysqld/mysqld.sock",
+        "-u",
+        "root",
+        "-e",
+        "select 1",
+      ],
+      intervalSeconds: 1,
+      timeoutSeconds: 5,
+      retries: 10,
+      startPeriodSeconds: 30,
+    },
+    startTimeoutSeconds: undefined,
+    stopTimeoutSeconds: 60,
+    readonlyRootFilesystem: false,
+    interactive: false,
+    pseudoTerminal: false,
+    init: false,
+    capabilitiesAdd: [],
+    capabilitiesDrop: [],
+    ulimits: [],
+    sysctls: {},
+    labels: { [REVISION_LABEL]: deps.secretId(`database/${passwordHash}`) },
+    logs: undefined,
+    arn: database.arn,
+  };
+}
+
+/**
+ * What the server stores of a password: no node is told the password itself.
+ * Source: MariaDB Knowledge Base, "Authentication Plugin - mysql_native_password".
+ */
+function nativePasswordHash(password: string): string {
+  const once = createHash("sha1").update(password).digest();
+  return `*${createHash("sha1").update(once).digest("hex").toUpperCase()}`;
+}

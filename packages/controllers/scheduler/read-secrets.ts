@@ -1,0 +1,170 @@
+import type { Principal } from "@gantry/iam";
+import { isObject, parseArn, type Clock, type Vault } from "@gantry/kernel";
+import {
+  openProtected,
+  parameterNamed,
+  parameterReference,
+  parameterVersionOf,
+  parameterUse,
+  secretNamed,
+  secretUse,
+  secretVersionOf,
+  CURRENT_STAGE,
+  type Placed,
+  type Reader,
+  type TaskRecord,
+  type TaskSecrets,
+} from "@gantry/state";
+import {
+  executionPrincipal,
+  executionRoleArnOf,
+  unassumable,
+  type Permissions,
+} from "../task/execution-role.ts";
+
+interface SecretDeps {
+  readonly permissions: Permissions;
+  readonly clock: Clock;
+  readonly vault: Vault;
+}
+
+/** Why a value cannot be read: the end of ECS's sentence. It never holds a part of a value. */
+class SecretProblem extends Error {
+  override readonly name = "SecretProblem";
+}
+
+/**
+ * Reads the secrets of a task's containers by the permissions of its execution role, as ECS does before containers
+ * start. Answers the values, or why the task cannot start in the words of Fargate's stopped reason.
+ * Source: ECS Developer Guide, "Pass sensitive data to an Amazon ECS container" and "Task execution IAM role";
+ * amazon-ecs-agent, agent/asm/asm.go and agent/ssm/ssm.go.
+ */
+export function readSecrets(
+  reader: Reader,
+  deps: SecretDeps,
+  task: TaskRecord,
+): { readonly problem: string } | { readonly secrets: TaskSecrets | undefined } {
+  const containers = reader.get("taskDefinition", task.taskDefinitionArn)?.spec.containers ?? [];
+  if (!containers.some(({ secrets = [] }) => secrets.length > 0)) return { secrets: undefined };
+  const principal = executionPrincipal(reader, task, deps.clock.now());
+  if (principal === undefined) return { problem: unassumable(executionRoleArnOf(reader, task) ?? "") };
+  const read = (valueFrom: string): string => valueOf({ reader, deps, principal, task }, valueFrom);
+  try {
+    const values = containers.map(
+      ({ name, secrets = [] }) =>
+        [
+          name,
+          { environment: secrets.map((secret) => ({ name: secret.name, value: read(secret.valueFrom) })) },
+        ] as const,
+    );
+    return { secrets: { containers: Object.fromEntries(values) } };
+  } catch (thrown) {
+    if (!(thrown instanceof SecretProblem)) throw thrown;
+    return {
+      problem: `ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: ${thrown.message}`,
+    };
+  }
+}
+
+interface Question {
+  readonly reader: Reader;
+  readonly deps: SecretDeps;
+  readonly principal: Principal;
+  readonly task: TaskRecord;
+}
+
+function valueOf(question: Question, valueFrom: string): string {
+  const value = valueFrom.startsWith("arn:aws:secretsmanager:")
+    ? secretValue(question, valueFrom)
+    : parameterValue(question, valueFrom);
+  // An environment variable ends at its first zero byte.
+  if (value.includes("\0"))
+    throw new SecretProblem(`the value of ${valueFrom} holds a zero byte, which no environment variable can`);
+  return value;
+}
+
+/** `SECRET_ARN:JSON_KEY:STAGE:VERSION`, the last three optional or empty. */
+function secretValue({ reader, deps, principal }: Question, valueFrom: string): string {
+  const parts = valueFrom.split(":");
+  const arn = parts.slice(0, 7).join(":");
+  const [jsonKey = "", stage = "", versionId = ""] = parts.slice(7);
+  const fail = (words: string): never => {
+    throw new SecretProblem(
+      `unable to retrieve secret from asm: service call has been retried 1 time(s): ${words}`,
+    );
+  };
+  const place = placeOf(arn);
+  const secret = secretNamed(reader, place, arn);
+  const denied = deps.permissions.deniedBecause(
+    principal,
+    "secretsmanager:GetSecretValue",
+    secret?.arn ?? arn,
+    () => ({
+      "secretsmanager:SecretId": secret?.arn ?? arn,
+      "secretsmanager:VersionStage": stage === "" ? CURRENT_STAGE : stage,
+      "aws:RequestedRegion": place.region,
+    }),
+  );
+  if (denied !== undefined)
+    fail(`failed to fetch secret ${arn} from secrets manager: AccessDeniedException: ${denied}`);
+  const missing = `failed to fetch secret ${arn} from secrets manager: ResourceNotFoundException: Secrets Manager can't find the specified secret`;
+  if (secret === undefined) return fail(`${missing}.`);
+  if (secret.removeAt !== undefined)
+    fail(
+      `failed to fetch secret ${arn} from secrets manager: InvalidRequestException: You can't perform this operation on the secret because it was marked for deletion.`,
+    );
+  const version = secretVersionOf(reader, secret, {
+    versionId: versionId || undefined,
+    stage: stage || undefined,
+  });
+  if (version === undefined)
+    return fail(
+      versionId === ""
+        ? `${missing} value for staging label: ${stage === "" ? CURRENT_STAGE : stage}`
+        : `${missing} value for VersionId: ${versionId}`,
+    );
+  if (version.isBinary) fail(`secret ${arn} has a binary value, which no environment variable can have`);
+  if (version.kmsKeyArn === undefined && principal.account !== secret.account)
+    fail(
+      `failed to fetch secret ${arn} from secrets manager: InvalidRequestException: You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.`,
+    );
+  const text = openProtected(reader, deps.vault, version, secretUse(secret.arn, version.versionId));
+  return jsonKey === "" ? text : memberOf(text, jsonKey, fail);
+}
+
+/** A member of the JSON object that a secret holds. Only members of its own: `constructor` is none. */
+function memberOf(text: string, key: string, fail: (words: string) => never): string {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return fail("the retrieved secret is not valid JSON, and a JSON key was asked for");
+  }
+  if (!isObject(value) || !Object.hasOwn(value, key))
+    return fail(`retrieved secret from Secrets Manager did not contain json key ${key}`);
+  const member = value[key];
+  return typeof member === "string" ? member : JSON.stringify(member);
+}
+
+function parameterValue({ reader, deps, principal, task }: Question, valueFrom: string): string {
+  const fail = (words: string): never => {
+    throw new SecretProblem(`unable to retrieve secrets from ssm: ${words}`);
+  };
+  const reference = parameterReference(task, valueFrom);
+  const place = placeOf(reference.arn);
+  const denied = deps.permissions.deniedBecause(principal, "ssm:GetParameters", reference.arn, () => ({
+    "aws:RequestedRegion": place.region,
+  }));
+  if (denied !== undefined) fail(`service call has been retried 1 time(s): AccessDeniedException: ${denied}`);
+  const parameter = parameterNamed(reader, place, reference);
+  const version = parameter && parameterVersionOf(reader, parameter, reference.selector);
+  if (parameter === undefined || version === undefined) return fail(`invalid parameters: ${valueFrom}`);
+  const { sealedValue, kmsKeyArn } = version;
+  if (sealedValue === undefined) return version.value ?? "";
+  return openProtected(reader, deps.vault, { sealedValue, kmsKeyArn }, parameterUse(parameter.arn));
+}
+
+function placeOf(arn: string): Placed {
+  const { account = "", region = "" } = parseArn(arn) ?? {};
+  return { account, region };
+}

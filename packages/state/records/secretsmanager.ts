@@ -1,0 +1,38 @@
+import type { Placed, Tags } from "./common.ts";
+
+/** A secret of Secrets Manager. Its values are records of their own. Times in ms since the epoch. */
+export interface SecretRecord extends Placed {
+  readonly arn: string;
+  readonly name: string;
+  readonly description: string | undefined;
+  /** As the caller named the KMS key; undefined where it is the service's own, `aws/secretsmanager`. */
+  readonly kmsKeyId: string | undefined;
+  readonly tags: Tags;
+  readonly createdAt: number;
+  readonly lastChangedAt: number;
+  readonly deletedAt?: number;
+  /** When a deleted secret is removed. */
+  readonly removeAt?: number;
+  readonly policy?: string;
+  readonly policyPrincipals?: Readonly<Record<string, string>>;
+  /** How the secret is to be rotated: kept and shown. */
+  readonly rotation?: {
+    readonly lambdaArn: string | undefined;
+    readonly afterDays: number | undefined;
+    readonly schedule: string | undefined;
+    readonly duration: string | undefined;
+  };
+}
+
+/** One value of a secret, with the stages that point to it. The key is `SECRET_ARN/VERSION_ID`. */
+export interface SecretVersionRecord {
+  readonly secretArn: string;
+  readonly versionId: string;
+  readonly stages: readonly string[];
+  readonly isBinary: boolean;
+  /** The text, or the base64 of the bytes. */
+  readonly sealedValue: string;
+  /** The customer's KMS key that the value is encrypted with, besides the vault. */
+  readonly kmsKeyArn: string | undefined;
+  readonly createdAt: number;
+}

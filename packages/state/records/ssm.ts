@@ -1,0 +1,34 @@
+import type { Placed, Tags } from "./common.ts";
+
+/** A parameter of Parameter Store. Its versions are records of their own. */
+export interface ParameterRecord extends Placed {
+  readonly arn: string;
+  readonly name: string;
+  /** The newest version. */
+  readonly version: number;
+  readonly tags: Tags;
+}
+
+/** One version of a parameter. The key is `ARN:VERSION`. */
+export interface ParameterVersionRecord {
+  readonly parameterArn: string;
+  readonly version: number;
+  readonly type: "String" | "StringList" | "SecureString";
+  /** The value of a String or a StringList. */
+  readonly value: string | undefined;
+  /** The value of a SecureString. */
+  readonly sealedValue: string | undefined;
+  /** As the caller named the KMS key of a SecureString; `alias/aws/ssm` by default. */
+  readonly keyId: string | undefined;
+  /** The customer's KMS key that the value is encrypted with, besides the vault. */
+  readonly kmsKeyArn: string | undefined;
+  readonly description: string | undefined;
+  readonly allowedPattern: string | undefined;
+  readonly tier: "Standard" | "Advanced";
+  readonly dataType: string;
+  readonly labels: readonly string[];
+  /** Ms since the epoch. */
+  readonly modifiedAt: number;
+  /** The ARN of the caller. */
+  readonly modifiedBy: string;
+}

@@ -1,0 +1,54 @@
+import { regional, type Send } from "./targets.ts";
+import type { Made } from "./world-stores.ts";
+
+/** A secret is named by its name, its ARN, and its ARN without the random characters. */
+export async function createSecret(send: Send): Promise<Made> {
+  const { ARN } = await send("secretsmanager", "CreateSecret", { Name: "prod", SecretString: "x" });
+  const arn = String(ARN);
+  const secret = { arns: [arn], family: regional("secretsmanager", "secret:*") };
+  return {
+    targets: [
+      { kind: "secret", ...secret, spellings: ["prod", arn, arn.slice(0, -7)] },
+      { kind: "secretName", ...secret, spellings: ["prod"] },
+    ],
+    defaults: {
+      SecretString: "y",
+      "PutSecretValue.SecretString": "y",
+      "RotateSecret.RotateImmediately": false,
+      "RotateSecret.RotationLambdaARN": "arn:aws:lambda:eu-south-1:000000000000:function:f",
+      VersionStage: "extra",
+      ResourcePolicy: '{"Version":"2012-10-17","Statement":[]}',
+      Tags: [{ Key: "a", Value: "b" }],
+      TagKeys: ["a"],
+    },
+  };
+}
+
+/** A parameter is named by its name and its ARN, each with a version or a label behind a colon. */
+export async function createParameter(send: Send): Promise<Made> {
+  await send("ssm", "PutParameter", { Name: "/prod/a", Value: "x", Type: "SecureString" });
+  await send("ssm", "LabelParameterVersion", { Name: "/prod/a", Labels: ["live"] });
+  const arn = regional("ssm", "parameter/prod/a");
+  const parameter = { arns: [arn], family: regional("ssm", "parameter/*") };
+  const spellings = ["/prod/a", arn];
+  return {
+    targets: [
+      {
+        kind: "parameter",
+        ...parameter,
+        spellings: [...spellings, ...spellings.flatMap((name) => [`${name}:1`, `${name}:live`])],
+      },
+      { kind: "parameterName", ...parameter, spellings: ["/prod/a"] },
+    ],
+    defaults: {
+      Value: "y",
+      "PutParameter.Overwrite": true,
+      "PutParameter.Type": "String",
+      ResourceType: "Parameter",
+      Labels: ["l"],
+      ParameterVersion: 1,
+      Tags: [{ Key: "a", Value: "b" }],
+      TagKeys: ["a"],
+    },
+  };
+}
