@@ -162,7 +162,7 @@ const agent = new Agent({ keepAlive: true });
 /** Sends a request and reads its answer, at little cost to the machine that both share; returns the bytes of the answer. */
 function post(port: number, { path, headers, body }: Captured): Promise<number> {
   return new Promise((resolve, reject) => {
-    const sent = request({ agent, port, path, method: "POST", headers }, (response) => {
+    const sent = request({ agent, host: "127.0.0.1", port, path, method: "POST", headers }, (response) => {
       let bytes = 0;
       response.on("data", (chunk: Buffer) => (bytes += chunk.length));
       response.on("error", reject);

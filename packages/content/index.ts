@@ -9,6 +9,8 @@ export * from "./object-store.ts";
 export * from "./metrics/bucket.ts";
 export * from "./metrics/list-metrics.ts";
 export * from "./metrics/math/evaluate-queries.ts";
+export * from "./metrics/math/parse-search.ts";
+export type { TimeSeries } from "./metrics/math/values.ts";
 export { ExpressionError } from "./metrics/math/parse-expression.ts";
 export * from "./metrics/metric-points.ts";
 export * from "./metrics/metric-store.ts";

@@ -13,6 +13,7 @@ import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
 import { invalidParameter, validationError } from "./lookups.ts";
 import { metricDataPage, type Row } from "./metric-data-page.ts";
 import { firstPeriod, toQuerySpecs } from "./metric-spec.ts";
+import { searchMetrics } from "./search-metrics.ts";
 
 /** Source: API_GetMetricData. */
 const QUERIES_MAX = 500;
@@ -54,8 +55,13 @@ export async function getMetricData(
     return metricDataPage((from, datapoints) => plainRows(metrics, wanted.slice(from), datapoints), input);
   }
   const found = (await metrics.read(reads)).map(([first]) => first);
+  const searched = await inExpression(() =>
+    searchMetrics({ metrics }, mathQueries, { place: context, time }),
+  );
   const returned = new Set(specs.filter(({ returnData }) => returnData).map(({ id }) => id));
-  const rows = mathRows(mathQueries, found).filter(({ id }) => returned.has(id));
+  const rows = (await inExpression(async () => mathRows(mathQueries, found, searched))).filter(({ id }) =>
+    returned.has(id),
+  );
   return metricDataPage(async (from) => rows.slice(from), input);
 }
 
@@ -92,23 +98,28 @@ function toMathQuery(
 }
 
 /** Errors: ValidationError in the words of the expression's parser. */
-function mathRows(
-  queries: readonly MetricQuery[],
-  found: readonly (MetricValues | undefined)[],
-): readonly Row[] {
+async function inExpression<T>(work: () => Promise<T>): Promise<T> {
   try {
-    return [...evaluateQueries(queries, found)].flatMap(([id, list]) =>
-      list.map(({ label, points }) => ({
-        id,
-        label,
-        timestamps: Float64Array.from(points.keys()),
-        values: Float64Array.from(points.values()),
-      })),
-    );
+    return await work();
   } catch (thrown) {
     if (thrown instanceof ExpressionError) throw validationError(`Error in expression: ${thrown.message}`);
     throw thrown;
   }
+}
+
+function mathRows(
+  queries: readonly MetricQuery[],
+  found: readonly (MetricValues | undefined)[],
+  searched: Parameters<typeof evaluateQueries>[2],
+): readonly Row[] {
+  return [...evaluateQueries(queries, found, searched)].flatMap(([id, list]) =>
+    list.map(({ label, points }) => ({
+      id,
+      label,
+      timestamps: Float64Array.from(points.keys()),
+      values: Float64Array.from(points.values()),
+    })),
+  );
 }
 
 function readOf(

@@ -212,6 +212,40 @@ describe("reading", () => {
     ]);
   });
 
+  it("searches for metrics in expressions", async () => {
+    const of = (Service: string, Value: number) => ({
+      MetricName: "Latency",
+      Timestamp: at(2),
+      Value,
+      Dimensions: [{ Name: "Service", Value: Service }],
+    });
+    await put("Searched", [
+      of("web-app", 1),
+      of("api", 2),
+      { MetricName: "Latency", Timestamp: at(2), Value: 9 },
+    ]);
+    const search = async (Expression: string) => {
+      const { MetricDataResults = [] } = await client.send(
+        new sdk.GetMetricDataCommand({ ...window, MetricDataQueries: [{ Id: "e", Expression }] }),
+      );
+      return MetricDataResults.map(({ Id, Label, Values }) => [Id, Label, ...(Values ?? [])]);
+    };
+    expect(await search("SEARCH('{Searched,Service} latency', 'Sum', 60)")).toEqual([
+      ["e", "web-app", 1],
+      ["e", "api", 2],
+    ]);
+    expect(await search(`SUM(SEARCH('{Searched,Service} Service="api" OR web', 'Sum', 60)) * 2`)).toEqual([
+      ["e", "e", 6],
+    ]);
+    expect(await search("SEARCH('{Searched} nothing', 'Sum', 60)")).toEqual([]);
+    await expect(search("SEARCH('(a', 'Sum', 60)")).rejects.toThrow(
+      "Error in expression: The search lacks a closing parenthesis.",
+    );
+    await expect(search("SEARCH('a', 'Most', 60)")).rejects.toThrow(
+      "SEARCH does not know the statistic Most.",
+    );
+  });
+
   it("lists metrics by name and by their dimensions", async () => {
     const dimensions = (A: string, B: string) => [
       { Name: "A", Value: A },

@@ -13,7 +13,6 @@ export interface MetricQuery {
 }
 
 const REFUSED: ReadonlySet<string> = new Set([
-  "SEARCH",
   "ANOMALY_DETECTION_BAND",
   "INSIGHT_RULE_METRIC",
   "SERVICE_QUOTA",
@@ -39,27 +38,86 @@ const OPERATORS: Readonly<Record<string, (a: number, b: number) => number>> = {
   "||": (a, b) => Number(a !== 0 || b !== 0),
 };
 
+/** A call of SEARCH: the search, the statistic, and the period in seconds; undefined: that of the request. */
+export interface SearchCall {
+  readonly search: string;
+  readonly statistic: string;
+  readonly period: number | undefined;
+}
+
+/** The calls of SEARCH in the expressions of a request. Errors: ExpressionError. */
+export function searchesOf(queries: readonly MetricQuery[]): readonly SearchCall[] {
+  return queries.flatMap(({ source }) =>
+    source.type === "expression" && /\bSEARCH\s*\(/.test(source.expression)
+      ? callsIn(parseExpression(source.expression))
+      : [],
+  );
+}
+
+function callsIn(expression: Expression): readonly SearchCall[] {
+  switch (expression.type) {
+    case "number":
+    case "text":
+    case "id":
+      return [];
+    case "list":
+      return expression.items.flatMap(callsIn);
+    case "unary":
+      return callsIn(expression.operand);
+    case "binary":
+      return [...callsIn(expression.left), ...callsIn(expression.right)];
+    case "call":
+      return expression.name === "SEARCH"
+        ? [searchCallOf(expression.args)]
+        : expression.args.flatMap(callsIn);
+  }
+}
+
+function searchCallOf([search, statistic, period, ...more]: readonly Expression[]): SearchCall {
+  if (search?.type !== "text" || statistic?.type !== "text" || more.length > 0)
+    throw new ExpressionError(
+      "SEARCH takes a search, a statistic and a period, the first two in quotation marks.",
+    );
+  if (period !== undefined && period.type !== "number")
+    throw new ExpressionError("SEARCH takes a number as its period.");
+  return { search: search.value, statistic: statistic.value, period: period?.value };
+}
+
+/** The text by which the series that a call of SEARCH found are given to `evaluateQueries`. */
+export function searchKeyOf({ search, statistic, period }: SearchCall): string {
+  return JSON.stringify([search, statistic, period]);
+}
+
 /**
  * The time series of every query, by its id: one, or several where an expression gives an array. `values` are what was read
- * for the queries of metrics, in their order.
+ * for the queries of metrics, in their order; `searched` what the calls of SEARCH found, without which there are none.
  * Errors: ExpressionError.
  */
 export function evaluateQueries(
   queries: readonly MetricQuery[],
   values: readonly (MetricValues | undefined)[],
+  searched?: ReadonlyMap<string, readonly TimeSeries[]>,
 ): ReadonlyMap<string, readonly TimeSeries[]> {
   const reads = queries.flatMap(({ id, label, source }) =>
     source.type === "read" ? [{ id, label, ...source }] : [],
   );
   const metrics = reads.map(({ id, label, read }, index) => toSeries({ id, label }, read, values[index]));
   const known = new Map<string, Value>(metrics.map((series) => [series.id, series]));
+  const found = [...(searched?.values() ?? [])].flat();
+  const times = found.flatMap(({ points }) => [...points.keys()]);
   const context: MathContext = {
-    from: Math.min(...reads.map(({ read }) => read.from)),
-    until: Math.max(...reads.map(({ read }) => read.until)),
-    period: Math.max(60, ...reads.map(({ read }) => read.period)),
-    metrics,
+    from: reads.reduce(
+      (least, { read }) => Math.min(least, read.from),
+      times.reduce((a, b) => Math.min(a, b), Infinity),
+    ),
+    until: reads.reduce(
+      (most, { read }) => Math.max(most, read.until),
+      times.reduce((a, b) => Math.max(a, b), -Infinity),
+    ),
+    period: Math.max(60, ...reads.map(({ read }) => read.period), ...found.map(({ period }) => period)),
+    metrics: [...metrics, ...found],
   };
-  const evaluator = new Evaluator(queries, known, context);
+  const evaluator = new Evaluator(queries, known, { context, searched });
   return new Map(queries.map((query) => [query.id, listOf(query, evaluator.valueOf(query.id))]));
 }
 
@@ -68,9 +126,10 @@ export function checkQueries(queries: readonly MetricQuery[]): void {
   evaluateQueries(queries, []);
 }
 
-function toSeries(
+/** What was read as a series. */
+export function toSeries(
   name: { id: string; label: string },
-  read: MetricRead,
+  read: Pick<MetricRead, "period">,
   found: MetricValues | undefined,
 ): TimeSeries {
   const points = new Map<number, number>();
@@ -86,7 +145,11 @@ function listOf({ id, label }: MetricQuery, value: Value): readonly TimeSeries[]
     case "series":
       return [{ ...value, id, label }];
     case "list":
-      return value.items.map((series) => ({ ...series, label: `${label} ${series.label}`.trim() }));
+      // A label that the query does not have does not tell its series apart.
+      return value.items.map((series) => ({
+        ...series,
+        label: label === id ? series.label : `${label} ${series.label}`.trim(),
+      }));
     case "scalar":
       throw new ExpressionError(`The expression of ${id} gives a number: it must give a time series.`);
     case "text":
@@ -98,9 +161,18 @@ class Evaluator {
   readonly #expressions: ReadonlyMap<string, string>;
   readonly #known: Map<string, Value>;
   readonly #context: MathContext;
+  readonly #searched: ReadonlyMap<string, readonly TimeSeries[]> | undefined;
   readonly #underWay = new Set<string>();
 
-  constructor(queries: readonly MetricQuery[], known: Map<string, Value>, context: MathContext) {
+  constructor(
+    queries: readonly MetricQuery[],
+    known: Map<string, Value>,
+    {
+      context,
+      searched,
+    }: { context: MathContext; searched: ReadonlyMap<string, readonly TimeSeries[]> | undefined },
+  ) {
+    this.#searched = searched;
     this.#expressions = new Map(
       queries.flatMap(({ id, source }) => (source.type === "expression" ? [[id, source.expression]] : [])),
     );
@@ -146,6 +218,7 @@ class Evaluator {
   }
 
   #call(name: string, args: readonly Expression[]): Value {
+    if (name === "SEARCH") return this.#search(searchCallOf(args));
     if (REFUSED.has(name)) throw new ExpressionError(`Gantry does not support the function ${name} yet.`);
     const apply = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
     if (apply === undefined) throw new ExpressionError(`There is no function ${name}.`);
@@ -153,6 +226,12 @@ class Evaluator {
       args.map((each) => this.#evaluate(each)),
       this.#context,
     );
+  }
+
+  #search(call: SearchCall): Value {
+    if (this.#searched === undefined)
+      throw new ExpressionError("SEARCH can be used in GetMetricData, and not in alarms.");
+    return { type: "list", items: this.#searched.get(searchKeyOf(call)) ?? [] };
   }
 
   #series(item: Value): readonly TimeSeries[] {
