@@ -92,7 +92,7 @@ const untilCount = (count: number) =>
     expect([service?.desiredCount, service?.runningCount]).toEqual([count, count]);
   }, 240_000);
 
-// About four minutes: the metric's periods are a minute.
+// Under four minutes: the periods of the metric are a minute.
 it("scales a service out under real CPU load, and in when the load ends", async () => {
   const { taskDefinition } = await ecs.send(
     new RegisterTaskDefinitionCommand({

@@ -22,10 +22,14 @@ export function canRunTerraform(): boolean {
   return programPath() !== undefined && mirrorPath() !== undefined;
 }
 
-/** A folder with the website's configuration and a state of its own. `environment` names the endpoint and the credentials. */
+/**
+ * A folder with a configuration, the website's unless another is named, and a state of its own. `environment` names the endpoint and
+ * the credentials.
+ */
 export function openTerraform(
   environment: Readonly<Record<string, string>>,
   variables: Readonly<Record<string, string>>,
+  configuration = CONFIGURATION,
 ) {
   const folder = mkdtempSync(join(tmpdir(), "gantry-terraform-"));
   const settings = join(folder, "terraformrc");
@@ -33,7 +37,7 @@ export function openTerraform(
     settings,
     `provider_installation {\n  filesystem_mirror {\n    path = "${mirrorPath() ?? ""}"\n  }\n}\n`,
   );
-  cpSync(CONFIGURATION, folder, {
+  cpSync(configuration, folder, {
     recursive: true,
     filter: (path) => !path.includes(".terraform") && !path.includes(".tfstate"),
   });
@@ -121,6 +125,10 @@ export function importId({ type, values }: Pick<StateResource, "type" | "values"
         source,
       ].join("_");
     }
+    case "aws_appautoscaling_target":
+      return `ecs/${text("resource_id")}/${text("scalable_dimension")}`;
+    case "aws_appautoscaling_policy":
+      return `ecs/${text("resource_id")}/${text("scalable_dimension")}/${text("name")}`;
     case "aws_iam_role_policy_attachment":
       return `${text("role")}/${text("policy_arn")}`;
     case "aws_ecs_cluster":

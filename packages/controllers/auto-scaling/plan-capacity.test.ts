@@ -1,32 +1,12 @@
-import type {
-  ScalableTargetRecord,
-  ScalingPolicyRecord,
-  StepScalingSpec,
-  TargetTrackingSpec,
-} from "@gantry/state";
-import fc from "fast-check";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ScalableTargetRecord, StepScalingSpec } from "@gantry/state";
 import { describe, expect, it } from "vitest";
-import { planCapacity, type PolicyCall, type ScalingSituation } from "./plan-capacity.ts";
+import { call, checkLaw, LAWS, NOW, policy, TRACKING } from "./capacity-laws.ts";
+import { planCapacity, type ScalingSituation } from "./plan-capacity.ts";
 import { stepCapacity } from "./step-capacity.ts";
 
-const NOW = Date.UTC(2026, 0, 1);
-const stat = {
-  namespace: "N",
-  metricName: "M",
-  dimensions: {},
-  statistic: "Average",
-  period: 60,
-  unit: undefined,
-};
-const TRACKING: TargetTrackingSpec = {
-  type: "targetTracking",
-  targetValue: 50,
-  metric: { type: "predefined", metricType: "ECSServiceAverageCPUUtilization", resourceLabel: undefined },
-  source: { type: "metric", stat },
-  scaleOutCooldown: 60,
-  scaleInCooldown: 120,
-  disableScaleIn: undefined,
-};
 const STEP: StepScalingSpec = {
   type: "step",
   adjustmentType: "ChangeInCapacity",
@@ -35,34 +15,6 @@ const STEP: StepScalingSpec = {
   cooldown: 30,
   aggregation: undefined,
 };
-const policy = (name: string, spec: ScalingPolicyRecord["spec"] = TRACKING): ScalingPolicyRecord => ({
-  account: "0",
-  region: "r",
-  arn: name,
-  name,
-  targetArn: "t",
-  spec,
-  alarms: spec.type === "step" ? undefined : { high: `${name}-high`, low: `${name}-low` },
-  decidedAt: undefined,
-  createdAt: 0,
-});
-const call = (
-  of: ScalingPolicyRecord,
-  which: "high" | "low",
-  values: number[],
-  isDue = true,
-): PolicyCall => ({
-  policy: of,
-  alarm: {
-    arn: `${of.arn}-${which}`,
-    name: `${of.name}-${which}`,
-    state: "ALARM",
-    threshold: 50,
-    comparison: which === "high" ? "GreaterThanThreshold" : "LessThanThreshold",
-  },
-  values,
-  isDue,
-});
 const TARGET: ScalingSituation["target"] = {
   minCapacity: 2,
   maxCapacity: 10,
@@ -190,136 +142,59 @@ describe("steps", () => {
   });
 });
 
-const specs = fc.oneof(
-  fc.record({
-    type: fc.constant("targetTracking" as const),
-    targetValue: fc.integer({ min: 1, max: 100 }),
-    metric: fc.constant(TRACKING.metric),
-    source: fc.constant(TRACKING.source),
-    scaleOutCooldown: fc.option(fc.nat(300), { nil: undefined }),
-    scaleInCooldown: fc.option(fc.nat(300), { nil: undefined }),
-    disableScaleIn: fc.option(fc.boolean(), { nil: undefined }),
-  }),
-  fc.record({
-    type: fc.constant("step" as const),
-    adjustmentType: fc.constantFrom(
-      "ChangeInCapacity" as const,
-      "ExactCapacity" as const,
-      "PercentChangeInCapacity" as const,
-    ),
-    steps: fc
-      .tuple(fc.integer({ min: -20, max: 0 }), fc.integer({ min: 0, max: 20 }))
-      .map(([below, above]) => [
-        { lower: undefined, upper: 0, adjustment: below },
-        { lower: 0, upper: undefined, adjustment: above },
-      ]),
-    minAdjustmentMagnitude: fc.option(fc.integer({ min: 1, max: 5 }), { nil: undefined }),
-    cooldown: fc.option(fc.nat(300), { nil: undefined }),
-    aggregation: fc.constantFrom("Average" as const, "Minimum" as const, "Maximum" as const, undefined),
-  }),
-);
-const situations = fc
-  .record({
-    specs: fc.array(specs, { minLength: 1, maxLength: 4 }),
-    which: fc.array(fc.constantFrom("high" as const, "low" as const, undefined), {
-      minLength: 4,
-      maxLength: 4,
-    }),
-    values: fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 5 }),
-    min: fc.nat(10),
-    span: fc.nat(10),
-    desiredCount: fc.nat(25),
-    suspended: fc.record({ scaleIn: fc.boolean(), scaleOut: fc.boolean(), scheduled: fc.boolean() }),
-    cooldown: fc.option(
-      fc.record({
-        direction: fc.constantFrom("in" as const, "out" as const),
-        from: fc.nat(20),
-        to: fc.nat(20),
-        until: fc.integer({ min: NOW - 2, max: NOW + 2 }),
-      }),
-      { nil: undefined },
-    ),
-    isDeploying: fc.boolean(),
-    isDue: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
-  })
-  .map(
-    ({
-      specs: list,
-      which,
-      values,
-      min,
-      span,
-      isDue,
-      suspended: held,
-      cooldown,
-      desiredCount,
-      isDeploying,
-    }) => {
-      const policies = list.map((spec, index) => policy(`p${index}`, spec));
-      const calls = policies.flatMap((each, index) => {
-        const side = which[index];
-        return side === undefined ? [] : [call(each, side, values, isDue[index])];
-      });
-      const target = { minCapacity: min, maxCapacity: min + span, suspended: held, cooldown };
-      return { target, desiredCount, isDeploying, policies, calls, now: NOW } satisfies ScalingSituation;
-    },
-  );
+it.each(Object.entries(LAWS))("whatever policies ask for, %s", (_, law) => checkLaw(planCapacity, law));
 
-describe("whatever policies ask for", () => {
-  const always = (check: (given: ScalingSituation, to: number) => void) =>
-    fc.assert(
-      fc.property(situations, (given) => {
-        const plan = planCapacity(given);
-        if (plan.type === "change") check(given, plan.to);
-      }),
-      { numRuns: 2_000 },
+/** Bugs that are put into a copy of plan-capacity.ts one at a time: this text becomes that. */
+const MUTATIONS: readonly { readonly bug: string; readonly from: string; readonly to: string }[] = [
+  {
+    bug: "a scale-out ignores the maximum",
+    from: "Math.min(Math.max(asked, target.minCapacity), target.maxCapacity)",
+    to: "Math.max(asked, target.minCapacity)",
+  },
+  {
+    bug: "a scale-in ignores the minimum",
+    from: "to: Math.min(Math.max(to, min), max)",
+    to: "to: Math.min(to, max)",
+  },
+  { bug: "a scale-in does not wait for the cooldown", from: "now >= target.cooldown.until", to: "now >= 0" },
+  { bug: "a deployment does not keep capacity", from: "!isDeploying &&\n", to: "\n" },
+  { bug: "a scale-in goes ahead beside a scale-out", from: "outs.length > 0 ? [] : ", to: "" },
+  { bug: "one tracking policy alone scales in", from: "return policies.every(", to: "return policies.some(" },
+  {
+    bug: "a policy is executed before it is due",
+    from: "into?.call.isDue === true && ",
+    to: "into !== undefined && ",
+  },
+  { bug: "suspended scale-out goes ahead", from: "if (target.suspended.scaleOut) return [];", to: "" },
+  { bug: "suspended scale-in goes ahead", from: "!target.suspended.scaleIn &&", to: "" },
+  {
+    bug: "the cooldown forgets the capacity before it",
+    from: "from: desiredCount, to, until",
+    to: "from: to, to, until",
+  },
+];
+
+it.each(MUTATIONS)("the laws catch the bug: $bug", async ({ from, to }) => {
+  const folder = mkdtempSync(join(tmpdir(), "gantry-capacity-"));
+  try {
+    const text = readFileSync(join(import.meta.dirname, "plan-capacity.ts"), "utf8");
+    expect(text.split(from)).toHaveLength(2);
+    writeFileSync(
+      join(folder, "plan-capacity.ts"),
+      text.replace(from, () => to),
     );
-
-  it("the capacity stays within the bounds", () =>
-    always(({ target }, to) => {
-      expect(to).toBeGreaterThanOrEqual(target.minCapacity);
-      expect(to).toBeLessThanOrEqual(target.maxCapacity);
-    }));
-
-  it("a change changes something, for a policy that is due, and begins its own cooldown", () =>
-    fc.assert(
-      fc.property(situations, (given) => {
-        const plan = planCapacity(given);
-        if (plan.type !== "change") return;
-        expect(plan.to).not.toBe(given.desiredCount);
-        expect(plan.call.isDue).toBe(true);
-        expect(plan.cooldown).toMatchObject({ from: given.desiredCount, to: plan.to });
-        expect(plan.cooldown.direction).toBe(plan.to > given.desiredCount ? "out" : "in");
-      }),
-    ));
-
-  it("nothing is taken away within a cooldown, during a deployment or while suspended", () =>
-    always(({ target, desiredCount, isDeploying, now }, to) => {
-      if (to > desiredCount) return;
-      expect(isDeploying || target.suspended.scaleIn).toBe(false);
-      expect(target.cooldown?.until ?? 0).toBeLessThanOrEqual(now);
-    }));
-
-  it("out beats in", () =>
-    always(({ calls, desiredCount }, to) => {
-      const high = calls.some(
-        ({ policy: { spec }, alarm, values }) =>
-          spec.type === "targetTracking" &&
-          alarm.arn.endsWith("-high") &&
-          (values.at(-1) ?? 0) > spec.targetValue,
-      );
-      if (high && desiredCount > 0) expect(to).toBeGreaterThan(desiredCount);
-    }));
-
-  it("an alarm that a tracking policy does not share keeps capacity", () =>
-    always(({ policies, calls, desiredCount }, to) => {
-      const asked = calls.filter(({ policy: { spec } }) => spec.type === "step");
-      const missing = policies.some(
-        ({ arn, spec }) =>
-          spec.type === "targetTracking" &&
-          spec.disableScaleIn !== true &&
-          !calls.some(({ policy: of, alarm }) => of.arn === arn && alarm.arn.endsWith("-low")),
-      );
-      if (missing && asked.length === 0) expect(to).toBeGreaterThan(desiredCount);
-    }));
+    cpSync(join(import.meta.dirname, "step-capacity.ts"), join(folder, "step-capacity.ts"));
+    const mutated = (await import(join(folder, "plan-capacity.ts"))) as { planCapacity: typeof planCapacity }; // The copy.
+    const isCaught = Object.values(LAWS).some((law) => {
+      try {
+        checkLaw(mutated.planCapacity, law);
+        return false;
+      } catch {
+        return true;
+      }
+    });
+    expect(isCaught).toBe(true);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
