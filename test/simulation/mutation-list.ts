@@ -272,18 +272,6 @@ export const MUTATIONS: readonly Mutation[] = [
     to: "if (set.id === '') this.#tx.delete",
   },
   {
-    bug: "a superseded fleet is forgotten before its tasks have stopped",
-    file: STAGES,
-    from: "if (!others.every((set) => hasStopped(view, set))) return { actions: stops, lookAgainInMs: undefined };",
-    to: "if (stops.length > 0) return { actions: stops, lookAgainInMs: undefined };",
-  },
-  {
-    bug: "a deployment is turned back while its old fleet is removed",
-    file: STAGES,
-    from: '  if (stage === "CLEAN_UP") return undefined;\n',
-    to: "",
-  },
-  {
     bug: "a deployment that is turned back keeps the new fleet as PRIMARY",
     file: "packages/state/transactions/staged-deployments.ts",
     from: 'status: isSource ? "PRIMARY" : "ACTIVE",',

@@ -100,7 +100,7 @@ function row(mutation: Mutation, { seed, problem }: { seed: number; problem: str
 function page(rows: readonly string[], missed: number): string {
   return `# What the simulation catches
 
-The simulation (\`test/simulation\`) runs the whole control plane and a node's agent on virtual time, over a fake engine, through histories of
+The simulation (\`test/simulation\`) runs the whole control plane and the agents of one node or three on virtual time, over fake engines, through histories of
 crashes before and after every write, lost, doubled and overtaken messages, slow and refusing engines, power cuts and clocks that are set. Its laws
 (\`packages/testkit/simulation/laws.ts\`, \`traffic-laws.ts\`) are checked at every change. Bugs that only make the platform late, since every loop looks at everything
 again by itself, are not listed. Each row is a bug that was put in on purpose, and the law that found it, with the
