@@ -1,5 +1,6 @@
 import { Agent } from "node:http";
 import {
+  ContinueServiceDeploymentCommand,
   CreateServiceCommand,
   DeleteServiceCommand,
   DescribeServiceDeploymentsCommand,
@@ -25,11 +26,11 @@ import {
 import { AttachRolePolicyCommand, CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { openDemo } from "./demo.ts";
-import { eventually, get } from "./helpers.ts";
+import { eventually, get, run } from "./helpers.ts";
 
 // A service of its own beside the demo's: a web server of busybox that answers its version, behind two target groups of the
 // demo's load balancer, which are reached by a host name of their own.
-const { instance, url, client, fileshare } = openDemo(inject("demo"));
+const { instance, url, client, fileshare, name } = openDemo(inject("demo"));
 const HOST = "deployments.example.org";
 const SERVICE = "deployments";
 const ecs = new ECSClient(client());
@@ -302,4 +303,79 @@ it("gives a version that never becomes healthy no request, and turns its deploym
   expect((await newestDeployment())?.deploymentCircuitBreaker?.status).toBe("TRIGGERED");
   expect(asking.failures, asking.failures.slice(0, 5).join("\n")).toEqual([]);
   expect(versionsOf(asking.answers)).toEqual(new Set(["v2"]));
+});
+
+/** The proxy is back within two seconds; other work on the machine multiplies that. */
+const PROXY_AWAY_MS = 15_000;
+
+/** Waits for a stage's hook to pause the deployment, kills processes, and decides the hook at once. */
+async function killAt(stage: string, kill: () => Promise<void>, action: "CONTINUE" | "ROLLBACK") {
+  const { serviceDeploymentArn, hookId } = await eventually(async () => {
+    const deployment = await newestDeployment();
+    const hook = deployment?.lifecycleHookDetails?.find(
+      (each) => each.status === "AWAITING_ACTION" && deployment.lifecycleStage === stage,
+    );
+    expect(hook).toBeDefined();
+    return { serviceDeploymentArn: deployment?.serviceDeploymentArn, hookId: hook?.hookId };
+  }, 90_000);
+  await kill();
+  await eventually(() =>
+    ecs.send(new ContinueServiceDeploymentCommand({ serviceDeploymentArn, hookId, action })),
+  );
+}
+
+it("goes on, or is turned back, whichever process is killed at a stage under load", async () => {
+  const kills = {
+    agent: async () => {
+      const pid = await eventually(async () => {
+        const agent = (await instance.status()).agents[0]?.pid;
+        if (agent === undefined) throw new Error("The agent is not back yet.");
+        return agent;
+      });
+      process.kill(pid, "SIGKILL");
+    },
+    proxy: async () => {
+      const filters = ["--filter", `label=gantry.instance=${name}`, "--filter", "label=gantry.role=proxy"];
+      await run("docker", ["kill", (await run("docker", ["ps", "-q", ...filters])).trim()]);
+    },
+    controlPlane: async () => {
+      process.kill((await instance.status()).controlPlane.pid, "SIGKILL");
+      await instance.up("up");
+    },
+  };
+  const asking = startAsking();
+  const stages = ["POST_SCALE_UP", "POST_TEST_TRAFFIC_SHIFT", "POST_PRODUCTION_TRAFFIC_SHIFT"] as const;
+  const hooks: DeploymentConfiguration = {
+    strategy: "BLUE_GREEN",
+    bakeTimeInMinutes: 0,
+    lifecycleHooks: [{ targetType: "PAUSE", lifecycleStages: [...stages] }],
+  };
+  await update(await register("v5"), hooks);
+  await killAt("POST_SCALE_UP", kills.agent, "CONTINUE");
+  let proxyKilledAt = 0;
+  await killAt(
+    "POST_TEST_TRAFFIC_SHIFT",
+    async () => {
+      proxyKilledAt = Date.now();
+      await kills.proxy();
+    },
+    "CONTINUE",
+  );
+  await killAt("POST_PRODUCTION_TRAFFIC_SHIFT", kills.controlPlane, "CONTINUE");
+  await untilEnded("SUCCESSFUL");
+  await update(await register("v6"), hooks);
+  await killAt("POST_SCALE_UP", kills.controlPlane, "CONTINUE");
+  await killAt("POST_TEST_TRAFFIC_SHIFT", kills.agent, "ROLLBACK");
+  await untilEnded("ROLLBACK_SUCCESSFUL");
+  const from = asking.answers.length;
+  await new Promise((done) => setTimeout(done, 1_000));
+  await asking.stop();
+  // Clients lose their connections with the proxy alone.
+  const unexplained = asking.failures.filter((failure) => {
+    const at = Date.parse(failure.slice(0, 24));
+    return at < proxyKilledAt || at > proxyKilledAt + PROXY_AWAY_MS;
+  });
+  expect(unexplained, unexplained.slice(0, 5).join("\n")).toEqual([]);
+  expect(versionsOf(asking.answers)).toEqual(new Set(["v2", "v5"]));
+  expect(versionsOf(asking.answers.slice(from))).toEqual(new Set(["v5"]));
 });
