@@ -23,19 +23,45 @@ export async function askControlPlane(
   path: string,
   body?: object,
 ): Promise<unknown> {
+  const response = await askAsOperator(settings, path, {
+    ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(ANSWER_MS),
+  });
+  return response.json();
+}
+
+async function askAsOperator(
+  settings: InstanceSettings,
+  path: string,
+  options: RequestInit,
+): Promise<Response> {
   // The token goes to nobody who has not proven to be the instance's control plane.
   if ((await healthOf(settings)) === undefined)
     throw new UserError('Gantry is down: "gantry up" brings it back.');
   const response = await fetch(`http://127.0.0.1:${settings.port}${path}`, {
-    ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }),
+    ...options,
     headers: operatorHeaders(settings.folder),
-    signal: AbortSignal.timeout(ANSWER_MS),
   }).catch(() => undefined);
   if (response?.status === 400 || response?.status === 404)
     throw new UserError(((await response.json()) as { reason: string }).reason); // As above.
   if (response?.ok !== true)
     throw new UserError('The control plane does not answer: see "gantry logs control-plane".');
-  return response.json();
+  return response;
+}
+
+/**
+ * The server-sent events of a path of the control plane, until it ends the stream. Errors: UserError where it does not answer,
+ * or refuses.
+ */
+export async function* followControlPlane(settings: InstanceSettings, path: string): AsyncIterable<unknown> {
+  const response = await askAsOperator(settings, path, {});
+  let text = "";
+  for await (const chunk of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    const events = text.split("\n\n");
+    text = events.pop() ?? "";
+    for (const event of events) yield JSON.parse(event.replace(/^data: /, ""));
+  }
 }
 
 /** The task that a word names: its id, or the only one whose id begins with it. Errors: UserError. */

@@ -1,5 +1,6 @@
 /** The control plane as one process: `main.ts` puts it together, `settings.ts` says what an instance is. */
 export type { Explanation } from "./explain.ts";
+export type { DeploymentReport, DeploymentRow, ReportedFleet } from "./deployment-reports.ts";
 export type { ClockStatus } from "./clock-control.ts";
 export * from "./health.ts";
 export type { PlatformStatus, TaskStatusRow } from "./platform-status.ts";

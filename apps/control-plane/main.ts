@@ -12,6 +12,7 @@ import {
   NodeGateway,
   alarmController,
   autoScalingController,
+  deploymentReportController,
   clientTokenController,
   lifecycleController,
   registryController,
@@ -47,6 +48,7 @@ import {
   type RequestHandler,
 } from "@gantry/wire";
 import { AgentServer } from "./agent-stream.ts";
+import { answerDeployments } from "./deployment-reports.ts";
 import { explain } from "./explain.ts";
 import { challengeOf, PROOF_HEADER, proofOf, type Health } from "./health.ts";
 import { balancerMetrics } from "./balancer-metrics.ts";
@@ -175,6 +177,7 @@ const controllers = [
   serviceController({ ...deps, permissions: policy }),
   hookController({ ...deps, permissions: policy, callHook: hookEndpoints(folder) }),
   targetController(deps),
+  deploymentReportController({ ...deps, metrics }),
   drainingController(deps),
   ownCertificateController({ ...realDeps, vault, authority }),
   lifecycleController({ ...realDeps, objects }),
@@ -233,6 +236,7 @@ const server = newHttpServer(async (request, response, continueWith) => {
   if (
     request.url === "/gantry/status" ||
     request.url === "/gantry/clock" ||
+    /^\/gantry\/deployments(\?|$)/.test(request.url ?? "") ||
     request.url?.startsWith("/gantry/explain?") === true ||
     (request.url === "/gantry/copy" && request.method === "POST")
   ) {
@@ -265,6 +269,8 @@ async function answerOwner(request: IncomingMessage, response: ServerResponse): 
   if (!equalsInConstantTime(request.headers.authorization ?? "", `Bearer ${operatorToken}`))
     return answer(403, {});
   if (request.url === "/gantry/status") return answer(200, platformStatus(store, { ...settings, clock }));
+  if (request.url?.startsWith("/gantry/deployments") === true)
+    return answerDeployments({ store, clock, timers: machineClock }, request, response);
   if (request.url === "/gantry/clock") return answerClock(request, answer);
   if (request.url?.startsWith("/gantry/explain?") === true)
     return answer(200, explain(policy, store, new URLSearchParams(request.url.split("?")[1])));

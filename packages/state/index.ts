@@ -15,6 +15,7 @@ export * from "./transactions/addresses.ts";
 export * from "./transactions/alarms.ts";
 export * from "./transactions/auto-scaling.ts";
 export * from "./transactions/deployment-alarms.ts";
+export * from "./transactions/deployment-reports.ts";
 export * from "./transactions/desired-count.ts";
 export * from "./transactions/hosting.ts";
 export * from "./transactions/log-groups.ts";

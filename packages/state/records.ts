@@ -18,6 +18,7 @@ import type {
   ElasticAddressRecord,
 } from "./records/ec2.ts";
 import type { ImageRecord, LayerRecord, LayerUploadRecord, RepositoryRecord } from "./records/ecr.ts";
+import type { DeploymentReportRecord } from "./records/deployment-reports.ts";
 import type { ClientTokenRecord, ClusterRecord, TaskDefinitionRecord, TaskRecord } from "./records/ecs.ts";
 import type {
   ServiceDeploymentRecord,
@@ -57,6 +58,7 @@ export type * from "./records/acm.ts";
 export type * from "./records/auto-scaling.ts";
 export type * from "./records/cloudwatch.ts";
 export type * from "./records/common.ts";
+export type * from "./records/deployment-reports.ts";
 export type * from "./records/ec2.ts";
 export type * from "./records/ecr.ts";
 export type * from "./records/ecs.ts";
@@ -80,6 +82,7 @@ export interface Records {
   readonly service: ServiceRecord;
   readonly serviceRevision: ServiceRevisionRecord;
   readonly serviceDeployment: ServiceDeploymentRecord;
+  readonly deploymentReport: DeploymentReportRecord;
   readonly serviceEvent: ServiceEventRecord;
   readonly taskSet: TaskSetRecord;
   readonly task: TaskRecord;

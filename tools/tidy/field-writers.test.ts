@@ -147,6 +147,10 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     pattern: /\b(?:pendingActions|suppression|evaluationState): (?!alarm\.)(?!readonly)[\w["(]/,
     writers: [`${TRANSACTIONS}alarms.ts`, `${CONTROLLERS}alarm/`, "packages/api/cloudwatch/save-alarm.ts"],
   },
+  "deploymentReport.*": {
+    pattern: writesOf("deploymentReport"),
+    writers: [`${TRANSACTIONS}deployment-reports.ts`, `${TRANSACTIONS}service-deployments.ts`],
+  },
   "platformClock.*": {
     pattern: writesOf("platformClock"),
     writers: [`${TRANSACTIONS}platform-clock.ts`],

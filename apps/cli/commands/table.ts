@@ -85,6 +85,18 @@ const COMMANDS: readonly Command[] = [
     load: () => import("./ps.ts"),
   },
   {
+    name: "deployments",
+    summary: "list the deployments of services, or show how one goes",
+    details:
+      "ID is the id of a deployment, or a service, whose newest deployment is shown. The exit status of --follow is 1 where the deployment ends without success.",
+    words: { usage: "[show ID]", min: 0, max: 2, choices: ["show"] },
+    options: {
+      follow: { type: "boolean", short: "f", help: "go on showing what changes until it has ended" },
+      json: JSON_OUTPUT,
+    },
+    load: () => import("./deployments.ts"),
+  },
+  {
     name: "clock",
     summary: "show the platform's clock, move it ahead, or make it run faster",
     details:

@@ -3,6 +3,7 @@ import {
   addServiceEvent,
   beginRollback,
   removeTaskSets,
+  saveServiceDeployment,
   shiftTraffic,
   taskSetKeyOf,
   turnBackServiceDeployment,
@@ -264,7 +265,7 @@ class Performance {
     const arn = this.#view.deployment?.arn;
     const deployment = arn === undefined ? undefined : this.#tx.get("serviceDeployment", arn);
     if (deployment !== undefined)
-      this.#tx.put("serviceDeployment", deployment.arn, {
+      saveServiceDeployment(this.#tx, {
         ...deployment,
         ...change,
         updatedAt: this.#view.now,

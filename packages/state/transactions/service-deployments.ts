@@ -11,6 +11,7 @@ import type {
 import type { Reader, Transaction } from "../store.ts";
 import { alarmsInAlarm } from "./deployment-alarms.ts";
 import { newStages, resolvedLoadBalancers, servingTaskSetOf } from "./staged-deployments.ts";
+import { saveServiceDeployment } from "./deployment-reports.ts";
 import { taskSetKeyOf } from "./task-set-keys.ts";
 
 /** AWS keeps service deployments for 90 days. Source: Amazon ECS Developer Guide, "View service history". */
@@ -63,7 +64,7 @@ export function beginServiceDeployment(
 ): { taskSet: TaskSetRecord; deployment: ServiceDeploymentRecord } {
   const superseded = ongoingDeploymentOf(tx, service.arn);
   if (superseded !== undefined)
-    tx.put("serviceDeployment", superseded.arn, {
+    saveServiceDeployment(tx, {
       ...superseded,
       status: "STOPPED",
       statusReason: "A newer service deployment superseded this one.",
@@ -104,7 +105,7 @@ export function beginServiceDeployment(
     updatedAt: now,
   };
   tx.put("serviceRevision", revision.arn, revision);
-  tx.put("serviceDeployment", deployment.arn, deployment);
+  saveServiceDeployment(tx, deployment);
   forgetOldDeployments(tx, service.arn, now);
   return { taskSet, deployment };
 }
@@ -132,7 +133,7 @@ export function beginRollback(
     rollout: { state: "IN_PROGRESS", reason: options.rolloutReason },
   };
   tx.put("taskSet", taskSetKeyOf(service.arn, taskSet.id), taskSet);
-  tx.put("serviceDeployment", deployment.arn, {
+  saveServiceDeployment(tx, {
     ...deployment,
     status: "ROLLBACK_IN_PROGRESS",
     statusReason: reason,
@@ -222,7 +223,10 @@ function forgetOldDeployments(tx: Transaction, serviceArn: string, now: number):
       ENDED.has(each.status) && (index >= KEPT_MAX || now - (each.finishedAt ?? now) > KEPT_MS),
   );
   if (old.length === 0) return;
-  for (const each of old) tx.delete("serviceDeployment", each.arn);
+  for (const each of old) {
+    tx.delete("serviceDeployment", each.arn);
+    tx.delete("deploymentReport", each.arn);
+  }
   const kept = tx.listBy("serviceDeployment", "service", serviceArn);
   const named = new Set([
     ...kept.flatMap((each) => [...each.sourceRevisionArns, each.targetRevisionArn]),

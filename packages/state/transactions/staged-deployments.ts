@@ -8,6 +8,7 @@ import type {
   TaskSetRecord,
 } from "../records.ts";
 import type { Reader, Transaction } from "../store.ts";
+import { saveServiceDeployment } from "./deployment-reports.ts";
 import { taskSetKeyOf } from "./task-set-keys.ts";
 import { routeOfRule, shiftTraffic, splitWeights, weightOf } from "./traffic.ts";
 
@@ -152,7 +153,7 @@ function giveAllTraffic(tx: Transaction, set: TaskSetRecord): void {
 
 /** Asks for a deployment to be turned back; the service controller does so when it next looks. */
 export function requestRollback(tx: Transaction, deployment: ServiceDeploymentRecord, now: number): void {
-  tx.put("serviceDeployment", deployment.arn, {
+  saveServiceDeployment(tx, {
     ...deployment,
     status: "ROLLBACK_REQUESTED",
     updatedAt: now,
@@ -166,7 +167,7 @@ export function answerHook(
   options: { hookId: string; action: "CONTINUE" | "ROLLBACK"; now: number },
 ): void {
   const status = options.action === "CONTINUE" ? "SUCCEEDED" : "FAILED";
-  tx.put("serviceDeployment", deployment.arn, {
+  saveServiceDeployment(tx, {
     ...deployment,
     hookRuns: (deployment.hookRuns ?? []).map((run) =>
       run.id === options.hookId ? { ...run, status } : run,
@@ -189,7 +190,7 @@ export function recordHookAnswer(
 ): void {
   const deployment = tx.get("serviceDeployment", deploymentArn);
   if (deployment === undefined || deployment.finishedAt !== undefined) return;
-  tx.put("serviceDeployment", deploymentArn, {
+  saveServiceDeployment(tx, {
     ...deployment,
     hookRuns: (deployment.hookRuns ?? []).map((run) =>
       run.id === hookId && run.status === "IN_PROGRESS" ? { ...run, ...answer, calledAt: now } : run,
@@ -220,7 +221,7 @@ export function turnBackServiceDeployment(
       updatedAt: now,
     });
   }
-  tx.put("serviceDeployment", deployment.arn, {
+  saveServiceDeployment(tx, {
     ...deployment,
     status: "ROLLBACK_IN_PROGRESS",
     statusReason: reason,
