@@ -165,12 +165,13 @@ let followers = 0;
  * Answers `/gantry/deployments` (a list), `?id=WORD` (a report) and `?id=WORD&follow` (a stream of server-sent events: a
  * report with each change, until the deployment has ended). Only the operator gets here.
  */
-export function answerDeployments(
+export async function answerDeployments(
   deps: { readonly store: Store; readonly clock: Clock; readonly timers: Clock },
   request: IncomingMessage,
   response: ServerResponse,
-): void {
+): Promise<void> {
   const { store, clock, timers } = deps;
+  await store.settled();
   const asked = new URLSearchParams((request.url ?? "").split("?")[1]);
   const answer = (status: number, body: unknown): void => {
     response.writeHead(status, { "content-type": "application/json" });
@@ -186,20 +187,21 @@ export function answerDeployments(
   followers += 1;
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
   let isDue = false;
-  const send = (): void => {
+  const send = async (): Promise<void> => {
     isDue = false;
     const current = findReport(store, report.arn, clock.now());
+    await store.settled();
     if (current !== undefined) response.write(`data: ${JSON.stringify(current)}\n\n`);
     if (current?.finishedAt !== undefined || current === undefined) response.end();
   };
   const unwatch = store.watch(({ kind, key }) => {
     if (isDue || key !== report.arn || (kind !== "serviceDeployment" && kind !== "deploymentReport")) return;
     isDue = true;
-    timers.after(GATHER_MS, send);
+    timers.after(GATHER_MS, () => void send()); // send never rejects.
   });
   response.on("close", () => {
     followers -= 1;
     unwatch();
   });
-  send();
+  await send();
 }

@@ -17,6 +17,7 @@ const CHILDREN: Partial<Record<Kind, string>> = {
     "Belongs to the task, load balancer, database, mount target or gateway that it is made for.",
   serviceRevision: "Belongs to the service that is created or updated.",
   serviceDeployment: "Belongs to the service that is created or updated.",
+  deploymentReport: "Comes and goes with its deployment.",
   layerUpload: "Belongs to the repository; its key is the upload's id.",
   clientToken: "Belongs to the call that gives it: its key has the account and region.",
   session: "Belongs to the role; its key is the access key's id.",

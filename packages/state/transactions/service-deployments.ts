@@ -10,8 +10,8 @@ import type {
 } from "../records.ts";
 import type { Reader, Transaction } from "../store.ts";
 import { alarmsInAlarm } from "./deployment-alarms.ts";
-import { newStages, resolvedLoadBalancers, servingTaskSetOf } from "./staged-deployments.ts";
 import { saveServiceDeployment } from "./deployment-reports.ts";
+import { newStages, resolvedLoadBalancers, servingTaskSetOf } from "./staged-deployments.ts";
 import { taskSetKeyOf } from "./task-set-keys.ts";
 
 /** AWS keeps service deployments for 90 days. Source: Amazon ECS Developer Guide, "View service history". */
