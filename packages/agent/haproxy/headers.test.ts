@@ -1,0 +1,36 @@
+import type { Balancer, BalancerRequests } from "@gantry/agent-protocol";
+import { expect, it } from "vitest";
+import { renderHeaders } from "./headers.ts";
+
+const balancer = (requests: Partial<BalancerRequests>): Balancer => ({
+  arn: "lb",
+  dnsName: "lb.elb.localhost",
+  vpcId: "vpc-1",
+  addresses: [],
+  internetFacing: true,
+  idleTimeoutSeconds: 60,
+  requests: {
+    http2: true,
+    dropsInvalidHeaders: false,
+    forwardedFor: "append",
+    forwardsClientPort: false,
+    tellsTls: false,
+    ...requests,
+  },
+  listeners: [],
+});
+const forwarded = (...balancers: readonly Balancer[]) =>
+  renderHeaders(
+    balancers,
+    balancers.map((_, index) => `{ lb ${index} }`),
+    { tls: false, port: 80 },
+  ).filter((line) => line.includes("X-Forwarded-For"));
+
+it("asks which load balancer a request is for only where their attributes differ", () => {
+  const same = forwarded(balancer({}), balancer({ http2: false }));
+  expect(same).toEqual(forwarded(balancer({})));
+  expect(same.join()).not.toContain("{ lb");
+  expect(forwarded(balancer({ forwardedFor: "remove" }), balancer({ forwardedFor: "preserve" }))).toEqual([
+    "  http-request del-header X-Forwarded-For if { lb 0 }",
+  ]);
+});
