@@ -18,15 +18,23 @@ const source = tests.map(text).join("\n");
 const untested = (operations: readonly string[], among: string): readonly string[] =>
   operations.filter((name) => !new RegExp(`\\b(?:${name}Command|paginate${name})\\b`).test(among));
 
-it.each(["acm", "application-autoscaling", "ec2", "ecs", "efs", "elbv2", "logs", "secretsmanager", "ssm"])(
-  "has an in-process test that calls every operation of %s",
-  (service) => {
-    const support = readFileSync(join(ROOT, "packages/api", service, "SUPPORT.md"), "utf8");
-    const operations = /## Operations\n\n([^\n]*)/.exec(support)?.[1]?.split(", ") ?? [];
-    expect(operations.length).toBeGreaterThan(5);
-    expect(untested(operations, source)).toEqual([]);
-  },
-);
+it.each([
+  "acm",
+  "application-autoscaling",
+  "ec2",
+  "ecs",
+  "efs",
+  "elbv2",
+  "kms",
+  "logs",
+  "secretsmanager",
+  "ssm",
+])("has an in-process test that calls every operation of %s", (service) => {
+  const support = readFileSync(join(ROOT, "packages/api", service, "SUPPORT.md"), "utf8");
+  const operations = /## Operations\n\n([^\n]*)/.exec(support)?.[1]?.split(", ") ?? [];
+  expect(operations.length).toBeGreaterThan(5);
+  expect(untested(operations, source)).toEqual([]);
+});
 
 it("reports an operation that no test calls", () =>
   expect(untested(["StopTask", "RunTask"], "new ecs.RunTaskCommand({})")).toEqual(["StopTask"]));

@@ -108,6 +108,11 @@ export const DESCRIPTORS = {
     targetPrefix: "AmazonEC2ContainerRegistry_V20150921",
     xmlNamespace: "http://ecr.amazonaws.com/doc/2015-09-21/",
   }),
+  kms: descriptor("kms", "kms", ["awsJson1_1"], {
+    version: "2014-11-01",
+    targetPrefix: "TrentService",
+    xmlNamespace: "https://trent.amazonaws.com/doc/2014-11-01/",
+  }),
   secretsmanager: descriptor("secretsmanager", "secretsmanager", ["awsJson1_1"], {
     id: "secrets-manager",
     version: "2017-10-17",
@@ -148,6 +153,7 @@ export function registerServices(dispatcher: Dispatcher, deps: ServicesDeps): vo
   dispatcher.register(DESCRIPTORS.efs, async () => (await import("./efs/index.ts")).efsService(real));
   dispatcher.register(DESCRIPTORS.rds, async () => (await import("./rds/index.ts")).rdsService(real));
   dispatcher.register(DESCRIPTORS.ecr, async () => (await import("./ecr/index.ts")).ecrService(real));
+  dispatcher.register(DESCRIPTORS.kms, async () => (await import("./kms/index.ts")).kmsService(real));
   dispatcher.register(DESCRIPTORS.secretsmanager, async () =>
     (await import("./secretsmanager/index.ts")).secretsManagerService(real),
   );

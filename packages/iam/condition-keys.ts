@@ -112,6 +112,15 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "cloudwatch:AlarmActions": "PutCompositeAlarm PutMetricAlarm",
     "cloudwatch:namespace": "PutMetricData",
   },
+  kms: {
+    "kms:CallerAccount": "*",
+    "kms:ViaService": "*",
+    "kms:EncryptionContextKeys": "*",
+    "kms:EncryptionContext:": "*",
+    "kms:GrantIsForAWSResource": "CreateGrant",
+    "kms:GranteePrincipal": "CreateGrant",
+    "kms:GrantOperations": "CreateGrant",
+  },
   acm: {
     "acm:DomainNames": "RequestCertificate",
     "acm:KeyAlgorithm": "RequestCertificate",
@@ -127,6 +136,9 @@ const GLOBAL_KEYS =
 const FOREIGN_KEY =
   /^(?:accounts\.google\.com|cognito-identity\.amazonaws\.com|graph\.facebook\.com|www\.amazon\.com|saml):|^(?:lambda:sourcefunctionarn|ec2:sourceinstancearn|ec2:roledelivery|ssm:sourceinstancearn)$/;
 
+/** What keys of an encryption context begin with; the rest is a key of the caller's. */
+const ENCRYPTION_CONTEXT = "kms:encryptioncontext:";
+
 const KNOWN: ReadonlySet<string> = new Set(
   [
     ...GLOBAL_KEYS.split(" ").map((key) => `aws:${key}`),
@@ -137,6 +149,7 @@ const KNOWN: ReadonlySet<string> = new Set(
 /** Whether the platform gives this key its value wherever AWS does. Keys are compared without regard to case. */
 export function isKnownConditionKey(key: string): boolean {
   const lower = key.toLowerCase();
+  if (lower.startsWith(ENCRYPTION_CONTEXT)) return true;
   const slash = lower.indexOf("/");
   return KNOWN.has(slash < 0 ? lower : lower.slice(0, slash + 1)) || FOREIGN_KEY.test(lower);
 }

@@ -67,6 +67,8 @@ export interface EvaluationOptions {
   readonly isSession?: boolean;
   /** The resource belongs to another account than the caller. */
   readonly isForeign?: boolean;
+  /** Nothing is allowed that the resource policy does not allow to the caller or to its account, as with a KMS key's. */
+  readonly resourceDecides?: boolean;
 }
 
 /**
@@ -98,7 +100,8 @@ export function evaluate(
       return { allowed: false, because: `explicit-deny-${kind as keyof typeof denials}`, statements }; // The table's own keys.
   const refused = (because: Denial): Decision => ({ allowed: false, because, statements: [] });
   const isForeign = options.isForeign === true;
-  if (isForeign && resource.effect !== "allow") return refused("no-resource-allow");
+  if ((isForeign || options.resourceDecides === true) && resource.effect !== "allow")
+    return refused("no-resource-allow");
   const grants = !isForeign && resource.effect === "allow" && isGrant(resource.named, options);
   const isUnlimited = resource.named === "itself" || options.isSession !== true;
   if (grants && isUnlimited) return { allowed: true, by: "resource", statements: resource.statements };

@@ -45,6 +45,7 @@ import type {
   SessionRecord,
   UserRecord,
 } from "./records/iam.ts";
+import type { KmsAliasRecord, KmsGrantRecord, KmsKeyRecord } from "./records/kms.ts";
 import type { LogGroupRecord } from "./records/logs.ts";
 import type { NodeRecord } from "./records/node.ts";
 import type { PlatformClockRecord } from "./records/platform-clock.ts";
@@ -66,6 +67,7 @@ export type * from "./records/ecs-services.ts";
 export type * from "./records/efs.ts";
 export type * from "./records/elbv2.ts";
 export type * from "./records/iam.ts";
+export type * from "./records/kms.ts";
 export type * from "./records/logs.ts";
 export type * from "./records/node.ts";
 export type * from "./records/platform-clock.ts";
@@ -130,6 +132,9 @@ export interface Records {
   readonly scalingActivity: ScalingActivityRecord;
   readonly secret: SecretRecord;
   readonly secretVersion: SecretVersionRecord;
+  readonly kmsKey: KmsKeyRecord;
+  readonly kmsAlias: KmsAliasRecord;
+  readonly kmsGrant: KmsGrantRecord;
   readonly parameter: ParameterRecord;
   readonly parameterVersion: ParameterVersionRecord;
   readonly node: NodeRecord;

@@ -24,6 +24,7 @@ const CHILDREN: Partial<Record<Kind, string>> = {
   accessKey: "Belongs to the user; its key is the access key's id.",
   scalingPolicy: "Is authorized on its scalable target. Source: as below, Application Auto Scaling.",
   scheduledAction: "As scalingPolicy.",
+  kmsGrant: "Belongs to the key, and says itself who may retire it; its key has the key's ARN.",
   mountTarget: "Is authorized on its file system. Source: Service Authorization Reference, Amazon EFS.",
 };
 

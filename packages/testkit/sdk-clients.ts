@@ -8,6 +8,7 @@ import * as ecs from "@aws-sdk/client-ecs";
 import * as efs from "@aws-sdk/client-efs";
 import * as elbv2 from "@aws-sdk/client-elastic-load-balancing-v2";
 import * as iam from "@aws-sdk/client-iam";
+import * as kms from "@aws-sdk/client-kms";
 import * as rds from "@aws-sdk/client-rds";
 import * as s3 from "@aws-sdk/client-s3";
 import * as secretsmanager from "@aws-sdk/client-secrets-manager";
@@ -26,6 +27,7 @@ export const SDK_MODULES = {
   efs,
   elbv2,
   iam,
+  kms,
   rds,
   s3,
   secretsmanager,
@@ -45,6 +47,7 @@ export const SDK_CLIENTS = {
   efs: efs.EFSClient,
   elbv2: elbv2.ElasticLoadBalancingV2Client,
   iam: iam.IAMClient,
+  kms: kms.KMSClient,
   rds: rds.RDSClient,
   s3: s3.S3Client,
   secretsmanager: secretsmanager.SecretsManagerClient,

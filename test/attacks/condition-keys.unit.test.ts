@@ -35,7 +35,7 @@ describe("a condition key of the table", () => {
   );
   // Before: s3:ResourceAccount was listed and had no value, so that a Deny of another account's buckets had no effect.
   it.each(others)("has a value that a service's permissions or its resource gives: %s", (key) => {
-    const search = ["grep", "-lF", `"${key.replace(/\/$/, "")}`, "packages/api/*.ts"];
+    const search = ["grep", "-lF", `"${key.replace(/\/$/, "")}`, "packages/api/*.ts", "packages/state/*.ts"];
     const spelled = execFileSync("git", search, { encoding: "utf8" }).split("\n");
     const template = key.endsWith("/") ? ["packages/api/s3/permissions.ts"] : [];
     expect([...spelled, ...template].filter((file) => file !== "").length).toBeGreaterThan(0);

@@ -1,5 +1,47 @@
 /** The part of the Service Authorization Reference about secrets, parameters and keys, as `service-authorization.ts`. */
 export const SECRETS_REFERENCE = `
+kms:CancelKeyDeletion key*
+kms:CreateAlias alias* key*
+kms:CreateGrant key*
+kms:CreateKey
+kms:Decrypt key*
+kms:DeleteAlias alias* key
+kms:DescribeKey key*
+kms:DisableKey key*
+kms:DisableKeyRotation key*
+kms:EnableKey key*
+kms:EnableKeyRotation key*
+kms:Encrypt key*
+kms:GenerateDataKey key*
+kms:GenerateDataKeyPair key*
+kms:GenerateDataKeyPairWithoutPlaintext key*
+kms:GenerateDataKeyWithoutPlaintext key*
+kms:GenerateMac key*
+kms:GenerateRandom
+kms:GetKeyPolicy key*
+kms:GetKeyRotationStatus key*
+kms:GetPublicKey key*
+kms:ListAliases
+kms:ListGrants key*
+kms:ListKeyPolicies key*
+kms:ListKeyRotations key*
+kms:ListKeys
+kms:ListResourceTags key*
+kms:ListRetirableGrants
+kms:PutKeyPolicy key*
+kms:ReEncryptFrom key*
+kms:ReEncryptTo key*
+kms:RetireGrant key*
+kms:RevokeGrant key*
+kms:RotateKeyOnDemand key*
+kms:ScheduleKeyDeletion key*
+kms:Sign key*
+kms:TagResource key*
+kms:UntagResource key*
+kms:UpdateAlias alias* key*
+kms:UpdateKeyDescription key*
+kms:Verify key*
+kms:VerifyMac key*
 secretsmanager:BatchGetSecretValue
 secretsmanager:CancelRotateSecret secret*
 secretsmanager:CreateSecret secret*

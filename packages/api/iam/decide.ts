@@ -85,6 +85,7 @@ export function policyDecider(deps: {
       : evaluate({ ...policies, resource }, request, {
           isSession,
           isForeign: isForeign(store, principal, question.resource),
+          resourceDecides: resource !== undefined && question.resource.startsWith("arn:aws:kms:"),
         });
   };
   const neverBecause: PolicyDecider["neverBecause"] = (caller, actions, resource) => {
@@ -142,11 +143,13 @@ function* possibleResourcePolicies(
       ? [resource]
       : action.startsWith("ecr:")
         ? store.list("repository").map(({ arn }) => arn)
-        : action.startsWith("secretsmanager:")
-          ? store.list("secret").map(({ arn }) => arn)
-          : action.startsWith("s3:")
-            ? store.list("bucket").map(({ name }) => `arn:aws:s3:::${name}`)
-            : [];
+        : action.startsWith("kms:")
+          ? store.list("kmsKey").map(({ arn }) => arn)
+          : action.startsWith("secretsmanager:")
+            ? store.list("secret").map(({ arn }) => arn)
+            : action.startsWith("s3:")
+              ? store.list("bucket").map(({ name }) => `arn:aws:s3:::${name}`)
+              : [];
   for (const arn of arns) {
     const policy = policyOf(arn);
     if (policy !== undefined) yield policy;

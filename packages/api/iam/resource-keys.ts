@@ -98,6 +98,8 @@ function tagsOf(store: Reader, resource: string): Tags | undefined {
       return (store.get("alarm", resource) ?? store.get("dashboard", resource))?.tags;
     case "application-autoscaling":
       return store.get("scalableTarget", resource)?.tags;
+    case "kms":
+      return store.get("kmsKey", resource)?.tags;
     case "secretsmanager":
       return store.get("secret", resource)?.tags;
     case "ssm":

@@ -1,5 +1,5 @@
 import { isPublic, type PolicyDocument, type Principal } from "@gantry/iam";
-import type { Reader } from "@gantry/state";
+import type { KmsGrantRecord, Reader } from "@gantry/state";
 import type { ReadDocument } from "./document-cache.ts";
 
 /** What a policy of the resource cannot keep its account's root from. Source: "Bucket policies", deny statements and the root user. */
@@ -19,7 +19,7 @@ export interface Call {
   readonly resource: string;
 }
 
-/** Finds the policy of the resource itself: a bucket's, a repository's, a secret's, or for sts:AssumeRole a role's trust policy. */
+/** Finds the policy of the resource itself: a bucket's, a repository's, a secret's, a KMS key's, or for sts:AssumeRole a role's trust policy. */
 export function resourcePolicies(
   store: Reader,
   read: ReadDocument,
@@ -34,6 +34,7 @@ export function resourcePolicies(
       if (repository?.policy === undefined) return undefined;
       return read(repository.policy, "the repository's policy", repository.policyPrincipals);
     }
+    if (resource.startsWith("arn:aws:kms:")) return keyPolicy(store, read, resource);
     if (resource.startsWith("arn:aws:secretsmanager:")) {
       const secret = store.get("secret", resource);
       if (secret?.policy === undefined || (principal.type === "root" && ROOT_KEEPS.has(action)))
@@ -52,6 +53,50 @@ export function resourcePolicies(
       isPublic(document);
     return isRestricted ? undefined : document;
   };
+}
+
+/**
+ * The policy of a KMS key, with its grants as further statements: a grant allows what a key policy that names the grantee
+ * would. Source: KMS Developer Guide, "Determining access to AWS KMS keys".
+ */
+function keyPolicy(store: Reader, read: ReadDocument, arn: string): PolicyDocument | undefined {
+  const key = store.get("kmsKey", arn);
+  if (key === undefined) return undefined;
+  const policy = read(key.policy, "the key's policy", key.policyPrincipals);
+  const granted = store.list("kmsGrant", `${arn}#`).flatMap((grant) => {
+    const ids = grant.grantee === grant.granteeId ? {} : { [grant.grantee]: grant.granteeId };
+    return read(grantStatement(grant), "a grant of the key", ids).statements;
+  });
+  return granted.length === 0 ? policy : { ...policy, statements: [...policy.statements, ...granted] };
+}
+
+function grantStatement({ grantee, operations, constraints }: KmsGrantRecord): string {
+  const { equals, subset } = constraints ?? {};
+  const pairs = Object.entries({ ...subset, ...equals });
+  const exact =
+    equals === undefined
+      ? {}
+      : { "ForAllValues:StringEquals": { "kms:EncryptionContextKeys": Object.keys(equals) } };
+  return JSON.stringify({
+    // A version without variables: texts of an encryption context are taken as they are.
+    Version: "2008-10-17",
+    Statement: {
+      Effect: "Allow",
+      Principal: { AWS: grantee },
+      Action: operations.map((name) => `kms:${name}`),
+      Resource: "*",
+      Condition: {
+        ...(pairs.length === 0
+          ? {}
+          : {
+              StringEquals: Object.fromEntries(
+                pairs.map(([key, value]) => [`kms:EncryptionContext:${key}`, value]),
+              ),
+            }),
+        ...exact,
+      },
+    },
+  });
 }
 
 /** The bucket of a bucket's or an object's ARN. */

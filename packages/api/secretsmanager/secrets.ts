@@ -38,7 +38,7 @@ function createSecret(
   return store.transact((tx) => {
     const versionId = input.ClientRequestToken ?? ids.uuid();
     const there = secretNamed(tx, context, name);
-    if (there !== undefined) return createdAlready(tx, deps, there, { ...input, versionId });
+    if (there !== undefined) return createdAlready(tx, deps, there, { ...input, versionId, context });
     const suffix = ids
       .secret(24)
       .replaceAll(/[^A-Za-z0-9]/g, "")
@@ -58,7 +58,7 @@ function createSecret(
     };
     tx.put("secret", arn, secret);
     if (!hasValue(input)) return presentName(secret);
-    addVersion(tx, deps, secret, { versionId, given: input, stages: [CURRENT_STAGE] });
+    addVersion(tx, deps, secret, { versionId, given: input, stages: [CURRENT_STAGE], context });
     return { ...presentName(secret), VersionId: versionId };
   });
 }
@@ -68,7 +68,7 @@ function createdAlready(
   tx: Transaction,
   deps: ApiDeps,
   secret: SecretRecord,
-  input: sdk.CreateSecretRequest & { versionId: string },
+  input: sdk.CreateSecretRequest & { versionId: string; context: RequestContext },
 ): sdk.CreateSecretResponse {
   if (secret.removeAt !== undefined)
     throw invalidRequest(
@@ -79,7 +79,7 @@ function createdAlready(
     version !== undefined &&
     !version.isBinary &&
     input.SecretString !== undefined &&
-    openVersion(tx, deps, version) === input.SecretString;
+    openVersion(tx, deps, version, input.context) === input.SecretString;
   if (!same)
     throw new ApiError(
       "ResourceExistsException",
@@ -148,7 +148,7 @@ function updateSecret(
     tx.put("secret", secret.arn, changed);
     if (!hasValue(input)) return presentName(changed);
     const versionId = input.ClientRequestToken ?? deps.ids.uuid();
-    addVersion(tx, deps, changed, { versionId, given: input, stages: [CURRENT_STAGE] });
+    addVersion(tx, deps, changed, { versionId, given: input, stages: [CURRENT_STAGE], context });
     return { ...presentName(changed), VersionId: versionId };
   });
 }

@@ -36,7 +36,7 @@ function getSecretValue(
 ): sdk.GetSecretValueResponse {
   const secret = findLiveSecret(deps.store, context, input.SecretId);
   const wanted = { versionId: input.VersionId, stage: input.VersionStage };
-  return presentValue(deps, secret, findVersion(deps.store, secret, wanted));
+  return presentValue(deps, { secret, version: findVersion(deps.store, secret, wanted) }, context);
 }
 
 /** Errors: ResourceNotFoundException. */
@@ -58,10 +58,15 @@ function findVersion(
 
 function presentValue(
   deps: ApiDeps,
-  secret: SecretRecord,
-  version: SecretVersionRecord,
+  found: { readonly secret: SecretRecord; readonly version: SecretVersionRecord },
+  context: RequestContext,
 ): sdk.GetSecretValueResponse {
-  const text = openVersion(deps.store, deps, version);
+  const { secret, version } = found;
+  if (version.kmsKeyArn === undefined && secret.account !== context.account)
+    throw invalidRequest(
+      "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.",
+    );
+  const text = openVersion(deps.store, deps, version, context);
   return {
     ...presentName(secret),
     VersionId: version.versionId,
@@ -97,9 +102,8 @@ function batchGetSecretValue(
     try {
       const secret = findLiveSecret(store, context, given);
       context.authorize("secretsmanager:GetSecretValue", secret.arn);
-      values.push(
-        presentValue(deps, secret, findVersion(store, secret, { versionId: undefined, stage: undefined })),
-      );
+      const version = findVersion(store, secret, { versionId: undefined, stage: undefined });
+      values.push(presentValue(deps, { secret, version }, context));
     } catch (thrown) {
       if (!(thrown instanceof ApiError)) throw thrown;
       errors.push({ SecretId: given, ErrorCode: thrown.code, Message: thrown.message });
@@ -122,6 +126,7 @@ function putSecretValue(
     const version = addVersion(tx, deps, secret, {
       versionId: input.ClientRequestToken ?? deps.ids.uuid(),
       given: input,
+      context,
       stages: isFirst && !stages.includes(CURRENT_STAGE) ? [...stages, CURRENT_STAGE] : stages,
     });
     tx.put("secret", secret.arn, { ...secret, lastChangedAt: deps.clock.now() });

@@ -1,15 +1,14 @@
 import {
   CURRENT_STAGE,
-  openProtected,
   secretUse,
   type Reader,
   type SecretRecord,
   type SecretVersionRecord,
   type Transaction,
 } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import { ApiError, type RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
-import { protect } from "../common/protected-values.ts";
+import { protect, reveal } from "../common/protected-values.ts";
 import { invalidParameter, invalidRequest } from "./lookups.ts";
 
 const PREVIOUS_STAGE = "AWSPREVIOUS";
@@ -45,6 +44,7 @@ export interface NewVersion {
   readonly versionId: string;
   readonly given: GivenValue;
   readonly stages: readonly string[];
+  readonly context: RequestContext;
 }
 
 /**
@@ -55,7 +55,7 @@ export function addVersion(
   tx: Transaction,
   deps: ApiDeps,
   secret: SecretRecord,
-  { versionId, given, stages }: NewVersion,
+  { versionId, given, stages, context }: NewVersion,
 ): SecretVersionRecord {
   const key = `${secret.arn}/${versionId}`;
   const known = tx.get("secretVersion", key);
@@ -64,7 +64,7 @@ export function addVersion(
       ? [given.SecretString ?? "", false]
       : [Buffer.from(given.SecretBinary).toString("base64"), true];
   if (known !== undefined) {
-    if (known.isBinary === isBinary && openVersion(tx, deps, known) === text) return known;
+    if (known.isBinary === isBinary && openVersion(tx, deps, known, context) === text) return known;
     throw new ApiError(
       "ResourceExistsException",
       "You can't use ClientRequestToken " +
@@ -76,11 +76,10 @@ export function addVersion(
     versionId,
     stages: [],
     isBinary,
-    ...protect(tx, deps, {
+    ...protect(tx, deps, context, {
       plaintext: text,
       keyId: secret.kmsKeyId,
       use: secretUse(secret.arn, versionId),
-      place: secret,
     }),
     createdAt: deps.clock.now(),
   };
@@ -91,9 +90,15 @@ export function addVersion(
   return tx.get("secretVersion", key) ?? record;
 }
 
-/** The text of a version, or the base64 of its bytes. */
-export function openVersion(reader: Reader, { vault }: ApiDeps, version: SecretVersionRecord): string {
-  return openProtected(reader, vault, version, secretUse(version.secretArn, version.versionId));
+/** The text of a version, or the base64 of its bytes. Errors: as reveal. */
+export function openVersion(
+  reader: Reader,
+  deps: ApiDeps,
+  version: SecretVersionRecord,
+  context: RequestContext,
+): string {
+  const { sealedValue, kmsKeyArn, secretArn, versionId } = version;
+  return reveal(reader, deps, context, { sealedValue, kmsKeyArn, use: secretUse(secretArn, versionId) });
 }
 
 /**

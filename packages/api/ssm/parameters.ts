@@ -43,12 +43,12 @@ export function parameterOperations(deps: ApiDeps) {
 function present(
   deps: ApiDeps,
   { parameter, version, selector }: FoundParameter,
-  withDecryption: boolean | undefined,
+  { withDecryption, context }: { withDecryption: boolean | undefined; context: RequestContext },
 ): sdk.Parameter {
   return {
     Name: parameter.name,
     Type: version.type,
-    Value: valueOf(deps, parameter, version, withDecryption),
+    Value: valueOf(deps, { parameter, version }, withDecryption, context),
     Version: version.version,
     Selector: selector === undefined ? undefined : `:${selector}`,
     LastModifiedDate: new Date(version.modifiedAt),
@@ -63,7 +63,7 @@ function getParameter(
   context: RequestContext,
 ): sdk.GetParameterResult {
   const found = findVersion(deps.store, context, input.Name);
-  return { Parameter: present(deps, found, input.WithDecryption) };
+  return { Parameter: present(deps, found, { withDecryption: input.WithDecryption, context }) };
 }
 
 function getParameters(
@@ -78,7 +78,12 @@ function getParameters(
   const missing: string[] = [];
   for (const name of names) {
     try {
-      found.push(present(deps, findVersion(deps.store, context, name), input.WithDecryption));
+      found.push(
+        present(deps, findVersion(deps.store, context, name), {
+          withDecryption: input.WithDecryption,
+          context,
+        }),
+      );
     } catch (thrown) {
       if (!(thrown instanceof ApiError) || !thrown.code.endsWith("NotFound")) throw thrown;
       missing.push(name);
@@ -118,7 +123,7 @@ function getParametersByPath(
       present(
         deps,
         findVersion(store, context, label === undefined ? parameter.name : `${parameter.name}:${label}`),
-        input.WithDecryption,
+        { withDecryption: input.WithDecryption, context },
       ),
     ),
     NextToken: nextToken,
@@ -189,7 +194,7 @@ function getParameterHistory(
     Parameters: items.map((version) => ({
       Name: parameter.name,
       ...describeVersion(version),
-      Value: valueOf(deps, parameter, version, input.WithDecryption),
+      Value: valueOf(deps, { parameter, version }, input.WithDecryption, context),
       Labels: [...version.labels],
     })),
     NextToken: nextToken,

@@ -49,7 +49,7 @@ export function putParameter(
       version: (there?.version ?? 0) + 1,
       tags: there?.tags ?? toTags(input.Tags),
     };
-    const version = newVersion(tx, deps, { input, parameter, before, modifiedBy: context.principal.arn });
+    const version = newVersion(tx, deps, { input, parameter, before, context });
     tx.put("parameter", key, parameter);
     tx.put("parameterVersion", `${key}:${version.version}`, version);
     dropOldest(tx, parameter);
@@ -64,10 +64,10 @@ function newVersion(
     readonly input: sdk.PutParameterRequest;
     readonly parameter: ParameterRecord;
     readonly before: ParameterVersionRecord | undefined;
-    readonly modifiedBy: string;
+    readonly context: RequestContext;
   },
 ): ParameterVersionRecord {
-  const { input, parameter, before } = parts;
+  const { input, parameter, before, context } = parts;
   const type = input.Type ?? before?.type;
   if (type === undefined) throw invalid("A parameter type is required when you create a parameter.");
   const value = input.Value ?? "";
@@ -83,7 +83,7 @@ function newVersion(
     type,
     value: isSecret ? undefined : value,
     ...(isSecret
-      ? protect(tx, deps, { plaintext: value, keyId, use: parameterUse(parameter.arn), place: parameter })
+      ? protect(tx, deps, context, { plaintext: value, keyId, use: parameterUse(parameter.arn) })
       : { sealedValue: undefined, kmsKeyArn: undefined }),
     keyId,
     description: input.Description ?? before?.description,
@@ -92,7 +92,7 @@ function newVersion(
     dataType: input.DataType ?? "text",
     labels: [],
     modifiedAt: deps.clock.now(),
-    modifiedBy: parts.modifiedBy,
+    modifiedBy: context.principal.arn,
   };
 }
 

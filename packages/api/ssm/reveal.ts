@@ -1,24 +1,20 @@
-import {
-  openProtected,
-  parameterUse,
-  type ParameterRecord,
-  type ParameterVersionRecord,
-} from "@gantry/state";
+import { parameterUse, type ParameterRecord, type ParameterVersionRecord } from "@gantry/state";
+import type { RequestContext } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
+import { reveal } from "../common/protected-values.ts";
 
 /**
- * The value of a version: that of a SecureString decrypted, or as a text that holds nothing of it.
+ * The value of a version: that of a SecureString decrypted, or its sealed text, which KMS does not decrypt.
+ * Errors: as common/protected-values.ts.
  */
 export function valueOf(
-  { store, vault }: ApiDeps,
-  parameter: ParameterRecord,
-  version: ParameterVersionRecord,
+  deps: ApiDeps,
+  { parameter, version }: { readonly parameter: ParameterRecord; readonly version: ParameterVersionRecord },
   withDecryption: boolean | undefined,
+  context: RequestContext,
 ): string {
   const { sealedValue, kmsKeyArn, value = "" } = version;
   if (sealedValue === undefined) return value;
-  if (withDecryption === true)
-    return openProtected(store, vault, { sealedValue, kmsKeyArn }, parameterUse(parameter.arn));
-  // The ciphertext of another key than the vault's would not be decrypted by KMS either: it is the sealed text.
-  return sealedValue;
+  if (withDecryption !== true) return sealedValue;
+  return reveal(deps.store, deps, context, { sealedValue, kmsKeyArn, use: parameterUse(parameter.arn) });
 }

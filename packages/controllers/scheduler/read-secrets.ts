@@ -1,7 +1,12 @@
 import type { Principal } from "@gantry/iam";
 import { isObject, parseArn, type Clock, type Vault } from "@gantry/kernel";
 import {
+  CiphertextError,
+  KeyUnusableError,
   openProtected,
+  viaService,
+  type Protected,
+  type ProtectedUse,
   parameterNamed,
   parameterReference,
   parameterVersionOf,
@@ -84,7 +89,8 @@ function valueOf(question: Question, valueFrom: string): string {
 }
 
 /** `SECRET_ARN:JSON_KEY:STAGE:VERSION`, the last three optional or empty. */
-function secretValue({ reader, deps, principal }: Question, valueFrom: string): string {
+function secretValue(question: Question, valueFrom: string): string {
+  const { reader, deps, principal } = question;
   const parts = valueFrom.split(":");
   const arn = parts.slice(0, 7).join(":");
   const [jsonKey = "", stage = "", versionId = ""] = parts.slice(7);
@@ -128,7 +134,9 @@ function secretValue({ reader, deps, principal }: Question, valueFrom: string): 
     fail(
       `failed to fetch secret ${arn} from secrets manager: InvalidRequestException: You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.`,
     );
-  const text = openProtected(reader, deps.vault, version, secretUse(secret.arn, version.versionId));
+  const text = opened(question, version, secretUse(secret.arn, version.versionId), (words) =>
+    fail(`failed to fetch secret ${arn} from secrets manager: ${words}`),
+  );
   return jsonKey === "" ? text : memberOf(text, jsonKey, fail);
 }
 
@@ -146,7 +154,8 @@ function memberOf(text: string, key: string, fail: (words: string) => never): st
   return typeof member === "string" ? member : JSON.stringify(member);
 }
 
-function parameterValue({ reader, deps, principal, task }: Question, valueFrom: string): string {
+function parameterValue(question: Question, valueFrom: string): string {
+  const { reader, deps, principal, task } = question;
   const fail = (words: string): never => {
     throw new SecretProblem(`unable to retrieve secrets from ssm: ${words}`);
   };
@@ -161,7 +170,33 @@ function parameterValue({ reader, deps, principal, task }: Question, valueFrom: 
   if (parameter === undefined || version === undefined) return fail(`invalid parameters: ${valueFrom}`);
   const { sealedValue, kmsKeyArn } = version;
   if (sealedValue === undefined) return version.value ?? "";
-  return openProtected(reader, deps.vault, { sealedValue, kmsKeyArn }, parameterUse(parameter.arn));
+  return opened(question, { sealedValue, kmsKeyArn }, parameterUse(parameter.arn), fail);
+}
+
+/** The plain text of a value, whose KMS key the role must be allowed to decrypt with. */
+function opened(
+  { reader, deps, principal }: Question,
+  value: Protected,
+  use: ProtectedUse,
+  fail: (words: string) => never,
+): string {
+  const { kmsKeyArn } = value;
+  const region = kmsKeyArn === undefined ? "" : placeOf(kmsKeyArn).region;
+  const denied =
+    kmsKeyArn &&
+    deps.permissions.deniedBecause(principal, "kms:Decrypt", kmsKeyArn, () => ({
+      "aws:RequestedRegion": region,
+      "kms:CallerAccount": principal.account,
+      ...viaService(region, use),
+    }));
+  if (denied !== undefined) fail(`AccessDeniedException: ${denied}`);
+  try {
+    return openProtected(reader, deps.vault, value, use);
+  } catch (thrown) {
+    if (thrown instanceof KeyUnusableError || thrown instanceof CiphertextError)
+      return fail(`the value cannot be decrypted with its KMS key: ${thrown.message}`);
+    throw thrown;
+  }
 }
 
 function placeOf(arn: string): Placed {

@@ -35,6 +35,6 @@ export interface Permissions {
     principal: Principal,
     action: string,
     resource: string,
-    conditions: () => Readonly<Record<string, string>>,
+    conditions: () => Readonly<Record<string, string | readonly string[]>>,
   ): string | undefined;
 }

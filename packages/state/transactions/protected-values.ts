@@ -1,5 +1,6 @@
 import type { Vault } from "@gantry/kernel";
 import type { Reader } from "../store.ts";
+import { kmsDecrypt } from "./kms-keys.ts";
 
 /** For which service a value is encrypted, and what its KMS key is told of it. */
 export interface ProtectedUse {
@@ -26,7 +27,33 @@ export function parameterUse(arn: string): ProtectedUse {
   return { service: "ssm", encryptionContext: { PARAMETER_ARN: arn } };
 }
 
-/** The plain text of a value. */
-export function openProtected(_reader: Reader, vault: Vault, value: Protected, _use: ProtectedUse): string {
-  return vault.open(value.sealedValue);
+/**
+ * The plain text of a value. The caller has checked that the reader may use its KMS key.
+ * Errors: KeyUnusableError, CiphertextError.
+ */
+export function openProtected(reader: Reader, vault: Vault, value: Protected, use: ProtectedUse): string {
+  const opened = vault.open(value.sealedValue);
+  if (value.kmsKeyArn === undefined) return opened;
+  return kmsDecrypt(reader, vault, Buffer.from(opened, "base64"), use.encryptionContext).plaintext.toString();
+}
+
+/** What a policy's conditions know of a service's use of a KMS key. */
+export function viaService(region: string, use: ProtectedUse): Readonly<Record<string, string | string[]>> {
+  return {
+    "kms:ViaService": `${use.service}.${region}.amazonaws.com`,
+    ...encryptionContextKeys(use.encryptionContext),
+  };
+}
+
+/** The condition keys of an encryption context. Source: KMS Developer Guide, "kms:EncryptionContext:context-key". */
+export function encryptionContextKeys(
+  context: Readonly<Record<string, string>> | undefined,
+): Readonly<Record<string, string | string[]>> {
+  const keys = Object.keys(context ?? {});
+  return {
+    ...(keys.length === 0 ? {} : { "kms:EncryptionContextKeys": keys }),
+    ...Object.fromEntries(
+      Object.entries(context ?? {}).map(([key, value]) => [`kms:EncryptionContext:${key}`, value]),
+    ),
+  };
 }

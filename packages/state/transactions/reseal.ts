@@ -16,6 +16,7 @@ const KINDS: { readonly [K in Kind as [Sealed<RecordOf<K>>] extends [never] ? ne
   certificate: true,
   databaseInstance: true,
   loadBalancer: true,
+  kmsKey: true,
   secretVersion: true,
   parameterVersion: true,
   taskSecrets: true,

@@ -68,6 +68,8 @@ export const TYPES = {
   alarmArn: { types: ["alarm"], conditionKey: undefined },
   dashboard: { types: ["dashboard"], conditionKey: undefined },
 
+  kmsKey: { types: ["key"], conditionKey: undefined },
+  kmsAlias: { types: ["alias", "key"], conditionKey: undefined },
   secret: { types: ["secret"], conditionKey: undefined },
   secretName: { types: ["secret"], conditionKey: undefined },
   parameter: { types: ["parameter"], conditionKey: undefined },
@@ -147,6 +149,8 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
   [/^cloudwatch\.\w+\.ResourceARN$/, "alarmArn"],
   [/^cloudwatch\.\w+\.(?:DashboardName|DashboardNames\[\])$/, "dashboard"],
 
+  [/^kms\.(?!RetireGrant)\w+\.(?:KeyId|SourceKeyId|DestinationKeyId|TargetKeyId)$/, "kmsKey"],
+  [/^kms\.(?:Update|Delete)Alias\.AliasName$/, "kmsAlias"],
   [/^secretsmanager\.BatchGetSecretValue\.SecretIdList\[\]$/, "secret"],
   [/^secretsmanager\.\w+\.SecretId$/, "secret"],
   [/^secretsmanager\.CreateSecret\.Name$/, "secretName"],
@@ -188,6 +192,10 @@ export const MENTIONS: Listed = [
   [/^sts\.AssumeRole\.PolicyArns\[\]\.arn$/, "A policy of the session, which can only take away."],
   [/^s3\.\w+\.(?:UploadId|VersionId|Delete\.Objects\[\]\.VersionId)$/, "Below the key that is asked for."],
   [/^iam\.\w+\.VersionId$/, "A version of the policy that is asked for."],
+  [
+    /^kms\.\w+\.GrantId$|^kms\.RetireGrant\.KeyId$/,
+    "A grant of the key that is asked for, which says who may retire it.",
+  ],
   [/^secretsmanager\.\w+\.\w*VersionId$/, "A version of the secret that is asked for."],
   [/^ecr\.\w+\.uploadId$/, "An upload of the repository that is asked for."],
   [/^ecr\.\w+\.(?:registryId|registryIds\[\])$/, "The caller's own registry; another one is refused."],
@@ -239,6 +247,9 @@ export const OTHERS: Listed = [
     /^secretsmanager\.RotateSecret\.\w+Arn$|^secretsmanager\.RotateSecret\.RotationLambdaARN$/,
     "Recorded or refused.",
   ],
+  [/^kms\.(?:CreateAlias\.AliasName|CreateGrant\.Name)$/, "The name of what is created."],
+  [/^kms\.(?:\w+\.(?:CustomKeyStoreId|XksKeyId)|CreateGrant\.Constraints)/, "Refused, or a constraint."],
+  [/^kms\.\w+\.PolicyName$/, "A key has one policy."],
   [/^secretsmanager\.RotateSecret\.ExternalSecret/, "Refused."],
   [/^ssm\.PutParameter\.KeyId$/, "Keys of KMS."],
   [/^(?:ssm|secretsmanager)\.\w+\.(?:Parameter)?Filters\[\]\.Key$/, "The name of a filter."],

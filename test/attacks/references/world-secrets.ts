@@ -52,3 +52,63 @@ export async function createParameter(send: Send): Promise<Made> {
     },
   };
 }
+
+/** A key is named by its id, its ARN, and an alias's name and ARN. */
+export async function createKey(send: Send): Promise<Made> {
+  const made = await send("kms", "CreateKey", { Description: "prod" });
+  const { KeyMetadata } = made as { KeyMetadata: { Arn: string; KeyId: string } }; // As answered.
+  const { Arn: arn, KeyId: id } = KeyMetadata;
+  await send("kms", "CreateAlias", { AliasName: "alias/prod", TargetKeyId: id });
+  const { CiphertextBlob } = await send("kms", "Encrypt", { KeyId: id, Plaintext: new Uint8Array([1]) });
+  const GranteePrincipal = "arn:aws:iam::000000000000:root";
+  const { GrantId } = await send("kms", "CreateGrant", {
+    KeyId: id,
+    GranteePrincipal,
+    Operations: ["Decrypt"],
+  });
+  const alias = regional("kms", "alias/prod");
+  return {
+    targets: [
+      {
+        kind: "kmsKey",
+        arns: [arn],
+        family: regional("kms", "key/*"),
+        spellings: [id, arn, "alias/prod", alias],
+      },
+      {
+        kind: "kmsAlias",
+        arns: [alias, arn],
+        family: regional("kms", "*"),
+        spellings: ["alias/prod"],
+      },
+    ],
+    defaults: {
+      KeyId: id,
+      TargetKeyId: id,
+      SourceKeyId: id,
+      DestinationKeyId: id,
+      AliasName: "alias/prod",
+      "CreateAlias.AliasName": "alias/other",
+      Plaintext: new Uint8Array([1]),
+      "Decrypt.CiphertextBlob": CiphertextBlob,
+      "ReEncrypt.CiphertextBlob": CiphertextBlob,
+      "GenerateDataKey.NumberOfBytes": 16,
+      "GenerateDataKeyWithoutPlaintext.NumberOfBytes": 16,
+      KeyPairSpec: "ECC_NIST_P256",
+      Message: new Uint8Array([1]),
+      SigningAlgorithm: "ECDSA_SHA_256",
+      MacAlgorithm: "HMAC_SHA_256",
+      Signature: new Uint8Array([1]),
+      Mac: new Uint8Array([1]),
+      Policy: JSON.stringify({
+        Version: "2012-10-17",
+        Statement: [{ Effect: "Allow", Principal: { AWS: "000000000000" }, Action: "kms:*", Resource: "*" }],
+      }),
+      Operations: ["Decrypt"],
+      "CreateGrant.GranteePrincipal": GranteePrincipal,
+      GrantId,
+      Tags: [{ TagKey: "a", TagValue: "b" }],
+      TagKeys: ["a"],
+    },
+  };
+}

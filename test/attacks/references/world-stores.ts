@@ -1,8 +1,8 @@
-import { createParameter, createSecret } from "./world-secrets.ts";
+import { createKey, createParameter, createSecret } from "./world-secrets.ts";
 import { regional, type Defaults, type Send, type Target } from "./targets.ts";
 import type { Network } from "./world-network.ts";
 
-type Stores = "efs" | "rds" | "logs" | "s3" | "acm" | "cloudwatch" | "secretsmanager" | "ssm";
+type Stores = "efs" | "rds" | "logs" | "s3" | "acm" | "cloudwatch" | "kms" | "secretsmanager" | "ssm";
 export interface Made {
   readonly targets: readonly Target[];
   readonly defaults: Defaults;
@@ -23,10 +23,11 @@ export async function createStores(
     s3: await createBucket(send),
     acm: await createCertificate(send),
     cloudwatch: await createAlarm(send),
+    kms: await createKey(send),
     secretsmanager: await createSecret(send),
     ssm: await createParameter(send),
   };
-  const { efs, rds, logs, s3, acm, cloudwatch, secretsmanager, ssm } = made;
+  const { efs, rds, logs, s3, acm, cloudwatch, kms, secretsmanager, ssm } = made;
   return {
     targets: Object.values(made).flatMap((each) => each.targets),
     defaults: {
@@ -36,6 +37,7 @@ export async function createStores(
       s3: s3.defaults,
       acm: acm.defaults,
       cloudwatch: cloudwatch.defaults,
+      kms: kms.defaults,
       secretsmanager: secretsmanager.defaults,
       ssm: ssm.defaults,
     },

@@ -1,0 +1,126 @@
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { formatArn, parseArn, type Vault } from "@gantry/kernel";
+import type { KmsKeyRecord, Placed } from "../records.ts";
+import type { Reader } from "../store.ts";
+
+type EncryptionContext = Readonly<Record<string, string>>;
+
+/** A key cannot be used. The state is AWS's word for why. */
+export class KeyUnusableError extends Error {
+  override readonly name = "KeyUnusableError";
+  readonly reason: "disabled" | "pending deletion" | "missing" | "wrong usage";
+
+  constructor(arn: string, reason: KeyUnusableError["reason"]) {
+    super(`${arn} is ${reason}.`);
+    this.reason = reason;
+  }
+}
+
+/** The text is no ciphertext of the key, was changed, or was encrypted with another encryption context. */
+export class CiphertextError extends Error {
+  override readonly name = "CiphertextError";
+}
+
+const FORMAT = 1;
+const MATERIAL_BYTES = 16;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+/**
+ * A key by its id, its ARN, or the name or ARN of an alias; undefined in another region than the caller's. An id and a
+ * name are looked up in the caller's account. Source: KMS Developer Guide, "Key identifiers".
+ */
+export function kmsKeyNamed(
+  reader: Reader,
+  place: Placed,
+  given: string | undefined,
+): KmsKeyRecord | undefined {
+  const key = reader.get("kmsKey", kmsKeyArnOf(reader, place, given));
+  return key?.region === place.region ? key : undefined;
+}
+
+/** The ARN of the key that a reference stands for, whether or not there is one. */
+export function kmsKeyArnOf(reader: Reader, place: Placed, given: string | undefined): string {
+  const text = given ?? "";
+  const arn = text.startsWith("arn:")
+    ? text
+    : formatArn("kms", place, text.startsWith("alias/") ? text : `key/${text}`);
+  if (parseArn(arn)?.resource.startsWith("alias/") !== true) return arn;
+  return reader.get("kmsAlias", arn)?.keyArn ?? arn;
+}
+
+/** Errors: KeyUnusableError. */
+export function checkUsable(key: KmsKeyRecord | undefined, usage: KmsKeyRecord["usage"]): KmsKeyRecord {
+  if (key === undefined) throw new KeyUnusableError("The key", "missing");
+  if (key.removeAt !== undefined) throw new KeyUnusableError(key.arn, "pending deletion");
+  if (!key.enabled) throw new KeyUnusableError(key.arn, "disabled");
+  if (key.usage !== usage) throw new KeyUnusableError(key.arn, "wrong usage");
+  return key;
+}
+
+/** The material that a key uses now, opened. It stays in this process. */
+export function currentMaterial(vault: Vault, key: KmsKeyRecord): Buffer {
+  return Buffer.from(vault.open(key.materials.at(-1)?.sealedMaterial ?? ""), "base64");
+}
+
+/**
+ * Encrypts with a symmetric key: AES-256-GCM, with the key's ARN and the encryption context as authenticated data. The
+ * ciphertext names its key and material. Errors: KeyUnusableError.
+ */
+export function kmsEncrypt(
+  vault: Vault,
+  given: KmsKeyRecord | undefined,
+  plaintext: Uint8Array,
+  context: EncryptionContext,
+): Buffer {
+  const key = checkUsable(given, "ENCRYPT_DECRYPT");
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv("aes-256-gcm", currentMaterial(vault, key), nonce);
+  cipher.setAAD(authenticated(key.arn, context));
+  const body = Buffer.concat([cipher.update(plaintext), cipher.final()]);
+  const arn = Buffer.from(key.arn);
+  const material = Buffer.from(key.materials.at(-1)?.id ?? "", "hex");
+  return Buffer.concat([Buffer.from([FORMAT, arn.length]), arn, material, nonce, cipher.getAuthTag(), body]);
+}
+
+/** The ARN of the key that a ciphertext names; undefined for what is no ciphertext. */
+export function keyArnOfCiphertext(blob: Uint8Array): string | undefined {
+  const [format, length = 0] = blob;
+  if (format !== FORMAT || blob.length < 2 + length + MATERIAL_BYTES + NONCE_BYTES + TAG_BYTES)
+    return undefined;
+  const arn = Buffer.from(blob.subarray(2, 2 + length)).toString("latin1");
+  return arn.startsWith("arn:aws:kms:") ? arn : undefined;
+}
+
+/** Errors: KeyUnusableError, CiphertextError. */
+export function kmsDecrypt(
+  reader: Reader,
+  vault: Vault,
+  given: Uint8Array,
+  context: EncryptionContext,
+): { readonly key: KmsKeyRecord; readonly plaintext: Buffer } {
+  const blob = Buffer.from(given);
+  const arn = keyArnOfCiphertext(blob);
+  if (arn === undefined) throw new CiphertextError("It is no ciphertext.");
+  const key = checkUsable(reader.get("kmsKey", arn), "ENCRYPT_DECRYPT");
+  let at = 2 + arn.length;
+  const take = (bytes: number): Buffer => blob.subarray(at, (at += bytes));
+  const id = take(MATERIAL_BYTES).toString("hex");
+  const material = key.materials.find((each) => each.id === id);
+  if (material === undefined) throw new CiphertextError("The key has no such material.");
+  const secret = Buffer.from(vault.open(material.sealedMaterial), "base64");
+  const decipher = createDecipheriv("aes-256-gcm", secret, take(NONCE_BYTES), { authTagLength: TAG_BYTES });
+  decipher.setAuthTag(take(TAG_BYTES));
+  decipher.setAAD(authenticated(key.arn, context));
+  try {
+    return { key, plaintext: Buffer.concat([decipher.update(blob.subarray(at)), decipher.final()]) };
+  } catch {
+    throw new CiphertextError("The ciphertext or the encryption context differs.");
+  }
+}
+
+/** The order of a context's pairs does not matter; which text is a key and which a value does. */
+function authenticated(arn: string, context: EncryptionContext): Buffer {
+  const pairs = Object.entries(context).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Buffer.from(JSON.stringify([arn, pairs]));
+}
