@@ -136,7 +136,7 @@ export class MetricDatabase {
     }
   }
 
-  /** Every metric with data since a moment, in the order of their names. */
+  /** Every metric with data since a moment, in the order in which they first had data. */
   *metrics(since: number): Iterable<MetricId> {
     for (const { metric, units } of this.#metrics.values())
       if ([...units.values()].some((series) => series.lastAt >= since)) yield metric;
