@@ -5,6 +5,8 @@ import type { RequestLog } from "./request-log.ts";
 
 /** How often a worker that leaves is asked for its connections. */
 const POLL_MS = 100;
+/** Longer than `hard-stop-after` in the configuration of the proxy. */
+const LEAVING_MS_MAX = 70_000;
 /** Lines that came by the ring may still be unread when the worker is gone. */
 const UNREAD_MS = 5_000;
 
@@ -17,8 +19,8 @@ export interface LeavingDeps {
 
 /** A worker that will leave at the next reload. */
 export interface LeavingWorker {
-  /** Lets the worker go once it has no connection. Resolves when it has. */
-  release(): Promise<void>;
+  /** Lets the worker go once it has no connection, or at once where it does not leave. Resolves when it is let go. */
+  release(isLeaving: boolean): Promise<void>;
 }
 
 /**
@@ -31,12 +33,18 @@ export async function followWorker(deps: LeavingDeps): Promise<LeavingWorker> {
   const pid = /^Pid: (\d+)$/m.exec(await askProxy(admin, "show info"))?.[1];
   if (pid === undefined) throw new Error("The proxy does not say its process id.");
   deps.requests.expectTwice(pid);
-  const socket = await followEvents(admin, "requests", (line) => deps.requests.count(line));
+  const socket = await followEvents(admin, "requests", (line) => deps.requests.count(line)).catch(
+    (thrown: unknown) => {
+      deps.requests.expectOnce(pid);
+      throw thrown;
+    },
+  );
   return {
-    async release() {
+    async release(isLeaving) {
+      const deadline = deps.clock.now() + LEAVING_MS_MAX;
+      const isAwaited = () => isLeaving && !socket.destroyed && deps.clock.now() < deadline;
       try {
-        while (!socket.destroyed && (await hasConnections(deps.folder, pid)))
-          await sleep(deps.clock, POLL_MS);
+        while (isAwaited() && (await hasConnections(deps.folder, pid))) await sleep(deps.clock, POLL_MS);
         await sleep(deps.clock, POLL_MS);
       } catch (thrown) {
         deps.log.debug("A worker of the proxy is gone", { pid, reason: messageOf(thrown) });

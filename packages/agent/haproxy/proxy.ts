@@ -253,17 +253,19 @@ export class Proxy {
     const leaving = await followWorker({ clock, log, folder, requests: this.#requests }).catch(
       () => undefined,
     );
+    let hasReloaded = false;
     try {
       await askProxy(join(folder, "run/master.sock"), "reload").catch(() => "");
       const deadline = clock.now() + RELOAD_WAIT_MS;
       for (;;) {
-        if (await this.#isInEffect(fingerprint)) return;
+        hasReloaded = await this.#isInEffect(fingerprint);
+        if (hasReloaded) return;
         if (clock.now() > deadline) throw new Error("The proxy did not take its new configuration in time.");
         await sleep(clock, 20);
       }
     } finally {
       // It is not waited for: the worker leaves with its last request.
-      void leaving?.release();
+      void leaving?.release(hasReloaded);
     }
   }
 
