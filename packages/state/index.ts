@@ -14,6 +14,7 @@ export * from "./records/security-policies.ts";
 export * from "./transactions/addresses.ts";
 export * from "./transactions/alarms.ts";
 export * from "./transactions/auto-scaling.ts";
+export * from "./transactions/code-deployments.ts";
 export * from "./transactions/deployment-alarms.ts";
 export * from "./transactions/deployment-reports.ts";
 export * from "./transactions/desired-count.ts";

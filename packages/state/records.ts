@@ -8,6 +8,13 @@ import type {
 import type { AlarmHistoryRecord, AlarmRecord, DashboardRecord } from "./records/cloudwatch.ts";
 import type { Placed } from "./records/common.ts";
 import type {
+  CodeDeployApplicationRecord,
+  CodeDeployConfigRecord,
+  CodeDeployGroupRecord,
+  CodeDeploymentRecord,
+  CodeDeployRevisionRecord,
+} from "./records/codedeploy.ts";
+import type {
   InternetGatewayRecord,
   NatGatewayRecord,
   NetworkInterfaceRecord,
@@ -58,6 +65,7 @@ import type { TaskSecretsRecord } from "./records/task-secrets.ts";
 export type * from "./records/acm.ts";
 export type * from "./records/auto-scaling.ts";
 export type * from "./records/cloudwatch.ts";
+export * from "./records/codedeploy.ts";
 export type * from "./records/common.ts";
 export type * from "./records/deployment-reports.ts";
 export type * from "./records/ec2.ts";
@@ -137,6 +145,11 @@ export interface Records {
   readonly kmsGrant: KmsGrantRecord;
   readonly parameter: ParameterRecord;
   readonly parameterVersion: ParameterVersionRecord;
+  readonly codeDeployApplication: CodeDeployApplicationRecord;
+  readonly codeDeployGroup: CodeDeployGroupRecord;
+  readonly codeDeployConfig: CodeDeployConfigRecord;
+  readonly codeDeployRevision: CodeDeployRevisionRecord;
+  readonly codeDeployment: CodeDeploymentRecord;
   readonly node: NodeRecord;
   readonly platformClock: PlatformClockRecord;
 }
@@ -193,6 +206,15 @@ const DECLARED: IndexesOf = {
   secret: { name: (secret) => secretNameKey(secret, secret.name) },
   secretVersion: { secret: (version) => version.secretArn },
   parameterVersion: { parameter: (version) => version.parameterArn },
+  codeDeployGroup: {
+    application: (group) => group.applicationArn,
+    service: (group) => group.settings.serviceArn,
+  },
+  codeDeployRevision: { application: (revision) => revision.applicationArn },
+  codeDeployment: {
+    group: (deployment) => deployment.groupArn,
+    service: (deployment) => deployment.serviceArn,
+  },
 };
 
 /** What a kind is found by besides its key. The store keeps these current. */

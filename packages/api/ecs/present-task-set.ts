@@ -23,6 +23,7 @@ export function presentTaskSet(
     taskSetArn: taskSetArnOf(service, set.id),
     serviceArn: service.arn,
     clusterArn: service.clusterArn,
+    startedBy: set.external?.startedBy,
     externalId: set.external?.externalId,
     status: set.status,
     taskDefinition: set.taskDefinitionArn,

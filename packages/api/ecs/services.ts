@@ -16,6 +16,7 @@ import { page } from "../common/paging.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
 import { toTags } from "../common/tags.ts";
+import { checkCodeDeploy, checkCodeDeployUpdate, putCodeDeployService } from "./code-deploy-services.ts";
 import { checkLaunchType } from "./launch-type.ts";
 import { findCluster, findService, invalidParameter, serviceArnOf, serviceOf } from "./lookups.ts";
 import { presentService } from "./present-service.ts";
@@ -71,8 +72,7 @@ function createService(
     throw invalidParameter("Gantry does not support the scheduling strategy DAEMON yet.");
   const controller = input.deploymentController?.type ?? "ECS";
   if (controller === "EXTERNAL") return createExternalService({ store, clock }, input, context);
-  if (controller !== "ECS")
-    throw invalidParameter(`Gantry does not support the deployment controller ${controller} yet.`);
+  if (controller === "CODE_DEPLOY") checkCodeDeploy(input);
   ensureLinkedRole({ store, ids, clock }, context, "ecs.amazonaws.com", { isOptional: true });
   const record = store.transact((tx) => {
     const now = clock.now();
@@ -84,13 +84,16 @@ function createService(
     const { launchType } = service.spec;
     const platformVersion = toPlatformVersion(input.platformVersion);
     removeServiceEvents(tx, service.arn);
+    const version = {
+      taskDefinitionArn: definition.arn,
+      network,
+      loadBalancers,
+      launchType,
+      platformVersion,
+    };
+    if (controller === "CODE_DEPLOY") return putCodeDeployService(tx, service, version, { ids, now });
     tx.put("service", service.arn, service);
-    beginServiceDeployment(
-      tx,
-      service,
-      { taskDefinitionArn: definition.arn, network, loadBalancers, launchType, platformVersion },
-      { ids, now },
-    );
+    beginServiceDeployment(tx, service, version, { ids, now });
     return service;
   });
   return { service: presentService(record, store, ["TAGS"]) };
@@ -187,8 +190,9 @@ function updateService(
   const record = store.transact((tx) => {
     const cluster = findCluster(tx, context, input.cluster);
     const service = findService(tx, cluster, input.service);
-    const isExternal = service.spec.controller === "EXTERNAL";
-    if (isExternal) checkExternal(input);
+    const { controller } = service.spec;
+    if (controller === "EXTERNAL") checkExternal(input);
+    if (controller === "CODE_DEPLOY") checkCodeDeployUpdate(input);
     tx.put("service", service.arn, { ...service, spec: updatedSpec(service.spec, input) });
     const updated = setDesiredCount(
       tx,
@@ -196,13 +200,17 @@ function updateService(
       input.desiredCount === undefined ? service.spec.desiredCount : toDesiredCount(input.desiredCount),
     );
     const primary = primaryOf(tx, service.arn);
-    if (!isExternal && startsDeployment(input)) {
+    if (controller === undefined && startsDeployment(input)) {
       checkStrategyChange(tx, service, updated);
       const now = clock.now();
       const version = updatedVersion(tx, context, { service: updated, now, kept: primary, input });
       beginServiceDeployment(tx, updated, version, { ids, now });
     } else if (primary !== undefined)
-      tx.put("taskSet", taskSetKeyOf(service.arn, primary.id), { ...primary, stability: "STABILIZING" });
+      tx.put("taskSet", taskSetKeyOf(service.arn, primary.id), {
+        ...primary,
+        stability: "STABILIZING",
+        stabilityAt: clock.now(),
+      });
     return updated;
   });
   return { service: presentService(record, store, []) };

@@ -119,7 +119,8 @@ function describeTaskSets(
   input: ecs.DescribeTaskSetsRequest,
   context: RequestContext,
 ): ecs.DescribeTaskSetsResponse {
-  const service = externalServiceOf(store, context, input);
+  const service = findService(store, findCluster(store, context, input.cluster), input.service);
+  if (service.spec.controller === undefined) throw notExternal();
   const names = input.taskSets ?? [];
   const found =
     names.length === 0
@@ -139,11 +140,14 @@ function externalServiceOf(
   input: { cluster?: string | undefined; service?: string | undefined },
 ): ServiceRecord {
   const service = findService(reader, findCluster(reader, context, input.cluster), input.service);
-  if (service.spec.controller !== "EXTERNAL")
-    throw invalidParameter(
-      "Amazon ECS only supports task set management on services configured with external deployment controllers.",
-    );
+  if (service.spec.controller !== "EXTERNAL") throw notExternal();
   return service;
+}
+
+function notExternal(): ApiError {
+  return invalidParameter(
+    "Amazon ECS only supports task set management on services configured with external deployment controllers.",
+  );
 }
 
 function taskSetOf(reader: Reader, service: ServiceRecord, named: string | undefined): TaskSetRecord {

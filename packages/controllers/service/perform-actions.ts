@@ -86,12 +86,9 @@ class Performance {
           "was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again.",
         );
       case "recordStabilizing":
-        return this.#changeTaskSet(action.taskSetId, {
-          stability: "STABILIZING",
-          stabilityAt: this.#view.now,
-        });
+        return this.#changeTaskSet(action.taskSetId, { stability: "STABILIZING" });
       case "recordSteadyState":
-        this.#changeTaskSet(action.taskSetId, { stability: "STEADY_STATE", stabilityAt: this.#view.now });
+        this.#changeTaskSet(action.taskSetId, { stability: "STEADY_STATE" });
         return this.#say("has reached a steady state.");
       case "completeDeployment":
         return this.#complete(action);
@@ -239,10 +236,13 @@ class Performance {
   #changeTaskSet(id: string, change: Partial<TaskSetRecord>): void {
     const set = this.#taskSet(id);
     if (Object.entries(change).every(([name, value]) => set[name as keyof TaskSetRecord] === value)) return; // Its own names.
+    const { now } = this.#view;
+    const turns = change.stability !== undefined && change.stability !== set.stability;
     this.#tx.put("taskSet", taskSetKeyOf(set.serviceArn, id), {
       ...set,
+      ...(turns ? { stabilityAt: now } : {}),
       ...change,
-      updatedAt: this.#view.now,
+      updatedAt: now,
     });
   }
 

@@ -1,10 +1,10 @@
 import { computedDesiredCountOf, type TaskSetRecord } from "@gantry/state";
 import { isActive } from "./fleet.ts";
-import { earliest, planFleet } from "./plan-fleet.ts";
+import { earliest, planFleet, type FleetPlan } from "./plan-fleet.ts";
 import type { ServiceAction, ServicePlan, ServiceView } from "./service-action.ts";
 
 /**
- * Decides what a service with the deployment controller EXTERNAL needs: each task set runs its own part of the desired count,
+ * Decides what a service needs whose task sets are made from outside (deployment controllers EXTERNAL and CODE_DEPLOY): each task set runs its own part of the desired count,
  * and one that was deleted goes once its tasks have stopped. Source: API_TaskSet.
  */
 export function planExternal(view: ServiceView): ServicePlan {
@@ -18,22 +18,36 @@ export function planExternal(view: ServiceView): ServicePlan {
 }
 
 function planScale(view: ServiceView, set: TaskSetRecord): ServicePlan {
-  const desiredCount = computedDesiredCountOf(view.service, set);
-  const service = { ...view.service, spec: { ...view.service.spec, desiredCount } };
-  const plan = planFleet({ ...view, service }, set);
-  // Steady: it runs its part, healthy, and no task of it is on its way out.
-  const isSteady =
-    plan.isFull &&
+  const plan = planPart(view, set);
+  const steady = isSteadyPlan(view, set, plan);
+  const actions = [...plan.actions];
+  if (steady && set.stability !== "STEADY_STATE")
+    actions.push({ type: "recordSteadyState", taskSetId: set.id });
+  if (!steady && set.stability === "STEADY_STATE")
+    actions.push({ type: "recordStabilizing", taskSetId: set.id });
+  return { actions, lookAgainInMs: plan.lookAgainInMs };
+}
+
+/** Whether a task set runs its part of the desired count, healthy, and no task of it is on its way out. */
+export function isSteady(view: ServiceView, set: TaskSetRecord): boolean {
+  return isSteadyPlan(view, set, planPart(view, set));
+}
+
+function isSteadyPlan(view: ServiceView, set: TaskSetRecord, { isFull }: FleetPlan): boolean {
+  return (
+    isFull &&
     view.tasks.every(
       ({ task }) =>
         task.deploymentId !== set.id || task.desiredStatus === "RUNNING" || task.lastStatus === "STOPPED",
-    );
-  const actions = [...plan.actions];
-  if (isSteady && set.stability !== "STEADY_STATE")
-    actions.push({ type: "recordSteadyState", taskSetId: set.id });
-  if (!isSteady && set.stability === "STEADY_STATE")
-    actions.push({ type: "recordStabilizing", taskSetId: set.id });
-  return { actions, lookAgainInMs: plan.lookAgainInMs };
+    )
+  );
+}
+
+/** What a task set needs for its own part of the desired count. */
+function planPart(view: ServiceView, set: TaskSetRecord): FleetPlan {
+  const desiredCount = computedDesiredCountOf(view.service, set);
+  const service = { ...view.service, spec: { ...view.service.spec, desiredCount } };
+  return planFleet({ ...view, service }, set);
 }
 
 function planDeletion(view: ServiceView, set: TaskSetRecord): ServicePlan {

@@ -10,7 +10,7 @@ const NOTHING: ServicePlan = { actions: [], lookAgainInMs: undefined };
 export function planService(view: ServiceView): ServicePlan {
   const [primary] = view.taskSets.filter((set) => set.status === "PRIMARY");
   if (view.service.status === "DRAINING") return planDraining(view);
-  if (view.service.status === "ACTIVE" && view.service.spec.controller === "EXTERNAL")
+  if (view.service.status === "ACTIVE" && view.service.spec.controller !== undefined)
     return planExternal(view);
   if (view.service.status !== "ACTIVE" || primary === undefined) return NOTHING;
   const strategy = view.deployment?.strategy ?? view.service.spec.rollout?.strategy ?? "ROLLING";

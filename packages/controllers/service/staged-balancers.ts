@@ -1,4 +1,4 @@
-import { trustsService, type Principal } from "@gantry/iam";
+import type { Principal } from "@gantry/iam";
 import {
   groupPairOf,
   routeOfRule,
@@ -7,6 +7,7 @@ import {
   type TaskSetRecord,
   type TrafficRoute,
 } from "@gantry/state";
+import { servicePrincipal } from "../service-principal.ts";
 import { unassumable, type Permissions } from "../task/execution-role.ts";
 import type { StagedBalancer } from "./service-action.ts";
 
@@ -72,20 +73,11 @@ export function infrastructurePrincipal(
   roleArn: string,
   { service, now }: { service: ServiceRecord; now: number },
 ): Principal | undefined {
-  const role = reader.get("role", roleArn);
-  const caller = {
+  return servicePrincipal(reader, roleArn, {
     service: "ecs.amazonaws.com",
     sourceArn: service.arn,
-    sourceAccount: service.account,
+    account: service.account,
+    session: SESSION,
     now,
-  };
-  if (role === undefined || role.account !== service.account || !trustsService(role, caller))
-    return undefined;
-  return {
-    type: "assumed-role",
-    arn: `arn:aws:sts::${role.account}:assumed-role/${role.name}/${SESSION}`,
-    account: role.account,
-    id: `${role.id}:${SESSION}`,
-    roleArn: role.arn,
-  };
+  });
 }

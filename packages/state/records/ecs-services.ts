@@ -25,7 +25,7 @@ export interface ServiceRecord extends Placed {
     /** How deployments bring in a new version; absent: ROLLING without a bake time. */
     readonly rollout?: RolloutSpec | undefined;
     /** Who decides about deployments; absent: ECS. */
-    readonly controller?: "EXTERNAL" | undefined;
+    readonly controller?: "EXTERNAL" | "CODE_DEPLOY" | undefined;
     /** Alarms that end a deployment; absent where they are not enabled. */
     readonly deploymentAlarms?: { readonly names: readonly string[]; readonly rollback: boolean } | undefined;
     /** Checks that stages of a deployment wait for. */
@@ -90,8 +90,10 @@ export interface TaskSetRecord extends Placed, ServiceVersion {
   readonly stability: "STABILIZING" | "STEADY_STATE";
   /** When the stability last changed; absent in records of earlier releases. */
   readonly stabilityAt?: number;
-  /** What CreateTaskSet was given besides; absent where ECS itself made the task set. */
+  /** What CreateTaskSet or CodeDeploy gave besides; absent where ECS itself made the task set. */
   readonly external?: {
+    /** Absent where CreateTaskSet made it. */
+    readonly startedBy?: "CODE_DEPLOY";
     readonly externalId: string | undefined;
     readonly clientToken: string | undefined;
     readonly tags: Tags;

@@ -1,0 +1,61 @@
+import type {
+  CodeDeployEnd,
+  CodeDeployEventName,
+  CodeDeploymentRecord,
+  TargetGroupWeight,
+  TaskSetRecord,
+  TrafficRoute,
+} from "@gantry/state";
+
+/** All that a deployment's next step is decided from. */
+export interface CodeDeployView {
+  readonly deployment: CodeDeploymentRecord;
+  /** Whether the service is there and ACTIVE. */
+  readonly isActive: boolean;
+  /** The service's fleets; none where it is gone. */
+  readonly taskSets: readonly TaskSetRecord[];
+  /** Ids of fleets that run all that they are to run, healthy. */
+  readonly steady: ReadonlySet<string>;
+  /** The target groups as the deployment group names them, by ARN; one that is gone is left out. */
+  readonly pair: readonly string[];
+  /** Where the production and test listeners split traffic between the two target groups. */
+  readonly routes: { readonly production: readonly TrafficRoute[]; readonly test: readonly TrafficRoute[] };
+  /** Why CodeDeploy cannot go on: what it needs is gone, or its role may not. */
+  readonly problem: { readonly code: string; readonly message: string } | undefined;
+  /** Those of the deployment's alarms that are in ALARM. */
+  readonly alarms: readonly string[];
+  readonly now: number;
+}
+
+/** What a deployment may do; the code-deploy controller carries it out in one transaction. */
+export type CodeDeployAction =
+  | {
+      readonly type: "begin";
+      readonly blueTaskSetId: string;
+      readonly blueGroupArn: string;
+      readonly greenGroupArn: string;
+    }
+  | { readonly type: "beginEvent"; readonly event: CodeDeployEventName }
+  | { readonly type: "endEvent"; readonly event: CodeDeployEventName }
+  | {
+      readonly type: "shiftTraffic";
+      readonly route: TrafficRoute;
+      readonly targets: readonly TargetGroupWeight[];
+    }
+  | {
+      readonly type: "recordTraffic";
+      readonly traffic: Partial<CodeDeploymentRecord["traffic"]>;
+    }
+  | { readonly type: "createTaskSet" }
+  | { readonly type: "makePrimary"; readonly taskSetId: string }
+  | { readonly type: "drainTaskSet"; readonly taskSetId: string }
+  | { readonly type: "beginReadyWait" }
+  | { readonly type: "beginTerminationWait" }
+  | { readonly type: "succeed" }
+  | ({ readonly type: "end" } & CodeDeployEnd);
+
+export interface CodeDeployPlan {
+  readonly actions: readonly CodeDeployAction[];
+  /** When time alone will change the answer. */
+  readonly lookAgainInMs: number | undefined;
+}

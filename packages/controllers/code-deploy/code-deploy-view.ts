@@ -1,0 +1,185 @@
+import type { Principal } from "@gantry/iam";
+import {
+  alarmsInAlarm,
+  routesOfListener,
+  taskSetArnOf,
+  type CodeDeploymentRecord,
+  type Reader,
+  type ServiceRecord,
+  type TrafficRoute,
+  type Transaction,
+} from "@gantry/state";
+import { isSteady } from "../service/plan-external.ts";
+import { viewOf } from "../service/service-view.ts";
+import { servicePrincipal } from "../service-principal.ts";
+import type { Permissions } from "../task/execution-role.ts";
+import type { CodeDeployView } from "./code-deploy-action.ts";
+
+const SERVICE = "codedeploy.amazonaws.com";
+
+interface Options {
+  readonly permissions: Permissions;
+  readonly now: number;
+}
+
+/** Reads all that decides about a deployment, and checks what its role may do. */
+export function codeDeployView(
+  tx: Transaction,
+  deployment: CodeDeploymentRecord,
+  options: Options,
+): CodeDeployView {
+  const { settings } = deployment;
+  const service = tx.get("service", deployment.serviceArn);
+  const isActive = service?.status === "ACTIVE";
+  const view = service === undefined ? undefined : viewOf(tx, service, options);
+  const taskSets = view?.taskSets ?? [];
+  const pair = targetGroupsOf(tx, deployment);
+  const routes = {
+    production: routesOfListener(tx, settings.productionListenerArn, pair),
+    test: routesOfListener(tx, settings.testListenerArn, pair),
+  };
+  return {
+    deployment,
+    isActive,
+    taskSets,
+    steady: new Set(
+      view === undefined ? [] : taskSets.filter((set) => isSteady(view, set)).map((set) => set.id),
+    ),
+    pair,
+    routes,
+    problem: isActive ? problemOf(tx, { deployment, service, pair, routes }, options) : undefined,
+    alarms: settings.alarms.enabled ? alarmsInAlarm(tx, deployment, settings.alarms.names) : [],
+    now: options.now,
+  };
+}
+
+/** The platform as a session of the deployment group's role; undefined where the role is gone or does not trust CodeDeploy. */
+export function codeDeployPrincipal(
+  reader: Reader,
+  { account, groupArn, settings, id }: CodeDeploymentRecord,
+  now: number,
+): Principal | undefined {
+  return servicePrincipal(reader, settings.serviceRoleArn, {
+    service: SERVICE,
+    sourceArn: groupArn,
+    account,
+    session: id,
+    now,
+  });
+}
+
+function targetGroupsOf(
+  reader: Reader,
+  { account, region, settings }: CodeDeploymentRecord,
+): readonly string[] {
+  return reader
+    .list("targetGroup")
+    .filter(
+      (group) =>
+        group.account === account &&
+        group.region === region &&
+        settings.targetGroupNames.includes(group.name),
+    )
+    .map((group) => group.arn);
+}
+
+interface Needs {
+  readonly deployment: CodeDeploymentRecord;
+  readonly service: ServiceRecord;
+  readonly pair: readonly string[];
+  readonly routes: CodeDeployView["routes"];
+}
+
+/** Why the deployment cannot go on, if so. */
+function problemOf(reader: Reader, needs: Needs, { permissions, now }: Options): CodeDeployView["problem"] {
+  const { deployment, pair, routes } = needs;
+  const { settings } = deployment;
+  const principal = codeDeployPrincipal(reader, deployment, now);
+  if (principal === undefined)
+    return {
+      code: "IAM_ROLE_MISSING",
+      message: `CodeDeploy was unable to assume the role ${settings.serviceRoleArn}: it does not exist, or does not trust ${SERVICE}.`,
+    };
+  if (pair.length !== settings.targetGroupNames.length)
+    return invalidBalancing(`A target group of ${settings.targetGroupNames.join(", ")} does not exist.`);
+  for (const arn of [settings.productionListenerArn, settings.testListenerArn])
+    if (arn !== undefined && reader.get("listener", arn) === undefined)
+      return invalidBalancing(`The listener ${arn} does not exist.`);
+  if (deployment.blueGroupArn !== undefined && routes.production.length === 0)
+    return invalidBalancing(
+      `The listener ${settings.productionListenerArn} forwards to none of the target groups.`,
+    );
+  if (deployment.greenTaskSetId === undefined) {
+    const problem = revisionProblem(reader, deployment);
+    if (problem !== undefined) return problem;
+  }
+  for (const { action, resource, conditions } of actionsOf(reader, needs)) {
+    const because = permissions.deniedBecause(principal, action, resource, () => conditions ?? {});
+    if (because !== undefined) return { code: "IAM_ROLE_PERMISSIONS", message: because };
+  }
+  return undefined;
+}
+
+function invalidBalancing(message: string): CodeDeployView["problem"] {
+  return { code: "ELASTIC_LOAD_BALANCING_INVALID", message };
+}
+
+/** Why ECS would refuse the task set of the AppSpec, if so. */
+function revisionProblem(
+  reader: Reader,
+  { appSpec, account, region }: CodeDeploymentRecord,
+): CodeDeployView["problem"] {
+  const because = (reason: string) => ({
+    code: "ECS_UPDATE_ERROR",
+    message: `The ECS service cannot be updated due to an unexpected error: ${reason}`,
+  });
+  const { taskDefinition, containerName, containerPort } = appSpec;
+  const definition = reader.get("taskDefinition", taskDefinition);
+  if (definition === undefined || definition.account !== account || definition.region !== region)
+    return because(`TaskDefinition ${taskDefinition} not found.`);
+  if (definition.status !== "ACTIVE") return because("TaskDefinition is inactive");
+  const container = definition.spec.containers.find((each) => each.name === containerName);
+  if (container === undefined)
+    return because(`The container ${containerName} does not exist in the task definition.`);
+  if (!container.portMappings.some((mapping) => mapping.containerPort === containerPort))
+    return because(`The container ${containerName} did not have a container port ${containerPort} defined.`);
+  return undefined;
+}
+
+interface NeededAction {
+  readonly action: string;
+  readonly resource: string;
+  readonly conditions?: Readonly<Record<string, string>>;
+}
+
+/** What CodeDeploy calls in the name of the role. Source: the managed policy AWSCodeDeployRoleForECS. */
+function actionsOf(reader: Reader, { deployment, service, routes }: Needs): readonly NeededAction[] {
+  const { greenTaskSetId } = deployment;
+  const modify = ({ kind, arn }: TrafficRoute): NeededAction => ({
+    action: `elasticloadbalancing:${kind === "rule" ? "ModifyRule" : "ModifyListener"}`,
+    resource: arn,
+  });
+  const definition = reader.get("taskDefinition", deployment.appSpec.taskDefinition);
+  const roles = [definition?.spec.taskRoleArn, definition?.spec.executionRoleArn];
+  return [
+    { action: "ecs:UpdateServicePrimaryTaskSet", resource: service.arn },
+    { action: "ecs:DeleteTaskSet", resource: taskSetArnOf(service, deployment.blueTaskSetId ?? "*") },
+    ...[...routes.production, ...routes.test].map(modify),
+    ...(greenTaskSetId === undefined
+      ? [
+          { action: "ecs:CreateTaskSet", resource: "*", conditions: { "ecs:service": service.arn } },
+          ...[...new Set(roles)].flatMap((resource) =>
+            resource === undefined
+              ? []
+              : [
+                  {
+                    action: "iam:PassRole",
+                    resource,
+                    conditions: { "iam:PassedToService": "ecs-tasks.amazonaws.com" },
+                  },
+                ],
+          ),
+        ]
+      : []),
+  ];
+}

@@ -1,0 +1,211 @@
+import type { Placed, Tags } from "./common.ts";
+import type { AwsvpcConfiguration } from "./ecs.ts";
+
+/** A CodeDeploy application. Key: the ARN. */
+export interface CodeDeployApplicationRecord extends Placed {
+  readonly arn: string;
+  readonly id: string;
+  readonly name: string;
+  readonly computePlatform: "ECS" | "Lambda" | "Server";
+  readonly createdAt: number;
+  readonly tags: Tags;
+}
+
+/** When a deployment has to stop by itself, and whether it is then rolled back. */
+export interface CodeDeployGuards {
+  readonly alarms: {
+    readonly enabled: boolean;
+    readonly names: readonly string[];
+    readonly ignorePollAlarmFailure: boolean;
+  };
+  readonly autoRollback: { readonly enabled: boolean; readonly events: readonly CodeDeployRollbackEvent[] };
+}
+
+export type CodeDeployRollbackEvent =
+  | "DEPLOYMENT_FAILURE"
+  | "DEPLOYMENT_STOP_ON_ALARM"
+  | "DEPLOYMENT_STOP_ON_REQUEST";
+
+/** What a deployment group says about two fleets and the way between them. Source: API_DeploymentGroupInfo. */
+export interface CodeDeploySettings extends CodeDeployGuards {
+  readonly serviceRoleArn: string;
+  /** As given: names within the account and region. */
+  readonly clusterName: string;
+  readonly serviceName: string;
+  readonly serviceArn: string;
+  readonly targetGroupNames: readonly string[];
+  readonly productionListenerArn: string;
+  readonly testListenerArn: string | undefined;
+  /** What becomes of the old fleet, and how long it is kept after the traffic has moved. */
+  readonly termination: { readonly action: "TERMINATE" | "KEEP_ALIVE"; readonly waitMinutes: number };
+  /** STOP_DEPLOYMENT: the traffic moves when ContinueDeployment says so, or the deployment stops after the wait. */
+  readonly ready: {
+    readonly action: "CONTINUE_DEPLOYMENT" | "STOP_DEPLOYMENT";
+    readonly waitMinutes: number;
+  };
+}
+
+/** A deployment group for one ECS service. Key: the ARN. */
+export interface CodeDeployGroupRecord extends Placed {
+  readonly arn: string;
+  readonly id: string;
+  readonly applicationArn: string;
+  readonly applicationName: string;
+  readonly name: string;
+  readonly configName: string;
+  readonly settings: CodeDeploySettings;
+  /** Recorded and shown: SNS is not there. */
+  readonly triggers: readonly {
+    readonly name: string;
+    readonly targetArn: string;
+    readonly events: readonly string[];
+  }[];
+  readonly outdatedInstancesStrategy: "UPDATE" | "IGNORE";
+  readonly terminationHookEnabled: boolean | undefined;
+  readonly createdAt: number;
+  readonly tags: Tags;
+}
+
+/** How production traffic moves; percentages and minutes. */
+export type CodeDeployRouting =
+  | { readonly type: "AllAtOnce" }
+  | { readonly type: "TimeBasedCanary"; readonly percent: number; readonly minutes: number }
+  | { readonly type: "TimeBasedLinear"; readonly percent: number; readonly minutes: number };
+
+/** A deployment configuration of an account. Key: the ARN. */
+export interface CodeDeployConfigRecord extends Placed {
+  readonly arn: string;
+  readonly id: string;
+  readonly name: string;
+  readonly routing: CodeDeployRouting;
+  readonly createdAt: number;
+}
+
+/** In order. Source: CodeDeploy User Guide, "AppSpec hooks section for an Amazon ECS deployment". */
+export const CODE_DEPLOY_EVENTS = [
+  "BeforeInstall",
+  "Install",
+  "AfterInstall",
+  "AllowTestTraffic",
+  "AfterAllowTestTraffic",
+  "BeforeAllowTraffic",
+  "AllowTraffic",
+  "AfterAllowTraffic",
+] as const;
+export type CodeDeployEventName = (typeof CODE_DEPLOY_EVENTS)[number];
+
+/** What an AppSpec asks for. */
+export interface CodeDeployAppSpec {
+  readonly taskDefinition: string;
+  readonly containerName: string;
+  readonly containerPort: number;
+  readonly platformVersion: string | undefined;
+  readonly network: AwsvpcConfiguration | undefined;
+  /** Functions by event: names or ARNs, as ARNs. */
+  readonly hooks: Readonly<Partial<Record<CodeDeployEventName, string>>>;
+}
+
+/** Where the AppSpec came from, as the caller gave it. Key of a stored revision: APPLICATION-ARN|DIGEST. */
+export interface CodeDeployRevision {
+  readonly type: "String" | "AppSpecContent" | "S3";
+  readonly content: string | undefined;
+  readonly sha256: string | undefined;
+  readonly s3:
+    | {
+        readonly bucket: string;
+        readonly key: string;
+        readonly version: string | undefined;
+        readonly eTag: string | undefined;
+        readonly bundleType: string | undefined;
+      }
+    | undefined;
+}
+
+/** A revision of an application that was registered or deployed. */
+export interface CodeDeployRevisionRecord extends Placed {
+  readonly key: string;
+  readonly applicationArn: string;
+  readonly revision: CodeDeployRevision;
+  readonly description: string | undefined;
+  readonly registeredAt: number;
+  readonly firstUsedAt: number | undefined;
+  readonly lastUsedAt: number | undefined;
+}
+
+export interface CodeDeployEventRecord {
+  readonly name: CodeDeployEventName;
+  readonly status: "Pending" | "InProgress" | "Succeeded" | "Failed" | "Skipped";
+  readonly startedAt?: number;
+  readonly endedAt?: number;
+  /** The function that decides the event. */
+  readonly hook?: {
+    readonly functionArn: string;
+    readonly executionId: string;
+    /** When it was called. ← code-deploy hook controller. */
+    readonly calledAt?: number;
+    /** What PutLifecycleEventHookExecutionStatus said, or that the function cannot be called. */
+    readonly answer?: "Succeeded" | "Failed";
+  };
+  /** Why it failed. */
+  readonly message?: string;
+}
+
+export type CodeDeployStatus = "Created" | "InProgress" | "Ready" | "Succeeded" | "Failed" | "Stopped";
+
+/**
+ * A deployment of a revision to a group's service, or the return to the old fleet after one. Key: `deploymentKeyOf`.
+ * Begun by `beginCodeDeployment`, moved by the code-deploy controller.
+ */
+export interface CodeDeploymentRecord extends Placed {
+  readonly key: string;
+  /** `d-` and nine letters or digits. */
+  readonly id: string;
+  readonly applicationName: string;
+  readonly groupName: string;
+  readonly groupArn: string;
+  readonly serviceArn: string;
+  readonly configName: string;
+  readonly description: string | undefined;
+  readonly revision: CodeDeployRevision;
+  readonly previousRevision: CodeDeployRevision | undefined;
+  readonly appSpec: CodeDeployAppSpec;
+  /** The group's settings when the deployment began. */
+  readonly settings: CodeDeploySettings;
+  readonly trafficSteps: { readonly percents: readonly number[]; readonly intervalMinutes: number };
+  readonly creator: "user" | "codeDeployRollback";
+  readonly status: CodeDeployStatus;
+  readonly events: readonly CodeDeployEventRecord[];
+  /** The fleet that serves when the deployment begins; absent until it has begun. */
+  readonly blueTaskSetId: string | undefined;
+  /** The fleet that it brings up; absent until Install. */
+  readonly greenTaskSetId: string | undefined;
+  readonly blueGroupArn: string | undefined;
+  readonly greenGroupArn: string | undefined;
+  /** The part of the traffic that the new fleet has, in percent. */
+  readonly traffic: {
+    readonly test: number;
+    readonly production: number;
+    readonly shiftedAt: number | undefined;
+  };
+  /** When the wait for the traffic's or the termination's permission began. */
+  readonly readySince: number | undefined;
+  readonly terminationSince: number | undefined;
+  /** Set by ContinueDeployment. */
+  readonly continued: { readonly ready?: boolean; readonly termination?: boolean };
+  /** Set by StopDeployment. */
+  readonly stopRequested: { readonly rollback: boolean } | undefined;
+  /** For the return to the old fleet: that fleet is `blueTaskSetId`, the one that goes is `greenTaskSetId`. */
+  readonly isReturn: boolean;
+  readonly error: { readonly code: string; readonly message: string } | undefined;
+  readonly rollback:
+    | {
+        readonly deploymentId: string | undefined;
+        readonly triggeringDeploymentId: string | undefined;
+        readonly message: string;
+      }
+    | undefined;
+  readonly createdAt: number;
+  readonly startedAt: number | undefined;
+  readonly completedAt: number | undefined;
+  readonly updatedAt: number;
+}
