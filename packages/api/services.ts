@@ -81,6 +81,11 @@ export const DESCRIPTORS = {
       xmlNamespace: "",
     },
   ),
+  codedeploy: descriptor("codedeploy", "codedeploy", ["awsJson1_1"], {
+    version: "2014-10-06",
+    targetPrefix: "CodeDeploy_20141006",
+    xmlNamespace: "",
+  }),
   elbv2: descriptor("elbv2", "elasticloadbalancing", ["awsQuery"], {
     id: "elastic-load-balancing-v2",
     version: "2015-12-01",
@@ -147,6 +152,9 @@ export function registerServices(dispatcher: Dispatcher, deps: ServicesDeps): vo
   );
   dispatcher.register(DESCRIPTORS["application-autoscaling"], async () =>
     (await import("./application-autoscaling/index.ts")).applicationAutoScalingService(deps),
+  );
+  dispatcher.register(DESCRIPTORS.codedeploy, async () =>
+    (await import("./codedeploy/index.ts")).codeDeployService(deps),
   );
   dispatcher.register(DESCRIPTORS.elbv2, async () => (await import("./elbv2/index.ts")).elbv2Service(deps));
   dispatcher.register(DESCRIPTORS.acm, async () => (await import("./acm/index.ts")).acmService(real));

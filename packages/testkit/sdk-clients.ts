@@ -1,6 +1,7 @@
 import * as acm from "@aws-sdk/client-acm";
 import * as applicationAutoScaling from "@aws-sdk/client-application-auto-scaling";
 import * as cloudwatch from "@aws-sdk/client-cloudwatch";
+import * as codedeploy from "@aws-sdk/client-codedeploy";
 import * as logs from "@aws-sdk/client-cloudwatch-logs";
 import * as ec2 from "@aws-sdk/client-ec2";
 import * as ecr from "@aws-sdk/client-ecr";
@@ -20,6 +21,7 @@ export const SDK_MODULES = {
   "application-autoscaling": applicationAutoScaling,
   acm,
   cloudwatch,
+  codedeploy,
   logs,
   ec2,
   ecr,
@@ -40,6 +42,7 @@ export const SDK_CLIENTS = {
   "application-autoscaling": applicationAutoScaling.ApplicationAutoScalingClient,
   acm: acm.ACMClient,
   cloudwatch: cloudwatch.CloudWatchClient,
+  codedeploy: codedeploy.CodeDeployClient,
   logs: logs.CloudWatchLogsClient,
   ec2: ec2.EC2Client,
   ecr: ecr.ECRClient,

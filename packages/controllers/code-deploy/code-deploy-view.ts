@@ -35,8 +35,8 @@ export function codeDeployView(
   const taskSets = view?.taskSets ?? [];
   const pair = targetGroupsOf(tx, deployment);
   const routes = {
-    production: routesOfListener(tx, settings.productionListenerArn, pair),
-    test: routesOfListener(tx, settings.testListenerArn, pair),
+    production: routesOfListener(tx, deployment, settings.productionListenerArn, pair),
+    test: routesOfListener(tx, deployment, settings.testListenerArn, pair),
   };
   return {
     deployment,

@@ -146,13 +146,16 @@ function eventsOf(
   });
 }
 
-/** The listener's default actions and rules that forward to one of the two target groups. */
+/** The default actions and rules of a listener of the account that forward to one of the two target groups. */
 export function routesOfListener(
   reader: Reader,
+  place: Placed,
   listenerArn: string | undefined,
   pair: readonly string[],
 ): readonly TrafficRoute[] {
-  if (listenerArn === undefined || reader.get("listener", listenerArn) === undefined) return [];
+  const listener = listenerArn === undefined ? undefined : reader.get("listener", listenerArn);
+  if (listenerArn === undefined || listener?.account !== place.account || listener.region !== place.region)
+    return [];
   const routes: readonly TrafficRoute[] = [
     { kind: "listener", arn: listenerArn },
     ...reader
@@ -238,7 +241,7 @@ export function giveAllTraffic(tx: Transaction, deployment: CodeDeploymentRecord
   const { blueGroupArn: target, greenGroupArn: source, settings } = deployment;
   if (target === undefined || source === undefined) return;
   for (const listener of [settings.productionListenerArn, settings.testListenerArn])
-    for (const route of routesOfListener(tx, listener, [source, target]))
+    for (const route of routesOfListener(tx, deployment, listener, [source, target]))
       shiftTraffic(tx, route, splitWeights({ source, target }, 100));
 }
 

@@ -1,0 +1,20 @@
+import * as sdk from "@aws-sdk/client-codedeploy";
+import type { Constraint, Constraints } from "@gantry/wire";
+
+const oneOf = (values: Readonly<Record<string, string>>): Constraint => ({ oneOf: Object.values(values) });
+
+/** The values of CodeDeploy's enums. Names and limits it checks by itself, in its own words. Source: the service's model. */
+export const CONSTRAINTS: Constraints = {
+  computePlatform: oneOf(sdk.ComputePlatform),
+  outdatedInstancesStrategy: oneOf(sdk.OutdatedInstancesStrategy),
+  "trafficRoutingConfig/type": oneOf(sdk.TrafficRoutingType),
+  "autoRollbackConfiguration/events": { each: oneOf(sdk.AutoRollbackEvent) },
+  "terminateBlueInstancesOnDeploymentSuccess/action": oneOf(sdk.InstanceAction),
+  "deploymentReadyOption/actionOnTimeout": oneOf(sdk.DeploymentReadyAction),
+  deploymentWaitType: oneOf(sdk.DeploymentWaitType),
+  deployed: oneOf(sdk.ListStateFilterAction),
+  sortBy: oneOf(sdk.ApplicationRevisionSortBy),
+  sortOrder: oneOf(sdk.SortOrder),
+  includeOnlyStatuses: { each: oneOf(sdk.DeploymentStatus) },
+  revisionType: oneOf(sdk.RevisionLocationType),
+};

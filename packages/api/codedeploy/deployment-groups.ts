@@ -1,0 +1,242 @@
+import type * as sdk from "@aws-sdk/client-codedeploy";
+import {
+  lastSuccessOf,
+  ongoingCodeDeploymentOf,
+  type CodeDeployGroupRecord,
+  type CodeDeploymentRecord,
+  type Reader,
+} from "@gantry/state";
+import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import type { ApiDeps, Place } from "../common/api-deps.ts";
+import { page } from "../common/paging.ts";
+import { toTags } from "../common/tags.ts";
+import { presentSettings, toSettings } from "./group-settings.ts";
+import { findApplication, findConfig, findGroup, groupArnOf, invalidToken } from "./lookups.ts";
+import { DEFAULT_CONFIG } from "./predefined-configs.ts";
+import { presentRevision } from "./revisions.ts";
+
+const PAGE = 100;
+const BATCH_MAX = 100;
+
+/** Deployment groups. Source: API_CreateDeploymentGroup and following. */
+export function deploymentGroupOperations(deps: ApiDeps) {
+  return {
+    CreateDeploymentGroup: (input, context) => createDeploymentGroup(deps, input, context),
+    GetDeploymentGroup: (input, context) => ({
+      deploymentGroupInfo: presentGroup(
+        deps.store,
+        findGroup(deps.store, context, input.applicationName, input.deploymentGroupName),
+      ),
+    }),
+    BatchGetDeploymentGroups: (input, context) => batchGetDeploymentGroups(deps, input, context),
+    ListDeploymentGroups: (input, context) => listDeploymentGroups(deps, input, context),
+    UpdateDeploymentGroup: (input, context) => updateDeploymentGroup(deps, input, context),
+    DeleteDeploymentGroup: (input, context) => deleteDeploymentGroup(deps, input, context),
+  } satisfies Implementation<typeof sdk>;
+}
+
+/** Errors: those of `findApplication`, `findConfig` and `toSettings`, DeploymentGroupAlreadyExistsException, InvalidComputePlatformException. */
+function createDeploymentGroup(
+  { store, ids, clock }: ApiDeps,
+  input: sdk.CreateDeploymentGroupInput,
+  place: RequestContext,
+): sdk.CreateDeploymentGroupOutput {
+  const record = store.transact((tx) => {
+    const application = findApplication(tx, place, input.applicationName);
+    const name = checkedName(input.deploymentGroupName);
+    if (application.computePlatform !== "ECS")
+      throw new ApiError(
+        "InvalidComputePlatformException",
+        `Gantry deploys to ECS alone: the application ${application.name} has the compute platform ${application.computePlatform}.`,
+      );
+    const arn = groupArnOf(place, application.name, name);
+    if (tx.get("codeDeployGroup", arn) !== undefined) throw alreadyExists(name);
+    const now = clock.now();
+    const created: CodeDeployGroupRecord = {
+      account: place.account,
+      region: place.region,
+      arn,
+      id: ids.uuid(),
+      applicationArn: application.arn,
+      applicationName: application.name,
+      name,
+      configName: findConfig(tx, place, input.deploymentConfigName ?? DEFAULT_CONFIG).name,
+      settings: toSettings(tx, place, input, { kept: undefined, groupArn: arn, now }),
+      triggers: toTriggers(input.triggerConfigurations),
+      outdatedInstancesStrategy: input.outdatedInstancesStrategy ?? "UPDATE",
+      terminationHookEnabled: input.terminationHookEnabled,
+      createdAt: now,
+      tags: toTags(input.tags),
+    };
+    tx.put("codeDeployGroup", arn, created);
+    return created;
+  });
+  return { deploymentGroupId: record.id };
+}
+
+/** Errors: as CreateDeploymentGroup, DeploymentGroupDoesNotExistException. */
+function updateDeploymentGroup(
+  { store, clock }: ApiDeps,
+  input: sdk.UpdateDeploymentGroupInput,
+  place: Place,
+): sdk.UpdateDeploymentGroupOutput {
+  store.transact((tx) => {
+    const found = findGroup(tx, place, input.applicationName, input.currentDeploymentGroupName);
+    const name =
+      input.newDeploymentGroupName === undefined ? found.name : checkedName(input.newDeploymentGroupName);
+    const arn = groupArnOf(place, found.applicationName, name);
+    if (arn !== found.arn && tx.get("codeDeployGroup", arn) !== undefined) throw alreadyExists(name);
+    const settings = toSettings(tx, place, input, {
+      kept: found.settings,
+      groupArn: found.arn,
+      now: clock.now(),
+    });
+    tx.delete("codeDeployGroup", found.arn);
+    tx.put("codeDeployGroup", arn, {
+      ...found,
+      arn,
+      name,
+      configName:
+        input.deploymentConfigName === undefined
+          ? found.configName
+          : findConfig(tx, place, input.deploymentConfigName).name,
+      settings,
+      triggers:
+        input.triggerConfigurations === undefined ? found.triggers : toTriggers(input.triggerConfigurations),
+      outdatedInstancesStrategy: input.outdatedInstancesStrategy ?? found.outdatedInstancesStrategy,
+      terminationHookEnabled: input.terminationHookEnabled ?? found.terminationHookEnabled,
+    });
+    if (arn !== found.arn)
+      for (const each of tx.listBy("codeDeployment", "group", found.arn))
+        tx.put("codeDeployment", each.key, { ...each, groupArn: arn, groupName: name });
+  });
+  return { hooksNotCleanedUp: [] };
+}
+
+/** A deployment that is under way goes on. Errors: DeploymentGroupNameRequiredException, ApplicationNameRequiredException. */
+function deleteDeploymentGroup(
+  { store }: ApiDeps,
+  input: sdk.DeleteDeploymentGroupInput,
+  place: Place,
+): sdk.DeleteDeploymentGroupOutput {
+  const { applicationName, deploymentGroupName } = input;
+  if (applicationName === undefined)
+    throw new ApiError("ApplicationNameRequiredException", "Application name is required");
+  if (deploymentGroupName === undefined)
+    throw new ApiError("DeploymentGroupNameRequiredException", "Deployment Group name is required");
+  store.transact((tx) => {
+    const arn = groupArnOf(place, applicationName, deploymentGroupName);
+    if (ongoingCodeDeploymentOf(tx, arn) === undefined)
+      for (const each of tx.listBy("codeDeployment", "group", arn)) tx.delete("codeDeployment", each.key);
+    tx.delete("codeDeployGroup", arn);
+  });
+  return { hooksNotCleanedUp: [] };
+}
+
+/** Errors: those of `findApplication`, BatchLimitExceededException. */
+function batchGetDeploymentGroups(
+  { store }: ApiDeps,
+  input: sdk.BatchGetDeploymentGroupsInput,
+  place: Place,
+): sdk.BatchGetDeploymentGroupsOutput {
+  const application = findApplication(store, place, input.applicationName);
+  const names = input.deploymentGroupNames ?? [];
+  if (names.length > BATCH_MAX)
+    throw new ApiError("BatchLimitExceededException", `At most ${BATCH_MAX} groups can be specified.`);
+  const found = names.flatMap(
+    (name) => store.get("codeDeployGroup", groupArnOf(place, application.name, name)) ?? [],
+  );
+  return {
+    deploymentGroupsInfo: found.map((group) => presentGroup(store, group)),
+    errorMessage:
+      found.length === names.length
+        ? ""
+        : `No Deployment Group found for name: ${names.find((name) => !found.some((group) => group.name === name))}`,
+  };
+}
+
+function listDeploymentGroups(
+  { store }: ApiDeps,
+  input: sdk.ListDeploymentGroupsInput,
+  place: Place,
+): sdk.ListDeploymentGroupsOutput {
+  const application = findApplication(store, place, input.applicationName);
+  const names = store
+    .listBy("codeDeployGroup", "application", application.arn)
+    .map(({ name }) => name)
+    .toSorted();
+  const { items, nextToken } = page(names, (name) => name, {
+    token: input.nextToken,
+    size: PAGE,
+    invalidToken,
+  });
+  return { applicationName: application.name, deploymentGroups: [...items], nextToken };
+}
+
+/** Source: API_CreateDeploymentGroup, deploymentGroupName. */
+function checkedName(name: string | undefined): string {
+  if (name === undefined || name === "")
+    throw new ApiError("DeploymentGroupNameRequiredException", "Deployment Group name is required");
+  if (!/^[A-Za-z0-9+=,.@_ -]{1,100}$/.test(name))
+    throw new ApiError(
+      "InvalidDeploymentGroupNameException",
+      "Deployment Group name exceeds 100 characters or contains invalid characters.",
+    );
+  return name;
+}
+
+function alreadyExists(name: string): ApiError {
+  return new ApiError(
+    "DeploymentGroupAlreadyExistsException",
+    `Deployment group already exists with name: ${name}`,
+  );
+}
+
+function toTriggers(given: readonly sdk.TriggerConfig[] = []): CodeDeployGroupRecord["triggers"] {
+  return given.map(({ triggerName = "", triggerTargetArn = "", triggerEvents = [] }) => ({
+    name: triggerName,
+    targetArn: triggerTargetArn,
+    events: triggerEvents,
+  }));
+}
+
+function presentGroup(reader: Reader, group: CodeDeployGroupRecord): sdk.DeploymentGroupInfo {
+  const { settings, triggers } = group;
+  const success = lastSuccessOf(reader, group.arn);
+  const attempted = reader
+    .listBy("codeDeployment", "group", group.arn)
+    .toSorted((a, b) => b.createdAt - a.createdAt)[0];
+  return {
+    applicationName: group.applicationName,
+    deploymentGroupId: group.id,
+    deploymentGroupName: group.name,
+    deploymentConfigName: group.configName,
+    ec2TagFilters: [],
+    onPremisesInstanceTagFilters: [],
+    autoScalingGroups: [],
+    serviceRoleArn: settings.serviceRoleArn,
+    targetRevision: success === undefined ? undefined : presentRevision(success.revision),
+    triggerConfigurations: triggers.map((trigger) => ({
+      triggerName: trigger.name,
+      triggerTargetArn: trigger.targetArn,
+      triggerEvents: [...trigger.events] as sdk.TriggerEventType[], // As they were given.
+    })),
+    ...presentSettings(settings),
+    outdatedInstancesStrategy: group.outdatedInstancesStrategy,
+    lastSuccessfulDeployment: presentLast(success),
+    lastAttemptedDeployment: presentLast(attempted),
+    computePlatform: "ECS",
+    ecsServices: [{ serviceName: settings.serviceName, clusterName: settings.clusterName }],
+    terminationHookEnabled: group.terminationHookEnabled ?? false,
+  };
+}
+
+function presentLast(deployment: CodeDeploymentRecord | undefined): sdk.LastDeploymentInfo | undefined {
+  if (deployment === undefined) return undefined;
+  return {
+    deploymentId: deployment.id,
+    status: deployment.status,
+    createTime: new Date(deployment.createdAt),
+    endTime: deployment.completedAt === undefined ? undefined : new Date(deployment.completedAt),
+  };
+}

@@ -1,0 +1,284 @@
+import type * as sdk from "@aws-sdk/client-codedeploy";
+import { trustsService } from "@gantry/iam";
+import { formatArn } from "@gantry/kernel";
+import type { CodeDeployGuards, CodeDeploySettings, Reader } from "@gantry/state";
+import { ApiError } from "@gantry/wire";
+import type { Place } from "../common/api-deps.ts";
+import { within } from "../common/place.ts";
+import { clusterArnOf } from "../ecs/lookups.ts";
+
+/** Source: CodeDeploy User Guide, "CodeDeploy quotas". */
+const TERMINATION_MINUTES_MAX = 2_880;
+const READY_MINUTES_MAX = 2_880;
+const ALARMS_MAX = 10;
+
+type GroupInput = Omit<sdk.CreateDeploymentGroupInput, "deploymentGroupName" | "serviceRoleArn"> & {
+  serviceRoleArn?: string | undefined;
+};
+
+/** The settings that an input gives, over those that a group has. Errors: those of CreateDeploymentGroup. */
+export function toSettings(
+  reader: Reader,
+  place: Place,
+  input: GroupInput,
+  options: { kept: CodeDeploySettings | undefined; groupArn: string; now: number },
+): CodeDeploySettings {
+  const { kept, groupArn, now } = options;
+  checkStyle(input, kept);
+  return {
+    serviceRoleArn:
+      input.serviceRoleArn === undefined && kept !== undefined
+        ? kept.serviceRoleArn
+        : toRole(reader, place, input.serviceRoleArn, { groupArn, now }),
+    ...(input.ecsServices === undefined && kept !== undefined
+      ? pick(kept, "clusterName", "serviceName", "serviceArn")
+      : toService(reader, place, input.ecsServices, groupArn)),
+    ...(input.loadBalancerInfo === undefined && kept !== undefined
+      ? pick(kept, "targetGroupNames", "productionListenerArn", "testListenerArn")
+      : toBalancers(reader, place, input.loadBalancerInfo)),
+    ...(input.blueGreenDeploymentConfiguration === undefined && kept !== undefined
+      ? pick(kept, "termination", "ready")
+      : toWaits(input.blueGreenDeploymentConfiguration)),
+    ...toGuards(input.alarmConfiguration, input.autoRollbackConfiguration, kept),
+  };
+}
+
+function pick<T, K extends keyof T>(from: T, ...names: readonly K[]): Pick<T, K> {
+  return Object.fromEntries(names.map((name) => [name, from[name]])) as Pick<T, K>; // The names that were asked for.
+}
+
+/** Errors: InvalidDeploymentStyleException, InvalidEC2TagException, InvalidAutoScalingGroupException. */
+function checkStyle(input: GroupInput, kept: CodeDeploySettings | undefined): void {
+  const { deploymentStyle: style } = input;
+  const isGiven = style !== undefined || kept === undefined;
+  if (
+    isGiven &&
+    (style?.deploymentType !== "BLUE_GREEN" || style.deploymentOption !== "WITH_TRAFFIC_CONTROL")
+  )
+    throw new ApiError(
+      "InvalidDeploymentStyleException",
+      "For ECS deployment group, the deployment style must be BLUE_GREEN and WITH_TRAFFIC_CONTROL.",
+    );
+  const hosts = [
+    ...(input.ec2TagFilters ?? []),
+    ...(input.onPremisesInstanceTagFilters ?? []),
+    ...(input.ec2TagSet?.ec2TagSetList ?? []),
+    ...(input.onPremisesTagSet?.onPremisesTagSetList ?? []),
+  ];
+  if (hosts.length > 0)
+    throw new ApiError(
+      "InvalidEC2TagException",
+      "Tags of instances cannot be specified for the compute platform ECS.",
+    );
+  if ((input.autoScalingGroups ?? []).length > 0)
+    throw new ApiError(
+      "InvalidAutoScalingGroupException",
+      "Auto Scaling groups cannot be specified for the compute platform ECS.",
+    );
+}
+
+/** Errors: RoleRequiredException, InvalidRoleException. */
+function toRole(
+  reader: Reader,
+  place: Place,
+  arn: string | undefined,
+  { groupArn, now }: { groupArn: string; now: number },
+): string {
+  if (arn === undefined || arn === "")
+    throw new ApiError("RoleRequiredException", "The role ARN is required");
+  const role = reader.get("role", arn);
+  const caller = {
+    service: "codedeploy.amazonaws.com",
+    sourceArn: groupArn,
+    sourceAccount: place.account,
+    now,
+  };
+  if (role?.account !== place.account || !trustsService(role, caller))
+    throw new ApiError(
+      "InvalidRoleException",
+      `AWS CodeDeploy does not have the permissions required to assume the role ${arn}.`,
+    );
+  return role.arn;
+}
+
+/** Errors: InvalidECSServiceException, ECSServiceMappingLimitExceededException. */
+function toService(
+  reader: Reader,
+  place: Place,
+  services: readonly sdk.ECSService[] = [],
+  groupArn: string,
+): Pick<CodeDeploySettings, "clusterName" | "serviceName" | "serviceArn"> {
+  const [given] = services;
+  if (given === undefined || services.length !== 1)
+    throw new ApiError("InvalidECSServiceException", "A deployment group must have exactly one ECS service.");
+  const { clusterName = "default", serviceName = "" } = given;
+  const cluster = within(reader.get("cluster", clusterArnOf(place, clusterName)), place);
+  const arn = formatArn("ecs", place, `service/${cluster?.name ?? ""}/${serviceName.split("/").at(-1)}`);
+  const service = within(reader.get("service", arn), place);
+  if (service?.status !== "ACTIVE")
+    throw new ApiError(
+      "InvalidECSServiceException",
+      `The ECS service ${serviceName} in the cluster ${clusterName} does not exist.`,
+    );
+  if (service.spec.controller !== "CODE_DEPLOY")
+    throw new ApiError(
+      "InvalidECSServiceException",
+      "Deployment group's ECS service must be configured for a CODE_DEPLOY deployment controller.",
+    );
+  const other = reader
+    .listBy("codeDeployGroup", "service", service.arn)
+    .find((each) => each.arn !== groupArn);
+  if (other !== undefined)
+    throw new ApiError(
+      "ECSServiceMappingLimitExceededException",
+      `The ECS service is already mapped to the deployment group ${other.name}.`,
+    );
+  return { clusterName, serviceName, serviceArn: service.arn };
+}
+
+/** Errors: InvalidLoadBalancerInfoException, InvalidTargetGroupPairException. */
+function toBalancers(
+  reader: Reader,
+  place: Place,
+  info: sdk.LoadBalancerInfo | undefined,
+): Pick<CodeDeploySettings, "targetGroupNames" | "productionListenerArn" | "testListenerArn"> {
+  const pairs = info?.targetGroupPairInfoList ?? [];
+  const [pair] = pairs;
+  if (pair === undefined || pairs.length !== 1 || (info?.elbInfoList ?? []).length > 0)
+    throw new ApiError(
+      "InvalidLoadBalancerInfoException",
+      "A deployment group of the compute platform ECS must have exactly one target group pair.",
+    );
+  const names = (pair.targetGroups ?? []).map(({ name = "" }) => name);
+  if (names.length !== 2 || new Set(names).size !== 2)
+    throw new ApiError(
+      "InvalidTargetGroupPairException",
+      "Exactly two different target groups are required.",
+    );
+  const listener = (route: sdk.TrafficRoute | undefined, kind: string): string | undefined => {
+    const arns = route?.listenerArns ?? [];
+    if (arns.length > 1)
+      throw new ApiError(
+        "InvalidTargetGroupPairException",
+        `The ${kind} traffic route must have one listener.`,
+      );
+    const [arn] = arns;
+    if (arn !== undefined && within(reader.get("listener", arn), place) === undefined)
+      throw new ApiError("InvalidLoadBalancerInfoException", `The listener ${arn} does not exist.`);
+    return arn;
+  };
+  const production = listener(pair.prodTrafficRoute, "production");
+  if (production === undefined)
+    throw new ApiError(
+      "InvalidTargetGroupPairException",
+      "A production traffic route with a listener is required.",
+    );
+  const test = listener(pair.testTrafficRoute, "test");
+  if (test === production)
+    throw new ApiError("InvalidTargetGroupPairException", "The production and test listeners must differ.");
+  return { targetGroupNames: names, productionListenerArn: production, testListenerArn: test };
+}
+
+/** Errors: InvalidBlueGreenDeploymentConfigurationException. */
+function toWaits(
+  given: sdk.BlueGreenDeploymentConfiguration | undefined,
+): Pick<CodeDeploySettings, "termination" | "ready"> {
+  const termination = given?.terminateBlueInstancesOnDeploymentSuccess ?? {};
+  const ready = given?.deploymentReadyOption ?? {};
+  const minutes = (value: number | undefined, most: number, name: string): number => {
+    const wait = value ?? 0;
+    if (wait < 0 || wait > most)
+      throw new ApiError(
+        "InvalidBlueGreenDeploymentConfigurationException",
+        `${name} must be from 0 to ${most} minutes.`,
+      );
+    return wait;
+  };
+  const action = ready.actionOnTimeout ?? "CONTINUE_DEPLOYMENT";
+  const waitMinutes = minutes(ready.waitTimeInMinutes, READY_MINUTES_MAX, "waitTimeInMinutes");
+  if (action === "CONTINUE_DEPLOYMENT" && waitMinutes > 0)
+    throw new ApiError(
+      "InvalidBlueGreenDeploymentConfigurationException",
+      "waitTimeInMinutes must be 0 where actionOnTimeout is CONTINUE_DEPLOYMENT.",
+    );
+  return {
+    termination: {
+      action: termination.action ?? "TERMINATE",
+      waitMinutes: minutes(
+        termination.terminationWaitTimeInMinutes,
+        TERMINATION_MINUTES_MAX,
+        "terminationWaitTimeInMinutes",
+      ),
+    },
+    ready: { action, waitMinutes },
+  };
+}
+
+/** Alarms and rollbacks, given or kept. Errors: InvalidAlarmConfigException, AlarmsLimitExceededException, InvalidAutoRollbackConfigException. */
+export function toGuards(
+  alarms: sdk.AlarmConfiguration | undefined,
+  rollback: sdk.AutoRollbackConfiguration | undefined,
+  kept: CodeDeployGuards | undefined,
+): CodeDeployGuards {
+  const names = (alarms?.alarms ?? []).map(({ name = "" }) => name);
+  if (names.length > ALARMS_MAX)
+    throw new ApiError("AlarmsLimitExceededException", `At most ${ALARMS_MAX} alarms can be specified.`);
+  if (names.includes("") || (alarms?.enabled === true && names.length === 0))
+    throw new ApiError(
+      "InvalidAlarmConfigException",
+      "An alarm configuration that is enabled needs the names of alarms.",
+    );
+  const events = rollback?.events ?? [];
+  if (rollback?.enabled === true && events.length === 0)
+    throw new ApiError(
+      "InvalidAutoRollbackConfigException",
+      "An auto rollback configuration that is enabled needs events.",
+    );
+  return {
+    alarms:
+      alarms === undefined
+        ? (kept?.alarms ?? { enabled: false, names: [], ignorePollAlarmFailure: false })
+        : {
+            enabled: alarms.enabled ?? false,
+            names,
+            ignorePollAlarmFailure: alarms.ignorePollAlarmFailure ?? false,
+          },
+    autoRollback:
+      rollback === undefined
+        ? (kept?.autoRollback ?? { enabled: false, events: [] })
+        : { enabled: rollback.enabled ?? false, events },
+  };
+}
+
+/** What a group and its deployments show of their settings. */
+export function presentSettings(settings: CodeDeploySettings) {
+  const { alarms, autoRollback, termination, ready, productionListenerArn, testListenerArn } = settings;
+  return {
+    alarmConfiguration: {
+      enabled: alarms.enabled,
+      ignorePollAlarmFailure: alarms.ignorePollAlarmFailure,
+      alarms: alarms.names.map((name) => ({ name })),
+    },
+    autoRollbackConfiguration: { enabled: autoRollback.enabled, events: [...autoRollback.events] },
+    deploymentStyle: {
+      deploymentType: "BLUE_GREEN",
+      deploymentOption: "WITH_TRAFFIC_CONTROL",
+    },
+    blueGreenDeploymentConfiguration: {
+      terminateBlueInstancesOnDeploymentSuccess: {
+        action: termination.action,
+        terminationWaitTimeInMinutes: termination.waitMinutes,
+      },
+      deploymentReadyOption: { actionOnTimeout: ready.action, waitTimeInMinutes: ready.waitMinutes },
+    },
+    loadBalancerInfo: {
+      targetGroupPairInfoList: [
+        {
+          targetGroups: settings.targetGroupNames.map((name) => ({ name })),
+          prodTrafficRoute: { listenerArns: [productionListenerArn] },
+          ...(testListenerArn === undefined ? {} : { testTrafficRoute: { listenerArns: [testListenerArn] } }),
+        },
+      ],
+    },
+  } satisfies Partial<sdk.DeploymentGroupInfo>;
+}
