@@ -84,7 +84,7 @@ export const DESCRIPTORS = {
   codedeploy: descriptor("codedeploy", "codedeploy", ["awsJson1_1"], {
     version: "2014-10-06",
     targetPrefix: "CodeDeploy_20141006",
-    xmlNamespace: "",
+    xmlNamespace: "http://codedeploy.amazonaws.com/doc/2014-10-06/",
   }),
   elbv2: descriptor("elbv2", "elasticloadbalancing", ["awsQuery"], {
     id: "elastic-load-balancing-v2",

@@ -1,3 +1,4 @@
+import { CODE_DEPLOY_ACTIONS } from "./references/code-deploy-actions.ts";
 import { SECRETS_REFERENCE } from "./service-authorization-secrets.ts";
 
 /**
@@ -5,6 +6,7 @@ import { SECRETS_REFERENCE } from "./service-authorization-secrets.ts";
  * Source: Service Authorization Reference, the pages of each service, as published in September 2026.
  */
 export const REFERENCE = `${SECRETS_REFERENCE}
+${CODE_DEPLOY_ACTIONS}
 acm:AddTagsToCertificate certificate*
 acm:DeleteCertificate certificate*
 acm:DescribeCertificate certificate*

@@ -88,6 +88,18 @@ const INPUTS: Readonly<Record<ServiceName, (operation: string) => Record<string,
     Tags: [{ Key: "a", Value: "b" }],
   }),
   sts: () => ({}),
+  codedeploy: (operation) => ({
+    applicationName: "a",
+    applicationNames: ["a"],
+    deploymentGroupName: "g",
+    currentDeploymentGroupName: "g",
+    deploymentGroupNames: ["g"],
+    deploymentConfigName: "c",
+    deploymentId: "d-1",
+    deploymentIds: ["d-1"],
+    ResourceArn: arn("codedeploy", "application:a"),
+    tags: operation.startsWith("Create") ? [{ Key: "a", Value: "b" }] : undefined,
+  }),
   s3: () => ({ Bucket: "b", Key: "k", Tagging: "a=b", CreateBucketConfiguration: { Tags: [{}] } }),
   efs: (operation) => ({
     FileSystemId: "fs-1",
@@ -157,7 +169,7 @@ function typeOf(resource: string): string {
   if (parsed === undefined) return resource;
   const { service, resource: path } = parsed;
   if (service === "s3") return path.includes("/") ? "object" : "bucket";
-  if (service === "cloudwatch") return path.split(/[:/]/)[0] ?? "";
+  if (service === "cloudwatch" || service === "codedeploy") return path.split(/[:/]/)[0] ?? "";
   if (service === "logs") return path.includes(":log-stream:") ? "log-stream" : "log-group";
   return path.split(["rds", "secretsmanager"].includes(service) ? ":" : "/")[0] ?? "";
 }

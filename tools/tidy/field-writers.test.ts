@@ -47,6 +47,15 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     pattern: writesOf("taskSecrets"),
     writers: [`${CONTROLLERS}scheduler/scheduler-controller.ts`, `${CONTROLLERS}task/task-controller.ts`],
   },
+  "codeDeployment.*": {
+    pattern: writesOf("codeDeployment"),
+    writers: [
+      TRANSACTIONS,
+      `${CONTROLLERS}code-deploy/`,
+      "packages/api/codedeploy/applications.ts", // Renames and deletes an application's deployments.
+      "packages/api/codedeploy/deployment-groups.ts", // As above, for a group.
+    ],
+  },
   "service.spec.desiredCount": {
     pattern: /spec: \{ \.\.\.[\w.]+, desiredCount/,
     writers: [

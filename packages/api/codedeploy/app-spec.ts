@@ -23,7 +23,9 @@ export function parseAppSpec(text: string, place: Place): ParsedAppSpec {
   const [problem] = document.errors;
   if (problem !== undefined) {
     const { line } = lines.linePos(problem.pos[0]);
-    throw invalid(`line ${line}: ${problem.message.split("\n")[0]?.replace(/ at line .*$/, "")}.`);
+    const key = /^[\s-]*["']?(\w+)["']?\s*:/.exec(text.split("\n")[line - 1] ?? "")?.[1];
+    const what = problem.message.split("\n")[0]?.replace(/ at line .*$/, "");
+    throw invalid(`line ${line}: ${key === undefined ? "" : `${key}: `}${what}.`);
   }
   return new AppSpecReader(lines, place).read(document.contents);
 }

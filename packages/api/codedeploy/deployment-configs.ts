@@ -111,6 +111,8 @@ function deleteDeploymentConfig(
       "A predefined deployment configuration cannot be deleted.",
     );
   store.transact((tx) => {
+    const arn = configArnOf(place, name);
+    if (tx.get("codeDeployConfig", arn) === undefined) return;
     const users = tx
       .list("codeDeployGroup")
       .filter(
@@ -122,7 +124,7 @@ function deleteDeploymentConfig(
         "DeploymentConfigInUseException",
         `The deployment configuration ${name} is used by the deployment group ${users[0]?.name}.`,
       );
-    tx.delete("codeDeployConfig", configArnOf(place, name));
+    tx.delete("codeDeployConfig", arn);
   });
   return {};
 }

@@ -126,6 +126,7 @@ function deleteDeploymentGroup(
     throw new ApiError("DeploymentGroupNameRequiredException", "Deployment Group name is required");
   store.transact((tx) => {
     const arn = groupArnOf(place, applicationName, deploymentGroupName);
+    if (tx.get("codeDeployGroup", arn) === undefined) return;
     if (ongoingCodeDeploymentOf(tx, arn) === undefined)
       for (const each of tx.listBy("codeDeployment", "group", arn)) tx.delete("codeDeployment", each.key);
     tx.delete("codeDeployGroup", arn);

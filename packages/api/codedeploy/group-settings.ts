@@ -47,7 +47,7 @@ function pick<T, K extends keyof T>(from: T, ...names: readonly K[]): Pick<T, K>
   return Object.fromEntries(names.map((name) => [name, from[name]])) as Pick<T, K>; // The names that were asked for.
 }
 
-/** Errors: InvalidDeploymentStyleException, InvalidEC2TagException, InvalidAutoScalingGroupException. */
+/** Errors: InvalidDeploymentStyleException, InvalidAutoScalingGroupException. */
 function checkStyle(input: GroupInput, kept: CodeDeploySettings | undefined): void {
   const { deploymentStyle: style } = input;
   const isGiven = style !== undefined || kept === undefined;
@@ -58,17 +58,6 @@ function checkStyle(input: GroupInput, kept: CodeDeploySettings | undefined): vo
     throw new ApiError(
       "InvalidDeploymentStyleException",
       "For ECS deployment group, the deployment style must be BLUE_GREEN and WITH_TRAFFIC_CONTROL.",
-    );
-  const hosts = [
-    ...(input.ec2TagFilters ?? []),
-    ...(input.onPremisesInstanceTagFilters ?? []),
-    ...(input.ec2TagSet?.ec2TagSetList ?? []),
-    ...(input.onPremisesTagSet?.onPremisesTagSetList ?? []),
-  ];
-  if (hosts.length > 0)
-    throw new ApiError(
-      "InvalidEC2TagException",
-      "Tags of instances cannot be specified for the compute platform ECS.",
     );
   if ((input.autoScalingGroups ?? []).length > 0)
     throw new ApiError(

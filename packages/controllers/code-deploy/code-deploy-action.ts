@@ -1,3 +1,4 @@
+import type { RealTime } from "@gantry/kernel";
 import type {
   CodeDeployEnd,
   CodeDeployEventName,
@@ -25,6 +26,8 @@ export interface CodeDeployView {
   /** Those of the deployment's alarms that are in ALARM. */
   readonly alarms: readonly string[];
   readonly now: number;
+  /** For what containers and functions do, which is never faster than real. */
+  readonly real: Pick<RealTime, "elapsedSince" | "wait">;
 }
 
 /** What a deployment may do; the code-deploy controller carries it out in one transaction. */

@@ -58,7 +58,7 @@ export function codeDeployController(deps: CodeDeployControllerDeps): Reconciler
         const deployment = tx.get("codeDeployment", key);
         if (deployment === undefined || hasEnded(deployment)) return undefined;
         const now = clock.now();
-        const view = codeDeployView(tx, deployment, { permissions: deps.permissions, now });
+        const view = codeDeployView(tx, deployment, { permissions: deps.permissions, clock });
         const plan = planCodeDeploy(view);
         for (const action of plan.actions) perform(tx, deps, { key, action, now });
         if (plan.actions.length > 0)

@@ -67,7 +67,7 @@ async function problemOfCall(
   deployment: CodeDeploymentRecord,
   { functionArn, executionId }: { functionArn: string; executionId: string },
 ): Promise<string | undefined> {
-  const principal = codeDeployPrincipal(store, deployment, clock.now());
+  const principal = codeDeployPrincipal(store, deployment, clock);
   if (principal === undefined)
     return `CodeDeploy was unable to assume the role ${deployment.settings.serviceRoleArn}.`;
   const denied = permissions.deniedBecause(principal, "lambda:InvokeFunction", functionArn, () => ({}));

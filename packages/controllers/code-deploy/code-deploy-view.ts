@@ -1,4 +1,5 @@
 import type { Principal } from "@gantry/iam";
+import { realTimeOf, type Clock } from "@gantry/kernel";
 import {
   alarmsInAlarm,
   routesOfListener,
@@ -19,7 +20,7 @@ const SERVICE = "codedeploy.amazonaws.com";
 
 interface Options {
   readonly permissions: Permissions;
-  readonly now: number;
+  readonly clock: Clock;
 }
 
 /** Reads all that decides about a deployment, and checks what its role may do. */
@@ -49,7 +50,8 @@ export function codeDeployView(
     routes,
     problem: isActive ? problemOf(tx, { deployment, service, pair, routes }, options) : undefined,
     alarms: settings.alarms.enabled ? alarmsInAlarm(tx, deployment, settings.alarms.names) : [],
-    now: options.now,
+    now: options.clock.now(),
+    real: realTimeOf(options.clock),
   };
 }
 
@@ -57,14 +59,14 @@ export function codeDeployView(
 export function codeDeployPrincipal(
   reader: Reader,
   { account, groupArn, settings, id }: CodeDeploymentRecord,
-  now: number,
+  clock: Clock,
 ): Principal | undefined {
   return servicePrincipal(reader, settings.serviceRoleArn, {
     service: SERVICE,
     sourceArn: groupArn,
     account,
     session: id,
-    now,
+    now: realTimeOf(clock).clock.now(),
   });
 }
 
@@ -91,10 +93,10 @@ interface Needs {
 }
 
 /** Why the deployment cannot go on, if so. */
-function problemOf(reader: Reader, needs: Needs, { permissions, now }: Options): CodeDeployView["problem"] {
+function problemOf(reader: Reader, needs: Needs, { permissions, clock }: Options): CodeDeployView["problem"] {
   const { deployment, pair, routes } = needs;
   const { settings } = deployment;
-  const principal = codeDeployPrincipal(reader, deployment, now);
+  const principal = codeDeployPrincipal(reader, deployment, clock);
   if (principal === undefined)
     return {
       code: "IAM_ROLE_MISSING",

@@ -136,10 +136,10 @@ function planEventBegin(view: CodeDeployView, event: CodeDeployEventRecord): Cod
 
 /** Lets go of what an earlier deployment has left, brings the new fleet up, and waits until all of it is healthy. */
 function planInstall(view: CodeDeployView, event: CodeDeployEventRecord): CodeDeployPlan {
-  const { deployment, taskSets, steady, now } = view;
+  const { deployment, taskSets, steady } = view;
   const green = taskSets.find((set) => set.id === deployment.greenTaskSetId);
   if (green !== undefined && steady.has(green.id)) return act({ type: "endEvent", event: "Install" });
-  const left = INSTALL_MAX_MS - elapsedSince(event.startedAt ?? now, now);
+  const left = realLeft(view, INSTALL_MAX_MS, event.startedAt);
   if (left <= 0)
     return fail(
       view,
@@ -191,7 +191,7 @@ function planHook(view: CodeDeployView, event: CodeDeployEventRecord): CodeDeplo
       "HOOK_EXECUTION_FAILURE",
       message ?? `The lifecycle event hook ${name} failed: the function ${hook.functionArn} reported Failed.`,
     );
-  const left = HOOK_MAX_MS - elapsedSince(startedAt ?? view.now, view.now);
+  const left = realLeft(view, HOOK_MAX_MS, startedAt);
   if (left > 0) return { actions: [], lookAgainInMs: left };
   return fail(
     view,
@@ -235,11 +235,11 @@ function planReturn(view: CodeDeployView): CodeDeployPlan {
 
 /** Goes on where the new fleet is healthy as a whole; one that is not for five minutes fails the deployment. */
 function whenSteady(view: CodeDeployView, next: () => CodeDeployPlan): CodeDeployPlan {
-  const { deployment, taskSets, steady, now } = view;
+  const { deployment, taskSets, steady } = view;
   const green = taskSets.find((set) => set.id === deployment.greenTaskSetId);
   if (green !== undefined && steady.has(green.id)) return next();
   if (green === undefined || green.stability === "STEADY_STATE") return WAIT;
-  const left = UNSTEADY_MAX_MS - elapsedSince(green.stabilityAt ?? green.updatedAt, now);
+  const left = realLeft(view, UNSTEADY_MAX_MS, green.stabilityAt ?? green.updatedAt);
   if (left > 0) return { actions: [], lookAgainInMs: left };
   return fail(
     view,
@@ -262,6 +262,12 @@ function shift(
   }));
   const shifted = traffic === "test" ? { test: percent } : { production: percent, shiftedAt: now };
   return [...shifts, { type: "recordTraffic", traffic: shifted }];
+}
+
+/** What is left of a limit (ms) on what containers and functions do, as a wait of the platform's clock. */
+function realLeft({ real, now }: CodeDeployView, limitMs: number, since = now): number {
+  const left = limitMs - real.elapsedSince(since);
+  return left <= 0 ? 0 : real.wait(left);
 }
 
 function drain(set: TaskSetRecord): CodeDeployAction {

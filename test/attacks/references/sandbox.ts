@@ -87,13 +87,15 @@ async function outcomeOf(
 ): Promise<{ outcome: Outcome; detail: string }> {
   try {
     const { $metadata: _, ...output } = await call;
-    const { failures, Errors, InvalidParameters } = output as {
+    const { failures, Errors, InvalidParameters, errorMessage } = output as {
+      errorMessage?: string;
       failures?: { reason?: string; failureCode?: string }[];
       Errors?: { Code?: string; ErrorCode?: string }[];
       InvalidParameters?: string[];
-    }; // As ECS, S3, Secrets Manager and Parameter Store answer.
+    }; // As ECS, S3, Secrets Manager, Parameter Store and CodeDeploy answer.
     if (failures?.some(({ reason = "", failureCode = "" }) => MISSING.test(reason + failureCode)) === true)
       return { outcome: "missing", detail: JSON.stringify(failures) };
+    if (errorMessage?.startsWith("No ") === true) return { outcome: "missing", detail: errorMessage };
     if ((InvalidParameters ?? []).length > 0 || Errors?.some(({ ErrorCode = "" }) => MISSING.test(ErrorCode)))
       return { outcome: "missing", detail: JSON.stringify(InvalidParameters ?? Errors) };
     if (Errors?.some(({ Code, ErrorCode = Code }) => ErrorCode?.startsWith("AccessDenied") === true) === true)

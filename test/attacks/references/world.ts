@@ -2,6 +2,7 @@ import type { Api } from "@gantry/testkit";
 import { SDK_CLIENTS, SDK_MODULES } from "@gantry/testkit/sdk-clients";
 import type { ServiceName } from "../loaded-services.ts";
 import { createBalancer } from "./world-balancer.ts";
+import { createCodeDeploy } from "./world-code-deploy.ts";
 import { createIdentities } from "./world-identities.ts";
 import { createNetwork } from "./world-network.ts";
 import { createScaling } from "./world-scaling.ts";
@@ -38,6 +39,7 @@ export async function createWorld(send: Send): Promise<World> {
   const tasks = await createTasks(send, network);
   const scaling = await createScaling(send);
   const balancer = await createBalancer(send, network);
+  const codeDeploy = await createCodeDeploy(send, network);
   const stores = await createStores(send, network);
   const addresses = await network.associate(send);
   const identities = await createIdentities(send);
@@ -48,12 +50,14 @@ export async function createWorld(send: Send): Promise<World> {
       ...tasks.targets,
       ...scaling.targets,
       ...balancer.targets,
+      ...codeDeploy.targets,
       ...stores.targets,
       ...identities.targets,
     ],
     defaults: {
       ec2: { ...network.defaults, "AssociateAddress.NetworkInterfaceId": addresses[0]?.spellings[0] },
       "application-autoscaling": scaling.defaults,
+      codedeploy: codeDeploy.defaults,
       elbv2: balancer.defaults,
       ...tasks.defaults,
       ...stores.defaults,
