@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { namingOf } from "@gantry/agent";
 import {
+  codeDeployController,
+  codeDeployHookController,
   NodeGateway,
   schedulerController,
   hookController,
@@ -18,24 +20,39 @@ import {
   seededIds,
   silentLogger,
   VirtualClock,
+  type Ids,
   type Logger,
   type Reconciler,
 } from "@gantry/kernel";
 import {
   DEFAULT_OVERCOMMIT,
   MemoryStore,
+  answerCodeDeployHook,
   answerHook,
+  continueCodeDeployment,
+  hasEnded,
   ongoingDeploymentOf,
+  requestCodeDeployStop,
   requestRollback,
   serviceEventsOf,
   setDesiredCount,
   taskSetsOf,
   type AlarmState,
+  type CodeDeployAppSpec,
+  type CodeDeployRouting,
+  type CodeDeploySettings,
   type Overcommit,
+  type Reader,
   type Resources,
   type ServiceRecord,
   type TaskRecord,
 } from "@gantry/state";
+import { keepCodeDeployLaws } from "./simulation/code-deploy-laws.ts";
+import {
+  codeDeploymentsOf,
+  putCodeDeployment,
+  putCodeDeployService,
+} from "./simulation/code-deploy-records.ts";
 import { newDice } from "./simulation/dice.ts";
 import { keepLaws } from "./simulation/laws.ts";
 import { Life, mortalClock, mortalStore } from "./simulation/life.ts";
@@ -106,6 +123,7 @@ export function newWorld(
   );
   const laws = keepLaws({ store: checked ? store : new MemoryStore(), nodes, clock, overcommit });
   if (checked) keepTrafficLaws({ store, clock, broken: laws.broken });
+  if (checked) keepCodeDeployLaws({ store, clock, broken: laws.broken });
   if (!checked) for (const { engine } of nodes) engine.onStart = () => {};
 
   function servingSince(address: string): number | undefined {
@@ -142,6 +160,12 @@ export function newWorld(
       taskController({ ...deps, vault: VAULT }),
       serviceController({ ...deps, permissions: ALLOW_ALL }),
       hookController({
+        ...deps,
+        permissions: ALLOW_ALL,
+        callHook: async (_, payload) => hooks.answer(payload),
+      }),
+      codeDeployController({ ...deps, permissions: ALLOW_ALL }),
+      codeDeployHookController({
         ...deps,
         permissions: ALLOW_ALL,
         callHook: async (_, payload) => hooks.answer(payload),
@@ -221,6 +245,8 @@ export function newWorld(
     ): void {
       store.transact((tx) => putService(tx, ids, { name, image, balanced, spec, now: clock.now() }));
     },
+    /** Deployments of CodeDeploy, and what callers of its API do to the newest. */
+    codeDeploy: codeDeployOf({ store, ids, now: () => clock.now() }),
     deploy(image: string): void {
       store.transact((tx) => {
         const service = tx.get("service", arn);
@@ -287,6 +313,46 @@ export function newWorld(
         .listBy("task", "service", arn)
         .filter((task) => task.lastStatus === "RUNNING" && task.desiredStatus === "RUNNING"),
     tasks: (): readonly TaskRecord[] => store.listBy("task", "service", arn),
+  };
+}
+
+/** What the API of CodeDeploy writes in a world. */
+function codeDeployOf({ store, ids, now }: { store: MemoryStore; ids: Ids; now: () => number }) {
+  const ongoing = (reader: Reader) => codeDeploymentsOf(reader).find((each) => !hasEnded(each));
+  return {
+    createService: (spec: Partial<ServiceRecord["spec"]>, settings: Partial<CodeDeploySettings> = {}): void =>
+      store.transact((tx) => putCodeDeployService(tx, ids, { image: "v1", spec, settings, now: now() })),
+    /** Says whether a deployment began: one is under way at a time. */
+    deploy: (
+      image: string,
+      {
+        routing = { type: "AllAtOnce" },
+        hooks = {},
+      }: { routing?: CodeDeployRouting; hooks?: CodeDeployAppSpec["hooks"] } = {},
+    ): boolean =>
+      store.transact((tx) => putCodeDeployment(tx, ids, { image, routing, hooks, now: now() }) !== undefined),
+    stop: (rollback: boolean): boolean =>
+      store.transact((tx) => {
+        const found = ongoing(tx);
+        if (found === undefined || found.isReturn) return false;
+        requestCodeDeployStop(tx, found, { rollback, now: now() });
+        return true;
+      }),
+    continue: (wait: "ready" | "termination"): void =>
+      store.transact((tx) => {
+        const found = ongoing(tx);
+        if (found !== undefined) continueCodeDeployment(tx, found, { wait, now: now() });
+      }),
+    /** Answers the hook that waits, as PutLifecycleEventHookExecutionStatus does. */
+    answer: (answer: "Succeeded" | "Failed"): boolean =>
+      store.transact((tx) => {
+        const found = ongoing(tx);
+        const executionId = found?.events.find((event) => event.status === "InProgress")?.hook?.executionId;
+        if (found === undefined || executionId === undefined) return false;
+        return answerCodeDeployHook(tx, found, { executionId, answer, now: now() });
+      }),
+    /** The newest first. */
+    deployments: () => codeDeploymentsOf(store),
   };
 }
 

@@ -274,5 +274,5 @@ export function keepLaws({
 
 /** Whether deployments of the service move traffic between two fleets. */
 function isStaged(service: ServiceRecord): boolean {
-  return (service.spec.rollout?.strategy ?? "ROLLING") !== "ROLLING";
+  return service.spec.controller !== undefined || (service.spec.rollout?.strategy ?? "ROLLING") !== "ROLLING";
 }

@@ -12,12 +12,12 @@ import {
 } from "@gantry/state";
 import { present, type Ids } from "@gantry/kernel";
 
-const PLACE = { account: "000000000000", region: "eu-south-1" };
+export const PLACE = { account: "000000000000", region: "eu-south-1" };
 export const ACCOUNT_OF_WORLD = PLACE.account;
 const CLUSTER = "arn:aws:ecs:eu-south-1:000000000000:cluster/c";
-const BALANCER = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:loadbalancer/app/b/1";
+export const BALANCER = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:loadbalancer/app/b/1";
 const GROUP = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:targetgroup/g/1";
-const ALTERNATE_GROUP = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:targetgroup/h/1";
+export const ALTERNATE_GROUP = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:targetgroup/h/1";
 /** The role by which ECS changes rules and calls hooks in a world. */
 export const INFRASTRUCTURE_ROLE = "arn:aws:iam::000000000000:role/ecs-infrastructure";
 /** The rules that a service with a strategy that moves traffic writes. */
@@ -62,7 +62,7 @@ export function putGround(tx: Transaction): void {
   });
 }
 
-function putBalancer(tx: Transaction): void {
+export function putBalancer(tx: Transaction): void {
   const eni = "eni-00000000000000001";
   tx.put("networkInterface", eni, {
     ...PLACE,
@@ -216,8 +216,21 @@ export function putService(
 ): void {
   if (options.balanced) putBalancer(tx);
   tx.put("taskDefinition", definitionOf(options.image).arn, definitionOf(options.image));
+  const service = newServiceOf(options);
+  const { arn } = service;
+  tx.put("service", arn, service);
+  const isStaged = (service.spec.rollout?.strategy ?? "ROLLING") !== "ROLLING";
+  beginServiceDeployment(tx, service, versionOf({ ...options, isStaged }), { ids, now: options.now });
+}
+
+/** A service record as CreateService makes it. */
+export function newServiceOf(options: {
+  name: string;
+  spec: Partial<ServiceRecord["spec"]>;
+  now: number;
+}): ServiceRecord {
   const arn = serviceArnOf(options.name);
-  const service: ServiceRecord = {
+  return {
     ...PLACE,
     arn,
     clusterArn: CLUSTER,
@@ -240,9 +253,6 @@ export function putService(
     createdAt: options.now,
     tags: {},
   };
-  tx.put("service", arn, service);
-  const isStaged = (service.spec.rollout?.strategy ?? "ROLLING") !== "ROLLING";
-  beginServiceDeployment(tx, service, versionOf({ ...options, isStaged }), { ids, now: options.now });
 }
 
 /** What UpdateService writes for a new version. */
@@ -282,7 +292,7 @@ export function putTask(tx: Transaction, ids: Ids, options: { image: string; now
   return task;
 }
 
-function versionOf(options: { image: string; balanced: boolean; isStaged: boolean }): ServiceVersion {
+export function versionOf(options: { image: string; balanced: boolean; isStaged: boolean }): ServiceVersion {
   const advanced = {
     alternateTargetGroupArn: ALTERNATE_GROUP,
     productionListenerRule: PRODUCTION_RULE,
@@ -307,7 +317,7 @@ function versionOf(options: { image: string; balanced: boolean; isStaged: boolea
   };
 }
 
-function definitionOf(image: string): TaskDefinitionRecord {
+export function definitionOf(image: string): TaskDefinitionRecord {
   return {
     ...PLACE,
     arn: `arn:aws:ecs:eu-south-1:000000000000:task-definition/${image}:1`,
