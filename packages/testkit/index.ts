@@ -6,5 +6,6 @@ export * from "./api-server.ts";
 export * from "./presign.ts";
 export * from "./raw-request.ts";
 export * from "./s3-client.ts";
+export * from "./simulation/code-deploy-schedule.ts";
 export * from "./simulation/schedule.ts";
 export * from "./world.ts";

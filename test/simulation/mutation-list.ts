@@ -8,6 +8,8 @@ export interface Mutation {
 
 const SERVICE = "packages/controllers/service/plan-rolling.ts";
 const STAGES = "packages/controllers/service/plan-blue-green.ts";
+const CODE_DEPLOY = "packages/controllers/code-deploy/plan-code-deploy.ts";
+const CODE_DEPLOYMENTS = "packages/state/transactions/code-deployments.ts";
 const AGENT = "packages/agent/agent.ts";
 const SCHEDULER = "packages/controllers/scheduler/scheduler-controller.ts";
 const ASSIGNMENTS = "packages/controllers/node/assignments-for.ts";
@@ -288,5 +290,47 @@ export const MUTATIONS: readonly Mutation[] = [
     file: STAGES,
     from: 'return isFull ? then(move("POST_SCALE_UP")) : WAIT;',
     to: 'return isFull ? then(shift(staged, "test", ALL), move("POST_SCALE_UP")) : WAIT;',
+  },
+  {
+    bug: "a task set of CodeDeploy counts as healthy whatever its tasks are",
+    file: "packages/controllers/code-deploy/code-deploy-view.ts",
+    from: "taskSets.filter((set) => isSteady(view, set)).map((set) => set.id)",
+    to: "taskSets.map((set) => set.id)",
+  },
+  {
+    bug: "CodeDeploy makes a task set while the test listener still sends requests to its group",
+    file: CODE_DEPLOY,
+    from: 'return act(...shift(view, "production", 0), ...shift(view, "test", 0));',
+    to: 'return act({ type: "recordTraffic", traffic: { shiftedAt: view.now } });',
+  },
+  {
+    bug: "a rollback of CodeDeploy leaves the traffic where it is",
+    file: CODE_DEPLOYMENTS,
+    from: "  giveAllTraffic(tx, deployment);\n",
+    to: "",
+  },
+  {
+    bug: "a rollback of CodeDeploy succeeds while the new task set is still there",
+    file: CODE_DEPLOY,
+    from: '  if (green === undefined) return act({ type: "succeed" });\n  return green',
+    to: '  if (green?.status !== "ACTIVE") return act({ type: "succeed" });\n  return green',
+  },
+  {
+    bug: "a deployment of CodeDeploy succeeds while the old task set is still there",
+    file: CODE_DEPLOY,
+    from: 'if (blue.status === "DRAINING") return WAIT;',
+    to: 'if (blue.status === "DRAINING") return act({ type: "succeed" });',
+  },
+  {
+    bug: "what an earlier deployment of CodeDeploy has left keeps its target group",
+    file: CODE_DEPLOY,
+    from: "if (others.length === 0) return act",
+    to: "if (others.length >= 0) return act",
+  },
+  {
+    bug: "an alarm stops a deployment of CodeDeploy whose old task set is gone",
+    file: CODE_DEPLOY,
+    from: "isPastReturn(view) ? undefined : interruptionOf(view)",
+    to: "interruptionOf(view)",
   },
 ];

@@ -22,7 +22,7 @@ const TIMEOUT_MS = 10 * 60_000;
 const STUCK_MS = 2 * 60_000;
 const RUNNER = `
 import { writeSync } from "node:fs";
-import { runSchedule } from "@gantry/testkit";
+import { runCodeDeploySchedule, runSchedule } from "@gantry/testkit";
 process.on("uncaughtException", (thrown) => { console.log(JSON.stringify({ seed: 0, problem: "it crashes: " + thrown.message })); process.exit(0); });
 for (let seed = 1; seed <= ${SEEDS_MAX}; seed += 1) {
   for (const options of [{}, { staged: true }, { nodeCount: 3 }]) {
@@ -30,6 +30,8 @@ for (let seed = 1; seed <= ${SEEDS_MAX}; seed += 1) {
     const { problems } = await runSchedule(seed, options);
     if (problems.length > 0) { console.log(JSON.stringify({ seed, problem: problems[0] })); process.exit(0); }
   }
+  const { problems } = await runCodeDeploySchedule(seed);
+  if (problems.length > 0) { console.log(JSON.stringify({ seed, problem: problems[0] })); process.exit(0); }
 }
 console.log(JSON.stringify({ seed: 0, problem: "" }));
 process.exit(0);
@@ -102,7 +104,7 @@ function page(rows: readonly string[], missed: number): string {
 
 The simulation (\`test/simulation\`) runs the whole control plane and the agents of one node or three on virtual time, over fake engines, through histories of
 crashes before and after every write, lost, doubled and overtaken messages, slow and refusing engines, power cuts and clocks that are set. Its laws
-(\`packages/testkit/simulation/laws.ts\`, \`traffic-laws.ts\`) are checked at every change. Bugs that only make the platform late, since every loop looks at everything
+(\`packages/testkit/simulation/laws.ts\`, \`traffic-laws.ts\`, \`code-deploy-laws.ts\`) are checked at every change. Bugs that only make the platform late, since every loop looks at everything
 again by itself, are not listed. Each row is a bug that was put in on purpose, and the law that found it, with the
 first seed of at most ${SEEDS_MAX} that did. \`node test/simulation/mutations.ts\` makes this page anew.
 

@@ -81,7 +81,7 @@ class CodeDeployLaws {
     if (sets.find((set) => set.status === "PRIMARY")?.id !== left)
       this.#breaks("the fleet that is left is the primary", `return: ${isReturn}`);
     const group = isReturn ? deployment.blueGroupArn : deployment.greenGroupArn;
-    if (this.#splitOf(settings.productionListenerArn).get(group ?? "") !== 100)
+    if (this.#shareOf(settings.productionListenerArn, group) !== 100)
       this.#breaks("the fleet that is left has all traffic", `return: ${isReturn}`);
     const others = this.#store
       .listBy("task", "service", serviceArn)
@@ -103,8 +103,8 @@ class CodeDeployLaws {
     if (before === undefined || deployment?.settings.productionListenerArn !== key || deployment.isReturn)
       return;
     const green = this.#setOf(deployment, deployment.greenTaskSetId);
-    const grows =
-      (split.get(deployment.greenGroupArn ?? "") ?? 0) > (before.get(deployment.greenGroupArn ?? "") ?? 0);
+    const group = deployment.greenGroupArn;
+    const grows = group !== undefined && (split.get(group) ?? 0) > (before.get(group) ?? 0);
     if (!grows || green === undefined) return;
     const wanted = this.#store.get("service", deployment.serviceArn)?.spec.desiredCount ?? 0;
     const healthy = this.#healthyTasksOf(green);
@@ -123,7 +123,8 @@ class CodeDeployLaws {
       [settings.productionListenerArn, PRODUCTION_EVENTS],
       [settings.testListenerArn, TEST_EVENTS],
     ] as const) {
-      if (listener === undefined || (!isReturn && events.includes(current?.name ?? ""))) continue;
+      if (listener === undefined || (!isReturn && current !== undefined && events.includes(current.name)))
+        continue;
       for (const [group, percent] of this.#splitOf(listener)) {
         if (percent === 0) continue;
         const reached = this.#store
@@ -152,7 +153,7 @@ class CodeDeployLaws {
     const targets = this.#store.listBy("target", "task", key);
     const serves = targets.some((target) => target.drainingSince === undefined && target.state === "healthy");
     if (task.lastStatus !== "RUNNING" || !serves) return;
-    const production = this.#store.list("codeDeployGroup")[0]?.settings.productionListenerArn ?? "";
+    const production = this.#store.list("codeDeployGroup")[0]?.settings.productionListenerArn;
     const percent = targets.map((target) => this.#splitOf(production).get(target.targetGroupArn) ?? 0);
     const set = this.#store
       .listBy("taskSet", "service", service.arn)
@@ -163,17 +164,21 @@ class CodeDeployLaws {
     if (healthy < least) this.#breaks("a fleet with traffic keeps its capacity", `${healthy} of ${least}`);
   }
 
-  #targetsOf(listener: string): readonly { targetGroupArn: string; weight: number }[] {
+  #targetsOf(listener: string | undefined): readonly { targetGroupArn: string; weight: number }[] {
     const actions = this.#store.get("listener", listener)?.defaultActions ?? [];
     return actions.flatMap((action) => (action.type === "forward" ? action.targets : []));
   }
 
-  #splitOf(listener: string): ReadonlyMap<string, number> {
+  #splitOf(listener: string | undefined): ReadonlyMap<string, number> {
     const targets = this.#targetsOf(listener);
     const total = targets.reduce((sum, target) => sum + target.weight, 0);
     return new Map(
       targets.map((each) => [each.targetGroupArn, total === 0 ? 0 : (each.weight / total) * 100]),
     );
+  }
+
+  #shareOf(listener: string, group: string | undefined): number {
+    return group === undefined ? 0 : (this.#splitOf(listener).get(group) ?? 0);
   }
 
   #setOf({ serviceArn }: CodeDeploymentRecord, id: string | undefined): TaskSetRecord | undefined {

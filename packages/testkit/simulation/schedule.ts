@@ -1,19 +1,12 @@
 import { EngineError } from "@gantry/agent";
-import {
-  hasEnded,
-  type CodeDeployRouting,
-  type CodeDeploySettings,
-  type RolloutSpec,
-  type ServiceDeploymentHook,
-  type ServiceRecord,
-} from "@gantry/state";
+import type { RolloutSpec, ServiceDeploymentHook, ServiceRecord } from "@gantry/state";
 import { newWorld, type World } from "../world.ts";
 import { newDice, type Dice } from "./dice.ts";
 import { FAIR } from "./link.ts";
 import { ALARM, INFRASTRUCTURE_ROLE } from "./records.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
-const STEPS_MAX = 14;
+export const STEPS_MAX = 14;
 const PAUSE_MAX_MS = 4_000;
 const REST_LOOK_MS = 1_000;
 /** What failed backs off for as much as 15 minutes. */
@@ -33,7 +26,7 @@ export interface Outcome {
 }
 
 /** What can happen. Each says what it did. */
-const EVENTS: readonly ((world: World) => string)[] = [
+export const EVENTS: readonly ((world: World) => string)[] = [
   (world) => {
     const desired = world.dice.number(0, 6);
     world.scale(desired);
@@ -125,7 +118,7 @@ const STAGED_EVENTS: typeof EVENTS = [
     return `the alarm is ${state}`;
   },
 ];
-const STAGED_PAUSE_MAX_MS = 20_000;
+export const STAGED_PAUSE_MAX_MS = 20_000;
 
 const ROLLOUTS: readonly RolloutSpec[] = [
   { strategy: "BLUE_GREEN", bakeTimeMinutes: 0, canary: undefined, linear: undefined },
@@ -141,53 +134,6 @@ const ROLLOUTS: readonly RolloutSpec[] = [
     bakeTimeMinutes: 1,
     canary: undefined,
     linear: { percent: 30, bakeMinutes: 0 },
-  },
-];
-
-/** Longer than the hour that an installation and a hook may take. */
-const CODE_DEPLOY_MINUTES_MAX = 150;
-const CODE_DEPLOY_SETTINGS: readonly Partial<CodeDeploySettings>[] = [
-  {},
-  { testListenerArn: undefined, termination: { action: "TERMINATE", waitMinutes: 0 } },
-  { termination: { action: "KEEP_ALIVE", waitMinutes: 0 } },
-  { ready: { action: "STOP_DEPLOYMENT", waitMinutes: 5 } },
-  { autoRollback: { enabled: false, events: [] } },
-];
-const ROUTINGS: readonly CodeDeployRouting[] = [
-  { type: "AllAtOnce" },
-  { type: "TimeBasedCanary", percent: 10, minutes: 1 },
-  { type: "TimeBasedLinear", percent: 40, minutes: 1 },
-];
-const FUNCTION = "arn:aws:lambda:eu-south-1:000000000000:function:check";
-
-/** What can happen to a service whose deployments are CodeDeploy's: faults, deployments, and what callers do to them. */
-const CODE_DEPLOY_EVENTS: readonly ((world: World) => string)[] = [
-  ...EVENTS.filter((_, index) => index !== 1),
-  ...Array.from({ length: 4 }, () => (world: World) => {
-    const image = world.dice.pick(["v1", "v2", "v3"]);
-    const routing = world.dice.pick(ROUTINGS);
-    const event = world.dice.pick(["BeforeInstall", "AfterAllowTestTraffic", "AfterAllowTraffic"] as const);
-    const hooks = world.dice.chance(0.3) ? { [event]: FUNCTION } : {};
-    const began = world.codeDeploy.deploy(image, { routing, hooks });
-    return `${began ? "deploy" : "cannot deploy"} ${image}, ${routing.type}`;
-  }),
-  (world) => {
-    const rollback = world.dice.chance(0.5);
-    return `${world.codeDeploy.stop(rollback) ? "stop" : "nothing to stop"}, rollback: ${rollback}`;
-  },
-  (world) => {
-    const wait = world.dice.pick(["ready", "termination"] as const);
-    world.codeDeploy.continue(wait);
-    return `continue ${wait}`;
-  },
-  (world) => {
-    const answer = world.dice.pick(["Succeeded", "Succeeded", "Failed"] as const);
-    return `a hook ${world.codeDeploy.answer(answer) ? answer : "does not wait"}`;
-  },
-  (world) => {
-    const state = world.dice.pick(["OK", "OK", "ALARM"] as const);
-    world.setAlarm(state);
-    return `the alarm is ${state}`;
   },
 ];
 
@@ -273,13 +219,8 @@ function doom(world: World, who: "controlPlane" | "agent"): string {
  */
 export async function runSchedule(
   seed: number,
-  {
-    staged = false,
-    codeDeploy = false,
-    nodeCount = 1,
-  }: { staged?: boolean; codeDeploy?: boolean; nodeCount?: 1 | 3 } = {},
+  { staged = false, nodeCount = 1 }: { staged?: boolean; nodeCount?: 1 | 3 } = {},
 ): Promise<Outcome> {
-  if (codeDeploy) return runCodeDeploySchedule(seed);
   const dice = newDice(seed);
   const world = nodeCount === 1 ? newWorld({ seed }) : newWorld({ seed, nodeCount, ...TIGHT });
   const events = [...(staged ? STAGED_EVENTS : EVENTS), ...(nodeCount === 1 ? [] : EVENTS_OF_NODES)];
@@ -337,60 +278,6 @@ export async function runSchedule(
   return { seed, trace, problems: [...world.laws.broken, ...world.bugs, ...rest] };
 }
 
-/** One history of a service whose deployments are CodeDeploy's. */
-async function runCodeDeploySchedule(seed: number): Promise<Outcome> {
-  const dice = newDice(seed);
-  const world = newWorld({ seed });
-  const trace: string[] = [];
-  const begin = world.clock.now();
-  const say = (what: string): void =>
-    void trace.push(`${String(world.clock.now() - begin).padStart(8)} ${what}`);
-  const settings = dice.pick(CODE_DEPLOY_SETTINGS);
-  world.codeDeploy.createService({ desiredCount: dice.number(1, 3) }, settings);
-  say(`a service of CodeDeploy, ${JSON.stringify(settings)}`);
-  await world.clock.advance(dice.number(0, 15_000));
-  const steps = dice.number(1, STEPS_MAX);
-  for (let step = 0; step < steps && world.laws.broken.length === 0; step += 1) {
-    say(dice.pick(CODE_DEPLOY_EVENTS)(world));
-    await world.clock.advance(dice.number(1, STAGED_PAUSE_MAX_MS));
-  }
-  endFaults(world);
-  world.setAlarm("OK");
-  say("the faults end");
-  if (desiredOf(world) === 0) world.scale(1);
-  const rest = await restAfterCodeDeploy(world);
-  say(`${rest.length === 0 ? "at rest" : "no rest"}: ${rest.join(", ")}`);
-  world.stop();
-  return { seed, trace, problems: [...world.laws.broken, ...world.bugs, ...rest] };
-}
-
-/** Lets every deployment end, and deploys once more: it must succeed whatever was left. */
-async function restAfterCodeDeploy(world: World): Promise<readonly string[]> {
-  const end = async (): Promise<boolean> => {
-    for (let minute = 0; minute < CODE_DEPLOY_MINUTES_MAX; minute += 1) {
-      world.codeDeploy.answer("Succeeded");
-      if (world.codeDeploy.deployments().some((each) => each.status === "Ready"))
-        world.codeDeploy.continue("ready");
-      await world.clock.advance(60_000);
-      if (world.codeDeploy.deployments().every(hasEnded)) return true;
-    }
-    return false;
-  };
-  if (!(await end())) return ["a deployment does not end"];
-  world.codeDeploy.deploy("last");
-  if (!(await end())) return ["the last deployment does not end"];
-  const last = world.codeDeploy.deployments().find((each) => each.revision.content === "last");
-  if (last?.status !== "Succeeded")
-    return [`the last deployment is ${last?.status}: ${last?.error?.message}`];
-  const left = world.tasks().filter((task) => task.lastStatus !== "STOPPED");
-  const keeps = last.settings.termination.action === "KEEP_ALIVE";
-  const green = left.filter((task) => task.deploymentId === last.greenTaskSetId);
-  return [
-    green.length === desiredOf(world) ? "" : `${green.length} tasks of ${desiredOf(world)}`,
-    keeps || green.length === left.length ? "" : "tasks of other fleets are left",
-  ].filter((problem) => problem !== "");
-}
-
 function stagedSpec(dice: Dice, rollout: RolloutSpec): Partial<ServiceRecord["spec"]> {
   return {
     rollout,
@@ -399,7 +286,7 @@ function stagedSpec(dice: Dice, rollout: RolloutSpec): Partial<ServiceRecord["sp
   };
 }
 
-function endFaults(world: World): void {
+export function endFaults(world: World): void {
   world.spare();
   world.setWeather(FAIR);
   for (const node of world.nodes) {
@@ -410,7 +297,7 @@ function endFaults(world: World): void {
   }
 }
 
-function desiredOf(world: World): number {
+export function desiredOf(world: World): number {
   return world.service()?.spec.desiredCount ?? 0;
 }
 
