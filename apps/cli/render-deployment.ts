@@ -69,7 +69,9 @@ export function renderNews(
       const at = clockTime(interval.until - report.startedAt);
       const parts = [
         ...(interval.source === undefined ? [] : [`old: ${describeTraffic(interval.source)}`]),
-        ...(interval.target === undefined ? [] : [`new: ${describeTraffic(interval.target)}`]),
+        ...(interval.target === undefined
+          ? []
+          : [`${isShared(report) ? "both" : "new"}: ${describeTraffic(interval.target)}`]),
       ];
       return `  +${at}  traffic   ${parts.join("; ")}`;
     });
@@ -92,9 +94,14 @@ function renderFleets(report: DeploymentReport, paint: Paint): string {
       fleet.running === undefined
         ? ""
         : `  ${fleet.healthy}/${report.desired} healthy${fleet.running === fleet.healthy ? "" : `, ${fleet.running} running`}`;
-    return `  ${name(fleet).padEnd(width)}${bar}${health}${fleet.total === undefined ? "" : `  ${describeTraffic(fleet.total)}`}\n`;
+    return `  ${name(fleet).padEnd(width)}${bar}${health}${fleet.total === undefined ? "" : `  ${isShared(report) ? "both: " : ""}${describeTraffic(fleet.total)}`}\n`;
   });
   return lines.join("");
+}
+
+/** A rolling deployment has both versions in one target group: what was measured is of both. */
+function isShared({ strategy }: DeploymentReport): boolean {
+  return strategy === "ROLLING";
 }
 
 function weightOf(report: DeploymentReport, { role }: ReportedFleet): number | undefined {
