@@ -278,9 +278,16 @@ describe("the auto-scaling controller", () => {
     expect(world.store.keys("alarm")).toEqual([]);
   });
 
-  // An alarm of another account names the policy. Before: without the comparison of accounts, it scaled the service.
+  // An alarm of another account names a step policy. Before: with the alarms of all accounts listed, it scaled the service.
   it("does nothing for an alarm of another account", async () => {
     const world = newWorld();
+    world.store.transact((tx) => {
+      const policy = tx.get("scalingPolicy", POLICY) ?? expect.fail("is there");
+      const steps = [{ lower: 0, upper: undefined, adjustment: 1 }];
+      const common = { minAdjustmentMagnitude: undefined, cooldown: 0, aggregation: undefined };
+      const spec = { type: "step", adjustmentType: "ChangeInCapacity", steps, ...common } as const;
+      tx.put("scalingPolicy", POLICY, { ...policy, spec, alarms: undefined });
+    });
     world.start();
     world.putAlarm("foreign", 50, "1");
     world.set("foreign", "ALARM", "1");
