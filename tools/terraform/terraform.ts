@@ -110,6 +110,10 @@ export function importId({ type, values }: Pick<StateResource, "type" | "values"
   switch (type) {
     case "aws_route":
       return `${text("route_table_id")}_${text("destination_cidr_block")}`;
+    case "aws_kms_grant":
+      return `${text("key_id")}:${text("grant_id")}`;
+    case "aws_secretsmanager_secret_version":
+      return `${text("secret_id")}|${text("version_id")}`;
     case "aws_route_table_association":
       return `${text("subnet_id")}/${text("route_table_id")}`;
     case "aws_security_group_rule": {
