@@ -2,7 +2,14 @@ import { Readable } from "node:stream";
 import type { AddressInfo } from "node:net";
 import { SmithyRpcV2CborProtocol } from "@smithy/core/cbor";
 import { randomIds, silentLogger, SystemClock } from "@gantry/kernel";
-import { ApiError, Dispatcher, loadService, newHttpServer, type LoadedService } from "@gantry/wire";
+import {
+  ApiError,
+  Dispatcher,
+  loadService,
+  newHttpServer,
+  type ErrorCode,
+  type LoadedService,
+} from "@gantry/wire";
 import type { Member, Shape } from "@gantry/wire/shape";
 import { SDK_CLIENTS, SDK_MODULES } from "@gantry/testkit/sdk-clients";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -154,7 +161,7 @@ describe.each(SUBJECTS)("$title", ({ name, protocol }) => {
         ...fields
       } = valueOf(error.shape, { random, depth: 0, name: "", input: false }) as Record<string, unknown>; // A structure.
       answers = () => {
-        throw new ApiError(error.name, "What AWS says of it.", { fields });
+        throw new ApiError(error.name as ErrorCode, "What AWS says of it.", { fields });
       };
       const thrown: unknown = await client.send(new Command(given)).then(
         () => undefined,

@@ -1,8 +1,9 @@
 import { ApiError } from "./api-error.ts";
+import type { ErrorCode } from "./error-codes.ts";
 import type { Protocol } from "./service.ts";
 import type { AuthFailure, SignatureError } from "./claim.ts";
 
-type Words = Readonly<Record<AuthFailure, readonly [code: string, status: number, message?: string]>>;
+type Words = Readonly<Record<AuthFailure, readonly [code: ErrorCode, status: number, message?: string]>>;
 
 const INVALID_TOKEN = "The security token included in the request is invalid.";
 const EXPIRED_TOKEN = "The security token included in the request is expired";

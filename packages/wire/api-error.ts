@@ -1,3 +1,5 @@
+import type { ErrorCode } from "./error-codes.ts";
+
 /** What the caller got wrong, or what AWS would refuse: AWS's code and, where it is known, AWS's sentence. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
@@ -10,7 +12,7 @@ export class ApiError extends Error {
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(
-    code: string,
+    code: ErrorCode,
     message: string,
     options: {
       status?: number;

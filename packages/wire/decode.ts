@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import { ApiError } from "./api-error.ts";
+import type { ErrorCode } from "./error-codes.ts";
 import { nextTurn } from "./large-bodies.ts";
 import { violations, type Constraints } from "./constraints.ts";
 import { readCbor } from "./protocols/cbor.ts";
@@ -86,7 +87,7 @@ export function decode(
 export function checkInput(
   operation: Operation,
   input: Record<string, unknown>,
-  options: { protocol: Protocol; constraints: Constraints; validationCode: string | undefined },
+  options: { protocol: Protocol; constraints: Constraints; validationCode: ErrorCode | undefined },
 ): void {
   if (operation.input.type !== "structure") return;
   const { protocol, constraints, validationCode } = options;

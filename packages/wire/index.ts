@@ -7,6 +7,7 @@ export * from "./api-error.ts";
 export type { Constraint, Constraints } from "./constraints.ts";
 export type { Credential } from "./authentication.ts";
 export * from "./dispatch.ts";
+export type { ErrorCode } from "./error-codes.ts";
 export * from "./http-server.ts";
 export type { AskedKeys } from "./request-conditions.ts";
 export type { Exchange, WireResponse } from "./exchange.ts";

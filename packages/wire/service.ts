@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import type { ConditionContext, Principal } from "@gantry/iam";
 import type { Constraints } from "./constraints.ts";
+import type { ErrorCode } from "./error-codes.ts";
 import type { Exchange, WireResponse } from "./exchange.ts";
 import { type Member, type Shape, shapeOf } from "./shape.ts";
 
@@ -115,7 +116,7 @@ export interface ServiceModule {
   /** What the service's model asks of members besides their types. */
   readonly constraints?: Constraints;
   /** The code of a refused input, where it is not the protocol's own. */
-  readonly validationCode?: string;
+  readonly validationCode?: ErrorCode;
   /** Whether unsigned requests are let in as nobody; a resource's policy decides then. */
   readonly allowsAnonymous?: boolean;
   /** Answers what is no operation: a browser's preflight, a form, a page. Undefined: it is one. */
@@ -158,7 +159,7 @@ export interface LoadedService {
   readonly operations: ReadonlyMap<string, Operation>;
   readonly errors: ReadonlyMap<string, ErrorShape>;
   readonly constraints: Constraints;
-  readonly validationCode: string | undefined;
+  readonly validationCode: ErrorCode | undefined;
   readonly allowsAnonymous: boolean;
   readonly extras: ServiceModule["extras"];
   readonly responseHeaders: ServiceModule["responseHeaders"];

@@ -1,4 +1,5 @@
 import { ApiError } from "./api-error.ts";
+import type { ErrorCode } from "./error-codes.ts";
 import type { Protocol } from "./service.ts";
 
 /** The refusal of an operation that AWS has and Gantry does not, in the words of the protocol. */
@@ -27,7 +28,7 @@ export function unknownOperationError(name: string, protocol: Protocol): ApiErro
   }
 }
 
-function notImplementedCode(protocol: Protocol): string {
+function notImplementedCode(protocol: Protocol): ErrorCode {
   switch (protocol) {
     case "restXml":
       return "NotImplemented";

@@ -1,4 +1,4 @@
-import { ApiError, type Handler, type Implementation } from "@gantry/wire";
+import { ApiError, type Handler, type Implementation, type ErrorCode } from "@gantry/wire";
 
 /** Where a member stands in an operation's input: names with dots between; lists add nothing. */
 export type MemberPath<Input> = (keyof Input & string) | `${keyof Input & string}.${string}`;
@@ -34,7 +34,7 @@ interface Refused {
 export function refusing(
   operations: Readonly<Record<string, unknown>>,
   table: Readonly<Record<string, readonly (string | readonly string[])[] | undefined>>,
-  refusal: string | ((path: string, operation: string) => ApiError),
+  refusal: ErrorCode | ((path: string, operation: string) => ApiError),
 ): Readonly<Record<string, Handler>> {
   const errorOf = typeof refusal === "string" ? (path: string) => unsupported(refusal, path) : refusal;
   return Object.fromEntries(
@@ -53,7 +53,7 @@ export function refusing(
 }
 
 /** The error for a parameter that has no effect in Gantry. */
-export function unsupported(code: string, path: string, status?: number): ApiError {
+export function unsupported(code: ErrorCode, path: string, status?: number): ApiError {
   const message = `Gantry does not support the parameter ${path} yet: leave it out.`;
   return new ApiError(code, message, status === undefined ? {} : { status });
 }

@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { loadService } from "@gantry/wire";
+import { ApiError, loadService } from "@gantry/wire";
 import type { Shape } from "@gantry/wire/shape";
 import { SDK_MODULES } from "@gantry/testkit/sdk-clients";
 import { describe, expect, it } from "vitest";
@@ -81,8 +81,10 @@ describe("a refused parameter", () => {
     expect(() => refuseMembers({ tmpfs: [{}] }, ["tmpfs"], "ClientException", "linuxParameters")).toThrow(
       "Gantry does not support the parameter linuxParameters.tmpfs yet: leave it out.",
     );
-    expect(() => refuseMembers({ a: 1, b: 2 }, ["a", "b"], "X", "up")).toThrow("parameter up.a, up.b yet");
-    expect(() => refuseMembers({ a: 1 }, ["a"], "X")).toThrow("parameter a yet");
+    expect(() => refuseMembers({ a: 1, b: 2 }, ["a", "b"], "InvalidParameterException", "up")).toThrow(
+      "parameter up.a, up.b yet",
+    );
+    expect(() => refuseMembers({ a: 1 }, ["a"], "InvalidParameterException")).toThrow("parameter a yet");
   });
 
   it("is found at many places", () => expect(sites.length).toBeGreaterThan(35));
@@ -98,4 +100,10 @@ describe("a refused parameter", () => {
       expect(has, full.join(".")).toBe(true);
     }
   });
+});
+
+it("compiles an error's code only if a service has it", () => {
+  // @ts-expect-error The code is misspelt.
+  expect(new ApiError("InvalidParametrException", "").code).toBe("InvalidParametrException");
+  expect(new ApiError("InvalidParameterException", "").code).toBe("InvalidParameterException");
 });

@@ -2,7 +2,7 @@ import type * as sdk from "@aws-sdk/client-ecr";
 import { checkPolicyDocument, MalformedPolicyError, type PolicyDocument } from "@gantry/iam";
 import { InvalidLifecyclePolicyError, parseLifecyclePolicy, planExpiry } from "@gantry/registry";
 import type { Reader, RepositoryRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import { ApiError, type Implementation, type RequestContext, type ErrorCode } from "@gantry/wire";
 import { page } from "../common/paging.ts";
 import { warnOfUnknownKeys } from "../iam/documents.ts";
 import { presentBound, resolvePrincipals } from "../iam/policy-principals.ts";
@@ -22,7 +22,7 @@ export function policyOperations({ store, clock, log }: EcrDeps) {
       return next;
     });
   const named = (record: RepositoryRecord) => ({ registryId: record.account, repositoryName: record.name });
-  const missing = (code: string, what: string, record: RepositoryRecord): ApiError =>
+  const missing = (code: ErrorCode, what: string, record: RepositoryRecord): ApiError =>
     new ApiError(
       code,
       `${what} does not exist for the repository with name '${record.name}' in the registry with id '${record.account}'`,

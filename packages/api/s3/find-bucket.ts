@@ -1,5 +1,5 @@
 import type { BucketRecord, Reader } from "@gantry/state";
-import { ApiError, type RequestContext } from "@gantry/wire";
+import { ApiError, type RequestContext, type ErrorCode } from "@gantry/wire";
 import type { S3Deps } from "./s3-deps.ts";
 
 /** Settings that a bucket has only where they were put. */
@@ -48,7 +48,7 @@ export function changeBucket(
 }
 
 /** The error for a setting that a bucket does not have. */
-export function missingSetting(code: string, message: string, bucket: BucketRecord): ApiError {
+export function missingSetting(code: ErrorCode, message: string, bucket: BucketRecord): ApiError {
   return new ApiError(code, message, { status: 404, fields: { BucketName: bucket.name } });
 }
 

@@ -1,6 +1,6 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { LifecycleFilter, LifecycleRule } from "@gantry/state";
-import { ApiError } from "@gantry/wire";
+import { ApiError, type ErrorCode } from "@gantry/wire";
 import { toTags } from "../common/tags.ts";
 import { malformedXml } from "./malformed-xml.ts";
 
@@ -9,7 +9,8 @@ const RULES_MAX = 1_000;
 /** Rules as they are put, checked; transitions are refused: there is one storage. Source: API_PutBucketLifecycleConfiguration. */
 export function readLifecycle(rules: readonly s3.LifecycleRule[] | undefined): readonly LifecycleRule[] {
   const malformed = malformedXml();
-  const invalid = (code: string, message: string): ApiError => new ApiError(code, message, { status: 400 });
+  const invalid = (code: ErrorCode, message: string): ApiError =>
+    new ApiError(code, message, { status: 400 });
   if (rules === undefined || rules.length === 0 || rules.length > RULES_MAX) throw malformed;
   const ids = new Set<string>();
   return rules.map((rule, index) => {

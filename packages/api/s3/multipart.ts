@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type * as s3 from "@aws-sdk/client-s3";
 import type { MultipartPart, MultipartUpload, ObjectMeta } from "@gantry/content";
 import type { BucketRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import { ApiError, type Implementation, type RequestContext, type ErrorCode } from "@gantry/wire";
 import { findBucket } from "./find-bucket.ts";
 import { findUpload, noSuchUpload } from "./find-upload.ts";
 import { malformedXml } from "./malformed-xml.ts";
@@ -164,7 +164,8 @@ function partsOf(
   if (wanted.length === 0) throw malformedXml();
   const there = new Map(stored.map((part) => [part.number, part]));
   const member = memberOf(upload.checksumAlgorithm);
-  const invalid = (code: string, message: string): ApiError => new ApiError(code, message, { status: 400 });
+  const invalid = (code: ErrorCode, message: string): ApiError =>
+    new ApiError(code, message, { status: 400 });
   const parts = wanted.map((each, index) => {
     const { PartNumber = 0, ETag = "" } = each;
     if (index > 0 && PartNumber <= (wanted[index - 1]?.PartNumber ?? 0))

@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Readable } from "node:stream";
 import { Busboy, type BusboyInstance } from "@fastify/busboy";
 import type { Principal } from "@gantry/iam";
-import { ApiError, signingKey, type Access, type Exchange } from "@gantry/wire";
+import { ApiError, signingKey, type Access, type Exchange, type ErrorCode } from "@gantry/wire";
 
 const FIELDS_MAX_BYTES = 20 * 1024;
 /** Far beyond what any form needs; fields without a name or a value count no bytes. */
@@ -64,7 +64,7 @@ export function readForm(exchange: Exchange): Promise<PostedForm> {
 export function signerOf(fields: ReadonlyMap<string, string>, access: Access): Principal | undefined {
   const policy = fields.get("policy");
   if (policy === undefined) return undefined;
-  const denied = (message: string, code = "AccessDenied"): ApiError =>
+  const denied = (message: string, code: ErrorCode = "AccessDenied"): ApiError =>
     new ApiError(code, message, { status: 403 });
   const { accessKeyId, date, region, service } = scopeOf(fields);
   const credential = access.credentials.find(accessKeyId);

@@ -1,4 +1,4 @@
-import { ApiError } from "@gantry/wire";
+import { ApiError, type ErrorCode } from "@gantry/wire";
 
 const OBJECT_TAGS_MAX = 10;
 export const BUCKET_TAGS_MAX = 50;
@@ -31,7 +31,8 @@ export function tagSetOf(
   most = OBJECT_TAGS_MAX,
 ): TagSet {
   const list = (tags ?? []).map((tag) => [tag.Key ?? "", tag.Value ?? ""] as const);
-  const invalid = (code: string, message: string): ApiError => new ApiError(code, message, { status: 400 });
+  const invalid = (code: ErrorCode, message: string): ApiError =>
+    new ApiError(code, message, { status: 400 });
   if (list.length > most) throw invalid("InvalidTag", `Object tags cannot be greater than ${most}`);
   if (new Set(list.map(([key]) => key)).size < list.length)
     throw invalid("InvalidTag", "Cannot provide multiple Tags with the same key");

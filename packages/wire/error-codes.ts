@@ -1,0 +1,156 @@
+import type * as acm from "@aws-sdk/client-acm";
+import type * as cloudwatch from "@aws-sdk/client-cloudwatch";
+import type * as logs from "@aws-sdk/client-cloudwatch-logs";
+import type * as ecr from "@aws-sdk/client-ecr";
+import type * as ecs from "@aws-sdk/client-ecs";
+import type * as efs from "@aws-sdk/client-efs";
+import type * as elbv2 from "@aws-sdk/client-elastic-load-balancing-v2";
+import type * as iam from "@aws-sdk/client-iam";
+import type * as rds from "@aws-sdk/client-rds";
+import type * as s3 from "@aws-sdk/client-s3";
+import type * as sts from "@aws-sdk/client-sts";
+
+/** A name of an SDK's error class as a code: services of the Query protocol leave `Exception` or `Fault` out. */
+type CodeOf<Name> = Name extends `${infer Code}Exception` | `${infer Code}Fault` ? Code | Name : Name;
+
+/** The codes of the error classes that an SDK's module exports. */
+type Modelled<M> = {
+  [K in keyof M]: M[K] extends abstract new (...parts: never[]) => { readonly $fault: "client" | "server" }
+    ? CodeOf<K>
+    : never;
+}[keyof M];
+
+/** Codes that an operation may answer with: a misspelt one does not compile. */
+export type ErrorCode =
+  | CommonCode
+  | Ec2Code
+  | S3Code
+  | Modelled<typeof acm>
+  | Modelled<typeof cloudwatch>
+  | Modelled<typeof logs>
+  | Modelled<typeof ecr>
+  | Modelled<typeof ecs>
+  | Modelled<typeof efs>
+  | Modelled<typeof elbv2>
+  | Modelled<typeof iam>
+  | Modelled<typeof rds>
+  | Modelled<typeof s3>
+  | Modelled<typeof sts>;
+
+/** Codes of the protocols: every service may answer with them. Source: IAM and service API references, "Common errors". */
+type CommonCode =
+  | "AuthFailure"
+  | "AuthorizationHeaderMalformed"
+  | "AuthorizationQueryParametersError"
+  | "IncompleteSignature"
+  | "IncompleteSignatureException"
+  | "InternalError"
+  | "InternalFailure"
+  | "InvalidAccessKeyId"
+  | "InvalidAction"
+  | "InvalidArgument"
+  | "InvalidClientTokenId"
+  | "InvalidParameterValue"
+  | "InvalidSignatureException"
+  | "InvalidToken"
+  | "MalformedXML"
+  | "MethodNotAllowed"
+  | "MissingAuthenticationToken"
+  | "MissingAuthenticationTokenException"
+  | "MissingContentLength"
+  | "MissingParameter"
+  | "NotImplemented"
+  | "RequestEntityTooLargeException"
+  | "RequestExpired"
+  | "RequestLimitExceeded"
+  | "RequestTimeTooSkewed"
+  | "SerializationException"
+  | "ServerException"
+  | "SignatureDoesNotMatch"
+  | "SlowDown"
+  | "UnauthorizedOperation"
+  | "UnknownOperationException"
+  | "UnsupportedOperation"
+  | "UnsupportedOperationException"
+  | "ValidationError"
+  | "XAmzContentSHA256Mismatch";
+
+/** The SDK has no error classes for EC2. Source: Amazon EC2 API Reference, "Error codes". */
+type Ec2Code =
+  | "CannotDelete"
+  | "DefaultVpcAlreadyExists"
+  | "DependencyViolation"
+  | "DryRunOperation"
+  | "Gateway.NotAttached"
+  | "InvalidAddress.NotFound"
+  | "InvalidAllocationID.NotFound"
+  | "InvalidAssociationID.NotFound"
+  | "InvalidGroup.Duplicate"
+  | "InvalidGroup.NotFound"
+  | "InvalidGroupId.Malformed"
+  | "InvalidID"
+  | "InvalidInternetGatewayID.NotFound"
+  | "InvalidIPAddress.InUse"
+  | "InvalidNetworkInterfaceID.NotFound"
+  | "InvalidPermission.Duplicate"
+  | "InvalidPermission.NotFound"
+  | "InvalidRoute.NotFound"
+  | "InvalidRouteTableID.NotFound"
+  | "InvalidSecurityGroupRuleId.NotFound"
+  | "InvalidSubnet.Conflict"
+  | "InvalidSubnet.Range"
+  | "InvalidSubnetID.NotFound"
+  | "InvalidVpc.Range"
+  | "InvalidVpcID.NotFound"
+  | "NatGatewayNotFound"
+  | "Resource.AlreadyAssociated"
+  | "RouteAlreadyExists"
+  | "RulesPerSecurityGroupLimitExceeded"
+  | "VPCIdNotSpecified";
+
+/** The SDK has classes for few errors of S3. Source: Amazon S3 API Reference, "Error responses". */
+type S3Code =
+  | "AccessControlListNotSupported"
+  | "AccessForbidden"
+  | "BadDigest"
+  | "BucketNotEmpty"
+  | "EntityTooLarge"
+  | "EntityTooSmall"
+  | "IllegalLocationConstraintException"
+  | "IllegalVersioningConfigurationException"
+  | "IncompleteBody"
+  | "InvalidBucketAclWithObjectOwnership"
+  | "InvalidBucketName"
+  | "InvalidBucketState"
+  | "InvalidChunkSizeError"
+  | "InvalidDigest"
+  | "InvalidEncryptionAlgorithmError"
+  | "InvalidLocationConstraint"
+  | "InvalidPart"
+  | "InvalidPartNumber"
+  | "InvalidPartOrder"
+  | "InvalidPolicyDocument"
+  | "InvalidRange"
+  | "InvalidRetentionPeriod"
+  | "InvalidStorageClass"
+  | "InvalidURI"
+  | "KeyTooLongError"
+  | "MalformedPolicy"
+  | "MalformedPOSTRequest"
+  | "MalformedTrailerError"
+  | "MaxPostPreDataLengthExceededError"
+  | "MetadataTooLarge"
+  | "NoSuchBucketPolicy"
+  | "NoSuchCORSConfiguration"
+  | "NoSuchLifecycleConfiguration"
+  | "NoSuchObjectLockConfiguration"
+  | "NoSuchPublicAccessBlockConfiguration"
+  | "NoSuchTagSet"
+  | "NoSuchVersion"
+  | "NoSuchWebsiteConfiguration"
+  | "NotModified"
+  | "ObjectLockConfigurationNotFoundError"
+  | "OwnershipControlsNotFoundError"
+  | "PermanentRedirect"
+  | "PreconditionFailed"
+  | "ReplicationConfigurationNotFoundError";
