@@ -1,4 +1,5 @@
 import type * as acm from "@aws-sdk/client-acm";
+import type * as autoscaling from "@aws-sdk/client-application-auto-scaling";
 import type * as cloudwatch from "@aws-sdk/client-cloudwatch";
 import type * as logs from "@aws-sdk/client-cloudwatch-logs";
 import type * as ecr from "@aws-sdk/client-ecr";
@@ -20,12 +21,13 @@ type Modelled<M> = {
     : never;
 }[keyof M];
 
-/** Codes that an operation may answer with: a misspelt one does not compile. */
+/** Codes that an operation may answer with: a misspelt one does not compile. A new service adds its SDK module. */
 export type ErrorCode =
   | CommonCode
   | Ec2Code
   | S3Code
   | Modelled<typeof acm>
+  | Modelled<typeof autoscaling>
   | Modelled<typeof cloudwatch>
   | Modelled<typeof logs>
   | Modelled<typeof ecr>
