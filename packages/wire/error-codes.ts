@@ -9,6 +9,9 @@ import type * as elbv2 from "@aws-sdk/client-elastic-load-balancing-v2";
 import type * as iam from "@aws-sdk/client-iam";
 import type * as rds from "@aws-sdk/client-rds";
 import type * as s3 from "@aws-sdk/client-s3";
+import type * as kms from "@aws-sdk/client-kms";
+import type * as secretsManager from "@aws-sdk/client-secrets-manager";
+import type * as ssm from "@aws-sdk/client-ssm";
 import type * as sts from "@aws-sdk/client-sts";
 
 /** A name of an SDK's error class as a code: services of the Query protocol leave `Exception` or `Fault` out. */
@@ -37,6 +40,9 @@ export type ErrorCode =
   | Modelled<typeof iam>
   | Modelled<typeof rds>
   | Modelled<typeof s3>
+  | Modelled<typeof kms>
+  | Modelled<typeof secretsManager>
+  | Modelled<typeof ssm>
   | Modelled<typeof sts>;
 
 /** Codes of the protocols: every service may answer with them. Source: IAM and service API references, "Common errors". */
@@ -61,6 +67,7 @@ type CommonCode =
   | "MissingAuthenticationTokenException"
   | "MissingContentLength"
   | "MissingParameter"
+  | "NotAuthorizedException"
   | "NotImplemented"
   | "RequestEntityTooLargeException"
   | "RequestExpired"
