@@ -2,6 +2,7 @@ import type * as acm from "@aws-sdk/client-acm";
 import type * as autoscaling from "@aws-sdk/client-application-auto-scaling";
 import type * as cloudwatch from "@aws-sdk/client-cloudwatch";
 import type * as logs from "@aws-sdk/client-cloudwatch-logs";
+import type * as codeDeploy from "@aws-sdk/client-codedeploy";
 import type * as ecr from "@aws-sdk/client-ecr";
 import type * as ecs from "@aws-sdk/client-ecs";
 import type * as efs from "@aws-sdk/client-efs";
@@ -33,6 +34,7 @@ export type ErrorCode =
   | Modelled<typeof autoscaling>
   | Modelled<typeof cloudwatch>
   | Modelled<typeof logs>
+  | Modelled<typeof codeDeploy>
   | Modelled<typeof ecr>
   | Modelled<typeof ecs>
   | Modelled<typeof efs>
