@@ -1,4 +1,3 @@
-import { Agent } from "node:http";
 import {
   ContinueServiceDeploymentCommand,
   CreateServiceCommand,
@@ -6,7 +5,6 @@ import {
   DescribeServiceDeploymentsCommand,
   ECSClient,
   ListServiceDeploymentsCommand,
-  RegisterTaskDefinitionCommand,
   StopServiceDeploymentCommand,
   UpdateServiceCommand,
   type DeploymentConfiguration,
@@ -14,23 +12,23 @@ import {
 } from "@aws-sdk/client-ecs";
 import {
   CreateRuleCommand,
-  CreateTargetGroupCommand,
   DeleteRuleCommand,
   DeleteTargetGroupCommand,
   DescribeListenersCommand,
   DescribeLoadBalancersCommand,
   DescribeRulesCommand,
   ElasticLoadBalancingV2Client,
-  ModifyTargetGroupAttributesCommand,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { AttachRolePolicyCommand, CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { openDemo } from "./demo.ts";
 import { eventually, get, run } from "./helpers.ts";
+import { createVersionTargetGroup, registerVersion, startAsking, versionsOf } from "./versions.ts";
 
 // A service of its own beside the demo's: a web server of busybox that answers its version, behind two target groups of the
 // demo's load balancer, which are reached by a host name of their own.
-const { instance, url, client, fileshare, name } = openDemo(inject("demo"));
+const demo = openDemo(inject("demo"));
+const { instance, url, client, fileshare, name } = demo;
 const HOST = "deployments.example.org";
 const SERVICE = "deployments";
 const ecs = new ECSClient(client());
@@ -38,59 +36,12 @@ const elb = new ElasticLoadBalancingV2Client(client());
 const groups: string[] = [];
 const rules: string[] = [];
 
-/** A version that listens where nobody looks for it never becomes healthy. */
-async function register(version: string, port = 8080): Promise<string> {
-  const { taskDefinition } = await ecs.send(
-    new RegisterTaskDefinitionCommand({
-      family: SERVICE,
-      requiresCompatibilities: ["FARGATE"],
-      networkMode: "awsvpc",
-      cpu: "256",
-      memory: "512",
-      containerDefinitions: [
-        {
-          name: "web",
-          image: "busybox",
-          command: [
-            "sh",
-            "-c",
-            `mkdir -p /tmp/w && echo ${version} > /tmp/w/index.html && exec busybox httpd -f -p ${port} -h /tmp/w`,
-          ],
-          portMappings: [{ containerPort: 8080 }],
-        },
-      ],
-    }),
-  );
-  return taskDefinition?.taskDefinitionArn ?? "";
-}
-
 beforeAll(async () => {
   const { LoadBalancers } = await elb.send(new DescribeLoadBalancersCommand({ Names: ["fileshare"] }));
   const LoadBalancerArn = LoadBalancers?.[0]?.LoadBalancerArn;
   const { Listeners } = await elb.send(new DescribeListenersCommand({ LoadBalancerArn }));
-  for (const Name of ["deploy-blue", "deploy-green"]) {
-    const { TargetGroups } = await elb.send(
-      new CreateTargetGroupCommand({
-        Name,
-        TargetType: "ip",
-        Protocol: "HTTP",
-        Port: 8080,
-        VpcId: LoadBalancers?.[0]?.VpcId,
-        HealthCheckIntervalSeconds: 5,
-        HealthCheckTimeoutSeconds: 2,
-        HealthyThresholdCount: 2,
-        UnhealthyThresholdCount: 2,
-      }),
-    );
-    const TargetGroupArn = TargetGroups?.[0]?.TargetGroupArn ?? "";
-    groups.push(TargetGroupArn);
-    await elb.send(
-      new ModifyTargetGroupAttributesCommand({
-        TargetGroupArn,
-        Attributes: [{ Key: "deregistration_delay.timeout_seconds", Value: "5" }],
-      }),
-    );
-  }
+  for (const groupName of ["deploy-blue", "deploy-green"])
+    groups.push(await createVersionTargetGroup(demo, groupName, LoadBalancers?.[0]?.VpcId));
   for (const [index, header] of ["production", "test"].entries()) {
     const { Rules } = await elb.send(
       new CreateRuleCommand({
@@ -131,7 +82,7 @@ beforeAll(async () => {
     new CreateServiceCommand({
       cluster: "fileshare",
       serviceName: SERVICE,
-      taskDefinition: await register("v1"),
+      taskDefinition: await registerVersion(demo, SERVICE, "v1"),
       desiredCount: 2,
       networkConfiguration: demoService?.networkConfiguration,
       deploymentConfiguration: {
@@ -195,47 +146,9 @@ async function untilEnded(status: string): Promise<void> {
   await eventually(async () => expect((await newestDeployment())?.status).toBe(status), 150_000);
 }
 
-/** Stops the clients of a test before that failed. */
-let stopAsking: (() => void) | undefined;
-
-/** Clients with and without keep-alive that note when they got which version. */
-function startAsking() {
-  stopAsking?.();
-  const answers: { at: number; version: string }[] = [];
-  const failures: string[] = [];
-  const going = new AbortController();
-  const loops = Array.from({ length: 12 }, async (_, index) => {
-    const agent = new Agent(index % 2 === 0 ? { keepAlive: true, maxSockets: 1 } : { keepAlive: false });
-    while (!going.signal.aborted) {
-      const answer = await get(url, { path: "/", agent, headers: { host: HOST } }).catch((thrown: Error) => ({
-        status: 0,
-        body: thrown.message,
-      }));
-      if (answer.status === 200) answers.push({ at: Date.now(), version: answer.body.trim() });
-      else failures.push(`${new Date().toISOString()} ${answer.status} ${answer.body.slice(0, 100)}`);
-      await new Promise((done) => setTimeout(done, 5));
-    }
-    agent.destroy();
-  });
-  const began = Date.now();
-  stopAsking = () => going.abort();
-  return {
-    answers,
-    failures,
-    stop: async () => {
-      going.abort();
-      await Promise.all(loops);
-      return { perSecond: answers.length / ((Date.now() - began) / 1_000) };
-    },
-  };
-}
-
-const versionsOf = (answers: readonly { version: string }[]) =>
-  new Set(answers.map(({ version }) => version));
-
 it("moves from one version to the next without a failed request, also while the control plane is killed", async () => {
-  const asking = startAsking();
-  await update(await register("v2"));
+  const asking = startAsking(demo, HOST);
+  await update(await registerVersion(demo, SERVICE, "v2"));
   const kills = ["SCALE_UP", "CLEAN_UP"];
   for (const stage of kills) {
     await eventually(async () => {
@@ -261,8 +174,8 @@ it("moves from one version to the next without a failed request, also while the 
 });
 
 it("gives a canary its share and no more, and all traffic back when the deployment is stopped", async () => {
-  const asking = startAsking();
-  await update(await register("v3"), {
+  const asking = startAsking(demo, HOST);
+  await update(await registerVersion(demo, SERVICE, "v3"), {
     strategy: "CANARY",
     canaryConfiguration: { canaryPercent: 20, canaryBakeTimeInMinutes: 10 },
   });
@@ -296,8 +209,11 @@ it("gives a canary its share and no more, and all traffic back when the deployme
 });
 
 it("gives a version that never becomes healthy no request, and turns its deployment back", async () => {
-  const asking = startAsking();
-  await update(await register("v4", 9_999), { strategy: "BLUE_GREEN", bakeTimeInMinutes: 0 });
+  const asking = startAsking(demo, HOST);
+  await update(await registerVersion(demo, SERVICE, "v4", 9_999), {
+    strategy: "BLUE_GREEN",
+    bakeTimeInMinutes: 0,
+  });
   await untilEnded("ROLLBACK_SUCCESSFUL");
   await asking.stop();
   expect((await newestDeployment())?.deploymentCircuitBreaker?.status).toBe("TRIGGERED");
@@ -343,14 +259,14 @@ it("goes on, or is turned back, whichever process is killed at a stage under loa
       await instance.up("up");
     },
   };
-  const asking = startAsking();
+  const asking = startAsking(demo, HOST);
   const stages = ["POST_SCALE_UP", "POST_TEST_TRAFFIC_SHIFT", "POST_PRODUCTION_TRAFFIC_SHIFT"] as const;
   const hooks: DeploymentConfiguration = {
     strategy: "BLUE_GREEN",
     bakeTimeInMinutes: 0,
     lifecycleHooks: [{ targetType: "PAUSE", lifecycleStages: [...stages] }],
   };
-  await update(await register("v5"), hooks);
+  await update(await registerVersion(demo, SERVICE, "v5"), hooks);
   await killAt("POST_SCALE_UP", kills.agent, "CONTINUE");
   let proxyKilledAt = 0;
   await killAt(
@@ -363,7 +279,7 @@ it("goes on, or is turned back, whichever process is killed at a stage under loa
   );
   await killAt("POST_PRODUCTION_TRAFFIC_SHIFT", kills.controlPlane, "CONTINUE");
   await untilEnded("SUCCESSFUL");
-  await update(await register("v6"), hooks);
+  await update(await registerVersion(demo, SERVICE, "v6"), hooks);
   await killAt("POST_SCALE_UP", kills.controlPlane, "CONTINUE");
   await killAt("POST_TEST_TRAFFIC_SHIFT", kills.agent, "ROLLBACK");
   await untilEnded("ROLLBACK_SUCCESSFUL");

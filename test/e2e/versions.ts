@@ -1,0 +1,118 @@
+import { Agent } from "node:http";
+import { ECSClient, RegisterTaskDefinitionCommand } from "@aws-sdk/client-ecs";
+import {
+  CreateTargetGroupCommand,
+  ElasticLoadBalancingV2Client,
+  ModifyTargetGroupAttributesCommand,
+} from "@aws-sdk/client-elastic-load-balancing-v2";
+import type { openDemo } from "./demo.ts";
+import { get } from "./helpers.ts";
+
+type Demo = ReturnType<typeof openDemo>;
+
+/**
+ * The container of a version: a web server of busybox that answers its version. A version that listens where nobody looks
+ * for it never becomes healthy; one without a page answers 404.
+ */
+export function versionContainer(version: string | undefined, port = 8080) {
+  const page = version === undefined ? "true" : `echo ${version} > /tmp/w/index.html`;
+  return {
+    name: "web",
+    image: "busybox",
+    command: [
+      "sh",
+      "-c",
+      `mkdir -p /tmp/w && echo ok > /tmp/w/health && ${page} && exec busybox httpd -f -p ${port} -h /tmp/w`,
+    ],
+    portMappings: [{ containerPort: 8080 }],
+  };
+}
+
+/** Registers a task definition of a version; answers its ARN. */
+export async function registerVersion(
+  { client }: Demo,
+  family: string,
+  ...container: Parameters<typeof versionContainer>
+): Promise<string> {
+  const { taskDefinition } = await new ECSClient(client()).send(
+    new RegisterTaskDefinitionCommand({
+      family,
+      requiresCompatibilities: ["FARGATE"],
+      networkMode: "awsvpc",
+      cpu: "256",
+      memory: "512",
+      containerDefinitions: [versionContainer(...container)],
+    }),
+  );
+  return taskDefinition?.taskDefinitionArn ?? "";
+}
+
+/** A target group for versions that checks often and drains fast; answers its ARN. */
+export async function createVersionTargetGroup(
+  { client }: Demo,
+  Name: string,
+  VpcId: string | undefined,
+): Promise<string> {
+  const elb = new ElasticLoadBalancingV2Client(client());
+  const { TargetGroups } = await elb.send(
+    new CreateTargetGroupCommand({
+      Name,
+      TargetType: "ip",
+      Protocol: "HTTP",
+      Port: 8080,
+      VpcId,
+      HealthCheckPath: "/health",
+      HealthCheckIntervalSeconds: 5,
+      HealthCheckTimeoutSeconds: 2,
+      HealthyThresholdCount: 2,
+      UnhealthyThresholdCount: 2,
+    }),
+  );
+  const TargetGroupArn = TargetGroups?.[0]?.TargetGroupArn ?? "";
+  await elb.send(
+    new ModifyTargetGroupAttributesCommand({
+      TargetGroupArn,
+      Attributes: [{ Key: "deregistration_delay.timeout_seconds", Value: "5" }],
+    }),
+  );
+  return TargetGroupArn;
+}
+
+/** Stops the clients of a test before that failed. */
+let stopAsking: (() => void) | undefined;
+
+/** Clients with and without keep-alive that note when they got which version. */
+export function startAsking({ url }: Demo, host: string) {
+  stopAsking?.();
+  const answers: { at: number; version: string }[] = [];
+  const failures: string[] = [];
+  const going = new AbortController();
+  const loops = Array.from({ length: 12 }, async (_, index) => {
+    const agent = new Agent(index % 2 === 0 ? { keepAlive: true, maxSockets: 1 } : { keepAlive: false });
+    while (!going.signal.aborted) {
+      const answer = await get(url, { path: "/", agent, headers: { host } }).catch((thrown: Error) => ({
+        status: 0,
+        body: thrown.message,
+      }));
+      if (answer.status === 200) answers.push({ at: Date.now(), version: answer.body.trim() });
+      else failures.push(`${new Date().toISOString()} ${answer.status} ${answer.body.slice(0, 100)}`);
+      await new Promise((done) => setTimeout(done, 5));
+    }
+    agent.destroy();
+  });
+  const began = Date.now();
+  stopAsking = () => going.abort();
+  return {
+    answers,
+    failures,
+    stop: async () => {
+      going.abort();
+      await Promise.all(loops);
+      return { perSecond: answers.length / ((Date.now() - began) / 1_000) };
+    },
+  };
+}
+
+/** The versions that answered. */
+export const versionsOf = (answers: readonly { version: string }[]) =>
+  new Set(answers.map(({ version }) => version));
