@@ -9,7 +9,7 @@ const wrap = (statement: string) => `{"Version":"2012-10-17","Statement":[${stat
 describe("a policy with the same key twice is refused", () => {
   it.each([
     ["two effects", wrap(`{"Effect":"Deny",${ALLOW}}`)],
-    ["two effects, one spelled by an escape", wrap(`{"\\u0045ffect":"Deny",${ALLOW}}`)],
+    ["two effects, one spelled by an escape", wrap(`{"\\u0041ffect":"Deny",${ALLOW}}`)],
     ["two actions", wrap(`{${ALLOW},"Action":"*"}`)],
     ["two resources", wrap(`{"Resource":"arn:aws:s3:::b/*",${ALLOW}}`)],
     [
