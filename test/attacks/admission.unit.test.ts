@@ -206,9 +206,7 @@ it("knows for every operation an action that each of its calls needs", async () 
   const nothing: unknown = new Proxy({}, { get: () => nothing });
   const register = (descriptor: ServiceDescriptor, load: () => Promise<ServiceModule>) =>
     void services.set(descriptor, load);
-  const deps = new Proxy(nothing as ServicesDeps, {
-    get: (_, name) => (name === "store" ? new MemoryStore() : nothing),
-  }); // Permissions look records up and do nothing else.
+  const deps = { store: new MemoryStore(), clock: nothing } as ServicesDeps; // Permissions look records up and do nothing else.
   registerServices({ register } as unknown as Dispatcher, deps);
   const account = "000000000000";
   const principal = { type: "user", arn: ANN, account, id: "AIDAANN" } as const;

@@ -32,6 +32,7 @@ export function kmsService(deps: ApiDeps): ServiceModule {
     operations: refusing(operations, REFUSED, "UnsupportedOperationException"),
     constraints: CONSTRAINTS,
     permissions: permissionsBy("kms", operations, kmsPermissions(deps.store)),
+    leastActions: (operation) => [operation === "ReEncrypt" ? "kms:ReEncryptFrom" : `kms:${operation}`],
     prepare: (place) => putManagedKeys(deps, place),
   };
 }
