@@ -5,21 +5,29 @@ const UNIT = [
   "apps/**/*.test.ts",
   "examples/**/*.test.ts",
   "tools/**/*.test.ts",
-  "test/simulation/**/*.test.ts",
   "test/attacks/**/*.unit.test.ts",
 ];
 const temporaryFolder = "tools/temporary-folder.ts";
 
 /**
- * unit: this process alone, in seconds. docker: a real engine and real programs. clients: Terraform, SDKs and image
- * tools, which wait most of their time: they run beside the former two. e2e: the shipped commands, the AWS command
- * lines, a real browser; it has the machine to itself. Attacks (test/attacks) run in the tier that their names end with; without one, in docker.
+ * unit: this process alone, in seconds. simulation: the platform on virtual time, under faults. docker: a real engine and
+ * real programs. clients: Terraform, SDKs and image tools, which wait most of their time; they run beside the three
+ * before. e2e: the shipped commands, the AWS command lines, a real browser, with the machine to themselves. Attacks
+ * (test/attacks) run in the tier that their names end with; without one, in docker.
  */
 export default defineConfig({
   test: {
     reporters: ["default", "./tools/closing-line-reporter.ts"],
     projects: [
       { test: { name: "unit", globalSetup: temporaryFolder, include: UNIT, testTimeout: 20_000 } },
+      {
+        test: {
+          name: "simulation",
+          globalSetup: temporaryFolder,
+          include: ["test/simulation/**/*.test.ts"],
+          testTimeout: 60_000,
+        },
+      },
       {
         test: {
           name: "docker",

@@ -34,6 +34,7 @@ export async function runTests(deps: PlatformDeps): Promise<number> {
   // The clients wait most of their time, Terraform above all: the other tests use the processors meanwhile.
   const clients = runProject("clients");
   add(counts, await runProject("unit"));
+  add(counts, await runProject("simulation"));
   add(counts, await runProject("docker"));
   add(counts, await clients);
   add(counts, await runProject("e2e"));

@@ -206,7 +206,8 @@ it("knows for every operation an action that each of its calls needs", async () 
   const nothing: unknown = new Proxy({}, { get: () => nothing });
   const register = (descriptor: ServiceDescriptor, load: () => Promise<ServiceModule>) =>
     void services.set(descriptor, load);
-  const deps = { store: new MemoryStore(), clock: nothing } as ServicesDeps; // Permissions look records up and do nothing else.
+  const unused = nothing as ServicesDeps; // Permissions look records up and do nothing else.
+  const deps = { ...unused, store: new MemoryStore(), clock: unused.clock };
   registerServices({ register } as unknown as Dispatcher, deps);
   const account = "000000000000";
   const principal = { type: "user", arn: ANN, account, id: "AIDAANN" } as const;

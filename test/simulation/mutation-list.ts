@@ -60,8 +60,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     bug: "targets of tasks that ended stay registered",
     file: "packages/controllers/task/task-controller.ts",
-    from: 'for (const target of targets) tx.delete("target", targetKeyOf(target));\n      for (const id',
-    to: "for (const id",
+    from: 'for (const target of targets) tx.delete("target", targetKeyOf(target));\n      tx.delete("taskSecrets"',
+    to: 'tx.delete("taskSecrets"',
   },
   {
     bug: "an address is given out without a look at who has it",
