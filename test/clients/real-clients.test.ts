@@ -21,7 +21,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { canRunTerraform, openTerraform } from "../../tools/terraform/terraform.ts";
 import { CLIENTS, debianPackages, has, JOURNEYS, ociConformance } from "./clients.ts";
 import { openDemo, REGION } from "../e2e/demo.ts";
-import { get, PROJECT, run } from "../e2e/helpers.ts";
+import { eventually, get, PROJECT, run } from "../e2e/helpers.ts";
 
 const canRun = canRunTerraform();
 if (!canRun)
@@ -130,7 +130,8 @@ describe.skipIf(!canRun)("the website's Terraform", () => {
       { client: ecs, maxWaitTime: 120, minDelay: 2, maxDelay: 2 },
       { cluster: "webshop", services: ["webshop"] },
     );
-    expect(await website("/health")).toContain("healthy");
+    // Stable services may have targets that are yet to pass their health checks.
+    await eventually(async () => expect(await website("/health")).toContain("healthy"));
     expect(await website("/balancer")).toBe("BALANCER IS HEALTHY");
   });
 
@@ -147,7 +148,7 @@ describe.skipIf(!canRun)("the website's Terraform", () => {
       { cluster: "webshop", services: ["webshop"] },
     );
     expect(await service()).toMatchObject({ desiredCount: 3, runningCount: 3 });
-    expect(await website("/version")).toContain("2");
+    await eventually(async () => expect(await website("/version")).toContain("2"));
   });
 
   it("is taken over by import, every resource, into a state that had none; the plan after it is empty", async () => {

@@ -1,5 +1,5 @@
 import { newWorld, runCodeDeploySchedule } from "@gantry/testkit";
-import { hasEnded, type CodeDeploySettings } from "@gantry/state";
+import { actionsOf, hasEnded, weightOf, writeActions, type CodeDeploySettings } from "@gantry/state";
 import { describe, expect, it } from "vitest";
 
 const MINUTE_MS = 60_000;
@@ -101,6 +101,27 @@ describe("a deployment of CodeDeploy, on virtual time", () => {
     expect(newest(world)?.status).toBe("Succeeded");
     expect(fleets(world)).toEqual(["v1"]);
     expect(world.laws.broken).toEqual([]);
+  });
+
+  it("fails, and moves nothing, where a listener forwards to a third target group as well", async () => {
+    const world = await newDeployedWorld();
+    const [listener] = world.store.list("listener");
+    const route = { kind: "listener", arn: listener?.arn ?? "" } as const;
+    const third = { targetGroupArn: "arn:third", weight: 1 };
+    world.store.transact((tx) => {
+      const actions = actionsOf(tx, route).map((action) =>
+        action.type === "forward" ? { ...action, targets: [...action.targets, third] } : action,
+      );
+      writeActions(tx, route, actions);
+    });
+    world.codeDeploy.deploy("v2");
+    await world.clock.advance(2 * MINUTE_MS);
+    expect(world.codeDeploy.deployments().at(-1)).toMatchObject({
+      status: "Failed",
+      error: { code: "ELASTIC_LOAD_BALANCING_INVALID" },
+    });
+    expect(weightOf(world.store, route, third.targetGroupArn)).toBe(1);
+    expect(fleets(world)).toEqual(["v1"]);
   });
 
   it("leaves both fleets where it is stopped without rollback; the next deployment removes the second", async () => {

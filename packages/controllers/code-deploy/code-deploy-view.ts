@@ -1,6 +1,7 @@
 import type { Principal } from "@gantry/iam";
 import { realTimeOf, type Clock } from "@gantry/kernel";
 import {
+  actionsOf as routeActions,
   alarmsInAlarm,
   routesOfListener,
   taskSetArnOf,
@@ -111,6 +112,11 @@ function problemOf(reader: Reader, needs: Needs, { permissions, clock }: Options
     return invalidBalancing(
       `The listener ${settings.productionListenerArn} forwards to none of the target groups.`,
     );
+  const shared = [...routes.production, ...routes.test].find((route) =>
+    forwardedTo(reader, route).some((group) => !pair.includes(group)),
+  );
+  if (shared !== undefined)
+    return invalidBalancing(`The ${shared.kind} ${shared.arn} forwards to other target groups too.`);
   if (deployment.greenTaskSetId === undefined) {
     const problem = revisionProblem(reader, deployment);
     if (problem !== undefined) return problem;
@@ -120,6 +126,13 @@ function problemOf(reader: Reader, needs: Needs, { permissions, clock }: Options
     if (because !== undefined) return { code: "IAM_ROLE_PERMISSIONS", message: because };
   }
   return undefined;
+}
+
+/** The target groups that a listener or rule forwards to. */
+function forwardedTo(reader: Reader, route: TrafficRoute): readonly string[] {
+  return routeActions(reader, route).flatMap((action) =>
+    action.type === "forward" ? action.targets.map((target) => target.targetGroupArn) : [],
+  );
 }
 
 function invalidBalancing(message: string): CodeDeployView["problem"] {
