@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, openSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import {
+  folderIdOf,
   identityOf,
   isRunning,
   proofOf,
@@ -104,10 +105,15 @@ function lastProblem(settings: InstanceSettings): string {
 
 /**
  * Stops the instance's control plane. A process is signalled only where the state folder's own file, or a proven answer,
- * names it together with its start time. Errors: UserError where it does not end.
+ * names it together with its start time. Errors: UserError where it does not end, and where it runs from another folder,
+ * of which this one is a copy.
  */
 export async function stopControlPlane(deps: PlatformDeps, settings: InstanceSettings): Promise<void> {
   const health = await healthOf(settings);
+  if (health?.folderId !== undefined && health.folderId !== folderIdOf(settings.folder))
+    throw new UserError(
+      `${settings.folder} is a copy of the state folder of a running Gantry: nothing was stopped. Name that folder by --state-dir; a copy can be removed with rm -r.`,
+    );
   if (health === undefined && (await claimedHealthOf(settings.port))?.instance === settings.instance)
     deps.progress.say(
       `What answers on port ${settings.port} did not prove that it is this Gantry's control plane: it is not told to stop.`,

@@ -8,6 +8,8 @@ export interface Health extends ProcessIdentity {
   readonly linkPort: number;
   /** The version of the running program; undefined up to 0.1.0. */
   readonly version?: string;
+  /** The state folder that it runs from, by device and inode; undefined up to 0.2.0. */
+  readonly folderId?: string;
   readonly agents: readonly { readonly nodeId: string; readonly pid: number }[];
 }
 

@@ -74,7 +74,7 @@ import { ensureRootCredentials } from "./root-credentials.ts";
 import { RelayedConnections } from "./relayed-connections.ts";
 import { ensureOperatorToken, writeSecretFile } from "./secret-file.ts";
 import { ensureInstance } from "./settings.ts";
-import { stateFolder } from "./state-folder.ts";
+import { folderIdOf, stateFolder } from "./state-folder.ts";
 
 const WARM_DELAY_MS = 500;
 
@@ -257,6 +257,7 @@ function answerHealth(url: string, response: ServerResponse): void {
     instance: settings.instance,
     ...identity,
     linkPort: settings.linkPort,
+    folderId: folderIdOf(folder),
     version: settings.version,
     agents: gateway.agents,
   };

@@ -50,6 +50,12 @@ const OWN_FOLDER =
   /^((backup-copy\/)?(objects(\/incoming|\/[0-9a-f]{2})?|registry(\/uploads|\/blobs(\/[0-9a-f]{2})?)?)|backup-copy|node|docker|cache(\/debian-packages(\/partial)?)?)$/;
 const STORED_PATH = new RegExp(`^(${STORED})$`);
 
+/** Tells a state folder from its copies, which hold the same keys: its device and inode. Errors: where it is not there. */
+export function folderIdOf(folder: string): string {
+  const { dev, ino } = statSync(folder, { bigint: true });
+  return `${dev}:${ino}`;
+}
+
 /** Whether Gantry itself writes a file or a folder of this path, which is relative to the state folder. */
 export function isOwnPath(path: string): boolean {
   return OWN_PATH.test(path) || OWN_FOLDER.test(path);

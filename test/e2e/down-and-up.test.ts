@@ -6,7 +6,7 @@ import { CloudWatchLogsClient, FilterLogEventsCommand } from "@aws-sdk/client-cl
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { namingOf } from "@gantry/agent";
 import { bringUpDemo, openDemo } from "./demo.ts";
-import { eventually, get, newInstance, run, startLoop, type Status } from "./helpers.ts";
+import { eventually, get, newInstance, openInstance, run, startLoop, type Status } from "./helpers.ts";
 
 const instance = await newInstance();
 let demo: ReturnType<typeof openDemo>;
@@ -26,6 +26,19 @@ describe("down and up", () => {
     tasks: undefined,
   };
   const bytes = "the same bytes ".repeat(10_000);
+
+  /** Before: a copy of the state folder, which has its keys and process ids, stopped the platform and removed its containers. */
+  async function expectNoStopByCopy(): Promise<void> {
+    const { pid } = (await instance.status()).controlPlane;
+    const copy = join(mkdtempSync(join(tmpdir(), "gantry-copy-")), "state");
+    onTestFinished(() => rmSync(dirname(copy), { recursive: true }));
+    await run("cp", ["-a", instance.folder, copy]);
+    await expect(openInstance(copy, instance.port).gantry("down", "--purge")).rejects.toThrow(
+      `${copy} is a copy of the state folder of a running Gantry: nothing was stopped.`,
+    );
+    expect((await instance.status()).controlPlane.pid).toBe(pid);
+    expect((await get(demo.url, { path: "/health" })).status).toBe(200);
+  }
 
   /** Users, the files of both places byte for byte, and a service at its wanted count. */
   async function expectAllBack(): Promise<void> {
@@ -82,6 +95,7 @@ describe("down and up", () => {
     kept.tasks = (
       await new ECSClient(client()).send(new ListTasksCommand({ cluster: "fileshare" }))
     ).taskArns?.toSorted();
+    await expectNoStopByCopy();
     await instance.gantry("down");
     expect(await run("docker", ["ps", "-aq", "--filter", `label=gantry.instance=${name}`])).toBe("");
     await instance.up("up");
