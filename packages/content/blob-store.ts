@@ -10,32 +10,35 @@ import { writeFully } from "./write-fully.ts";
 
 const READ_BYTES = 1024 * 1024;
 const HASHES_MAX = 1_000;
-/** For so long bytes that were read or written once are taken to be still there. */
+/** How long a blob that was read or written is trusted without hashing it again. */
 const PROVEN_MS = 60 * 60_000;
 const PROVEN_MAX = 10_000;
-/** So much is written between syncs: the last one, before a blob is named, finds little to do. */
+/** Bytes between syncs. Syncing early keeps the last sync, before the blob gets its name, short. */
 const SYNC_BYTES = 16 * 1024 * 1024;
 
-/** The bytes are not those that the digest names. */
+/** The bytes do not match the digest. */
 export class DigestMismatchError extends Error {
   override readonly name = "DigestMismatchError";
 }
 
-/** A blob's bytes on the disk are not those that were written. */
+/** The stored bytes of a blob differ from those that were written. */
 export class DamagedBlobError extends DamagedError {
   override readonly name = "DamagedBlobError";
 }
 
 type Algorithm = "sha256" | "sha512";
 
-/** Bytes named by their digest (`sha256:HEX` or `sha512:HEX`), and uploads on their way to become such. Written whole or not at all. */
+/**
+ * Stores bytes under their digest (`sha256:HEX` or `sha512:HEX`), and uploads that have not become blobs yet.
+ * Blobs are written atomically.
+ */
 export class BlobStore {
   readonly #folder: string;
   readonly #removals: Removals;
-  /** Of uploads under way, as far as they are here; lost with the process, and then read again. */
+  /** Running hashes of open uploads. A restart loses them; the upload is then read again. */
   readonly #hashes = new Map<string, { hash: Hash; algorithm: Algorithm; size: number }>();
 
-  /** Blobs whose bytes were seen to be what their digest says: when, and what their file was like. */
+  /** Blobs whose bytes were verified: the time of the check, and the state of the file then (`touchOf`). */
   readonly #proven = new Map<string, { touch: string; at: number }>();
 
   /** `settled` resolves when the records that name blobs are durable: see Store.settled. */
@@ -55,8 +58,9 @@ export class BlobStore {
   }
 
   /**
-   * The bytes, checked as they flow: a stream that is not what its digest says ends with an error before its last bytes. What
-   * was proven within the hour, in a file that has not been touched since, is given out as it is.
+   * Streams the bytes and verifies them: if they do not match the digest, the stream fails before its last
+   * bytes. A blob that was verified within the last hour, in a file that has not changed since, is not
+   * verified again.
    */
   read(digest: string, range?: { start: number; end: number }): Readable {
     const path = this.#pathOf(digest);
@@ -95,7 +99,7 @@ export class BlobStore {
     return bytes;
   }
 
-  /** Keeps bytes under their digest. */
+  /** Stores bytes under their digest. */
   async write(bytes: Uint8Array, algorithm: Algorithm = "sha256"): Promise<string> {
     const digest = digestOf(bytes, algorithm);
     if (existsSync(this.#pathOf(digest))) return digest;
@@ -109,7 +113,7 @@ export class BlobStore {
     await writeFile(this.#uploadPath(id), "");
   }
 
-  /** How much of an upload is here; undefined where there is no such upload. */
+  /** The size of an upload; undefined if there is no such upload. */
   async uploadSize(id: string): Promise<number | undefined> {
     if (!/^[0-9a-f-]{36}$/.test(id)) return undefined;
     return stat(this.#uploadPath(id)).then(
@@ -118,7 +122,10 @@ export class BlobStore {
     );
   }
 
-  /** Appends to an upload; answers its size now. What is appended is hashed on its way, so that nothing need be read again, where the algorithm is the digest's. */
+  /**
+   * Appends to an upload and returns its new size. The bytes are hashed as they arrive, so that they need not
+   * be read again if the digest uses the same algorithm.
+   */
   async append(id: string, body: Readable, algorithm: Algorithm = "sha256"): Promise<number> {
     const path = this.#uploadPath(id);
     const known = this.#hashes.get(id);
@@ -137,7 +144,7 @@ export class BlobStore {
     return now;
   }
 
-  /** Makes an upload a blob. Errors: DigestMismatchError, and the upload is gone. */
+  /** Turns an upload into a blob. Errors: DigestMismatchError; the upload is then removed. */
   async finishUpload(id: string, digest: string): Promise<void> {
     const path = this.#uploadPath(id);
     const algorithm = algorithmOf(digest);
@@ -162,14 +169,14 @@ export class BlobStore {
     await this.#removals.remove([this.#pathOf(digest)]);
   }
 
-  /** Every blob there is. */
+  /** The digests of all blobs. */
   async *digests(): AsyncGenerator<string> {
     const blobs = join(this.#folder, "blobs");
     for (const part of await readdir(blobs))
       for (const hex of await readdir(join(blobs, part))) yield digestNamed(hex);
   }
 
-  /** Uploads that are under way. */
+  /** The ids of open uploads. */
   async uploads(): Promise<readonly string[]> {
     return (await readdir(join(this.#folder, "uploads"))).filter((name) => /^[0-9a-f-]{36}$/.test(name));
   }
@@ -184,7 +191,7 @@ export class BlobStore {
       }
   }
 
-  /** A copy of one moment in a folder of its own, of this disk; uploads under way are not in it. */
+  /** Copies a consistent snapshot into a folder on the same disk. Open uploads are left out. */
   async copyTo(folder: string): Promise<void> {
     await this.#removals.holdWhile(() => linkFiles(this.#folder, folder, (name) => name === "blobs"));
   }
@@ -226,16 +233,19 @@ export class BlobStore {
   }
 }
 
-/** Appends a body to a file: while a piece is written and synced the next ones come. What was there before a body broke off stays. */
+/**
+ * Appends a body to a file. The next pieces are received while one is written and synced. Bytes that arrived
+ * before a body fails are kept.
+ */
 async function appendBody(path: string, body: Readable, onChunk: (chunk: Buffer) => void): Promise<void> {
-  body.on("error", () => {}); // It may break off before it is read: the loop below hears of it.
+  body.on("error", () => {}); // The body may fail before it is read: the loop below gets the error.
   const file = await open(path, "a");
   let [pieces, size, unsynced]: [Buffer[], number, number] = [[], 0, 0];
   let [writing, syncing]: [Promise<unknown>, Promise<unknown>] = [Promise.resolve(), Promise.resolve()];
   const flush = async (): Promise<void> => {
     await writing;
     [writing, pieces, size, unsynced] = [writeFully(file, pieces), [], 0, unsynced + size];
-    writing.catch(() => {}); // Heard with the next one, or at the end.
+    writing.catch(() => {}); // The next flush, or the last one, reports the error.
     if (unsynced < SYNC_BYTES) return;
     [syncing, unsynced] = [Promise.all([syncing, file.datasync()]), 0];
     syncing.catch(() => {}); // As above.
@@ -258,7 +268,7 @@ async function appendBody(path: string, body: Readable, onChunk: (chunk: Buffer)
   }
 }
 
-/** What of a file changes when anybody writes to it; undefined where there is none. */
+/** The state of a file, which every write changes; undefined if there is no file. */
 function touchOf(path: string): string | undefined {
   const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
   return stats && `${stats.ino}/${stats.size}/${stats.mtimeNs}`;
@@ -275,18 +285,18 @@ export function digestOf(bytes: Uint8Array, algorithm: Algorithm = "sha256"): st
   return `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}`;
 }
 
-/** Whether a text is a digest of a kind that is kept here. Source: OCI image-spec, "Registered algorithms". */
+/** Whether a text is a digest of a supported algorithm. Source: OCI image-spec, "Registered algorithms". */
 export function isDigest(text: string): boolean {
   return /^sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})$/.test(text);
 }
 
-/** What a digest was made by. Errors: DigestMismatchError where it is none. */
+/** The algorithm of a digest. Errors: DigestMismatchError if the text is not a digest. */
 export function algorithmOf(digest: string): Algorithm {
   if (!isDigest(digest)) throw new DigestMismatchError(`${digest} is no digest.`);
   return digest.startsWith("sha512:") ? "sha512" : "sha256";
 }
 
-/** Files are named by the hash alone; its length says which it is. */
+/** The digest of a blob's file. Files are named by the hash alone; its length determines the algorithm. */
 function digestNamed(hex: string): string {
   return `${hex.length === 128 ? "sha512" : "sha256"}:${hex}`;
 }

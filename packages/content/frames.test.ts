@@ -15,14 +15,14 @@ afterAll(() => store.close());
 const plain = Buffer.from(
   Array.from({ length: 3 * FRAME_BYTES + 1_000 }, (_, index) => (index * 31 + (index >> 9)) % 251),
 );
-const meta = (segment: Segment) => ({ size: segment.size, segments: [segment] }) as unknown as ObjectMeta; // What reading looks at.
+const meta = (segment: Segment) => ({ size: segment.size, segments: [segment] }) as unknown as ObjectMeta; // The fields that reading uses.
 const bytes = async (stream: Readable | Promise<Readable>) =>
   Buffer.concat((await (await stream).toArray()) as Buffer[]); // No encoding is set, so chunks are buffers.
 let count = 0;
 const write = (pieces: readonly Buffer[], customerKey?: Buffer) =>
   store.writeSegment(`${(count += 1)}`.padStart(6, "0"), Readable.from(pieces), () => {}, { customerKey });
 const pathOf = (segment: Segment) => join(store.folder, segment.file);
-/** The bytes of one frame as they lie in the file. */
+/** The stored bytes of one frame. */
 const frameAt = (stored: Buffer, index: number) =>
   stored.subarray(frameOffset(index), frameOffset(index + 1));
 

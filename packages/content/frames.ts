@@ -1,32 +1,33 @@
 import { createCipheriv, createDecipheriv, createHmac } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 
-/** Plain bytes of a frame; the last of a segment may have fewer. */
+/** Plaintext bytes per frame. The last frame of a segment may be shorter. */
 export const FRAME_BYTES = 256 * 1024;
 const TAG_BYTES = 16;
 const NONCE_BYTES = 12;
-/** Frames that go to the disk, or come from it, at once: to wake a thread costs as much as to read one. */
+/** Frames per disk operation: waking a thread costs as much as reading one frame. */
 export const BATCH_FRAMES = 4;
 
-/** A frame is not what was written: changed, moved, cut short, or opened with another key. */
+/** A frame differs from what was written: it was changed, moved or truncated, or the key is not the same. */
 export class FrameError extends Error {
   override readonly name = "FrameError";
 }
 
 /**
- * Seals the bytes of one segment frame by frame (AES-256-GCM), so that any range can be read, and what is read is proven to
- * be what was written. Each segment has a key of its own; a frame's nonce is its number and whether it is the last, so that
- * frames can be neither swapped nor left out. Source: the STREAM construction, as in Tink's AES-GCM-HKDF streaming.
+ * Encrypts the bytes of one segment frame by frame (AES-256-GCM), so that any range can be read and every
+ * byte that is read is authenticated. Each segment has its own key. A frame's nonce is its number and whether
+ * it is the last frame, so that frames can be neither reordered nor left out. Source: the STREAM
+ * construction, as in Tink's AES-GCM-HKDF streaming.
  */
 export class FrameCipher {
   readonly #key: Buffer;
 
-  /** `key`: 32 bytes; `salt`: 16 bytes that no other segment has. */
+  /** `key`: 32 bytes; `salt`: 16 bytes, unique to the segment. */
   constructor(key: Buffer, salt: Buffer) {
     this.#key = createHmac("sha256", key).update("gantry frames 1").update(salt).digest();
   }
 
-  /** The bytes to store, in two pieces. */
+  /** Returns the bytes to store, in two pieces. */
   seal(index: number, isLast: boolean, plain: Uint8Array): readonly [Buffer, Buffer] {
     const cipher = createCipheriv("aes-256-gcm", this.#key, nonceOf(index, isLast));
     const sealed = cipher.update(plain);
@@ -34,7 +35,7 @@ export class FrameCipher {
     return [sealed, cipher.getAuthTag()];
   }
 
-  /** The plain bytes. Errors: FrameError. */
+  /** Returns the plaintext. Errors: FrameError. */
   open(index: number, isLast: boolean, stored: Buffer): Buffer {
     if (stored.length < TAG_BYTES) throw new FrameError("The frame is cut short.");
     const decipher = createDecipheriv("aes-256-gcm", this.#key, nonceOf(index, isLast), {
@@ -51,12 +52,15 @@ export class FrameCipher {
   }
 }
 
-/** Where a frame begins in its file. */
+/** The offset of a frame in its file. */
 export function frameOffset(index: number, frameBytes: number = FRAME_BYTES): number {
   return index * (frameBytes + TAG_BYTES);
 }
 
-/** The plain bytes from `start` to `end`, both included, of a segment of `size` bytes in a file of frames. Errors: FrameError. */
+/**
+ * Reads the plaintext from `start` to `end`, both inclusive, of a segment of `size` bytes in a file of
+ * frames. Errors: FrameError.
+ */
 export async function* readFrames(
   file: FileHandle,
   cipher: FrameCipher,
@@ -70,7 +74,7 @@ export async function* readFrames(
     const to = Math.min(from + BATCH_FRAMES - 1, last);
     const end = to === lastOfAll ? size + (lastOfAll + 1) * TAG_BYTES : frameOffset(to + 1, frameBytes);
     const stored = readFully(file, frameOffset(from, frameBytes), end - frameOffset(from, frameBytes));
-    stored.catch(() => {}); // Whoever awaits it hears of it; where nobody gets so far, nobody need.
+    stored.catch(() => {}); // The consumer awaits it and gets the error. If the consumer stops before, the error has no effect.
     return stored;
   };
   // The next frames are read while these are opened and sent.
@@ -91,7 +95,7 @@ export async function* readFrames(
       }
     }
   } finally {
-    // Whoever turns away early leaves a read behind: the file is closed after it.
+    // If the consumer stops early, a read is still pending: the file is closed after it.
     await Promise.allSettled([next]);
   }
 }

@@ -16,13 +16,13 @@ export type FromHashWorker =
   | { readonly type: "taken"; readonly id: number }
   | { readonly type: "digest"; readonly id: number; readonly value: string };
 
-/** A hash under way in the thread. */
+/** A hash that the thread is computing. */
 export interface Hashing {
   /** Hands over the first `length` bytes; resolves once they are hashed and may be overwritten. */
   update(bytes: SharedArrayBuffer, length: number): Promise<void>;
-  /** In hex. */
+  /** Returns the hash in hex. */
   digest(): Promise<string>;
-  /** Nobody wants it any more. */
+  /** Discards the hash. */
   drop(): void;
 }
 
@@ -31,11 +31,11 @@ type Settle<T> = { resolve: (value: T) => void; reject: (thrown: Error) => void 
 interface Waiting {
   readonly taken: Settle<void>[];
   digest: Settle<string> | undefined;
-  /** Why the thread is gone. */
+  /** Why the thread ended. */
   failure: Error | undefined;
 }
 
-/** A thread that hashes: made with the first body that needs it, and in nobody's way when the process wants to end. */
+/** A thread that computes hashes. It starts with the first hash and does not keep the process alive. */
 export class HashThread {
   #waiting = new Map<number, Waiting>();
   #worker: Worker | undefined;
@@ -81,7 +81,7 @@ export class HashThread {
     let reason = new Error("The thread that hashes has ended.");
     worker.on("error", (thrown) => (reason = thrown instanceof Error ? thrown : reason));
     worker.on("exit", () => {
-      // The next body gets a new thread; those of this one come to nothing.
+      // The next hash starts a new thread; the pending hashes of this one fail.
       const all = [...this.#waiting.values()];
       this.#waiting = new Map();
       this.#worker = undefined;

@@ -2,7 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { parentPort } from "node:worker_threads";
 import type { FromHashWorker, ToHashWorker } from "./hash-thread.ts";
 
-// A thread of its own: hashes bodies in the order in which their pieces come, many bodies at a time.
+// Worker thread: hashes many bodies concurrently, each in the order in which its pieces arrive.
 const hashes = new Map<number, Hash>();
 const say = (message: FromHashWorker): void => parentPort?.postMessage(message);
 

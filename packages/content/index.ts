@@ -1,6 +1,7 @@
 /**
- * Bytes at rest: log events, objects, registry blobs. Records say what there is; this room keeps what it is made of,
- * written whole or not at all, checked by digest when read. It knows no AWS service and answers no request.
+ * Stores bytes: log events, objects, registry blobs. Records state what exists; this package stores the
+ * contents, writes them atomically and verifies them by digest when they are read. It knows no AWS service
+ * and serves no requests.
  */
 export * from "./log-store.ts";
 export * from "./blob-store.ts";

@@ -57,7 +57,7 @@ export class LogStore {
     );
   }
 
-  /** Makes a stream; false where it is there already. */
+  /** Creates a stream; false if it exists already. */
   createStream(group: string, name: string, now: number): boolean {
     return (
       this.#database
@@ -98,14 +98,14 @@ export class LogStore {
     }));
   }
 
-  /** Appends events of one stream, all or none. */
+  /** Appends events to one stream, atomically. */
   append(group: string, stream: string, events: readonly NewLogEvent[], now: number): void {
     this.#transact(() => this.#write(group, stream, events, now));
   }
 
   /**
-   * Appends what a container wrote since the cursor that was kept; lines up to it are known and dropped, so sending
-   * twice is sending once. Answers the cursor that is kept now.
+   * Appends the output of a container after the stored cursor. Lines up to the cursor are dropped, so that
+   * sending twice has the effect of sending once. Returns the new cursor.
    */
   take(
     container: string,
@@ -131,7 +131,10 @@ export class LogStore {
     return cursor;
   }
 
-  /** Events of a group, or of some of its streams, by time; `after` is the (timestamp, id) of the last one seen. */
+  /**
+   * Events of a group, or of some of its streams, ordered by time; `after` is the (timestamp, id) of the last
+   * event seen.
+   */
   events(
     group: string,
     query: {
@@ -177,12 +180,12 @@ export class LogStore {
     return row.bytes;
   }
 
-  /** Drops events older than the moment: retention. */
+  /** Removes events older than `before`, as retention requires. */
   expire(group: string, before: number): void {
     this.#database.prepare("DELETE FROM event WHERE log_group = ? AND timestamp < ?").run(group, before);
   }
 
-  /** A copy of one moment in a file of its own. */
+  /** Copies a consistent snapshot into a file. */
   copyTo(path: string): void {
     this.#database.prepare("VACUUM INTO ?").run(path);
   }

@@ -27,16 +27,17 @@ const EVENTS_MAX = 10_000;
 const CURRENT_MAX = 4_096;
 
 /**
- * Which objects there are: rows of one SQLite file, every change one transaction. `object` has what a plain read finds, one
- * row a key; `version` what lies beneath and delete markers. Each change answers the bytes that nothing names any more.
+ * The index of objects: rows of one SQLite file; every change is one transaction. `object` holds the versions
+ * that plain reads return, one row per key; `version` holds older versions and delete markers. Each change
+ * returns the segments that no row references any more.
  */
 export class ObjectIndex {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
-  /** Where the bytes of objects lie. */
+  /** Where the bytes of objects are stored. */
   readonly segments: SegmentRows;
   readonly uploads: UploadRows;
-  /** Objects that were read lately, by bucket and key; every write of the row lets go of its own. */
+  /** Cache of recently read objects by bucket and key; every write of a row invalidates its entry. */
   readonly #current = new Map<string, ObjectMeta>();
 
   constructor(database: DatabaseSync) {
@@ -52,9 +53,9 @@ export class ObjectIndex {
     this.#listFiles();
   }
 
-  /** What a plain read finds; undefined too where the newest version is a delete marker. */
+  /** The version that a plain read returns; undefined also if the newest version is a delete marker. */
   get(bucket: string, key: string): ObjectMeta | undefined {
-    // What a transaction sees may yet be taken back: it neither asks the memory nor fills it.
+    // A transaction may be rolled back: its reads neither use nor fill the cache.
     const isOwn = this.#database.isTransaction;
     const name = `${bucket}/${key}`;
     const known = isOwn ? undefined : this.#current.get(name);
@@ -68,12 +69,12 @@ export class ObjectIndex {
     return meta;
   }
 
-  /** The newest version, be it a delete marker. */
+  /** The newest version, which may be a delete marker. */
   newest(bucket: string, key: string): ObjectMeta | undefined {
     return this.get(bucket, key) ?? this.#newestBeneath(bucket, key);
   }
 
-  /** A version by its id; `null` is the one that was written while the bucket kept none. */
+  /** A version by its id; `null` is the one that was written while the bucket was not versioned. */
   version(bucket: string, key: string, id: string): ObjectMeta | undefined {
     const current = this.get(bucket, key);
     if (current !== undefined && (current.versionId ?? "null") === id) return current;
@@ -86,14 +87,19 @@ export class ObjectIndex {
     );
   }
 
-  /** Makes an object the newest version of its key. `check` sees what was there and may throw: then nothing is changed. */
+  /**
+   * Makes an object the newest version of its key. If `check` of the existing one throws, nothing changes.
+   */
   put(bucket: string, meta: ObjectMeta, options: PutOptions = {}): readonly Segment[] {
     const [outcome] = this.putAll([{ bucket, meta, options }]);
     if (outcome === undefined || "thrown" in outcome) throw outcome?.thrown;
     return outcome.dropped;
   }
 
-  /** Several puts with one sync of the disk; what one of them throws is its own. Errors: those of the disk are everyone's. */
+  /**
+   * Performs several puts with one sync of the disk. An error of one put affects that put alone. Errors:
+   * those of the disk fail all puts.
+   */
   putAll(puts: readonly Put[]): readonly ({ dropped: readonly Segment[] } | { thrown: unknown })[] {
     return this.#transact(() =>
       puts.map(({ bucket, meta, options }) => {
@@ -113,7 +119,7 @@ export class ObjectIndex {
     );
   }
 
-  /** Writes a version anew where it stands: its tags, retention or hold changed. */
+  /** Rewrites a version in place: its tags, retention or hold changed. */
   replace(bucket: string, meta: ObjectMeta): void {
     this.#transact(() => {
       const key = Buffer.from(meta.key);
@@ -129,7 +135,7 @@ export class ObjectIndex {
     });
   }
 
-  /** A plain delete: gone, or a marker over it where the bucket keeps versions. */
+  /** A plain delete: removes the object, or adds a delete marker if the bucket is versioned. */
   delete(
     bucket: string,
     key: string,
@@ -167,7 +173,7 @@ export class ObjectIndex {
     });
   }
 
-  /** Takes one version away for good; where it was the newest the one beneath is uncovered. */
+  /** Deletes one version permanently; if it was the newest, the one before it becomes the newest. */
   deleteVersion(
     bucket: string,
     key: string,
@@ -191,7 +197,7 @@ export class ObjectIndex {
     });
   }
 
-  /** Objects in UTF-8 order of their keys, from just after a key (or at it), within a prefix. */
+  /** Objects in UTF-8 order of their keys, starting after a key (or at it), with a prefix. */
   list(bucket: string, query: ListQuery): readonly ObjectMeta[] {
     return listObjects((sql) => this.#run(sql), bucket, query);
   }
@@ -207,7 +213,7 @@ export class ObjectIndex {
     return !has("object") && !has("version");
   }
 
-  /** Every row that names bytes. */
+  /** Every row that references bytes. */
   *all(): Generator<{ bucket: string; meta: ObjectMeta }> {
     for (const table of ["object", "version"])
       for (const row of this.#database.prepare(`SELECT bucket, meta FROM ${table}`).iterate() as Iterable<{
@@ -217,7 +223,7 @@ export class ObjectIndex {
         yield { bucket: row.bucket, meta: JSON.parse(row.meta) as ObjectMeta }; // The schema's own columns; we wrote them.
   }
 
-  /** Keeps a part of an upload; answers the bytes of the part that it replaces. */
+  /** Stores a part of an upload; returns the segments of the part that it replaces. */
   putPart(upload: string, part: MultipartPart): readonly Segment[] {
     return this.#transact(() => {
       this.segments.keep([part.segment]);
@@ -226,7 +232,10 @@ export class ObjectIndex {
     });
   }
 
-  /** Ends an upload: its object becomes visible and the upload goes, in one transaction; parts left out lose their bytes. */
+  /**
+   * Completes an upload: in one transaction its object becomes visible and the upload is removed. The bytes
+   * of unused parts are released.
+   */
   completeUpload(
     id: string,
     bucket: string,
@@ -265,7 +274,7 @@ export class ObjectIndex {
     });
   }
 
-  /** The events of a bucket, or of all, the newest last. */
+  /** The events of a bucket, or of all buckets, oldest first. */
   events(bucket?: string): readonly ObjectEvent[] {
     const all = this.#run("SELECT meta FROM event ORDER BY number")
       .all()
@@ -273,7 +282,7 @@ export class ObjectIndex {
     return bucket === undefined ? all : all.filter((event) => event.bucket === bucket);
   }
 
-  /** Once: the files of rows that were written before files were listed. */
+  /** Runs once: lists the files of rows that were written before files were listed. */
   #listFiles(): void {
     const { user_version: version } = this.#database.prepare("PRAGMA user_version").get() as {
       user_version: number;
@@ -297,7 +306,7 @@ export class ObjectIndex {
     return dropped.filter((segment) => !meta.segments.some((kept) => kept.file === segment.file));
   }
 
-  /** What a new version meets: it sinks, or it goes where the null version is replaced. */
+  /** Moves the existing version to the older versions, or removes it if the null version is replaced. */
   #makeRoom(bucket: string, key: string, at: number, versioning: Versioning): readonly Segment[] {
     const before = this.get(bucket, key);
     const isNull = before?.versionId === undefined;
@@ -332,7 +341,7 @@ export class ObjectIndex {
     );
   }
 
-  /** Where a key has no current row, its newest version becomes it, unless that is a delete marker. */
+  /** If a key has no current row, makes its newest version current, unless that is a delete marker. */
   #promote(bucket: string, key: string): void {
     if (this.get(bucket, key) !== undefined) return;
     const next = this.#newestBeneath(bucket, key);

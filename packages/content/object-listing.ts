@@ -20,7 +20,7 @@ export interface VersionsQuery {
 
 const NEWEST = Number.MAX_SAFE_INTEGER;
 
-/** Objects in UTF-8 order of their keys, from just after a key (or at it), within a prefix. */
+/** Objects in UTF-8 order of their keys, starting after a key (or at it), with a prefix. */
 export function listObjects(run: Run, bucket: string, query: ListQuery): readonly ObjectMeta[] {
   const prefix = Buffer.from(query.prefix);
   const end = endOfPrefix(prefix);
@@ -38,14 +38,17 @@ export function listObjects(run: Run, bucket: string, query: ListQuery): readonl
   );
 }
 
-/** All versions and delete markers, keys in UTF-8 order, the newest of a key first; with each whether it is the newest. */
+/**
+ * All versions and delete markers, keys in UTF-8 order, the newest of a key first; each with whether it is
+ * the newest.
+ */
 export function listVersions(run: Run, bucket: string, query: VersionsQuery): readonly ObjectMeta[] {
   const prefix = Buffer.from(query.prefix);
   const end = endOfPrefix(prefix) ?? Buffer.alloc(1_100, 255);
   const start = Buffer.from(query.after.key);
   const isBefore = Buffer.compare(start, prefix) < 0;
   const from = isBefore ? prefix : start;
-  // From the key itself, beneath the given sequence; without one beyond the key.
+  // Starts at the key itself, below the given sequence; without a sequence it starts after the key.
   const beneath = isBefore || query.inclusive ? NEWEST : (query.after.sequence ?? -1);
   const newest = isBefore || query.inclusive ? ">=" : ">";
   return metasOf(

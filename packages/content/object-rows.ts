@@ -8,12 +8,12 @@ export function metasOf(rows: readonly unknown[]): readonly ObjectMeta[] {
   return rows.map((row) => read(row) as ObjectMeta); // As above.
 }
 
-/** What a row holds; undefined where there is none. */
+/** The content of a row; undefined if there is no row. */
 export function read(row: unknown): unknown {
   return row === undefined ? undefined : JSON.parse((row as { meta: string }).meta); // Every query selects it.
 }
 
-/** The first key beyond all that begin with the prefix. */
+/** The first key after all keys with the prefix. */
 export function endOfPrefix(prefix: Buffer): Buffer | undefined {
   const end = Buffer.from(prefix);
   for (let index = end.length - 1; index >= 0; index -= 1) {

@@ -13,14 +13,14 @@ import { linkFiles, Removals } from "./removals.ts";
 import { syncFolder } from "./sync-folder.ts";
 import { writeFrames } from "./write-frames.ts";
 
-/** Files lie in folders by the first letters of their names. */
+/** Files are in folders named by the first characters of their names. */
 const SHARD = /^[0-9a-f]{2}$/;
-/** Fewer bytes than this lie beside their row: one sync instead of three. */
+/** Segments smaller than this are stored beside their row: one sync instead of three. */
 const INLINE_MAX = 16 * 1024;
-/** So many bytes of them are kept at hand. */
+/** Bytes of such segments that are cached. */
 const SMALL_BYTES_MAX = 16 * 1024 * 1024;
 
-/** The bytes on the disk are not those that were written. */
+/** The stored bytes differ from those that were written. */
 export class DamagedObjectError extends DamagedError {
   override readonly name = "DamagedObjectError";
 }
@@ -31,31 +31,32 @@ export interface ObjectKey {
   readonly key: Buffer;
 }
 
-/** The id of the key of segments that name none. */
+/** The id of the key of segments that name no key. */
 const FIRST_KEY = "";
 
 /**
- * Objects of all buckets: metadata in one SQLite file, bytes in files of their own. Bytes are written, synced and named
- * before the row that makes them visible; a row never names bytes that are not there. What is read is proven to be what was written.
+ * Stores the objects of all buckets: metadata in one SQLite file, bytes in files of their own. Bytes are
+ * written, synced and named before the row that makes them visible; a row never references missing bytes.
+ * Every byte that is read is authenticated.
  */
 export class ObjectStore {
   readonly folder: string;
-  /** Which objects there are. Reads are for everyone; changes that let bytes go are made here. */
+  /** The index of objects. Anyone may read it; changes that release bytes go through this class. */
   readonly index: ObjectIndex;
   readonly #keys: readonly ObjectKey[];
   readonly #current: ObjectKey;
   readonly #database: DatabaseSync;
   readonly #removals: Removals;
   readonly #threads = new HashThread();
-  /** Inline segments that were read lately, plain. A file's bytes never change; they go with it. */
+  /** Plaintext of inline segments that were read recently. An entry is removed with its segment. */
   readonly #small = new Map<string, Buffer>();
   #smallBytes = 0;
   #puts: (Put & { resolve: (dropped: readonly Segment[]) => void; reject: (thrown: unknown) => void })[] = [];
 
   /**
-   * `keys`: kept outside the folder, without which the bytes cannot be read. The last one encrypts what is written, each
-   * opens what it encrypted; a single key is the first. `settled` resolves when the records of buckets are durable: see
-   * Store.settled. Errors: where there is no key.
+   * `keys` are stored outside the folder; without them the bytes cannot be read. The last key encrypts new
+   * bytes; each key decrypts what it encrypted. A single key is the first. `settled` resolves when the
+   * records of buckets are durable: see Store.settled. Errors: if there is no key.
    */
   constructor(folder: string, keys: Buffer | readonly ObjectKey[], settled?: () => Promise<void>) {
     this.#keys = Buffer.isBuffer(keys) ? [{ id: FIRST_KEY, key: keys }] : keys;
@@ -70,19 +71,19 @@ export class ObjectStore {
     this.index = new ObjectIndex(this.#database);
   }
 
-  /** What a crash left half-written goes; nothing refers to it. */
+  /** Removes incomplete files that a crash left behind; nothing references them. */
   async clean(): Promise<void> {
     for (const name of await readdir(join(this.folder, "incoming")))
       await rm(join(this.folder, "incoming", name), { force: true });
   }
 
-  /** Removes files that no row names and that lay there before `before` (ms): a crash came between them and their row, or their removal. Answers how many. */
+  /** Removes orphan files, left by a crash, that are older than `before` (ms). Returns how many. */
   async sweep(before: number): Promise<number> {
     let removed = 0;
     for (const part of (await readdir(this.folder)).filter((name) => SHARD.test(name)))
       for (const name of await readdir(join(this.folder, part))) {
         const file = join(part, name);
-        const stats = await stat(join(this.folder, file)).catch(() => undefined); // It may go by itself meanwhile.
+        const stats = await stat(join(this.folder, file)).catch(() => undefined); // The file may be removed concurrently.
         if (stats === undefined || stats.ctimeMs >= before || this.index.segments.hasFile(file)) continue;
         await this.#removals.remove([join(this.folder, file)]);
         removed += 1;
@@ -91,8 +92,9 @@ export class ObjectStore {
   }
 
   /**
-   * Takes a body to disk, synced. An error of the body leaves nothing. `name` must be new. With a customer's key (32 bytes,
-   * not kept) a hash of the stored bytes is kept, so that damage is seen without the key. A body that is said to be small (`expected` bytes at most) is held until the row is written that names it.
+   * Writes a body to disk and syncs it. If the body fails, nothing remains. `name` must be new. With a
+   * customer's key (32 bytes, not stored) a hash of the stored bytes is kept, to detect damage without the
+   * key. A body announced as small (at most `expected` bytes) is held until the row that names it is written.
    */
   async writeSegment(
     name: string,
@@ -131,13 +133,13 @@ export class ObjectStore {
     };
   }
 
-  /** How a segment says what encrypted it: a customer's key, by the hash of the stored bytes, or one of the store's. */
+  /** The encryption fields of a segment: the hash for a customer's key, else the id of the store's key. */
   #encryptedAs(sha256: string | undefined): { sealed?: true; sha256?: string; keyId?: string } {
     if (sha256 !== undefined) return { sealed: true, sha256 };
     return this.#current.id === FIRST_KEY ? {} : { keyId: this.#current.id };
   }
 
-  /** Errors: where the key is not among those given. */
+  /** Errors: if the key is not among those given. */
   #keyOf({ keyId = FIRST_KEY, file }: Segment): Buffer {
     const found = this.#keys.find((each) => each.id === keyId);
     if (found === undefined) throw new DamagedObjectError(`The key "${keyId}" of ${file} is missing.`);
@@ -171,7 +173,7 @@ export class ObjectStore {
     };
   }
 
-  /** Bytes that nothing refers to any more; while they are being copied they stay a little longer. */
+  /** Removes bytes that nothing references any more; while a copy is made the removal waits. */
   async dropSegments(segments: readonly Segment[]): Promise<void> {
     this.#release(segments);
     const files = segments.filter((segment) => segment.inline !== true);
@@ -179,7 +181,7 @@ export class ObjectStore {
       await this.#removals.remove(files.map((segment) => join(this.folder, segment.file)));
   }
 
-  /** A copy of one moment in a folder of its own, of this disk: bytes are the same files, not copies. */
+  /** Copies a consistent snapshot into a folder on the same disk: the files are hard links, not copies. */
   async copyTo(folder: string): Promise<void> {
     await this.#removals.holdWhile(async () => {
       mkdirSync(folder, { recursive: true });
@@ -188,14 +190,16 @@ export class ObjectStore {
     });
   }
 
-  /** Makes an object the newest version of its key; what it replaces loses its bytes. Those who come together share one sync. */
+  /**
+   * Makes an object the newest version of its key; removes replaced bytes. Concurrent puts share one sync.
+   */
   async put(bucket: string, meta: ObjectMeta, options: PutOptions = {}): Promise<void> {
     const dropped = await new Promise<readonly Segment[]>((resolve, reject) => {
       this.#puts.push({ bucket, meta, options, resolve, reject });
       if (this.#puts.length === 1) setImmediate(() => this.#commit());
     });
     this.#release(meta.segments);
-    // The disk gives back what was replaced in its own time; what is left behind is swept away at the next start.
+    // Replaced bytes are removed in the background; files left behind are removed at the next start.
     if (dropped.length > 0) void this.dropSegments(dropped).catch(() => {});
   }
 
@@ -211,13 +215,13 @@ export class ObjectStore {
     }
   }
 
-  /** Held bytes are let go: a row has them now, or nobody wants them. */
+  /** Releases held bytes: a row has them now, or they are not needed. */
   #release(segments: readonly Segment[]): void {
     for (const segment of segments)
       if (segment.inline === true) this.index.segments.held.delete(segment.file);
   }
 
-  /** A plain delete; answers the delete marker, where the bucket keeps versions. */
+  /** A plain delete; returns the delete marker if the bucket is versioned. */
   async delete(
     bucket: string,
     key: string,
@@ -229,7 +233,7 @@ export class ObjectStore {
     return answer.marker;
   }
 
-  /** Takes one version away for good; answers what it was. */
+  /** Deletes one version permanently and returns it. */
   async deleteVersion(
     bucket: string,
     key: string,
@@ -242,8 +246,8 @@ export class ObjectStore {
   }
 
   /**
-   * The bytes from `start` to `end`, both included, each frame checked before it is given out; the first before anything is
-   * answered. Errors: DamagedObjectError.
+   * Reads the bytes from `start` to `end`, both inclusive. Each frame is authenticated before it is returned,
+   * the first one before the call resolves. Errors: DamagedObjectError.
    */
   async read(meta: ObjectMeta, start = 0, end = meta.size - 1, customerKey?: Buffer): Promise<Readable> {
     const chunks = this.#readSegments(meta, start, end, customerKey);
@@ -256,7 +260,7 @@ export class ObjectStore {
     return Readable.from(all(), { objectMode: false });
   }
 
-  /** The bytes of an object that is small and lies beside its row; undefined where it lies in files. Errors: DamagedObjectError. */
+  /** The bytes of a small object stored beside its row; undefined for files. Errors: DamagedObjectError. */
   readSmall(meta: ObjectMeta, start = 0, end = meta.size - 1, customerKey?: Buffer): Buffer | undefined {
     const [segment, ...more] = meta.segments;
     if (segment?.inline !== true || more.length > 0) return undefined;
@@ -294,7 +298,7 @@ export class ObjectStore {
           else if (segment.size > 0)
             for await (const _ of this.#readSegment(segment, 0, segment.size - 1, undefined));
       } catch (thrown) {
-        // One that was replaced or deleted while it was read is not damaged.
+        // An object that was replaced or deleted while it was read is not damaged.
         if (
           this.index.version(bucket, meta.key, meta.versionId ?? "null")?.segments[0]?.file !==
           meta.segments[0]?.file
@@ -368,7 +372,7 @@ export class ObjectStore {
     }
   }
 
-  /** Whether the stored bytes of a customer's segment are those that were written: their plain ones are the customer's alone. */
+  /** Checks the stored bytes of a customer's segment, whose plaintext only the customer can decrypt. */
   async #checkStored(segment: Segment): Promise<void> {
     const stored = createHash("sha256");
     try {
@@ -383,7 +387,7 @@ export class ObjectStore {
   }
 }
 
-/** What reading a segment came to, in words: damage where it is damage, else as it was. */
+/** Translates an error of reading a segment: to DamagedObjectError if it means damage, else unchanged. */
 function damaged(segment: Segment, thrown: unknown): unknown {
   if ((thrown as { code?: string } | undefined)?.code === "ENOENT")
     // Node's file errors carry a code.

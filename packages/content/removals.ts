@@ -34,7 +34,7 @@ export class Removals {
   }
 }
 
-/** The files of some folders of `from` under `to` as well: the same bytes under a second name. Both are on one disk. */
+/** Hard-links the files of some folders of `from` into `to`. Both are on one disk. */
 export async function linkFiles(
   from: string,
   to: string,

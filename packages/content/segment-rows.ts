@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Segment } from "./object-meta.ts";
 
-/** Where the bytes of objects lie: the files that a row names, and few bytes beside the row itself. */
+/** The bytes of objects: the files that rows name, and small segments stored beside the rows. */
 export class SegmentRows {
   /** Encrypted bytes of inline segments that no row names yet, by key. */
   readonly held = new Map<string, Buffer>();
@@ -40,7 +40,10 @@ export class SegmentRows {
     }
   }
 
-  /** Removes inline bytes with the rows that named them; answers the segments in files, which no row names any more. */
+  /**
+   * Removes inline bytes with the rows that named them; returns the segments in files, which no row
+   * references any more.
+   */
   forget(segments: readonly Segment[]): readonly Segment[] {
     for (const { inline, file } of segments)
       this.#run(`DELETE FROM ${inline === true ? "content" : "file"} WHERE name = ?`).run(file);

@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 
-/** Makes a rename into the folder last: until the folder itself is synced a power cut may undo it. */
+/** Makes a rename into the folder durable: until the folder is synced, a power failure may undo it. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, "r");
   try {

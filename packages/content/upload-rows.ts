@@ -5,7 +5,7 @@ import { read } from "./object-rows.ts";
 /** How many completed uploads are remembered; the oldest are forgotten. */
 const COMPLETED_MAX = 10_000;
 
-/** Uploads in parts: those that are open with their parts, and the outcome of those that were completed. */
+/** Multipart uploads: open ones with their parts, and the results of completed ones. */
 export class UploadRows {
   readonly #run: (sql: string) => StatementSync;
 
@@ -30,7 +30,7 @@ export class UploadRows {
     return read(this.#run("SELECT meta FROM upload WHERE id = ?").get(id)) as MultipartUpload | undefined; // We wrote it.
   }
 
-  /** The open uploads of a bucket, in no order. */
+  /** The open uploads of a bucket, in no particular order. */
   of(bucket: string): readonly MultipartUpload[] {
     return this.#run("SELECT meta FROM upload WHERE bucket = ?")
       .all(bucket)
@@ -50,7 +50,7 @@ export class UploadRows {
       .map((row) => read(row) as MultipartPart); // As above.
   }
 
-  /** Writes a part and answers the one of its number that it replaces. */
+  /** Writes a part; returns the part with the same number that it replaces. */
   putPart(upload: string, part: MultipartPart): MultipartPart | undefined {
     const before = read(
       this.#run("SELECT meta FROM part WHERE upload = ? AND number = ?").get(upload, part.number),
@@ -61,7 +61,7 @@ export class UploadRows {
     return before;
   }
 
-  /** Removes an upload and its parts; their bytes are the caller's to forget. */
+  /** Removes an upload and its parts; the caller removes their bytes. */
   drop(id: string): void {
     this.#run("DELETE FROM part WHERE upload = ?").run(id);
     this.#run("DELETE FROM upload WHERE id = ?").run(id);
@@ -75,7 +75,7 @@ export class UploadRows {
     this.#run("DELETE FROM completed WHERE number <= ?").run(Number(lastInsertRowid) - COMPLETED_MAX);
   }
 
-  /** What became of an upload that was completed, while it is remembered. */
+  /** The result of a completed upload, while it is remembered. */
   findCompleted(id: string): CompletedUpload | undefined {
     return read(this.#run("SELECT meta FROM completed WHERE id = ?").get(id)) as CompletedUpload | undefined; // As above.
   }

@@ -8,21 +8,23 @@ import { syncFolder } from "./sync-folder.ts";
 import { writeFully } from "./write-fully.ts";
 
 const BATCH_BYTES = BATCH_FRAMES * FRAME_BYTES;
-/** How far a body may run ahead of the disk and the hashes. */
+/** Batches that may be received ahead of the disk and the hashes. */
 const BATCHES_IN_FLIGHT = 4;
 const SPARE_BATCHES_MAX = 8;
-/** So much is written between syncs. */
+/** Batches between syncs. */
 const SYNC_BATCHES = 8;
-/** Fewer bytes are hashed where they are: a thread is not worth the way. */
+/** Smaller bodies are hashed in this thread: sending them to another costs more than it saves. */
 const THREAD_BYTES_MIN = 1024 * 1024;
 
-/** Memory for batches that is free: what threads share is dear to make. */
+/** Free buffers for batches, which are reused because shared memory is expensive to allocate. */
 const spare: Buffer<SharedArrayBuffer>[] = [];
 
 /**
- * Writes a body into a new file, sealed frame by frame, names it `to` once it is whole, and syncs it and its folder: receiving,
- * hashing, sealing and writing go on side by side. Answers what it was. `onChunk` sees the plain bytes as they come, `onStored` those that go to the disk. Errors: the
- * body's, the disk's; the file is then left as far as it came, and the body is left as it is, for whoever still answers on it.
+ * Writes a body into a new file, encrypted frame by frame, renames it to `to` once it is complete, and syncs
+ * it and its folder. Receiving, hashing, encrypting and writing run concurrently. Returns what was written.
+ * `onChunk` sees the plaintext as it arrives, `onStored` the bytes that are stored. Errors: those of the body
+ * and of the disk. The incomplete file is then left behind, and the body is left unread, so that the caller
+ * can still respond.
  */
 export async function writeFrames(
   path: string,
@@ -37,7 +39,7 @@ export async function writeFrames(
   },
 ): Promise<{ size: number; md5: string }> {
   const { cipher, threads, expected, onChunk, onStored } = options;
-  body.on("error", () => {}); // It may break off before it is read: the loop below hears of it.
+  body.on("error", () => {}); // The body may fail before it is read: the loop below gets the error.
   const file = await open(path, "wx");
   const md5 = expected < THREAD_BYTES_MIN ? hashHere() : threads.start("md5");
   const inFlight = new Set<Promise<void>>();
@@ -69,10 +71,10 @@ export async function writeFrames(
     void done.then(() => inFlight.delete(done));
     batches += 1;
     filled = 0;
-    // What is written goes to the disk while the rest still comes: the last sync finds little to do.
+    // Syncing while the rest arrives keeps the last sync short.
     if (batches % SYNC_BATCHES === 0) {
       syncing = Promise.all([syncing, file.datasync()]);
-      syncing.catch(() => {}); // Heard at the end.
+      syncing.catch(() => {}); // The last await reports the error.
     }
   };
   const throwFailure = (): void => {
@@ -83,13 +85,13 @@ export async function writeFrames(
       // No encoding is set, so chunks are buffers.
       onChunk(chunk);
       for (let from = 0; from < chunk.length;) {
-        // A full batch waits for more, so that the last frame is known as the last.
+        // A full batch is held until more bytes arrive, so that the last frame is known to be the last.
         if (filled === BATCH_BYTES) {
           flush(false);
           while (inFlight.size >= BATCHES_IN_FLIGHT) await Promise.race(inFlight);
           batch = newBatch();
         }
-        // Not by `set`: that copies word by word where threads share the memory.
+        // Not `set`, which copies word by word in shared memory.
         const count = chunk.copy(batch, filled, from);
         filled += count;
         from += count;
@@ -100,7 +102,7 @@ export async function writeFrames(
     flush(true);
     await Promise.all(inFlight);
     throwFailure();
-    // Nothing refers to it yet: its bytes and its name may reach the disk in either order.
+    // Nothing references the file yet: its bytes and its name may become durable in either order.
     await rename(path, to);
     const [hex] = await Promise.all([md5.digest(), file.sync(), syncFolder(dirname(to)), syncing]);
     return { size, md5: hex };

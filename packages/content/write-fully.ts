@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 
-/** Writes all of the pieces, one after the other: at a position, or at the end of a file that was opened to append. */
+/** Writes all pieces in sequence: at a position, or at the end of a file that was opened to append. */
 export async function writeFully(
   file: FileHandle,
   pieces: readonly Buffer[],
@@ -9,7 +9,7 @@ export async function writeFully(
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   const { bytesWritten } = await file.writev(pieces as Buffer[], position);
   if (bytesWritten === length) return;
-  // Cut short: the next try says why.
+  // After a short write, the next attempt reports the reason.
   const rest = Buffer.concat(pieces).subarray(bytesWritten);
   for (let done = 0; done < rest.length;) {
     const at = position === undefined ? undefined : position + bytesWritten + done;

@@ -1,20 +1,21 @@
 import type { Bucket } from "./bucket.ts";
 import { bucketsOf, columnsOf, type BucketColumns } from "./bucket-columns.ts";
 
-/** The first two bytes: no bucket has this number, with which the rows of the first version begin. */
+/** The first two bytes. Rows of the first version begin with a bucket number, which never has this value. */
 const MARK = 0xffff;
 const VERSION = 2;
 const HEAD_BYTES = 16;
-/** The numbers of the buckets follow one another: only the first is written. */
+/** Flag: the bucket numbers are consecutive; only the first is stored. */
 const CONTIGUOUS = 1;
-/** All counts are the same: one is written. */
+/** Flag: all counts are equal; one is stored. */
 const SAME_COUNT = 2;
-/** Sum, minimum and maximum are the same: the sums are written. */
+/** Flag: sum, minimum and maximum are equal; only the sums are stored. */
 const SINGLE = 4;
 
 /**
- * Buckets by their number within the chunk, as bytes: a head (mark, version, flags, size, first number, pairs), the columns of
- * eight bytes, then those of four, two and one, so that each can be read where it lies.
+ * Encodes buckets by their number within the chunk: a header (mark, version, flags, size, first number,
+ * pairs), the columns of eight bytes, then those of four, two and one, so that each column can be read in
+ * place.
  */
 export function encodeBuckets(buckets: ReadonlyMap<number, Bucket>): Uint8Array {
   return encodeColumns(columnsOf(buckets));
@@ -55,7 +56,7 @@ export function encodeColumns(columns: BucketColumns): Uint8Array {
   return bytes;
 }
 
-/** The columns of an encoded row, of this version or of the first. The columns lie in the bytes where they can. */
+/** Decodes a row of this version or of the first. The columns are views of the given bytes where possible. */
 export function decodeColumns(given: Uint8Array): BucketColumns {
   const bytes = given.byteOffset % 8 === 0 ? given : given.slice();
   const head = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -80,7 +81,7 @@ export function decodeColumns(given: Uint8Array): BucketColumns {
   return { size, indexes, counts, sums, mins, maxs, pairs, offsets, rounded };
 }
 
-/** Rows that the first version wrote: number, statistic set, whether rounded, values with their counts. */
+/** Decodes a row of the first version: number, statistic set, whether rounded, values with their counts. */
 function decodeFirstVersion(view: DataView): ReadonlyMap<number, Bucket> {
   const buckets = new Map<number, Bucket>();
   let at = 0;

@@ -1,6 +1,9 @@
 import type { Bucket } from "./bucket.ts";
 
-/** Buckets of one series, column by column in the order of their numbers: reading a statistic needs no object for each. */
+/**
+ * The buckets of one series as columns, ordered by bucket number: reading a statistic needs no object per
+ * bucket.
+ */
 export interface BucketColumns {
   readonly size: number;
   /** The number of each bucket within its chunk. */
@@ -9,15 +12,18 @@ export interface BucketColumns {
   readonly sums: Float64Array;
   readonly mins: Float64Array;
   readonly maxs: Float64Array;
-  /** Values, each followed by its count, in ascending order within each bucket. Undefined where no bucket has any. */
+  /**
+   * Values, each followed by its count, in ascending order within each bucket. Undefined if no bucket has
+   * any.
+   */
   readonly pairs: Float64Array | undefined;
-  /** Where the pairs of each bucket begin, counted in pairs; one more for the end. */
+  /** The index of the first pair of each bucket, and one more entry for the end. */
   readonly offsets: Uint32Array | undefined;
-  /** Whether the values of each bucket are rounded; undefined where no bucket has any. */
+  /** Whether the values of each bucket are rounded; undefined if no bucket has any. */
   readonly rounded: Uint8Array | undefined;
 }
 
-/** The columns of buckets by their number. */
+/** Converts buckets by their number to columns. */
 export function columnsOf(buckets: ReadonlyMap<number, Bucket>): BucketColumns {
   const sorted = [...buckets].toSorted(([a], [b]) => a - b);
   const size = sorted.length;
@@ -58,14 +64,14 @@ function newColumns(size: number, total: number): BucketColumns {
   };
 }
 
-/** The values of a bucket with their counts; undefined where it has none of its own. */
+/** The values of a bucket with their counts; undefined if it stores none. */
 export function pairsAt({ pairs, offsets }: BucketColumns, row: number): Float64Array | undefined {
   if (pairs === undefined || offsets === undefined) return undefined;
   const [from = 0, until = 0] = [offsets[row], offsets[row + 1]];
   return from === until ? undefined : pairs.subarray(2 * from, 2 * until);
 }
 
-/** One bucket as an object that can be added to. */
+/** One bucket as a mutable object. */
 export function bucketAt(columns: BucketColumns, row: number): Bucket {
   const pairs = pairsAt(columns, row);
   let values: Map<number, number> | undefined;

@@ -1,26 +1,29 @@
 import { DDSketch } from "@datadog/sketches-js";
 
-/** Up to so many different values of a bucket are kept as they are; beyond, they are rounded to the sketch's. */
+/**
+ * Distinct values of a bucket that are stored exactly. Beyond this number they are rounded to the sketch's
+ * bins.
+ */
 const EXACT_MAX = 100;
-/** The sketch's own bound. Source: DDSketch paper, section 2.2: the lowest bins are collapsed. */
+/** Bins of a bucket. Source: DDSketch paper, section 2.2: the lowest bins are collapsed. */
 const BINS_MAX = 2_048;
 /** Relative error of a rounded value. */
 const RELATIVE_ACCURACY = 0.01;
 const { mapping } = new DDSketch({ relativeAccuracy: RELATIVE_ACCURACY });
 
-/** What was measured within one period: a statistic set, and how often each value was measured. */
+/** The measurements of one period: a statistic set, and the count of each measured value. */
 export interface Bucket {
   count: number;
   sum: number;
   min: number;
   max: number;
-  /** Undefined where all values are the same, or where only statistic sets are known. */
+  /** Undefined if all values are equal, or if only statistic sets are known. */
   values: Map<number, number> | undefined;
   /** Whether values have been rounded to the sketch's bins. */
   rounded: boolean;
 }
 
-/** A statistic set, with the values that it is made of where they are known. */
+/** A statistic set, with its values if they are known. */
 export interface Sample {
   readonly count: number;
   readonly sum: number;
@@ -42,7 +45,7 @@ export function newBucket(sample: Sample): Bucket {
   return bucket;
 }
 
-/** Adds a sample to a bucket. A distribution of which a part is unknown is unknown. */
+/** Adds a sample to a bucket. If a part of a distribution is unknown, the distribution is unknown. */
 export function addTo(bucket: Bucket, sample: Sample): void {
   const [mine, theirs] = [valuesOf(bucket), valuesOf(sample)];
   bucket.count += sample.count;
@@ -63,7 +66,10 @@ export function addTo(bucket: Bucket, sample: Sample): void {
   limit(bucket);
 }
 
-/** How often each value was measured; undefined where only statistic sets are known. Source: CloudWatch User Guide, "Percentiles". */
+/**
+ * The count of each measured value; undefined if only statistic sets are known. Source: CloudWatch User
+ * Guide, "Percentiles".
+ */
 export function valuesOf(sample: Sample): ReadonlyMap<number, number> | undefined {
   if (sample.values !== undefined) return sample.values;
   return sample.min === sample.max ? new Map([[sample.min, sample.count]]) : undefined;

@@ -1,16 +1,16 @@
 import type { MetricDatabase } from "./metric-database.ts";
 import type { MetricId } from "./metric-points.ts";
 
-/** Which metrics are wanted; a dimension without a value matches every value. */
+/** Selects metrics; a dimension without a value matches every value. */
 export interface MetricList {
   readonly account: string;
   readonly region: string;
   readonly namespace: string | undefined;
   readonly name: string | undefined;
   readonly dimensions: readonly { readonly name: string; readonly value: string | undefined }[];
-  /** Metrics without data since then are left out. Milliseconds. */
+  /** Metrics without data since this time are left out. Milliseconds. */
   readonly since: number;
-  /** Go on after this many. */
+  /** The number of matches to skip. */
   readonly skip: number;
   readonly limit: number;
 }

@@ -63,7 +63,7 @@ describe("the metric database", () => {
     database.close();
     const again = new MetricDatabase(path);
     expect(read(again, 60, statistics)).toEqual(expected);
-    // Late points are added to the hour that is on the disk.
+    // Late points are added to the hour that is already on disk.
     again.add(packPoints([one(START + 10, 8)]), undefined);
     expect(read(again, 60, ["Sum", "p50"])).toEqual([
       { timestamps: [0, 300], values: [[12, 5], [3, 5]] }, // prettier-ignore
@@ -83,7 +83,7 @@ describe("the metric database", () => {
         { timestamps: [0, 3_600], values: [[60, 60], [29, 89]] }, // prettier-ignore
       ]);
       expect(read(database, 300, ["Maximum"])[0]?.values[0]?.slice(0, 3)).toEqual([4, 9, 14]);
-      // Periods that begin between the hours are made of finer buckets.
+      // Periods that do not begin on the hour are computed from finer buckets.
       expect(read(database, 3_600, ["SampleCount"], START + 60_000)).toEqual([
         { timestamps: [0, 3_600], values: [[60, 59]] },
       ]);
@@ -109,7 +109,7 @@ describe("the metric database", () => {
     expect(first.add(packPoints([one(START, 1)]), batch(1))).toBe(false);
     first.flush();
     expect(first.add(packPoints([one(START, 1)]), batch(2))).toBe(true);
-    // The process dies here: batch 2 was never written, neither its points nor its number.
+    // The process dies here: neither the points nor the number of batch 2 were written.
     first.close();
     const second = new MetricDatabase(path);
     expect(read(second, 60, ["Sum"])).toEqual([{ timestamps: [0], values: [[1]] }]);

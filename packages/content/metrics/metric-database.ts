@@ -12,10 +12,10 @@ import {
 import { MetricRows } from "./metric-rows.ts";
 import { HOUR_MS, RETENTION, rollUp, type Tier } from "./tiers.ts";
 
-/** One hour of a series while it is written to. */
+/** One hour of a series that is being written. */
 interface Chunk {
   readonly minutes: Map<number, Bucket>;
-  /** Undefined where the series has no data by the second. */
+  /** Undefined if the series has no data by the second. */
   seconds: Map<number, Bucket> | undefined;
   isDirty: boolean;
 }
@@ -35,19 +35,26 @@ interface SeriesRow {
   readonly last_at: number;
 }
 
-/** Days of series that are packed at a time: other requests are answered between. */
+/** Days of series that are packed in one step: other requests are served between steps. */
 const PACK_COUNT = 50;
-/** So many points are added up in memory at most; then they are written. */
+/** Points that are aggregated in memory before they are written. */
 const POINTS_MAX = 50_000;
-/** So many hours of series stay in memory after they were written: the next points of most series find theirs. */
+/**
+ * Hours of series that stay in memory after they were written, because the next points of most series belong
+ * to them.
+ */
 const CHUNKS_MAX = 2_000;
-/** So many names of metrics are taken; further ones are dropped, so that a caller cannot fill the memory with names. */
+/**
+ * Distinct metric names that are accepted; further ones are dropped, so that a caller cannot exhaust the
+ * memory.
+ */
 const SERIES_MAX = 200_000;
 
 /**
- * Metrics in one SQLite file: the buckets of each series by the minute, and beside them what CloudWatch keeps longer, by five
- * minutes and by the hour. Points are added up in memory; `flush` writes whole hours over what was there, so that writing
- * twice is writing once, together with the numbers of the batches that they came in.
+ * Stores metrics in one SQLite file: the buckets of each series by the minute, and the coarser buckets that
+ * CloudWatch keeps longer, by five minutes and by the hour. Points are aggregated in memory; `flush`
+ * overwrites whole hours, together with the numbers of their batches, so that a repeated flush has no further
+ * effect.
  */
 export class MetricDatabase {
   readonly #database: DatabaseSync;
@@ -70,7 +77,7 @@ export class MetricDatabase {
     this.#load();
   }
 
-  /** Adds points, and writes them where they have become many. False where the batch has been added before. */
+  /** Adds points, and writes them once there are many. False if the batch was added before. */
   add(points: PackedPoints, batch: BatchNumber | undefined): boolean {
     if (batch !== undefined) {
       const last = this.#batches.get(batch.node);
@@ -86,7 +93,7 @@ export class MetricDatabase {
     return true;
   }
 
-  /** Writes what was added since the last time, all or nothing. */
+  /** Writes everything that was added since the last flush, atomically. */
   flush(): void {
     if (this.#dirty.size === 0 && !this.#hasNewBatches) return;
     const touch = this.#database.prepare("UPDATE series SET last_at = ? WHERE id = ?");
@@ -116,7 +123,9 @@ export class MetricDatabase {
     return one === undefined ? [] : [one];
   }
 
-  /** Calls back with the buckets of each hour or day that overlaps the time (ms), those in memory included. */
+  /**
+   * Calls back with the buckets of each hour or day that overlaps the time (ms), including those in memory.
+   */
   scan(
     series: Series,
     tier: Tier,
@@ -136,13 +145,13 @@ export class MetricDatabase {
     }
   }
 
-  /** Every metric with data since a moment, in the order in which they first had data. */
+  /** Every metric with data since a time, in the order in which they first had data. */
   *metrics(since: number): Iterable<MetricId> {
     for (const { metric, units } of this.#metrics.values())
       if ([...units.values()].some((series) => series.lastAt >= since)) yield metric;
   }
 
-  /** Removes what is older than CloudWatch keeps it. */
+  /** Removes data that is older than CloudWatch's retention. */
   expire(now: number): void {
     this.flush();
     this.#release();
@@ -159,7 +168,7 @@ export class MetricDatabase {
     }
   }
 
-  /** Packs some of what is days old. Whether there is more. */
+  /** Packs some of the data that is days old. Returns whether more is left. */
   pack(now: number): boolean {
     return this.#rows.pack(now, PACK_COUNT);
   }
@@ -234,7 +243,7 @@ export class MetricDatabase {
     if (seconds !== undefined) this.#rows.write("second", id, hour, seconds);
   }
 
-  /** Drops what is in memory, all of which has been written. */
+  /** Drops the data in memory, all of which has been written. */
   #release(): void {
     for (const { units } of this.#metrics.values())
       for (const series of units.values()) series.chunks.clear();

@@ -1,6 +1,6 @@
 import type { Sample } from "./bucket.ts";
 
-/** What names a metric. Dimensions are sorted by name. */
+/** Identifies a metric. Dimensions are sorted by name. */
 export interface MetricId {
   readonly account: string;
   readonly region: string;
@@ -15,26 +15,26 @@ export interface MetricPoint {
   readonly unit: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
-  /** Whether it is kept by the second as well. Source: API_MetricDatum, StorageResolution. */
+  /** Whether it is stored by the second as well. Source: API_MetricDatum, StorageResolution. */
   readonly highResolution: boolean;
   readonly sample: Sample;
 }
 
-/** The batches of one run of a node's agent, in order: a batch that comes again is dropped. */
+/** The number of a batch within one run of a node's agent: a repeated batch is dropped. */
 export interface BatchNumber {
   readonly node: string;
-  /** Of this run of the agent. */
+  /** Identifies the run of the agent. */
   readonly session: string;
   readonly sequence: number;
 }
 
-/** Points as they cross to the thread of the store: names, and one transferable array of numbers. */
+/** Points as they are sent to the store's thread: names, and one transferable array of numbers. */
 export interface PackedPoints {
   readonly keys: readonly string[];
   readonly numbers: Float64Array<ArrayBuffer>;
 }
 
-/** The text that stands for a metric in the store: its names as an array of JSON. */
+/** The store's key of a metric: its names as a JSON array. */
 export function keyOf({ account, region, namespace, name, dimensions }: MetricId): string {
   let key = `[${quoted(account)},${quoted(region)},${quoted(namespace)},${quoted(name)}`;
   for (const dimension of Object.keys(dimensions))
@@ -42,7 +42,7 @@ export function keyOf({ account, region, namespace, name, dimensions }: MetricId
   return `${key}]`;
 }
 
-/** What JSON.stringify makes of a text, which is slow for the plain texts that most names are. */
+/** As JSON.stringify, which is slow for the plain texts that most names are. */
 function quoted(text: string): string {
   return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }
@@ -56,7 +56,10 @@ export function metricOf(key: string): MetricId {
   return { account, region, namespace, name, dimensions };
 }
 
-/** Packs points: for each the number of its key, its unit's, time, resolution, statistic set and values with their counts. */
+/**
+ * Packs points: for each the index of its key and of its unit, time, resolution, statistic set and values
+ * with their counts.
+ */
 export function packPoints(points: readonly MetricPoint[]): PackedPoints {
   const numbers: number[] = [];
   const known = new Map<string, number>();
@@ -94,7 +97,7 @@ export function unpackPoints(
   }
 }
 
-/** Numbers of a point without its values. */
+/** Numbers per point, without its values. */
 const POINT_NUMBERS = 9;
 
 /** The times (ms) of the earliest and the latest point of each metric of a pack, by `keyOf` the metric. */

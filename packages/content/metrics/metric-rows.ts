@@ -6,12 +6,17 @@ import { decodeBuckets, decodeColumns, encodeBuckets, encodeColumns } from "./bu
 import { DAY_MS, HOUR_MS, RETENTION, STEP, type Tier } from "./tiers.ts";
 
 const TIERS: readonly Tier[] = ["second", "minute", "five", "hour"];
-/** Resolutions whose hours are packed into a row for each day: a read of a week would else be dominated by its rows. */
+/**
+ * Resolutions whose hours are packed into one row per day; otherwise the number of rows dominates reading a
+ * week.
+ */
 const PACKED = ["five", "hour"] as const;
 type PackedTier = (typeof PACKED)[number];
-/** A day row's id is the series' times this, plus the day since the epoch: the days of a series lie side by side. */
+/**
+ * A day row's id is the series times this, plus the day since the epoch: the days of a series are adjacent.
+ */
 const DAYS_MAX = 65_536;
-/** Late points still come for the hours of the day before. */
+/** Late points still arrive for the hours of the day before. */
 const PACK_AFTER_MS = 6 * HOUR_MS;
 
 type Found = (start: number, columns: BucketColumns) => void;
@@ -22,8 +27,8 @@ interface Row {
 }
 
 /**
- * The rows that hold buckets: one for each series, resolution and hour, and for the coarse resolutions one for each past day.
- * A row of an hour counts for its hour, whatever the row of its day says: the next packing puts it there.
+ * The rows that hold buckets: one per series, resolution and hour, and for the coarse resolutions one per
+ * past day. The row of an hour takes precedence over the row of its day; the next packing merges it.
  */
 export class MetricRows {
   readonly #database: DatabaseSync;
@@ -76,7 +81,7 @@ export class MetricRows {
     this.#put[tier].run(series, hour, encodeBuckets(buckets));
   }
 
-  /** Calls back with the rows that overlap the time, but for those hours that `isOpen`. */
+  /** Calls back with the rows that overlap the time, except those of hours that `isOpen`. */
   scan(
     tier: Tier,
     series: number,
@@ -101,7 +106,7 @@ export class MetricRows {
     for (const { start, data } of hours) if (!isOpen(start)) found(start, decodeColumns(data));
   }
 
-  /** Packs up to `count` days of series whose hours have had their late points. False where none are left. */
+  /** Packs up to `count` days of series that receive no more late points. False if none are left. */
   pack(now: number, count: number): boolean {
     const before = Math.floor((now - PACK_AFTER_MS) / DAY_MS) * DAY_MS;
     let packed = 0;
@@ -119,7 +124,7 @@ export class MetricRows {
     return packed >= count;
   }
 
-  /** Removes what is older than CloudWatch keeps it. */
+  /** Removes data that is older than CloudWatch's retention. */
   expire(now: number): void {
     for (const tier of TIERS)
       this.#database.prepare(`DELETE FROM ${tier} WHERE hour < ?`).run(now - RETENTION[tier] - HOUR_MS);

@@ -30,7 +30,7 @@ it("tells who watches which metrics new data can be read of, and of which times"
     pointOf("A", START + 1),
   ];
   await store.add(points, batch);
-  await store.add(points, batch); // Known: it adds nothing.
+  await store.add(points, batch); // A repeated batch adds nothing.
   expect(seen).toEqual([
     [keyOf(metricOf("A")), [START, START + 60_000]],
     [keyOf(metricOf("B")), [START, START]],

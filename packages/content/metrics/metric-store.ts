@@ -25,10 +25,13 @@ export interface ToMetricWorker {
 export type FromMetricWorker =
   | { readonly type: "answer"; readonly id: number; readonly value: unknown }
   | { readonly type: "failure"; readonly id: number; readonly reason: string }
-  /** A flush that failed; it is tried again. */
+  /** A flush failed and will be retried. */
   | { readonly type: "problem"; readonly reason: string };
 
-/** Called with the metrics that data has arrived for, by `keyOf`: the times (ms) of the earliest and the latest point. */
+/**
+ * Called with the metrics that received data, by `keyOf`: the times (ms) of the earliest and the latest
+ * point.
+ */
 export type ArrivalListener = (arrived: ReadonlyMap<string, readonly [number, number]>) => void;
 
 interface Waiting {
@@ -36,14 +39,17 @@ interface Waiting {
   readonly reject: (thrown: Error) => void;
 }
 
-/** The thread's heap: it holds the names of all metrics and what has not been written. */
+/** Heap limit of the thread, which holds the names of all metrics and data that has not been written. */
 const HEAP_MAX_MIB = 256;
-/** What it adds up lives shortly: more room for it is taken and not given back. */
+/**
+ * Limit for short-lived objects, which aggregation allocates. V8 does not return the memory that it takes for
+ * them.
+ */
 const YOUNG_MAX_MIB = 16;
 
 /**
- * Metrics at rest, in a thread that starts with the first call. What is added is on the disk within ten seconds: a crash
- * loses that much and doubles nothing.
+ * Stores metrics in a worker thread that starts with the first call. Data is on disk within ten seconds: a
+ * crash loses at most that much and duplicates nothing.
  */
 export class MetricStore {
   readonly #path: string;
@@ -58,7 +64,7 @@ export class MetricStore {
     this.#onProblem = onProblem;
   }
 
-  /** Adds points. With a batch number, false where that batch has been added before. */
+  /** Adds points. With a batch number, false if that batch was added before. */
   async add(points: readonly MetricPoint[], batch?: BatchNumber): Promise<boolean> {
     const packed = packPoints(points);
     const arrived = this.#listeners.size === 0 ? undefined : timesOf(packed);
@@ -75,22 +81,22 @@ export class MetricStore {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** The values of each read, in order. */
+  /** Returns the values of each read, in order. */
   async read(reads: readonly MetricRead[]): Promise<readonly (readonly MetricValues[])[]> {
     return (await this.#ask({ type: "read", reads })) as (readonly MetricValues[])[]; // As above, to read.
   }
 
-  /** The metrics that match; one more than the limit where there are more. */
+  /** Returns the metrics that match; one more than the limit if there are more. */
   async list(list: MetricList): Promise<readonly MetricId[]> {
     return (await this.#ask({ type: "list", list })) as MetricId[]; // As above, to list.
   }
 
-  /** A copy of one moment in a file of its own. */
+  /** Copies a consistent snapshot into a file. */
   async copyTo(path: string): Promise<void> {
     await this.#ask({ type: "copy", path });
   }
 
-  /** Writes what is in memory, and ends the thread. */
+  /** Writes the data in memory and ends the thread. */
   async close(): Promise<void> {
     const worker = this.#worker;
     if (worker === undefined) return;
@@ -123,7 +129,7 @@ export class MetricStore {
     let reason = new Error("The thread of the metric store has ended.");
     worker.on("error", (thrown) => (reason = thrown instanceof Error ? thrown : reason));
     worker.on("exit", () => {
-      // The next call starts another thread; those that wait for this one come to nothing.
+      // The next call starts another thread; calls that wait for this one fail.
       const all = [...this.#waiting.values()];
       this.#waiting = new Map();
       this.#worker = undefined;

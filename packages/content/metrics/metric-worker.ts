@@ -6,15 +6,15 @@ import { MetricDatabase } from "./metric-database.ts";
 import type { FromMetricWorker, ToMetricWorker } from "./metric-store.ts";
 import { readMetric, type MetricValues } from "./read-metrics.ts";
 
-// A thread of its own: adds points up, writes them to the disk, answers reads. One request at a time, in order.
+// Worker thread: aggregates points, writes them to disk and serves reads, one request at a time, in order.
 const FLUSH_MS = 10_000;
 const EXPIRE_MS = 60 * 60_000;
 const PACK_PAUSE_MS = 50;
 
 const clock = new SystemClock();
-const database = new MetricDatabase((workerData as { path: string }).path); // What MetricStore gives it.
+const database = new MetricDatabase((workerData as { path: string }).path); // Set by MetricStore.
 
-/** Where the disk is full the points stay in memory until there is room. */
+/** If the disk is full, the points stay in memory until there is room. */
 function attempt(work: () => void): void {
   try {
     work();

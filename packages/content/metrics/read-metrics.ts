@@ -4,31 +4,33 @@ import type { MetricDatabase, Series } from "./metric-database.ts";
 import { distributionOf, statisticOf, type Distribution } from "./statistic.ts";
 import { STEP, tierOf } from "./tiers.ts";
 
-/** Which values of a metric are wanted. `from` is the start of the first period; times in ms, the period in seconds. */
+/**
+ * Selects values of a metric. `from` is the start of the first period; times in ms, the period in seconds.
+ */
 export interface MetricRead {
   /** `keyOf` the metric. */
   readonly key: string;
-  /** Undefined: whatever the unit. */
+  /** Undefined: any unit. */
   readonly unit: string | undefined;
   readonly from: number;
   readonly until: number;
   readonly period: number;
   readonly statistics: readonly string[];
-  /** Whether each unit has values of its own, or all are added up. */
+  /** Whether each unit has values of its own, or all units are aggregated. */
   readonly perUnit: boolean;
 }
 
-/** The periods that have data, in order; a value that cannot be said is NaN. */
+/** The periods that have data, in order; an unknown value is NaN. */
 export interface MetricValues {
   readonly unit: string | undefined;
   readonly timestamps: Float64Array<ArrayBuffer>;
-  /** One array for each statistic that was asked for. */
+  /** One array per requested statistic. */
   readonly values: readonly Float64Array<ArrayBuffer>[];
 }
 
 const SIMPLE: ReadonlySet<string> = new Set(["SampleCount", "Sum", "Average", "Minimum", "Maximum"]);
 
-/** The values of each statistic, for each unit or for all together; no entry where there are none. */
+/** Returns the values of each statistic, per unit or for all units together; no entry if there is no data. */
 export function readMetric(database: MetricDatabase, read: MetricRead): readonly MetricValues[] {
   const all = database.seriesOf(read.key, read.unit);
   const groups = read.perUnit ? all.map((series) => [series]) : all.length === 0 ? [] : [all];
@@ -54,7 +56,7 @@ function valuesOfGroup(database: MetricDatabase, read: MetricRead, group: readon
   return { unit: group.length === 1 ? group[0]?.unit : undefined, timestamps, values };
 }
 
-/** Buckets of a read, and which of its periods each belongs to: -1 for none. */
+/** Buckets of a read, and the index of the period of each: -1 for none. */
 interface Part {
   readonly columns: BucketColumns;
   readonly slots: Int32Array;
@@ -82,7 +84,7 @@ function partsOf(
   return parts;
 }
 
-/** Adds up statistic sets alone, in arrays that reach from the first period with data to the last. */
+/** Sums only the statistic sets, into arrays from the first period with data to the last. */
 function sumsOfSlots(parts: readonly Part[]): Slots {
   let [first, last] = [Infinity, -1];
   for (const { slots } of parts)
@@ -114,7 +116,7 @@ function sumsOfSlots(parts: readonly Part[]): Slots {
   return found;
 }
 
-/** Merges the values of each period; a bucket that fills a period alone is read where it lies. */
+/** Merges the values of each period; a bucket that is alone in its period is read in place. */
 function distributionsOfSlots(parts: readonly Part[]): Slots {
   const found = new Map<number, { readonly columns: BucketColumns; readonly row: number } | Bucket>();
   for (const { columns, slots } of parts)

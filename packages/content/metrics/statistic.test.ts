@@ -20,7 +20,7 @@ function bucketOf(values: readonly number[]): Bucket {
   for (const sample of rest) addTo(bucket, sample);
   return bucket;
 }
-/** Values come back in ascending order. */
+/** Values are returned in ascending order. */
 const sorted = (buckets: ReadonlyMap<number, Bucket>) =>
   new Map(
     [...buckets].map(([index, bucket]) => {
@@ -83,7 +83,7 @@ describe("extended statistics", () => {
     expect(decodeBuckets(encodeBuckets(buckets))).toEqual(sorted(buckets));
     const single = new Map([2, 3, 4].map((index) => [index, bucketOf([index])] as const));
     expect(decodeBuckets(encodeBuckets(single))).toEqual(single);
-    // Marked columns take less: a count, a column of sums.
+    // Columns with a flag are smaller: one count, one column of sums.
     expect(encodeBuckets(single).byteLength).toBe(16 + 8 + 3 * 8);
   });
 

@@ -1,16 +1,16 @@
 import type { Sample } from "./bucket.ts";
 
-/** What a statistic is computed from: a statistic set, and its values. */
+/** The input of a statistic: a statistic set, and its values. */
 export interface Distribution {
   readonly count: number;
   readonly sum: number;
   readonly min: number;
   readonly max: number;
-  /** Values, each followed by its count, in ascending order; undefined where only the statistic set is known. */
+  /** Values, each followed by its count, in ascending order; undefined if only the statistic set is known. */
   readonly pairs: Float64Array | undefined;
 }
 
-/** A statistic's value of a distribution; undefined where it is unknown: percentiles of statistic sets. */
+/** Computes a statistic; undefined if it is unknown, as percentiles of statistic sets are. */
 export type Statistic = (distribution: Distribution) => number | undefined;
 
 export function distributionOf({ count, sum, min, max, values }: Sample): Distribution {
@@ -33,8 +33,8 @@ interface Range {
 const known = new Map<string, Statistic>();
 
 /**
- * The statistic of a name that has been checked before.
- * Source: CloudWatch User Guide, "CloudWatch statistics definitions".
+ * The statistic of a name that was validated before. Source: CloudWatch User Guide, "CloudWatch statistics
+ * definitions".
  */
 export function statisticOf(name: string): Statistic {
   let statistic = known.get(name);
@@ -78,7 +78,7 @@ function boundOf(text: string | undefined): Bound | undefined {
     : { type: "value", at: Number(text) };
 }
 
-/** Nearest rank: the smallest value that so many percent of the values do not exceed. */
+/** Nearest rank: the smallest value that this percentage of the values does not exceed. */
 function percentileOf(percent: number): Statistic {
   return (distribution) => {
     const pairs = pairsOf(distribution);
@@ -86,7 +86,10 @@ function percentileOf(percent: number): Statistic {
   };
 }
 
-/** The values with their counts. Where all are the same, the statistic set tells them. Source: CloudWatch User Guide, "Percentiles". */
+/**
+ * The values with their counts. If all are equal, they follow from the statistic set. Source: CloudWatch User
+ * Guide, "Percentiles".
+ */
 function pairsOf({ pairs, min, max, count }: Distribution): Float64Array | undefined {
   return pairs ?? (min === max ? Float64Array.of(min, count) : undefined);
 }
@@ -96,7 +99,7 @@ function valueAt(pairs: Float64Array, percent: number, { count, min, max }: Dist
   let seen = 0;
   for (let at = 0; at < pairs.length; at += 2) {
     seen += pairs[at + 1] ?? 0;
-    // Rounded values stay within what was measured.
+    // Rounded values are clamped to the measured range.
     if (seen >= rank) return Math.min(max, Math.max(min, pairs[at] ?? 0));
   }
   return max;
@@ -143,7 +146,7 @@ function trimmed(
   return { count, sum };
 }
 
-/** The mean where values outside the bounds count as the bounds. */
+/** The mean after values outside the bounds are replaced by the bounds. */
 function winsorized(pairs: Float64Array, distribution: Distribution, { lower, upper }: Range): number {
   const bound = (of: Bound | undefined, otherwise: number): number => {
     if (of === undefined) return otherwise;

@@ -6,7 +6,7 @@ export type Tier = "second" | "minute" | "five" | "hour";
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
 
-/** Milliseconds of one bucket. */
+/** The length of a bucket in milliseconds. */
 export const STEP: Readonly<Record<Tier, number>> = {
   second: 1_000,
   minute: 60_000,
@@ -14,7 +14,7 @@ export const STEP: Readonly<Record<Tier, number>> = {
   hour: HOUR_MS,
 };
 
-/** How long each is kept, in milliseconds. Source: CloudWatch User Guide, "Metrics retention". */
+/** Retention of each resolution, in milliseconds. Source: CloudWatch User Guide, "Metrics retention". */
 export const RETENTION: Readonly<Record<Tier, number>> = {
   second: 3 * HOUR_MS,
   minute: 15 * DAY_MS,
@@ -22,7 +22,7 @@ export const RETENTION: Readonly<Record<Tier, number>> = {
   hour: 455 * DAY_MS,
 };
 
-/** The buckets of an hour in a coarser resolution. */
+/** Aggregates the buckets of an hour to a coarser resolution. */
 export function rollUp(minutes: ReadonlyMap<number, Bucket>, tier: "five" | "hour"): Map<number, Bucket> {
   const factor = STEP[tier] / STEP.minute;
   const coarse = new Map<number, Bucket>();
@@ -35,7 +35,9 @@ export function rollUp(minutes: ReadonlyMap<number, Bucket>, tier: "five" | "hou
   return coarse;
 }
 
-/** The coarsest resolution whose buckets lie within periods (seconds) that are counted from `from`. */
+/**
+ * The coarsest resolution whose buckets do not cross the bounds of periods (seconds) that begin at `from`.
+ */
 export function tierOf(from: number, period: number): Tier {
   for (const tier of ["hour", "five", "minute"] as const)
     if ((period * 1_000) % STEP[tier] === 0 && from % STEP[tier] === 0) return tier;

@@ -45,7 +45,7 @@ export interface SearchCall {
   readonly period: number | undefined;
 }
 
-/** The calls of SEARCH in the expressions of a request. Errors: ExpressionError. */
+/** The SEARCH calls in the expressions of a request. Errors: ExpressionError. */
 export function searchesOf(queries: readonly MetricQuery[]): readonly SearchCall[] {
   return queries.flatMap(({ source }) =>
     source.type === "expression" && /\bSEARCH\s*\(/.test(source.expression)
@@ -83,15 +83,15 @@ function searchCallOf([search, statistic, period, ...more]: readonly Expression[
   return { search: search.value, statistic: statistic.value, period: period?.value };
 }
 
-/** The text by which the series that a call of SEARCH found are given to `evaluateQueries`. */
+/** The key under which `evaluateQueries` is given the series that a SEARCH call found. */
 export function searchKeyOf({ search, statistic, period }: SearchCall): string {
   return JSON.stringify([search, statistic, period]);
 }
 
 /**
- * The time series of every query, by its id: one, or several where an expression gives an array. `values` are what was read
- * for the queries of metrics, in their order; `searched` what the calls of SEARCH found, without which there are none.
- * Errors: ExpressionError.
+ * Evaluates every query and returns its time series by query id: one series, or several if an expression
+ * returns an array. `values` holds the data of the metric queries, in their order; `searched` holds the
+ * results of the SEARCH calls, without which searches find nothing. Errors: ExpressionError.
  */
 export function evaluateQueries(
   queries: readonly MetricQuery[],
@@ -121,12 +121,12 @@ export function evaluateQueries(
   return new Map(queries.map((query) => [query.id, listOf(query, evaluator.valueOf(query.id))]));
 }
 
-/** Checks that expressions can be read and refer to queries that there are. Errors: ExpressionError. */
+/** Checks that expressions can be parsed and refer to existing queries. Errors: ExpressionError. */
 export function checkQueries(queries: readonly MetricQuery[]): void {
   evaluateQueries(queries, []);
 }
 
-/** What was read as a series. */
+/** Converts data that was read to a series. */
 export function toSeries(
   name: { id: string; label: string },
   read: Pick<MetricRead, "period">,
@@ -145,7 +145,7 @@ function listOf({ id, label }: MetricQuery, value: Value): readonly TimeSeries[]
     case "series":
       return [{ ...value, id, label }];
     case "list":
-      // A label that the query does not have does not tell its series apart.
+      // A query without a label of its own keeps the labels of its series.
       return value.items.map((series) => ({
         ...series,
         label: label === id ? series.label : `${label} ${series.label}`.trim(),

@@ -5,7 +5,7 @@ import { combined, mapped, onEach, scalar, seriesOf, type TimeSeries, type Value
 export interface MathContext {
   readonly from: number;
   readonly until: number;
-  /** Seconds: that of series that an expression makes out of nothing. */
+  /** The period, in seconds, of series that an expression creates without an input series. */
   readonly period: number;
   /** The metrics of the request, without its expressions. */
   readonly metrics: readonly TimeSeries[];
@@ -76,7 +76,7 @@ function pointwise(name: string, of: (value: number) => number): MathFunction {
     value?.type === "scalar" ? scalar(of(value.value)) : onEach(value, name, (series) => mapped(series, of));
 }
 
-/** Of a series: one number over its datapoints. Of an array: a series, of the datapoints at each time. */
+/** For a series: one number over its datapoints. For an array: a series over the datapoints at each time. */
 function aggregate(name: string, of: (values: readonly number[]) => number): MathFunction {
   return (args) => {
     const [value] = args;
@@ -87,7 +87,7 @@ function aggregate(name: string, of: (values: readonly number[]) => number): Mat
   };
 }
 
-/** MAX(m1, 5): series and numbers side by side. */
+/** MAX(m1, 5): combines series and numbers. */
 function overAll(name: string, args: readonly Value[], of: (values: readonly number[]) => number): Value {
   return args
     .slice(1)
@@ -140,7 +140,10 @@ function fill([value, by]: readonly Value[], context: MathContext): Value {
   });
 }
 
-/** The value at a time without one: a number, another series' value, the last one (REPEAT), or between neighbours (LINEAR). */
+/**
+ * The value at a time without a datapoint: a number, another series' value, the last value (REPEAT), or an
+ * interpolated one (LINEAR).
+ */
 function filler(
   known: readonly (readonly [number, number])[],
   by: Value | undefined,
@@ -165,7 +168,7 @@ function timesOf({ from, until }: MathContext, period: number): readonly number[
   );
 }
 
-/** IF(condition, then, else); without `else`, the times at which the condition does not hold have no value. */
+/** IF(condition, then, else); without `else`, times at which the condition is false have no value. */
 function choose([condition, yes, no]: readonly Value[]): Value {
   if (condition?.type === "scalar") return (condition.value === 0 ? no : yes) ?? scalar(0);
   if (condition?.type === "list") {

@@ -13,7 +13,7 @@ export type Expression =
       readonly right: Expression;
     };
 
-/** An expression that cannot be evaluated; the message is for its author. */
+/** An expression that cannot be evaluated; the message addresses its author. */
 export class ExpressionError extends Error {
   override readonly name = "ExpressionError";
 }
@@ -22,7 +22,7 @@ const LENGTH_MAX = 2_048;
 const DEPTH_MAX = 60;
 const TOKEN =
   /\s*(?:(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\.\d+)|([A-Za-z_][A-Za-z0-9_]*)|("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(&&|\|\||[<>=!]=|[-+*/^<>(),[\]]))/y;
-/** Operators from the one that binds least. Source: CloudWatch User Guide, "Using math expressions". */
+/** Operators, lowest precedence first. Source: CloudWatch User Guide, "Using math expressions". */
 const LEVELS: readonly (readonly string[])[] = [
   ["||", "OR"],
   ["&&", "AND"],

@@ -1,10 +1,13 @@
 import type { MetricId } from "../metric-points.ts";
 import { ExpressionError } from "./parse-expression.ts";
 
-/** What a search looks for: metrics of a namespace with exactly these dimensions, where braces name them, that match the terms. */
+/**
+ * The criteria of a search: metrics of a namespace that match the terms and, if braces name dimensions, have
+ * exactly these.
+ */
 export interface MetricSearch {
   readonly namespace: string | undefined;
-  /** Names of dimensions; undefined: whichever. */
+  /** Names of dimensions; undefined: any. */
   readonly dimensions: readonly string[] | undefined;
   readonly matches: (metric: MetricId) => boolean;
 }
@@ -17,9 +20,9 @@ const SCHEMA = /^\s*\{([^}]*)\}/;
 const TOKEN = /\s*(?:([()])|((?:"[^"]*"|[^\s()="]+)(?:\s*=\s*(?:"[^"]*"|\([^()]*\)|[^\s()"]+))?))/y;
 
 /**
- * Reads the first parameter of SEARCH. A word matches a metric in whose names it is a part, whatever its case; quoted text
- * matches a whole name; NAME=TEXT matches the metric's name (MetricName), its namespace or that dimension. Terms stand
- * together with AND (also where nothing stands between them), OR, NOT and parentheses.
+ * Parses the first parameter of SEARCH. A word matches metrics that have it as a part of one of their names,
+ * ignoring case; quoted text matches a whole name; NAME=TEXT matches the metric's name (MetricName), its
+ * namespace or that dimension. Terms are combined with AND (also the default), OR, NOT and parentheses.
  * Source: CloudWatch User Guide, "CloudWatch search expression syntax". Errors: ExpressionError.
  */
 export function parseSearch(text: string): MetricSearch {
@@ -125,7 +128,10 @@ function dimensionOf({ dimensions }: MetricId, name: string): string | undefined
   return Object.hasOwn(dimensions, name) ? dimensions[name] : undefined;
 }
 
-/** Quoted: the whole name. Else: its words in a row, in any case. In parentheses, with OR between them: one of several. */
+/**
+ * Quoted text matches the whole name; other text matches its words in sequence, ignoring case. Parentheses
+ * with OR match one of several texts.
+ */
 function textMatcher(text: string): (name: string) => boolean {
   if (text.startsWith("(")) {
     const any = text
@@ -140,7 +146,7 @@ function textMatcher(text: string): (name: string) => boolean {
     ` ${wordsOf(name).join(" ")} `.includes(words) || name.toLowerCase() === text.toLowerCase();
 }
 
-/** The parts of a name: what signs separate, and what a capital letter begins. */
+/** Splits a name into parts at punctuation and before capital letters. */
 function wordsOf(name: string): readonly string[] {
   return name
     .replaceAll(/([a-z0-9])([A-Z])/g, "$1 $2")

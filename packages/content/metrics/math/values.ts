@@ -3,7 +3,7 @@ import { ExpressionError } from "./parse-expression.ts";
 /** Datapoints by time (ms), in order of time. */
 export interface TimeSeries {
   readonly type: "series";
-  /** What it is called in a list: the id of the query that it comes from. */
+  /** The name of the series in a list: the id of its query. */
   readonly id: string;
   readonly label: string;
   /** Seconds. */
@@ -38,7 +38,7 @@ export function seriesOf(value: Value | undefined, name: string): TimeSeries {
   throw new ExpressionError(`${name} takes a time series.`);
 }
 
-/** A series with other values; values that are no numbers are left out. */
+/** A series with other values; values that are not numbers are left out. */
 export function mapped(
   series: TimeSeries,
   of: (value: number, at: number) => number | undefined,
@@ -63,8 +63,8 @@ export function onEach(
 }
 
 /**
- * Combines two values point by point. Of two series, the times that both have; a list is combined with each of its series.
- * Errors: ExpressionError.
+ * Combines two values point by point. Two series are combined at the times that both have; a list is combined
+ * series by series. Errors: ExpressionError.
  */
 export function combined(a: Value, b: Value, of: (a: number, b: number) => number): Value {
   if (a.type === "text" || b.type === "text") throw new ExpressionError("A text is not a number.");
