@@ -12,7 +12,9 @@ const digestOf = (bytes: string | Uint8Array): string =>
   `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 type Dice = (sides: number) => number;
 
-/** Bytes in memory, where every step takes its own while: what another does meanwhile is the dice's to say. */
+/**
+ * An in-memory blob store whose steps take a random number of turns, so that operations interleave at random.
+ */
 function slowBlobs(roll: Dice): Blobs & { has: (digest: string) => boolean; count: () => number } {
   const [blobs, uploads] = [new Map<string, Uint8Array>(), new Map<string, Buffer>()];
   const pause = async (): Promise<void> => {
@@ -113,7 +115,7 @@ function newWorld(seed: number) {
     await images.finishUpload(to, id, digest);
     return digest;
   };
-  /** What a client does: asks, pushes or mounts what is missing, then names it all. */
+  /** Acts as a client: queries, pushes or mounts missing blobs, then pushes the manifest. */
   const push = async (): Promise<void> => {
     const to = repository();
     const layers = [];
@@ -240,7 +242,7 @@ describe("lifecycle policies", () => {
     expect(
       expiring([rule(2, { tagStatus: "any", countType: "imageCountMoreThan", countNumber: 2 })], images),
     ).toEqual(["4 by 2", "3 by 2", "2 by 2", "1 by 2"]);
-    // The first rule selects the production images and keeps them both: the second may not touch them.
+    // The first rule selects and keeps both production images: the second must not touch them.
     expect(
       expiring(
         [

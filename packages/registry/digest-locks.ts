@@ -1,8 +1,11 @@
-/** One after the other for each digest: whoever holds one is alone with its bytes. */
+/** A mutex per digest: the holder has exclusive access to the bytes of the digest. */
 export class DigestLocks {
   readonly #tails = new Map<string, Promise<void>>();
 
-  /** Runs the work alone with all of the digests, taken in order so that two who want the same never wait for each other. */
+  /**
+   * Runs the work while holding all of the digests. They are taken in sorted order, so that two calls cannot
+   * deadlock.
+   */
   async hold<T>(digests: readonly string[], work: () => Promise<T>): Promise<T> {
     const releases: (() => void)[] = [];
     try {

@@ -41,7 +41,7 @@ async function call(
   return { status: response.status, text: await response.text(), headers: response.headers };
 }
 
-/** The client's fault, and said in the registry's form. */
+/** Expects a client error in the registry's form. */
 function expectBlamed({ status, text }: Answer): void {
   expect(status, text.slice(0, 300)).toBeLessThan(500);
   if (status >= 400 && text !== "")

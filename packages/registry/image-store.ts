@@ -7,7 +7,10 @@ import { DigestLocks } from "./digest-locks.ts";
 import { parseManifest, type Manifest } from "./manifest.ts";
 import { RegistryError } from "./registry-error.ts";
 
-/** Whoever asks about a layer, or pushes one, may refer to it for so long before it is collected. */
+/**
+ * A layer that was queried or pushed is not garbage-collected within this time, because a manifest may
+ * follow.
+ */
 export const GRACE_MS = 24 * 60 * 60_000;
 const PULL_NOTE_MS = 24 * 60 * 60_000;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
@@ -26,7 +29,7 @@ export interface Blobs {
   uploads(): Promise<readonly string[]>;
 }
 
-/** What an image needs that its repository has not. */
+/** References of an image that its repository does not have. */
 export class MissingReferenceError extends RegistryError {
   readonly digest: string;
   readonly kind: "layer" | "manifest";
@@ -41,7 +44,7 @@ export class MissingReferenceError extends RegistryError {
   }
 }
 
-/** The tag is another image's and may not move. */
+/** The tag belongs to another image and is immutable. */
 export class ImmutableTagError extends RegistryError {
   constructor(tag: string, repository: RepositoryRecord) {
     super(
@@ -53,8 +56,9 @@ export class ImmutableTagError extends RegistryError {
 }
 
 /**
- * Images of repositories: which blobs a repository may use, which manifests it has, and what nobody refers to any more.
- * Bytes of one digest are written, referred to and removed one after the other, so that collecting them never meets a push.
+ * Images of repositories: which blobs a repository may use, which manifests it has, and which bytes are
+ * garbage. Operations on the bytes of one digest are serialized, so that garbage collection never races with
+ * a push.
  */
 export class ImageStore {
   readonly #store: Store;
@@ -70,7 +74,10 @@ export class ImageStore {
     this.#ids = deps.ids;
   }
 
-  /** The size of a blob that the repository may use. Asking counts as using: a client that hears of it does not push it. */
+  /**
+   * The size of a blob that the repository may use. With `touch` a query counts as use: a client that gets
+   * the size does not push the blob.
+   */
   async layerSize(
     repository: RepositoryRecord,
     digest: string,
@@ -79,7 +86,7 @@ export class ImageStore {
     if (!isDigest(digest) || !mayUse(this.#store, repository, digest)) return undefined;
     const size = await this.#blobs.sizeOf(digest);
     if (size === undefined || !options.touch) return size;
-    // Between the look and the note nothing may collect it.
+    // The lock prevents garbage collection between the query and the record of it.
     return this.#locks.hold([digest], async () => {
       const still = await this.#blobs.sizeOf(digest);
       if (still === undefined || !mayUse(this.#store, repository, digest)) return undefined;
@@ -97,14 +104,14 @@ export class ImageStore {
     return id;
   }
 
-  /** How much of an upload is here; undefined where the repository has no such upload. */
+  /** The size of an upload; undefined if the repository has no such upload. */
   async uploadSize(repository: RepositoryRecord, id: string): Promise<number | undefined> {
     return this.#store.get("layerUpload", id)?.repositoryArn === repository.arn
       ? this.#blobs.uploadSize(id)
       : undefined;
   }
 
-  /** `digest` is what it is said to become, where that is known yet. */
+  /** `digest` is the expected digest, if it is known yet. */
   append(id: string, body: Readable, digest?: string): Promise<number> {
     return this.#blobs.append(
       id,
@@ -113,7 +120,9 @@ export class ImageStore {
     );
   }
 
-  /** Makes an upload a blob of the repository. Errors: DigestMismatchError, and the upload is gone. */
+  /**
+   * Turns an upload into a blob of the repository. Errors: DigestMismatchError; the upload is then removed.
+   */
   async finishUpload(repository: RepositoryRecord, id: string, digest: string): Promise<void> {
     return this.#locks.hold([digest], async () => {
       try {
@@ -131,7 +140,7 @@ export class ImageStore {
     await this.#blobs.cancelUpload(id);
   }
 
-  /** Lets a repository use a blob of another; false where that one has it not. */
+  /** Lets a repository use a blob of another one; false if the other one does not have it. */
   async mount(from: RepositoryRecord, to: RepositoryRecord, digest: string): Promise<boolean> {
     if (!isDigest(digest)) return false;
     return this.#locks.hold([digest], async () => {
@@ -142,7 +151,10 @@ export class ImageStore {
     });
   }
 
-  /** Takes a blob from a repository; false where an image of it needs the blob. Bytes go once nobody uses them. */
+  /**
+   * Removes a blob from a repository; false if one of its images needs the blob. The bytes are removed once
+   * nothing uses them.
+   */
   removeLayer(repository: RepositoryRecord, digest: string): boolean {
     return this.#store.transact((tx) => {
       if (isReferred(tx, repository.arn, digest)) return false;
@@ -152,8 +164,9 @@ export class ImageStore {
   }
 
   /**
-   * Keeps a manifest, under a tag where one is given. Everything it refers to must be the repository's (but foreign layers,
-   * which lie elsewhere, and the subject, which may come later). A digest that is given must be its own. Errors: MissingReferenceError, ImmutableTagError, RegistryError.
+   * Stores a manifest, under a tag if one is given. The repository must have everything that it references,
+   * except foreign layers, which are stored elsewhere, and the subject, which may be pushed later. A given
+   * digest must match. Errors: MissingReferenceError, ImmutableTagError, RegistryError.
    */
   async putManifest(
     repository: RepositoryRecord,
@@ -222,7 +235,7 @@ export class ImageStore {
       .find((image) => image.imageTags.includes(reference));
   }
 
-  /** Notes that an image was pulled. */
+  /** Records that an image was pulled. */
   notePull(image: ImageRecord): void {
     const now = this.#clock.now();
     if (now - (image.pulledAt ?? -Infinity) < PULL_NOTE_MS) return;
@@ -234,8 +247,8 @@ export class ImageStore {
   }
 
   /**
-   * Lets go of what nobody refers to: uploads and layers that were left alone for a day, and bytes that no repository uses.
-   * Answers how many blobs went.
+   * Collects garbage: uploads and unreferenced layers that were not used for a day, and bytes that no
+   * repository uses. Returns how many blobs were removed.
    */
   async collect(): Promise<number> {
     const before = this.#clock.now() - GRACE_MS;
@@ -272,13 +285,16 @@ export class ImageStore {
   }
 }
 
-/** Whether a tag that an image has must stay its own. Source: ECR's "Preventing image tags from being overwritten". */
+/**
+ * Whether an image's tag must not move to another image. Source: ECR's "Preventing image tags from being
+ * overwritten".
+ */
 export function isImmutable(repository: RepositoryRecord, tag: string): boolean {
   const isExcluded = (repository.excludedTags ?? []).some((pattern) => glob(pattern, tag));
   return repository.tagMutability.startsWith("IMMUTABLE") ? !isExcluded : isExcluded;
 }
 
-/** Takes the tag from the image that has it. Errors: ImmutableTagError. */
+/** Removes the tag from the image that has it. Errors: ImmutableTagError. */
 function releaseTag(tx: Transaction, repository: RepositoryRecord, tag: string, digest: string): void {
   const holder = tx
     .listBy("image", "repository", repository.arn)
@@ -291,7 +307,7 @@ function releaseTag(tx: Transaction, repository: RepositoryRecord, tag: string, 
   });
 }
 
-/** The blobs of a manifest that must lie here. */
+/** The blobs of a manifest that the registry must have. */
 function blobsOf(manifest: Manifest): readonly string[] {
   const layers = (manifest.layers ?? []).filter((layer) => (layer.urls ?? []).length === 0);
   return [...(manifest.config === undefined ? [] : [manifest.config]), ...layers].map(

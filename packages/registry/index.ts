@@ -1,6 +1,7 @@
 /**
- * The registry that `docker push` and `pull` talk to: the OCI distribution API over ECR's repositories. Every request
- * carries an ECR token, every blob and manifest is checked by digest. Records say which images there are, `content` keeps the bytes.
+ * The registry that `docker push` and `pull` use: the OCI distribution API over ECR's repositories. Every
+ * request carries an ECR token; every blob and manifest is verified by digest. Records state which images
+ * exist, `content` stores the bytes.
  */
 export * from "./image-store.ts";
 export * from "./lifecycle-policy.ts";

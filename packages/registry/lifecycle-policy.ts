@@ -9,10 +9,10 @@ const RULES_MAX = 50;
 export interface ImageRule {
   readonly priority: number;
   readonly tagStatus: "tagged" | "untagged" | "any";
-  /** Each must fit one of an image's tags: prefixes are patterns that end with `*`. */
+  /** Each must match one of an image's tags: prefixes are patterns that end with `*`. */
   readonly patterns: readonly string[];
   readonly countType: "imageCountMoreThan" | "sinceImagePushed";
-  /** Images, or days. */
+  /** A number of images, or of days. */
   readonly count: number;
 }
 
@@ -72,8 +72,9 @@ function readRule(rule: Record<string, unknown>): ImageRule {
 }
 
 /**
- * The images that expire now, each with the rule that says so. An image that a rule selects is left alone by all later
- * rules; what an index or a referrer's subject still needs stays. Source: "Lifecycle policy evaluation rules".
+ * The images that expire now, each with the rule that selects it. An image that one rule selects is not
+ * affected by later rules; images that an index or a referrer's subject still needs are kept. Source:
+ * "Lifecycle policy evaluation rules".
  */
 export function planExpiry(
   rules: readonly ImageRule[],

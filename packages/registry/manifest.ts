@@ -7,7 +7,7 @@ interface Descriptor {
   readonly urls?: readonly string[];
 }
 
-/** A manifest or index, as far as the registry looks into it. */
+/** The fields of a manifest or index that the registry reads. */
 export interface Manifest {
   readonly mediaType?: string;
   readonly artifactType?: string;

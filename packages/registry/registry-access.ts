@@ -17,7 +17,7 @@ export interface RegistryDeps {
   readonly clock: Clock;
   readonly vault: Vault;
   readonly log: Logger;
-  /** The address that a connection comes from, where it is not its peer's: a relay may stand between. */
+  /** The client address of a connection that a relay forwards, which differs from its peer's. */
   readonly sourceOf?: (socket: IncomingMessage["socket"]) => string;
   readonly policy: {
     deniedBecause(
@@ -26,7 +26,7 @@ export interface RegistryDeps {
       resource: string,
       conditions: () => ConditionContext,
     ): string | undefined;
-    /** The caller as it is now; undefined if it was deleted. */
+    /** The current state of the caller; undefined if it was deleted. */
     current(principal: Principal): Principal | undefined;
   };
 }

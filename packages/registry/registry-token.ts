@@ -4,17 +4,17 @@ import type { Principal } from "@gantry/iam";
 /** Twelve hours. Source: API_GetAuthorizationToken. */
 export const TOKEN_MS = 12 * 60 * 60_000;
 
-/** How long the address of a layer holds. Source: ECR's addresses of layers are presigned for an hour. */
+/** How long a layer's URL is valid. Source: ECR presigns layer URLs for an hour. */
 const LAYER_MS = 60 * 60_000;
 
 interface Content {
   readonly principal: Principal;
   readonly expiresAt: number;
-  /** The one path that the token reads; absent from a token of the whole registry. */
+  /** The only path that the token can read; absent from a token for the whole registry. */
   readonly path?: string;
 }
 
-/** A token that only this instance can read: it carries who may use it and until when. */
+/** Issues a token that only this instance can read. It contains the principal and the expiry. */
 export function issueToken(
   vault: Vault,
   principal: Principal,
@@ -24,15 +24,15 @@ export function issueToken(
   return { token: vault.seal(JSON.stringify(content)), expiresAt: content.expiresAt };
 }
 
-/** A token for the address of one layer: it reads that path and nothing else. */
+/** Issues a token for the URL of one layer: it can read that path only. */
 export function issueLayerToken(vault: Vault, principal: Principal, path: string, now: number): string {
   const content: Content = { principal, expiresAt: now + LAYER_MS, path };
   return vault.seal(JSON.stringify(content));
 }
 
 /**
- * Whose token it is; undefined where it is none of ours, has expired, or is for another `path`. Without a path, it is a
- * token of the whole registry.
+ * The principal of a token; undefined if it is not ours, has expired, or is for another `path`. Without
+ * `path`, the token must be for the whole registry.
  */
 export function readToken(
   vault: Vault,

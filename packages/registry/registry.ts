@@ -98,7 +98,7 @@ function decoded(path: string): string {
   }
 }
 
-/** The answer to a full disk and to a corrupt blob; undefined for other errors. */
+/** The response to a full disk or a corrupt blob; undefined for other errors. */
 function storageError(thrown: unknown): RegistryError | undefined {
   if (isOutOfRoom(thrown))
     return new RegistryError(

@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { RegistryError } from "./registry-error.ts";
 
-/** A body of a bounded size. */
+/** Reads a body of at most `max` bytes. */
 export async function readBounded(body: Readable, max: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -38,7 +38,7 @@ export class Responder {
     this.#response.destroy();
   }
 
-  /** An answer without a body. */
+  /** Sends a response without a body. */
   async send(status: number, headers: Record<string, string>): Promise<void> {
     await this.#settled();
     const length = headers["content-length"] === undefined && status !== 204 ? { "content-length": "0" } : {};
