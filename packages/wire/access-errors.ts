@@ -98,7 +98,7 @@ function wordsOf(protocol: Protocol): Words {
   }
 }
 
-/** A failed signature in the words of the protocol. */
+/** The error for a failed signature, in the protocol's form. */
 export function authenticationError(protocol: Protocol, error: SignatureError): ApiError {
   const [code, status, words] = wordsOf(protocol)[error.failure];
   return new ApiError(code, words ?? error.message, {
@@ -107,7 +107,7 @@ export function authenticationError(protocol: Protocol, error: SignatureError): 
   });
 }
 
-/** A denied call in the words of the protocol. */
+/** The error for a denied call, in the protocol's form. */
 export function accessDeniedError(protocol: Protocol, message: string): ApiError {
   switch (protocol) {
     case "awsJson1_0":
@@ -129,7 +129,7 @@ export function accessDeniedError(protocol: Protocol, message: string): ApiError
   }
 }
 
-/** We could not, and it is not the caller's doing. */
+/** The error for a failure that the caller did not cause. */
 export function internalError(protocol: Protocol, message: string): ApiError {
   const code =
     protocol === "restXml"
@@ -140,7 +140,10 @@ export function internalError(protocol: Protocol, message: string): ApiError {
   return new ApiError(code, message, { status: 500 });
 }
 
-/** The disk is full. Nothing was written; the same call works once there is room. Source: ServiceUnavailable of the CommonErrors pages and of S3. */
+/**
+ * The error for a full disk. Nothing was written; the same call succeeds once there is room. Source:
+ * ServiceUnavailable of the CommonErrors pages and of S3.
+ */
 export function noRoomError(protocol: Protocol): ApiError {
   const code = protocol.startsWith("awsJson") ? "ServerException" : "ServiceUnavailable";
   return new ApiError(
@@ -150,7 +153,10 @@ export function noRoomError(protocol: Protocol): ApiError {
   );
 }
 
-/** Too much at once: the same call works a moment later, and every SDK tries again by itself. Source: the CommonErrors pages; EC2's and S3's error codes. */
+/**
+ * The error for too many requests: the same call succeeds a moment later, and every SDK retries. Source: the
+ * CommonErrors pages; EC2's and S3's error codes.
+ */
 export function throttledError(protocol: Protocol): ApiError {
   switch (protocol) {
     case "awsJson1_0":

@@ -6,8 +6,8 @@ import type { LoadedService, Operation, Protocol } from "./service.ts";
 
 export interface AdmissionPolicy {
   /**
-   * Why the principal may do none of the actions, whatever the rest of the request says; undefined where it may do one.
-   * `resource` is the ARN that the headers name, if they name one.
+   * Why the principal may perform none of the actions, whatever the rest of the request contains; undefined
+   * if it may perform one. `resource` is the ARN that the headers name, if they name one.
    */
   neverBecause(
     principal: Principal,
@@ -16,12 +16,13 @@ export interface AdmissionPolicy {
   ): string | undefined;
 }
 
-/** A body of at most so many bytes is decoded in less than a millisecond. */
+/** A body of at most this many bytes is decoded in less than a millisecond. */
 const SMALL_BYTES = 8 * 1024;
 
 /**
- * Refuses a large request before its body is decoded if no policy lets the caller do what it asks on any resource. A small
- * one is decoded, so that the refusal names the resource. Errors: the protocol's access-denied error.
+ * Refuses a large request before its body is decoded if no policy allows the caller the action on any
+ * resource. A small request is decoded first, so that the refusal names the resource. Errors: the protocol's
+ * access-denied error.
  */
 export function admit(
   policy: AdmissionPolicy,
@@ -30,7 +31,7 @@ export function admit(
     readonly exchange: Exchange;
     readonly service: LoadedService;
     readonly protocol: Protocol;
-    /** Undefined where the headers do not say which operation is called. */
+    /** Undefined if the headers do not determine the operation. */
     readonly called:
       | { readonly operation: Operation; readonly labels: Readonly<Record<string, string>> }
       | undefined;
@@ -45,7 +46,7 @@ export function admit(
   if (why !== undefined) throw accessDeniedError(protocol, why);
 }
 
-/** How many bytes the body has by the headers; infinitely many where they do not say. */
+/** The body size that the headers declare; infinite if they declare none. */
 function declaredBytes({ headers }: Exchange): number {
   const length = headers["content-length"];
   if (length !== undefined) return Number(length);

@@ -1,6 +1,6 @@
 import type { ErrorCode } from "./error-codes.ts";
 
-/** What the caller got wrong, or what AWS would refuse: AWS's code and, where it is known, AWS's sentence. */
+/** The caller's mistake, or what AWS would refuse, with AWS's code and, where it is known, AWS's message. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
   readonly code: string;
@@ -8,7 +8,7 @@ export class ApiError extends Error {
   readonly status: number | undefined;
   /** Further members of the error's shape. */
   readonly fields: Readonly<Record<string, unknown>>;
-  /** Further headers of the answer. */
+  /** Further headers of the response. */
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(
@@ -28,7 +28,7 @@ export class ApiError extends Error {
   }
 }
 
-/** The request's bytes do not say what the operation's shape asks for. */
+/** The body does not match the operation's input shape. */
 export function serializationError(message: string): ApiError {
   return new ApiError("SerializationException", message, { status: 400 });
 }

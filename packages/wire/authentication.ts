@@ -12,25 +12,28 @@ import type { LoadedService, Protocol } from "./service.ts";
 import { verifyVersion2 } from "./sigv2.ts";
 import { checkClaim, sha256Hex, verifySignature } from "./sigv4.ts";
 
-/** Who an access key belongs to, and its secret. */
+/** The principal of an access key, and its secret. */
 export interface Credential {
   readonly secretAccessKey: string;
   readonly principal: Principal;
-  /** The session token that must come with it, where it has one. */
+  /** The session token that must accompany the key, if it has one. */
   readonly token: string | undefined;
   readonly expiresAt: number | undefined;
 }
 
-/** A request with what authentication looks at besides its bytes. */
+/** A request with what authentication needs besides its bytes. */
 export interface Candidate {
   readonly exchange: Exchange;
   readonly claim: Claim | undefined;
   readonly service: LoadedService;
   readonly protocol: Protocol;
-  /** Bytes that the body of the called operation may have, where it does not stream. */
+  /** The largest body of the called operation, if it does not stream. */
   readonly bodyMaxBytes: number;
   readonly lease: BodyLease;
-  /** Throws where the caller may not call the operation at all. Asked of a verified caller, before the body is read if its hash is declared. */
+  /**
+   * Throws if the caller may not call the operation at all. Runs after the caller is verified, and before the
+   * body is read if its hash is declared.
+   */
   readonly admit: (principal: Principal) => void;
 }
 
@@ -40,7 +43,10 @@ interface Signed extends Candidate {
   readonly secretAccessKey: string;
 }
 
-/** A week for S3. Others take a presigned URL for as long as a signed header. Source: "Authenticating Requests: Using Query Parameters"; API_GetCallerIdentity as EKS uses it. */
+/**
+ * A week for S3. Others accept a presigned URL for as long as a signed header. Source: "Authenticating
+ * Requests: Using Query Parameters"; API_GetCallerIdentity as EKS uses it.
+ */
 const S3_PRESIGNED_MAX_S = 604_800;
 const PRESIGNED_MAX_S = 900;
 const HASH = /^[0-9a-f]{64}$/;
@@ -54,7 +60,7 @@ const S3_PAYLOADS: ReadonlySet<string> = new Set([
 ]);
 const EMPTY_HASH = sha256Hex("");
 
-/** Finds out who sends a request, and gives its body only once everything that its headers can show has been checked. */
+/** Identifies the sender of a request. It reads the body only after every check that the headers permit. */
 export class Authenticator {
   readonly #clock: Clock;
   readonly #credentials: { find(accessKeyId: string): Credential | undefined };
@@ -88,7 +94,7 @@ export class Authenticator {
     return { principal, body };
   }
 
-  /** Everything that is refused before the body is read. */
+  /** Every check that precedes the body. */
   #check({ exchange, service, protocol }: Candidate, claim: Claim): Credential {
     checkScope(exchange, claim, service.descriptor);
     const isObjectStorage = service.descriptor.isObjectStorage;
@@ -111,9 +117,9 @@ export class Authenticator {
 }
 
 /**
- * Signatures in the query are taken where AWS documents them: by S3, and by services of the Query protocols for a
- * request whose query, signed as a whole, is the call (STS GetCallerIdentity, EC2 DescribeInstances); its body is empty.
- * Elsewhere the signature would not cover what is called.
+ * Query signatures are accepted where AWS documents them: by S3, and by services of the Query protocols for a
+ * request whose query, which is signed as a whole, is the call (STS GetCallerIdentity, EC2
+ * DescribeInstances); its body is empty. Elsewhere the signature would not cover the called operation.
  */
 function checkPresigned(claim: Claim, kind: Protocol | "object-storage"): void {
   switch (kind) {
@@ -132,7 +138,7 @@ function checkPresigned(claim: Claim, kind: Protocol | "object-storage"): void {
   }
 }
 
-/** Checks the signature before the body where the request says the body's hash, after it where it does not. */
+/** Checks the signature before the body if the request declares the body's hash, else after it. */
 async function readVerified(signed: Signed): Promise<Buffer> {
   const { exchange, claim, principal, secretAccessKey } = signed;
   const declared = claim.form === "presigned" ? EMPTY_HASH : claim.payloadHash;
@@ -163,7 +169,7 @@ function verifiedS3Body(signed: Signed, now: number): Readable {
   const { exchange, claim, principal, secretAccessKey } = signed;
   if (claim.form === "presigned-v2") {
     const { bucket, path } = splitBucket(exchange);
-    // The host names the bucket where the path is left whole.
+    // If the path is unchanged, the host names the bucket.
     const isInHost = path === exchange.rawPath;
     verifyVersion2({
       request: exchange,
@@ -195,7 +201,7 @@ function verifiedS3Body(signed: Signed, now: number): Readable {
   return verifiedStream(exchange, { declared, signing: { claim, secretAccessKey } });
 }
 
-/** Errors: InvalidArgument in S3's words. */
+/** Errors: InvalidArgument, as S3 phrases it. */
 function checkS3Payload(declared: string): void {
   if (HASH.test(declared) || S3_PAYLOADS.has(declared)) return;
   throw new ApiError(

@@ -4,7 +4,10 @@ import { ApiError } from "./api-error.ts";
 import { checksumOf, type Checksum, type ChecksumAlgorithm } from "@gantry/kernel";
 import { hmac, sha256Hex } from "./sigv4.ts";
 
-/** How the chunks of a signed stream are checked: the day's key and the request's own signature as the seed. */
+/**
+ * How the chunks of a signed stream are verified: the signing key, and the request's own signature as the
+ * seed.
+ */
 export interface ChunkSigning {
   readonly key: Uint8Array;
   readonly amzDate: string;
@@ -15,14 +18,14 @@ export interface ChunkSigning {
 const LINE_MAX = 8_192;
 /** Source: Amazon S3 API Reference, "Defining the chunk body". It also bounds the work that a byte of a body costs. */
 const CHUNK_MIN_BYTES = 8_192;
-/** The announced one and its signature. */
+/** The announced trailer and its signature. */
 const TRAILERS_MAX = 2;
 const CHECKSUM_TRAILER = /^x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)$/;
 const EMPTY_HASH = sha256Hex("");
 
 /**
- * Takes the aws-chunked framing off a body in constant memory: chunk signatures and trailer signatures where the
- * stream is signed, the trailing checksum, and the decoded length are checked; a body that ends early is refused.
+ * Removes the aws-chunked framing from a body in constant memory. It verifies chunk and trailer signatures if
+ * the stream is signed, the trailing checksum, and the decoded length; a body that ends early is refused.
  * Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
  */
 export class AwsChunkedDecoder extends Transform {
@@ -39,7 +42,10 @@ export class AwsChunkedDecoder extends Transform {
   #trailers: string[] = [];
   readonly #checksum: { readonly algorithm: ChecksumAlgorithm; readonly state: Checksum } | undefined;
 
-  /** `trailerName` is the announced trailer, undefined where the form of the body has none. Errors: InvalidRequest. */
+  /**
+   * `trailerName` is the announced trailer; undefined if the form of the body has none. Errors:
+   * InvalidRequest.
+   */
   constructor(options: {
     signing: ChunkSigning | undefined;
     decodedLength: number;
@@ -65,7 +71,7 @@ export class AwsChunkedDecoder extends Transform {
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
-    // The body ends with its last chunk: bytes behind it are dropped, not kept.
+    // The body ends with its last chunk: further bytes are dropped, not kept.
     if (this.#isDone()) return done();
     this.#buffer = this.#buffer.length === 0 ? chunk : Buffer.concat([this.#buffer, chunk]);
     try {
@@ -92,7 +98,7 @@ export class AwsChunkedDecoder extends Transform {
     return this.#state === "done";
   }
 
-  /** Does one thing with what is buffered; false where more bytes are needed. */
+  /** Processes one element of the buffered bytes; false if more bytes are needed. */
   #step(): boolean {
     switch (this.#state) {
       case "header":
@@ -230,7 +236,7 @@ function readTrailer(line: string): Trailer {
   return { name: line.slice(0, colon).toLowerCase(), value: line.slice(colon + 1).trim() };
 }
 
-/** Trailers are not those that the headers and the form of the body announce. */
+/** The trailers differ from those that the headers and the form of the body announce. */
 export function malformedTrailer(): ApiError {
   return new ApiError(
     "MalformedTrailerError",

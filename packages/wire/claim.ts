@@ -1,4 +1,4 @@
-/** Why a request's signature does not let it in. */
+/** Why a request's signature is refused. */
 export type AuthFailure =
   | "missing"
   | "malformed"
@@ -14,11 +14,11 @@ export type AuthFailure =
   | "skewed"
   | "expired";
 
-/** Thrown by verification; the dispatcher says it in the words of the service's protocol. */
+/** Thrown by verification; the dispatcher translates it to the service's protocol. */
 export class SignatureError extends Error {
   override readonly name = "SignatureError";
   readonly failure: AuthFailure;
-  /** Further elements of S3's answer. */
+  /** Further elements of S3's response. */
   readonly fields: Readonly<Record<string, string>>;
   constructor(failure: AuthFailure, message: string, fields: Readonly<Record<string, string>> = {}) {
     super(message);
@@ -27,7 +27,7 @@ export class SignatureError extends Error {
   }
 }
 
-/** What a request claims about who signed it, how, and for whom. */
+/** What a request states about its signer, the signature, and its scope. */
 export interface Claim {
   /** `presigned` carries a signature of version 4 in the query, `presigned-v2` S3's older one of version 2. */
   readonly form: "header" | "presigned" | "presigned-v2";
@@ -62,8 +62,8 @@ const AMZ_DATE = /^\d{8}T\d{6}Z$/;
 const CREDENTIAL_FORM = 'expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".';
 
 /**
- * The claim in the Authorization header or the query; undefined where the request is unsigned. Throws SignatureError
- * where there is a claim that has the wrong form, or more than one.
+ * The claim in the Authorization header or the query; undefined if the request is unsigned. Throws
+ * SignatureError if a claim is malformed, or if there is more than one.
  */
 export function readClaim(request: SignedRequest): Claim | undefined {
   const authorization = request.headers["authorization"];
@@ -171,7 +171,7 @@ function readVersion2Claim(query: URLSearchParams): Claim {
     form: "presigned-v2",
     accessKeyId: query.get("AWSAccessKeyId") ?? "",
     date: "",
-    // Version 2 has no credential scope: S3 alone takes it, and any region.
+    // Version 2 has no credential scope: only S3 accepts it, in any region.
     region: "us-east-1",
     service: "s3",
     signedHeaders: [],

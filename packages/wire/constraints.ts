@@ -1,6 +1,8 @@
-/** What AWS's model asks of a member besides its type. The sentences are those of AWS's generic validator. */
+/**
+ * Constraints of AWS's model on a member besides its type. The messages are those of AWS's generic validator.
+ */
 export interface Constraint {
-  /** A regular expression that the whole text must fit, as AWS writes it. */
+  /** A regular expression that the whole text must match, as AWS writes it. */
   readonly pattern?: string;
   /** Fewest and most characters, or elements of a list. */
   readonly shortest?: number;
@@ -9,19 +11,19 @@ export interface Constraint {
   readonly least?: number;
   readonly most?: number;
   readonly oneOf?: readonly string[];
-  /** What every element of a list must be. */
+  /** The constraint on every element of a list. */
   readonly each?: Constraint;
 }
 
 /**
- * Constraints by member, of every operation that has it; `Operation.Member` where an operation has its own, and
- * `Member/Member` for what lies deeper, in structures and lists of them.
+ * Constraints by member, for every operation that has it; `Operation.Member` if an operation has its own, and
+ * `Member/Member` for nested members of structures and lists.
  */
 export type Constraints = Readonly<Record<string, Constraint>>;
 
 const patterns = new Map<string, RegExp>();
 
-/** A sentence for each constraint that does not hold, in the order of the members. */
+/** A message for each violated constraint, in the order of the members. */
 export function violations(
   operation: string,
   input: Readonly<Record<string, unknown>>,
@@ -62,7 +64,7 @@ function deepOnes(constraints: Constraints): readonly Deep[] {
   return known;
 }
 
-/** The values that lie at a path, each with where that is in AWS's spelling: `containerDefinitions.1.member.name`. */
+/** The values at a path, each with its location in AWS's spelling: `containerDefinitions.1.member.name`. */
 function valuesAt(
   input: unknown,
   members: readonly string[],

@@ -7,9 +7,9 @@ import type { BodyLease } from "./large-bodies.ts";
 const inflate = promisify(gunzip);
 
 /**
- * The body without its compression. SDKs compress the bodies of PutMetricData from 10 KiB on, and sign what they send.
- * `maxBytes` bounds the result, so that a small body cannot fill the memory.
- * Source: SDKs and Tools Reference Guide, "Request compression". Errors: SerializationException, RequestEntityTooLargeException.
+ * Decompresses the body. SDKs compress the bodies of PutMetricData from 10 KiB on, and sign the compressed
+ * bytes. `maxBytes` bounds the result, so that a small body cannot exhaust the memory. Source: SDKs and Tools
+ * Reference Guide, "Request compression". Errors: SerializationException, RequestEntityTooLargeException.
  */
 export async function withoutCompression(
   body: Buffer,

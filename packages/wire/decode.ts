@@ -11,13 +11,13 @@ import { parseXml, parseXmlInTurns, readXml, readXmlInTurns } from "./protocols/
 import type { Operation, Protocol } from "./service.ts";
 import type { Shape } from "./shape.ts";
 
-/** What decoding looks at besides the body. */
+/** What decoding needs besides the body. */
 export interface DecodedRequest {
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly rawQuery: string;
 }
 
-/** The typed input of an operation, from wherever its protocol puts it. */
+/** Decodes the typed input of an operation from the parts of the request that its protocol uses. */
 export function decode(
   operation: Operation,
   protocol: Protocol,
@@ -28,7 +28,7 @@ export function decode(
     stream: Readable | undefined;
     /** The parameters of a request of the Query protocols. */
     form: URLSearchParams | undefined;
-    /** The document of a large body, where it has been read already (`documentOf`). */
+    /** The document of a large body that was parsed before (`documentOf`). */
     document: Document | undefined;
     /** How many values the body may have. */
     valuesMax: number;
@@ -81,8 +81,8 @@ export function decode(
 }
 
 /**
- * Refuses an input that lacks what its shape requires, or breaks what the service's model asks of its members: one error
- * that names every member that is wrong, in the words of AWS's generic validator.
+ * Refuses an input that lacks required members or violates constraints of the service's model. One error
+ * names every invalid member, as AWS's generic validator phrases it.
  */
 export function checkInput(
   operation: Operation,
@@ -113,17 +113,20 @@ function nullValue(name: string): string {
   return `Value null at '${name.charAt(0).toLowerCase()}${name.slice(1)}' failed to satisfy constraint: Member must not be null`;
 }
 
-/** What the body of a large request says, typed. */
+/** The typed content of a large body. */
 export interface Document {
   readonly value: unknown;
 }
 
-/** A structure with those of its members that a body holds. */
+/** A structure with only the members that a body holds. */
 function bodyOf(shape: Extract<Shape, { type: "structure" }>): Extract<Shape, { type: "structure" }> {
   return { ...shape, members: shape.members.filter((member) => bindingOf(member) === "body") };
 }
 
-/** The document of a large body, read with turns of the event loop between its parts; undefined where the body is none. */
+/**
+ * Parses the document of a large body, yielding to the event loop between its parts; undefined if the body is
+ * not a document.
+ */
 export async function documentOf(
   operation: Operation,
   protocol: Protocol,
@@ -153,7 +156,7 @@ export async function documentOf(
   }
 }
 
-/** Whether the operation takes its body as it comes. */
+/** Whether the operation streams its body. */
 export function hasStreamingInput(operation: Operation): boolean {
   return (
     operation.input.type === "structure" &&
@@ -163,7 +166,7 @@ export function hasStreamingInput(operation: Operation): boolean {
   );
 }
 
-/** The parameters of a form body, or of the query where there is none. */
+/** The parameters of a form body, or of the query if there is no form. */
 export function formParameters(
   exchange: DecodedRequest,
   body: Buffer | Readable,

@@ -46,12 +46,12 @@ export interface DispatcherDeps {
   readonly credentials: { find(accessKeyId: string): Credential | undefined };
   /** Resolves when everything committed so far is durable: no response is sent before. */
   readonly settled: () => Promise<void>;
-  /** The address that a connection comes from, where it is not its peer's: a relay may stand between. */
+  /** The client address of a connection that a relay forwards, which differs from its peer's. */
   readonly sourceOf?: (socket: IncomingMessage["socket"]) => string;
-  /** How many requests are answered at once; those beyond are told to come back. */
+  /** How many requests are served concurrently; requests beyond are throttled. */
   readonly inFlightMax?: number;
   readonly policy: AdmissionPolicy & {
-    /** Why the principal may not, or undefined where it may. */
+    /** The reason why the principal may not; undefined if it may. */
     deniedBecause(
       principal: Principal,
       action: string,
@@ -75,14 +75,17 @@ interface Call {
   readonly protocol: Protocol;
 }
 
-/** All bodies together, while they are read and decoded. Object data streams and does not count. */
+/** The total size of bodies that are being read and decoded. Streamed object data does not count. */
 const BODIES_MAX_BYTES = 128 * 1024 * 1024;
 const LINGER_MS = 2_000;
-/** How long a body that is read whole is waited for: so long, and so much longer for every byte that it may have. */
+/** How long the server waits for a body that is read whole; the wait grows with the body's maximum size. */
 const BODY_WAIT_MS = 30_000;
 const BODY_BYTES_PER_MS = 64;
 const IN_FLIGHT_MAX = 2_000;
-/** Resources that one request may name: more than any operation takes, and few enough to ask the policies about each in one turn. */
+/**
+ * Resources that one request may name: more than any operation takes, and few enough to evaluate the policies
+ * for all of them in one turn.
+ */
 const RESOURCES_MAX = 2_000;
 
 /** All services behind one port: service → operation → signature → input → permission → handler → answer. */
@@ -113,7 +116,7 @@ export class Dispatcher {
     });
   }
 
-  /** Loads every service, one after the other. */
+  /** Loads every service, one after another. */
   async warm(): Promise<void> {
     for (const service of this.#services) await service.load();
   }
@@ -138,7 +141,8 @@ export class Dispatcher {
     };
     try {
       const answer = await this.#answer(exchange);
-      // The rest of an unread body would be taken for the next request: the connection ends with the answer.
+      // The rest of an unread body would be parsed as the next request, so the connection closes after the
+      // response.
       if (!request.complete) response.setHeader("connection", "close");
       await send(response, answer, { method: exchange.method, settled: this.#deps.settled });
     } catch (thrown) {
@@ -146,7 +150,7 @@ export class Dispatcher {
       response.destroy();
     }
     if (request.complete) return;
-    // The rest of the body is read and dropped for a moment, so that the answer arrives; then the connection is cut.
+    // The rest of the body is drained briefly, so that the response arrives; then the connection is closed.
     request.resume();
     this.#deps.clock.after(LINGER_MS, () => {
       if (!request.complete) request.destroy();
@@ -177,7 +181,7 @@ export class Dispatcher {
     return more === undefined ? answer : { ...answer, headers: { ...answer.headers, ...more } };
   }
 
-  /** What the service answers outside its operations, else the operation's answer. */
+  /** The service's response outside its operations, else the operation's response. */
   async #attempt(call: Call & { claimFailure: SignatureError | undefined }): Promise<WireResponse> {
     const { exchange, service, protocol } = call;
     if (this.#inFlight > this.#inFlightMax()) throw throttledError(protocol);
@@ -265,7 +269,10 @@ export class Dispatcher {
     return encodeOutput(operation, output, { protocol, service, requestId: exchange.requestId });
   }
 
-  /** The caller and the body, without its compression where it has been read whole. Errors: as Authenticator.authenticate. */
+  /**
+   * Authenticates the caller and reads the body; decompresses it if it was read whole. Errors: as
+   * Authenticator.authenticate.
+   */
   async #authenticate(
     call: Call,
     bodyMaxBytes: number,
@@ -275,7 +282,7 @@ export class Dispatcher {
     const { principal, body } = await this.#waitingFor(call.exchange, bodyMaxBytes, () =>
       this.#authenticator.authenticate({ ...call, bodyMaxBytes, lease, admit: admitted }),
     );
-    // Many that waited may come at once.
+    // Many requests that waited for their bodies may continue at the same time.
     if (this.#inFlight > this.#inFlightMax()) throw throttledError(call.protocol);
     if (!Buffer.isBuffer(body)) return { principal, body };
     const limits = { maxBytes: bodyMaxBytes, lease };
@@ -287,8 +294,8 @@ export class Dispatcher {
   }
 
   /**
-   * Waits for a client's body, for a bounded time. The request is none of those in flight meanwhile: whoever sends slowly
-   * takes no place from others.
+   * Waits for a client's body, for a bounded time. Meanwhile the request does not count as in flight, so that
+   * slow senders do not block others.
    */
   async #waitingFor<T>(exchange: Exchange, bytesMax: number, work: () => Promise<T>): Promise<T> {
     const { clock } = this.#deps;
@@ -302,7 +309,7 @@ export class Dispatcher {
     }
   }
 
-  /** Asks for the permissions that the operation needs, then runs it. */
+  /** Checks the permissions that the operation needs, then runs it. */
   async #run(
     operation: Operation,
     input: Record<string, unknown>,
@@ -360,7 +367,7 @@ export class Dispatcher {
     return this.#unsupported(service, name, notImplementedError(name, service.descriptor.folder, protocol));
   }
 
-  /** Logs the operation once. Answers the refusal. */
+  /** Logs the operation once. Returns the refusal. */
   #unsupported({ descriptor }: LoadedService, operation: string, refusal: ApiError): ApiError {
     const name = `${descriptor.id}:${operation}`;
     if (this.#unknownSeen.has(name) || this.#unknownSeen.size > 5_000) return refusal;
@@ -370,7 +377,7 @@ export class Dispatcher {
   }
 }
 
-/** The region of a signature's scope. Version 2 has none, nor has an unsigned request. */
+/** The region of a signature's scope. A signature of version 2 and an unsigned request have none. */
 function regionOf(claim: Claim | undefined): string | undefined {
   return claim?.form === "presigned-v2" ? undefined : claim?.region;
 }

@@ -115,7 +115,7 @@ function encodeRest(
 
 const bindings = new WeakMap<object, ReturnType<typeof writeBindings>>();
 
-/** Headers and status of an output. A frozen one never changes: they are made once. */
+/** Headers and status of an output. For a frozen output they are computed once. */
 function boundOf(operation: Operation, output: Record<string, unknown>): ReturnType<typeof writeBindings> {
   if (!Object.isFrozen(output)) return writeBindings(operation.output, output);
   let bound = bindings.get(output);
@@ -153,7 +153,7 @@ function payloadBody(
   };
 }
 
-/** The response that carries an error, in the words and with the status of the service's model. */
+/** The response for an error, with the code and status of the service's model. */
 export function encodeError(error: ApiError, context: EncodeContext & { path: string }): WireResponse {
   const answer = encodeErrorBody(error, context);
   return { ...answer, headers: { ...answer.headers, ...queryError(error, context), ...error.headers } };

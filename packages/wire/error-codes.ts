@@ -25,7 +25,7 @@ type Modelled<M> = {
     : never;
 }[keyof M];
 
-/** Codes that an operation may answer with: a misspelt one does not compile. A new service adds its SDK module. */
+/** Codes that an operation may return: a misspelt one does not compile. A new service adds its SDK module. */
 export type ErrorCode =
   | CommonCode
   | Ec2Code
@@ -47,7 +47,10 @@ export type ErrorCode =
   | Modelled<typeof ssm>
   | Modelled<typeof sts>;
 
-/** Codes of the protocols: every service may answer with them. Source: IAM and service API references, "Common errors". */
+/**
+ * Codes of the protocols, which every service may return. Source: IAM and service API references, "Common
+ * errors".
+ */
 type CommonCode =
   | "AuthFailure"
   | "AuthorizationHeaderMalformed"

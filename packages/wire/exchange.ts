@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 
-/** A request as it came, before anything is known of it. */
+/** A request as it was received, before it is parsed. */
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly headers: Readonly<Record<string, string | undefined>>;
@@ -15,7 +15,7 @@ export interface Exchange {
   readonly continueWith: () => void;
 }
 
-/** A response before it goes out. A body that is a stream is piped. */
+/** A response before it is sent. A stream body is piped. */
 export interface WireResponse {
   readonly status: number;
   readonly headers: Record<string, string>;

@@ -6,7 +6,9 @@ import type { Exchange } from "./exchange.ts";
 import { BusyError } from "./large-bodies.ts";
 import type { Protocol } from "./service.ts";
 
-/** Whatever a call threw, in the words of its protocol. What is not the caller's doing is logged. */
+/**
+ * Translates any thrown value to an error of the protocol. Errors that the caller did not cause are logged.
+ */
 export function toApiError(
   thrown: unknown,
   call: { protocol: Protocol; exchange: Exchange; log: Logger },

@@ -40,7 +40,7 @@ const s3 = (method: string, path: string, body: string | Uint8Array = ""): RawRe
   body,
 });
 
-/** Bad input is the caller's: an answer below 500, in the protocol's own form. */
+/** Expects a client error: a status below 500, in the protocol's own form. */
 function expectBlamed({ status, text }: RawAnswer, form: RegExp): void {
   expect(status, text.slice(0, 300)).toBeLessThan(500);
   if (status >= 400) expect(text.slice(0, 300)).toMatch(form);
@@ -299,7 +299,7 @@ describe("whatever is sent, the caller is told so in AWS's form", () => {
             ),
           )
           .join("/")}`;
-        // URLs of fetch lose dot segments: what would, goes as one that is encoded.
+        // fetch removes dot segments from URLs, so such paths are skipped.
         if (path.split("/").some((part) => /^(\.|%2e){1,2}$/i.test(part)) || path.endsWith("/")) return;
         const put = await send(s3("PUT", path, key));
         expectBlamed(put, /<Error><Code>/);

@@ -3,17 +3,20 @@ import type { Server as HttpsServer } from "node:https";
 import type { TlsOptions } from "node:tls";
 import { http } from "@gantry/kernel";
 
-/** A client must send its headers within this, and keep its body coming. Bounds what a slow client can hold. */
+/** A client must send its headers within this time. Bounds what a slow client can hold. */
 const HEADERS_TIMEOUT_MS = 30_000;
-/** How often connections are looked at that exceed a limit. Node does so every 30 s. */
+/** Interval of the check for connections that exceed a limit. Node's default is 30 s. */
 const CHECK_EVERY_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 30 * 60_000;
 const HEADERS_MAX_BYTES = 64 * 1024;
-/** Nothing came or went for so long: the client is let go. Long uploads go on as long as they move. */
+/** A connection without traffic for this long is closed. A long upload continues as long as data flows. */
 const IDLE_TIMEOUT_MS = 120_000;
-/** Node waits for two minutes. */
+/** Node's default is two minutes. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
-/** A large body is made, or taken, so far ahead of its client: neither waits for the other at every piece (bench objects: a tenth). */
+/**
+ * How far a large body is produced or received ahead of its consumer, so that neither waits for the other at
+ * every piece (bench objects: a tenth).
+ */
 const AHEAD_BYTES = 1024 * 1024;
 
 export type RequestHandler = (
@@ -23,26 +26,26 @@ export type RequestHandler = (
 ) => Promise<void>;
 
 /**
- * An HTTP server whose handler decides when a client that asked `Expect: 100-continue` may send its body: a refused
- * upload never travels. The handler never rejects.
+ * An HTTP server whose handler decides when a client that sent `Expect: 100-continue` may send its body: the
+ * body of a refused upload is never sent. The handler never rejects.
  */
 export function newHttpServer(handle: RequestHandler, timeouts: HttpTimeouts = {}): Server {
   return serving(http.createServer(limitsOf(timeouts)), handle, timeouts);
 }
 
-/** As `newHttpServer`, over TLS. A client must end its handshake in time too. */
+/** As `newHttpServer`, over TLS. The TLS handshake has a time limit too. */
 export function newHttpsServer(
   tls: TlsOptions,
   handle: RequestHandler,
   timeouts: HttpTimeouts = {},
 ): HttpsServer {
-  // Node's HTTPS is loaded by whoever serves it alone.
+  // Loads Node's HTTPS only when it is used.
   const https = process.getBuiltinModule("node:https");
   const { handshakeMs: handshakeTimeout = HANDSHAKE_TIMEOUT_MS } = timeouts;
   return serving(https.createServer({ ...limitsOf(timeouts), handshakeTimeout, ...tls }), handle, timeouts);
 }
 
-/** How long a client may take, in ms, where tests do not want to wait as long as the platform does. */
+/** Time limits for clients, in ms. Tests set shorter ones than the platform's. */
 export interface HttpTimeouts {
   readonly handshakeMs?: number;
   readonly headersMs?: number;
@@ -62,7 +65,7 @@ const LIMITS = {
   maxHeaderSize: HEADERS_MAX_BYTES,
   requestTimeout: REQUEST_TIMEOUT_MS,
   keepAliveTimeout: 75_000,
-  // Java's client offers HTTP/2 with every first request: the offer is not taken up.
+  // Java's client offers HTTP/2 with every first request: the offer is declined.
   shouldUpgradeCallback: () => false,
 } as const;
 
@@ -81,14 +84,15 @@ function serving<S extends Server>(
     "checkContinue",
     (request, response) => void serve(request, response, () => response.writeContinue()),
   );
-  // S3 ignores an expectation that it does not know. Node would answer 417.
+  // S3 ignores an unknown expectation. Node would respond with 417.
   server.on("checkExpectation", (request, response) => void handle(request, response, () => {}));
   return server;
 }
 
 /**
- * Whether a request names its host or its caller twice. Node takes the first of two, a proxy or a log may take the last.
- * Source: RFC 9112, 3.2 (Host); RFC 9110, 5.3: a header that is no list is sent once.
+ * Whether a request repeats a header that identifies its host or its caller. Node uses the first of two; a
+ * proxy or a log may use the last. Source: RFC 9112, 3.2 (Host); RFC 9110, 5.3: a header that is not a list
+ * is sent once.
  */
 function hasRepeatedHeader(rawHeaders: readonly string[]): boolean {
   let [hosts, authorizations] = [0, 0];

@@ -1,7 +1,8 @@
 /**
- * Bytes to typed inputs and typed outputs to bytes, for every AWS protocol, driven by the SDK's own schemas.
- * A service is registered once (`Dispatcher.register`); signature, decoding, permission and encoding are the same for all.
- * Only `shape.ts` knows the SDK's schema format, only `protocols/` knows JSON from XML.
+ * Decodes bytes to typed inputs and encodes typed outputs to bytes, for every AWS protocol, driven by the
+ * SDK's own schemas. A service is registered once (`Dispatcher.register`); signature, decoding, permission
+ * and encoding are the same for all. Only `shape.ts` knows the SDK's schema format, only `protocols/` knows
+ * JSON from XML.
  */
 export * from "./api-error.ts";
 export type { Constraint, Constraints } from "./constraints.ts";

@@ -1,7 +1,7 @@
-/** Bodies of more bytes than this are decoded one after the other, with turns of the event loop between them. */
+/** Bodies larger than this are decoded one at a time, yielding to the event loop between them. */
 export const LARGE_BYTES = 32 * 1024;
 
-/** Thrown where the bodies that are being read take all the memory there is for them. */
+/** Thrown if the bodies that are being read use up the memory for bodies. */
 export class BusyError extends Error {
   override readonly name = "BusyError";
 }
@@ -15,7 +15,7 @@ export class BodyMemory {
     this.#maxBytes = maxBytes;
   }
 
-  /** Takes so many bytes. Errors: BusyError. */
+  /** Reserves this many bytes. Errors: BusyError. */
   take(bytes: number): void {
     if (this.#bytes + bytes > this.#maxBytes) throw new BusyError("Too many large bodies at once.");
     this.#bytes += bytes;
@@ -26,7 +26,7 @@ export class BodyMemory {
   }
 }
 
-/** One request's part of the memory for bodies. */
+/** The memory that one request has reserved for its body. */
 export class BodyLease {
   readonly #memory: BodyMemory;
   #bytes = 0;
@@ -46,7 +46,7 @@ export class BodyLease {
   }
 }
 
-/** Resolves once all that is waiting in this turn of the event loop has been served. */
+/** Resolves after everything pending in this turn of the event loop has run. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
@@ -54,13 +54,13 @@ export function nextTurn(): Promise<void> {
 }
 
 /**
- * Lets one large body be decoded at a time, each in a turn of its own: however many are sent, a small request waits for
- * one of them at most.
+ * Serializes the decoding of large bodies, each in its own turn of the event loop: a small request waits for
+ * at most one of them.
  */
 export class Lane {
   #last: Promise<void> = Promise.resolve();
 
-  /** Runs `work` after all that came before it. Errors: those of `work`. */
+  /** Runs `work` after all work that was queued before it. Errors: those of `work`. */
   async run<T>(work: () => Promise<T> | T): Promise<T> {
     const before = this.#last;
     let leave = (): void => {};

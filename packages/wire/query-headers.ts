@@ -6,8 +6,9 @@ const NOT_HEADERS =
   /^x-amz-(?:algorithm|credential|date|expires|signedheaders|signature|content-sha256|security-token|checksum-|sdk-)/i;
 
 /**
- * A presigned request with the `x-amz-*` parameters of its query as headers: SDKs move the headers that they sign into
- * the query, and S3 reads them from there. A header that is sent, and so is signed itself, goes before.
+ * Copies the `x-amz-*` query parameters of a presigned request to its headers: SDKs move the headers that
+ * they sign into the query, and S3 reads them from there. A header that is sent, and therefore signed, takes
+ * precedence.
  */
 export function withHeadersOfQuery(exchange: Exchange, claim: Claim | undefined): Exchange {
   if (claim === undefined || claim.form === "header") return exchange;

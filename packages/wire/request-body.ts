@@ -9,15 +9,15 @@ import type { Claim } from "./claim.ts";
 import type { BodyLease } from "./large-bodies.ts";
 import { sha256Hex, signingKey } from "./sigv4.ts";
 
-/** What of a request its body's checks look at. */
+/** The fields of a request that the checks of its body use. */
 export interface SignedBody {
   readonly request: IncomingMessage;
   readonly headers: Readonly<Record<string, string | undefined>>;
 }
 
 /**
- * S3's body with its framing taken off, checked while it flows against what the request says its hash is. `signing` is
- * undefined where nobody signs.
+ * S3's body without its framing, verified as it flows against the declared hash. `signing` is undefined for
+ * an unsigned request.
  */
 export function verifiedStream(
   exchange: SignedBody,
@@ -101,16 +101,19 @@ function hashCheck(declared: string): Transform {
   });
 }
 
-/** A body that has arrived, and its hex SHA-256. */
+/** A body that was read, and its hex SHA-256. */
 export interface ReadBody {
   readonly bytes: Buffer;
   readonly sha256: string;
 }
 
-/** Above this many bytes a body is hashed as it arrives, so that no turn of the event loop hashes much. */
+/** A larger body is hashed as it arrives, so that no turn of the event loop hashes much. */
 const HASH_AT_ONCE_MAX_BYTES = 64 * 1024;
 
-/** Reads a body of at most `maxBytes`. Errors: RequestEntityTooLargeException; BusyError; Error where the client leaves. */
+/**
+ * Reads a body of at most `maxBytes`. Errors: RequestEntityTooLargeException; BusyError; Error if the client
+ * disconnects.
+ */
 export function readAll(stream: Readable, maxBytes: number, lease?: BodyLease): Promise<ReadBody> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];

@@ -2,9 +2,9 @@ import { TLSSocket } from "node:tls";
 import type { ConditionContext } from "@gantry/iam/principal";
 import type { Exchange } from "./exchange.ts";
 
-/** A call whose service's own condition keys are wanted. */
+/** A call for which the service's own condition keys are evaluated. */
 export interface AskedKeys {
-  /** The action that is asked about; an operation may ask about more than one. */
+  /** The action to authorize; an operation may need more than one. */
   readonly action: string;
   readonly resource: string;
   readonly input: Readonly<Record<string, unknown>>;
@@ -12,7 +12,7 @@ export interface AskedKeys {
   readonly region: string;
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly rawQuery: string;
-  /** Undefined for a plain connection. Such as `TLSv1.3`. */
+  /** The TLS version, such as `TLSv1.3`. Undefined for a plain connection. */
   readonly tlsVersion: string | undefined;
 }
 
@@ -22,7 +22,7 @@ export function tlsVersionOf({ request }: Exchange): string | undefined {
   return socket instanceof TLSSocket ? (socket.getProtocol() ?? undefined) : undefined;
 }
 
-/** What conditions can know of a request. Source: IAM User Guide, "AWS global condition context keys". */
+/** The global condition keys of a request. Source: IAM User Guide, "AWS global condition context keys". */
 export function requestKeys(exchange: Exchange, region: string): ConditionContext {
   const { headers } = exchange;
   return {
@@ -34,7 +34,9 @@ export function requestKeys(exchange: Exchange, region: string): ConditionContex
   };
 }
 
-/** The tags that a request gives or removes, in any of AWS's spellings: lists of pairs, maps, and lists of keys. */
+/**
+ * The tags that a request adds or removes, in any of AWS's forms: lists of pairs, maps, and lists of keys.
+ */
 export function tagKeys(input: Readonly<Record<string, unknown>>): ConditionContext {
   const specifications = Array.isArray(input["TagSpecifications"])
     ? (input["TagSpecifications"] as { Tags?: unknown }[]).flatMap((each) => each.Tags ?? [])

@@ -5,7 +5,10 @@ interface Route {
   readonly operation: Operation;
   readonly segments: readonly string[];
   readonly needsBucket: boolean;
-  /** What the query must have, but for `x-id`, which names the operation and decides between two that fit. */
+  /**
+   * Parameters that the query must have, except `x-id`, which names the operation and decides between two
+   * matches.
+   */
   readonly literals: readonly (readonly [string, string | undefined])[];
   readonly id: string | undefined;
   readonly asksQuery: boolean;
@@ -22,7 +25,9 @@ export interface RoutedRequest {
   readonly headers: Readonly<Record<string, string | undefined>>;
 }
 
-/** Finds the operation of a REST request: method, path, then whichever asks for most of what is there. */
+/**
+ * Finds the operation of a REST request by method, path, and the route with the most matching requirements.
+ */
 export class RestRouter {
   /** By method, and whether a bucket is named. */
   readonly #routes = new Map<string, Route[]>();
@@ -72,7 +77,7 @@ function toRoute(operation: Operation): Route {
       .split("/")
       .slice(1)
       .filter((segment) => segment !== ""),
-    // S3's URIs have lost {Bucket}; it stays a label member that no segment names.
+    // S3's URIs have lost {Bucket}; it remains a label member that no segment names.
     needsBucket: members.some(
       (member) => member.name === "Bucket" && bindingOf(member) === "label" && !path.includes("{Bucket}"),
     ),

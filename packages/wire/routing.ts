@@ -2,7 +2,7 @@ import type { Exchange } from "./exchange.ts";
 import type { RestRouter } from "./rest-router.ts";
 import type { LoadedService, Operation, Protocol, ServiceDescriptor } from "./service.ts";
 
-/** The protocol that a request speaks, of those that its service has. */
+/** The protocol of a request, among those that its service supports. */
 export function protocolOf(descriptor: ServiceDescriptor, exchange: Exchange): Protocol {
   const has = (protocol: Protocol) => descriptor.protocols.includes(protocol);
   if (exchange.headers["smithy-protocol"] === "rpc-v2-cbor" && has("rpcv2Cbor")) return "rpcv2Cbor";
@@ -16,7 +16,7 @@ export function protocolOf(descriptor: ServiceDescriptor, exchange: Exchange): P
   return descriptor.protocols.find((protocol) => protocol !== "rpcv2Cbor") ?? "awsJson1_1";
 }
 
-/** The name of the operation where the request says it outright. */
+/** The name of the operation, if the request states it explicitly. */
 export function operationNameOf(
   protocol: Protocol,
   exchange: Exchange,
@@ -37,7 +37,10 @@ export function operationNameOf(
   }
 }
 
-/** The operation and what its path names. `form` is set for the Query protocols, whose body names the operation. */
+/**
+ * The operation and the labels of its path. `form` is set for the Query protocols, whose body names the
+ * operation.
+ */
 export function resolve(
   service: LoadedService & { router: RestRouter },
   protocol: Protocol,
@@ -61,7 +64,10 @@ export function resolve(
   return operation && { operation, labels: {} };
 }
 
-/** A part of a path, decoded; as it is where its escapes are not UTF-8: S3 refuses such a path before it looks at it. */
+/**
+ * Decodes a part of a path; returns it unchanged if its escapes are not UTF-8: S3 refuses such a path before
+ * it looks it up.
+ */
 function decodePart(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -2,13 +2,13 @@ import { type Claim, SignatureError } from "./claim.ts";
 import type { Exchange } from "./exchange.ts";
 import type { ServiceDescriptor } from "./service.ts";
 
-/** A regional host name of AWS: `SERVICE.REGION.amazonaws.com`, with anything before it. */
+/** A regional host name of AWS: `SERVICE.REGION.amazonaws.com`, with any prefix. */
 const REGIONAL_HOST = /(?:^|\.)([a-z0-9-]+)\.([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.com(?::\d+)?$/;
 
 /**
- * A signature holds for one service, in one region, on one day. The service is the one that is called; the region is the
- * one that the host names, where it names one, else it is the caller's to choose. The day is checked with the time
- * (`checkClaim`). Throws SignatureError in AWS's words.
+ * Checks that a signature is for the called service and for the region of the host, if the host names one;
+ * else the caller may choose the region. A signature is valid for one day, which is checked with the time
+ * (`checkClaim`). Throws SignatureError with AWS's message.
  */
 export function checkScope(
   exchange: Pick<Exchange, "headers">,

@@ -6,9 +6,9 @@ import { pathToFileURL } from "node:url";
 const CLIENT = /^@aws-sdk\/client-[a-z0-9-]+$/;
 
 /**
- * From here on `import "@aws-sdk/client-X"` in this process brings the schemas, errors and enums of X and not the
- * client: 210 ms and 110 MB for our services become what they need (docs/decisions/0002). Relies on the packages' file layout
- * and says so where it has moved.
+ * After this call, `import "@aws-sdk/client-X"` in this process loads the schemas, errors and enums of X
+ * without the client. Loading the clients costs 210 ms and 110 MB for our services (docs/decisions/0002).
+ * Relies on the packages' file layout and throws if it has changed.
  */
 export function importSdkSchemasOnly(from: string): void {
   registerHooks({

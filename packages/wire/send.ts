@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { WireResponse } from "./exchange.ts";
 
-/** Writes an answer once everything committed so far is durable. Rejects where the connection is lost. */
+/** Sends a response once everything committed so far is durable. Rejects if the connection is lost. */
 export async function send(
   response: ServerResponse,
   answer: WireResponse,
@@ -29,7 +29,7 @@ export async function send(
     answer.status,
     hasLength || !hasBody ? answer.headers : { ...answer.headers, "content-length": String(length) },
   );
-  // Headers and body leave in one piece, after all requests of this turn have been read: waking a client for each answer
-  // costs more than the answer (bench describe-tasks).
+  // Headers and body are sent together, once per event-loop turn, after all requests of the turn have been
+  // read: waking a client for each response costs more than producing it (bench describe-tasks).
   setImmediate(() => response.end(method === "HEAD" || !hasBody ? undefined : body));
 }

@@ -5,15 +5,21 @@ import { escapeXml } from "./protocols/xml.ts";
 import { readAll } from "./request-body.ts";
 import type { ServiceDescriptor } from "./service.ts";
 
-/** Bytes of an unsigned form that are read to learn which service's words its refusal takes. */
+/** Bytes of an unsigned form that are read to determine the service whose errors the refusal uses. */
 const UNSIGNED_FORM_MAX_BYTES = 16 * 1024;
 const FORM = "application/x-www-form-urlencoded";
-/** Services of the REST-XML protocol: a request without a body does not say so. Source: the SDKs' service models. */
+/**
+ * Services of the REST-XML protocol: a request without a body does not reveal its protocol. Source: the SDKs'
+ * service models.
+ */
 const REST_XML_SERVICES: ReadonlySet<string> = new Set(["route53", "cloudfront", "s3-control"]);
-/** Those whose errors stand in no wrapper: S3's own form. */
+/** Services whose errors have no wrapper element: S3's own form. */
 const S3_FAMILY: ReadonlySet<string> = new Set(["s3", "s3express", "s3-outposts", "s3-object-lambda"]);
 
-/** The service that a request is for: by its target header, its signature's scope, its API version, its host. S3 is the last guess. */
+/**
+ * The service of a request, by its target header, its signature's scope, its API version, or its host. S3 is
+ * the fallback.
+ */
 export async function chooseService<S extends { readonly descriptor: ServiceDescriptor }>(
   services: readonly S[],
   exchange: Exchange,
@@ -29,7 +35,7 @@ export async function chooseService<S extends { readonly descriptor: ServiceDesc
   if (version !== undefined)
     return (
       by((descriptor) => descriptor.version === version) ??
-      // Nobody signed it, so it is refused: in the words of the Query protocol, which it speaks.
+      // The request is unsigned, so it is refused, in the form of the Query protocol that it uses.
       by((descriptor) => descriptor.protocols.includes("awsQuery"))
     );
   const host = exchange.headers["host"]?.split(".")[0];
@@ -42,7 +48,10 @@ function targetPrefixOf(exchange: Exchange): string | undefined {
   return exchange.headers["x-amz-target"]?.split(".")[0];
 }
 
-/** The API version that an unsigned request of the Query protocols names; empty where the form is too long to be read. */
+/**
+ * The API version that an unsigned request of the Query protocols names; empty if the form is too long to be
+ * read.
+ */
 async function versionOf(exchange: Exchange): Promise<string | undefined> {
   const inQuery = new URLSearchParams(exchange.rawQuery).get("Version");
   if (inQuery !== null) return inQuery;
@@ -58,8 +67,8 @@ function isForm(exchange: Exchange): boolean {
 }
 
 /**
- * The refusal of a service that is not there, in the protocol that the request speaks, so that its client reads it.
- * Clients do not retry a 404.
+ * The refusal for a service that does not exist, in the protocol of the request, so that its client can parse
+ * it. Clients do not retry a 404.
  */
 export function unknownService(exchange: Exchange, claim: Claim | undefined): WireResponse {
   const name = claim?.service ?? targetPrefixOf(exchange) ?? exchange.headers["host"] ?? "";
@@ -100,7 +109,7 @@ export function unknownService(exchange: Exchange, claim: Claim | undefined): Wi
   };
 }
 
-/** Whether the request is one of the Query or REST-XML protocols: by its form, its body or its service. */
+/** Whether the request uses the Query or REST-XML protocols: by its form, its body or its service. */
 function speaksXml(exchange: Exchange, claim: Claim | undefined): boolean {
   const isQuery = isForm(exchange) || /(?:^|&)Action=/.test(exchange.rawQuery);
   const hasXml = /^(?:application|text)\/xml\b/.test(exchange.headers["content-type"] ?? "");

@@ -14,19 +14,19 @@ export type Protocol =
   | "restXml"
   | "rpcv2Cbor";
 
-/** What an operation knows of its request besides the input. */
+/** What an operation is given besides its input. */
 export interface RequestContext {
   readonly requestId: string;
   readonly account: string;
   readonly region: string;
   readonly principal: Principal;
-  /** Scheme, host and port by which the caller reached us. */
+  /** Scheme, host and port that the caller used. */
   readonly endpoint: string;
   /** Throws AWS's access-denied error unless the caller may do `action` on `resource`. */
   readonly authorize: (action: string, resource: string, conditions?: ConditionContext) => void;
 }
 
-/** What a handler answers: the SDK's output, and a status other than the operation's where it has one. */
+/** What a handler returns: the SDK's output, and a status if it differs from the operation's. */
 export type OutputOf<O> = Omit<O, "$metadata"> & { $metadata?: { httpStatusCode?: number } };
 type HandlerOf<C> = C extends {
   readonly input: infer I;
@@ -42,7 +42,10 @@ export type Implementation<M> = {
   ]?: M[K] extends abstract new (...parts: never[]) => infer C ? HandlerOf<C> : never;
 };
 
-/** What the schemas do not say about a service. A test compares it with the SDK client's own configuration. */
+/**
+ * Properties of a service that the schemas do not contain. A test compares it with the SDK client's own
+ * configuration.
+ */
 export interface ServiceDescriptor {
   /** The SDK's package name without `@aws-sdk/client-`. */
   readonly id: string;
@@ -55,17 +58,21 @@ export interface ServiceDescriptor {
   readonly targetPrefix: string;
   readonly xmlNamespace: string;
   /**
-   * Whether requests name buckets and keys, in the path or the host, as S3's do: bodies are streamed and checked as they
-   * arrive, presigned URLs last a week and carry headers, and a request that names no service is for this one.
+   * Whether requests name buckets and keys in the path or the host, as S3's do: bodies are streamed and
+   * verified as they arrive, presigned URLs last a week and carry headers, and a request that names no
+   * service goes to this one.
    */
   readonly isObjectStorage: boolean;
   /** Whether an error's body repeats its code as the member ErrorCode. */
   readonly namesErrorCode: boolean;
-  /** Operations whose output is its one member without an element around it. The trait is not in the SDK's schemas. */
+  /**
+   * Operations whose output is its one member without a wrapper element. The trait is not in the SDK's
+   * schemas.
+   */
   readonly unwrappedOutputs: readonly string[];
 }
 
-/** One resource and action that a call needs leave for. */
+/** A resource and an action that a call needs permission for. */
 export interface Permission {
   readonly action: string;
   readonly resource: string;
@@ -79,7 +86,7 @@ export type PermissionsOf = (
   caller: { account: string; region: string; principal: Principal },
 ) => readonly Permission[];
 
-/** What a service may use to answer outside its operations. */
+/** What a service may use to respond outside its operations. */
 export interface Access {
   readonly credentials: {
     find(accessKeyId: string):
@@ -100,7 +107,10 @@ export interface Access {
   ) => Promise<Record<string, unknown>>;
 }
 
-/** What a body that is read whole may have: bytes, and values (members, elements or parameters) when it is decoded. */
+/**
+ * Limits of a body that is read whole: bytes, and values (members, elements or parameters) when it is
+ * decoded.
+ */
 export interface BodyLimits {
   readonly bytes: number;
   readonly values: number;
@@ -113,38 +123,41 @@ export const BODY_LIMITS: BodyLimits = { bytes: 1024 * 1024, values: 20_000 };
 export interface ServiceModule {
   readonly sdk: Readonly<Record<string, unknown>>;
   readonly operations: Readonly<Record<string, unknown>>;
-  /** What the service's model asks of members besides their types. */
+  /** Constraints of the service's model on members besides their types. */
   readonly constraints?: Constraints;
-  /** The code of a refused input, where it is not the protocol's own. */
+  /** The code for a refused input, if it differs from the protocol's own. */
   readonly validationCode?: ErrorCode;
-  /** Whether unsigned requests are let in as nobody; a resource's policy decides then. */
+  /** Whether unsigned requests are accepted as anonymous; a resource's policy then decides. */
   readonly allowsAnonymous?: boolean;
-  /** Answers what is no operation: a browser's preflight, a form, a page. Undefined: it is one. */
+  /**
+   * Responds to requests that are not operations: a browser's preflight, a form, a page. Undefined: the
+   * request is one.
+   */
   readonly extras?: (exchange: Exchange, access: Access) => Promise<WireResponse | undefined>;
-  /** The region of a request whose signature names none: that of the resource. */
+  /** The region of a request whose signature names none: that of its resource. */
   readonly regionOf?: (exchange: Exchange) => string | undefined;
-  /** Checks a body that is read whole against what the headers say of it, before it is decoded. */
+  /** Checks a body that is read whole against the headers before it is decoded. */
   readonly checkBody?: (headers: Readonly<Record<string, string | undefined>>, body: Buffer) => void;
   /** Corrects a member of an operation's input or output where the SDK's model differs from what the service does. */
   readonly amend?: (member: Member) => Member;
-  /** Limits of bodies by operation: those whose documented limits need more than `BODY_LIMITS`. */
+  /** Limits of bodies by operation, where the documented limits exceed `BODY_LIMITS`. */
   readonly bodyLimits?: Readonly<Record<string, BodyLimits>>;
-  /** Puts in place what AWS has in every account and region before the first call there. */
+  /** Creates what AWS has in every account and region before the first call there. */
   readonly prepare?: (place: { account: string; region: string }) => void;
-  /** Headers for every answer, an error's too. */
+  /** Headers of every response, including errors. */
   readonly responseHeaders?: (exchange: Exchange) => Readonly<Record<string, string>> | undefined;
   /** The permissions a call needs; a service without it asks for `prefix:Operation` on `*`. */
   readonly permissions?: PermissionsOf;
   /**
-   * Actions of which every call of an operation needs one, whatever its input; none where a call may need no permission.
-   * A service without it needs `prefix:Operation`.
+   * Actions of which every call of an operation needs one, whatever its input; none if a call may need no
+   * permission. A service without this function needs `prefix:Operation`.
    */
   readonly leastActions?: (operation: string) => readonly string[];
 }
 
 export type Handler = (input: Record<string, unknown>, context: RequestContext) => unknown;
 
-/** An operation as the wire needs it. */
+/** An operation as this package uses it. */
 export interface Operation {
   readonly name: string;
   readonly input: Shape;
@@ -178,7 +191,7 @@ export interface ErrorShape {
   readonly shape: Shape;
 }
 
-/** Operations and errors of an SDK module, joined with the code that answers them. */
+/** Operations and errors of an SDK module, joined with the code that handles them. */
 export function loadService(descriptor: ServiceDescriptor, module: ServiceModule): LoadedService {
   const operations = new Map<string, Operation>();
   const errors = new Map<string, ErrorShape>();

@@ -2,23 +2,23 @@ import { NormalizedSchema } from "@smithy/core/schema";
 
 export type TimestampFormat = "date-time" | "http-date" | "epoch-seconds";
 
-/** The traits of a member or of what it refers to, as the SDK's schemas carry them. */
+/** The traits of a member or its target, as the SDK's schemas carry them. */
 export type Traits = Readonly<Record<string, unknown>>;
 
 /** One member of a structure, or the element of a list or map. */
 export interface Member {
   readonly name: string;
   readonly required: boolean;
-  /** Traits written on the member itself: element names come from these alone. */
+  /** Traits of the member itself: only these determine element names. */
   readonly own: Traits;
   /** Own traits over those of the target shape. */
   readonly traits: Traits;
   readonly shape: Shape;
-  /** Reads the text of a header or query parameter in place of the shape's own reader. */
+  /** Parses the text of a header or query parameter in place of the shape's own parser. */
   readonly read?: (text: string) => unknown;
 }
 
-/** What a value looks like on the wire: built once per schema, walked on each request. */
+/** The wire format of a value: built once per schema, traversed on each request. */
 export type Shape =
   | {
       readonly type: "structure";
@@ -73,7 +73,7 @@ function compound(schema: NormalizedSchema): Shape {
       name: schema.getName() ?? "",
       union: schema.isUnionSchema(),
       traits,
-      // Lazy, for structures refer to themselves.
+      // Evaluated lazily, because structures can refer to themselves.
       get members() {
         members ??= [...schema.structIterator()].map(([name, member], index) =>
           memberOf(name, member, index < requiredCount),

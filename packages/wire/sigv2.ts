@@ -3,8 +3,9 @@ import { SignatureError, type Claim, type SignedRequest } from "./claim.ts";
 import { equalsInConstantTime } from "./sigv4.ts";
 
 /**
- * Parameters that are part of the resource: they choose the sub-resource or change the answer's headers.
- * Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/RESTAuthentication.html, "Constructing the CanonicalizedResource element".
+ * Parameters that are part of the resource: they select the sub-resource or change the response's headers.
+ * Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/RESTAuthentication.html, "Constructing the
+ * CanonicalizedResource element".
  */
 const RESOURCE_PARAMETERS: ReadonlySet<string> = new Set([
   "accelerate",
@@ -54,7 +55,7 @@ const RESOURCE_PARAMETERS: ReadonlySet<string> = new Set([
   "versions",
   "website",
 ]);
-/** Parameters that no operation acts on, that carry the signature itself, or that only shape a listing. */
+/** Parameters that no operation uses, that carry the signature itself, or that only affect a listing. */
 const FREE_PARAMETERS: ReadonlySet<string> = new Set([
   "AWSAccessKeyId",
   "Signature",
@@ -112,7 +113,7 @@ export function verifyVersion2(options: {
     ].join("\n");
     return createHmac("sha1", options.secretAccessKey).update(toSign).digest("base64");
   };
-  // Clients sign a bucket's own path with the slash behind it, and send it without.
+  // Clients sign a bucket's path with a trailing slash and send it without one.
   const paths = /^\/[^/]+$/.test(path) ? [path, `${path}/`] : [path];
   if (!paths.some((each) => equalsInConstantTime(signatureOf(each), claim.signature)))
     throw new SignatureError(
@@ -130,7 +131,7 @@ function amzLines(request: SignedRequest, query: readonly (readonly [string, str
   return [...values].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `${name}:${value}`);
 }
 
-/** The parameters of the resource as they end the string to sign. */
+/** The parameters of the resource, which end the string to sign. */
 function parametersOf(query: readonly (readonly [string, string])[]): string {
   const parts = query
     .filter(([name]) => RESOURCE_PARAMETERS.has(name))

@@ -5,8 +5,8 @@ const SKEW_MAX_MS = 15 * 60_000;
 const SIGNATURE = /^[0-9a-f]{64}$/;
 
 /**
- * Checks what a claim says of its time and of the headers that it signs, without the secret: all that can be refused
- * before a byte of the body is read. `lifetimeMaxSeconds` bounds a presigned URL. Throws SignatureError.
+ * Checks the time and the signed headers of a claim, without the secret: everything that can be refused
+ * before the body is read. `lifetimeMaxSeconds` bounds a presigned URL. Throws SignatureError.
  */
 export function checkClaim(
   request: SignedRequest,
@@ -62,8 +62,9 @@ export function verifySignature(options: {
 }
 
 /**
- * The bytes that a signature may cover. Node decodes header values as Latin-1. Go and curl sign the bytes that they
- * send; boto3 and the JavaScript SDK send Latin-1 and sign the UTF-8 form of the same text. ASCII has one reading.
+ * The byte sequences that a signature may cover. Node decodes header values as Latin-1. Go and curl sign the
+ * bytes that they send; boto3 and the JavaScript SDK send Latin-1 and sign the UTF-8 form of the same text.
+ * ASCII has one encoding.
  */
 function readingsOf(canonical: string): readonly Buffer[] {
   const utf8 = Buffer.from(canonical);
@@ -77,7 +78,7 @@ function isSignatureOf(canonical: Buffer, claim: Claim, secretAccessKey: string)
   return SIGNATURE.test(claim.signature) && timingSafeEqual(expected, Buffer.from(claim.signature, "hex"));
 }
 
-/** Trims the value and collapses runs of white space to one blank. Most values need neither. */
+/** Trims the value and collapses runs of white space to one space. Most values need neither. */
 function collapsed(value: string): string {
   return /^\s|\s\s|[^\S ]|\s$/.test(value) ? value.trim().replace(/\s+/g, " ") : value;
 }
@@ -109,7 +110,9 @@ function checkTime(claim: Claim, now: number, lifetimeMaxSeconds: number): void 
 
 let lastDate: { text: string; at: number } | undefined;
 
-/** The time that an X-Amz-Date names, in ms. The last one is kept: most requests of one second carry the same date. */
+/**
+ * The time of an X-Amz-Date, in ms. The last one is cached: most requests of one second carry the same date.
+ */
 function momentOf(amzDate: string): number {
   if (lastDate?.text === amzDate) return lastDate.at;
   const at = Date.parse(amzDate.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6Z"));
@@ -124,7 +127,7 @@ export function amzDateOf(ms: number): string {
 const signingKeys = new Map<string, Buffer>();
 const SIGNING_KEYS_MAX = 1_000;
 
-/** The derived key of a day, region and service. It costs four HMACs, so keys are cached. */
+/** The derived key of a day, region and service. It takes four HMACs, so keys are cached. */
 export function signingKey(
   secretAccessKey: string,
   scope: { date: string; region: string; service: string },
@@ -151,7 +154,7 @@ function canonicalPathS3(rawPath: string): string {
   );
 }
 
-/** Removes dot segments, then encodes every segment, already encoded, once more. */
+/** Removes dot segments, then encodes every segment, which is already encoded, once more. */
 function canonicalPath(rawPath: string): string {
   if (rawPath === "/") return rawPath;
   const kept: string[] = [];
@@ -171,7 +174,7 @@ function canonicalQuery(rawQuery: string): string {
     .split("&")
     .filter((pair) => pair !== "" && !pair.startsWith("X-Amz-Signature="))
     .map((pair) => {
-      // A plus is a blank, as operations read it: nobody may exchange a signed plus for a blank.
+      // A plus is decoded as a space, as operations do: a signed plus must not be exchangeable for a space.
       const [name = "", ...value] = pair.replaceAll("+", "%20").split("=");
       return [encode(decode(name)), encode(decode(value.join("=")))] as const;
     })

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { Dispatcher } from "./dispatch.ts";
 import { newHttpServer } from "./http-server.ts";
 
-// A dispatcher without any service: to each SDK client its own service is an unknown one.
+// A dispatcher without services: every SDK client's service is unknown to it.
 const dispatcher = new Dispatcher({
   clock: new SystemClock(),
   ids: randomIds(),

@@ -2,7 +2,7 @@ import { ApiError } from "./api-error.ts";
 import type { ErrorCode } from "./error-codes.ts";
 import type { Protocol } from "./service.ts";
 
-/** The refusal of an operation that AWS has and Gantry does not, in the words of the protocol. */
+/** The refusal of an operation that AWS has and Gantry does not, in the protocol's form. */
 export function notImplementedError(operation: string, folder: string, protocol: Protocol): ApiError {
   return new ApiError(
     notImplementedCode(protocol),
@@ -11,7 +11,7 @@ export function notImplementedError(operation: string, folder: string, protocol:
   );
 }
 
-/** The refusal of an operation that AWS does not have either. */
+/** The refusal of an operation that AWS does not have. */
 export function unknownOperationError(name: string, protocol: Protocol): ApiError {
   switch (protocol) {
     case "awsQuery":

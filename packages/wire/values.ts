@@ -1,7 +1,7 @@
 import { serializationError } from "./api-error.ts";
 import type { TimestampFormat } from "./shape.ts";
 
-/** The moment that a text or number means, in any of the formats AWS takes. */
+/** The time of a text or number, in any of the formats that AWS accepts. */
 export function parseTimestamp(value: unknown, path: string): Date {
   if (typeof value === "number") return new Date(Math.round(value * 1000));
   if (typeof value === "string") {
@@ -11,7 +11,7 @@ export function parseTimestamp(value: unknown, path: string): Date {
   throw serializationError(`${path} is not a timestamp`);
 }
 
-/** The text (or, for JSON's epoch-seconds, the number as text) of a moment. */
+/** The text of a time (for JSON's epoch-seconds, the number as text). */
 export function formatTimestamp(value: Date, format: TimestampFormat): string {
   switch (format) {
     case "date-time":
@@ -23,7 +23,7 @@ export function formatTimestamp(value: Date, format: TimestampFormat): string {
   }
 }
 
-/** A number from its text. AWS's JSON readers take numbers written as strings, so ours do. */
+/** Parses a number. AWS's JSON readers accept numbers written as strings, so ours do. */
 export function parseNumber(value: unknown, path: string): number {
   if (typeof value === "number") return value;
   if (typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value)))
@@ -46,7 +46,7 @@ export function describe(value: unknown): string {
   return typeof value === "number" ? "NUMBER_VALUE" : "TRUE_VALUE";
 }
 
-/** Bytes of whatever a handler gave for a blob. */
+/** The bytes of a handler's value for a blob. */
 export function bytesOf(value: unknown): Uint8Array {
   if (typeof value === "string") return Buffer.from(value);
   return value instanceof Uint8Array ? value : Buffer.from([]);

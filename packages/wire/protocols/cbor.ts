@@ -5,13 +5,13 @@ import { bytesOf, parseBoolean, parseNumber, parseTimestamp } from "../values.ts
 
 const DEPTH_MAX = 100;
 
-/** Loaded with the first body in CBOR: it brings half of the SDK's core along. */
+/** Loaded with the first CBOR body, because it loads half of the SDK's core. */
 const library = (): typeof import("@smithy/core/cbor") =>
   (loaded ??= load("@smithy/core/cbor") as typeof import("@smithy/core/cbor")); // What it is.
 let loaded: typeof import("@smithy/core/cbor") | undefined;
 const load = createRequire(import.meta.url);
 
-/** A CBOR body as the shape's typed value. Errors: SerializationException. */
+/** Decodes a CBOR body to the shape's typed value. Errors: SerializationException. */
 export function readCbor(shape: Shape, body: Uint8Array): unknown {
   if (body.length === 0) return {};
   let value: unknown;
@@ -73,7 +73,7 @@ function tagValue(value: unknown): unknown {
   return typeof value === "object" && value !== null && "value" in value ? value.value : value;
 }
 
-/** The CBOR body of a typed value: modelled members only. */
+/** Encodes a typed value as CBOR: modelled members only. */
 export function writeCbor(shape: Shape, value: unknown, more: Record<string, unknown> = {}): Uint8Array {
   return library().cbor.serialize({ ...(plain(shape, value) as object), ...more });
 }

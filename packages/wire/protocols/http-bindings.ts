@@ -3,14 +3,14 @@ import type { Member, Shape, TimestampFormat } from "../shape.ts";
 import { bytesOf, formatTimestamp } from "../values.ts";
 import { readScalar } from "./xml.ts";
 
-/** What of an HTTP request the bindings read. Header names are lower case. */
+/** The parts of an HTTP request that the bindings read. Header names are lower case. */
 export interface BoundRequest {
   readonly labels: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   readonly headers: Readonly<Record<string, string | undefined>>;
 }
 
-/** Where a member of a REST operation travels. */
+/** Where a member of a REST operation is bound. */
 export function bindingOf(
   member: Member,
 ): "label" | "query" | "queryParams" | "header" | "prefixHeaders" | "payload" | "responseCode" | "body" {
@@ -23,7 +23,7 @@ export function bindingOf(
   return member.traits["httpResponseCode"] ? "responseCode" : "body";
 }
 
-/** The members that travel outside the body. */
+/** The members that are bound outside the body. */
 export function readBindings(shape: Shape, request: BoundRequest): Record<string, unknown> {
   const result: Record<string, unknown> = {};
   if (shape.type !== "structure") return result;
@@ -79,7 +79,7 @@ function readHeader(member: Member, text: string | undefined): unknown {
   }
 }
 
-/** The headers and status that a typed output asks for. */
+/** The headers and status of a typed output. */
 export function writeBindings(
   shape: Shape,
   output: Record<string, unknown>,

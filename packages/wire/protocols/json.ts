@@ -3,10 +3,13 @@ import type { Member, Shape, TimestampFormat } from "../shape.ts";
 import { mapInTurns } from "./turns.ts";
 import { bytesOf, describe, formatTimestamp, parseBoolean, parseNumber, parseTimestamp } from "../values.ts";
 
-/** Deeper than any modelled input; a bomb ends here and not in the stack. */
+/** Deeper than any modelled input; a deeper document is refused before it exhausts the stack. */
 const DEPTH_MAX = 100;
 
-/** A JSON value as the shape's typed value. Unknown members are dropped, null members are absent, wrong types refused. */
+/**
+ * Decodes a JSON value to the shape's typed value. Unknown members are dropped, null members are absent,
+ * wrong types are refused.
+ */
 export function readJson(shape: Shape, value: unknown, path = "", depth = 0): unknown {
   if (depth > DEPTH_MAX) throw serializationError("The input is nested too deeply");
   switch (shape.type) {
@@ -57,10 +60,10 @@ export function readJson(shape: Shape, value: unknown, path = "", depth = 0): un
   }
 }
 
-/** Values that are read at once; what has more is read with turns between its parts. */
+/** Values that are decoded in one turn; larger inputs are decoded with turns between their parts. */
 const VALUES_A_TURN = 2_000;
 
-/** As `readJson`, and lets other requests have their turn between the elements of long lists. */
+/** As `readJson`, but yields to other requests between the elements of long lists. */
 export async function readJsonInTurns(
   shape: Shape,
   value: unknown,
@@ -93,7 +96,7 @@ export async function readJsonInTurns(
   return result;
 }
 
-/** How many values a JSON value is made of; counting ends at `enough`. */
+/** Counts the values of a JSON value; stops at `enough`. */
 function valuesIn(value: unknown, enough: number): number {
   const left = [value];
   let count = 0;
@@ -113,7 +116,9 @@ function jsonNameOf(member: Member): string {
 
 const texts = new WeakMap<object, string>();
 
-/** The JSON text of a typed value. A frozen structure or list never changes: its text is made once. */
+/**
+ * The JSON text of a typed value. The text of a frozen structure or list is cached, because it never changes.
+ */
 export function writeJsonText(shape: Shape, value: unknown): string {
   if ((shape.type === "structure" || shape.type === "list") && Object.isFrozen(value)) {
     const key = value as object; // Frozen, so an object.
@@ -132,7 +137,7 @@ export function writeJsonText(shape: Shape, value: unknown): string {
     }
     return `{${text}}`;
   }
-  // Only structures have texts of their own: a list of numbers or times is written at once.
+  // Only the text of structures is cached: a list of numbers or times is serialized in one call.
   if (
     shape.type === "list" &&
     (shape.element.shape.type === "structure" || shape.element.shape.type === "list")
@@ -148,8 +153,8 @@ interface Written {
 const written = new WeakMap<object, Written>();
 
 /**
- * A body of JSON. Who asks again for what has not changed is answered with the same bytes: one that is made of frozen
- * structures alone is kept with the first of them.
+ * A JSON body. Repeated requests for unchanged data get the same bytes: a body that consists only of frozen
+ * structures is cached by the first of them.
  */
 export function writeJsonBody(shape: Shape, value: unknown): string | Uint8Array {
   const parts = frozenParts(shape, value);
@@ -167,7 +172,7 @@ export function writeJsonBody(shape: Shape, value: unknown): string | Uint8Array
   return bytes;
 }
 
-/** What a structure is made of, each part after the member that it stands in; undefined where one of them may change. */
+/** The parts of a structure, each after its member's name; undefined if one of them may change. */
 function frozenParts(shape: Shape, value: unknown): readonly unknown[] | undefined {
   if (shape.type !== "structure") return undefined;
   const source = value as Record<string, unknown>; // Handlers' outputs are checked against the SDK's types.
@@ -229,10 +234,10 @@ export function writeJson(shape: Shape, value: unknown, format: TimestampFormat 
   }
 }
 
-/** Fewer bytes than this hold nothing that is deep or wide enough to take long. */
+/** Smaller texts cannot be deep or wide enough to take long. */
 const HARMLESS_BYTES = 4_096;
 
-/** Refuses a text that nests too deeply or holds more values than any request, before a value is made of it. */
+/** Refuses a text that nests too deeply or holds more values than any request, before it is parsed. */
 function checkSize(bytes: Buffer, valuesMax: number): void {
   if (bytes.length <= HARMLESS_BYTES) return;
   let [depth, values] = [0, 0];
@@ -268,13 +273,13 @@ function endOfString(bytes: Buffer, start: number): number {
   return bytes.length;
 }
 
-/** The object in a JSON text of at most so many values. Errors: SerializationException. */
+/** Parses a JSON text of at most this many values to an object. Errors: SerializationException. */
 export function parseJsonObject(bytes: Buffer, valuesMax: number): Record<string, unknown> {
   checkSize(bytes, valuesMax);
   return parseText(bytes.toString());
 }
 
-/** As `parseJsonObject`, and lets other requests have their turn: for a text that is large. */
+/** As `parseJsonObject`, but yields to other requests: for large texts. */
 export async function parseJsonInTurns(
   bytes: Buffer,
   valuesMax: number,

@@ -2,7 +2,7 @@ import { ApiError, serializationError } from "../api-error.ts";
 import type { Member, Shape } from "../shape.ts";
 import { readScalar } from "./xml.ts";
 
-/** How awsQuery and ec2Query differ in reading: the names of keys, and whether lists are wrapped. */
+/** How awsQuery and ec2Query differ in decoding: the names of keys, and whether lists are wrapped. */
 export type QueryDialect = "query" | "ec2";
 
 interface Node {
@@ -12,10 +12,13 @@ interface Node {
 
 const DEPTH_MAX = 50;
 const NAME_MAX = 1_000;
-/** What no XML answer can hold. Source: XML 1.0 §2.2; the services' models exclude the same. */
+/**
+ * Characters that an XML response cannot contain. Source: XML 1.0 §2.2; the services' models exclude the
+ * same.
+ */
 const UNSPEAKABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
 
-/** The parameters of a form. Errors: SerializationException where they are more than any request's. */
+/** Parses the parameters of a form. Errors: SerializationException if there are more than any request has. */
 export function parseForm(text: string, parametersMax: number): URLSearchParams {
   let count = 1;
   for (let at = text.indexOf("&"); at >= 0 && count <= parametersMax; at = text.indexOf("&", at + 1))
@@ -24,7 +27,7 @@ export function parseForm(text: string, parametersMax: number): URLSearchParams 
   return new URLSearchParams(text);
 }
 
-/** A form body as the shape's typed value. Errors: SerializationException. */
+/** Decodes a form body to the shape's typed value. Errors: SerializationException. */
 export function readQuery(shape: Shape, parameters: URLSearchParams, dialect: QueryDialect): unknown {
   const root: Node = { value: undefined, children: new Map() };
   for (const [name, value] of parameters) {
@@ -43,7 +46,7 @@ export function readQuery(shape: Shape, parameters: URLSearchParams, dialect: Qu
   return read(shape, root, dialect, "");
 }
 
-/** Text with control characters would come back in answers that no client can parse: it is refused where it comes in. */
+/** The refusal of text with control characters, because a response that returned it could not be parsed. */
 function unspeakable(name: string, dialect: QueryDialect): ApiError {
   return new ApiError(
     dialect === "ec2" ? "InvalidParameterValue" : "ValidationError",
@@ -104,7 +107,7 @@ function elementKeys(element: Member): readonly string[] {
   return ["member", typeof element.own["xmlName"] === "string" ? element.own["xmlName"] : "member"];
 }
 
-/** The children 1, 2, 3 … in order, whether they stand under a wrapper or not. */
+/** The children 1, 2, 3 … in order, with or without a wrapper. */
 function numbered(node: Node, wrappers: readonly string[]): readonly Node[] {
   const holder = wrappers.map((name) => node.children.get(name)).find((child) => child !== undefined) ?? node;
   return [...holder.children]

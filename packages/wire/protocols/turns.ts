@@ -1,4 +1,4 @@
-/** Elements of a list that are read before other requests have their turn. */
+/** Elements of a list that are decoded before the event loop serves other requests. */
 export const ELEMENTS_A_TURN = 500;
 
 /** Maps a list, with a turn of the event loop for other requests after every 500 elements. */

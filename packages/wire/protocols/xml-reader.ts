@@ -1,7 +1,7 @@
-/** An element of a document as it was read. */
+/** An element of a parsed document. */
 export interface XmlNode {
   readonly name: string;
-  /** Its own text, entities decoded; empty where it has element children and white space alone. */
+  /** Its own text, entities decoded; empty if it has element children and only white space. */
   text: string;
   readonly attributes: ReadonlyMap<string, string>;
   readonly children: XmlNode[];
@@ -13,7 +13,7 @@ export class XmlError extends Error {
 }
 
 const DEPTH_MAX = 100;
-/** Characters that are read in one step at most, and before other requests have their turn. */
+/** The most characters that are read in one step, before the event loop serves other requests. */
 const CHARACTERS_A_TURN = 64 * 1024;
 const ENTITY_MAX_CHARACTERS = 12;
 const NAME = /[^\s/>=<"'&]+/y;
@@ -24,8 +24,8 @@ const NAMED: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", qu
 const NO_ATTRIBUTES: ReadonlyMap<string, string> = new Map();
 
 /**
- * Reads a document without recursion, in linear time, a slice at a time. A document type is refused, so that no entity
- * can be declared. Source: XML 1.0; what S3 takes is a subset of it.
+ * Parses a document iteratively, in linear time, a slice at a time. A document type is refused, so that no
+ * entity can be declared. Source: XML 1.0; what S3 accepts is a subset of it.
  */
 export class XmlReader {
   readonly #text: string;
@@ -42,8 +42,8 @@ export class XmlReader {
   }
 
   /**
-   * Reads on for about so many elements and attributes, or 64 KiB of text. Answers the root once the document is whole.
-   * Errors: XmlError.
+   * Parses about this many elements and attributes, or 64 KiB of text. Returns the root once the document is
+   * complete. Errors: XmlError.
    */
   advance(count: number): XmlNode | undefined {
     const [stopAt, stopAtCharacter] = [this.#nodes + count, this.#at + CHARACTERS_A_TURN];
@@ -81,7 +81,7 @@ export class XmlReader {
     else if (raw.trim() !== "") throw new XmlError("There is text outside the root element.");
   }
 
-  /** The text up to the next tag, or the first part of it where it is long. No entity is cut in two. */
+  /** The text up to the next tag, or the first part of it if it is long. Entities are not split. */
   #nextText(): string {
     const end = this.#text.indexOf("<", this.#at);
     const whole = end < 0 ? this.#text.length : end;
@@ -153,7 +153,7 @@ export class XmlReader {
     if (node === undefined || end < 0 || this.#text.slice(this.#at + 2, end).trimEnd() !== node.name)
       throw new XmlError("The tags do not match.");
     this.#at = end + 1;
-    // White space that lays out a document is no text.
+    // White space that formats a document is not text.
     if (node.text.trim() === "" && (node.children.length > 0 || node.text.includes("\n"))) node.text = "";
   }
 

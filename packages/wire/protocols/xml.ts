@@ -4,7 +4,10 @@ import { mapInTurns } from "./turns.ts";
 import { XmlError, XmlReader, type XmlNode } from "./xml-reader.ts";
 import { bytesOf, formatTimestamp, parseBoolean, parseNumber, parseTimestamp } from "../values.ts";
 
-/** What XML 1.0 must have escaped, line ends as the SDKs write them, and what it can not hold at all. */
+/**
+ * Characters that XML 1.0 requires to be escaped, line ends as the SDKs write them, and characters that it
+ * cannot contain.
+ */
 const SPECIAL = /[&<>"'\r\n\u0085\u2028\u0000-\u0008\u000b\u000c\u000e-\u001f\ud800-\udfff\ufffe\uffff]/gu;
 const ESCAPES: Readonly<Record<string, string>> = {
   "&": "&amp;",
@@ -19,8 +22,8 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Text made safe inside an element or attribute. Characters that no XML 1.0 document can hold, not even as a reference,
- * become U+FFFD, so that the answer stays readable. Source: XML 1.0 §2.2, §2.4.
+ * Escapes text for an element or attribute. Characters that an XML 1.0 document cannot contain, not even as a
+ * reference, become U+FFFD, so that the response can be parsed. Source: XML 1.0 §2.2, §2.4.
  */
 export function escapeXml(text: string): string {
   return text.replace(SPECIAL, (found) => ESCAPES[found] ?? "\ufffd");
@@ -96,10 +99,10 @@ export function scalarText(shape: Shape, value: unknown): string {
   return String(value);
 }
 
-/** Elements that are read before others have their turn: about a millisecond's worth. */
+/** Elements that are read before the event loop serves other requests: about a millisecond's worth. */
 const NODES_A_TURN = 2_000;
 
-/** Reads a document's root. Errors: MalformedXML. */
+/** Parses a document and returns its root. Errors: MalformedXML. */
 export function parseXml(text: string, nodesMax: number): XmlNode {
   const reader = new XmlReader(text, nodesMax);
   for (;;) {
@@ -108,7 +111,7 @@ export function parseXml(text: string, nodesMax: number): XmlNode {
   }
 }
 
-/** As `parseXml`, and lets other requests have their turn: for a document that is large. */
+/** As `parseXml`, but yields to other requests: for large documents. */
 export async function parseXmlInTurns(
   text: string,
   nodesMax: number,
@@ -139,7 +142,7 @@ function malformed(): never {
   );
 }
 
-/** As `readXml`, and lets other requests have their turn between the elements of long lists. */
+/** As `readXml`, but yields to other requests between the elements of long lists. */
 export async function readXmlInTurns(
   shape: Shape,
   node: XmlNode,
@@ -178,7 +181,7 @@ function childrenByName(node: XmlNode): ReadonlyMap<string, readonly XmlNode[]> 
   return byName;
 }
 
-/** The members that stand in attributes, where no element has given them. */
+/** The members that are bound to attributes, if no element has set them. */
 function attributesIn(
   shape: Extract<Shape, { type: "structure" }>,
   node: XmlNode,
@@ -194,7 +197,7 @@ function attributesIn(
   return result;
 }
 
-/** The typed value of an element's content. */
+/** Decodes an element's content to a typed value. */
 export function readXml(shape: Shape, node: XmlNode): unknown {
   switch (shape.type) {
     case "structure": {
@@ -246,7 +249,7 @@ function entriesOf(
   );
 }
 
-/** A scalar from its text, for XML, query strings and headers alike. */
+/** Decodes a scalar from its text, for XML, query strings and headers. */
 export function readScalar(shape: Shape, given: unknown, path = ""): unknown {
   const text = String(given);
   switch (shape.type) {
