@@ -7,7 +7,7 @@ export type AlarmRule =
   | { readonly type: "not"; readonly operand: AlarmRule }
   | { readonly type: "and" | "or"; readonly operands: readonly AlarmRule[] };
 
-/** The rule of a composite alarm that cannot be read; the message is for its author. */
+/** The rule of a composite alarm cannot be parsed; the message addresses its author. */
 export class AlarmRuleError extends Error {
   override readonly name = "AlarmRuleError";
 }

@@ -10,8 +10,8 @@ interface Watcher {
 }
 
 /**
- * The latest changes of a store, in order, and who watches them. Every change has an ordinal, counted from the start of
- * the process; consumers resume by revision, which also holds across restarts.
+ * The latest changes of a store, in order, and its watchers. Every change has an ordinal, counted from the
+ * start of the process; consumers resume by revision, which also holds across restarts.
  */
 export class ChangeRing {
   readonly #changes: Change[] = [];
@@ -21,7 +21,7 @@ export class ChangeRing {
   #first = 0;
   /** The ordinal of the next change to deliver. */
   #delivered = 0;
-  /** Changes of this and earlier revisions are not, or no longer all, in the ring. */
+  /** The ring does not contain all changes of this and earlier revisions. */
   #forgotten = 0;
   #delivering = false;
 
@@ -39,8 +39,8 @@ export class ChangeRing {
   }
 
   /**
-   * Calls every watcher with the changes it has not seen. A watcher may commit itself: those changes are delivered
-   * after the ones before them, by the call that is already running.
+   * Calls every watcher with the changes it has not seen. A watcher may commit itself: the call that is
+   * already running delivers those changes after the ones before them.
    */
   deliver(): void {
     if (this.#delivering) return;
@@ -83,7 +83,7 @@ export class ChangeRing {
     const following = this.#changes[from + limit];
     const last = changes.at(-1);
     if (following === undefined || last === undefined || following.revision !== last.revision) return changes;
-    // The last commit is cut in two: it is left for the next call, unless it alone is larger than the limit.
+    // The last commit is incomplete: it is left for the next call, unless it alone exceeds the limit.
     const whole = changes.filter((change) => change.revision !== last.revision);
     return whole.length > 0
       ? whole
@@ -113,7 +113,7 @@ export class ChangeRing {
     return this.#first + low;
   }
 
-  /** Removes in bulk, so that a commit costs the same whatever the ring holds. */
+  /** Removes in bulk, so that the cost of a commit does not depend on the size of the ring. */
   #forgetOldest(): void {
     if (this.#changes.length < 2 * this.#max) return;
     const removed = this.#changes.splice(0, this.#changes.length - this.#max);

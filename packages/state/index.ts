@@ -1,7 +1,7 @@
 /**
- * Stores everything the platform knows: records by kind and key, transactions, and a resumable feed of changed keys.
- * The memory store is the reference; the SQLite store adds a journal, and one test suite examines both. `records/`
- * declares the records, `record-migrations.ts` their versions; no other package keeps state.
+ * Stores the state of the platform: records by kind and key, transactions, and a resumable feed of changed
+ * keys. The memory store is the reference; the SQLite store adds a journal, and one test suite covers both.
+ * `records/` declares the records, `record-migrations.ts` their versions; no other package stores state.
  */
 export * from "./store.ts";
 export { CHANGES_MAX } from "./change-ring.ts";

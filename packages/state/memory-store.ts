@@ -3,10 +3,10 @@ import { ChangeRing } from "./change-ring.ts";
 import { INDEXES, SUMS, type Kind, type RecordOf } from "./records.ts";
 import type { Change, Store, Transaction } from "./store.ts";
 
-/** What one transaction wrote: a record, or undefined where it deleted. */
+/** The writes of one transaction: a record, or undefined for a deletion. */
 export type Writes = ReadonlyMap<Kind, ReadonlyMap<string, object | undefined>>;
 
-/** One commit, as it is made durable. */
+/** One commit, in the form that is persisted. */
 export interface Commit {
   readonly revision: number;
   readonly writes: Writes;
@@ -15,13 +15,13 @@ export interface Commit {
 
 const SETTLED = Promise.resolve();
 
-/** Keeps everything in maps. The simulation's store, and the read side of the SQLite store. */
+/** Stores everything in maps. The store of simulation runs, and the read side of the SQLite store. */
 export class MemoryStore implements Store {
   readonly #tables = new Map<Kind, Map<string, object>>();
   readonly #indexes = new Map<string, Map<string, Set<string>>>();
   readonly #sums = new Map<string, Map<string, number>>();
   readonly #changes = new ChangeRing();
-  /** The keys of a kind in order, until one comes or goes. */
+  /** The keys of a kind in order; invalidated when a key is added or removed. */
   readonly #order = new Map<Kind, readonly string[]>();
   #sequences = new Map<string, number>();
   #revision = 0;
@@ -78,7 +78,10 @@ export class MemoryStore implements Store {
     return this.transactWith(work, () => {});
   }
 
-  /** As `transact`, with `persist` called before anything becomes visible; a throw from it leaves no trace either. */
+  /**
+   * As `transact`, but calls `persist` before anything becomes visible; if it throws, the transaction is
+   * rolled back.
+   */
   transactWith<T>(work: (tx: Transaction) => T, persist: (commit: Commit) => void): T {
     assert(!this.#inTransaction, "Transactions do not nest.");
     this.#inTransaction = true;
@@ -102,7 +105,7 @@ export class MemoryStore implements Store {
     return answer;
   }
 
-  /** Takes over what was stored before, without calling watchers. */
+  /** Loads what was stored before, without calling watchers. */
   load(
     rows: Iterable<{ kind: Kind; key: string; record: object }>,
     sequences: Map<string, number>,

@@ -1,4 +1,7 @@
-/** The steps from an empty file to the current SQL schema, in order. A step that has been released is never changed: add one. */
+/**
+ * The steps from an empty file to the current SQL schema, in order. A released step is never changed: add a
+ * new one.
+ */
 export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE record (kind TEXT NOT NULL, key TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (kind, key)) STRICT, WITHOUT ROWID;
    CREATE TABLE sequence (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID`,

@@ -11,8 +11,8 @@ export interface RecordMigration {
 }
 
 /**
- * The steps from the first record format to the current one, in order. A step that has been released is never changed:
- * add one. The version of a kind is the number of its steps.
+ * The steps from the first record format to the current one, in order. A released step is never changed: add
+ * a new one. The version of a kind is the number of its steps.
  */
 export const RECORD_MIGRATIONS: readonly RecordMigration[] = [
   { kind: "service", upgrade: upgradeServiceTo1 },
@@ -29,14 +29,17 @@ export function currentVersions(
   return versions;
 }
 
-/** What migrating changed: rows to write and rows to delete. */
+/** The changes of a migration: rows to write and rows to delete. */
 export interface Migrated {
   readonly rows: readonly Row[];
   readonly written: readonly Row[];
   readonly deleted: readonly Row[];
 }
 
-/** Brings records of the versions given to the current ones. Pure; records that need no step are answered as they are. */
+/**
+ * Migrates records of the given versions to the current ones. Pure; records that need no step are returned
+ * unchanged.
+ */
 export function migrateRecords(
   rows: readonly Row[],
   versions: ReadonlyMap<Kind, number>,

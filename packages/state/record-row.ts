@@ -1,6 +1,6 @@
 import type { Kind } from "./records.ts";
 
-/** A record as it lies in the store, of whatever version. */
+/** A record as it is stored, of any version. */
 export interface Row {
   readonly kind: Kind;
   readonly key: string;

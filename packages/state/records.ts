@@ -85,7 +85,10 @@ export type * from "./records/secretsmanager.ts";
 export type * from "./records/ssm.ts";
 export type * from "./records/task-secrets.ts";
 
-/** Every kind of record. Keys are ARNs where AWS has one, else ids; the region and account stand in the record. */
+/**
+ * Every kind of record. Keys are ARNs where AWS has one, else ids; the record contains the region and
+ * account.
+ */
 export interface Records {
   readonly cluster: ClusterRecord;
   readonly taskDefinition: TaskDefinitionRecord;
@@ -161,7 +164,7 @@ type IndexesOf = {
   readonly [K in Kind]?: Readonly<Record<string, (record: Records[K]) => string | undefined>>;
 };
 
-/** What a secret is found by in its account and region, besides its ARN. */
+/** The key of a secret's name in its account and region. */
 export function secretNameKey(place: Placed, name: string): string {
   return `${place.account}/${place.region}/${name}`;
 }
@@ -173,7 +176,7 @@ const DECLARED: IndexesOf = {
     id: (task) => lastPartOf(task.arn),
     service: (task) => task.serviceArn,
     cluster: (task) => task.clusterArn,
-    /** Wanted tasks that have no node yet, under the one value "waiting". */
+    /** Wanted tasks that are not placed yet, under the single value "waiting". */
     unplaced: (task) =>
       task.placement === undefined && task.desiredStatus === "RUNNING" && task.lastStatus !== "STOPPED"
         ? "waiting"
@@ -217,7 +220,7 @@ const DECLARED: IndexesOf = {
   },
 };
 
-/** What a kind is found by besides its key. The store keeps these current. */
+/** The indexes of each kind besides its key. The store maintains them. */
 export const INDEXES = DECLARED as Readonly<
   Partial<Record<Kind, Readonly<Record<string, (record: object) => string | undefined>>>>
 >; // Typed per kind just above.
@@ -240,7 +243,7 @@ const DECLARED_SUMS: SumsOf = {
   task: { reservedCpu: reservedBy("cpuUnits"), reservedMemory: reservedBy("memoryMiB") },
 };
 
-/** Amounts that are added up over the records of a kind. The store keeps these current, as it does indexes. */
+/** Sums over the records of a kind. The store maintains them, as it does indexes. */
 export const SUMS = DECLARED_SUMS as Readonly<
   Partial<
     Record<

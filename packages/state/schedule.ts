@@ -1,6 +1,6 @@
 import { Cron } from "croner";
 
-/** What a scheduled action's schedule stands for. */
+/** A parsed schedule of a scheduled action. */
 export interface Schedule {
   /** The first occurrence after a time (ms since the epoch); undefined where there is none. */
   next(after: number): number | undefined;
@@ -13,9 +13,10 @@ const CRON = /^cron\((.+)\)$/;
 const CRON_FIELDS = 6;
 
 /**
- * Reads `at(yyyy-mm-ddThh:mm:ss)`, `rate(VALUE UNIT)` and `cron(MINUTES HOURS DAY-OF-MONTH MONTH DAY-OF-WEEK YEAR)`; undefined for
- * any other text. A rate counts from `startAt`. Days of the week are 1 (Sunday) to 7. Croner reads the fields of cron and knows the
- * time zones. Source: Application Auto Scaling User Guide, "Schedule recurring scaling actions using cron and rate expressions".
+ * Parses `at(yyyy-mm-ddThh:mm:ss)`, `rate(VALUE UNIT)` and `cron(MINUTES HOURS DAY-OF-MONTH MONTH DAY-OF-WEEK
+ * YEAR)`; undefined for any other text. A rate counts from `startAt`. Days of the week are 1 (Sunday) to 7.
+ * Croner parses the cron fields and handles time zones. Source: Application Auto Scaling User Guide,
+ * "Schedule recurring scaling actions using cron and rate expressions".
  */
 export function parseSchedule(
   text: string,

@@ -16,15 +16,15 @@ import type { Change, Store, Transaction } from "./store.ts";
 /** The row of `sequence` that holds the last commit's revision. No sequence of a transaction has this name. */
 const REVISION = "$revision";
 
-/** Thrown when the state was written by a newer Gantry than this one. */
+/** Thrown if a newer Gantry than this one wrote the state. */
 export class NewerStateError extends Error {
   override readonly name = "NewerStateError";
 }
 
 /**
- * Keeps records in one SQLite file (WAL, synchronous=FULL: what was answered survives a power cut) and serves reads
- * from memory. Throws NewerStateError when the file's schema or record format is newer than this program's, DamagedError when the file,
- * or a record in it, is not what was written.
+ * Stores records in one SQLite file (WAL, synchronous=FULL: acknowledged commits survive a power failure) and
+ * serves reads from memory. Throws NewerStateError if the file's schema or record format is newer than this
+ * program's, DamagedError if the file, or a record in it, differs from what was written.
  */
 export class SqliteStore implements Store {
   readonly #database: DatabaseSync;
@@ -100,7 +100,9 @@ export class SqliteStore implements Store {
     this.#database.close();
   }
 
-  /** Reads everything, brings old records to the current version, and writes those that changed, all or nothing. */
+  /**
+   * Reads everything, migrates old records to the current version, and writes those that changed, atomically.
+   */
   #load(path: string, migrations: readonly RecordMigration[]): void {
     const versions = readVersions(this.#database);
     const current = currentVersions(migrations);
@@ -146,7 +148,7 @@ export class SqliteStore implements Store {
     this.#putRecord.run(kind, key, text, crc32(`${kind}${key}${text}`));
   }
 
-  /** A copy of one moment in a file of its own. */
+  /** Copies a consistent snapshot into a file. */
   copyTo(path: string): void {
     this.#database.prepare("VACUUM INTO ?").run(path);
   }
@@ -154,7 +156,7 @@ export class SqliteStore implements Store {
 
 const REMEDY = 'bring back a backup with "gantry restore"';
 
-/** Errors: DamagedError, in place of what SQLite throws about a file that is torn or overwritten. */
+/** Errors: DamagedError, in place of SQLite's error for a file that is truncated or overwritten. */
 function refuseDamage(path: string, work: () => void): void {
   try {
     work();

@@ -17,7 +17,7 @@ export function cluster(name: string): ClusterRecord {
   };
 }
 
-/** What every store must do; it runs against the memory store and the SQLite store. */
+/** The behaviour that every store must have; it runs against the memory store and the SQLite store. */
 export function describeStore(name: string, open: () => Store): void {
   describe(name, () => {
     it("answers what was put, in key order, within a prefix", () => {

@@ -1,7 +1,10 @@
 import type { MetricAlarmSpec } from "./cloudwatch.ts";
 import type { Placed, Tags } from "./common.ts";
 
-/** A service whose desired count may be changed between two bounds. Key: the ARN, which follows from the service's place and name. */
+/**
+ * A service whose desired count may change between two bounds. Key: the ARN, which is derived from the
+ * service's place and name.
+ */
 export interface ScalableTargetRecord extends Placed {
   readonly arn: string;
   /** `service/CLUSTER/SERVICE`. */
@@ -10,9 +13,12 @@ export interface ScalableTargetRecord extends Placed {
   readonly minCapacity: number;
   readonly maxCapacity: number;
   readonly suspended: { readonly scaleIn: boolean; readonly scaleOut: boolean; readonly scheduled: boolean };
-  /** The bounds changed, and the desired count has not been compared with them since. Cleared by the auto-scaling controller. */
+  /**
+   * The bounds changed and the desired count has not been compared with them yet. Cleared by the auto-scaling
+   * controller.
+   */
   readonly isRangeNew: boolean;
-  /** The latest change of capacity by a policy, and until when its cooldown lasts. ← auto-scaling controller. */
+  /** The latest change of capacity by a policy, and the end of its cooldown. ← auto-scaling controller. */
   readonly cooldown: ScalingCooldown | undefined;
   readonly createdAt: number;
   readonly tags: Tags;
@@ -25,23 +31,23 @@ export interface ScalingCooldown {
   readonly until: number;
 }
 
-/** What a target tracking policy keeps at a value. */
+/** The target value of a target tracking policy. */
 export interface TargetTrackingSpec {
   readonly type: "targetTracking";
   readonly targetValue: number;
-  /** As the caller gave it: DescribeScalingPolicies answers it. */
+  /** As the caller gave it: DescribeScalingPolicies returns it. */
   readonly metric:
     | { readonly type: "predefined"; readonly metricType: string; readonly resourceLabel: string | undefined }
     | { readonly type: "customized"; readonly specification: object };
   readonly source: MetricAlarmSpec["source"];
-  /** Seconds; undefined where the caller named none. */
+  /** Seconds; undefined if the caller named none. */
   readonly scaleOutCooldown: number | undefined;
   readonly scaleInCooldown: number | undefined;
   readonly disableScaleIn: boolean | undefined;
 }
 
 export interface StepAdjustmentSpec {
-  /** Distances from the alarm's threshold; undefined: without end. */
+  /** Distances from the alarm's threshold; undefined: unbounded. */
   readonly lower: number | undefined;
   readonly upper: number | undefined;
   readonly adjustment: number;
@@ -81,7 +87,7 @@ export interface ScheduledActionRecord extends Placed {
   readonly minCapacity: number | undefined;
   readonly maxCapacity: number | undefined;
   readonly createdAt: number;
-  /** Occurrences up to here are over. ← auto-scaling controller. */
+  /** Occurrences up to this time were handled. ← auto-scaling controller. */
   readonly handledUntil: number;
 }
 
@@ -98,9 +104,9 @@ export interface ScalingActivityRecord extends Placed {
   readonly endedAt: number | undefined;
   readonly statusCode: "InProgress" | "Successful" | "Overridden" | "Failed";
   readonly statusMessage: string | undefined;
-  /** The desired count that was set; undefined where none was. */
+  /** The new desired count; undefined if it was not changed. */
   readonly desiredCount: number | undefined;
-  /** Why the capacity stays. */
+  /** Why the capacity was not changed. */
   readonly notScaled:
     | { readonly code: NotScaledCode; readonly min: number; readonly max: number; readonly current: number }
     | undefined;

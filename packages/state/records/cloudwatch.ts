@@ -2,7 +2,7 @@ import type { Placed, Tags } from "./common.ts";
 
 export type AlarmState = "OK" | "ALARM" | "INSUFFICIENT_DATA";
 
-/** A metric and the statistic of it that is wanted. */
+/** A metric and the requested statistic. */
 export interface MetricStatSpec {
   readonly namespace: string;
   readonly metricName: string;
@@ -50,20 +50,20 @@ export interface MetricAlarmSpec {
 export interface CompositeAlarmSpec {
   readonly type: "composite";
   readonly rule: string;
-  /** While the suppressor is in ALARM the actions are held back. Periods in seconds. */
+  /** The actions are suppressed while the suppressor is in ALARM. Periods in seconds. */
   readonly suppressor:
     | { readonly alarm: string; readonly waitPeriod: number; readonly extensionPeriod: number }
     | undefined;
 }
 
-/** Why a composite alarm holds its actions back. */
+/** Why a composite alarm suppresses its actions. */
 export interface AlarmSuppression {
   readonly by: "Alarm" | "WaitPeriod" | "ExtensionPeriod";
   readonly reason: string;
   readonly since: number;
 }
 
-/** Key: the ARN. Its state changes by the transaction `changeAlarmState` alone. */
+/** Key: the ARN. Only the transaction `changeAlarmState` changes its state. */
 export interface AlarmRecord extends Placed {
   readonly arn: string;
   readonly name: string;
@@ -76,9 +76,9 @@ export interface AlarmRecord extends Placed {
   readonly stateValue: AlarmState;
   readonly stateReason: string;
   readonly stateReasonData: string | undefined;
-  /** When a state was last recorded, be it the same. */
+  /** When a state was last recorded, even if it did not change. */
   readonly stateUpdatedAt: number;
-  /** When the state last became another. */
+  /** When the state last changed. */
   readonly stateTransitionedAt: number;
   readonly evaluationState: "PARTIAL_DATA" | "EVALUATION_ERROR" | undefined;
   readonly configurationUpdatedAt: number;
@@ -88,7 +88,10 @@ export interface AlarmRecord extends Placed {
   readonly tags: Tags;
 }
 
-/** A line of an alarm's history. It outlives its alarm by up to 30 days. Key: `ALARM_ARN#NUMBER`. */
+/**
+ * A line of an alarm's history. It is kept for up to 30 days after its alarm is deleted. Key:
+ * `ALARM_ARN#NUMBER`.
+ */
 export interface AlarmHistoryRecord extends Placed {
   readonly alarmArn: string;
   readonly alarmName: string;
@@ -96,7 +99,7 @@ export interface AlarmHistoryRecord extends Placed {
   readonly at: number;
   readonly itemType: "ConfigurationUpdate" | "StateUpdate" | "Action";
   readonly summary: string;
-  /** JSON, as DescribeAlarmHistory answers it. */
+  /** JSON, as DescribeAlarmHistory returns it. */
   readonly data: string;
 }
 

@@ -11,7 +11,7 @@ export interface CodeDeployApplicationRecord extends Placed {
   readonly tags: Tags;
 }
 
-/** When a deployment has to stop by itself, and whether it is then rolled back. */
+/** When a deployment stops automatically, and whether it is then rolled back. */
 export interface CodeDeployGuards {
   readonly alarms: {
     readonly enabled: boolean;
@@ -26,7 +26,10 @@ export type CodeDeployRollbackEvent =
   | "DEPLOYMENT_STOP_ON_ALARM"
   | "DEPLOYMENT_STOP_ON_REQUEST";
 
-/** What a deployment group says about two fleets and the way between them. Source: API_DeploymentGroupInfo. */
+/**
+ * The settings of a deployment group for its two fleets and the traffic shift between them. Source:
+ * API_DeploymentGroupInfo.
+ */
 export interface CodeDeploySettings extends CodeDeployGuards {
   readonly serviceRoleArn: string;
   /** As given: names within the account and region. */
@@ -36,9 +39,9 @@ export interface CodeDeploySettings extends CodeDeployGuards {
   readonly targetGroupNames: readonly string[];
   readonly productionListenerArn: string;
   readonly testListenerArn: string | undefined;
-  /** What becomes of the old fleet, and how long it is kept after the traffic has moved. */
+  /** What happens to the old fleet, and how long it is kept after the traffic has shifted. */
   readonly termination: { readonly action: "TERMINATE" | "KEEP_ALIVE"; readonly waitMinutes: number };
-  /** STOP_DEPLOYMENT: the traffic moves when ContinueDeployment says so, or the deployment stops after the wait. */
+  /** STOP_DEPLOYMENT: the traffic shifts on ContinueDeployment, or the deployment stops after the wait. */
   readonly ready: {
     readonly action: "CONTINUE_DEPLOYMENT" | "STOP_DEPLOYMENT";
     readonly waitMinutes: number;
@@ -54,7 +57,7 @@ export interface CodeDeployGroupRecord extends Placed {
   readonly name: string;
   readonly configName: string;
   readonly settings: CodeDeploySettings;
-  /** Recorded and shown: SNS is not there. */
+  /** Stored and returned only: there is no SNS. */
   readonly triggers: readonly {
     readonly name: string;
     readonly targetArn: string;
@@ -66,7 +69,7 @@ export interface CodeDeployGroupRecord extends Placed {
   readonly tags: Tags;
 }
 
-/** How production traffic moves; percentages and minutes. */
+/** How production traffic shifts; percentages and minutes. */
 export type CodeDeployRouting =
   | { readonly type: "AllAtOnce" }
   | { readonly type: "TimeBasedCanary"; readonly percent: number; readonly minutes: number }
@@ -94,7 +97,7 @@ export const CODE_DEPLOY_EVENTS = [
 ] as const;
 export type CodeDeployEventName = (typeof CODE_DEPLOY_EVENTS)[number];
 
-/** What an AppSpec asks for. */
+/** The content of an AppSpec. */
 export interface CodeDeployAppSpec {
   readonly taskDefinition: string;
   readonly containerName: string;
@@ -105,7 +108,7 @@ export interface CodeDeployAppSpec {
   readonly hooks: Readonly<Partial<Record<CodeDeployEventName, string>>>;
 }
 
-/** Where the AppSpec came from, as the caller gave it. Key of a stored revision: APPLICATION-ARN|DIGEST. */
+/** The location of the AppSpec, as the caller gave it. Key of a stored revision: APPLICATION-ARN|DIGEST. */
 export interface CodeDeployRevision {
   readonly type: "String" | "AppSpecContent" | "S3";
   readonly content: string | undefined;
@@ -137,13 +140,13 @@ export interface CodeDeployEventRecord {
   readonly status: "Pending" | "InProgress" | "Succeeded" | "Failed" | "Skipped";
   readonly startedAt?: number;
   readonly endedAt?: number;
-  /** The function that decides the event. */
+  /** The function whose result determines the event's status. */
   readonly hook?: {
     readonly functionArn: string;
     readonly executionId: string;
     /** When it was called. ← code-deploy hook controller. */
     readonly calledAt?: number;
-    /** What PutLifecycleEventHookExecutionStatus said, or that the function cannot be called. */
+    /** The status of PutLifecycleEventHookExecutionStatus, or Failed if the function cannot be called. */
     readonly answer?: "Succeeded" | "Failed";
   };
   /** Why it failed. */
@@ -153,8 +156,8 @@ export interface CodeDeployEventRecord {
 export type CodeDeployStatus = "Created" | "InProgress" | "Ready" | "Succeeded" | "Failed" | "Stopped";
 
 /**
- * A deployment of a revision to a group's service, or the return to the old fleet after one. Key: `deploymentKeyOf`.
- * Begun by `beginCodeDeployment`, moved by the code-deploy controller.
+ * A deployment of a revision to a group's service, or the return to the old fleet after one. Key:
+ * `deploymentKeyOf`. Created by `beginCodeDeployment`, advanced by the code-deploy controller.
  */
 export interface CodeDeploymentRecord extends Placed {
   readonly key: string;
@@ -175,26 +178,29 @@ export interface CodeDeploymentRecord extends Placed {
   readonly creator: "user" | "codeDeployRollback";
   readonly status: CodeDeployStatus;
   readonly events: readonly CodeDeployEventRecord[];
-  /** The fleet that serves when the deployment begins; absent until it has begun. */
+  /** The fleet that serves when the deployment begins; absent before that. */
   readonly blueTaskSetId: string | undefined;
-  /** The fleet that it brings up; absent until Install. */
+  /** The fleet that the deployment creates; absent before Install. */
   readonly greenTaskSetId: string | undefined;
   readonly blueGroupArn: string | undefined;
   readonly greenGroupArn: string | undefined;
-  /** The part of the traffic that the new fleet has, in percent. */
+  /** The new fleet's share of the traffic, in percent. */
   readonly traffic: {
     readonly test: number;
     readonly production: number;
     readonly shiftedAt: number | undefined;
   };
-  /** When the wait for the traffic's or the termination's permission began. */
+  /** When the wait for permission to shift the traffic, or to terminate the old fleet, began. */
   readonly readySince: number | undefined;
   readonly terminationSince: number | undefined;
   /** Set by ContinueDeployment. */
   readonly continued: { readonly ready?: boolean; readonly termination?: boolean };
   /** Set by StopDeployment. */
   readonly stopRequested: { readonly rollback: boolean } | undefined;
-  /** For the return to the old fleet: that fleet is `blueTaskSetId`, the one that goes is `greenTaskSetId`. */
+  /**
+   * For the return to the old fleet: `blueTaskSetId` is the old fleet, `greenTaskSetId` the one that is
+   * removed.
+   */
   readonly isReturn: boolean;
   readonly error: { readonly code: string; readonly message: string } | undefined;
   readonly rollback:

@@ -1,4 +1,6 @@
-/** Where a record lives. IAM's and bucket names are global; their region is only where they were made. */
+/**
+ * Where a record belongs. IAM's and bucket names are global; their region is only where they were created.
+ */
 export interface Placed {
   readonly account: string;
   readonly region: string;

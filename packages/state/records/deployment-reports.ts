@@ -1,7 +1,7 @@
 import type { HookRunRecord, LifecycleStage, ServiceDeploymentStatus } from "./ecs-services.ts";
 import type { Placed } from "./common.ts";
 
-/** The fleet that a deployment brings up, and the one that served before it. */
+/** The fleet that a deployment creates, and the one that served before it. */
 export type FleetRole = "source" | "target";
 
 /** How many of a fleet's tasks run, and how many of them are healthy. */
@@ -18,7 +18,7 @@ export type DeploymentEvent = { readonly at: number } & (
       readonly reason: string | undefined;
     }
   | { readonly type: "stage"; readonly stage: LifecycleStage }
-  /** Parts of the traffic that the target fleet has, in percent. */
+  /** The target fleet's shares of the traffic, in percent. */
   | { readonly type: "traffic"; readonly production: number; readonly test: number }
   | {
       readonly type: "hook";
@@ -36,31 +36,34 @@ export type DeploymentEvent = { readonly at: number } & (
     }
 );
 
-/** What a load balancer measured of one fleet. */
+/** What a load balancer measured for one fleet. */
 export interface FleetTraffic {
   readonly requests: number;
-  /** Answers with a status of 500 or more, and connections that failed. */
+  /** Responses with a status of 500 or more, and failed connections. */
   readonly errors: number;
-  /** Milliseconds; undefined where nothing was answered. */
+  /** Milliseconds; undefined if there was no response. */
   readonly p50Ms: number | undefined;
   readonly p99Ms: number | undefined;
 }
 
-/** A part of a deployment's time. In a rolling deployment both fleets are in one target group: all is the target's. */
+/**
+ * An interval of a deployment. In a rolling deployment both fleets are in one target group: all traffic
+ * counts as the target's.
+ */
 export interface ReportInterval {
   readonly from: number;
   readonly until: number;
-  /** The target fleet's part of production traffic at the end, in percent; undefined for ROLLING. */
+  /** The target fleet's share of production traffic at the end, in percent; undefined for ROLLING. */
   readonly weight: number | undefined;
   readonly source: FleetTraffic | undefined;
   readonly target: FleetTraffic | undefined;
 }
 
-/** What happened in a deployment. Key: the deployment's ARN. It goes with the deployment. */
+/** The events and traffic of a deployment. Key: the deployment's ARN. It is removed with the deployment. */
 export interface DeploymentReportRecord extends Placed {
   readonly deploymentArn: string;
   readonly timeline: readonly DeploymentEvent[];
   readonly intervals: readonly ReportInterval[];
-  /** Traffic before this moment is in the intervals. */
+  /** The intervals contain the traffic before this time. */
   readonly measuredUntil: number;
 }

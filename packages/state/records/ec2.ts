@@ -9,13 +9,13 @@ export interface VpcRecord extends Placed {
   /** Small number that names the VPC's transit link and router on every node; never reused while the VPC lives. */
   readonly index: number;
   readonly tags: Tags;
-  /** What nodes report of the VPC's rules, by node; without those that have reported nothing wrong. */
+  /** What nodes report about the VPC's rules, by node; nodes without problems are absent. */
   readonly firewalls?: Readonly<Record<string, VpcFirewall>>;
 }
 
 /** Whether the security groups of a VPC are in effect on a node. */
 export interface VpcFirewall {
-  /** The rules could not be applied, and the VPC lets no new connection through until they are. */
+  /** The rules could not be applied; until they are, the VPC blocks new connections. */
   readonly closed: boolean;
   /** One sentence for each part that is not in effect. */
   readonly problems: readonly string[];
@@ -67,7 +67,7 @@ export interface SecurityGroupRuleRecord {
   readonly direction: "ingress" | "egress";
   /** tcp, udp, icmp, the number of another protocol, or -1 for all. */
   readonly protocol: string;
-  /** Of tcp and udp the ports; of icmp the type and the code; -1 where all match. */
+  /** For tcp and udp the ports; for icmp the type and the code; -1 if all match. */
   readonly fromPort: number;
   readonly toPort: number;
   readonly cidr: string | undefined;
@@ -93,7 +93,7 @@ export interface ElasticAddressRecord extends Placed {
   readonly tags: Tags;
 }
 
-/** What a network interface belongs to, and the key of its record: a node of the warm pool has `warm/NODE`. */
+/** The owner of a network interface, and the key of its record: a node of the warm pool has `warm/NODE`. */
 export interface InterfaceOwner {
   readonly type: "task" | "warmPool" | "loadBalancer" | "databaseInstance" | "natGateway" | "mountTarget";
   readonly key: string;
@@ -111,7 +111,7 @@ export interface NetworkInterfaceRecord extends Placed {
   readonly description: string;
   readonly owner: InterfaceOwner;
   readonly nodeId: string | undefined;
-  /** ← the node's report: a warm interface whose pause container stands ready. */
+  /** ← the node's report: the pause container of a warm interface is ready. */
   readonly ready: boolean;
   readonly createdAt: number;
   readonly tags: Tags;

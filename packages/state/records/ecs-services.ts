@@ -1,7 +1,10 @@
 import type { Placed, Tags } from "./common.ts";
 import type { AwsvpcConfiguration, ServiceLoadBalancer } from "./ecs.ts";
 
-/** What is asked of a service. How far it is lies in its task sets, deployments and events. Key: the ARN. */
+/**
+ * The desired state of a service. Its task sets, deployments and events contain the actual state. Key: the
+ * ARN.
+ */
 export interface ServiceRecord extends Placed {
   readonly arn: string;
   readonly clusterArn: string;
@@ -9,7 +12,7 @@ export interface ServiceRecord extends Placed {
   /** ← api; INACTIVE ← service controller. */
   readonly status: "ACTIVE" | "DRAINING" | "INACTIVE";
   readonly spec: {
-    /** Changed by `setDesiredCount` alone. */
+    /** Only `setDesiredCount` changes it. */
     readonly desiredCount: number;
     readonly launchType: "FARGATE" | "EC2";
     readonly minimumHealthyPercent: number;
@@ -20,11 +23,11 @@ export interface ServiceRecord extends Placed {
     readonly enableEcsManagedTags: boolean;
     readonly enableExecuteCommand: boolean;
     readonly roleArn: string | undefined;
-    /** AWS/ECS metrics that are kept by 20 seconds; absent: none. */
+    /** AWS/ECS metrics that are stored at 20-second resolution; absent: none. */
     readonly fineMetrics?: readonly string[] | undefined;
-    /** How deployments bring in a new version; absent: ROLLING without a bake time. */
+    /** How deployments roll out a new version; absent: ROLLING without a bake time. */
     readonly rollout?: RolloutSpec | undefined;
-    /** Who decides about deployments; absent: ECS. */
+    /** The deployment controller; absent: ECS. */
     readonly controller?: "EXTERNAL" | "CODE_DEPLOY" | undefined;
     /** Alarms that end a deployment; absent where they are not enabled. */
     readonly deploymentAlarms?: { readonly names: readonly string[]; readonly rollback: boolean } | undefined;
@@ -42,13 +45,13 @@ export type DeploymentStrategy = "ROLLING" | "BLUE_GREEN" | "LINEAR" | "CANARY";
 export interface RolloutSpec {
   readonly strategy: DeploymentStrategy;
   readonly bakeTimeMinutes: number;
-  /** CANARY: the first part of production traffic, in percent, and how long it is kept. */
+  /** CANARY: the first share of production traffic, in percent, and how long it is held. */
   readonly canary: { readonly percent: number; readonly bakeMinutes: number } | undefined;
-  /** LINEAR: the part by which production traffic moves, in percent, and the wait between steps. */
+  /** LINEAR: the step of production traffic, in percent, and the wait between steps. */
   readonly linear: { readonly percent: number; readonly bakeMinutes: number } | undefined;
 }
 
-/** What the tasks of one version of a service are made of. */
+/** The settings of the tasks of one version of a service. */
 export interface ServiceVersion {
   readonly taskDefinitionArn: string;
   readonly network: AwsvpcConfiguration;
@@ -57,7 +60,10 @@ export interface ServiceVersion {
   readonly platformVersion: string;
 }
 
-/** A snapshot of a service's version; nothing but `containerImages` is added later. Key: the ARN. ← `beginServiceDeployment`. */
+/**
+ * A snapshot of a service's version; only `containerImages` is added later. Key: the ARN. ←
+ * `beginServiceDeployment`.
+ */
 export interface ServiceRevisionRecord extends Placed, ServiceVersion {
   readonly arn: string;
   readonly serviceArn: string;
@@ -74,8 +80,9 @@ export interface ServiceRevisionRecord extends Placed, ServiceVersion {
 export type RolloutState = "IN_PROGRESS" | "COMPLETED" | "FAILED";
 
 /**
- * A fleet: the tasks of one version of a service, and how stable they are. DescribeServices shows the task sets of a
- * rolling service as its deployments. Key: SERVICE-ARN|ID. Begun by `beginServiceDeployment`, moved by the service controller.
+ * A fleet: the tasks of one version of a service, and their stability. DescribeServices shows the task sets
+ * of a rolling service as its deployments. Key: SERVICE-ARN|ID. Created by `beginServiceDeployment`, advanced
+ * by the service controller.
  */
 export interface TaskSetRecord extends Placed, ServiceVersion {
   /** `ecs-svc/` and 19 digits. */
@@ -84,15 +91,15 @@ export interface TaskSetRecord extends Placed, ServiceVersion {
   readonly clusterArn: string;
   readonly revisionArn: string;
   readonly status: "PRIMARY" | "ACTIVE" | "DRAINING";
-  /** The part of the service's desired count that it runs. */
+  /** The share of the service's desired count that it runs. */
   readonly scale: { readonly value: number; readonly unit: "PERCENT" };
-  /** Whether it runs its share, healthy, and nothing of it is starting or stopping. */
+  /** Whether it runs its share, all tasks are healthy, and none is starting or stopping. */
   readonly stability: "STABILIZING" | "STEADY_STATE";
   /** When the stability last changed; absent in records of earlier releases. */
   readonly stabilityAt?: number;
-  /** What CreateTaskSet or CodeDeploy gave besides; absent where ECS itself made the task set. */
+  /** What CreateTaskSet or CodeDeploy set in addition; absent if ECS itself created the task set. */
   readonly external?: {
-    /** Absent where CreateTaskSet made it. */
+    /** Absent if CreateTaskSet created it. */
     readonly startedBy?: "CODE_DEPLOY";
     readonly externalId: string | undefined;
     readonly clientToken: string | undefined;
@@ -101,7 +108,7 @@ export interface TaskSetRecord extends Placed, ServiceVersion {
   readonly rollout: { readonly state: RolloutState; readonly reason: string };
   /** Tasks that failed since one was last healthy. */
   readonly failedTasks: number;
-  /** When a task of it was last seen healthy: failures before then no longer count. */
+  /** When one of its tasks was last seen healthy: failures before then no longer count. */
   readonly healthyAt: number | undefined;
   readonly createdAt: number;
   readonly updatedAt: number;
@@ -120,8 +127,8 @@ export type ServiceDeploymentStatus =
   | "ROLLBACK_FAILED";
 
 /**
- * The way of a service from its source revisions to a target revision: strategy, stage, guards and outcome. Key: the
- * ARN. Begun by `beginServiceDeployment`, moved by the service controller.
+ * The transition of a service from its source revisions to a target revision: strategy, stage, guards and
+ * outcome. Key: the ARN. Created by `beginServiceDeployment`, advanced by the service controller.
  */
 export interface ServiceDeploymentRecord extends Placed {
   readonly arn: string;
@@ -132,7 +139,10 @@ export interface ServiceDeploymentRecord extends Placed {
   readonly rollout?: RolloutSpec;
   readonly sourceRevisionArns: readonly string[];
   readonly targetRevisionArn: string;
-  /** The fleet that it brings up: of the target revision, or, while it rolls back, of the source revision. */
+  /**
+   * The fleet that the deployment creates: of the target revision or, during a rollback, of the source
+   * revision.
+   */
   readonly taskSetId: string;
   readonly status: ServiceDeploymentStatus;
   readonly statusReason: string | undefined;
@@ -140,11 +150,14 @@ export interface ServiceDeploymentRecord extends Placed {
   readonly lifecycleStage: LifecycleStage | undefined;
   /** When the stage began. */
   readonly stageStartedAt?: number;
-  /** The fleet that serves until the traffic moves, and again after a rollback; absent for a service's first deployment. */
+  /**
+   * The fleet that serves until the traffic shifts, and again after a rollback; absent for a service's first
+   * deployment.
+   */
   readonly sourceTaskSetId?: string;
-  /** The parts of production traffic that the target revision gets one after another, in percent, ending with 100. */
+  /** The successive shares of production traffic of the target revision, in percent, ending with 100. */
   readonly trafficSteps?: { readonly percents: readonly number[]; readonly bakeMinutes: number };
-  /** The parts of the traffic that the target revision has, in percent; absent for ROLLING. */
+  /** The target revision's shares of the traffic, in percent; absent for ROLLING. */
   readonly traffic?: DeploymentTraffic;
   readonly circuitBreaker: {
     readonly enable: boolean;
@@ -154,7 +167,7 @@ export interface ServiceDeploymentRecord extends Placed {
   };
   readonly alarms: DeploymentAlarmsRecord | undefined;
   readonly hooks: readonly ServiceDeploymentHook[];
-  /** What became of the hooks so far. */
+  /** The hook runs so far. */
   readonly hookRuns?: readonly HookRunRecord[];
   readonly bakeTimeMinutes: number;
   readonly rollback:
@@ -183,17 +196,17 @@ export type LifecycleStage =
 export interface DeploymentTraffic {
   readonly test: number;
   readonly production: number;
-  /** When production traffic was last moved. */
+  /** When production traffic last shifted. */
   readonly shiftedAt: number | undefined;
 }
 
-/** Alarms that are watched while a deployment is under way. */
+/** Alarms that are watched while a deployment is in progress. */
 export interface DeploymentAlarmsRecord {
   readonly names: readonly string[];
   readonly rollback: boolean;
-  /** One was in ALARM when the deployment began: none counts. Source: "Deployment alarms". */
+  /** An alarm was in ALARM when the deployment began, so no alarm counts. Source: "Deployment alarms". */
   readonly isIgnored?: boolean;
-  /** Those that ended the deployment. */
+  /** The alarms that ended the deployment. */
   readonly triggered?: readonly string[];
 }
 
@@ -204,13 +217,13 @@ export interface ServiceDeploymentHook {
   readonly stages: readonly HookStage[];
   /** The role that invokes the function; undefined for PAUSE. */
   readonly roleArn?: string | undefined;
-  /** What the function is given besides, as JSON. */
+  /** Additional input of the function, as JSON. */
   readonly details?: unknown;
   readonly timeoutMinutes: number;
   readonly timeoutAction: "CONTINUE" | "ROLLBACK";
 }
 
-/** Stages that hooks belong to: PRE_PRODUCTION_TRAFFIC_SHIFT comes before each step of production traffic. */
+/** Stages that hooks can run in: PRE_PRODUCTION_TRAFFIC_SHIFT precedes each step of production traffic. */
 export type HookStage =
   | Exclude<LifecycleStage, "SCALE_UP" | "BAKE_TIME" | "CLEAN_UP">
   | "PRE_PRODUCTION_TRAFFIC_SHIFT";
@@ -218,17 +231,20 @@ export type HookStage =
 /** One hook in one stage. Source: API_DeploymentLifecycleHookDetail. */
 export interface HookRunRecord {
   readonly id: string;
-  /** Which of the deployment's hooks. */
+  /** The index of the hook among those of the deployment. */
   readonly hook: number;
   readonly stage: HookStage;
-  /** The part of production traffic that was moved before, in percent. */
+  /** The share of production traffic that was shifted before, in percent. */
   readonly production: number;
   readonly status: "AWAITING_ACTION" | "IN_PROGRESS" | "SUCCEEDED" | "FAILED" | "TIMED_OUT";
   readonly startedAt: number;
-  /** When the function last answered that it is not done, and how long it asked to wait. ← hook controller. */
+  /**
+   * When the function last returned that it is in progress, and the delay that it requested. ← hook
+   * controller.
+   */
   readonly calledAt?: number;
   readonly callDelayMs?: number;
-  /** What the function wants to be given in the next call. */
+  /** What the function asked to receive in the next call. */
   readonly details?: unknown;
   /** Why it failed. */
   readonly reason?: string;

@@ -30,7 +30,7 @@ export interface ContainerHealthCheck {
   readonly startPeriodSeconds: number;
 }
 
-/** A container definition with every choice made. Optional fields are those whose absence means something. */
+/** A container definition with all defaults applied. In optional fields, absence has a meaning. */
 export interface ContainerSpec {
   readonly name: string;
   readonly image: string;
@@ -73,17 +73,17 @@ export interface ContainerSpec {
   }[];
   readonly systemControls: readonly { readonly namespace: string; readonly value: string }[];
   readonly dockerLabels: Readonly<Record<string, string>>;
-  /** Only where the operator allows access to the host. */
+  /** Only if the operator allows access to the host. */
   readonly privileged: boolean;
-  /** Environment variables whose values are read when a task starts; absent in records of older versions: none. */
+  /** Environment variables whose values are read when a task starts; absent in older records: none. */
   readonly secrets?: readonly { readonly name: string; readonly valueFrom: string }[];
-  /** Whether tasks of a deployment run one digest; absent in records of older versions: enabled. */
+  /** Whether the tasks of a deployment run one digest; absent in older records: enabled. */
   readonly versionConsistency?: "enabled" | "disabled";
 }
 
 export interface VolumeSpec {
   readonly name: string;
-  /** A folder of the node itself; only where the operator allows it. */
+  /** A folder of the node itself; only if the operator allows it. */
   readonly hostPath: string | undefined;
   readonly efs:
     | {
@@ -105,7 +105,7 @@ export interface TaskDefinitionRecord extends Placed {
     readonly containers: readonly ContainerSpec[];
     readonly volumes: readonly VolumeSpec[];
     readonly networkMode: "awsvpc";
-    /** The node's own processes; only where the operator allows it. */
+    /** The node's own processes; only if the operator allows it. */
     readonly pidMode: "host" | undefined;
     readonly requiresCompatibilities: readonly ("FARGATE" | "EC2")[];
     readonly cpu: number | undefined;
@@ -117,7 +117,10 @@ export interface TaskDefinitionRecord extends Placed {
       | undefined;
     readonly ephemeralStorageGiB: number | undefined;
   };
-  /** The container definitions and volumes as the caller gave them, defaults filled in the way AWS answers them. */
+  /**
+   * The container definitions and volumes as the caller gave them, with defaults filled in as AWS returns
+   * them.
+   */
   readonly presented: {
     readonly containerDefinitions: readonly object[];
     readonly volumes: readonly object[];
@@ -139,9 +142,12 @@ export interface ServiceLoadBalancer {
   readonly targetGroupArn: string;
   readonly containerName: string;
   readonly containerPort: number;
-  /** The second target group and the rules that a deployment with traffic stages writes. */
+  /** The second target group, and the rules that a deployment with traffic stages changes. */
   readonly advanced?: AdvancedConfigurationRecord;
-  /** The one of the two target groups that the fleet registers with; absent: `targetGroupArn`. ← `beginServiceDeployment`. */
+  /**
+   * The one of the two target groups that the fleet registers with; absent: `targetGroupArn`. ←
+   * `beginServiceDeployment`.
+   */
   readonly servingTargetGroupArn?: string;
 }
 
@@ -153,7 +159,7 @@ export interface AdvancedConfigurationRecord {
   readonly roleArn: string;
 }
 
-/** In the order a task goes through them; a status never moves left. */
+/** In the order in which a task passes through them; a task never returns to an earlier status. */
 export type TaskStatus =
   | "PROVISIONING"
   | "PENDING"
@@ -177,7 +183,7 @@ export interface TaskContainerRecord {
   readonly arn: string;
   readonly image: string;
   readonly imageDigest: string | undefined;
-  /** The digest that the node is told to pull; absent where the node resolves the tag itself. ← scheduler. */
+  /** The digest that the node must pull; absent if the node resolves the tag itself. ← scheduler. */
   readonly pinnedDigest?: string;
   /**
    * Where the image that runs comes from: a registry; the engine's own copy, because no registry answered; or built
@@ -200,10 +206,10 @@ export interface ContainerOverrideRecord {
   readonly memoryReservationMiB: number | undefined;
 }
 
-/** What an idempotent call started, found by its client token. Key: account, region, operation and token. */
+/** What an idempotent call started, by its client token. Key: account, region, operation and token. */
 export interface ClientTokenRecord extends Placed {
   readonly cluster: string;
-  /** Of the parameters: a token with others is refused. */
+  /** The hash of the parameters: a token that is reused with other parameters is refused. */
   readonly requestHash: string;
   readonly taskArns: readonly string[];
   readonly expiresAt: number;
@@ -217,10 +223,16 @@ export interface Resources {
 
 export interface TaskPlacement {
   readonly nodeId: string;
-  /** What the task takes of its node until it has stopped. Absent in older records until the scheduler has added it. */
+  /**
+   * What the task reserves on its node until it has stopped. Absent in older records until the scheduler has
+   * added it.
+   */
   readonly reserved?: Resources;
   readonly networkInterfaceId: string;
-  /** What DescribeTasks says of the interface, which is deleted before the task is. Older records lack it. */
+  /**
+   * The interface as DescribeTasks returns it; the interface is deleted before the task is. Absent in older
+   * records.
+   */
   readonly attachment?: {
     readonly subnetId: string;
     readonly availabilityZone: string;
@@ -251,7 +263,7 @@ export interface TaskRecord extends Placed {
   readonly enableExecuteCommand: boolean;
   /** ← api and the service controller. */
   readonly desiredStatus: "RUNNING" | "STOPPED";
-  /** ← the scheduler: where it runs and by which network interface. */
+  /** ← the scheduler: the node and the network interface. */
   readonly placement: TaskPlacement | undefined;
   /** ← the task controller, from here on. */
   readonly lastStatus: TaskStatus;
@@ -261,7 +273,7 @@ export interface TaskRecord extends Placed {
   readonly pullStartedAt: number | undefined;
   readonly pullStoppedAt: number | undefined;
   readonly startedAt: number | undefined;
-  /** When its containers were last started; later than `startedAt` after the platform was down. */
+  /** When its containers last started; later than `startedAt` after the platform was down. */
   readonly runningSince: number | undefined;
   readonly stoppingAt: number | undefined;
   readonly executionStoppedAt: number | undefined;

@@ -1,7 +1,7 @@
 import type { Placed, Tags } from "./common.ts";
 
 export interface FileSystemRecord extends Placed {
-  /** The node that has its bytes; absent in older records: the node that registered first. */
+  /** The node that stores its data; absent in older records: the node that registered first. */
   readonly nodeId?: string | undefined;
   readonly id: string;
   readonly arn: string;

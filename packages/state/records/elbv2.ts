@@ -59,7 +59,7 @@ export type RuleConditionRecord =
   | {
       readonly field: "host-header" | "path-pattern";
       readonly values: readonly string[];
-      /** Regular expressions: one of them or of the values matches. */
+      /** Regular expressions: one of these or of `values` must match. */
       readonly regexValues?: readonly string[] | undefined;
     }
   | {
@@ -94,7 +94,7 @@ export interface RuleRecord extends Placed {
   readonly tags: Tags;
 }
 
-/** What a rule changes of a request before it forwards it: what the expression matches becomes the replacement. */
+/** What a rule changes in a request before it is forwarded: matches of the expression are replaced. */
 export interface TransformRecord {
   readonly type: "host-header-rewrite" | "url-rewrite";
   readonly regex: string;
@@ -108,7 +108,7 @@ export interface TargetGroupRecord extends Placed {
   readonly arn: string;
   readonly name: string;
   readonly protocol: "HTTP" | "HTTPS";
-  /** HTTP1 where it is absent. */
+  /** Absent: HTTP1. */
   readonly protocolVersion?: ProtocolVersion | undefined;
   readonly port: number;
   readonly vpcId: string;
@@ -122,7 +122,7 @@ export interface TargetGroupRecord extends Placed {
     readonly timeoutSeconds: number;
     readonly healthyThreshold: number;
     readonly unhealthyThreshold: number;
-    /** HTTP status codes, or gRPC status codes where the protocol version is GRPC. */
+    /** HTTP status codes, or gRPC status codes if the protocol version is GRPC. */
     readonly matcher: string;
   };
   readonly attributes: Readonly<Record<string, string>>;
@@ -138,7 +138,7 @@ export interface TargetRecord {
   readonly address: string;
   readonly port: number;
   readonly taskArn: string | undefined;
-  /** Since when it drains; undefined while it is wanted. ← whoever deregistered it. */
+  /** When it began to drain; undefined if it is registered. ← the operation that deregistered it. */
   readonly drainingSince: number | undefined;
   /** ← the target controller, from the data plane's checks. */
   readonly state: TargetState;

@@ -40,24 +40,24 @@ export interface RoleRecord extends Identity {
   readonly tags: Tags;
   readonly description: string | undefined;
   readonly trustPolicy: string;
-  /** Unique ids of the principals that the trust policy names, by their ARN when it was written. */
+  /** Unique ids of the principals in the trust policy, by their ARN when it was written. */
   readonly trustPrincipals?: Readonly<Record<string, string>>;
   readonly maxSessionSeconds: number;
 }
 
-/** How the last deletion of a service-linked role ended. Its key is the role's ARN. */
+/** The result of the last deletion of a service-linked role. Its key is the role's ARN. */
 export interface RoleDeletionRecord {
   readonly roleArn: string;
   readonly account: string;
   readonly taskId: string;
-  /** ARNs of what uses the role; the role is deleted where there are none. */
+  /** ARNs of the resources that use the role; if there are none, the role is deleted. */
   readonly usage: readonly string[];
   readonly endedAt: number;
 }
 
 export interface AccessKeyRecord {
   readonly accessKeyId: string;
-  /** Sealed by the vault: the key that opens it is not in this database. */
+  /** Sealed by the vault: the key is not in this database. */
   readonly sealedSecret: string;
   readonly account: string;
   /** Undefined for the account's root. */
@@ -66,7 +66,7 @@ export interface AccessKeyRecord {
   readonly createdAt: number;
 }
 
-/** A customer's managed policy; AWS's own are a table in api/iam. */
+/** A customer's managed policy; AWS's own policies are a table in api/iam. */
 export interface PolicyRecord {
   readonly arn: string;
   readonly account: string;

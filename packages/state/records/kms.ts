@@ -6,9 +6,9 @@ export interface KmsKeyRecord extends Placed {
   readonly id: string;
   readonly description: string;
   readonly usage: "ENCRYPT_DECRYPT" | "SIGN_VERIFY" | "GENERATE_VERIFY_MAC";
-  /** As `SYMMETRIC_DEFAULT`, `RSA_2048`, `ECC_NIST_P256`, `HMAC_256`. */
+  /** The key spec, such as `SYMMETRIC_DEFAULT`, `RSA_2048`, `ECC_NIST_P256`, `HMAC_256`. */
   readonly spec: string;
-  /** `AWS`: made by the platform for one of its services, behind an alias `alias/aws/…`. */
+  /** `AWS`: created by the platform for one of its services, with an alias `alias/aws/…`. */
   readonly manager: "CUSTOMER" | "AWS";
   readonly enabled: boolean;
   /** When a key that is pending deletion is removed. */
@@ -18,7 +18,7 @@ export interface KmsKeyRecord extends Placed {
   readonly tags: Tags;
   readonly createdAt: number;
   readonly rotation?: { readonly periodDays: number; readonly since: number };
-  /** The oldest first. The last one encrypts; each of them decrypts what it encrypted. */
+  /** Oldest first. The last one encrypts; each decrypts what it encrypted. */
   readonly materials: readonly KmsMaterial[];
 }
 
@@ -40,12 +40,12 @@ export interface KmsAliasRecord extends Placed {
   readonly updatedAt: number;
 }
 
-/** What a key's grant lets a principal do. The key is `KEY_ARN#GRANT_ID`. */
+/** The permissions that a key's grant gives a principal. The key is `KEY_ARN#GRANT_ID`. */
 export interface KmsGrantRecord extends Placed {
   readonly keyArn: string;
   readonly id: string;
   readonly name: string | undefined;
-  /** As the caller named them, and the unique ids of who they were then. */
+  /** As the caller named them, and their unique ids at that time. */
   readonly grantee: string;
   readonly granteeId: string;
   readonly retiring: string | undefined;

@@ -1,6 +1,6 @@
 import type { Placed, Tags } from "./common.ts";
 
-/** Streams and events lie with the log content, not here. Key: the ARN without `:*`. */
+/** The log store has the streams and events. Key: the ARN without `:*`. */
 export interface LogGroupRecord extends Placed {
   readonly arn: string;
   readonly name: string;

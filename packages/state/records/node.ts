@@ -9,12 +9,15 @@ export interface NodeRecord {
   readonly labels?: Readonly<Record<string, string>>;
   /** Whether its agent has a session. Absent in older records until the gateway has started. */
   readonly state?: "CONNECTED" | "DISCONNECTED";
-  /** When the session began that lasts, or when the last one ended. Milliseconds since the epoch. */
+  /** When the current session began, or when the last one ended. Milliseconds since the epoch. */
   readonly lastContactAt?: number;
   readonly registeredAt: number;
-  /** The process that last said hello. */
+  /** The agent process that sent the last hello. */
   readonly agentPid: number;
-  /** Whether the container engine does its work, and since when; undefined until the agent has reported it. ← the agent's probe. */
+  /**
+   * Whether the container engine responds, and since when; undefined until the agent has reported it. ← the
+   * agent's probe.
+   */
   readonly engine?: { readonly answers: boolean; readonly since: number };
   /** Assignments that the node refused since its last hello: key to reason. */
   readonly refused?: Readonly<Record<string, string>>;

@@ -1,6 +1,8 @@
 import type { ClockSegment } from "@gantry/kernel";
 
-/** Where the platform's clock is ahead of real time, and how fast it runs. The one record has the key "platform". */
+/**
+ * How far the platform's clock is ahead of real time, and its speed. The only record has the key "platform".
+ */
 export interface PlatformClockRecord {
   readonly segments: readonly ClockSegment[];
 }

@@ -13,7 +13,7 @@ export interface DatabaseInstanceRecord extends Placed {
   readonly arn: string;
   readonly identifier: string;
   readonly resourceId: string;
-  /** The node that runs it and has its data; absent in older records: the node that registered first. */
+  /** The node that runs it and stores its data; absent in older records: the node that registered first. */
   readonly nodeId?: string | undefined;
   readonly engine: "mysql" | "mariadb";
   readonly engineVersion: string;
@@ -33,12 +33,12 @@ export interface DatabaseInstanceRecord extends Placed {
   readonly publiclyAccessible: boolean;
   readonly storageEncrypted: boolean;
   readonly deletionProtection: boolean;
-  /** Settings that are returned as they were given, by their names in the API. Absent: none was given. */
+  /** Settings that are returned as they were given, by their API names. Absent: none was given. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
   readonly deleting: boolean;
-  /** ← the database controller: the server has ended; what is left is to remove its data. */
+  /** ← the database controller: the server has ended; only its data remains to be removed. */
   readonly stopped: boolean;
-  /** ← the database controller: what the server itself answers. */
+  /** ← the database controller: the status that the server itself reports. */
   readonly status: "creating" | "available" | "resetting-master-credentials" | "deleting";
   readonly createdAt: number;
   readonly tags: Tags;

@@ -1,6 +1,6 @@
 import type { Placed, Tags } from "./common.ts";
 
-/** Which objects a lifecycle rule is about; every part that is there must fit. */
+/** The objects that a lifecycle rule applies to; every given part must match. */
 export interface LifecycleFilter {
   readonly prefix: string;
   readonly tags: Tags;
@@ -12,7 +12,7 @@ export interface LifecycleRule {
   readonly id: string;
   readonly enabled: boolean;
   readonly filter: LifecycleFilter;
-  /** The filter as it was written: in `Filter`, in its `And`, or as the old `Prefix`. */
+  /** The form in which the filter was written: in `Filter`, in its `And`, or as the old `Prefix`. */
   readonly written: "filter" | "and" | "prefix";
   readonly expirationDays: number | undefined;
   readonly expirationAt: number | undefined;
@@ -35,7 +35,7 @@ export interface BucketRecord extends Placed {
   readonly name: string;
   readonly createdAt: number;
   readonly tags: Tags;
-  /** Keys of the tags in their order, where it is not that of `tags`. */
+  /** Keys of the tags in their order, if it differs from that of `tags`. */
   readonly tagOrder?: readonly string[] | undefined;
   readonly encryption: { readonly algorithm: string; readonly bucketKey: boolean };
   readonly publicAccessBlock:
@@ -46,18 +46,18 @@ export interface BucketRecord extends Placed {
         readonly restrictPublicBuckets: boolean;
       }
     | undefined;
-  /** As it was put; there are no ACLs either way. */
+  /** Stored as given; ACLs are not supported in any case. */
   readonly ownership: string | undefined;
   readonly versioning?: "Enabled" | "Suspended";
   readonly policy?: string;
-  /** Unique ids of the principals that the policy names, by their ARN when it was written. */
+  /** Unique ids of the principals in the policy, by their ARN when it was written. */
   readonly policyPrincipals?: Readonly<Record<string, string>>;
   readonly lifecycle?: readonly LifecycleRule[];
   readonly lifecycleRanAt?: number;
   readonly cors?: readonly CorsRule[];
-  /** As it was put: JSON of the SDK's WebsiteConfiguration. */
+  /** Stored as given: JSON of the SDK's WebsiteConfiguration. */
   readonly website?: string;
-  /** Whether its changes are told to EventBridge. */
+  /** Whether its changes are sent to EventBridge. */
   readonly tellsEvents?: boolean;
   readonly objectLock?: {
     readonly defaultRetention:

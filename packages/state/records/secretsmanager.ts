@@ -1,11 +1,11 @@
 import type { Placed, Tags } from "./common.ts";
 
-/** A secret of Secrets Manager. Its values are records of their own. Times in ms since the epoch. */
+/** A secret of Secrets Manager. Its values are separate records. Times in ms since the epoch. */
 export interface SecretRecord extends Placed {
   readonly arn: string;
   readonly name: string;
   readonly description: string | undefined;
-  /** As the caller named the KMS key; undefined where it is the service's own, `aws/secretsmanager`. */
+  /** The KMS key as the caller named it; undefined for the service's own, `aws/secretsmanager`. */
   readonly kmsKeyId: string | undefined;
   readonly tags: Tags;
   readonly createdAt: number;
@@ -15,7 +15,7 @@ export interface SecretRecord extends Placed {
   readonly removeAt?: number;
   readonly policy?: string;
   readonly policyPrincipals?: Readonly<Record<string, string>>;
-  /** How the secret is to be rotated: kept and shown. */
+  /** The rotation settings: stored and returned only. */
   readonly rotation?: {
     readonly lambdaArn: string | undefined;
     readonly afterDays: number | undefined;

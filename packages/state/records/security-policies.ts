@@ -39,8 +39,9 @@ const until13 = (ciphers: readonly string[]): SecurityPolicy => ({
 });
 
 /**
- * Policies by name. Those that permit TLS 1.0 or 1.1 begin at TLS 1.2 here: OpenSSL 3 does not speak the older versions.
- * Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
+ * Policies by name. Those that permit TLS 1.0 or 1.1 start at TLS 1.2 here: OpenSSL 3 does not support the
+ * older versions. Source:
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
  */
 const POLICIES: Readonly<Record<string, SecurityPolicy>> = {
   "ELBSecurityPolicy-TLS13-1-3-2021-06": { versionMin: "TLSv1.3", versionMax: "TLSv1.3", ciphers: [] },
@@ -63,7 +64,7 @@ const POLICIES: Readonly<Record<string, SecurityPolicy>> = {
   "ELBSecurityPolicy-FS-1-2-Res-2020-10": until12(RESTRICTED),
 };
 
-/** The policy of a name, or undefined where ELB has no such policy or Gantry does not support it. */
+/** The policy with this name; undefined if ELB has no such policy or Gantry does not support it. */
 export function securityPolicyOf(name: string): SecurityPolicy | undefined {
   return Object.hasOwn(POLICIES, name) ? POLICIES[name] : undefined;
 }

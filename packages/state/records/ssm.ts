@@ -1,6 +1,6 @@
 import type { Placed, Tags } from "./common.ts";
 
-/** A parameter of Parameter Store. Its versions are records of their own. */
+/** A parameter of Parameter Store. Its versions are separate records. */
 export interface ParameterRecord extends Placed {
   readonly arn: string;
   readonly name: string;
@@ -18,7 +18,7 @@ export interface ParameterVersionRecord {
   readonly value: string | undefined;
   /** The value of a SecureString. */
   readonly sealedValue: string | undefined;
-  /** As the caller named the KMS key of a SecureString; `alias/aws/ssm` by default. */
+  /** The KMS key of a SecureString as the caller named it; `alias/aws/ssm` by default. */
   readonly keyId: string | undefined;
   /** The customer's KMS key that the value is encrypted with, besides the vault. */
   readonly kmsKeyArn: string | undefined;

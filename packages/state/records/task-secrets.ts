@@ -1,4 +1,7 @@
-/** What was read for a task when it was placed, sealed. The key is the task's ARN; removed when the task has stopped. */
+/**
+ * The secrets of a task, read when it was placed, and sealed. The key is the task's ARN; removed when the
+ * task has stopped.
+ */
 export interface TaskSecretsRecord {
   readonly taskArn: string;
   /** JSON of a `TaskSecrets`. */

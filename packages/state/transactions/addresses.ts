@@ -2,16 +2,19 @@ import { cidrSize, formatIp, parseCidr, present, type Ids } from "@gantry/kernel
 import type { NetworkInterfaceRecord, SubnetRecord, Tags } from "../records.ts";
 import type { Transaction } from "../store.ts";
 
-/** Every address of a subnet, or of the pool of public ones, is taken. */
+/** All addresses of a subnet, or of the public pool, are in use. */
 export class NoFreeAddressError extends Error {
   override readonly name = "NoFreeAddressError";
 }
 
-/** AWS keeps the first four addresses and the last of each subnet. Source: Amazon VPC User Guide, "Subnet sizing". */
+/**
+ * AWS reserves the first four addresses and the last of each subnet. Source: Amazon VPC User Guide, "Subnet
+ * sizing".
+ */
 const RESERVED_FIRST = 4;
 const RESERVED_LAST = 1;
 
-/** How many addresses a subnet has left. */
+/** The number of free addresses in a subnet. */
 export function freeAddressCount(tx: Pick<Transaction, "countBy">, subnet: SubnetRecord): number {
   const block = present(parseCidr(subnet.cidr), "A stored subnet's block is valid.");
   return (
@@ -19,7 +22,7 @@ export function freeAddressCount(tx: Pick<Transaction, "countBy">, subnet: Subne
   );
 }
 
-/** Makes an interface with an address of its own in the subnet; within one transaction, so an address belongs to one. */
+/** Creates an interface with a unique address in the subnet, within one transaction. */
 export function createInterface(
   tx: Transaction,
   ids: Ids,
@@ -64,7 +67,7 @@ function nextFreeAddress(tx: Transaction, subnet: SubnetRecord): string {
   const block = present(parseCidr(subnet.cidr), "A stored subnet's block is valid.");
   const size = cidrSize(block);
   const usable = size - RESERVED_FIRST - RESERVED_LAST;
-  // Round-robin from a counter: an address just given back is not handed out again at once.
+  // Round-robin from a counter, so that a released address is not reused immediately.
   const start = tx.next(`address/${subnet.id}`);
   for (let step = 0; step < usable; step += 1) {
     const ip = formatIp(block.base + RESERVED_FIRST + ((start + step) % usable));
@@ -75,7 +78,7 @@ function nextFreeAddress(tx: Transaction, subnet: SubnetRecord): string {
   );
 }
 
-/** The pool of public addresses: RFC 2544's benchmark network, which no one routes, one /24 per instance. */
+/** The pool of public addresses: RFC 2544's benchmark network, which is not routed, one /24 per instance. */
 export function allocatePublicIp(tx: Transaction, pool: string): string {
   const block = present(parseCidr(pool), "The pool of public addresses is valid.");
   const used = new Set([

@@ -1,12 +1,15 @@
 import type { AlarmHistoryRecord, AlarmRecord, AlarmState } from "../records.ts";
 import type { Reader, Transaction } from "../store.ts";
 
-/** AWS keeps the history of 30 days; an alarm that flaps keeps its latest thousand lines. Source: API_DescribeAlarmHistory. */
+/**
+ * AWS keeps 30 days of history; an alarm that flaps keeps its latest thousand lines. Source:
+ * API_DescribeAlarmHistory.
+ */
 const HISTORY_MAX = 1_000;
 const HISTORY_MS = 30 * 24 * 60 * 60_000;
 const NUMBER_DIGITS = 15;
 
-/** A state and why. `data` is the JSON of `StateReasonData`. */
+/** A state and its reason. `data` is the JSON of `StateReasonData`. */
 export interface AlarmStateChange {
   readonly value: AlarmState;
   readonly reason: string;
@@ -14,8 +17,9 @@ export interface AlarmStateChange {
 }
 
 /**
- * Records an alarm's state. Where it is another than before, a line is added to the history and the actions of the new
- * state become pending; the alarm controller executes them. Used by SetAlarmState and by the alarm controller.
+ * Records an alarm's state. If it differs from the previous one, a line is added to the history and the
+ * actions of the new state become pending; the alarm controller executes them. Used by SetAlarmState and by
+ * the alarm controller.
  */
 export function changeAlarmState(
   tx: Transaction,
@@ -76,7 +80,7 @@ export function addAlarmHistory(
   }
 }
 
-/** The state of an alarm, or undefined where there is none of that ARN. */
+/** The state of an alarm; undefined if no alarm has that ARN. */
 export function alarmState(reader: Reader, arn: string): AlarmState | undefined {
   return reader.get("alarm", arn)?.stateValue;
 }
@@ -100,7 +104,7 @@ function stateOf(alarm: AlarmRecord): object {
   };
 }
 
-/** Callers of SetAlarmState give any JSON text. */
+/** Callers of SetAlarmState may pass any JSON text. */
 function parsed(data: string): unknown {
   try {
     return JSON.parse(data) as unknown;

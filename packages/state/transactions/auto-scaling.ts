@@ -9,13 +9,19 @@ const ACTIVITIES_MS = 42 * 24 * 60 * 60_000;
 const NUMBER_DIGITS = 15;
 const ID_DIGITS = 36;
 
-/** The ARN of a scalable target. Its id follows from its place and resource, so that a permission names a target that is yet to be. */
+/**
+ * The ARN of a scalable target. Its id is derived from its place and resource, so that a permission can name
+ * a target that does not exist yet.
+ */
 export function scalableTargetArnOf(place: Placed, resourceId: string): string {
   const id = createHash("sha256").update(`${place.account}/${place.region}/${resourceId}`).digest("hex");
   return formatArn("application-autoscaling", place, `scalable-target/${id.slice(0, ID_DIGITS)}`);
 }
 
-/** Removes a scalable target with its policies, their alarms and its scheduled actions. Its activities stay. */
+/**
+ * Removes a scalable target with its policies, their alarms and its scheduled actions. Its activities are
+ * kept.
+ */
 export function removeScalableTarget(tx: Transaction, target: ScalableTargetRecord): void {
   for (const key of tx.keysBy("scalingPolicy", "target", target.arn)) removeScalingPolicy(tx, key);
   for (const key of tx.keysBy("scheduledAction", "target", target.arn)) tx.delete("scheduledAction", key);
@@ -63,7 +69,7 @@ export function dropOldActivities(
   }
 }
 
-/** Whether an alarm is in a state whose actions are executed and name this ARN. */
+/** Whether an alarm is in a state whose actions include this ARN and are executed. */
 export function isAlarmCalling(alarm: AlarmRecord, actionArn: string): boolean {
   if (!alarm.actionsEnabled || alarm.suppression !== undefined) return false;
   switch (alarm.stateValue) {
@@ -76,7 +82,7 @@ export function isAlarmCalling(alarm: AlarmRecord, actionArn: string): boolean {
   }
 }
 
-/** The ARNs of the scalable targets of an account's activities, also of targets that are gone. */
+/** The ARNs of the scalable targets that have activities, including deleted targets. */
 export function targetsWithActivities(reader: Reader): ReadonlySet<string> {
   return new Set(reader.list("scalingActivity").map(({ targetArn }) => targetArn));
 }

@@ -29,7 +29,7 @@ export function hasEnded(deployment: Pick<CodeDeploymentRecord, "status">): bool
   return ENDED.has(deployment.status);
 }
 
-/** The deployment of a group that has not ended. */
+/** The deployment of a group that is in progress. */
 export function ongoingCodeDeploymentOf(
   reader: Pick<Reader, "listBy">,
   groupArn: string,
@@ -48,7 +48,7 @@ export function lastSuccessOf(
     .toSorted((a, b) => b.createdAt - a.createdAt)[0];
 }
 
-/** Begins a deployment of a revision; the code-deploy controller moves it. */
+/** Begins a deployment of a revision; the code-deploy controller advances it. */
 export function beginCodeDeployment(
   tx: Transaction,
   group: CodeDeployGroupRecord,
@@ -170,19 +170,19 @@ export function routesOfListener(
   );
 }
 
-/** How a deployment ends when it does not succeed. */
+/** How an unsuccessful deployment ends. */
 export interface CodeDeployEnd {
   readonly status: "Failed" | "Stopped";
   readonly code: string;
   readonly message: string;
-  /** Whether the traffic and the fleets return to what they were. */
+  /** Whether the traffic and the fleets return to their previous state. */
   readonly rollBack: boolean;
 }
 
 /**
- * Ends a deployment that does not succeed. With a rollback all traffic returns to the old fleet in the same transaction, the
- * old fleet is PRIMARY, the new one is let go, and a deployment of its own follows until the new fleet is gone.
- * Source: CodeDeploy User Guide, "Redeploy and roll back a deployment with CodeDeploy".
+ * Ends an unsuccessful deployment. With a rollback, the same transaction returns all traffic to the old
+ * fleet, makes it PRIMARY, releases the new one, and adds a deployment that lasts until the new fleet is
+ * removed. Source: CodeDeploy User Guide, "Redeploy and roll back a deployment with CodeDeploy".
  */
 export function endCodeDeployment(
   tx: Transaction,
@@ -222,7 +222,7 @@ export function endCodeDeployment(
     creator: "codeDeployRollback",
     status: "InProgress",
     isReturn: true,
-    // The service returns to the revision before, where CodeDeploy deployed it.
+    // The service returns to the previous revision, if CodeDeploy deployed it.
     revision: deployment.previousRevision ?? deployment.revision,
     description: `Rollback of the deployment ${deployment.id}`,
     events: [],
@@ -236,7 +236,10 @@ export function endCodeDeployment(
   return ended;
 }
 
-/** Gives the old fleet all production and test traffic of the deployment's listeners. Those that are gone are left out. */
+/**
+ * Gives the old fleet all production and test traffic of the deployment's listeners. Deleted listeners are
+ * skipped.
+ */
 export function giveAllTraffic(tx: Transaction, deployment: CodeDeploymentRecord): void {
   const { blueGroupArn: target, greenGroupArn: source, settings } = deployment;
   if (target === undefined || source === undefined) return;
@@ -245,7 +248,7 @@ export function giveAllTraffic(tx: Transaction, deployment: CodeDeploymentRecord
       shiftTraffic(tx, route, splitWeights({ source, target }, 100));
 }
 
-/** A task set of the deployment's service, while it is there. */
+/** A task set of the deployment's service, if it still exists. */
 export function taskSetOfDeployment(
   reader: Pick<Reader, "get">,
   { serviceArn }: Pick<CodeDeploymentRecord, "serviceArn">,
@@ -254,7 +257,7 @@ export function taskSetOfDeployment(
   return id === undefined ? undefined : reader.get("taskSet", taskSetKeyOf(serviceArn, id));
 }
 
-/** The target groups of a group's service: the one that a fleet uses, and the one that is left for the other fleet. */
+/** The target groups of a group's service: the one that a fleet uses, and the one for the other fleet. */
 export function otherGroupOf(
   balancer: Parameters<typeof groupPairOf>[0],
   pair: readonly string[],
@@ -263,7 +266,7 @@ export function otherGroupOf(
   return pair.includes(own) ? pair.find((arn) => arn !== own) : undefined;
 }
 
-/** Records what a function said about an event; false where it does not wait for that. */
+/** Records a function's result for an event; false if the event does not wait for it. */
 export function answerCodeDeployHook(
   tx: Transaction,
   deployment: CodeDeploymentRecord,
@@ -303,7 +306,7 @@ export function recordCodeDeployHookCall(
   });
 }
 
-/** Asks a deployment to stop; the code-deploy controller stops it when it next looks. */
+/** Requests that a deployment stop; the code-deploy controller stops it at its next reconciliation. */
 export function requestCodeDeployStop(
   tx: Transaction,
   deployment: CodeDeploymentRecord,
@@ -316,7 +319,7 @@ export function requestCodeDeployStop(
   });
 }
 
-/** Ends a wait before its time. */
+/** Ends a wait early. */
 export function continueCodeDeployment(
   tx: Transaction,
   deployment: CodeDeploymentRecord,

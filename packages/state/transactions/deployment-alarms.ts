@@ -2,7 +2,7 @@ import { formatArn } from "@gantry/kernel";
 import type { Placed } from "../records.ts";
 import type { Reader } from "../store.ts";
 
-/** Those of the alarms of an account and region that are in ALARM, by name. */
+/** The alarms of an account and region, among those named, that are in ALARM. */
 export function alarmsInAlarm(
   reader: Pick<Reader, "get">,
   place: Placed,

@@ -10,14 +10,14 @@ import type { Transaction } from "../store.ts";
 const EVENTS_MAX = 500;
 const INTERVALS_MAX = 240;
 
-/** Stores a service deployment, and what has changed of it in its report: both or neither. */
+/** Stores a service deployment and adds its changes to its report, atomically. */
 export function saveServiceDeployment(tx: Transaction, next: ServiceDeploymentRecord): void {
   const before = tx.get("serviceDeployment", next.arn);
   tx.put("serviceDeployment", next.arn, next);
   noteDeployment(tx, next, eventsBetween(before, next));
 }
 
-/** Adds to the timeline of a deployment. Where it is full, the oldest lines after the first go. */
+/** Adds to the timeline of a deployment. If it is full, the oldest lines after the first are removed. */
 export function noteDeployment(
   tx: Transaction,
   deployment: ServiceDeploymentRecord,
@@ -30,7 +30,10 @@ export function noteDeployment(
   tx.put("deploymentReport", deployment.arn, { ...report, timeline });
 }
 
-/** Adds measured intervals, and how far is measured. Where there are too many, each two become one. */
+/**
+ * Adds measured intervals and the time up to which traffic is measured. If there are too many, each two are
+ * merged.
+ */
 export function noteTraffic(
   tx: Transaction,
   deployment: ServiceDeploymentRecord,
@@ -57,7 +60,7 @@ function reportOf(tx: Transaction, deployment: ServiceDeploymentRecord): Deploym
   );
 }
 
-/** What differs between two states of a deployment, in the order in which it is read. */
+/** The differences between two states of a deployment, in reading order. */
 function eventsBetween(
   before: ServiceDeploymentRecord | undefined,
   next: ServiceDeploymentRecord,
@@ -99,7 +102,9 @@ function inPairs(intervals: readonly ReportInterval[]): readonly ReportInterval[
   });
 }
 
-/** Two measurements as one: percentiles of both are not known, the greater ones bound them. */
+/**
+ * Merges two measurements. The percentiles of both together are unknown; the greater ones are upper bounds.
+ */
 function together(a: FleetTraffic | undefined, b: FleetTraffic | undefined): FleetTraffic | undefined {
   if (a === undefined || b === undefined) return a ?? b;
   const most = (one: number | undefined, other: number | undefined) =>

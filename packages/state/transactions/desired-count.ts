@@ -4,7 +4,7 @@ import { primaryOf } from "./service-deployments.ts";
 import { taskSetKeyOf } from "./task-set-keys.ts";
 import type { Transaction } from "../store.ts";
 
-/** Sets how many tasks of a service are wanted, whoever asks: UpdateService, DeleteService, auto scaling. */
+/** Sets the desired count of a service for every caller: UpdateService, DeleteService, auto scaling. */
 export function setDesiredCount(tx: Transaction, serviceArn: string, desiredCount: number): ServiceRecord {
   const service = present(tx.get("service", serviceArn), "A service that is scaled is there.");
   if (service.spec.desiredCount === desiredCount) return service;

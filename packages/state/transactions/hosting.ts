@@ -2,8 +2,8 @@ import type { NodeRecord } from "../records.ts";
 import type { Reader } from "../store.ts";
 
 /**
- * The node that runs a load balancer or a database, or has the bytes of a file system; undefined before any node has
- * registered. What was made before there was a choice is on the node that registered first.
+ * The node that runs a load balancer or a database, or stores a file system; undefined before any node has
+ * registered. Resources from before a node could be chosen are on the node that registered first.
  */
 export function hostOf(reader: Reader, record: { readonly nodeId?: string | undefined }): string | undefined {
   return record.nodeId ?? firstNode(reader)?.id;
@@ -20,8 +20,8 @@ export function firstNode(reader: Reader): NodeRecord | undefined {
 }
 
 /**
- * Chooses the node for a new load balancer, database or file system: one whose agent is connected and that serves one of
- * the zones, with as few of them as there are. Undefined before any node has registered.
+ * Chooses the node for a new load balancer, database or file system: a connected node that serves one of the
+ * zones and has the fewest of them. Undefined before any node has registered.
  */
 export function chooseHost(reader: Reader, zones: readonly string[]): string | undefined {
   const hosted = new Map<string, number>();

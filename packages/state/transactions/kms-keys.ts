@@ -5,7 +5,7 @@ import type { Reader } from "../store.ts";
 
 type EncryptionContext = Readonly<Record<string, string>>;
 
-/** A key cannot be used. The state is AWS's word for why. */
+/** A key cannot be used. The state is AWS's name for the reason. */
 export class KeyUnusableError extends Error {
   override readonly name = "KeyUnusableError";
   readonly reason: "disabled" | "pending deletion" | "missing" | "wrong usage";
@@ -16,7 +16,7 @@ export class KeyUnusableError extends Error {
   }
 }
 
-/** The text is no ciphertext of the key, was changed, or was encrypted with another encryption context. */
+/** The text is not a ciphertext of the key, was changed, or was encrypted with another encryption context. */
 export class CiphertextError extends Error {
   override readonly name = "CiphertextError";
 }
@@ -27,8 +27,8 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 /**
- * A key by its id, its ARN, or the name or ARN of an alias; undefined in another region than the caller's. An id and a
- * name are looked up in the caller's account. Source: KMS Developer Guide, "Key identifiers".
+ * A key by its id, its ARN, or the name or ARN of an alias; undefined in a region other than the caller's. An
+ * id and a name are looked up in the caller's account. Source: KMS Developer Guide, "Key identifiers".
  */
 export function kmsKeyNamed(
   reader: Reader,
@@ -39,7 +39,7 @@ export function kmsKeyNamed(
   return key?.region === place.region ? key : undefined;
 }
 
-/** The ARN of the key that a reference stands for, whether or not there is one. */
+/** The ARN of the key that a reference names, whether or not the key exists. */
 export function kmsKeyArnOf(reader: Reader, place: Placed, given: string | undefined): string {
   const text = given ?? "";
   const arn = text.startsWith("arn:")
@@ -58,7 +58,7 @@ export function checkUsable(key: KmsKeyRecord | undefined, usage: KmsKeyRecord["
   return key;
 }
 
-/** The material that a key uses now, opened. It stays in this process. */
+/** The key's current material, decrypted. It does not leave this process. */
 export function currentMaterial(vault: Vault, key: KmsKeyRecord): Buffer {
   return Buffer.from(vault.open(key.materials.at(-1)?.sealedMaterial ?? ""), "base64");
 }
@@ -83,7 +83,7 @@ export function kmsEncrypt(
   return Buffer.concat([Buffer.from([FORMAT, arn.length]), arn, material, nonce, cipher.getAuthTag(), body]);
 }
 
-/** The ARN of the key that a ciphertext names; undefined for what is no ciphertext. */
+/** The ARN of the key that a ciphertext names; undefined if the bytes are not a ciphertext. */
 export function keyArnOfCiphertext(blob: Uint8Array): string | undefined {
   const [format, length = 0] = blob;
   if (format !== FORMAT || blob.length < 2 + length + MATERIAL_BYTES + NONCE_BYTES + TAG_BYTES)
@@ -119,7 +119,7 @@ export function kmsDecrypt(
   }
 }
 
-/** The order of a context's pairs does not matter; which text is a key and which a value does. */
+/** Encodes the context independently of the order of its pairs; keys and values remain distinct. */
 function authenticated(arn: string, context: EncryptionContext): Buffer {
   const pairs = Object.entries(context).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return Buffer.from(JSON.stringify([arn, pairs]));

@@ -1,7 +1,7 @@
 import type { LogGroupRecord } from "../records.ts";
 import type { Transaction } from "../store.ts";
 
-/** Adds an empty log group that keeps its events for ever. The caller has checked that there is none of this name. */
+/** Adds an empty log group that never expires its events. The caller has checked that the name is free. */
 export function createLogGroup(
   tx: Transaction,
   { now, ...group }: Omit<LogGroupRecord, "arn" | "retentionDays" | "createdAt"> & { readonly now: number },

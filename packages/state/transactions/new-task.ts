@@ -1,7 +1,7 @@
 import { formatArn, type Ids } from "@gantry/kernel";
 import type { AwsvpcConfiguration, ClusterRecord, TaskDefinitionRecord, TaskRecord } from "../records.ts";
 
-/** A task as it begins: wanted, not placed, none of its containers there. */
+/** A new task: wanted, not placed, without containers. */
 export function newTask(
   ids: Ids,
   options: {

@@ -3,12 +3,12 @@ import type { Reader, Transaction } from "../store.ts";
 
 const KEY = "platform";
 
-/** How the platform's clock runs; empty where it never left real time. */
+/** The segments of the platform's clock; empty if it has always followed real time. */
 export function clockSegments(reader: Reader): readonly ClockSegment[] {
   return reader.get("platformClock", KEY)?.segments ?? [];
 }
 
-/** Records a change of the platform's clock at the moment `realNow`; answers how it runs from then on. */
+/** Records a change of the platform's clock at `realNow`; returns its segments from then on. */
 export function recordClockChange(
   tx: Transaction,
   change: ClockChange,

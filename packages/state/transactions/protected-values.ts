@@ -2,13 +2,13 @@ import type { Vault } from "@gantry/kernel";
 import type { Reader } from "../store.ts";
 import { kmsDecrypt } from "./kms-keys.ts";
 
-/** For which service a value is encrypted, and what its KMS key is told of it. */
+/** The service that a value is encrypted for, and the encryption context for its KMS key. */
 export interface ProtectedUse {
   readonly service: "secretsmanager" | "ssm";
   readonly encryptionContext: Readonly<Record<string, string>>;
 }
 
-/** What a record keeps of a value. */
+/** The fields of a record that hold a protected value. */
 export interface Protected {
   readonly sealedValue: string;
   readonly kmsKeyArn: string | undefined;
@@ -28,8 +28,8 @@ export function parameterUse(arn: string): ProtectedUse {
 }
 
 /**
- * The plain text of a value. The caller has checked that the reader may use its KMS key.
- * Errors: KeyUnusableError, CiphertextError.
+ * Decrypts a value. The caller has checked that the reader may use its KMS key. Errors: KeyUnusableError,
+ * CiphertextError.
  */
 export function openProtected(reader: Reader, vault: Vault, value: Protected, use: ProtectedUse): string {
   const opened = vault.open(value.sealedValue);
@@ -37,7 +37,7 @@ export function openProtected(reader: Reader, vault: Vault, value: Protected, us
   return kmsDecrypt(reader, vault, Buffer.from(opened, "base64"), use.encryptionContext).plaintext.toString();
 }
 
-/** What a policy's conditions know of a service's use of a KMS key. */
+/** The condition keys of a service's use of a KMS key. */
 export function viaService(region: string, use: ProtectedUse): Readonly<Record<string, string | string[]>> {
   return {
     "kms:ViaService": `${use.service}.${region}.amazonaws.com`,

@@ -2,14 +2,14 @@ import type { Vault } from "@gantry/kernel";
 import type { Kind, RecordOf } from "../records.ts";
 import type { Store } from "../store.ts";
 
-/** `true` where a value holds a field that the vault sealed, at whatever depth: such fields are named `sealed…`. */
+/** `true` if a value has a field that the vault sealed, at any depth: such fields are named `sealed…`. */
 type Sealed<T> = T extends readonly (infer Item)[]
   ? Sealed<Item>
   : T extends object
     ? { [F in keyof T]-?: F extends `sealed${string}` ? true : Sealed<T[F]> }[keyof T]
     : never;
 
-/** Every kind of record that holds a sealed field. The type names them all: one that is left out does not compile. */
+/** Every kind of record with a sealed field. The type requires all of them: an omission does not compile. */
 const KINDS: { readonly [K in Kind as [Sealed<RecordOf<K>>] extends [never] ? never : K]: true } = {
   accessKey: true,
   session: true,
@@ -23,8 +23,8 @@ const KINDS: { readonly [K in Kind as [Sealed<RecordOf<K>>] extends [never] ? ne
 };
 
 /**
- * Seals every secret with the vault's first key, in one transaction. One that opens with none of its keys is lost, and
- * stays as it is: it must not keep a key that leaked in use for the others.
+ * Seals every secret with the vault's first key, in one transaction. A secret that none of the keys opens is
+ * lost and stays unchanged: it must not keep a leaked key in use for the others.
  */
 export function reseal(store: Store, vault: Vault): void {
   store.transact((tx) => {

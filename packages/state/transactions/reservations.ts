@@ -3,29 +3,29 @@ import { formatArn } from "@gantry/kernel";
 import type { ClusterRecord, NodeRecord, Resources, TaskDefinitionRecord, TaskRecord } from "../records.ts";
 import type { Reader } from "../store.ts";
 
-/** How many times its own CPU and memory a node may promise to all of its tasks together. */
+/** The factors by which the tasks of a node may together exceed its CPU and memory. */
 export interface Overcommit {
   readonly cpu: number;
   readonly memory: number;
 }
 
-/** Unless the operator says otherwise. Why these: docs/decisions/0039-overcommit-defaults.md. */
+/** The default. Rationale: docs/decisions/0039-overcommit-defaults.md. */
 export const DEFAULT_OVERCOMMIT: Overcommit = { cpu: 16, memory: 8 };
 
-/** What a node has too little of for a task. */
+/** The resource of which a node has too little for a task. */
 export interface Shortage {
   readonly resource: "CPU" | "MEMORY";
-  /** Whether the task alone exceeds the node, so that it fits at no time. */
+  /** Whether the task alone exceeds the node, so that it never fits. */
   readonly isPermanent: boolean;
   readonly needed: number;
-  /** The node's own amount, or what other tasks leave of it times the overcommit factor. */
+  /** The node's own amount, or what other tasks leave of that amount times the overcommit factor. */
   readonly available: number;
 }
 
 /**
- * What a task takes of its node: the size of the task where it has one, else the sum over its containers, of which each
- * counts its soft memory limit, or its hard limit where it has no soft one. Source: API_ContainerDefinition, `memory`
- * and `memoryReservation`.
+ * What a task reserves on its node: the size of the task if it has one, else the sum over its containers. A
+ * container counts its soft memory limit, or its hard limit if it has no soft one. Source:
+ * API_ContainerDefinition, `memory` and `memoryReservation`.
  */
 export function reservationOf(
   spec: TaskDefinitionRecord["spec"],
@@ -49,7 +49,7 @@ export function reservationOf(
   };
 }
 
-/** What the tasks that are placed on a node and have not stopped reserve together. */
+/** The total reserved by the tasks that are placed on a node and have not stopped. */
 export function reservedOn(reader: Reader, nodeId: string): Resources {
   return {
     cpuUnits: reader.sumBy("task", "reservedCpu", nodeId),
@@ -57,7 +57,7 @@ export function reservedOn(reader: Reader, nodeId: string): Resources {
   };
 }
 
-/** All that a node may promise. */
+/** The total that a node may allocate. */
 export function allocatableOn(node: Resources, overcommit: Overcommit): Resources {
   return {
     cpuUnits: Math.floor(node.cpuUnits * overcommit.cpu),
@@ -69,7 +69,7 @@ export function capacityOf(node: NodeRecord): Resources {
   return { cpuUnits: node.cpu, memoryMiB: node.memoryMiB };
 }
 
-/** Why a node cannot take a task besides what is reserved on it; undefined where it can. Pure. */
+/** Why a node cannot take a task in addition to what is reserved on it; undefined if it can. Pure. */
 export function shortageOf(
   need: Resources,
   node: { readonly capacity: Resources; readonly reserved: Resources },
@@ -96,7 +96,7 @@ export function shortageOf(
   return shortages.find(({ needed, available }) => needed > 0 && needed > available);
 }
 
-/** The id that a node has as a container instance: 32 hexadecimal digits, always the same for a node. */
+/** The container instance id of a node: 32 hexadecimal digits, stable for a node. */
 export function containerInstanceId(nodeId: string): string {
   return createHash("sha256").update(`container-instance/${nodeId}`).digest("hex").slice(0, 32);
 }

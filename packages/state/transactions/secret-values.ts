@@ -30,7 +30,7 @@ export function secretNamed(
   const { account, region, resource } = arn;
   if (!resource.startsWith("secret:")) return undefined;
   const found = secretByName(reader, { account, region }, resource.slice("secret:".length));
-  // An ARN with other random characters belongs to a secret of this name that was removed, and names no other.
+  // An ARN with other random characters belonged to a removed secret of the same name: it finds nothing.
   return found !== undefined && found.arn.startsWith(`${given}-`) ? found : undefined;
 }
 
@@ -39,7 +39,7 @@ function secretByName(reader: Reader, place: Placed, name: string): SecretRecord
   return reader.get("secret", key);
 }
 
-/** The version of a secret with this id, this stage or both; AWSCURRENT where neither is given. */
+/** The version of a secret with this id, this stage or both; AWSCURRENT if neither is given. */
 export function secretVersionOf(
   reader: Reader,
   secret: SecretRecord,
@@ -55,19 +55,21 @@ export function secretVersionOf(
     );
 }
 
-/** The ARN of a parameter, which is its key too: its name stands in it without the slash that it begins with. */
+/** The ARN of a parameter, which is also its key: it contains the name without its leading slash. */
 export function parameterArn(place: Placed, name: string): string {
   return formatArn("ssm", place, `parameter/${name.replace(/^\//, "")}`);
 }
 
-/** What a reference to a parameter says: its ARN, its name where it is named by that, and a version or a label. */
+/**
+ * A parsed reference to a parameter: its ARN, its name if the reference uses it, and a version or a label.
+ */
 export interface ParameterReference {
   readonly arn: string;
   readonly name: string | undefined;
   readonly selector: string | undefined;
 }
 
-/** Reads `NAME`, `NAME:VERSION`, `NAME:LABEL`, or an ARN with the same. Source: API_GetParameter, Name. */
+/** Parses `NAME`, `NAME:VERSION`, `NAME:LABEL`, or an ARN with the same. Source: API_GetParameter, Name. */
 export function parameterReference(place: Placed, given: string): ParameterReference {
   const arn = given.startsWith("arn:") ? parseArn(given) : undefined;
   const isArn = arn?.service === "ssm" && arn.resource.startsWith("parameter/");
@@ -81,7 +83,7 @@ export function parameterReference(place: Placed, given: string): ParameterRefer
   };
 }
 
-/** The parameter that a reference names; undefined in another region than the caller's. */
+/** The parameter that a reference names; undefined in a region other than the caller's. */
 export function parameterNamed(
   reader: Reader,
   place: Placed,
@@ -89,11 +91,13 @@ export function parameterNamed(
 ): ParameterRecord | undefined {
   const found = reader.get("parameter", arn);
   if (found?.region !== place.region) return undefined;
-  // `/a` and `a` have one ARN: only one of them exists, and the other names nothing.
+  // `/a` and `a` have the same ARN: only one of them exists, and the other finds nothing.
   return name === undefined || found.name === name ? found : undefined;
 }
 
-/** The version of a parameter that a selector names: a number or a label; the newest where there is none. */
+/**
+ * The version of a parameter that a selector names: a number or a label; the newest if there is no selector.
+ */
 export function parameterVersionOf(
   reader: Reader,
   parameter: ParameterRecord,

@@ -26,12 +26,18 @@ const ENDED: ReadonlySet<ServiceDeploymentRecord["status"]> = new Set([
   "ROLLBACK_FAILED",
 ]);
 
-/** The failures that end a deployment: half the desired count, 3 to 200. Source: "Deployment circuit breaker". */
+/**
+ * The number of failures that ends a deployment: half the desired count, 3 to 200. Source: "Deployment
+ * circuit breaker".
+ */
 export function breakerThreshold(desiredCount: number): number {
   return Math.min(BREAKER_MAX, Math.max(BREAKER_MIN, Math.ceil(desiredCount / 2)));
 }
 
-/** The task sets of a service, the primary first, then the newest, as DescribeServices lists deployments. */
+/**
+ * The task sets of a service, the primary first, then the newest first, as DescribeServices lists
+ * deployments.
+ */
 export function taskSetsOf(reader: Reader, serviceArn: string): readonly TaskSetRecord[] {
   return reader
     .listBy("taskSet", "service", serviceArn)
@@ -40,12 +46,12 @@ export function taskSetsOf(reader: Reader, serviceArn: string): readonly TaskSet
     );
 }
 
-/** The fleet that serves, or is to serve, production; undefined once the service is gone. */
+/** The fleet that serves production, or will; undefined once the service is removed. */
 export function primaryOf(reader: Reader, serviceArn: string): TaskSetRecord | undefined {
   return reader.listBy("taskSet", "service", serviceArn).find((set) => set.status === "PRIMARY");
 }
 
-/** The deployment that has not ended; undefined where the service is at rest. */
+/** The deployment in progress; undefined if there is none. */
 export function ongoingDeploymentOf(reader: Reader, serviceArn: string): ServiceDeploymentRecord | undefined {
   return reader
     .listBy("serviceDeployment", "service", serviceArn)
@@ -53,8 +59,8 @@ export function ongoingDeploymentOf(reader: Reader, serviceArn: string): Service
 }
 
 /**
- * Begins to bring a service to a version: a new revision, a task set for it that becomes PRIMARY, and the deployment
- * that leads there. A deployment that is under way is superseded and ends as STOPPED; its tasks are replaced like others.
+ * Begins a deployment of a version: creates a revision, a task set that becomes PRIMARY, and the deployment
+ * record. A deployment in progress is superseded and ends as STOPPED; its tasks are replaced like others.
  */
 export function beginServiceDeployment(
   tx: Transaction,
@@ -110,7 +116,7 @@ export function beginServiceDeployment(
   return { taskSet, deployment };
 }
 
-/** Alarms count for a deployment unless one of them is in ALARM when it begins. */
+/** Alarms are watched by a deployment unless one of them is in ALARM when it begins. */
 function newAlarms(tx: Transaction, service: ServiceRecord): DeploymentAlarmsRecord | undefined {
   const alarms = service.spec.deploymentAlarms;
   if (alarms === undefined) return undefined;
@@ -118,7 +124,10 @@ function newAlarms(tx: Transaction, service: ServiceRecord): DeploymentAlarmsRec
   return { ...alarms, ...(isIgnored ? { isIgnored } : {}) };
 }
 
-/** Turns a deployment back: a new task set of a source revision becomes PRIMARY; the failed one is replaced like others. */
+/**
+ * Rolls a deployment back: a new task set of a source revision becomes PRIMARY; the failed one is replaced
+ * like others.
+ */
 export function beginRollback(
   tx: Transaction,
   service: ServiceRecord,
@@ -144,7 +153,7 @@ export function beginRollback(
   return taskSet;
 }
 
-/** Removes everything that describes how far a service is. Its events stay, as does the service itself. */
+/** Removes the task sets of a service. Its events and the service itself are kept. */
 export function removeTaskSets(tx: Transaction, serviceArn: string): void {
   for (const key of tx.keysBy("taskSet", "service", serviceArn)) tx.delete("taskSet", key);
 }
@@ -213,7 +222,10 @@ function arnBeside(
   return formatArn("ecs", service, `${kind}/${cluster}/${service.name}/${id}`);
 }
 
-/** Ended deployments go after 90 days, or when there are too many; revisions with the last that names them. */
+/**
+ * Removes ended deployments after 90 days, or if there are too many, and revisions with the last deployment
+ * that names them.
+ */
 function forgetOldDeployments(tx: Transaction, serviceArn: string, now: number): void {
   const deployments = tx
     .listBy("serviceDeployment", "service", serviceArn)

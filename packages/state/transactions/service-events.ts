@@ -6,8 +6,8 @@ const EVENTS_MAX = 100;
 const NUMBER_DIGITS = 15;
 
 /**
- * Adds a line to a service's events, of which the latest hundred are kept. The same line as the one before is not added
- * again. Source: Amazon ECS Developer Guide, "Viewing service event messages".
+ * Adds a line to a service's events and keeps the latest hundred. A repetition of the previous line is not
+ * added. Source: Amazon ECS Developer Guide, "Viewing service event messages".
  */
 export function addServiceEvent(
   tx: Transaction,
@@ -29,12 +29,12 @@ export function addServiceEvent(
   for (const key of keys.slice(0, Math.max(0, keys.length + 1 - EVENTS_MAX))) tx.delete("serviceEvent", key);
 }
 
-/** A service's events, the newest first, as DescribeServices lists them. */
+/** A service's events, newest first, as DescribeServices lists them. */
 export function serviceEventsOf(reader: Reader, serviceArn: string): readonly ServiceEventRecord[] {
   return reader.listBy("serviceEvent", "service", serviceArn).toReversed();
 }
 
-/** Removes all events of a service: one that is created again under the name starts without them. */
+/** Removes all events of a service, so that a new service of the same name starts without them. */
 export function removeServiceEvents(tx: Transaction, serviceArn: string): void {
   for (const key of tx.keysBy("serviceEvent", "service", serviceArn)) tx.delete("serviceEvent", key);
 }

@@ -5,9 +5,10 @@ import { taskSetOf } from "./task-set-keys.ts";
 import { addServiceEvent } from "./service-events.ts";
 
 /**
- * Keeps the digest that a service's first task found for a container's image in the service revision, so that all
- * tasks of the deployment run the same image, and writes one event about it. An image that was not resolved at a
- * registry is not kept: the next task asks again. Source: Amazon ECS Developer Guide, "Container image resolution".
+ * Stores the digest of a container's image, resolved by a service's first task, in the service revision, so
+ * that all tasks of the deployment run the same image, and writes one event. An image that no registry
+ * resolved is not stored: the next task resolves it again. Source: Amazon ECS Developer Guide, "Container
+ * image resolution".
  */
 export function recordServiceImage(
   tx: Transaction,
@@ -49,7 +50,10 @@ export function recordServiceImage(
   say(`${image} is resolved to ${imageDigest}.`);
 }
 
-/** The digest that a task of a service must run, where its deployment has found one; undefined: resolve the tag. */
+/**
+ * The digest that a task of a service must run, if its deployment has resolved one; undefined: resolve the
+ * tag.
+ */
 export function serviceImageDigest(
   tx: Pick<Transaction, "get">,
   task: TaskRecord,

@@ -2,13 +2,13 @@ import type { Ids, Vault } from "@gantry/kernel";
 import type { RoleRecord, SessionRecord } from "../records.ts";
 import type { Transaction } from "../store.ts";
 
-/** Temporary credentials as they are handed out, once. */
+/** Temporary credentials as they are returned, once. */
 export interface IssuedSession {
   readonly record: SessionRecord;
   readonly secretAccessKey: string;
 }
 
-/** Makes temporary credentials of a role. Whether the caller may is the caller's to check. */
+/** Creates temporary credentials for a role. The caller checks the permission. */
 export function issueSession(
   tx: Transaction,
   deps: { ids: Ids; vault: Vault },

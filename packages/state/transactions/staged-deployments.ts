@@ -20,7 +20,7 @@ export function servingGroupOf(balancer: ServiceLoadBalancer): string {
   return balancer.servingTargetGroupArn ?? balancer.targetGroupArn;
 }
 
-/** The two target groups of a load balancer of a service: the fleet's own, and the one that it leaves to the other fleet. */
+/** The two target groups of a service's load balancer: the fleet's own, and the one for the other fleet. */
 export function groupPairOf(balancer: ServiceLoadBalancer): { own: string; other: string | undefined } {
   const own = servingGroupOf(balancer);
   const pair = [balancer.targetGroupArn, balancer.advanced?.alternateTargetGroupArn];
@@ -56,8 +56,9 @@ function productionWeightOf(reader: Reader, set: TaskSetRecord): number {
 }
 
 /**
- * The load balancers of a new fleet, each with the target group that it registers with: for a strategy with traffic stages
- * the one that the source fleet does not use, so that the groups swap roles; else the one that it uses.
+ * The load balancers of a new fleet, each with the target group that it registers with: for a strategy with
+ * traffic stages the one that the source fleet does not use, so that the groups swap roles; else the same
+ * one.
  */
 export function resolvedLoadBalancers(
   reader: Reader,
@@ -86,7 +87,7 @@ export function resolvedLoadBalancers(
   });
 }
 
-/** The fields of a deployment record that follow from the strategy. */
+/** The fields of a deployment record that depend on the strategy. */
 export function newStages(
   rollout: RolloutSpec | undefined,
   begun: { sources: readonly TaskSetRecord[]; source: TaskSetRecord | undefined; now: number },
@@ -109,14 +110,14 @@ export function newStages(
     lifecycleStage: sources.length > 1 ? "RECONCILE_SERVICE" : "PRE_SCALE_UP",
     stageStartedAt: now,
     ...(source === undefined ? {} : { sourceTaskSetId: source.id }),
-    // The first deployment has no fleet to keep part of the traffic.
+    // The first deployment has no other fleet to serve part of the traffic.
     trafficSteps:
       source === undefined ? { percents: [PERCENT_ALL], bakeMinutes: 0 } : trafficStepsOf(rollout),
     traffic: { test: 0, production: 0, shiftedAt: undefined },
   };
 }
 
-/** The parts of production traffic that a strategy gives the new version, one after another. */
+/** The successive shares of production traffic that a strategy gives the new version. */
 export function trafficStepsOf({
   strategy,
   canary,
@@ -139,7 +140,7 @@ export function trafficStepsOf({
   return { percents: [PERCENT_ALL], bakeMinutes: 0 };
 }
 
-/** Gives one fleet all production and test traffic of its listener rules. Rules that are gone are left out. */
+/** Gives one fleet all production and test traffic of its listener rules. Deleted rules are skipped. */
 function giveAllTraffic(tx: Transaction, set: TaskSetRecord): void {
   for (const balancer of set.loadBalancers) {
     const { own, other } = groupPairOf(balancer);
@@ -151,7 +152,7 @@ function giveAllTraffic(tx: Transaction, set: TaskSetRecord): void {
   }
 }
 
-/** Asks for a deployment to be turned back; the service controller does so when it next looks. */
+/** Requests the rollback of a deployment; the service controller performs it at its next reconciliation. */
 export function requestRollback(tx: Transaction, deployment: ServiceDeploymentRecord, now: number): void {
   saveServiceDeployment(tx, {
     ...deployment,
@@ -160,7 +161,7 @@ export function requestRollback(tx: Transaction, deployment: ServiceDeploymentRe
   });
 }
 
-/** Decides a hook that awaits an action: the deployment goes on, or is turned back. */
+/** Decides a hook that awaits an action: the deployment continues, or is rolled back. */
 export function answerHook(
   tx: Transaction,
   deployment: ServiceDeploymentRecord,
@@ -176,13 +177,13 @@ export function answerHook(
   });
 }
 
-/** What a hook's function says. */
+/** The result of a hook's function. */
 export type HookAnswer =
   | { readonly status: "SUCCEEDED"; readonly details?: object }
   | { readonly status: "IN_PROGRESS"; readonly callDelayMs: number; readonly details?: object }
   | { readonly status: "FAILED"; readonly reason: string };
 
-/** Records what a hook's function answered, unless the hook has been decided meanwhile. */
+/** Records the result of a hook's function, unless the hook was decided in the meantime. */
 export function recordHookAnswer(
   tx: Transaction,
   deploymentArn: string,
@@ -200,8 +201,8 @@ export function recordHookAnswer(
 }
 
 /**
- * Turns a deployment with traffic stages back: all traffic returns to the source fleet at once, which becomes PRIMARY; the
- * other fleet is FAILED and is left to be stopped.
+ * Rolls a deployment with traffic stages back: all traffic returns at once to the source fleet, which becomes
+ * PRIMARY; the other fleet is FAILED and remains to be stopped.
  */
 export function turnBackServiceDeployment(
   tx: Transaction,

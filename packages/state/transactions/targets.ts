@@ -5,7 +5,7 @@ export function targetKeyOf(target: { targetGroupArn: string; address: string; p
   return `${target.targetGroupArn}|${target.address}|${target.port}`;
 }
 
-/** A target as it begins: registered, no check passed. */
+/** A new target: registered, without a passed health check. */
 export function newTarget(
   place: { targetGroupArn: string; address: string; port: number },
   taskArn: string | undefined,

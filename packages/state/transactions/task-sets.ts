@@ -23,13 +23,18 @@ export function findTaskSet(
   return reader.get("taskSet", taskSetKeyOf(service.arn, id));
 }
 
-/** How many tasks a task set is to run: its part of the service's desired count, rounded up. Source: API_TaskSet, computedDesiredCount. */
+/**
+ * How many tasks a task set must run: its share of the service's desired count, rounded up. Source:
+ * API_TaskSet, computedDesiredCount.
+ */
 export function computedDesiredCountOf(service: ServiceRecord, set: TaskSetRecord): number {
   if (set.status === "DRAINING") return 0;
   return Math.ceil((service.spec.desiredCount * set.scale.value) / PERCENT_ALL);
 }
 
-/** Adds a task set to a service whose deployments are driven from outside. It is ACTIVE until it is made PRIMARY. */
+/**
+ * Adds a task set to a service with an external deployment controller. It is ACTIVE until it is made PRIMARY.
+ */
 export function addTaskSet(
   tx: Transaction,
   service: ServiceRecord,
@@ -64,7 +69,7 @@ export function addTaskSet(
   return set;
 }
 
-/** Changes what is asked of a task set: its scale, or that it goes. */
+/** Changes the desired state of a task set: its scale, or its removal. */
 export function changeTaskSet(
   tx: Transaction,
   set: TaskSetRecord,
@@ -82,7 +87,7 @@ export function changeTaskSet(
   return next;
 }
 
-/** Makes a task set the PRIMARY one of its service; the one before becomes ACTIVE. */
+/** Makes a task set the PRIMARY one of its service; the previous one becomes ACTIVE. */
 export function makePrimary(tx: Transaction, set: TaskSetRecord, now: number): TaskSetRecord {
   for (const each of tx.listBy("taskSet", "service", set.serviceArn))
     if (each.status === "PRIMARY" && each.id !== set.id)

@@ -19,7 +19,7 @@ export function defaultRuleArnOf(listenerArn: string): string {
   return `${listenerArn.replace(":listener/", ":listener-rule/")}${DEFAULT_RULE}`;
 }
 
-/** What a rule's ARN stands for: a rule, or a listener's default actions; undefined where there is none. */
+/** Resolves a rule's ARN to a rule or a listener's default actions; undefined if there is none. */
 export function routeOfRule(
   reader: Pick<Reader, "get">,
   ruleArn: string | undefined,
@@ -31,7 +31,7 @@ export function routeOfRule(
   return reader.get("listener", arn) === undefined ? undefined : { kind: "listener", arn };
 }
 
-/** The actions of a listener or rule; none where it is gone. */
+/** The actions of a listener or rule; none if it was deleted. */
 export function actionsOf(reader: Pick<Reader, "get">, route: TrafficRoute): readonly ActionRecord[] {
   const actions =
     route.kind === "listener"
@@ -66,7 +66,10 @@ export function splitWeights(
   ];
 }
 
-/** Writes the actions of a listener or rule. Everyone who changes them goes through here, weights included. */
+/**
+ * Writes the actions of a listener or rule. Every change of them uses this function, including changes of
+ * weights.
+ */
 export function writeActions(tx: Transaction, route: TrafficRoute, actions: readonly ActionRecord[]): void {
   if (route.kind === "listener") {
     const listener = present(tx.get("listener", route.arn), "A routed listener is there.");
@@ -77,7 +80,10 @@ export function writeActions(tx: Transaction, route: TrafficRoute, actions: read
   }
 }
 
-/** Splits the traffic of a route's forward action between target groups; its other actions and its stickiness stay. */
+/**
+ * Splits the traffic of a route's forward action between target groups; its other actions and its stickiness
+ * are kept.
+ */
 export function shiftTraffic(
   tx: Transaction,
   route: TrafficRoute,

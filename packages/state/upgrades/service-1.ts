@@ -35,7 +35,7 @@ interface Service0 {
 
 const STATUS_OF = { IN_PROGRESS: "IN_PROGRESS", COMPLETED: "SUCCESSFUL", FAILED: "STOPPED" } as const;
 
-/** Service, version 0 to 1: deployments and events leave the service's record for records of their own. */
+/** Service, version 0 to 1: deployments and events move from the service's record to separate records. */
 export function upgradeServiceTo1({ key, record }: Row): readonly Row[] {
   const { deployments, events, steady, ...service } = record as Service0; // The format of version 0.
   const rows: Row[] = [{ kind: "service", key, record: service }];
@@ -71,7 +71,7 @@ export function upgradeServiceTo1({ key, record }: Row): readonly Row[] {
     const arn = arnBeside(service, "service-deployment", deployment);
     put("serviceDeployment", arn, deploymentOf(service, deployment, { arn, revisionArn }));
   }
-  // Numbers of new events begin at 1: these sort before them, oldest first.
+  // Numbers of new events start at 1: these sort before them, oldest first.
   for (const [index, event] of [...events].reverse().entries())
     put("serviceEvent", `${service.arn}#${"0".repeat(15)}-${String(index).padStart(4, "0")}`, event);
   return rows;
