@@ -133,7 +133,7 @@ describe("objects at rest", () => {
     expect(await Array.fromAsync(own.damaged())).toEqual([]);
     await own.put("b", { ...meta([await write("next")]), key: "k" });
     expect(own.index.segments.content("small")).toBeUndefined();
-    // A read in progress can still use the bytes; a new read does not find them.
+    // The bytes are still in the cache of this store; a new store does not find them.
     expect(own.readSmall(meta([segment]))?.equals(few)).toBe(true);
     expect(() => new ObjectStore(own.folder, Buffer.alloc(32, 1)).readSmall(meta([segment]))).toThrow(
       DamagedObjectError,
