@@ -6,7 +6,10 @@ import type { InstanceSettings } from "@gantry/control-plane";
 import { localNodeId, NODE_FOLDER } from "@gantry/control-plane/link";
 import { ownContainer } from "./own-container.ts";
 
-/** An agent that was started with other parameters (another port, an earlier version's environment) is started anew. */
+/**
+ * An agent container whose label differs from the current parameters (another port, the environment of an
+ * earlier version) is replaced.
+ */
 export const PARAMETERS_LABEL = "gantry.parameters";
 
 export function fingerprintOf(parameters: readonly string[]): string {
@@ -15,28 +18,31 @@ export function fingerprintOf(parameters: readonly string[]): string {
 
 const AGENT_MAIN = `/usr/local/bin/node --max-semi-space-size=4 /opt/gantry/apps/agent/main${extname(import.meta.filename)}`;
 /**
- * Starts the agent again at once, however often it is killed: the engine's own restarts wait twice as long each time, up
- * to a minute. Node's compile cache is filled before the first start, because the process that fills it stays 36 MiB
- * larger than one that reads it.
+ * Restarts the agent immediately after every exit. The engine's own restart policy doubles its delay with
+ * each restart, up to a minute. Node's compile cache is filled before the first start, because the process
+ * that fills it stays 36 MiB larger than one that reads it.
  */
 const AGENT_LOOP =
   `trap 'kill "$p"; wait "$p"; exit 0' TERM; export NODE_COMPILE_CACHE=/var/cache/gantry; ` +
   `[ -d "$NODE_COMPILE_CACHE" ] || ${AGENT_MAIN} --compile; while :; do ${AGENT_MAIN} & p=$!; wait "$p"; sleep 0.1; done`;
 
-/** What the docker command and the engine say of themselves, and the parameters depend on. */
+/** Facts about the docker command and the engine on which the parameters depend. */
 export interface EngineFacts {
-  /** The data volume's place as the engine sees it. */
+  /** The mount point of the data volume as the engine sees it. */
   readonly mountpoint: string;
-  /** The option of `--mount` that leaves out the mounts below a folder. */
+  /** The option of `--mount` that excludes the mounts below a folder. */
   readonly shallow: string;
 }
 
-/** The docker command has another name for a shallow bind since version 25. `version` is the command's: "20.10.24". */
+/**
+ * The docker command renamed the option for a non-recursive bind mount in version 25. `version` is the
+ * version of the command, such as "20.10.24".
+ */
 export function shallowOption(version: string): string {
   return Number.parseInt(version, 10) >= 25 ? "bind-recursive=disabled" : "bind-nonrecursive";
 }
 
-/** Parameters of `docker run` for the node agent: no secret is among them. */
+/** Parameters of `docker run` for the node agent. They contain no secrets. */
 export function agentParameters(
   settings: InstanceSettings,
   options: { naming: Naming; name: string; image: string; facts: EngineFacts },
@@ -64,8 +70,9 @@ export function agentParameters(
     "seccomp=unconfined",
     "--security-opt",
     "apparmor=unconfined",
-    // The folder and not the socket: an engine that restarts makes its socket anew, and a mounted one stays the old one.
-    // Shallow, because the engine's network namespaces are mounts below it, which would be held for ever.
+    // The folder is mounted and not the socket: an engine that restarts creates a new socket, and a mounted
+    // socket would remain the old one. The mount is not recursive, because the engine's network namespaces
+    // are mounts below the folder and would be kept alive by it.
     "--mount",
     `type=bind,source=${dirname(socket)},target=/run/engine,${shallow}`,
     "-v",
@@ -74,7 +81,8 @@ export function agentParameters(
     `${naming.volume}:/data`,
     "-v",
     `${mountpoint}/netns:/run/netns`,
-    // The node's certificate and key: in a file, for arguments and environments are read by others.
+    // The node's certificate and key are passed in a file, because other processes can read arguments and
+    // environments.
     "--mount",
     `type=bind,readonly,source=${join(settings.folder, NODE_FOLDER)},target=/run/gantry`,
     "--log-opt",
@@ -108,7 +116,10 @@ function agentEnvironment(
   };
 }
 
-/** The engine's socket on its own machine, without links on the way: where DOCKER_HOST says, as for the docker command. */
+/**
+ * The path of the engine's socket on this machine with symbolic links resolved, taken from DOCKER_HOST as the
+ * docker command does.
+ */
 function engineSocket(): string {
   const own = ownContainer();
   if (own !== undefined) return own.socket;

@@ -1,21 +1,21 @@
 import { UserError } from "./run.ts";
 
-/** A member of a tar archive. The content must be read, or skipped, before the next member is asked for. */
+/** A member of a tar archive. Its content must be read or skipped before the next member is requested. */
 export interface ArchiveMember {
   readonly path: string;
   readonly type: "file" | "folder" | "hardLink" | "symbolicLink" | "fifo" | "device" | "unknown";
   /** Bytes. */
   readonly size: number;
-  /** Where a link points to. */
+  /** The target of a link. */
   readonly linkPath: string;
   content(): AsyncIterable<Buffer>;
 }
 
-/** The archive is not a tar archive, or ends early. */
+/** The file is not a tar archive or is truncated. */
 export class ArchiveError extends UserError {}
 
 const BLOCK = 512;
-/** Names and attributes of one member; tar itself writes a few hundred bytes. */
+/** Limit for the names and attributes of one member; tar itself writes a few hundred bytes. */
 const ATTRIBUTES_MAX = 1024 * 1024;
 const TYPES: Readonly<Record<string, ArchiveMember["type"]>> = {
   "\0": "file",
@@ -30,7 +30,8 @@ const TYPES: Readonly<Record<string, ArchiveMember["type"]>> = {
 };
 
 /**
- * Reads a tar archive member by member: ustar with the names and sizes of GNU tar and pax. Nothing is written.
+ * Reads a tar archive member by member: ustar with the long names and sizes of GNU tar and pax. It writes
+ * nothing.
  * Source: tar(5), pax(1p). Errors: ArchiveError.
  */
 export async function* readArchive(source: AsyncIterable<Buffer>): AsyncGenerator<ArchiveMember> {
@@ -55,7 +56,7 @@ export async function* readArchive(source: AsyncIterable<Buffer>): AsyncGenerato
     }
     const member = memberOf(header, type, attributes);
     attributes = {};
-    // Links, folders and special files have no content, whatever size they state.
+    // Links, folders and special files have no content, whatever size their header states.
     const length = member.type === "file" || member.type === "unknown" ? size : 0;
     let left = length;
     yield {
@@ -90,7 +91,7 @@ function memberOf(header: Buffer, type: string, attributes: Attributes) {
   };
 }
 
-/** The sum over the header with its checksum field taken as blanks. */
+/** Verifies the checksum: the sum over the header with its checksum field taken as blanks. */
 function checkHeader(header: Buffer): void {
   const sum = header.reduce((total, byte, index) => total + (index >= 148 && index < 156 ? 32 : byte), 0);
   if (sum !== numberAt(header, 148, 8)) throw new ArchiveError("A header is damaged.");
@@ -122,7 +123,7 @@ function textAt(header: Buffer, start: number, length: number): string {
   return field.toString("utf8", 0, end < 0 ? length : end);
 }
 
-/** An octal number, or one of GNU tar's in base 256, which the first bit announces. */
+/** Parses an octal number, or a GNU tar base-256 number, which has the first bit set. */
 function numberAt(header: Buffer, start: number, length: number): number {
   const field = header.subarray(start, start + length);
   if (((field[0] ?? 0) & 0x80) === 0) {
@@ -136,7 +137,7 @@ function padded(size: number): number {
   return Math.ceil(size / BLOCK) * BLOCK;
 }
 
-/** Bytes from a stream in the sizes that are asked for. */
+/** Reads a stream in blocks of the requested sizes. */
 class BlockReader {
   readonly #source: AsyncIterator<Buffer>;
   #buffer: Buffer = Buffer.alloc(0);
@@ -145,7 +146,7 @@ class BlockReader {
     this.#source = source[Symbol.asyncIterator]();
   }
 
-  /** Exactly so many bytes. Errors: ArchiveError where the archive ends before. */
+  /** Reads exactly `size` bytes. Errors: ArchiveError where the archive ends early. */
   async read(size: number): Promise<Buffer> {
     const chunks: Buffer[] = [];
     for (let left = size; left > 0;) {
@@ -157,7 +158,7 @@ class BlockReader {
     return more.length === 0 && first !== undefined ? first : Buffer.concat(chunks);
   }
 
-  /** At least one byte and at most `max`. */
+  /** Reads at least one byte and at most `max`. */
   async readSome(max: number): Promise<Buffer> {
     while (this.#buffer.length === 0) {
       const next = await this.#source.next();

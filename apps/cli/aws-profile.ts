@@ -13,7 +13,7 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { UserError } from "./run.ts";
 
-/** What a profile of the AWS CLI and SDKs holds. */
+/** The content of a profile of the AWS CLI and SDKs. */
 export interface AwsProfile {
   readonly name: string;
   readonly accessKeyId: string;
@@ -30,7 +30,10 @@ export function awsFiles(): { config: string; credentials: string } {
   };
 }
 
-/** Writes a profile into the AWS files, or writes it again. Errors: UserError where another profile has that name. */
+/**
+ * Writes or replaces a profile in the AWS files. Errors: UserError where a profile that Gantry did not write
+ * has that name.
+ */
 export function writeProfile(profile: AwsProfile): void {
   const { config, credentials } = awsFiles();
   checkName(profile.name);
@@ -46,12 +49,12 @@ export function writeProfile(profile: AwsProfile): void {
       ],
     ],
   ] as const;
-  // Both are checked before one is written.
+  // Both files are checked before either is written.
   const texts = changes.map(([path, lines]) => withProfile(readText(path), profile.name, lines));
   for (const [index, [path]] of changes.entries()) replaceText(path, texts[index] ?? "");
 }
 
-/** Removes a profile that `writeProfile` wrote; answers whether there was one. */
+/** Removes a profile that `writeProfile` wrote; returns whether it existed. */
 export function removeProfile(name: string): boolean {
   checkName(name);
   let removed = false;
@@ -74,7 +77,10 @@ function checkName(name: string): void {
 const beginOf = (name: string): string => `# Written by gantry env --profile ${name}; --undo removes it.`;
 const endOf = (name: string): string => `# End of what gantry wrote for ${name}.`;
 
-/** The text with the section at its end. Errors: UserError where the text has such a section that we did not write. */
+/**
+ * Returns the text with the section at its end. Errors: UserError where the text has such a section that
+ * Gantry did not write.
+ */
 export function withProfile(text: string, name: string, lines: readonly string[]): string {
   const others = withoutProfile(text, name);
   if (others.split("\n").some((line) => line.trim() === lines[0]))
@@ -85,7 +91,7 @@ export function withProfile(text: string, name: string, lines: readonly string[]
   return `${others}${gap}${[beginOf(name), ...lines, endOf(name)].join("\n")}\n`;
 }
 
-/** The text without the section that we wrote. */
+/** Returns the text without the section that Gantry wrote. */
 export function withoutProfile(text: string, name: string): string {
   const lines = text.split("\n");
   const [begin, end] = [lines.indexOf(beginOf(name)), lines.indexOf(endOf(name))];
@@ -96,7 +102,7 @@ function readText(path: string): string {
   return existsSync(path) ? readFileSync(path, "utf8") : "";
 }
 
-/** Replaces a file in one step, behind a link to it too, and keeps its mode. */
+/** Replaces a file atomically, following a symbolic link, and keeps its mode. */
 function replaceText(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const target =

@@ -21,7 +21,7 @@ import { ensureAgentImage, presentInstance } from "./platform.ts";
 import { type PlatformDeps } from "./project.ts";
 import { run, UserError } from "./run.ts";
 
-/** What a backup says of itself: the files it is made of, each with its SHA-256. */
+/** The manifest of a backup: the files that it consists of, each with its SHA-256. */
 export interface Manifest {
   readonly format: 1;
   readonly instance: string;
@@ -35,8 +35,9 @@ const DATABASES = [...TOP_DATABASES, "objects/objects.db"] as const;
 const COPIED = [...TOP_DATABASES, "objects", "registry", ...SMALL_FILES] as const;
 
 /**
- * Writes a copy of everything the instance keeps to one file, while it runs: records, logs, objects, images, file
- * systems, and databases, which stand still while theirs is taken. The file holds the keys: guard it as you guard them.
+ * Writes a copy of all data of a running instance to one file: records, logs, objects, images, file systems
+ * and databases. Databases are paused while their files are copied. The backup contains the instance's keys:
+ * protect it as you protect them.
  */
 export async function backUp(deps: PlatformDeps, folder: string, file: string): Promise<void> {
   const settings = presentInstance(folder);
@@ -68,13 +69,13 @@ export async function backUp(deps: PlatformDeps, folder: string, file: string): 
   }
 }
 
-/** Writes the copied files as one archive, which appears under its name when it is whole. */
+/** Writes the copied files as one archive, which appears under its final name only when it is complete. */
 async function writeArchive(copy: string, path: string): Promise<void> {
   const folder = mkdtempSync(`${path}.part-`);
   const part = join(folder, "backup.tar");
   try {
     writeFileSync(part, "", { mode: 0o600, flag: "wx" });
-    // The manifest comes first, so that the first bytes tell what the file is.
+    // The manifest comes first, so that the first bytes identify the file.
     const names = [MANIFEST, ...COPIED, VOLUME].filter((name) => existsSync(join(copy, name)));
     await run("tar", ["-cf", part, "-C", copy, ...names]);
     await run("sync", [part]);
@@ -85,7 +86,10 @@ async function writeArchive(copy: string, path: string): Promise<void> {
   }
 }
 
-/** Unlike a rename, a link does not replace a file that has appeared meanwhile; not every file system has links. */
+/**
+ * Unlike a rename, a link does not replace a file that was created in the meantime. Not every file system has
+ * links.
+ */
 function nameOnce(from: string, to: string): void {
   try {
     linkSync(from, to);
@@ -114,7 +118,10 @@ async function askForCopy(settings: InstanceSettings): Promise<string> {
   return join(settings.folder, COPY_FOLDER);
 }
 
-/** The data volume through a container, for the engine may be elsewhere; databases are frozen while their files are read. */
+/**
+ * Copies the data volume through a container, because the engine may run on another machine. Databases are
+ * paused while their files are read.
+ */
 async function copyVolume(deps: PlatformDeps, settings: InstanceSettings, path: string): Promise<void> {
   const naming = namingOf(settings.instance);
   const image = await ensureAgentImage(deps, settings);

@@ -21,12 +21,12 @@ import { UserError } from "./run.ts";
 
 const HEALTH_TIMEOUT_MS = 2_000;
 const ANSWER_WAIT_MS = 30_000;
-/** A control plane that was killed outright is gone by then, unless the kernel holds it. */
+/** Time limit for a killed control plane to exit; it exits within it unless the kernel holds the process. */
 const KILL_WAIT_MS = 10_000;
 
 /**
- * The instance's own control plane, where it runs. It proves itself with the key in the state folder, so that no other
- * program on its port is believed, told a token or taken for a process to stop.
+ * Queries the instance's own control plane, where it runs. It authenticates with the key in the state folder,
+ * so that no other program on its port is trusted, sent a token or mistaken for the process to stop.
  */
 export async function healthOf(settings: InstanceSettings): Promise<Health | undefined> {
   const keyPath = join(settings.folder, "key");
@@ -40,7 +40,7 @@ export async function healthOf(settings: InstanceSettings): Promise<Health | und
   return health.instance === settings.instance ? health : undefined;
 }
 
-/** What answers on a port, as it says of itself: good for a message, and nothing else. */
+/** The unauthenticated health answer of whatever listens on a port. Use it only for messages. */
 export async function claimedHealthOf(port: number): Promise<Pick<Health, "instance" | "pid"> | undefined> {
   try {
     const { instance, pid } = JSON.parse((await ask(port, ""))?.body ?? "{}") as Partial<Health>; // Checked below.
@@ -70,7 +70,7 @@ export async function startControlPlane(deps: PlatformDeps, settings: InstanceSe
   if (own !== undefined) await startControlPlaneContainer(settings, own);
   const deadline = deps.clock.now() + ANSWER_WAIT_MS;
   while ((await healthOf(settings)) === undefined) {
-    // A process that a signal ended has no exit code.
+    // A process that was ended by a signal has no exit code.
     const hasEnded = child !== undefined && (child.exitCode !== null || child.signalCode !== null);
     if (hasEnded || deps.clock.now() > deadline)
       throw new UserError(
@@ -104,9 +104,9 @@ function lastProblem(settings: InstanceSettings): string {
 }
 
 /**
- * Stops the instance's control plane. A process is signalled only where the state folder's own file, or a proven answer,
- * names it together with its start time. Errors: UserError where it does not end, and where it runs from another folder,
- * of which this one is a copy.
+ * Stops the instance's control plane. A process is signalled only where the state folder's own file, or an
+ * authenticated answer, names it together with its start time. Errors: UserError where it does not exit, and
+ * where it runs from another folder, of which this one is a copy.
  */
 export async function stopControlPlane(deps: PlatformDeps, settings: InstanceSettings): Promise<void> {
   const health = await healthOf(settings);
@@ -137,7 +137,7 @@ async function endProcess(deps: PlatformDeps, identity: ProcessIdentity): Promis
   }
 }
 
-/** Sends a signal to a process that still is the one that was meant; answers whether it was sent. */
+/** Sends a signal to a process if its identity still matches; returns whether it was sent. */
 function signal(identity: ProcessIdentity, name: "SIGTERM" | "SIGKILL"): boolean {
   if (!isRunning(identity)) return false;
   try {
@@ -153,7 +153,7 @@ function signal(identity: ProcessIdentity, name: "SIGTERM" | "SIGKILL"): boolean
   }
 }
 
-/** The process that the state folder names. Errors are read as "none". */
+/** Reads the process that is recorded in the state folder. Errors are treated as "none". */
 function recordedProcess(settings: InstanceSettings): ProcessIdentity | undefined {
   try {
     const text = readFileSync(join(settings.folder, "control-plane.pid"), "utf8").trim();
@@ -166,7 +166,9 @@ function recordedProcess(settings: InstanceSettings): ProcessIdentity | undefine
   }
 }
 
-/** Earlier versions recorded only an id: the process must be this user's, and run our program for this folder. */
+/**
+ * Earlier versions recorded only an id: the process must belong to this user and run Gantry for this folder.
+ */
 function earlierProcess(settings: InstanceSettings, pid: number): ProcessIdentity | undefined {
   const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
   const isOurs =

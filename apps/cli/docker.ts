@@ -6,7 +6,10 @@ import { run, runVisibly, succeeds, UserError } from "./run.ts";
 
 const START_WAIT_MS = 60_000;
 
-/** Docker Engine answers: found, else started, else installed from Debian's packages, saying so first. */
+/**
+ * Ensures that Docker Engine answers: it is found, or started, or installed from Debian's packages after a
+ * message.
+ */
 export async function ensureDocker(deps: { clock: Clock; progress: Progress }): Promise<void> {
   if (await succeeds("docker", ["version"])) return;
   const isRoot = process.getuid?.() === 0;

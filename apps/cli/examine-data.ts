@@ -5,7 +5,7 @@ import { readKeyRing } from "@gantry/control-plane/key-ring";
 import { messageOf, problemOfSqlite } from "@gantry/kernel";
 import { SqliteStore } from "@gantry/state";
 
-/** What is wrong with what an instance keeps, named one by one; empty where all is whole. Reads every byte. */
+/** Lists all damage in the data of an instance; empty where there is none. Reads every byte. */
 export async function damageOf(folder: string): Promise<readonly string[]> {
   const problems: string[] = [];
   for (const name of ["state.db", "logs.db", "metrics.db", "objects/objects.db"]) {

@@ -10,7 +10,7 @@ import { UserError } from "./run.ts";
 
 // The command line: parses the arguments, runs one command and turns what it throws into one sentence.
 const clock = new SystemClock();
-// A reader that closes the pipe early, such as `head`, has what it wants.
+// A reader that closes the pipe early, such as `head`, is not an error.
 process.stdout.on("error", (thrown: NodeJS.ErrnoException) => process.exit(thrown.code === "EPIPE" ? 0 : 1));
 const progress = new Progress(clock, (text) => process.stderr.write(text));
 try {

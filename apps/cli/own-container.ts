@@ -24,14 +24,17 @@ export function ownContainer(): OwnContainer | undefined {
     : { image, socket, volume };
 }
 
-/** The control plane's container, which outlives that of the command and starts with the engine. */
+/**
+ * The name of the control plane's container, which outlives the command's container and starts with the
+ * engine.
+ */
 function nameOf(settings: InstanceSettings): string {
   return `gantry-${settings.instance}-control-plane`;
 }
 
 const RUN_WITH_LOG = 'log="$1"; shift; exec "$@" >> "$log" 2>&1';
 
-/** Starts the control plane in a container of its own, as this one ends with the command. */
+/** Starts the control plane in its own container, because this container ends with the command. */
 export async function startControlPlaneContainer(
   settings: InstanceSettings,
   own: OwnContainer,
@@ -43,7 +46,7 @@ export async function startControlPlaneContainer(
     moduleFile("apps/control-plane/main"),
     settings.folder,
   ];
-  await run("docker", ["rm", "-f", name]).catch(() => {}); // There is none, the first time.
+  await run("docker", ["rm", "-f", name]).catch(() => {}); // The container does not exist the first time.
   await run("docker", [
     ...["run", "-d", "--name", name, "--label", namingOf(settings.instance).label],
     ...["--label", "gantry.role=control-plane", "--restart", "unless-stopped", "--init"],
@@ -56,6 +59,6 @@ export async function startControlPlaneContainer(
 /** Stops the control plane's container, so that the engine does not start it again; there may be none. */
 export async function stopControlPlaneContainer(settings: InstanceSettings): Promise<void> {
   const name = nameOf(settings);
-  await run("docker", ["stop", "-t", "30", name]).catch(() => {}); // It is gone.
+  await run("docker", ["stop", "-t", "30", name]).catch(() => {}); // The container does not exist.
   await run("docker", ["rm", "-f", name]).catch(() => {});
 }

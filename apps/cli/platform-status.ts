@@ -9,14 +9,14 @@ import { UserError } from "./run.ts";
 
 const ANSWER_MS = 10_000;
 
-/** Asks the control plane what runs. Errors: UserError where it does not answer. */
+/** Queries the control plane for the platform's status. Errors: UserError where it does not answer. */
 export async function fetchPlatformStatus(settings: InstanceSettings): Promise<PlatformStatus> {
   return (await askControlPlane(settings, "/gantry/status")) as PlatformStatus; // Our own control plane's answer.
 }
 
 /**
- * Asks the control plane as its operator; with a body it is told to change something. Errors: UserError where it does not
- * answer, or refuses.
+ * Sends an operator request to the control plane; a request with a body changes state. Errors: UserError
+ * where it does not answer, or refuses.
  */
 export async function askControlPlane(
   settings: InstanceSettings,
@@ -35,7 +35,7 @@ async function askAsOperator(
   path: string,
   options: RequestInit,
 ): Promise<Response> {
-  // The token goes to nobody who has not proven to be the instance's control plane.
+  // The token is sent only to an authenticated control plane of the instance.
   if ((await healthOf(settings)) === undefined)
     throw new UserError('Gantry is down: "gantry up" brings it back.');
   const response = await fetch(`http://127.0.0.1:${settings.port}${path}`, {
@@ -50,8 +50,8 @@ async function askAsOperator(
 }
 
 /**
- * The server-sent events of a path of the control plane, until it ends the stream. Errors: UserError where it does not answer,
- * or refuses.
+ * Yields the server-sent events of a path of the control plane, until it ends the stream. Errors: UserError
+ * where it does not answer, or refuses.
  */
 export async function* followControlPlane(settings: InstanceSettings, path: string): AsyncIterable<unknown> {
   const response = await askAsOperator(settings, path, {});
@@ -64,7 +64,7 @@ export async function* followControlPlane(settings: InstanceSettings, path: stri
   }
 }
 
-/** The task that a word names: its id, or the only one whose id begins with it. Errors: UserError. */
+/** Finds the task with the id `word`, or the only task whose id begins with it. Errors: UserError. */
 export function taskNamed(status: PlatformStatus, word: string): TaskStatusRow {
   const id = word.split("/").at(-1) ?? word;
   const matches = status.tasks.filter((task) => id !== "" && task.id.startsWith(id));
@@ -77,8 +77,9 @@ export function taskNamed(status: PlatformStatus, word: string): TaskStatusRow {
 }
 
 /**
- * The tasks that a word names: those of a service (NAME, or CLUSTER/NAME), or one task. Stopped ones are left out where
- * the word is a service. Errors: UserError where nothing has that name, or services of several clusters have it.
+ * Finds the tasks of a service (NAME, or CLUSTER/NAME), or one task. Stopped tasks are left out where the
+ * word is a service. Errors: UserError where nothing has that name, or where services of several clusters
+ * have it.
  */
 export function tasksNamed(status: PlatformStatus, word: string): readonly TaskStatusRow[] {
   const services = status.services.filter(
@@ -96,7 +97,7 @@ export function tasksNamed(status: PlatformStatus, word: string): readonly TaskS
   );
 }
 
-/** Rows as aligned columns under a head; the last column may be of any length. */
+/** Renders rows as aligned columns under a head; the last column may have any length. */
 export function renderTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)),
@@ -112,7 +113,7 @@ export function renderTable(head: readonly string[], rows: readonly (readonly st
     .join("");
 }
 
-/** How long ago a time was, in the largest whole unit: 45s, 12m, 3h, 9d. */
+/** Formats the age of a time in the largest whole unit: 45s, 12m, 3h, 9d. */
 export function ago(at: number, now: number): string {
   const seconds = Math.max(0, Math.floor((now - at) / 1000));
   if (seconds < 120) return `${seconds}s`;

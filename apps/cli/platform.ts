@@ -25,7 +25,7 @@ import { refuseDowngrade, versionId } from "./versions.ts";
 
 const ANSWER_WAIT_MS = 30_000;
 
-/** The instance of a state folder. Errors: a sentence where none was ever started there. */
+/** Reads the instance of a state folder. Errors: UserError where no instance was ever started there. */
 export function presentInstance(folder: string): InstanceSettings {
   const settings = readInstance(folder);
   if (settings === undefined)
@@ -33,7 +33,7 @@ export function presentInstance(folder: string): InstanceSettings {
   return settings;
 }
 
-/** Brings the platform of a state folder up; what runs already is left as it is. */
+/** Starts the platform of a state folder; components that already run are left unchanged. */
 export async function bringUp(
   deps: PlatformDeps,
   folder: string,
@@ -59,7 +59,7 @@ export async function bringUp(
   return settings;
 }
 
-/** Whether the options change what the control plane reads when it starts. */
+/** Whether the options change settings that the control plane reads at start. */
 function changes(before: InstanceSettings, { allowHostAccess, overcommit, listen }: StartOptions): boolean {
   const hasAccess = allowHostAccess ?? before.allowHostAccess;
   return (
@@ -71,8 +71,8 @@ function changes(before: InstanceSettings, { allowHostAccess, overcommit, listen
 }
 
 /**
- * Frees the instance's port of a control plane of an earlier version. Errors: UserError where another Gantry answers on
- * the port, or a program that does not prove to be this one.
+ * Stops a control plane of an earlier version that holds the instance's port. Errors: UserError where another
+ * Gantry answers on the port, or a program that does not authenticate as this one.
  */
 async function stopEarlierVersion(deps: PlatformDeps, settings: InstanceSettings): Promise<void> {
   const claimed = await claimedHealthOf(settings.port);
@@ -90,7 +90,7 @@ async function stopEarlierVersion(deps: PlatformDeps, settings: InstanceSettings
     );
 }
 
-/** The running agent's image is named by the sources it was made from: other sources, other image. */
+/** The agent image's tag is derived from its sources: other sources give another image. */
 export function agentImageTag(): string {
   const hash = createHash("sha256");
   const walk = (path: string): void => {
@@ -122,7 +122,7 @@ async function ensureImages(deps: PlatformDeps, settings: InstanceSettings): Pro
   return ensureAgentImage(deps, settings);
 }
 
-/** The agent's image of these sources, which also has the tools that other commands need. */
+/** Builds the agent's image of these sources, which also contains the tools that other commands need. */
 export async function ensureAgentImage(deps: PlatformDeps, settings: InstanceSettings): Promise<string> {
   const tag = agentImageTag();
   if (await isMissing(tag))
@@ -140,7 +140,7 @@ function imageOptions(settings: InstanceSettings): { cacheFolder: string; label:
   return { cacheFolder: join(settings.folder, "cache"), label: IMAGE_LABEL };
 }
 
-/** The database image: the agent would ask for it with the first database; whoever knows that one comes asks now. */
+/** Pulls the database image in advance. The agent would otherwise pull it with the first database. */
 export async function ensureDatabaseImage(deps: PlatformDeps, settings: InstanceSettings): Promise<void> {
   if (await isMissing(databaseRecipe.tag))
     await deps.progress.step("Building the database image", () =>

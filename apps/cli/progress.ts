@@ -1,6 +1,6 @@
 import type { Clock } from "@gantry/kernel";
 
-/** Says what is going on, on stderr: nothing that takes more than a second goes unsaid. */
+/** Reports progress on stderr: every step that takes more than a second is reported. */
 export class Progress {
   readonly #clock: Clock;
   readonly #write: (text: string) => void;
@@ -10,7 +10,7 @@ export class Progress {
     this.#write = write;
   }
 
-  /** Does a step under its name, with the time it took. */
+  /** Runs a step and reports its name and duration. */
   async step<T>(name: string, work: () => Promise<T>): Promise<T> {
     const start = this.#clock.now();
     this.#write(`… ${name}\n`);

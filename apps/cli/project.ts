@@ -11,7 +11,9 @@ export function moduleFile(path: string): string {
   return join(PROJECT, `${path}${extname(import.meta.filename)}`);
 }
 
-/** The version of the program, and what `npm run release` recorded; a checkout has a version alone. */
+/**
+ * The version of the program, and the release that `npm run release` recorded; a checkout has only a version.
+ */
 export interface Version {
   readonly version: string;
   readonly release: Release | undefined;
@@ -34,7 +36,7 @@ export function readVersion(): Version {
   return { version: manifest.version, release: manifest.gantry };
 }
 
-/** How the program is called: from the folder of a checkout, or by name where it is installed. */
+/** The command with which the program is called: a path in a checkout, a name where it is installed. */
 export function programName(): string {
   return isRelease() ? "gantry" : "./gantry";
 }
@@ -45,9 +47,10 @@ export function isRelease(): boolean {
 }
 
 /**
- * The flags of the control plane's process. The young generation is small: a burst leaves a quarter less memory behind
- * and takes no longer (bench many-services). Memory outside the heap counts towards the heap's own limit: otherwise every
- * 64 MiB of a body that passes through cause a full collection (bench objects: half the time of a large object).
+ * The flags of the control plane's process. The young generation is small: after a burst, resident memory is
+ * a quarter lower, and the burst takes no longer (bench many-services). Memory outside the heap counts
+ * towards the heap's own limit: otherwise every 64 MiB of a body that passes through cause a full collection
+ * (bench objects: half the time of a large object).
  */
 export const RUNTIME_FLAGS: readonly string[] = [
   "--max-semi-space-size=4",
@@ -58,7 +61,7 @@ export const RUNTIME_FLAGS: readonly string[] = [
 /** The label of every image that Gantry builds. */
 export const IMAGE_LABEL = "gantry.image=true";
 
-/** What the commands that act on the platform need. */
+/** The dependencies of commands that act on the platform. */
 export interface PlatformDeps {
   readonly clock: Clock;
   readonly progress: Progress;

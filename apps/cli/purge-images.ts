@@ -7,14 +7,14 @@ interface ImageAnswer {
 }
 
 /**
- * Removes the images that Gantry pulled and that no other instance uses: the agent marks each with a tag of its
- * instance. Names that others gave to an image stay, and so does an image from which somebody runs a container.
+ * Removes the images that Gantry pulled and that no other instance uses: the agent marks each with a tag of
+ * its instance. Names that users gave to an image stay, and so do images that a container uses.
  */
 export async function purgePulledImages(naming: Naming): Promise<void> {
   const listed = await run("docker", ["images", "--format", "{{.Repository}}:{{.Tag}}", useTagsOf(naming)]);
   for (const mark of listed.split("\n").filter(Boolean)) {
     const [image] = JSON.parse(await run("docker", ["image", "inspect", mark])) as ImageAnswer[]; // Docker's answer.
-    await run("docker", ["rmi", mark]).catch(() => {}); // In use by a container: it stays.
+    await run("docker", ["rmi", mark]).catch(() => {}); // A container uses the image, so it stays.
     const isPulled = (name: string) => useTag(naming, name) === mark;
     const isShared = image?.RepoTags?.some(
       (name) =>

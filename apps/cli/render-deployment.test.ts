@@ -8,7 +8,7 @@ import { paintOf, renderDeployment, renderDeployments, renderNews } from "./rend
 const MINUTE = 60_000;
 const plain = paintOf(false);
 
-/** A canary whose new version answers one request of five with an error, until an alarm turns it back. */
+/** A canary whose new version answers one request of five with an error, until an alarm rolls it back. */
 async function rolledBackCanary() {
   const world = newWorld();
   const rollout = {
@@ -21,7 +21,7 @@ async function rolledBackCanary() {
   world.createService({ desiredCount: 2, rollout, deploymentAlarms }, { balanced: true, image: "v1" });
   await world.clock.advance(MINUTE);
   const { store, clock } = world;
-  /** One minute of each target group: the group `g` is the new version's. */
+  /** One minute of metrics of each target group; group `g` belongs to the new version. */
   const values = (key: string, name: string): number | undefined => {
     const isNew = key.includes("targetgroup/g/");
     if (name === "RequestCount") return isNew ? 100 : 900;
@@ -63,7 +63,7 @@ async function rolledBackCanary() {
   return { store, during, after: findReport(store, "s", clock.now()), now: clock.now() };
 }
 
-/** Ids are random for a reader. */
+/** Replaces random ids. */
 const masked = (text: string) => text.replace(/[0-9a-f]{22}/g, "ID");
 
 it("reports a canary that an alarm rolls back: weights, fleets, what it cost and why", async () => {
@@ -135,7 +135,7 @@ it("reports a canary that an alarm rolls back: weights, fleets, what it cost and
   expect(after.sentence).toBe(
     'Rolled back at 10 % of the traffic in PRODUCTION_TRAFFIC_SHIFT: the alarm "errors" went into ALARM; 60 of the 300 requests to the new version failed.',
   );
-  // A pipe gets each line once.
+  // Output to a pipe contains each line once.
   const lines = [renderNews(during, undefined, plain), renderNews(after, during, plain)].join("").split("\n");
   expect(lines.toSorted()).toEqual(renderNews(after, undefined, plain).split("\n").toSorted());
   expect(masked(renderDeployments(listDeployments(store), now))).toMatchInlineSnapshot(`

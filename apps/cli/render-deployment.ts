@@ -9,7 +9,7 @@ const BAR = 20;
 const PAINTS = { bold: "1", red: "31", green: "32", yellow: "33", dim: "2" } as const;
 type Paint = (text: string, as: keyof typeof PAINTS) => string;
 
-/** Colours for a terminal; none elsewhere. */
+/** Colours for a terminal; no colours elsewhere. */
 export function paintOf(isColoured: boolean): Paint {
   return isColoured ? (text, as) => `\u001B[${PAINTS[as]}m${text}\u001B[0m` : (text) => text;
 }
@@ -54,7 +54,7 @@ export function renderDeployment(report: DeploymentReport, paint: Paint): string
   ].join("");
 }
 
-/** The lines that a report has and an earlier one has not: for output that is read as it grows. */
+/** Returns the lines of a report that an earlier one lacks, for output that is appended. */
 export function renderNews(
   report: DeploymentReport,
   known: DeploymentReport | undefined,
@@ -99,7 +99,7 @@ function renderFleets(report: DeploymentReport, paint: Paint): string {
   return lines.join("");
 }
 
-/** A rolling deployment has both versions in one target group: what was measured is of both. */
+/** A rolling deployment has both versions in one target group, so its metrics cover both. */
 function isShared({ strategy }: DeploymentReport): boolean {
   return strategy === "ROLLING";
 }
@@ -200,7 +200,7 @@ function toneOf(status: string): keyof typeof PAINTS {
   return status === "IN_PROGRESS" || status === "PENDING" ? "yellow" : "red";
 }
 
-/** Minutes and seconds, with hours where there are any: 05:12, 1:05:12. */
+/** Formats minutes and seconds, with hours where they are not zero: 05:12, 1:05:12. */
 function clockTime(durationMs: number): string {
   const seconds = Math.max(0, Math.floor(durationMs / 1_000));
   const two = (value: number) => String(value).padStart(2, "0");

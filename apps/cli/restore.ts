@@ -47,9 +47,9 @@ const NOTE = "restoring.json";
 const STATE = "state";
 
 /**
- * Brings back what a backup holds, into a state folder that has no instance yet; "gantry up" then starts it. Everything
- * is written to a new folder beside the state folder, which takes its place at the end: a restore that ends early
- * leaves what was there, and what it wrote is removed by the next one.
+ * Restores a backup into a state folder that has no instance; "gantry up" then starts it. All files are
+ * written to a new folder beside the state folder, which replaces it at the end. An interrupted restore
+ * leaves the state folder unchanged, and the next restore removes what it wrote.
  */
 export async function restore(deps: PlatformDeps, folder: string, file: string): Promise<void> {
   const path = resolve(file);
@@ -63,16 +63,16 @@ export async function restore(deps: PlatformDeps, folder: string, file: string):
   });
 }
 
-/** What a restore does outside the file system. */
+/** The effects of a restore outside the file system. */
 export interface RestoreActions {
   step<T>(name: string, work: () => Promise<T>): Promise<T>;
-  /** Creates and fills the data volume; `id` names this restore on it. */
+  /** Creates and fills the data volume and labels it with the restore's `id`. */
   restoreVolume(settings: InstanceSettings, path: string, id: string): Promise<void>;
-  /** Removes the volumes that the restore of this name created. */
+  /** Removes the volumes that the restore with this id created. */
   removeVolumes(id: string): Promise<void>;
 }
 
-/** As `restore`, with everything outside the file system given. */
+/** Does the work of `restore`, with the effects outside the file system injected. */
 export async function restoreState(folder: string, path: string, actions: RestoreActions): Promise<void> {
   checkTarget(folder);
   mkdirSync(dirname(folder), { recursive: true });
@@ -102,7 +102,7 @@ export async function restoreState(folder: string, path: string, actions: Restor
   }
 }
 
-/** Errors: UserError where the state folder holds anything that a restore would replace. */
+/** Errors: UserError where the state folder contains anything that a restore would replace. */
 function checkTarget(folder: string): void {
   const stats = lstatSync(folder, { throwIfNoEntry: false });
   if (stats === undefined) return;
@@ -115,7 +115,7 @@ function checkTarget(folder: string): void {
     throw new UserError(`${folder} is not empty: restore into a new or an empty folder with --state-dir.`);
 }
 
-/** Puts the restored folder in its place in one step. Source: rename(2), which replaces an empty folder. */
+/** Moves the restored folder to its place atomically. Source: rename(2), which replaces an empty folder. */
 function swapIn(state: string, folder: string): void {
   checkTarget(folder);
   rmSync(join(folder, STATE_FOLDER_MARK), { force: true });
@@ -125,20 +125,23 @@ function swapIn(state: string, folder: string): void {
   closeSync(parent);
 }
 
-/** Removes what restores into this folder left that ended early. */
+/** Removes the remains of interrupted restores into this folder. */
 async function removeAbandoned(folder: string, actions: RestoreActions): Promise<void> {
   const prefix = `${basename(folder)}.restoring-`;
   for (const name of readdirSync(dirname(folder)).filter((each) => each.startsWith(prefix))) {
     const staging = join(dirname(folder), name);
     const owner = ownerOf(staging);
     if (owner === undefined || isRunning(owner)) continue;
-    // Without its state folder the restore had come to its end, and the volume is in use.
+    // A restore whose state folder is gone was completed, and its volume is in use.
     if (existsSync(join(staging, STATE))) await actions.removeVolumes(name);
     removeStaging(staging);
   }
 }
 
-/** The process of the restore that made a folder; undefined where the folder is not a restore's of this user. */
+/**
+ * Finds the process of the restore that created a folder; undefined where the folder is not from a restore of
+ * this user.
+ */
 function ownerOf(staging: string): ProcessIdentity | undefined {
   try {
     if (statSync(staging).uid !== process.getuid?.() || !lstatSync(join(staging, NOTE)).isFile())
@@ -149,7 +152,7 @@ function ownerOf(staging: string): ProcessIdentity | undefined {
   }
 }
 
-/** Removes the folder of a restore, file by file; what a restore does not write stays. */
+/** Removes the folder of a restore, file by file; files that a restore does not write stay. */
 function removeStaging(staging: string): void {
   if (isStateFolder(join(staging, STATE))) removeStateFolder(join(staging, STATE));
   for (const name of [VOLUME, MANIFEST, NOTE]) rmSync(join(staging, name), { force: true });
@@ -163,8 +166,9 @@ function removeStaging(staging: string): void {
 }
 
 /**
- * Writes the members of a backup into a new folder. Errors: UserError where the file is no archive, or has a member that
- * a backup does not have: a link, a device, an absolute path, one with "..", or any other name.
+ * Writes the members of a backup into a new folder. Errors: UserError where the file is not an archive, or
+ * has a member that a backup does not contain: a link, a device, an absolute path, a path with "..", or any
+ * other name.
  */
 async function extract(path: string, staging: string): Promise<void> {
   const written = new Set<string>();
@@ -191,7 +195,7 @@ async function extract(path: string, staging: string): Promise<void> {
   }
 }
 
-/** A file that did not exist before: a second member of the same name is refused by the flag. */
+/** Writes a file that must not exist: the flag rejects a second member of the same name. */
 async function writeMember(member: ArchiveMember, target: string): Promise<void> {
   const file = await open(target, "wx", 0o600);
   try {
@@ -219,8 +223,9 @@ function nameOf(member: ArchiveMember): string {
 }
 
 /**
- * Errors: UserError where the archive of the data volume has a member outside the folders that a backup copies. Links
- * are content of file systems; a device cannot be created by the container that unpacks.
+ * Errors: UserError where the archive of the data volume has a member outside the folders that a backup
+ * copies. Links are accepted, because file systems contain them. A device is not: the container that unpacks
+ * cannot create one.
  */
 async function checkVolume(volume: string, path: string): Promise<void> {
   try {
@@ -271,14 +276,14 @@ async function restoreVolume(
     { stdio: ["pipe", "inherit", "inherit"] },
   );
   const ended = new Promise<number>((done) => writer.on("exit", (code) => done(code ?? 1)));
-  // A container that ends early closes the pipe: its exit status says why.
+  // A container that ends early closes the pipe; its exit status gives the reason.
   await pipeline(createReadStream(path), writer.stdin).catch(() => {});
   if ((await ended) === 0) return;
   await removeVolumes(id);
   throw new UserError('The data volume could not be written: see what "docker" printed above.');
 }
 
-/** Errors: UserError where a file is not what the manifest says, or the state is of a newer version. */
+/** Errors: UserError where a file does not match the manifest, or the state is of a newer version. */
 async function check(staging: string, path: string): Promise<void> {
   const manifestPath = join(staging, MANIFEST);
   if (!existsSync(manifestPath)) throw new UserError(`${path} is no backup of Gantry.`);

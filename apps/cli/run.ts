@@ -3,12 +3,15 @@ import { promisify } from "node:util";
 
 const execute = promisify(execFile);
 
-/** A person's mistake or a missing precondition: one sentence that names the remedy. */
+/** A user error or a missing precondition: one sentence that names the remedy. */
 export class UserError extends Error {
   override readonly name = "UserError";
 }
 
-/** Runs a program and answers what it prints. Secrets go in by `input`: arguments and environments are read by others. */
+/**
+ * Runs a program and returns its output. Secrets are passed by `input`, because other processes can read
+ * arguments and environments.
+ */
 export async function run(
   program: string,
   parameters: readonly string[],
@@ -16,13 +19,13 @@ export async function run(
 ): Promise<string> {
   const { input, ...rest } = options;
   const running = execute(program, [...parameters], { maxBuffer: 64 * 1024 * 1024, ...rest });
-  // A program that ends without reading its input says why by its exit status.
+  // A program that ends without reading its input reports the reason by its exit status.
   running.child.stdin?.on("error", () => {});
   if (input !== undefined) running.child.stdin?.end(input);
   return (await running).stdout;
 }
 
-/** Runs a program on this terminal; answers its exit status. */
+/** Runs a program on this terminal; returns its exit status. */
 export function runVisibly(
   program: string,
   parameters: readonly string[],

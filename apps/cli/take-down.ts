@@ -16,17 +16,18 @@ import { run, succeeds, UserError } from "./run.ts";
 
 const ENGINE_ANSWER_MS = 10_000;
 
-/** What `takeDown` left behind. */
+/** The remains after `takeDown`. */
 export interface Leftovers {
-  /** What could not be stopped or removed, one sentence each; empty where all is done. */
+  /** Objects that could not be stopped or removed, one sentence each; empty where there are none. */
   readonly problems: readonly string[];
-  /** Files of others in the state folder, which stay. */
+  /** Files in the state folder that Gantry did not create, which stay. */
   readonly foreign: readonly string[];
 }
 
 /**
- * Stops the platform and keeps its data: containers, networks and rules go, volumes and the state folder stay. With
- * `purge` these go too; where a step fails, the state folder stays so that the purge can be repeated.
+ * Stops the platform and keeps its data: containers, networks and rules are removed, volumes and the state
+ * folder stay. With `purge` these are removed too. Where a step fails, the state folder stays so that the
+ * purge can be repeated.
  */
 export async function takeDown(deps: PlatformDeps, folder: string, purge: boolean): Promise<Leftovers> {
   const settings = readInstance(folder);
@@ -62,14 +63,16 @@ function engineAnswers(): Promise<boolean> {
 }
 
 function firstLine(text: string): string {
-  // Node names the whole command in the first line; what the program said follows.
+  // Node puts the whole command in the first line; the program's output follows.
   const [first = "", ...more] = text.split("\n").filter(Boolean);
   return more.at(-1) ?? first;
 }
 
 const linesOf = (output: string): readonly string[] => output.split("\n").filter(Boolean);
 
-/** The agent first, so that nothing is started again; databases get the time they need to close their files. */
+/**
+ * Stops the agent first, so that it restarts nothing; databases get the time they need to close their files.
+ */
 async function stopContainers(naming: Naming): Promise<void> {
   const list = async (...filters: string[]) =>
     linesOf(
@@ -78,7 +81,8 @@ async function stopContainers(naming: Naming): Promise<void> {
         ...filters.flatMap((filter) => ["--filter", filter]),
       ]),
     );
-  // A container that ends by itself meanwhile makes the command fail: what remains at the end counts.
+  // A container that exits in the meantime makes the command fail; only the containers that remain at the end
+  // count.
   const remove = async (containers: readonly string[]) => {
     if (containers.length > 0) await run("docker", ["rm", "-f", "-v", ...containers]).catch(() => {});
   };
@@ -95,9 +99,13 @@ async function stopContainers(naming: Naming): Promise<void> {
     throw new Error(`${remaining.join(", ")} could not be removed, see "docker rm -f ${remaining[0]}"`);
 }
 
-/** Links, tables, rules, mounts and control groups on the host, by the tools in the agent's own image. */
+/**
+ * Removes links, tables, rules, mounts and control groups from the host, with the tools in the agent's own
+ * image.
+ */
 async function removeHostTraces(settings: InstanceSettings, naming: Naming): Promise<void> {
-  // Another instance's sources may have made a newer image, which does not know all that these leave.
+  // The sources of another instance may have built a newer image, which does not know everything that these
+  // sources create.
   const images = async (name: string) =>
     linesOf(await run("docker", ["images", "-q", "--filter", `label=${IMAGE_LABEL}`, name]));
   const [image] = [...(await images(agentImageTag())), ...(await images("gantry/agent"))];
@@ -116,14 +124,14 @@ async function removeHostTraces(settings: InstanceSettings, naming: Naming): Pro
     throw new Error(`${links.join(", ")} could not be removed, see "ip link del ${links[0]}"`);
 }
 
-/** What keeps data, and images that no other instance uses. */
+/** Removes the volumes, and the images that no other instance uses. */
 async function purgeEngine(naming: Naming): Promise<void> {
   await run("docker", ["volume", "rm", "-f", naming.volume]);
   const label = ["--filter", "label=gantry.instance"];
   const others = linesOf(await run("docker", ["ps", "-aq", ...label]));
   const volumes = linesOf(await run("docker", ["volume", "ls", "-q", ...label]));
   if (others.length > 0 || volumes.length > 0) return;
-  // An image that any container uses stays: the container is not ours, or an instance starts in this moment.
+  // An image that any container uses stays: the container is not Gantry's, or an instance is just starting.
   const unused = async (): Promise<readonly string[]> => {
     const images = linesOf(await run("docker", ["images", "-q", "--filter", `label=${IMAGE_LABEL}`]));
     const isUnused = async (image: string) =>

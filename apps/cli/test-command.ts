@@ -18,7 +18,10 @@ const CHECKS: readonly { readonly name: string; readonly script: string }[] = [
   { name: "dead code", script: "dead-code" },
 ];
 
-/** Does the set-up that the tests need, then all checks and all tests, the fast ones first; ends with one plain line of counts. */
+/**
+ * Sets up the prerequisites of the tests, then runs all checks and tests, the fast ones first. The last line
+ * of output is the counts.
+ */
 export async function runTests(deps: PlatformDeps): Promise<number> {
   const counts = { passed: 0, failed: 0, skipped: 0 };
   for (const check of CHECKS) {
@@ -31,7 +34,8 @@ export async function runTests(deps: PlatformDeps): Promise<number> {
   }
   await ensureDocker(deps);
   await ensureBrowser(deps);
-  // The clients wait most of their time, Terraform above all: the other tests use the processors meanwhile.
+  // The client tests, Terraform above all, mostly wait, so the other tests use the processors in the
+  // meantime.
   const clients = runProject("clients");
   add(counts, await runProject("unit"));
   add(counts, await runProject("simulation"));
@@ -44,7 +48,10 @@ export async function runTests(deps: PlatformDeps): Promise<number> {
   return counts.failed === 0 ? 0 : 1;
 }
 
-/** Histories from seeds that nobody has tried yet, for so long ("90s", "10m", "2h"); prints its seeds. Errors: a sentence where the duration has another form. */
+/**
+ * Runs simulations from new seeds for a duration ("90s", "10m", "2h") and prints its seeds. Errors: UserError
+ * where the duration has another form.
+ */
 export async function runSoak(duration: string): Promise<number> {
   const match = /^(\d+)(s|m|h)$/.exec(duration);
   if (match === null)
@@ -61,7 +68,7 @@ function add(sum: { passed: number; failed: number; skipped: number }, counts: C
   sum.skipped += counts.skipped;
 }
 
-/** A run that dies before it counts is one failure. */
+/** A run that ends before it reports counts is one failure. */
 async function runProject(project: string): Promise<Counts> {
   const folder = mkdtempSync(join(tmpdir(), "gantry-test-"));
   const file = join(folder, "counts.json");
@@ -79,7 +86,10 @@ async function runProject(project: string): Promise<Counts> {
   }
 }
 
-/** Chromium and the load generator from Debian's packages, where this may install them; tests that miss them say so. */
+/**
+ * Installs Chromium and the load generator from Debian's packages, where this is permitted; tests that lack
+ * them report so.
+ */
 async function ensureBrowser(deps: PlatformDeps): Promise<void> {
   const missing: string[] = [];
   if (!(await succeeds("sh", ["-c", "command -v chromium"]))) missing.push("chromium");

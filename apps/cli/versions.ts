@@ -2,10 +2,13 @@ import type { InstanceSettings } from "@gantry/control-plane";
 import type { Version } from "./project.ts";
 import { UserError } from "./run.ts";
 
-/** The last version that did not write its own into the state folder. */
+/** The last version that did not write its version into the state folder. */
 const FIRST_VERSION = "0.1.0";
 
-/** A version with the commit of a release, such as 0.2.0+1a2b3c: two builds of one version are told apart. */
+/**
+ * A version with the commit of a release, such as 0.2.0+1a2b3c, which distinguishes two builds of one
+ * version.
+ */
 export function versionId({ version, release }: Version): string {
   return release === undefined ? version : `${version}+${release.commit}`;
 }
@@ -15,7 +18,7 @@ export function lastVersionOf({ version = FIRST_VERSION }: Pick<InstanceSettings
   return version.split("+")[0] ?? version;
 }
 
-/** Negative where `a` is the earlier version, positive where it is the later. The commit does not count. */
+/** Negative where `a` is the earlier version, positive where it is the later. The commit is ignored. */
 export function compareVersions(a: string, b: string): number {
   const numbers = (version: string) => (version.split(/[+-]/)[0] ?? "").split(".").map(Number);
   const [left, right] = [numbers(a), numbers(b)];
@@ -26,7 +29,9 @@ export function compareVersions(a: string, b: string): number {
   return 0;
 }
 
-/** Errors: UserError where a later version has used the state, because this one does not know its records. */
+/**
+ * Errors: UserError where a later version has used the state, because this version does not know its records.
+ */
 export function refuseDowngrade(settings: InstanceSettings, version: string): void {
   const last = lastVersionOf(settings);
   if (compareVersions(last, version) <= 0) return;

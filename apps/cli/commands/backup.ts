@@ -1,7 +1,7 @@
 import { backUp } from "../backup.ts";
 import type { Call } from "./command.ts";
 
-/** Writes everything that the instance keeps to one file, while it runs. */
+/** Writes all data of a running instance to one file. */
 export async function run({ deps, folder, words }: Call): Promise<number> {
   const [file = ""] = words;
   await backUp(deps, folder, file);

@@ -4,7 +4,10 @@ import { PROJECT, RUNTIME_FLAGS } from "../project.ts";
 import { runVisibly } from "../run.ts";
 import type { Call } from "./command.ts";
 
-/** Runs the benchmarks in a process of their own, with the control plane's flags, so that both collect garbage alike. */
+/**
+ * Runs the benchmarks in a separate process with the control plane's flags, so that both use the same garbage
+ * collector settings.
+ */
 export async function run({ deps, words, flag }: Call): Promise<number> {
   await ensureDocker(deps);
   const json = flag("json") ? ["--json"] : [];

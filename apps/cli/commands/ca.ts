@@ -32,7 +32,7 @@ Remove it there again when you remove the instance.
 `;
 }
 
-/** A word of a POSIX shell. */
+/** Quotes text as one word of a POSIX shell. */
 function quote(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

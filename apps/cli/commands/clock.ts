@@ -17,7 +17,7 @@ export async function run({ folder, words, flag }: Call): Promise<number> {
   return 0;
 }
 
-/** The change that the words ask for; undefined where they only ask how it is. Errors: UserError. */
+/** Parses the requested change; undefined where the words only request the status. Errors: UserError. */
 export function changeOf([what, amount, ...more]: readonly string[]): object | undefined {
   if (more.length > 0) throw new UserError('Give one change: "gantry clock advance 5m".');
   switch (what) {
@@ -39,7 +39,7 @@ export function changeOf([what, amount, ...more]: readonly string[]): object | u
   }
 }
 
-/** Milliseconds of a time such as 90s, 5m, 1h30m or 2d. Errors: UserError. */
+/** Parses a duration such as 90s, 5m, 1h30m or 2d into milliseconds. Errors: UserError. */
 function durationMs(text: string | undefined): number {
   if (text === undefined || !/^(\d+[smhd])+$/.test(text))
     throw new UserError('Give a time such as 90s, 5m, 1h30m or 2d: "gantry clock advance 5m".');
@@ -49,12 +49,12 @@ function durationMs(text: string | undefined): number {
   );
 }
 
-/** Whether the clock shows real time and keeps to it. */
+/** Whether the clock shows real time and runs at real speed. */
 export function isReal({ aheadMs, speed }: ClockStatus): boolean {
   return aheadMs === 0 && speed === 1;
 }
 
-/** The clock in one line. */
+/** Describes the clock in one line. */
 export function describeClock(status: ClockStatus): string {
   const shown = new Date(status.now).toISOString();
   if (isReal(status)) return `${shown}, real time`;
@@ -67,7 +67,7 @@ export function describeClock(status: ClockStatus): string {
   return `${shown}${ahead}${speed}${until}`;
 }
 
-/** A duration in its two largest units: 1d 2h, 5m 3s, 4s. */
+/** Formats a duration in its two largest units: 1d 2h, 5m 3s, 4s. */
 function duration(ms: number): string {
   const seconds = Math.ceil(ms / 1_000);
   const parts = [

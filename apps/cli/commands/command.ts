@@ -7,7 +7,7 @@ export interface CommandOption {
   readonly short?: string;
   /** The name of the value in the help, for an option that takes one. */
   readonly value?: string;
-  /** The only values that the option takes, where they are few. */
+  /** The only values that the option accepts, where they are few. */
   readonly choices?: readonly string[];
   readonly help: string;
 }
@@ -18,7 +18,7 @@ export interface CommandWords {
   readonly usage: string;
   readonly min: number;
   readonly max: number;
-  /** The only first words that the command takes, where they are few. */
+  /** The only first words that the command accepts, where they are few. */
   readonly choices?: readonly string[];
 }
 
@@ -26,11 +26,11 @@ export interface CommandWords {
 export interface Command {
   readonly name: string;
   readonly summary: string;
-  /** Sentences that only the help of this command shows. */
+  /** Sentences that are shown only in the help of this command. */
   readonly details?: string;
   /** Undefined where the command takes no words. */
   readonly words?: CommandWords;
-  /** Whether everything after `--` is passed on as it is. */
+  /** Whether everything after `--` is passed on unchanged. */
   readonly takesRest?: boolean;
   /** Whether the command needs a checkout of the sources. */
   readonly needsSources?: boolean;
@@ -47,7 +47,7 @@ export interface Call {
   /** The state folder. */
   readonly folder: string;
   readonly words: readonly string[];
-  /** What follows `--`, where the command takes it. */
+  /** The words after `--`, where the command accepts them. */
   readonly rest: readonly string[];
   /** Whether a switch was given. */
   readonly flag: (name: string) => boolean;

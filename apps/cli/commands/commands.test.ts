@@ -12,7 +12,8 @@ import { problemsOf } from "./status.ts";
 
 describe("gantry install", () => {
   it("quotes paths so that systemd reads them as they are", () => {
-    // Before: paths stood in the unit as they were, so that a blank split them and %h or $HOME was replaced.
+    // Regression: paths were written to the unit unquoted, so that a blank split them and %h or $HOME was
+    // replaced.
     expect(quoteArgument(String.raw`/srv/my "data" 100%h $HOME\x`)).toBe(
       String.raw`"/srv/my \"data\" 100%%h $$HOME\\x"`,
     );

@@ -8,7 +8,10 @@ import type { Call } from "./command.ts";
 const PATH = "/gantry/deployments";
 const HOME_AND_CLEAR = "\u001B[H\u001B[J";
 
-/** Lists the deployments, or shows one; with --follow until it has ended. Exit status 1 where it ended without success. */
+/**
+ * Lists the deployments, or shows one; with --follow until it has ended. Exit status 1 where it ended without
+ * success.
+ */
 export async function run({ folder, words, flag }: Call): Promise<number> {
   const settings = presentInstance(folder);
   const [what, id] = words;
@@ -29,7 +32,7 @@ export async function run({ folder, words, flag }: Call): Promise<number> {
   return 0;
 }
 
-/** In a terminal the page is drawn again with each change; elsewhere lines are added. */
+/** In a terminal the page is redrawn with each change; elsewhere new lines are appended. */
 async function follow(settings: InstanceSettings, path: string, isJson: boolean): Promise<number> {
   const paint = paintOf(isColoured());
   let known: DeploymentReport | undefined;

@@ -10,11 +10,11 @@ import { healthOf } from "../control-plane-process.ts";
 import { run as runProgram, succeeds } from "../run.ts";
 import type { Call } from "./command.ts";
 
-/** One precondition: whether it holds, what was seen, and what to do where it does not. */
+/** One precondition: whether it holds, what was found, and the remedy where it does not hold. */
 interface Finding {
   readonly name: string;
   readonly holds: boolean;
-  /** Gantry does without it, and says what is lost. */
+  /** Gantry works without it; the finding states which feature is lost. */
   readonly optional: boolean;
   readonly seen: string;
   readonly remedy: string;
@@ -25,7 +25,10 @@ const MEMORY_MIN_GIB = 2;
 const ENGINE_MIN = 20;
 const ENGINE_ANSWER_MS = 10_000;
 
-/** Names every precondition, whether it holds, and the remedy; exit status 1 where one that is needed does not. */
+/**
+ * Reports every precondition, whether it holds, and the remedy. Exit status 1 where a required one does not
+ * hold.
+ */
 export async function run({ folder, flag }: Call): Promise<number> {
   const findings = await examine(folder);
   const sick = findings.some((finding) => !finding.holds && !finding.optional);
@@ -72,11 +75,12 @@ async function engine(): Promise<Finding> {
   let hangs = false;
   const docker = (...parameters: readonly string[]) =>
     runProgram("docker", parameters, { timeout: ENGINE_ANSWER_MS }).catch((thrown: { killed?: boolean }) => {
-      hangs ||= thrown.killed === true; // execFile ends a program that is past its time.
+      hangs ||= thrown.killed === true; // execFile kills a program that exceeds its timeout.
       return undefined;
     });
   const version = ((await docker("version", "-f", "{{.Server.Version}}")) ?? "").trim();
-  // An engine whose containers are deadlocked still says its version: it is asked to list and inspect one.
+  // An engine whose containers are deadlocked still reports its version, so the check also lists and inspects
+  // a container.
   const id = version === "" ? "" : ((await docker("ps", "-aq", "-n", "1")) ?? "").trim();
   if (id !== "") await docker("inspect", id);
   if (hangs)
@@ -129,7 +133,7 @@ async function networking(): Promise<Finding> {
   );
 }
 
-/** The folder, or the first above it that is there. */
+/** The folder, or its nearest ancestor that exists. */
 function nearestFolder(folder: string): string {
   return existsSync(folder) ? folder : nearestFolder(dirname(folder));
 }
@@ -160,7 +164,7 @@ async function disk(folder: string): Promise<Finding> {
   );
 }
 
-/** Every database, record, object and image of the state folder, read and checked. */
+/** Reads and checks every database, record, object and image of the state folder. */
 async function data(folder: string): Promise<readonly Finding[]> {
   if (readInstance(folder) === undefined) return [];
   const problems = await damageOf(folder);

@@ -1,7 +1,10 @@
 import { takeDown } from "../take-down.ts";
 import type { Call } from "./command.ts";
 
-/** Stops the platform; with --purge its data goes too. Exit status 1 where something could not be stopped or removed. */
+/**
+ * Stops the platform; with --purge it also deletes the data. Exit status 1 where something could not be
+ * stopped or removed.
+ */
 export async function run({ deps, folder, flag }: Call): Promise<number> {
   const purge = flag("purge");
   const { problems, foreign } = await takeDown(deps, folder, purge);

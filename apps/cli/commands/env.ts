@@ -6,7 +6,7 @@ import type { Call } from "./command.ts";
 
 const UNSET = ["AWS_SESSION_TOKEN", "AWS_PROFILE"];
 
-/** Prints how to point AWS's own tools at this instance, or writes a profile for them. */
+/** Prints how to point the AWS tools at this instance, or writes a profile for them. */
 export function run({ folder, words, flag, value }: Call): Promise<number> {
   const [format] = words;
   const profile = value("profile");
@@ -52,7 +52,7 @@ function environmentOf(folder: string) {
   };
 }
 
-/** The environment in the words of a shell, or of a file format. */
+/** Renders the environment in the syntax of a shell or of a file format. */
 export function renderEnvironment(format: string, environment: Readonly<Record<string, string>>): string {
   const entries = Object.entries(environment);
   const lines = (each: (name: string, text: string) => string): readonly string[] =>

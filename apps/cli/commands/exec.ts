@@ -4,7 +4,9 @@ import { fetchPlatformStatus, taskNamed } from "../platform-status.ts";
 import { runVisibly, UserError } from "../run.ts";
 import type { Call } from "./command.ts";
 
-/** Runs a command in a container of a task on this machine; a shell where no command is given. Its exit status is ours. */
+/**
+ * Runs a command, by default a shell, in a container of a task on this machine, and returns its exit status.
+ */
 export async function run({ folder, words, rest, value }: Call): Promise<number> {
   const settings = presentInstance(folder);
   const task = taskNamed(await fetchPlatformStatus(settings), words[0] ?? "");

@@ -13,7 +13,7 @@ Every command takes --state-dir DIR: the folder of the instance (else $GANTRY_HO
 `;
 }
 
-/** The help of one command: its form, what it does and its options. */
+/** The help of one command: its usage line, its description and its options. */
 export function renderHelp(command: Command): string {
   const options = Object.entries({ ...command.options, ...COMMON_OPTIONS });
   const form = `${usageOf(command)} [OPTIONS]${command.takesRest === true ? " [-- COMMAND…]" : ""}`;
@@ -41,7 +41,7 @@ function sentence(summary: string): string {
 
 const WIDTH_MAX = 34;
 
-/** Two columns; a first column that is too long stands on a line of its own. */
+/** Renders two columns; a first column that is too long gets a line of its own. */
 function renderRows(rows: readonly (readonly [string, string])[]): string {
   const width = Math.min(WIDTH_MAX, Math.max(...rows.map(([left]) => left.length)));
   return rows

@@ -6,7 +6,10 @@ import type { Call } from "./command.ts";
 const USAGE =
   'Say who, what and on what: gantry iam explain fileshare-task s3:PutObject "arn:aws:s3:::bucket/key".';
 
-/** Says whether a user or role may do something, and which statement decides. Exit status 0: it may, 2: it may not. */
+/**
+ * Reports whether a user or role is allowed an action and which statement decides. Exit status 0: allowed, 2:
+ * denied.
+ */
 export async function run({ folder, words, flag, value }: Call): Promise<number> {
   const [verb, principal, action, resource = "*", ...more] = words;
   if (

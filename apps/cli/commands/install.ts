@@ -2,7 +2,9 @@ import { readInstance } from "@gantry/control-plane";
 import { programName, PROJECT } from "../project.ts";
 import type { Call } from "./command.ts";
 
-/** Prints a systemd unit that starts the instance at boot, and how to install it; it changes nothing itself. */
+/**
+ * Prints a systemd unit that starts the instance at boot, and how to install it. It changes nothing itself.
+ */
 export function run({ folder }: Call): Promise<number> {
   const settings = readInstance(folder);
   const name =
@@ -12,8 +14,9 @@ export function run({ folder }: Call): Promise<number> {
 }
 
 /**
- * The unit: oneshot, and active until it is stopped, so that stopping it takes the platform down. The program is sh,
- * which runs the script: systemd treats special characters in the path of a program otherwise than in its arguments.
+ * Renders the unit. Its type is oneshot, and it remains active until it is stopped, so that stopping it takes
+ * the platform down. The program is sh, which runs the script, because systemd escapes special characters in
+ * the path of a program differently from those in its arguments.
  * Source: systemd.service(5).
  */
 export function renderUnit(options: { name: string; folder: string; project: string }): string {
@@ -43,7 +46,7 @@ WantedBy=multi-user.target
 }
 
 /**
- * A word of a command line: quoted with C escapes, and without specifiers (%) and variables ($).
+ * Quotes a word of a command line with C escapes, and escapes specifiers (%) and variables ($).
  * Source: systemd.syntax(7), "Quoting"; systemd.service(5), "Command lines"; systemd.unit(5), "Specifiers".
  */
 export function quoteArgument(text: string): string {
@@ -56,7 +59,7 @@ export function quoteArgument(text: string): string {
   return `"${escaped.join("")}"`;
 }
 
-/** Text of one line, without specifiers. */
+/** Escapes text for one line: control characters are replaced and specifiers are escaped. */
 function escapeText(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what is replaced.
   return text.replaceAll(/[\u0000-\u001f\u007f]/g, "?").replaceAll("%", "%%");

@@ -9,14 +9,17 @@ import type { Call } from "./command.ts";
 
 const LINES_DEFAULT = "100";
 
-/** A program that prints a log, and how its lines are shown. */
+/** A program that prints a log, and how its lines are displayed. */
 interface Source {
   readonly name: string;
   readonly command: readonly string[];
   readonly isOurs: boolean;
 }
 
-/** Prints the logs of the platform's processes, of a service or of a task; `--follow` goes on until it is stopped. */
+/**
+ * Prints the logs of the platform's processes, of a service or of a task; `--follow` continues until it is
+ * interrupted.
+ */
 export async function run({ folder, words, flag, value }: Call): Promise<number> {
   const settings = presentInstance(folder);
   const lines = value("lines") ?? LINES_DEFAULT;
@@ -58,13 +61,14 @@ export async function run({ folder, words, flag, value }: Call): Promise<number>
       );
     else await stream(source.command, (line) => process.stdout.write(`${prefix}${render(line)}\n`));
   };
-  // One after the other, so that lines of one source stay together; side by side where they go on.
+  // Sources are printed one after the other, so that the lines of one source stay together; with `--follow`
+  // they are printed concurrently.
   if (follow) await Promise.all(sources.map(show));
   else for (const source of sources) await show(source);
   return 0;
 }
 
-/** A JSON line of our own log as a sentence with its fields; any other line as it is. */
+/** Renders a JSON line of Gantry's own log as a sentence with its fields, and any other line unchanged. */
 export function renderLine(line: string): string {
   if (!line.startsWith("{")) return line;
   try {

@@ -12,7 +12,7 @@ export const COMMON_OPTIONS: Readonly<Record<string, CommandOption>> = {
   help: { type: "boolean", short: "h", help: "show how the command is used" },
 };
 
-/** What the arguments ask for: a command with its values, a text to print, or nothing. */
+/** The result of parsing: a command with its values, or a text to print. */
 export type CommandLine =
   | {
       readonly type: "command";
@@ -33,7 +33,7 @@ export function parseCommandLine(parameters: readonly string[], commands: readon
   return parseCommand(command, parameters.toSpliced(position, 1));
 }
 
-/** The first word, which names the command; options that take a value may stand before it. */
+/** Finds the first word, which names the command; options that take a value may precede it. */
 function nameOf(
   parameters: readonly string[],
   commands: readonly Command[],
@@ -99,7 +99,10 @@ function checkWords(command: Command, words: readonly string[]): void {
     throw new UserError(`"gantry ${command.name}" takes ${oneOf(choices)}, not "${first}".`);
 }
 
-/** Reads the options. Errors: UserError where an option is unknown, lacks its value or has one that it does not take. */
+/**
+ * Reads the options. Errors: UserError where an option is unknown, lacks its value or has a value that it
+ * does not accept.
+ */
 function valuesOf(
   name: string,
   parameters: readonly string[],
@@ -113,7 +116,7 @@ function valuesOf(
       throw new UserError(`"${name}" has no option ${token.rawName}: it has ${namesOf(options)}.`);
     if (option.type === "boolean" && token.value !== undefined)
       throw new UserError(`${token.rawName} takes no value.`);
-    // A value that looks like an option is a forgotten value, unless it is joined by "=".
+    // A value that looks like an option is treated as a missing value, unless it is joined by "=".
     const isMissing = token.value === undefined || (!token.inlineValue && token.value.startsWith("-"));
     if (option.type === "string" && isMissing)
       throw new UserError(`${token.rawName} needs a value: ${token.rawName} ${option.value ?? "VALUE"}.`);

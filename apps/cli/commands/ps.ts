@@ -2,7 +2,7 @@ import { presentInstance } from "../platform.ts";
 import { ago, fetchPlatformStatus, renderTable } from "../platform-status.ts";
 import type { Call } from "./command.ts";
 
-/** Lists the tasks: those that have not stopped, or all. */
+/** Lists the tasks that have not stopped, or all tasks. */
 export async function run({ folder, flag }: Call): Promise<number> {
   const { tasks, clock } = await fetchPlatformStatus(presentInstance(folder));
   const shown = tasks

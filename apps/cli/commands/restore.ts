@@ -1,7 +1,7 @@
 import { restore } from "../restore.ts";
 import type { Call } from "./command.ts";
 
-/** Brings the content of a backup back into a state folder without an instance. */
+/** Restores a backup into a state folder that has no instance. */
 export async function run({ deps, folder, words }: Call): Promise<number> {
   const [file = ""] = words;
   await restore(deps, folder, file);

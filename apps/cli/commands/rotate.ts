@@ -4,13 +4,14 @@ import { bringUp, presentInstance } from "../platform.ts";
 import { UserError } from "../run.ts";
 import type { Call } from "./command.ts";
 
-/** Replaces a key. The control plane is away for a moment; tasks, load balancers and databases go on. */
+/** Replaces a key. The control plane restarts; tasks, load balancers and databases keep running. */
 export async function run({ deps, folder, words: [what = ""] }: Call): Promise<number> {
   if (!isRotation(what))
     throw new UserError(`"${what}" is nothing to rotate: name one of ${Object.keys(ROTATIONS).join(", ")}.`);
   const settings = presentInstance(folder);
   const wasUp = (await healthOf(settings)) !== undefined;
-  // Also one that does not answer: two processes must not have the state open.
+  // This also stops a control plane that does not answer: two processes must not have the state open at the
+  // same time.
   await stopControlPlane(deps, settings);
   try {
     await deps.progress.step(`Replacing ${what}`, () => rotate(what, settings, deps.clock));

@@ -20,11 +20,14 @@ interface Status extends Omit<PlatformStatus, "tasks" | "clock"> {
   readonly caFile: string;
   readonly controlPlane: { readonly pid: number | undefined };
   readonly agents: readonly { readonly pid: number; readonly container: string }[];
-  /** What keeps the platform from its work, with the remedy; empty where nothing does. */
+  /** Problems that prevent the platform from working, with the remedy; empty where there are none. */
   readonly problems: readonly string[];
 }
 
-/** Prints what runs and where, and what keeps the platform from its work. Exit status 1 where it is down. */
+/**
+ * Prints what runs and where, and the problems that prevent the platform from working. Exit status 1 where it
+ * is down.
+ */
 export async function run({ deps, folder, flag }: Call): Promise<number> {
   const status = await statusOf(presentInstance(folder), deps.clock.now());
   if (flag("json")) process.stdout.write(`${JSON.stringify(status)}\n`);
@@ -32,7 +35,7 @@ export async function run({ deps, folder, flag }: Call): Promise<number> {
   return status.running ? 0 : 1;
 }
 
-/** The status of an instance, asked of its control plane. `now` is in milliseconds. */
+/** Queries an instance's control plane for its status. `now` is in milliseconds. */
 export async function statusOf(settings: InstanceSettings, now: number): Promise<Status> {
   const health = await healthOf(settings);
   const { clock, loadBalancers, networkProblems, nodes, services, overcommit } =
@@ -70,7 +73,7 @@ export async function statusOf(settings: InstanceSettings, now: number): Promise
   };
 }
 
-/** What keeps the platform from its work. */
+/** The problems that prevent the platform from working. */
 export function problemsOf(
   nodes: readonly Pick<PlatformStatus["nodes"][number], "hostname" | "engine">[],
   { agents, now }: { agents: number; now: number },
@@ -122,7 +125,7 @@ function renderStatus(status: Status, now: number): string {
   ].join("");
 }
 
-/** What the tasks of a node reserve, of what they may. */
+/** Renders what the tasks of a node reserve and how much they may reserve. */
 function renderNode(
   node: PlatformStatus["nodes"][number],
   overcommit: PlatformStatus["overcommit"],

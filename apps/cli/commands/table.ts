@@ -10,7 +10,7 @@ const JSON_OUTPUT: CommandOption = { type: "boolean", help: "print JSON" };
 const SHELLS = ["bash", "zsh", "fish"];
 const FILE: CommandWords = { usage: "FILE", min: 1, max: 1 };
 
-/** The commands that this installation has: tests and benchmarks are in a checkout of the sources alone. */
+/** The commands that this installation has: tests and benchmarks exist only in a checkout of the sources. */
 export function availableCommands(): readonly Command[] {
   return COMMANDS.filter((command) => command.needsSources !== true || !isRelease());
 }

@@ -5,7 +5,7 @@ import { programName } from "../project.ts";
 import { UserError } from "../run.ts";
 import type { Call } from "./command.ts";
 
-/** Starts the platform, or leaves it as it is where it runs. */
+/** Starts the platform; a running platform is left unchanged. */
 export async function run(call: Call): Promise<number> {
   const given = { ...hostAccessOf(call), ...overcommitOf(call), ...listenOf(call) };
   const settings = await bringUp(call.deps, call.folder, portOf(call), given);
@@ -19,7 +19,7 @@ export async function run(call: Call): Promise<number> {
   return 0;
 }
 
-/** The port that was asked for. Errors: UserError where it is no port on which an instance fits. */
+/** Parses the requested port. Errors: UserError where it is not a port on which an instance fits. */
 export function portOf({ value }: Call): number | undefined {
   const text = value("port");
   if (text === undefined) return undefined;
@@ -38,7 +38,9 @@ function hostAccessOf({ flag }: Call): { allowHostAccess?: boolean } {
 
 const FACTOR_MAX = 1_000;
 
-/** The factors that were given. Errors: UserError for what is no number from 1 to 1,000. */
+/**
+ * Parses the requested overcommit factors. Errors: UserError for values that are not numbers from 1 to 1,000.
+ */
 function overcommitOf({ value }: Call): { overcommit?: Partial<InstanceSettings["overcommit"]> } {
   const factorOf = (option: string): number | undefined => {
     const text = value(option);

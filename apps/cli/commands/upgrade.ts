@@ -6,7 +6,9 @@ import { programName, PROJECT, readVersion } from "../project.ts";
 import { compareVersions, lastVersionOf, refuseDowngrade, versionId } from "../versions.ts";
 import type { Call } from "./command.ts";
 
-/** Says what changed since the version that last used the state, and what to do; it changes nothing itself. */
+/**
+ * Reports what changed since the version that last used the state, and what to do. It changes nothing itself.
+ */
 export async function run({ folder }: Call): Promise<number> {
   const settings = presentInstance(folder);
   const current = readVersion();
@@ -26,7 +28,7 @@ export async function run({ folder }: Call): Promise<number> {
   return 0;
 }
 
-/** The notes for an upgrade from one version to another. Pure. */
+/** Renders the notes for an upgrade from one version to another. */
 export function renderUpgrade(options: {
   folder: string;
   from: string;

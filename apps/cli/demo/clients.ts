@@ -11,7 +11,7 @@ import { S3Client } from "@aws-sdk/client-s3";
 import type { InstanceSettings } from "@gantry/control-plane";
 import { rootCredentials } from "../credentials.ts";
 
-/** AWS's own clients, pointed at this instance with its root keys. */
+/** AWS SDK clients, pointed at this instance with its root keys. */
 export function openClients(settings: InstanceSettings, region: string) {
   const configuration = {
     region,

@@ -8,7 +8,7 @@ import { ensureService, ensureWebsiteImage, waitUntilSteady } from "./website.ts
 
 const REGION = "eu-south-1";
 
-/** Sets up everything and runs the talk's website; run again it changes nothing and says so. */
+/** Sets up all prerequisites and runs the talk's website. Running it again changes nothing and reports so. */
 export async function runDemo(
   deps: PlatformDeps,
   folder: string,

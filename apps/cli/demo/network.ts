@@ -48,7 +48,7 @@ const named = (type: ResourceType, name: string) => [
 ];
 const law = "Gantry answers with the resource that it made.";
 
-/** Finds the network by its tags, or makes it. */
+/** Finds the network by its tags, or creates it. */
 export async function ensureNetwork({ ec2 }: Clients, region: string): Promise<DemoNetwork> {
   const filters = [{ Name: "tag:Project", Values: ["fileshare"] }];
   const { Vpcs = [] } = await ec2.send(new DescribeVpcsCommand({ Filters: filters }));

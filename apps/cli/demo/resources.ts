@@ -61,7 +61,7 @@ const missing = <T>(call: Promise<T>, ...names: readonly string[]): Promise<T | 
     throw thrown;
   });
 
-/** Bucket, files, database, roles, logs, load balancer: found by their names, or made. */
+/** Finds the bucket, files, database, roles, logs and load balancer by their names, or creates them. */
 export async function ensureResources(
   clients: Clients,
   network: DemoNetwork,

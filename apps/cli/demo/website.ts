@@ -29,7 +29,10 @@ const BASE_UPSTREAM = "node:22-slim";
 const STEADY_WAIT_MS = 180_000;
 const law = "Gantry answers with the resource that it made.";
 
-/** The website's image in this instance's registry, built and pushed where it is not there; answers its address. */
+/**
+ * Builds the website's image and pushes it to this instance's registry if it is not there; returns its
+ * address.
+ */
 export async function ensureWebsiteImage(
   deps: PlatformDeps,
   settings: InstanceSettings,
@@ -43,7 +46,7 @@ export async function ensureWebsiteImage(
   const image = `${uri}:${tag}`;
   if (there !== undefined) return image;
   await deps.progress.step("Building the website", async () => {
-    // A release brings the website built.
+    // A release contains the built website.
     if (!isRelease()) await run("npm", ["run", "build", "-w", "examples/fileshare"], { cwd: PROJECT });
     const base = await baseImage(settings);
     await run(
@@ -94,7 +97,7 @@ async function baseImage(settings: InstanceSettings): Promise<string> {
   return NODE_BASE_TAG;
 }
 
-/** With a configuration folder of our own: the person's Docker logins stay as they are. */
+/** Pushes with a separate configuration folder, so that the user's Docker logins stay unchanged. */
 async function push(settings: InstanceSettings, ecr: Clients["ecr"], image: string): Promise<void> {
   const folder = join(settings.folder, "docker");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -108,7 +111,7 @@ async function push(settings: InstanceSettings, ecr: Clients["ecr"], image: stri
   await run("docker", ["--config", folder, "push", "-q", image]);
 }
 
-/** The task definition and the service; answers whether anything was changed. */
+/** Creates or updates the task definition and the service; returns whether anything changed. */
 export async function ensureService(
   { ecs }: Clients,
   options: { image: string; region: string; network: DemoNetwork; resources: DemoResources },
@@ -220,7 +223,10 @@ async function register(
   return present(taskDefinition?.taskDefinitionArn, law);
 }
 
-/** Waits until the service has one deployment and all its tasks run; says the service's own last words where it does not come to that. */
+/**
+ * Waits until the service has one deployment and all its tasks run. Reports the service's last event where it
+ * does not reach this state.
+ */
 export async function waitUntilSteady(deps: PlatformDeps, { ecs }: Clients): Promise<void> {
   const deadline = deps.clock.now() + STEADY_WAIT_MS;
   for (;;) {
