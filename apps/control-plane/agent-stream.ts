@@ -17,7 +17,7 @@ import type { Link } from "./link.ts";
 
 const HANDSHAKE_MAX_MS = 5_000;
 const CONNECTIONS_MAX = 256;
-/** A session that does not answer a ping for so long is dead: another may take its place. */
+/** A session that does not answer a ping within this time is dead, and another session may replace it. */
 const ANSWER_MAX_MS = 2_000;
 const REFUSAL_LOG_EVERY_MS = 10_000;
 
@@ -28,9 +28,10 @@ export interface AgentServerDeps {
 }
 
 /**
- * The server that nodes' agents connect to. Both ends prove who they are (TLS 1.3, certificates of the link's own
- * authority); a certificate is accepted only while it is the node's current one. A node has one session: a second
- * connection with the same certificate is refused while the first one answers, and takes its place where it does not.
+ * The server that nodes' agents connect to. Both ends authenticate (TLS 1.3, certificates of the link's own
+ * authority); a certificate is accepted only while it is the node's current one. A node has one session: a
+ * second connection with the same certificate is refused while the first one answers, and replaces it where
+ * it does not.
  */
 export class AgentServer {
   readonly server: Server;
@@ -60,7 +61,7 @@ export class AgentServer {
     });
   }
 
-  /** Takes renewed keys for the connections from now on; sessions that stand go on. */
+  /** Uses renewed keys for new connections; established sessions continue. */
   renew(link: Link): void {
     this.#link = link;
     this.server.setSecureContext(secureContextOf(link));
@@ -71,7 +72,7 @@ export class AgentServer {
     for (const session of this.#sessions.values()) session.close();
   }
 
-  /** One connection whose certificate the link's authority signed. */
+  /** Admits one connection whose certificate the link's authority signed. */
   async #admit(socket: TLSSocket): Promise<void> {
     socket.on("error", () => socket.destroy());
     const nodeId = nodeOf(this.#link, socket);
@@ -89,7 +90,7 @@ export class AgentServer {
       refuse(socket, "An agent with this node's certificate is connected and answers.");
       return;
     }
-    // Of several that waited for the first to answer, one takes its place.
+    // Where several connections waited for the first session to answer, only one replaces it.
     if (this.#sessions.get(nodeId) !== first || socket.destroyed) {
       socket.destroy();
       return;
@@ -102,7 +103,7 @@ export class AgentServer {
     });
   }
 
-  /** Whoever is refused may come again and again: the log says so at most every ten seconds. */
+  /** A refused peer may reconnect indefinitely, so the refusal is logged at most every ten seconds. */
   #warnOfRefusal(reason: string): void {
     const now = this.#deps.clock.now();
     if (now - this.#refusalLoggedAt < REFUSAL_LOG_EVERY_MS) return;
@@ -111,7 +112,7 @@ export class AgentServer {
   }
 }
 
-/** One node's session. */
+/** The session of one node. */
 class AgentConnection {
   readonly #socket: TLSSocket;
   readonly #clock: Clock;
@@ -173,7 +174,7 @@ class AgentConnection {
       for (const answer of this.#waiting) answer(true);
       return;
     }
-    // A node speaks for itself alone.
+    // A node may send messages only for its own id.
     if (message.type === "hello" && message.nodeId !== nodeId)
       throw new Error(`The certificate of ${nodeId} does not speak for ${message.nodeId}.`);
     this.#gateway.receive(this.#peer, { sequence, message });
@@ -189,7 +190,7 @@ function secureContextOf(link: Link) {
   } as const;
 }
 
-/** The node whose current certificate the peer presents. */
+/** Finds the node whose current certificate the peer presents. */
 function nodeOf(link: Link, socket: TLSSocket): string | undefined {
   const certificate = socket.getPeerX509Certificate();
   if (!socket.authorized || certificate === undefined || socket.alpnProtocol !== LINK_PROTOCOL)

@@ -7,7 +7,10 @@ const LB = "arn:aws:elasticloadbalancing:r:0:loadbalancer/app/web/1";
 const TG = "arn:aws:elasticloadbalancing:r:0:targetgroup/web/2";
 const forward = { type: "forward", targets: [{ targetGroupArn: TG, weight: 1 }], stickySeconds: undefined };
 
-/** One load balancer that forwards to one group with two healthy targets and one that is not, in two zones. */
+/**
+ * One load balancer that forwards to one group with two healthy targets and one unhealthy target, in two
+ * zones.
+ */
 const store = {
   get: (_kind: string, arn: string) =>
     arn === LB ? { arn: LB, account: "0", region: "r", vpcId: "vpc-1" } : undefined,
@@ -27,7 +30,7 @@ const store = {
   },
   countBy: (_kind: string, _index: string, value: string) =>
     Number(["subnet-a/10.0.0.5", "subnet-b/10.0.1.5"].includes(value)),
-} as unknown as Reader; // What is read of one.
+} as unknown as Reader; // The code under test reads only these fields.
 
 const sample = (more: Partial<TrafficSample>): TrafficSample => ({
   balancer: LB,

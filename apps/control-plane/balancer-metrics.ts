@@ -5,7 +5,10 @@ import { MetricSet, once } from "./metric-set.ts";
 
 type Batch = Extract<ToControlPlane, { type: "metrics" }>;
 
-/** The names of a metric's dimensions that are wanted together. Source: "CloudWatch metrics for your Application Load Balancer". */
+/**
+ * The combinations of dimension names to publish. Source: "CloudWatch metrics for your Application Load
+ * Balancer".
+ */
 type Names = readonly ("LoadBalancer" | "TargetGroup" | "AvailabilityZone")[];
 const BALANCER: readonly Names[] = [["LoadBalancer"], ["AvailabilityZone", "LoadBalancer"]];
 const GROUP: readonly Names[] = [
@@ -14,7 +17,7 @@ const GROUP: readonly Names[] = [
 ];
 const BOTH: readonly Names[] = [...BALANCER, ...GROUP];
 
-/** A load balancer's metrics of one minute. */
+/** The metrics of one load balancer in one minute. */
 class Points {
   readonly #at: number;
   readonly #set = new MetricSet("AWS/ApplicationELB");
@@ -44,7 +47,7 @@ class Points {
 }
 
 /**
- * AWS/ApplicationELB metrics of one minute, as a node's proxy counted them.
+ * AWS/ApplicationELB metrics of one minute, as counted by a node's proxy.
  * A count is one sample whose sum is the count; a response time is a sample for each request.
  * Source: Elastic Load Balancing, "CloudWatch metrics for your Application Load Balancer".
  */
@@ -55,7 +58,10 @@ export function balancerMetrics(store: Reader, { traffic = [], at }: Batch): rea
   return points.all;
 }
 
-/** AWS/ApplicationELB metrics of how many targets are healthy by the records, in the minute that begins at `at` (ms). */
+/**
+ * AWS/ApplicationELB metrics of the number of healthy targets according to the records, in the minute that
+ * begins at `at` (ms).
+ */
 export function hostMetrics(store: Reader, at: number): readonly MetricPoint[] {
   const points = new Points(at);
   for (const balancer of store.list("loadBalancer")) addHosts(store, points, balancer);
@@ -89,7 +95,7 @@ function addTraffic(store: Reader, points: Points, sample: TrafficSample): void 
     points.add(balancer, { name: "TargetResponseTime", unit: "Seconds", sets: BOTH }, known, times);
 }
 
-/** Latencies in ms, each followed by how often it was measured. */
+/** Latencies in ms, each followed by the number of times it was measured. */
 function responseTimes(latencies: readonly number[]): Sample | undefined {
   const values = new Map<number, number>();
   let [count, sum, min, max] = [0, 0, Infinity, 0];
@@ -149,7 +155,10 @@ function healthyOf(targets: readonly TargetRecord[]): number {
   return targets.filter(({ state }) => state === "healthy").length;
 }
 
-/** The zone of the subnet that a target's address is in; undefined where it is in none of the load balancer's VPC. */
+/**
+ * The zone of the subnet that contains a target's address; undefined where no subnet of the load balancer's
+ * VPC does.
+ */
 function zoneOf(
   store: Reader,
   balancer: LoadBalancerRecord,
@@ -161,7 +170,7 @@ function zoneOf(
     ?.availabilityZone;
 }
 
-/** The end of an ARN, as the dimensions of CloudWatch have it. */
+/** The last part of an ARN, as CloudWatch dimensions use it. */
 function nameIn(arn: string, prefix: string): string {
   const resource = arn.split(":").slice(5).join(":");
   return resource.startsWith(prefix) ? resource.slice(prefix.length) : resource;

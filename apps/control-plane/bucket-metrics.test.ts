@@ -9,7 +9,7 @@ import { bucketMetricsController } from "./bucket-metrics.ts";
 
 const DAY = 24 * 60 * 60_000;
 const START = Date.UTC(2026, 0, 1);
-/** More than two pages are read. */
+/** More than two pages. */
 const COUNT = 1_100;
 
 it("sums the sizes of all versions of a bucket's objects once a day", async () => {
@@ -29,7 +29,7 @@ it("sums the sizes of all versions of a bucket's objects once a day", async () =
     ...Array.from({ length: COUNT }, (_, index) => [`k${index}`, 10] as const),
     ["k7", 1_000] as const,
   ];
-  // What of an object is read here.
+  // Only these fields of an object are read.
   objects.index.putAll(
     sizes.map(([key, size]) => ({
       bucket: "b",
@@ -40,7 +40,7 @@ it("sums the sizes of all versions of a bucket's objects once a day", async () =
   const clock = new VirtualClock(START + DAY / 2);
   const added: (readonly [readonly MetricPoint[], BatchNumber])[] = [];
   const controller = bucketMetricsController({
-    store: { list: () => [{ name: "b", account: "0", region: "r" }] } as unknown as Reader, // What is read of one.
+    store: { list: () => [{ name: "b", account: "0", region: "r" }] } as unknown as Reader, // The code under test reads only these fields.
     clock,
     objects: objects.index,
     add: async (points, batch) => added.push([points, batch]) > 0,

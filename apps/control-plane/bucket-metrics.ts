@@ -4,10 +4,10 @@ import type { BucketRecord, Reader } from "@gantry/state";
 import { MetricSet, once } from "./metric-set.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
-/** The start is over by then. */
+/** Delays the first run until the start is complete. */
 const START_MS = 60_000;
 const PAGE = 500;
-/** Other requests are answered between two pages. */
+/** Pause between two pages, in which other requests are answered. */
 const PAUSE_MS = 5;
 
 export interface BucketMetricsDeps {
@@ -18,8 +18,10 @@ export interface BucketMetricsDeps {
 }
 
 /**
- * Publishes AWS/S3 BucketSizeBytes and NumberOfObjects once a day, at the day's beginning or once the control plane runs in it.
- * The number of the day is the batch's: a day counts once. Every object is of the class STANDARD.
+ * Publishes AWS/S3 BucketSizeBytes and NumberOfObjects once a day: at the beginning of the day, or when the
+ * control plane first runs in it.
+ * The number of the day is the batch number, so that a day counts once. Every object has the storage class
+ * STANDARD.
  * Source: Amazon S3 User Guide, "Amazon S3 daily storage metrics for buckets in CloudWatch".
  */
 export function bucketMetricsController(deps: BucketMetricsDeps): Reconciler {
@@ -53,7 +55,7 @@ export function bucketMetricsController(deps: BucketMetricsDeps): Reconciler {
   };
 }
 
-/** All versions count, delete markers as objects of no size. */
+/** Counts all versions, with delete markers as objects of size zero. */
 async function measure(
   { objects, clock }: BucketMetricsDeps,
   { name }: BucketRecord,

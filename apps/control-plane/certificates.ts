@@ -14,8 +14,8 @@ import { ensureLink } from "./link.ts";
 import { writeSecretFile } from "./secret-file.ts";
 
 /**
- * The instance's authority: made at its first start, kept in its folder. `ca-key.pem` holds its key and certificates, so
- * that they change together; `ca.pem`, which clients are given, follows from it.
+ * The instance's authority, created at its first start and kept in its folder. `ca-key.pem` holds its key and
+ * certificates, so that they change together; `ca.pem`, which clients are given, is derived from it.
  */
 export async function ensureAuthority(folder: string, clock: Clock): Promise<Authority> {
   const known = readAuthority(folder);
@@ -27,7 +27,9 @@ export async function ensureAuthority(folder: string, clock: Clock): Promise<Aut
   return openAuthority(files);
 }
 
-/** Puts a new authority in place of the instance's. The next start issues anew what the one before signed. */
+/**
+ * Replaces the instance's authority. The next start reissues the certificates that the previous one signed.
+ */
 export async function rotateAuthority(folder: string, clock: Clock): Promise<void> {
   const before = readAuthority(folder);
   if (before === undefined) throw new Error(`There is no authority in ${folder}.`);
@@ -52,8 +54,8 @@ function writeAuthority(folder: string, { certificatePem, crossPem = "", keyPem 
 }
 
 /**
- * Issues anew every certificate of ACM that another authority signed, for the same names and under the same ARN: after a
- * rotation, or a crash within one. Imported certificates are their owner's.
+ * Reissues every certificate of ACM that another authority signed, for the same names and under the same ARN:
+ * after a rotation, or a crash during one. Imported certificates are left unchanged.
  */
 export async function reissueCertificates(deps: {
   store: Store;
@@ -77,17 +79,23 @@ export async function reissueCertificates(deps: {
   return signed.length;
 }
 
-/** Makes the keys that a first start needs, so that the control plane itself need not load what makes them. */
+/**
+ * Creates the keys that a first start needs in a separate process, so that the control plane need not load
+ * the modules that create them.
+ */
 export async function prepareKeys(folder: string, instance: string, clock: Clock): Promise<void> {
   await ensureAuthority(folder, clock);
   await ensureLink({ folder, instance, now: clock.now() });
 }
 
 const CONTEXTS_MAX = 1_000;
-/** A certificate is used for so long, a small part of its lifetime. */
+/** How long a certificate is used: a small part of its lifetime. */
 const CONTEXT_MS = 30 * 24 * 60 * 60_000;
 
-/** Certificates for whatever AWS name a task asks for, signed as they are needed, kept, and replaced long before they expire. */
+/**
+ * Certificates for every AWS name that a task requests. They are signed on demand, cached, and replaced long
+ * before they expire.
+ */
 export function secureContexts(
   authority: Authority,
   clock: Clock,

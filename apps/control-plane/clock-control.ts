@@ -8,14 +8,17 @@ import {
 } from "@gantry/kernel";
 import { recordClockChange, type Store } from "@gantry/state";
 
-/** What `gantry clock` shows. Times are milliseconds since the epoch. */
+/** The output of `gantry clock`. Times are milliseconds since the epoch. */
 export interface ClockStatus {
   readonly now: number;
   readonly real: number;
   readonly speed: number;
-  /** How far it is ahead of real time. */
+  /** How far the clock is ahead of real time. */
   readonly aheadMs: number;
-  /** When it will be real again, after a reset; undefined where it is real, or nothing brings it back. */
+  /**
+   * When the clock shows real time again after a reset; undefined where it does already, or where no reset is
+   * in progress.
+   */
   readonly realAgainAt: number | undefined;
 }
 
@@ -35,7 +38,10 @@ export function clockStatus(clock: PlatformClock): ClockStatus {
   };
 }
 
-/** Changes the clock once the change is on the disk: a control plane that is killed goes on with the clock that was announced. */
+/**
+ * Changes the clock after the change is on the disk, so that a control plane that is killed continues with
+ * the announced clock.
+ */
 export async function changePlatformClock(
   deps: { readonly store: Store; readonly clock: PlatformClock; readonly changed: () => void },
   change: ClockChange,
@@ -48,7 +54,7 @@ export async function changePlatformClock(
   return clockStatus(clock);
 }
 
-/** The change that the command line asks for; a sentence where it is none. */
+/** Parses the change that the command line requests; returns a sentence where it is invalid. */
 export async function readClockChange(request: IncomingMessage): Promise<ClockChange | string> {
   let text = "";
   for await (const chunk of request.setEncoding("utf8")) {

@@ -1,4 +1,4 @@
-/** What stands at the console's address until the console does. */
+/** The page at the console's address where the console is not built. */
 export const CONSOLE_PAGE = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Gantry</title>
 <style>body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem;color:#1b2733}code{background:#eef1f4;padding:.1em .3em;border-radius:3px}</style></head>

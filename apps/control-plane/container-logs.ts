@@ -13,8 +13,9 @@ import type { Reader, TaskRecord } from "@gantry/state";
 const REFUSED_MAX = 1_000;
 
 /**
- * Takes the lines that containers wrote and that their nodes ship. As with AWS's log driver, lines that the task's
- * execution role may not put are lost and the container goes on: they count as taken, so that they are not sent again.
+ * Accepts the lines that containers wrote and that their nodes ship. As with AWS's log driver, lines that the
+ * task's execution role may not put are lost and the container continues: they count as accepted, so that
+ * they are not sent again.
  */
 export function containerLogs(deps: {
   store: Reader;
@@ -25,7 +26,7 @@ export function containerLogs(deps: {
   account: string;
 }): NodeGatewayDeps["takeLogs"] {
   const { store, logs, permissions, clock, log, account } = deps;
-  /** Containers whose refusal has been logged. */
+  /** Containers whose refusal was already logged. */
   const refused = new Set<string>();
   const deniedBecause = (destination: LogDestination, nodeId: string): string | undefined => {
     const { region, group, stream } = destination;

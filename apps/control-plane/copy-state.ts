@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { BlobStore, LogStore, MetricStore, ObjectStore } from "@gantry/content";
 import type { SqliteStore } from "@gantry/state";
 
-/** Files of the state folder that are neither databases nor bytes at rest. */
+/** Files of the state folder that are neither databases nor stored content. */
 export const SMALL_FILES = [
   "instance.json",
   "key",
@@ -16,7 +16,10 @@ export const SMALL_FILES = [
 /** Databases at the top of the state folder. */
 export const TOP_DATABASES = ["state.db", "logs.db", "metrics.db"] as const;
 
-/** Where a copy of the state is put together: on the state's own disk, so that bytes at rest need no second copy. */
+/**
+ * The folder where a copy of the state is assembled. It is on the state's own disk, so that stored content
+ * needs no second copy.
+ */
 export const COPY_FOLDER = "backup-copy";
 
 export interface CopiedState {
@@ -29,8 +32,9 @@ export interface CopiedState {
 }
 
 /**
- * A copy of the state as of one moment, while everything goes on. Records are copied before the bytes that they name,
- * and no bytes are removed meanwhile: what the copy names is in the copy. Answers its folder.
+ * Copies the state as of one point in time while the instance keeps running; returns the copy's folder.
+ * Records are copied before the content that they refer to, and no content is removed in the meantime, so
+ * that the copy contains everything its records refer to.
  */
 export async function copyState({
   folder,
@@ -43,7 +47,7 @@ export async function copyState({
   const copy = join(folder, COPY_FOLDER);
   rmSync(copy, { recursive: true, force: true });
   mkdirSync(copy, { mode: 0o700 });
-  // Nothing is awaited between the databases: they are of one moment.
+  // Nothing is awaited between the databases, so that all copies are of the same point in time.
   const blobsCopied = blobs.copyTo(join(copy, "registry"));
   const objectsCopied = objects.copyTo(join(copy, "objects"));
   store.copyTo(join(copy, "state.db"));

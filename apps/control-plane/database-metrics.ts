@@ -5,12 +5,13 @@ import { MetricSet, once } from "./metric-set.ts";
 import { momentOf } from "./task-usage.ts";
 
 const GIB = 1024 ** 3;
-/** A database is sampled three times a minute, and counts once in the minute. */
+/** A database is sampled three times a minute, so that each sample counts as a third. */
 const WEIGHT = 1 / 3;
 
 /**
- * AWS/RDS metrics of a node's databases. CPUUtilization is in percent of the virtual processors of the instance class, of which
- * all small classes have two; FreeStorageSpace is what is left of the storage that was allocated.
+ * AWS/RDS metrics of a node's databases. CPUUtilization is in percent of the virtual processors of the
+ * instance class, of which all small classes have two; FreeStorageSpace is the unused part of the allocated
+ * storage.
  * Source: Amazon RDS User Guide, "Amazon CloudWatch instance-level metrics for Amazon RDS".
  */
 export function databaseMetrics(

@@ -29,17 +29,17 @@ export interface DeploymentRow {
 export interface ReportedFleet extends Partial<FleetHealth> {
   readonly role: "source" | "target";
   readonly taskDefinition: string;
-  /** The percentiles are the greatest of any interval. */
+  /** The percentiles are the maximum of all intervals. */
   readonly total: FleetTraffic | undefined;
 }
 
-/** All that is known of a deployment. */
+/** The full report of a deployment. */
 export interface DeploymentReport extends DeploymentRow {
   readonly now: number;
   readonly desired: number | undefined;
-  /** Why it was rolled back or has failed, in one sentence. */
+  /** The reason for a rollback or failure, in one sentence. */
   readonly sentence: string | undefined;
-  /** The fleet that is brought up, after the one that served before it, where there was one. */
+  /** The fleet of the deployment, preceded by the fleet that served before it, where there was one. */
   readonly fleets: readonly ReportedFleet[];
   readonly timeline: readonly DeploymentEvent[];
   readonly intervals: readonly ReportInterval[];
@@ -48,7 +48,7 @@ export interface DeploymentReport extends DeploymentRow {
 const FOLLOWERS_MAX = 32;
 const GATHER_MS = 100;
 
-/** Every deployment that is kept, the newest first. */
+/** All retained deployments, the newest first. */
 export function listDeployments(reader: Reader): readonly DeploymentRow[] {
   return reader
     .list("serviceDeployment")
@@ -56,7 +56,10 @@ export function listDeployments(reader: Reader): readonly DeploymentRow[] {
     .toSorted((a, b) => b.startedAt - a.startedAt || (a.arn < b.arn ? -1 : 1));
 }
 
-/** The report of the deployment that a word names: its ARN, its id or the beginning of it, or a service's newest. */
+/**
+ * Finds the report of a deployment by its ARN, its id or a prefix of it, or a service name, which selects its
+ * newest.
+ */
 export function findReport(reader: Reader, word: string, now: number): DeploymentReport | undefined {
   const rows = listDeployments(reader);
   const row =
@@ -124,7 +127,7 @@ function totalOf(all: readonly FleetTraffic[]): FleetTraffic | undefined {
   };
 }
 
-/** Why a deployment was turned back or has failed: the alarm, the stage, and what it cost. */
+/** The reason for a rollback or failure: the alarm, the stage, and the cost. */
 function sentenceOf(
   deployment: ServiceDeploymentRecord,
   timeline: readonly DeploymentEvent[],
@@ -162,8 +165,9 @@ function lastPartOf(arn: string): string {
 let followers = 0;
 
 /**
- * Answers `/gantry/deployments` (a list), `?id=WORD` (a report) and `?id=WORD&follow` (a stream of server-sent events: a
- * report with each change, until the deployment has ended). Only the operator gets here.
+ * Answers `/gantry/deployments` (a list), `?id=WORD` (a report) and `?id=WORD&follow` (a stream of
+ * server-sent events: a report with each change, until the deployment has ended). Only the operator has
+ * access.
  */
 export async function answerDeployments(
   deps: { readonly store: Store; readonly clock: Clock; readonly timers: Clock },

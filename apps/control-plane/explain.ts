@@ -2,12 +2,12 @@ import { identityPolicies, type PolicyDecider } from "@gantry/api/iam/decide";
 import type { Reader } from "@gantry/state";
 import { parsePolicyDocument, unknownKeysOf, type Principal } from "@gantry/iam";
 
-/** A decision as the command line shows it. */
+/** A decision as the command line displays it. */
 export interface Explanation {
-  /** Undefined where there is nobody of that name. */
+  /** Undefined where no principal has that name. */
   readonly principal: string | undefined;
   readonly allowed: boolean;
-  /** Why, in AWS's words where it is denied. */
+  /** The reason, in AWS's words where the call is denied. */
   readonly reason: string;
   readonly statements: readonly {
     readonly policy: string;
@@ -16,11 +16,11 @@ export interface Explanation {
     readonly sid: string | undefined;
     readonly effect: string;
   }[];
-  /** Condition keys of the caller's policies that are not known: a Deny that names one always applies. */
+  /** Unknown condition keys in the caller's policies: a Deny that names one always applies. */
   readonly unknownKeys: readonly string[];
 }
 
-/** Decides a call that nobody makes: `principal` is the ARN or the bare name of a user or role. */
+/** Decides a hypothetical call: `principal` is the ARN or the bare name of a user or role. */
 export function explain(policy: PolicyDecider, reader: Reader, query: URLSearchParams): Explanation {
   const [wanted, action, resource] = [
     query.get("principal") ?? "",

@@ -1,19 +1,19 @@
 import { createHmac, hkdfSync } from "node:crypto";
 import type { ProcessIdentity } from "./process-identity.ts";
 
-/** What the control plane tells about itself to whoever asks. */
+/** The unauthenticated information of the control plane about itself. */
 export interface Health extends ProcessIdentity {
   readonly status: "ok";
   readonly instance: string;
   readonly linkPort: number;
   /** The version of the running program; undefined up to 0.1.0. */
   readonly version?: string;
-  /** The state folder that it runs from, by device and inode; undefined up to 0.2.0. */
+  /** The state folder that it runs from, as device and inode; undefined up to 0.2.0. */
   readonly folderId?: string;
   readonly agents: readonly { readonly nodeId: string; readonly pid: number }[];
 }
 
-/** The header in which an answer carries its proof. */
+/** The header that carries an answer's proof. */
 export const PROOF_HEADER = "x-gantry-proof";
 
 /** The challenge of a health request, `/gantry/health?challenge=HEX`; undefined where there is none. */
@@ -22,8 +22,8 @@ export function challengeOf(url: string): string | undefined {
 }
 
 /**
- * Proves that an answer comes from the instance's own control plane: only it and its owner can read the key in the state
- * folder. The challenge makes each proof good for one request.
+ * Proves that an answer comes from the instance's own control plane: only it and its owner can read the key
+ * in the state folder. The challenge makes each proof valid for one request.
  */
 export function proofOf(key: Uint8Array, challenge: string, body: string): string {
   const secret = Buffer.from(hkdfSync("sha256", key, "", "process identity", 32));

@@ -40,7 +40,8 @@ it("posts the event to the endpoint that the operator has named", async () => {
   expect(asked).toEqual(['POST /check {"executionId":"1"}']);
 });
 
-// A caller of the API chooses the ARN, and must not choose what the control plane connects to.
+// A caller of the API chooses the ARN, but must not be able to choose the address that the control plane
+// connects to.
 it.each([
   ["an ARN that is not named", "arn:none", /No HTTP endpoint is named/],
   ["an ARN that is a URL", "http://169.254.169.254/", /No HTTP endpoint is named/],

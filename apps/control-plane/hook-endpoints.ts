@@ -1,15 +1,20 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** In the state folder: a JSON object of function ARNs and the HTTP endpoints that stand for them. Only the operator writes it. */
+/**
+ * A file in the state folder: a JSON object that maps function ARNs to HTTP endpoints. Only the operator
+ * writes it.
+ */
 export const HOOKS_FILE = "hooks.json";
 const TIMEOUT_MS = 30_000;
 const ANSWER_BYTES_MAX = 256 * 1024;
 
 /**
- * Calls deployment hooks over HTTP: a POST of the function's event to the endpoint that the operator has named for its ARN.
+ * Calls deployment hooks over HTTP: a POST of the function's event to the endpoint that the operator
+ * configured for its ARN.
  * The file is read at each call, so that a change needs no restart. Redirects are not followed.
- * Errors: where no endpoint is named, it cannot be reached within 30 s, or it does not answer 2XX with JSON.
+ * Errors: where no endpoint is configured, where it cannot be reached within 30 s, or where it does not
+ * answer 2XX with JSON.
  */
 export function hookEndpoints(folder: string): (functionArn: string, payload: object) => Promise<unknown> {
   return async (functionArn, payload) => {
@@ -25,7 +30,7 @@ export function hookEndpoints(folder: string): (functionArn: string, payload: ob
   };
 }
 
-/** The body, read no further than the limit. */
+/** Reads the body, up to the limit. */
 async function boundedText(response: Response, functionArn: string): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -43,7 +48,7 @@ function endpointOf(folder: string, functionArn: string): URL {
   const known: unknown = existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : {};
   const named =
     typeof known === "object" && known !== null && Object.hasOwn(known, functionArn)
-      ? (known as Record<string, unknown>)[functionArn] // An own member of the operator's object.
+      ? (known as Record<string, unknown>)[functionArn] // The key is an own property of the operator's object.
       : undefined;
   if (typeof named !== "string" || !URL.canParse(named))
     throw new Error(`No HTTP endpoint is named for the hook ${functionArn}: add it to ${HOOKS_FILE}.`);

@@ -86,7 +86,7 @@ function newRegistry(actions: readonly string[] = PULL) {
 }
 
 describe("an image of the platform's registry", () => {
-  // Before: the tag reached the engine, which ran whatever it had under that name.
+  // Regression: the tag reached the engine, which ran whatever image it had under that name.
   it("is the one that the tag names now, after the tag has moved", () => {
     const { put, ask } = newRegistry();
     expect(ask(`${URI}:latest`)).toEqual({ type: "resolved", digest: OLD });
@@ -97,7 +97,8 @@ describe("an image of the platform's registry", () => {
     expect(ask(`${URI}:latest`, { digest: OLD })).toEqual({ type: "resolved", digest: OLD });
   });
 
-  // Before: "no basic auth credentials", and no question at all where the engine had the image.
+  // Regression: the pull failed with "no basic auth credentials", and permissions were not checked where the
+  // engine had the image.
   it.each([
     ["ecr:GetAuthorizationToken", "*"],
     ["ecr:BatchGetImage", REPOSITORY],

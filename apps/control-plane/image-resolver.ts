@@ -4,13 +4,19 @@ import { formatArn, type Clock, type Vault } from "@gantry/kernel";
 import { issueToken, TOKEN_MS } from "@gantry/registry";
 import type { Reader, RoleRecord } from "@gantry/state";
 
-/** A token is renewed after half of its life, so that one that is handed out is valid for at least as long. */
+/**
+ * A token is renewed after half of its lifetime, so that a token is valid for at least that long when it is
+ * issued.
+ */
 const RENEW_MS = TOKEN_MS / 2;
 const SESSION = "ecs-image-pull";
 const ECR_HOST = /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com\//;
-/** Region of repositories that are named without one, as in the registry. */
+/** Region of repository names that state none, as in the registry. */
 const DEFAULT_REGION = "us-east-1";
-/** What pulling an image takes. Source: Amazon ECS Developer Guide, "Amazon ECS task execution IAM role". */
+/**
+ * The actions that pulling an image requires. Source: Amazon ECS Developer Guide, "Amazon ECS task execution
+ * IAM role".
+ */
 const PULL_ACTIONS = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
 
 interface ResolverDeps {
@@ -30,9 +36,10 @@ interface ResolverDeps {
 }
 
 /**
- * The image as the engine pulls it: names of ECR, which mean this platform, lead to its own registry, with a token of
- * the task's execution role; where the role may not, or there is none, the registry refuses. The token stays the same
- * for hours, so that an assignment that is computed again is the same assignment.
+ * The image reference that the engine pulls. Names of ECR repositories, which stand for this platform, are
+ * mapped to its own registry, with a token of the task's execution role; where there is no role, or it lacks
+ * the permission, the registry refuses. The token stays the same for hours, so that recomputing an assignment
+ * gives the same result.
  */
 export function imageResolver(
   deps: ResolverDeps,
@@ -54,7 +61,7 @@ export function imageResolver(
       return undefined;
     const { token } = issueToken(vault, principal, now);
     const text = JSON.stringify({ username: "AWS", password: token, serveraddress: registry });
-    // The engine accepts base64url with its padding only, and ignores what it cannot read.
+    // The engine accepts only padded base64url, and ignores a value that it cannot decode.
     const auth = Buffer.from(text).toString("base64").replaceAll("+", "-").replaceAll("/", "_");
     issued.set(role.id, { auth, until: now + RENEW_MS });
     return auth;
@@ -67,7 +74,8 @@ export function imageResolver(
 }
 
 /**
- * Looks up the digest of an image of the platform's registry in the records, without a request to the registry.
+ * Looks up the digest of an image of the platform's registry in the records, without a request to the
+ * registry.
  * Refuses where the execution role may not pull it, or where it does not exist.
  * Source: Amazon ECS Developer Guide, "CannotPullContainer task errors in Amazon ECS".
  */
@@ -114,7 +122,7 @@ function pullDenial(
   const role = store.get("role", executionRoleArn);
   if (role === undefined || !trustsService(role, ecsTasks(taskArn, clock.now())))
     return `ECS was unable to assume the role '${executionRoleArn}' that was provided for this task, to perform: ecr:GetAuthorizationToken. Verify that the role exists and trusts ecs-tasks.amazonaws.com.`;
-  // As the registry sees the engine, which is on this host.
+  // The condition values of a request from the engine, which is on this host.
   const conditions = () => ({
     "aws:SourceIp": "127.0.0.1",
     "aws:SecureTransport": "false",
@@ -140,13 +148,16 @@ function pullerOf(role: RoleRecord): Principal {
   };
 }
 
-/** The part of a name that the platform's registry understands; undefined for an image of another registry. */
+/**
+ * The part of a name that identifies a repository in the platform's registry; undefined for an image of
+ * another registry.
+ */
 function ownName(image: string, registry: string): string | undefined {
   if (image.startsWith(`${registry}/`)) return image.slice(registry.length + 1);
   return ECR_HOST.test(image) ? image : undefined;
 }
 
-/** The repository that a name means, and its tag or digest. */
+/** The repository that a name refers to, and its tag or digest. */
 function placeOf(name: string, callersAccount: string): { repositoryArn: string; reference: string } {
   const host = ECR_HOST.exec(name);
   const [account, region] = host === null ? [callersAccount, DEFAULT_REGION] : [host[1] ?? "", host[2] ?? ""];

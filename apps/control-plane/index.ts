@@ -1,4 +1,7 @@
-/** The control plane as one process: `main.ts` puts it together, `settings.ts` says what an instance is. */
+/**
+ * The control plane as one process: `main.ts` constructs it, and `settings.ts` defines the settings of an
+ * instance.
+ */
 export type { Explanation } from "./explain.ts";
 export type { DeploymentReport, DeploymentRow, ReportedFleet } from "./deployment-reports.ts";
 export type { ClockStatus } from "./clock-control.ts";

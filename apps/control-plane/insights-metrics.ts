@@ -5,15 +5,16 @@ import type { TaskUsage } from "./task-usage.ts";
 
 const MIB = 1024 * 1024;
 const CPU_UNITS = 1_024;
-/** A task is sampled three times a minute, and counts once in the minute. */
+/** A task is sampled three times a minute, so that each sample counts as a third. */
 const WEIGHT = 1 / 3;
 /** Source: Fargate's default, API_EphemeralStorage. */
 const EPHEMERAL_GIB = 20;
 
 /**
- * ECS/ContainerInsights metrics of tasks in clusters that have Container Insights enabled: by cluster, service and task
- * definition family; with enhanced observability by task too.
- * Source: CloudWatch User Guide, "Amazon ECS Container Insights metrics", "… with enhanced observability metrics".
+ * ECS/ContainerInsights metrics of tasks in clusters that have Container Insights enabled: by cluster,
+ * service and task definition family; with enhanced observability also by task.
+ * Source: CloudWatch User Guide, "Amazon ECS Container Insights metrics", "… with enhanced observability
+ * metrics".
  */
 export function taskInsights(store: Reader, usages: readonly TaskUsage[]): readonly MetricPoint[] {
   const set = new MetricSet("ECS/ContainerInsights");
@@ -27,7 +28,7 @@ export function taskInsights(store: Reader, usages: readonly TaskUsage[]): reado
   return set.points;
 }
 
-/** ECS/ContainerInsights metrics of what clusters and services have at a moment (ms). */
+/** ECS/ContainerInsights metrics of the contents of clusters and services at a point in time (ms). */
 export function clusterInsights(store: Reader, at: number): readonly MetricPoint[] {
   const set = new MetricSet("ECS/ContainerInsights");
   for (const cluster of store.list("cluster")) {
@@ -76,7 +77,7 @@ function measuredOf(usage: TaskUsage, isEnhanced: boolean): readonly Measured[] 
   const rate = (bytes: number): number => bytes / seconds;
   const cpuUsed = (sample.cpuSeconds / seconds) * CPU_UNITS;
   const memoryUsed = sample.memoryBytes / MIB;
-  // A byte that was read is read once, whatever the weight of its sample.
+  // Byte counts are totals, so they are independent of the weight of their sample.
   const total = (name: string, value: number): Measured => ({ name, unit: "Bytes", value, weight: 1 });
   return [
     { name: "CpuUtilized", unit: "None", value: cpuUsed },

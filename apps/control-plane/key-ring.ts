@@ -6,19 +6,22 @@ import { newVault, type Vault } from "@gantry/kernel";
 import { reseal, type Store } from "@gantry/state";
 import { writeSecretFile } from "./secret-file.ts";
 
-/** The keys of the file `key` in the state folder: nothing in the databases opens without them. */
+/** The keys of the file `key` in the state folder, which decrypt the secrets and objects of the instance. */
 export interface KeyRing {
-  /** Seal the secrets in records. The first one seals; a second one is there while a rotation is under way. */
+  /** These keys seal the secrets in records. The first one seals; a second one exists during a rotation. */
   readonly vault: readonly [Buffer, ...Buffer[]];
-  /** Encrypt objects. The last one encrypts what is written; the others open what was written before. */
+  /** These keys encrypt objects. The last one encrypts new objects; the others decrypt older ones. */
   readonly objects: readonly ObjectKey[];
-  /** Derives the ids in tasks' endpoint URIs. It is never replaced: a running task keeps its URIs. */
+  /**
+   * This key derives the ids in tasks' endpoint URIs. It is never replaced, because a running task keeps its
+   * URIs.
+   */
   readonly names: Buffer;
-  /** The file's bytes, with which the control plane proves itself to the command line. */
+  /** The file's bytes, with which the control plane authenticates to the command line. */
   readonly file: Buffer;
 }
 
-/** The file after a rotation; before the first one, it is a single key of 32 bytes. */
+/** The format of the file after a rotation; before the first one, it is a single key of 32 bytes. */
 interface StoredRing {
   readonly vault: readonly string[];
   readonly objects: readonly { readonly id: string; readonly key: string }[];
@@ -27,18 +30,18 @@ interface StoredRing {
 
 const KEY_BYTES = 32;
 
-/** The keys of a state folder, made where there are none yet. */
+/** Reads the keys of a state folder, or creates them where there are none. */
 export function openKeyRing(folder: string): KeyRing {
   const path = join(folder, "key");
   if (!existsSync(path)) writeSecretFile(path, randomBytes(KEY_BYTES));
   return readKeyRing(path);
 }
 
-/** The keys in a file. */
+/** Reads the keys in a file. */
 export function readKeyRing(path: string): KeyRing {
   const file = readFileSync(path);
   if (file.length === KEY_BYTES) return { vault: [file], objects: [firstObjectKey(file)], names: file, file };
-  const stored = JSON.parse(file.toString("utf8")) as StoredRing; // We wrote it.
+  const stored = JSON.parse(file.toString("utf8")) as StoredRing; // Gantry wrote the file.
   const [current, ...before] = stored.vault.map((text) => Buffer.from(text, "base64"));
   if (current === undefined) throw new Error(`${path} holds no key.`);
   return {
@@ -49,15 +52,15 @@ export function readKeyRing(path: string): KeyRing {
   };
 }
 
-/** Objects that name no key were encrypted with this one. */
+/** The key of objects that name no key. */
 function firstObjectKey(key: Buffer): ObjectKey {
   return { id: "", key: Buffer.from(hkdfSync("sha256", key, "", "objects at rest", KEY_BYTES)) };
 }
 
 /**
- * Replaces the vault's key, and adds a new key for objects. The ring holds both of the vault's keys before the records
- * are sealed anew, in one transaction, and the old one leaves it afterwards: after a crash at any point every record
- * opens, and `finishVaultRotation` does the rest at the next start.
+ * Replaces the vault's key, and adds a new key for objects. The ring holds both of the vault's keys before
+ * the records are resealed in one transaction, and the old one is removed afterwards: after a crash at any
+ * point every record can be opened, and `finishVaultRotation` completes the rotation at the next start.
  */
 export function rotateVaultKey(folder: string, store: Store): void {
   const path = join(folder, "key");
@@ -71,7 +74,7 @@ export function rotateVaultKey(folder: string, store: Store): void {
   finishVaultRotation(folder, store);
 }
 
-/** Ends a rotation that was begun: seals every record with the new key, then drops the old one. */
+/** Completes a rotation: reseals every record with the new key, then removes the old one. */
 export function finishVaultRotation(folder: string, store: Store): void {
   const ring = openKeyRing(folder);
   if (ring.vault.length === 1) return;

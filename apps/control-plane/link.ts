@@ -7,8 +7,8 @@ import { issueLinkCertificate, newLinkAuthority, type AuthorityFiles } from "@ga
 import { writeSecretFile } from "./secret-file.ts";
 
 /**
- * The keys of the link between the control plane and its nodes: an authority that signs nothing else, the control
- * plane's certificate, and one certificate for each node.
+ * The keys of the link between the control plane and its nodes: an authority used only for the link, the
+ * control plane's certificate, and one certificate for each node.
  */
 export interface Link {
   readonly instance: string;
@@ -17,22 +17,28 @@ export interface Link {
   readonly nodes: Readonly<Record<string, NodeKeys>>;
 }
 
-/** A node's certificate with its key, and the keys of its agent's notes, which outlive certificates. */
+/**
+ * A node's certificate with its key, and the keys that encrypt its agent's stored notes. These outlive
+ * certificates.
+ */
 interface NodeKeys extends AuthorityFiles {
-  /** Not there in folders of an earlier version. */
+  /** Undefined in folders of an earlier version. */
   readonly memoryKeys?: NodeCredentials["memoryKeys"];
 }
 
 const DAY_MS = 24 * 60 * 60_000;
 const LEAF_DAYS = 90;
-/** A certificate is renewed when less than this is left of it. */
+/** A certificate is renewed when fewer days than this remain. */
 const LEAF_RENEWAL_DAYS = 30;
 const AUTHORITY_RENEWAL_DAYS = 365;
 const KEY_BYTES = 32;
-/** An agent that does not run while keys are replaced still opens its notes after so many replacements, less one. */
+/**
+ * The number of keys kept. An agent that does not run while keys are replaced can open its notes after up to
+ * one replacement fewer than this.
+ */
 const MEMORY_KEYS_MAX = 4;
 const LINK_FILE = "link.json";
-/** The folder that the node's agent mounts: it holds that node's credentials and nothing else. */
+/** The folder that the node's agent mounts: it contains only that node's credentials. */
 export const NODE_FOLDER = "node";
 
 /** The id of the node on this machine. */
@@ -41,10 +47,11 @@ export function localNodeId(instance: string): string {
 }
 
 /**
- * The link's keys, made at the first start and renewed before they expire. `replace` makes new ones on demand: those of
- * the node, or the authority and with it all. The keys of the agent's notes survive renewal; a replacement puts a new one
- * before them. Everything is in one file that is replaced at once, and the node's own file is derived from it: a crash
- * leaves old keys or new keys, and the next start brings the node's file up to date.
+ * Creates the link's keys at the first start and renews them before they expire. `replace` creates new ones
+ * on demand: those of the node, or the authority and all other keys. The keys of the agent's notes survive
+ * renewal; a replacement prepends a new one. All keys are in one file that is replaced atomically, and the
+ * node's own file is derived from it: a crash leaves old keys or new keys, and the next start updates the
+ * node's file.
  */
 export async function ensureLink(options: {
   folder: string;
@@ -62,7 +69,10 @@ export async function ensureLink(options: {
 
 const LOOK_EVERY_MS = DAY_MS;
 
-/** Renews the link's certificates while the control plane runs: looks once a day, and calls back with renewed keys. */
+/**
+ * Renews the link's certificates while the control plane runs: checks once a day, and calls back with renewed
+ * keys.
+ */
 export function keepFresh(
   options: { folder: string; instance: string; clock: Clock; log: Logger },
   onRenewed: (link: Link) => void,
@@ -84,7 +94,7 @@ export function keepFresh(
   });
 }
 
-/** The link as it is, or with new certificates in place of those that expire soon. */
+/** Returns the link unchanged, or with new certificates in place of those that expire soon. */
 async function renewed(
   known: Link | undefined,
   options: { instance: string; now: number; replace: "authority" | "node" | undefined },
@@ -126,7 +136,9 @@ async function renewed(
   };
 }
 
-/** The keys of the agent's notes: those there are, with a new one before them where they are replaced or lacking. */
+/**
+ * The keys of the agent's notes: the existing ones, preceded by a new one where they are replaced or missing.
+ */
 function memoryKeysAfter(node: NodeKeys | undefined, { isReplaced }: { isReplaced: boolean }) {
   if (node?.memoryKeys !== undefined && !isReplaced) return node.memoryKeys;
   const known = node === undefined ? [] : (node.memoryKeys ?? [memoryKeyOfEarlierVersion(node.keyPem)]);
@@ -138,7 +150,10 @@ function memoryKeyOfEarlierVersion(keyPem: string): string {
   return Buffer.from(hkdfSync("sha256", keyPem, "", "gantry agent memory", KEY_BYTES)).toString("hex");
 }
 
-/** Whether a certificate is valid now and for so many days. A clock that was set back makes one that is not valid yet. */
+/**
+ * Whether a certificate is valid now and for the given number of days. A certificate is not yet valid where
+ * the clock was set back.
+ */
 function isFresh(files: AuthorityFiles | undefined, now: number, days: number): boolean {
   if (files === undefined) return false;
   const certificate = new X509Certificate(files.certificatePem);
@@ -147,19 +162,22 @@ function isFresh(files: AuthorityFiles | undefined, now: number, days: number): 
   );
 }
 
-/** The link of this instance in the folder; undefined where there is none that can be read, so that a new one is made. */
+/**
+ * Reads the link of this instance from the folder; undefined where it cannot be read, so that a new one is
+ * created.
+ */
 function readLink(folder: string, instance: string): Link | undefined {
   const path = join(folder, LINK_FILE);
   if (!existsSync(path)) return undefined;
   try {
-    const link = JSON.parse(readFileSync(path, "utf8")) as Link; // We wrote it.
+    const link = JSON.parse(readFileSync(path, "utf8")) as Link; // Gantry wrote the file.
     return link.instance === instance ? link : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Writes the node's credentials where its agent reads them, unless they are there already. */
+/** Writes the node's credentials to the file that its agent reads, unless they are there already. */
 function giveToNode(folder: string, link: Link): void {
   const node = link.nodes[localNodeId(link.instance)];
   if (node === undefined) return;

@@ -9,15 +9,18 @@ import { writeSecretFile } from "./secret-file.ts";
 
 const LISTEN_FILE = "listen.pem";
 const DAY_MS = 24 * 60 * 60_000;
-/** The certificate is renewed when less than this is left of it: at a start, and by a look once a day. */
+/**
+ * The certificate is renewed when fewer days than this remain. This is checked at each start and once a day.
+ */
 const RENEWAL_DAYS = 90;
 const LOOK_EVERY_MS = DAY_MS;
 const MIN_VERSION = "TLSv1.2";
 
 /**
- * Serves the API, the registry and the console on an address that others reach, over TLS alone. The operator's endpoints
- * are not among them. The certificate is renewed while they listen: connections from then on are shown the new one, those
- * that stand go on. Where the address cannot be had the platform goes on without, and the log says so. Answers how to stop.
+ * Serves the API, the registry and the console over TLS on an address that other machines reach. The
+ * operator's endpoints are excluded. The certificate is renewed while the server listens: new connections are
+ * shown the new certificate, and established ones continue. Where the address is not available, the platform
+ * continues without it and logs this. Returns a function that stops the server.
  */
 export async function listenOutside(options: {
   folder: string;
@@ -65,13 +68,15 @@ export async function listenOutside(options: {
   };
 }
 
-/** Does something again and again, each time so long after the last one ended. Answers how to stop. */
+/**
+ * Repeats the work; each run starts `delayMs` after the previous one ended. Returns a function that stops it.
+ */
 function every(clock: Clock, delayMs: number, work: () => Promise<void>): () => void {
   let timer: Timer;
   let isStopped = false;
   const wait = (): void => {
     if (isStopped) return;
-    timer = clock.after(delayMs, () => void work().finally(wait)); // Work never rejects.
+    timer = clock.after(delayMs, () => void work().finally(wait)); // The work never rejects.
   };
   wait();
   return () => {
@@ -80,7 +85,10 @@ function every(clock: Clock, delayMs: number, work: () => Promise<void>): () => 
   };
 }
 
-/** A certificate of the platform's authority for the address and this machine's names: kept, and made anew where it is not good any more. */
+/**
+ * A certificate of the platform's authority for the address and this machine's names. It is kept, and
+ * reissued where it is no longer valid.
+ */
 export async function listenCertificate(options: {
   folder: string;
   address: string;

@@ -4,12 +4,15 @@ interface LoadBalancerStatus {
   readonly arn: string;
   readonly dnsName: string;
   readonly state: string;
-  /** What is left out of an impaired load balancer, and why. */
+  /** The part of the configuration that an impaired load balancer omits, and the reason. */
   readonly reason: string | undefined;
   readonly listeners: readonly { readonly port: number; readonly url: string }[];
 }
 
-/** The state of each load balancer, and where the listeners of internet-facing ones answer on this host. */
+/**
+ * The state of each load balancer, and the addresses on this host at which the listeners of internet-facing
+ * ones answer.
+ */
 export function loadBalancerStatus(reader: Reader): readonly LoadBalancerStatus[] {
   return reader.list("loadBalancer").map((balancer) => ({
     arn: balancer.arn,

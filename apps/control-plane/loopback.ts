@@ -1,12 +1,15 @@
 import { isIP, isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
 
-/** Whether an address is this machine's alone: such an address needs no TLS, and is what an instance listens on anyway. */
+/**
+ * Whether an address is a loopback address: such an address needs no TLS, and an instance listens on loopback
+ * anyway.
+ */
 export function isLoopback(address: string): boolean {
   return address === "::1" || /^127\.\d+\.\d+\.\d+$/.test(address);
 }
 
-/** Why an instance cannot listen on an address, with the remedy; undefined where it can. */
+/** The reason why an instance cannot listen on an address, with the remedy; undefined where it can. */
 export function problemOfListen(address: string): string | undefined {
   if (isIP(address) === 0)
     return `--listen takes an IP address of this machine, such as 192.0.2.10, not "${address}".`;
@@ -18,7 +21,7 @@ export function problemOfListen(address: string): string | undefined {
     : `${address} is no address of this machine: name one of ${own.join(", ")}.`;
 }
 
-/** An address as a URL has it. */
+/** Formats an address for a URL. */
 export function urlHost(address: string): string {
   return isIPv6(address) ? `[${address}]` : address;
 }

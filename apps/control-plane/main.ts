@@ -78,13 +78,13 @@ import { folderIdOf, stateFolder } from "./state-folder.ts";
 
 const WARM_DELAY_MS = 500;
 
-// The control plane, put together top to bottom. Everything it is given comes from the state folder.
+// Constructs the control plane from top to bottom. All of its settings come from the state folder.
 const folder = stateFolder(process.argv[2]);
 const settings = ensureInstance(folder, undefined);
-// Real time: for logs, certificates, credentials, signatures, data at rest and everything that connects.
+// Real time: for logs, certificates, credentials, signatures, data at rest and all connections.
 const machineClock = new SystemClock();
 const ids = randomIds();
-// Where the disk is full a line is lost, and nothing else.
+// Where the disk is full, only the log line is lost.
 process.stdout.on("error", () => {});
 const log = jsonLogger({
   clock: machineClock,
@@ -95,7 +95,7 @@ importSdkSchemasOnly(join(import.meta.dirname, "../../packages/api/package.json"
 
 rmSync(join(folder, COPY_FOLDER), { recursive: true, force: true });
 const store = openState();
-// The platform's time: for all that waits, and the timestamps of what waits.
+// The platform's time: for all waiting, and the timestamps of resources that wait.
 const clock = new PlatformClock(machineClock, clockSegments(store));
 finishVaultRotation(folder, store);
 const keys = openKeyRing(folder);
@@ -118,7 +118,7 @@ const operatorToken = ensureOperatorToken(folder);
 const linkOptions = { folder, instance: settings.instance };
 const link = await ensureLink({ ...linkOptions, now: machineClock.now() });
 
-// The API: bytes in, records out.
+// The API: requests in, records out.
 const policy = policyDecider({ store, now: () => machineClock.now(), objects: objects.index });
 const registryAddress = `127.0.0.1:${settings.registryPort}`;
 const images = new ImageStore({ store, blobs, clock: machineClock, ids });
@@ -162,7 +162,8 @@ const registry = new Registry({
 
 // The loops: records in, records out.
 const deps = { store, clock, ids, log };
-// Loops that handle certificates, or delete data: a rehearsal deletes nothing.
+// Controllers that handle certificates, or delete data, use real time: moving the clock deletes nothing.
+// data.
 const realDeps = { ...deps, clock: machineClock };
 const imageDeps = { registry: registryAddress, vault, clock: machineClock, store, policy };
 const controllers = [
@@ -188,7 +189,7 @@ const controllers = [
   ownCertificateController({ ...realDeps, vault, authority }),
   lifecycleController({ ...realDeps, objects }),
   registryController({ ...realDeps, images }),
-  // Topics are not there yet: their actions fail by name in the alarm's history.
+  // Topics are not implemented: their actions fail with their name in the alarm's history.
   alarmController({ ...deps, metrics, actionOf: (arn) => scalingPolicyAction(store, arn) }),
   autoScalingController({ ...deps, metrics }),
   minuteMetricsController({ store, clock: deps.clock, add: (points, batch) => metrics.add(points, batch) }),
@@ -306,7 +307,8 @@ const serveConsole: RequestHandler = async (_request, response) => {
 };
 const consoleServer = newHttpServer(serveConsole);
 const agentServer = new AgentServer(link, { gateway, clock: machineClock, log });
-// Inside VPCs the AWS service names are here; ACCOUNT.dkr.ecr.REGION.amazonaws.com is the registry.
+// Inside VPCs the AWS service names resolve to this server; ACCOUNT.dkr.ecr.REGION.amazonaws.com is the
+// registry.
 const tlsServer = newHttpsServer(
   { SNICallback: secureContexts(authority, machineClock) },
   (request, response, continueWith) =>
@@ -353,7 +355,7 @@ log.info("Control plane started", {
   startMs: Math.round(process.uptime() * 1000),
 });
 
-/** A state that is damaged, or of a newer version, is told in a sentence and touched no further. */
+/** A state that is damaged, or of a newer version, is reported in one sentence and left unchanged. */
 function openState(): SqliteStore {
   try {
     return new SqliteStore(join(folder, "state.db"));
@@ -363,7 +365,7 @@ function openState(): SqliteStore {
   }
 }
 
-process.on("SIGTERM", () => void stop()); // stop never rejects.
+process.on("SIGTERM", () => void stop()); // The function `stop` never rejects.
 async function stop(): Promise<void> {
   server.close();
   server.closeAllConnections();
@@ -375,7 +377,7 @@ async function stop(): Promise<void> {
   objects.close();
   process.exit(0);
 }
-// What no request has asked for yet is loaded once the first have been answered.
+// Modules that no request has needed yet are loaded after the first requests have been answered.
 await sleep(machineClock, WARM_DELAY_MS);
 await dispatcher.warm();
 flushCompileCache();

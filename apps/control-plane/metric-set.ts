@@ -5,7 +5,7 @@ interface Place {
   readonly region: string;
 }
 
-/** Points under construction: samples of one metric and moment are added up. */
+/** Points under construction: samples of the same metric and time are added up. */
 export class MetricSet {
   readonly #namespace: string;
   readonly #points = new Map<string, MetricPoint>();
@@ -18,7 +18,7 @@ export class MetricSet {
     return [...this.#points.values()];
   }
 
-  /** Adds a sample to the metric of these dimensions, whose names must be in ascending order. */
+  /** Adds a sample to the metric with these dimensions, whose names must be in ascending order. */
   add(
     { account, region }: Place,
     { name, unit }: { readonly name: string; readonly unit: string },
@@ -37,12 +37,12 @@ export class MetricSet {
   }
 }
 
-/** One measurement; it may count for a part, where several make up one. */
+/** One measurement; its weight is below 1 where several samples make up one measurement. */
 export function once(value: number, weight = 1): Sample {
   return { count: weight, sum: value * weight, min: value, max: value, values: undefined };
 }
 
-/** The end of an ARN. */
+/** The last part of an ARN. */
 export function lastPartOf(arn: string | undefined): string {
   return arn?.slice(arn.lastIndexOf("/") + 1) ?? "";
 }

@@ -5,12 +5,13 @@ import { hostMetrics } from "./balancer-metrics.ts";
 import { clusterInsights } from "./insights-metrics.ts";
 
 const MINUTE_MS = 60_000;
-/** Health that nodes observed in the minute has been reported by then. */
+/** By this time, nodes have reported the health that they observed in the minute. */
 const AFTER_MS = 200;
 
 /**
- * Publishes once a minute what the records say: how many targets are healthy, how many tasks run. The number of the minute is the
- * batch's, so that a minute counts once however often the control plane starts in it.
+ * Publishes metrics derived from the records once a minute: the numbers of healthy targets and of running
+ * tasks. The number of the minute is the batch number, so that a minute counts once however often the control
+ * plane starts in it.
  */
 export function minuteMetricsController(deps: {
   readonly store: Reader;

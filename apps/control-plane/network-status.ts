@@ -1,10 +1,10 @@
 import type { Reader } from "@gantry/state";
 
-/** A part of the network that is not as the records want it. */
+/** A part of the network that differs from the records. */
 export interface NetworkProblem {
   /** The VPC, or the key of an assignment. */
   readonly subject: string;
-  /** Whether the VPC lets no new connection through. */
+  /** Whether the VPC accepts no new connections. */
   readonly closed: boolean;
   readonly problem: string;
 }

@@ -13,7 +13,7 @@ interface World {
   readonly databases?: readonly Partial<DatabaseInstanceRecord>[];
 }
 
-/** Tasks by id: the service, and the CPU units that the task definition reserves beside 512 MiB. */
+/** Tasks by id: the service, and the CPU units that the task definition reserves in addition to 512 MiB. */
 function storeOf({ tasks = {}, insights = "disabled", fineMetrics, databases = [] }: World): Reader {
   const records: Record<string, (key: string) => object> = {
     taskDefinition: (cpu) => ({ family: "web", spec: { cpu: Number(cpu), memoryMiB: 512, containers: [] } }),
@@ -38,7 +38,7 @@ function storeOf({ tasks = {}, insights = "disabled", fineMetrics, databases = [
     },
     list: () => databases,
     get: (kind: string, key: string) => records[kind]?.(key),
-  } as unknown as Reader; // What is read of one.
+  } as unknown as Reader; // The code under test reads only these fields.
 }
 
 const sample = (
@@ -55,7 +55,7 @@ const sample = (
   ...more,
 });
 
-/** Each metric as its name and dimensions, with what it says. */
+/** The metrics by name and dimensions, each with its values. */
 function metricsOf(store: Reader, usage: readonly UsageSample[], namespace = "AWS/ECS") {
   const points = usageMetrics(store, { type: "metrics", session: "s", sequence: 1, usage });
   return points
@@ -70,7 +70,7 @@ function metricsOf(store: Reader, usage: readonly UsageSample[], namespace = "AW
     }));
 }
 const byName = (points: ReturnType<typeof metricsOf>) =>
-  // Weights of a third are not exact.
+  // Weights of one third are not exact.
   Object.fromEntries(points.map(({ name, average }) => [name, Math.round(average * 1e6) / 1e6]));
 
 describe("AWS/ECS", () => {

@@ -9,7 +9,7 @@ import { taskUsages, type TaskUsage } from "./task-usage.ts";
 const CPU_UNITS = 1_024;
 const MIB = 1024 * 1024;
 
-/** The metrics that a node's samples of its pods make. */
+/** The metrics that are derived from a node's samples of its pods. */
 export function usageMetrics(
   store: Reader,
   batch: Extract<ToControlPlane, { type: "metrics" }>,
@@ -26,7 +26,7 @@ export function usageMetrics(
 interface Group {
   readonly usages: TaskUsage[];
   readonly dimensions: Readonly<Record<string, string>>;
-  /** The metrics that are kept by 20 seconds. Source: API_MonitoringConfiguration. */
+  /** The metrics that are kept at a resolution of 20 seconds. Source: API_MonitoringConfiguration. */
   readonly fine: readonly string[];
 }
 
@@ -60,7 +60,7 @@ function utilizationMetrics(store: Reader, usages: readonly TaskUsage[]): readon
 
 interface Share {
   readonly percent: number;
-  /** What the task reserves: tasks of unequal size weigh accordingly. */
+  /** The reservation of the task, by which tasks of unequal size are weighted. */
   readonly reserved: number;
 }
 

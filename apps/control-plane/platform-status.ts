@@ -14,7 +14,9 @@ import { clockStatus, type ClockStatus } from "./clock-control.ts";
 import { loadBalancerStatus } from "./load-balancer-status.ts";
 import { networkStatus } from "./network-status.ts";
 
-/** What `gantry status`, `ps`, `logs` and `exec` know of the platform. Times are milliseconds since the epoch. */
+/**
+ * The platform's status for `gantry status`, `ps`, `logs` and `exec`. Times are milliseconds since the epoch.
+ */
 export interface PlatformStatus {
   readonly clock: ClockStatus;
   readonly overcommit: Overcommit;
@@ -24,13 +26,15 @@ export interface PlatformStatus {
     readonly id: string;
     readonly hostname: string;
     readonly engine: { readonly answers: boolean; readonly since: number } | undefined;
-    /** The availability zone it serves; undefined: all of them. */
+    /** The availability zone that it serves; undefined: all zones. */
     readonly zone: string | undefined;
     readonly labels: Readonly<Record<string, string>>;
     readonly state: "CONNECTED" | "DISCONNECTED" | undefined;
     readonly lastContactAt: number | undefined;
     readonly capacity: Resources;
-    /** What its tasks reserve, and what they may reserve together: the capacity times the overcommit factors. */
+    /**
+     * The total reservation of its tasks, and the limit for it: the capacity times the overcommit factors.
+     */
     readonly reserved: Resources;
     readonly allocatable: Resources;
   }[];
@@ -46,7 +50,7 @@ export interface ServiceStatus {
   readonly running: number;
   readonly rolloutState: string | undefined;
   readonly lastEvent: { readonly at: number; readonly message: string } | undefined;
-  /** Why the task that stopped last has stopped. */
+  /** The stop reason of the task that stopped last. */
   readonly lastStop: { readonly at: number; readonly task: string; readonly reason: string } | undefined;
 }
 
@@ -64,7 +68,7 @@ export interface TaskStatusRow {
   readonly containers: readonly { readonly name: string; readonly lastStatus: string }[];
 }
 
-/** The platform as the records have it. */
+/** Derives the platform's status from the records. */
 export function platformStatus(
   reader: Reader,
   { overcommit, clock }: { readonly overcommit: Overcommit; readonly clock: PlatformClock },

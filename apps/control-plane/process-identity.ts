@@ -1,14 +1,17 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-/** A process, told apart from a later one with the same id by the time at which it started. */
+/** A process, identified by its id and start time, so that a later process with the same id differs. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** Compared only: on Linux the boot's id and the start time in clock ticks (proc_pid_stat(5)), elsewhere ps's `lstart`. */
+  /**
+   * An opaque value: on Linux the boot's id and the start time in clock ticks (proc_pid_stat(5)), elsewhere
+   * `lstart` of ps.
+   */
   readonly startedAt: string;
 }
 
-/** The process that has this id now; undefined where there is none, or it has ended and waits for its parent. */
+/** The process that has this id now; undefined where there is none, or where it is a zombie. */
 export function identityOf(pid: number): ProcessIdentity | undefined {
   try {
     const startedAt = process.platform === "linux" ? startOnLinux(pid) : startByPs(pid);
@@ -18,14 +21,15 @@ export function identityOf(pid: number): ProcessIdentity | undefined {
   }
 }
 
-/** Whether a process still runs, and is the one that was meant. */
+/** Whether a process with the same identity still runs. */
 export function isRunning({ pid, startedAt }: ProcessIdentity): boolean {
   return identityOf(pid)?.startedAt === startedAt;
 }
 
 function startOnLinux(pid: number): string | undefined {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-  // The name of the program, the second field, may hold blanks and parentheses: fields are counted behind it.
+  // The second field, the name of the program, may contain blanks and parentheses, so fields are counted
+  // after it.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const [state = "", start = ""] = [fields[0], fields[19]];
   if (["Z", "X"].includes(state)) return undefined;

@@ -1,7 +1,7 @@
 import { readRelayHeader } from "@gantry/agent-protocol";
 import { createServer, type Server, type Socket } from "node:net";
 
-/** A relay sends its header, and a client its first TLS message, within this. */
+/** Time limit for the header of a relay and the first TLS message of a client. */
 const FIRST_BYTES_MS = 10_000;
 
 /** A server that takes over accepted connections. */
@@ -10,16 +10,18 @@ interface TakesConnections {
 }
 
 /**
- * The port that TLS clients and the agents' relays share. A relayed connection begins with a header that says where it
- * comes from; a header that the relay key did not make closes the connection, and a connection without one is direct.
+ * The port that TLS clients and the agents' relays share. A relayed connection begins with a header that
+ * states its source address. A header that was not made with the relay key closes the connection, and a
+ * connection without one is direct.
  */
 export class RelayedConnections {
   readonly server: Server;
-  /** Where the open connections come from, by their port on this side of the relay. */
+  /** The source addresses of open connections, by their port on this side of the relay. */
   readonly #sources = new Map<number, string>();
 
   constructor(relayKey: string, target: TakesConnections) {
-    // Node enforces the limits of slow clients from the moment that an HTTP server listens; this one never does by itself.
+    // Node enforces its limits for slow clients only after an HTTP server emits "listening", and this server
+    // never listens itself.
     target.emit("listening");
     this.server = createServer({ noDelay: true }, (socket) => {
       const giveUp = (): void => void socket.destroy();
@@ -46,7 +48,7 @@ export class RelayedConnections {
     });
   }
 
-  /** The address that a request comes from. */
+  /** The source address of a request. */
   sourceOf(socket: { remoteAddress?: string | undefined; remotePort?: number | undefined }): string {
     return this.#sources.get(socket.remotePort ?? 0) ?? (socket.remoteAddress ?? "").replace(/^::ffff:/, "");
   }

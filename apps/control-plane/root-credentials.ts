@@ -14,8 +14,8 @@ interface RootDeps {
 }
 
 /**
- * The root user's keys: made at the first start, sealed in the store, and written where the owner finds them. A file that
- * a crash left with another key than the store's is written again.
+ * Creates the root user's keys at the first start, seals them in the store, and writes them to the file that
+ * the owner reads. A file that a crash left with another key than the store's is rewritten.
  */
 export function ensureRootCredentials(deps: RootDeps): void {
   const { store, vault, folder, account } = deps;
@@ -30,7 +30,7 @@ export function ensureRootCredentials(deps: RootDeps): void {
     writeSecretFile(path, text);
 }
 
-/** Puts a new key in place of the root user's, in one transaction: from then on the one before opens nothing. */
+/** Replaces the root user's key in one transaction, after which the previous key is invalid. */
 export function rotateRootCredentials(deps: RootDeps): void {
   const { store, vault, ids, clock, folder, account } = deps;
   const [accessKeyId, secret] = [`AKIA${ids.upper(16)}`, ids.secret(30)];

@@ -25,7 +25,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** A process that dies with the next transaction. */
+/** A store on which the process is killed by the next transaction. */
 const dying = (): Store =>
   new Proxy(store, {
     get: (target, name: keyof Store) =>
@@ -58,11 +58,12 @@ describe("rotating the vault's key", () => {
     expect(after.vault).toHaveLength(1);
     expect(vaultOf(after).open(sealed())).toBe("the secret");
     expect(() => newVault(...before.vault).open(sealed())).toThrow();
-    // The ids in the URIs of running tasks' endpoints stay.
+    // The ids in the URIs of running tasks' endpoints stay the same.
     expect(after.names).toEqual(before.names);
   });
 
-  // Before: the key of a load balancer's own certificate stayed sealed with the old one, and no agent was told anything.
+  // Regression: the key of a load balancer's own certificate stayed sealed with the old key, and agents were
+  // not notified.
   it("seals anew what lies deeper in a record", () => {
     const before = vaultOf(openKeyRing(folder));
     const ownCertificate = {
@@ -71,7 +72,7 @@ describe("rotating the vault's key", () => {
       sealedKey: before.seal("its key"),
       notAfter: 0,
     };
-    const balancer = { arn: "arn:1", name: "one", ownCertificate } as unknown as LoadBalancerRecord; // What is looked at.
+    const balancer = { arn: "arn:1", name: "one", ownCertificate } as unknown as LoadBalancerRecord; // The code under test reads only these fields.
     store.transact((tx) => tx.put("loadBalancer", balancer.arn, balancer));
     rotateVaultKey(folder, store);
     const after = store.get("loadBalancer", balancer.arn);
@@ -79,7 +80,7 @@ describe("rotating the vault's key", () => {
     expect({ ...after, ownCertificate }).toEqual(balancer);
   });
 
-  // Before: the rotation threw with both keys in the ring, and so did every start after it.
+  // Regression: the rotation threw with both keys in the ring, and so did every later start.
   it("seals the others anew where one secret is lost", () => {
     seal(vaultOf(openKeyRing(folder)));
     const user = { account, userArn: undefined, status: "Active", createdAt: 0 } as const;
@@ -96,8 +97,8 @@ describe("rotating the vault's key", () => {
   it("leaves every record open after a crash at any point, and is ended by the next start", () => {
     seal(vaultOf(openKeyRing(folder)));
     const points = [
-      () => expect(() => rotateVaultKey(folder, dying())).toThrow("killed"), // The ring has both keys, the records the old one.
-      () => reseal(store, vaultOf(openKeyRing(folder))), // The records have the new one, the ring still both.
+      () => expect(() => rotateVaultKey(folder, dying())).toThrow("killed"), // The ring has both keys, and the records have the old one.
+      () => reseal(store, vaultOf(openKeyRing(folder))), // The records have the new key, and the ring still has both.
     ];
     for (const crash of points) {
       crash();
@@ -114,7 +115,7 @@ describe("rotating the vault's key", () => {
     const write = async (objects: ObjectStore, name: string, bytes: number) =>
       objects.writeSegment(name, Readable.from([Buffer.alloc(bytes, name)]));
     const read = async (objects: ObjectStore, segment: Awaited<ReturnType<typeof write>>) => {
-      const meta = { segments: [segment], size: segment.size } as unknown as ObjectMeta; // What reading looks at.
+      const meta = { segments: [segment], size: segment.size } as unknown as ObjectMeta; // Reading an object uses only these fields.
       return buffer(await objects.read(meta, 0, segment.size - 1));
     };
     const old = new ObjectStore(place, openKeyRing(folder).objects);
@@ -160,11 +161,11 @@ describe("rotating the root user's credentials", () => {
 });
 
 describe("rotating the authority", () => {
-  /** Whether a client that trusts only `ca` takes what the server presents. */
+  /** Whether a client that trusts only `ca` accepts the certificate that the server presents. */
   async function isTrusted(ca: string, presented: { cert: string; key: string }): Promise<boolean> {
     const server = createServer(presented, (socket) => socket.end());
     await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-    const { port } = server.address() as AddressInfo; // It listens on a port.
+    const { port } = server.address() as AddressInfo; // The server listens on a port.
     try {
       return await new Promise<boolean>((done) => {
         const socket = connect({ port, host: "127.0.0.1", ca, servername: "shop.example.org" }, () => {
@@ -201,7 +202,8 @@ describe("rotating the authority", () => {
       tx.put("certificate", `${arn}2`, { ...record, arn: `${arn}2`, type: "IMPORTED" });
     });
     await rotateAuthority(folder, clock);
-    // A crash may come here: whatever starts next opens the new authority, and issues anew what the old one signed.
+    // Crash point: the next start opens the new authority, and reissues the certificates that the old one
+    // signed.
     const authority = await ensureAuthority(folder, clock);
     expect(authority.caPem).not.toBe(old.caPem);
     expect(readFileSync(join(folder, "ca.pem"), "utf8").trim()).toBe(authority.caPem.trim());

@@ -8,7 +8,7 @@ import { rotateRootCredentials } from "./root-credentials.ts";
 import { rotateOperatorToken } from "./secret-file.ts";
 import type { InstanceSettings } from "./settings.ts";
 
-/** What can be replaced, and what the replacement means for whoever used the old one. */
+/** The keys that can be replaced, and the effect of the replacement on users of the old key. */
 export const ROTATIONS = {
   ca: "The platform has a new certificate authority. Give ca.pem to clients that verify the platform; those that trust the one before verify until you remove it from them.",
   link: "Control plane and node have new certificates of a new link authority.",
@@ -22,8 +22,8 @@ export const ROTATIONS = {
 export type Rotation = keyof typeof ROTATIONS;
 
 /**
- * Replaces a key of an instance whose control plane does not run. Each one is replaced by one rename or one transaction,
- * and what follows from it is done by the next start where a crash came between.
+ * Replaces a key of an instance whose control plane does not run. Each key is replaced by one rename or one
+ * transaction; after a crash, the next start completes the steps that follow.
  */
 export async function rotate(what: Rotation, settings: InstanceSettings, clock: Clock): Promise<void> {
   const { folder, instance, account } = settings;

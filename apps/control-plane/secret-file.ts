@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-/** Writes a file that only its owner reads. A crash leaves the old file or the new one, never a part. */
+/** Writes a file that only its owner can read. A crash leaves the old file or the new one, never a part. */
 export function writeSecretFile(path: string, content: string | Uint8Array): void {
   const written = openSync(`${path}.new`, "w", 0o600);
   try {
@@ -24,8 +24,8 @@ export function writeSecretFile(path: string, content: string | Uint8Array): voi
 const OPERATOR_TOKEN = "operator-token";
 
 /**
- * The token of the operator's endpoints (/gantry/status, /gantry/explain, /gantry/copy). Whoever reads the state folder
- * has it; it is never given to a node, an environment or a command line.
+ * The token of the operator's endpoints (/gantry/status, /gantry/explain, /gantry/copy). Everyone who can
+ * read the state folder has it; it is never passed to a node, an environment or a command line.
  */
 export function ensureOperatorToken(folder: string): string {
   const path = join(folder, OPERATOR_TOKEN);
@@ -33,12 +33,12 @@ export function ensureOperatorToken(folder: string): string {
   return readFileSync(path, "utf8").trim();
 }
 
-/** Replaces the operator's token; a control plane that runs learns of it at its next start. */
+/** Replaces the operator's token; a running control plane uses the new token after its next start. */
 export function rotateOperatorToken(folder: string): void {
   writeSecretFile(join(folder, OPERATOR_TOKEN), `${randomBytes(32).toString("hex")}\n`);
 }
 
-/** The header that opens the operator's endpoints of the instance in this state folder. */
+/** The header that authorizes requests to the operator's endpoints of the instance in this state folder. */
 export function operatorHeaders(folder: string): { authorization: string } {
   return { authorization: `Bearer ${ensureOperatorToken(folder)}` };
 }

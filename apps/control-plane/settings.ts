@@ -6,7 +6,10 @@ import { isLoopback } from "./loopback.ts";
 import { writeSecretFile } from "./secret-file.ts";
 import { defaultStateFolder, openStateFolder, readInstanceFile } from "./state-folder.ts";
 
-/** What one instance of Gantry is: where its state lies, on which ports it listens, how its things are labelled. */
+/**
+ * The settings of one instance of Gantry: the location of its state, the ports it listens on, and the labels
+ * of its resources.
+ */
 export interface InstanceSettings {
   readonly folder: string;
   readonly instance: string;
@@ -14,43 +17,53 @@ export interface InstanceSettings {
   readonly registryPort: number;
   readonly consolePort: number;
   readonly tlsPort: number;
-  /** Where nodes' agents connect. */
+  /** The port that nodes' agents connect to. */
   readonly linkPort: number;
   readonly account: string;
-  /** The /24 that public addresses come from. */
+  /** The /24 from which public addresses are allocated. */
   readonly publicPool: string;
-  /** Whether task definitions may ask for the node itself; the operator's to say, and off where nothing was said. */
+  /**
+   * Whether task definitions may request access to the node itself; set by the operator, and off by default.
+   */
   readonly allowHostAccess: boolean;
-  /** How many times its own CPU and memory a node may promise to all of its tasks together; at least 1. */
+  /** The factors by which the tasks' total reservations may exceed a node's CPU and memory; at least 1. */
   readonly overcommit: Overcommit;
-  /** An address that others reach, served over TLS beside loopback; undefined: loopback alone. */
+  /**
+   * An address that other machines reach, served over TLS in addition to loopback; undefined: loopback only.
+   */
   readonly listen: string | undefined;
-  /** The version that last started the instance, such as 0.2.0+COMMIT; undefined up to 0.1.0, which did not say. */
+  /**
+   * The version that last started the instance, such as 0.2.0+COMMIT; undefined up to 0.1.0, which did not
+   * record it.
+   */
   readonly version: string | undefined;
 }
 
 const PORT_DEFAULT = 4566;
 const ACCOUNT = "000000000000";
 
-/** The ports of an instance: the one that is chosen, and those beside it. */
+/** The ports of an instance: the chosen port, and those derived from it. */
 export function portsOf(
   port = PORT_DEFAULT,
 ): Pick<InstanceSettings, "port" | "registryPort" | "consolePort" | "tlsPort" | "linkPort"> {
   return { port, registryPort: port - 56, consolePort: port + 14, tlsPort: port + 1, linkPort: port + 2 };
 }
 
-/** The instance of a state folder, or undefined where none was ever started there. */
+/** Reads the instance of a state folder; undefined where none was ever started there. */
 export function readInstance(folder: string): InstanceSettings | undefined {
-  const stored = readInstanceFile(folder) as StoredInstance | undefined; // Gantry wrote it: its form is checked.
+  const stored = readInstanceFile(folder) as StoredInstance | undefined; // Gantry wrote the file, and its form is checked.
   if (stored === undefined) return undefined;
   const { agentToken: _retired, ...settings } = { ...DEFAULTS, ...portsOf(stored.port), ...stored, folder };
   return settings;
 }
 
-/** What instance.json holds. Earlier versions kept the agent's bearer token in it, and had no port for the link. */
+/**
+ * The content of instance.json. Earlier versions stored the agent's bearer token in it, and had no port for
+ * the link.
+ */
 type StoredInstance = InstanceSettings & { readonly agentToken?: string };
 
-/** Settings that a folder of an earlier version does not have. */
+/** Defaults for settings that a folder of an earlier version lacks. */
 const DEFAULTS = {
   allowHostAccess: false,
   overcommit: DEFAULT_OVERCOMMIT,
@@ -58,17 +71,19 @@ const DEFAULTS = {
   version: undefined,
 };
 
-/** What `gantry up` may change of an instance. */
+/** The settings that `gantry up` may change. */
 export interface StartOptions {
   readonly allowHostAccess?: boolean;
   readonly overcommit?: Partial<Overcommit>;
-  /** A loopback address: loopback alone. */
+  /** The address to listen on; a loopback address means loopback only. */
   readonly listen?: string;
-  /** The version that starts the instance now. */
+  /** The version that is starting the instance. */
   readonly version?: string;
 }
 
-/** Reads the instance, or makes it: names and ports are chosen once and kept. What is given replaces what was kept. */
+/**
+ * Reads or creates the instance. Names and ports are chosen once and kept; given options replace stored ones.
+ */
 export function ensureInstance(
   folder: string,
   port: number | undefined,
@@ -116,7 +131,7 @@ function outsideOf(address: string): string | undefined {
   return isLoopback(address) ? undefined : address;
 }
 
-/** Whether instance.json still holds a secret of an earlier version: it is written again without. */
+/** Whether instance.json still contains a secret of an earlier version, and must be rewritten without it. */
 function isOfEarlierVersion(folder: string): boolean {
   return readFileSync(join(folder, "instance.json"), "utf8").includes('"agentToken"');
 }

@@ -16,7 +16,8 @@ it("finds the files that the control plane writes", () => {
   expect(named).toEqual(expect.arrayContaining(["state.db", "logs.db", "metrics.db", "objects"]));
 });
 
-// Before: the database of metrics was missing, so that `down --purge` left it behind and a restore refused its own backup.
+// Regression: the database of metrics was missing, so that `down --purge` left it behind and a restore
+// refused Gantry's own backup.
 it.each([...new Set(named), HOOKS_FILE])("counts %s to what is Gantry's own", (name) => {
   expect(isOwnPath(name)).toBe(true);
   if (name.endsWith(".db")) expect(isStoredPath(name)).toBe(true);

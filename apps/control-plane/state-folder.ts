@@ -16,12 +16,14 @@ import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { SMALL_FILES, TOP_DATABASES } from "./copy-state.ts";
 
-/** A folder that cannot be the state folder, with the reason and the remedy. */
+/** A folder cannot be used as the state folder; the message has the reason and the remedy. */
 export class StateFolderError extends Error {
   override readonly name = "StateFolderError";
 }
 
-/** The file that says that a folder is a state folder. Folders of earlier versions have only their instance.json. */
+/**
+ * The file that marks a folder as a state folder. Folders of earlier versions have only their instance.json.
+ */
 export const STATE_FOLDER_MARK = ".gantry-state";
 
 const SQLITE = String.raw`\.db(-wal|-shm|-journal)?`;
@@ -40,7 +42,7 @@ const OWN_PATH = new RegExp(
     "operator-token",
     String.raw`listen\.pem`,
     String.raw`(node/)?link\.json`,
-    // A file on its way to its name.
+    // A temporary file that is renamed to its final name.
     String.raw`(control-plane\.pid|instance\.json|operator-token|key|ca-key\.pem|credentials|listen\.pem|(node/)?link\.json)\.new`,
     String.raw`docker/(config\.json|\.token_seed(\.lock)?)`,
     String.raw`cache/debian-packages/(lock|(partial/)?[^/]+\.deb(\.FAILED)?)`,
@@ -50,25 +52,29 @@ const OWN_FOLDER =
   /^((backup-copy\/)?(objects(\/incoming|\/[0-9a-f]{2})?|registry(\/uploads|\/blobs(\/[0-9a-f]{2})?)?)|backup-copy|node|docker|cache(\/debian-packages(\/partial)?)?)$/;
 const STORED_PATH = new RegExp(`^(${STORED})$`);
 
-/** Tells a state folder from its copies, which hold the same keys: its device and inode. Errors: where it is not there. */
+/**
+ * The folder's device and inode, which distinguish a state folder from its copies, which hold the same keys.
+ * Errors: where the folder does not exist.
+ */
 export function folderIdOf(folder: string): string {
   const { dev, ino } = statSync(folder, { bigint: true });
   return `${dev}:${ino}`;
 }
 
-/** Whether Gantry itself writes a file or a folder of this path, which is relative to the state folder. */
+/** Whether Gantry itself writes a file or a folder with this path, which is relative to the state folder. */
 export function isOwnPath(path: string): boolean {
   return OWN_PATH.test(path) || OWN_FOLDER.test(path);
 }
 
-/** Whether a file of this path belongs to what an instance keeps, and so to a backup. */
+/** Whether a file with this path belongs to the instance's data, and so to a backup. */
 export function isStoredPath(path: string): boolean {
   return STORED_PATH.test(path);
 }
 
 /**
- * The state folder of an instance: `--state-dir`, else $GANTRY_HOME, else ~/.gantry. Links are resolved, so that what
- * is created, swapped and removed is the folder itself. Errors: StateFolderError where the given name is empty.
+ * The state folder of an instance: `--state-dir`, else $GANTRY_HOME, else ~/.gantry. Links are resolved, so
+ * that the folder itself is created, swapped and removed. Errors: StateFolderError where the given name is
+ * empty.
  */
 export function stateFolder(given: string | undefined): string {
   const named = given ?? process.env["GANTRY_HOME"];
@@ -86,7 +92,7 @@ export function defaultStateFolder(): string {
   return resolveLinks(join(homedir(), ".gantry"));
 }
 
-/** As realpath(3), also for a path whose last parts do not exist yet, and for a link to one. */
+/** Like realpath(3), but also accepts a path whose last parts do not exist yet, and a link to one. */
 function resolveLinks(path: string): string {
   try {
     return realpathSync(path);
@@ -103,7 +109,7 @@ function resolveLinks(path: string): string {
   }
 }
 
-/** Whether a folder is a state folder: it carries the mark, or an instance.json that Gantry wrote. */
+/** Whether a folder is a state folder: it has the mark, or an instance.json that Gantry wrote. */
 export function isStateFolder(folder: string): boolean {
   return existsSync(join(folder, STATE_FOLDER_MARK)) || readInstanceFile(folder) !== undefined;
 }
@@ -126,8 +132,9 @@ export function readInstanceFile(folder: string): Readonly<Record<string, unknow
 }
 
 /**
- * Makes a folder the state folder, or opens it where it is one: created or found empty, marked, and closed to others.
- * Errors: StateFolderError where it holds files of others, is no folder, or belongs to another user.
+ * Opens a state folder, or creates one: the folder must not exist or be empty; it is marked, and other users'
+ * access is removed.
+ * Errors: StateFolderError where it contains other files, is not a folder, or belongs to another user.
  */
 export function openStateFolder(folder: string): void {
   const stats = statSync(folder, { throwIfNoEntry: false });
@@ -144,7 +151,9 @@ export function openStateFolder(folder: string): void {
   if (!existsSync(mark)) writeFileSync(mark, "The state folder of a Gantry instance.\n", { mode: 0o600 });
 }
 
-/** Errors: StateFolderError where the folder belongs to another user, who could name another instance in it. */
+/**
+ * Errors: StateFolderError where the folder belongs to another user, who could name another instance in it.
+ */
 export function checkOwner(folder: string): void {
   const user = process.getuid?.();
   const owner = statSync(folder).uid;
@@ -154,7 +163,7 @@ export function checkOwner(folder: string): void {
     );
 }
 
-/** Takes the permissions of group and others away from the folder and from Gantry's own entries in it. */
+/** Removes the permissions of group and others from the folder and from Gantry's own entries in it. */
 function tighten(folder: string): void {
   const close = (path: string): void => {
     const stats = lstatSync(path, { throwIfNoEntry: false });
@@ -162,19 +171,19 @@ function tighten(folder: string): void {
     if (stats !== undefined && isPlain && (stats.mode & 0o077) !== 0) chmodSync(path, stats.mode & 0o700);
   };
   close(folder);
-  // The certificate of the authority is public; everything else of the first level is not.
+  // The authority's certificate is public; all other entries of the first level are not.
   for (const name of readdirSync(folder)) if (name !== "ca.pem" && isOwnPath(name)) close(join(folder, name));
 }
 
 /**
- * Removes what Gantry wrote in a state folder, file by file, and the folder where nothing else is left. Links are not
- * followed and stay. Answers the paths that remain, relative to the folder.
+ * Removes the files that Gantry wrote in a state folder one by one, and the folder itself where it is then
+ * empty. Links are not followed and stay. Returns the paths that remain, relative to the folder.
  */
 export function removeStateFolder(folder: string): readonly string[] {
   if (!isStateFolder(folder))
     throw new StateFolderError(`${folder} is not a state folder of Gantry: nothing in it was removed.`);
   const remaining: string[] = [];
-  // The mark and instance.json go last, so that an interrupted removal can be repeated.
+  // The mark and instance.json are removed last, so that an interrupted removal can be repeated.
   const isLast = (path: string): boolean => path === STATE_FOLDER_MARK || path === "instance.json";
   const last: string[] = [];
   const empty = (prefix: string): void => {
@@ -197,7 +206,7 @@ export function removeStateFolder(folder: string): readonly string[] {
   return remaining;
 }
 
-/** An empty folder holds nothing of anyone's; one that is not empty, or is a mount point, stays. */
+/** An empty folder contains no one else's files; a folder that is not empty, or is a mount point, stays. */
 function removeIfEmpty(folder: string): void {
   try {
     rmdirSync(folder);

@@ -1,11 +1,11 @@
 import type { ToControlPlane, UsageSample } from "@gantry/agent-protocol";
 import type { Reader, TaskRecord } from "@gantry/state";
 
-/** A sample may begin a moment before the 20 seconds that it is of. */
+/** Tolerance for a sample that begins shortly before the 20 seconds that it belongs to. */
 const EARLY_MS = 1_000;
 const SAMPLE_MS = 20_000;
 
-/** What a task used in 20 seconds, beside what it reserves. */
+/** The usage of a task in 20 seconds, and its reservation. */
 export interface TaskUsage {
   readonly task: TaskRecord;
   readonly sample: UsageSample;
@@ -19,7 +19,10 @@ export interface TaskUsage {
   readonly ephemeralStorageGiB: number | undefined;
 }
 
-/** The samples of a batch that are of tasks. The names come from the records; a node says nothing but how much each pod used. */
+/**
+ * Selects the samples of a batch that belong to tasks. Names come from the records; a node reports only the
+ * usage of each pod.
+ */
 export function taskUsages(
   store: Reader,
   { usage }: Extract<ToControlPlane, { type: "metrics" }>,
@@ -44,7 +47,7 @@ export function taskUsages(
   });
 }
 
-/** The start of the 20 seconds that a sample is of, ms. */
+/** The start of the 20 seconds that a sample belongs to, ms. */
 export function momentOf({ from }: UsageSample): number {
   return Math.floor((from + EARLY_MS) / SAMPLE_MS) * SAMPLE_MS;
 }
@@ -54,7 +57,7 @@ function taskOf(store: Reader, podKey: string): TaskRecord | undefined {
   return id === undefined ? undefined : store.listBy("task", "id", id)[0];
 }
 
-/** What the task reserves: at the level of the task, else of its containers together. */
+/** The reservation of the task: its own, else the sum of its containers. */
 function reservedOf(store: Reader, task: TaskRecord, name: "cpu" | "memoryMiB"): number {
   const spec = store.get("taskDefinition", task.taskDefinitionArn)?.spec;
   const ofContainers = (spec?.containers ?? []).reduce(
