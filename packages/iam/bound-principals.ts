@@ -1,16 +1,19 @@
 import type { PolicyDocument } from "./policy-document.ts";
 
 /**
- * The unique ids of the users, roles and sessions that a policy names by ARN, as they were when it was written. A policy
- * grants to an id: another principal that gets the same name later is not meant.
+ * The unique ids of the users, roles and sessions that a policy names by ARN, as of the time when it was
+ * written. A policy grants to an id: another principal that gets the same name later is not granted anything.
  * Source: IAM User Guide, "AWS JSON policy elements: Principal", IAM role principals and IAM user principals.
  */
 export type PrincipalIds = Readonly<Record<string, string>>;
 
-/** In place of an id: there was no such principal when an older version's policy was bound. It matches nobody. */
+/**
+ * Stands for an id where no such principal existed when an older version's policy was bound. It matches no
+ * principal.
+ */
 export const NOBODY = "nobody";
 
-/** The document with ids in place of ARNs. */
+/** Returns the document with ids in place of ARNs. */
 export function bindPrincipals(document: PolicyDocument, ids: PrincipalIds): PolicyDocument {
   const bind = (names: readonly string[] | undefined) =>
     names?.map((name) => (Object.hasOwn(ids, name) ? (ids[name] ?? name) : name));
@@ -36,8 +39,8 @@ export function namedPrincipals(document: PolicyDocument): readonly string[] {
 }
 
 /**
- * The document's text as it is shown: a principal by its current ARN, and by its id once it is gone. `arnOf` gives the
- * ARN that an id has now.
+ * Returns the document's text for display: a principal by its current ARN, and by its id where it no longer
+ * exists. `arnOf` returns the current ARN of an id.
  */
 export function presentPrincipals(
   text: string,

@@ -1,7 +1,9 @@
 /**
- * The condition keys that the platform gives a value, or knows to have none, by service and by the actions that carry
- * them: `*` is every action of the service. A key that is not here is unknown: a Deny that names it denies.
- * Source: Service Authorization Reference, the pages of each service; global keys: IAM User Guide, "AWS global condition context keys".
+ * The condition keys that the platform sets, or knows to have no value, by service and by the actions that
+ * carry them: `*` is every action of the service. A key that is not listed is unknown: a Deny that names it
+ * denies.
+ * Source: Service Authorization Reference, the pages of each service; global keys: IAM User Guide, "AWS
+ * global condition context keys".
  */
 export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   iam: {
@@ -55,7 +57,7 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "s3:x-amz-server-side-encryption-customer-algorithm": "PutObject BypassGovernanceRetention",
     "s3:x-amz-storage-class": "PutObject PutObjectAcl BypassGovernanceRetention",
     "s3:x-amz-website-redirect-location": "PutObject BypassGovernanceRetention",
-    // There are no access points: these keys have no value in any request.
+    // Access points do not exist on this platform, so these keys never have a value.
     "s3:DataAccessPointAccount": "",
     "s3:DataAccessPointArn": "",
     "s3:AccessPointNetworkOrigin": "",
@@ -128,15 +130,21 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
   },
 };
 
-/** Keys of every request; most have a value, and the platform knows when one has none: there are no organizations and no VPC endpoints. */
+/**
+ * Keys of every request. Most have a value, and the platform knows when one has none: it has no organizations
+ * and no VPC endpoints.
+ */
 const GLOBAL_KEYS =
   "PrincipalArn PrincipalAccount PrincipalOrgID PrincipalOrgPaths PrincipalTag/ PrincipalIsAWSService PrincipalServiceName PrincipalServiceNamesList PrincipalType userid username AssumedRoot FederatedProvider TokenIssueTime MultiFactorAuthAge MultiFactorAuthPresent ChatbotSourceArn Ec2InstanceSourceVpc Ec2InstanceSourcePrivateIPv4 SourceIdentity SourceIp SourceVpc SourceVpcArn SourceVpce VpceAccount VpceOrgID VpceOrgPaths VpcSourceIp ResourceAccount ResourceOrgID ResourceOrgPaths ResourceTag/ CalledVia CalledViaFirst CalledViaLast ViaAWSService CurrentTime EpochTime Referer RequestedRegion RequestTag/ TagKeys SecureTransport SourceAccount SourceArn SourceOrgID SourceOrgPaths UserAgent";
 
-/** Keys of federated identities and of AWS's own compute services. No caller here is one, so they never have a value. */
+/**
+ * Keys of federated identities and of AWS's own compute services. No caller here is one, so they never have a
+ * value.
+ */
 const FOREIGN_KEY =
   /^(?:accounts\.google\.com|cognito-identity\.amazonaws\.com|graph\.facebook\.com|www\.amazon\.com|saml):|^(?:lambda:sourcefunctionarn|ec2:sourceinstancearn|ec2:roledelivery|ssm:sourceinstancearn)$/;
 
-/** What keys of an encryption context begin with; the rest is a key of the caller's. */
+/** The prefix of encryption context keys; the caller chooses the rest. */
 const ENCRYPTION_CONTEXT = "kms:encryptioncontext:";
 
 const KNOWN: ReadonlySet<string> = new Set(
@@ -146,7 +154,7 @@ const KNOWN: ReadonlySet<string> = new Set(
   ].map((key) => key.toLowerCase()),
 );
 
-/** Whether the platform gives this key its value wherever AWS does. Keys are compared without regard to case. */
+/** Whether the platform sets this key wherever AWS does. Keys are compared without regard to case. */
 export function isKnownConditionKey(key: string): boolean {
   const lower = key.toLowerCase();
   if (lower.startsWith(ENCRYPTION_CONTEXT)) return true;
@@ -154,7 +162,7 @@ export function isKnownConditionKey(key: string): boolean {
   return KNOWN.has(slash < 0 ? lower : lower.slice(0, slash + 1)) || FOREIGN_KEY.test(lower);
 }
 
-/** The keys that an action carries, besides the global ones, in AWS's spelling. */
+/** The keys that an action carries in addition to the global ones, in AWS's spelling. */
 export function conditionKeysOf(action: string): readonly string[] {
   const [service = "", name = ""] = action.split(":");
   return Object.entries(SERVICE_KEYS[service] ?? {})

@@ -3,20 +3,22 @@ import { isKnownConditionKey } from "./condition-keys.ts";
 import { matchesPattern, patternOf, splitPattern, substituted, variableKeys } from "./patterns.ts";
 import type { Condition } from "./policy-document.ts";
 
-/** Undefined: the platform cannot tell, because it does not know the key or the policy's value makes no sense. */
+/**
+ * Undefined: the result cannot be determined, because the key is unknown or the policy's value is invalid.
+ */
 export type Truth = boolean | undefined;
 
-/** The values of a key in a request, and none where it has none. */
+/** Returns the values of a key in a request; empty where it has none. */
 export type ValuesOf = (key: string) => readonly string[];
 
-/** One value of a request against one value of a policy. */
+/** Compares one value of a request with one value of a policy. */
 type Comparison = (
   value: string,
   wanted: string,
   valueOf: ((key: string) => string | undefined) | undefined,
 ) => Truth;
 
-/** The value of a variable: a key with more than one value has none. */
+/** Returns the value of a variable; a key with more than one value has none. */
 export function variableOf(valuesOf: ValuesOf): (key: string) => string | undefined {
   return (key) => {
     const values = valuesOf(key);
@@ -31,7 +33,7 @@ interface Operator {
   readonly compare: Comparison | "Null";
 }
 
-/** Reads a condition operator; undefined where IAM has none of that name. */
+/** Parses a condition operator; undefined where IAM has none with that name. */
 export function operatorOf(text: string): Operator | undefined {
   const match = /^(?:(ForAllValues|ForAnyValue):)?([A-Za-z]+?)(IfExists)?$/.exec(text);
   if (match === null) return undefined;
@@ -48,7 +50,8 @@ export function operatorOf(text: string): Operator | undefined {
 }
 
 /**
- * Whether a condition holds. `valuesOf` gives the request's values; variables are filled in where `variables` is set.
+ * Whether a condition holds. `valuesOf` returns the request's values; variables are substituted where
+ * `variables` is set.
  * Source: IAM User Guide, "Condition operators" and "Set operators for multivalued context keys".
  */
 export function conditionHolds(condition: Condition, valuesOf: ValuesOf, variables: boolean): Truth {
@@ -100,7 +103,10 @@ const NEGATIONS = {
   ArnNotLike: "ArnLike",
 };
 
-/** A comparison of texts. A variable without a value equals nothing; one of an unknown key decides nothing. */
+/**
+ * A comparison of texts. A variable without a value equals nothing; a variable of an unknown key gives an
+ * undetermined result.
+ */
 const text =
   (equal: (value: string, wanted: string) => boolean): Comparison =>
   (value, wanted, valueOf) => {
@@ -113,7 +119,10 @@ export function withoutValue(wanted: string): Truth {
   return variableKeys(wanted).every(isKnownConditionKey) ? false : undefined;
 }
 
-/** A comparison of numbers. A policy's value that is none decides nothing; a request's that is none fits nothing. */
+/**
+ * A comparison of numbers. A policy's value that is not a number gives an undetermined result; a request's
+ * value that is not a number does not match.
+ */
 const ordered =
   (
     read: (text: string) => number | undefined,
@@ -155,7 +164,10 @@ const COMPARISONS: Readonly<Record<string, Comparison | "Null">> = {
   DateGreaterThanEquals: ordered(moment, (value, wanted) => value >= wanted),
 };
 
-/** Each of the six parts is compared by itself, so that `*` does not cross a colon; the last part takes the rest. */
+/**
+ * Each of the six parts is compared separately, so that `*` does not cross a colon; the last part takes the
+ * rest.
+ */
 function arnLike(
   value: string,
   wanted: string,
@@ -175,7 +187,7 @@ function numberOf(text: string): number | undefined {
   return /^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : undefined;
 }
 
-/** ISO 8601 or seconds since the epoch, as milliseconds. */
+/** Parses ISO 8601 or seconds since the epoch into milliseconds. */
 function moment(text: string): number | undefined {
   if (/^\d{1,11}$/.test(text)) return Number(text) * 1000;
   const isIso = /^\d{4}(?:-\d{2}(?:-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})?)?)?)?$/;
@@ -189,7 +201,7 @@ function isBase64(text: string): boolean {
   return /^[A-Za-z0-9+/]*={0,2}$/.test(text);
 }
 
-/** Whether an address lies in a block; a bare address is a block of one. */
+/** Whether an address lies in a CIDR block; a bare address is a block of one. */
 function inBlock(address: string, block: string): Truth {
   const [base = "", prefix, more] = block.split("/");
   const family = isIPv4(base) ? "ipv4" : isIPv6(base) ? "ipv6" : undefined;

@@ -2,18 +2,21 @@ import { conditionHolds, every, some, variableOf, withoutValue, type Truth } fro
 import { glob, matchesPattern, patternOf } from "./patterns.ts";
 import type { PolicyDocument, Statement } from "./policy-document.ts";
 
-/** A call to be decided. Condition keys are compared without regard to case. */
+/** A call to be authorized. Condition keys are compared without regard to case. */
 export interface PolicyRequest {
   readonly action: string;
   readonly resource: string;
-  /** Who calls, as a resource policy's Principal would name it: first its own ARN, then its role's, its account, `Service:NAME`. */
+  /**
+   * The names of the caller that a resource policy's Principal may use: first its own ARN, then its role's,
+   * its account, `Service:NAME`.
+   */
   readonly principals: readonly string[];
   readonly conditions: Readonly<Record<string, string | readonly string[]>>;
-  /** More of them, worked out once a policy asks for a key that is not among those. */
+  /** Further condition values, computed only when a policy asks for a key that `conditions` lacks. */
   readonly moreConditions?: () => Readonly<Record<string, string | readonly string[]>>;
 }
 
-/** The documents that have a say. A boundary or session policy that is there must allow too. */
+/** The policy documents that apply. A boundary or session policy that is present must also allow. */
 export interface PolicySet {
   readonly identity: readonly PolicyDocument[];
   readonly resource?: PolicyDocument | undefined;
@@ -21,7 +24,7 @@ export interface PolicySet {
   readonly session?: readonly PolicyDocument[] | undefined;
 }
 
-/** A statement that had a say: of which document, and the how manieth (from 1). */
+/** A statement that applied: its document and its number (from 1). */
 export interface MatchedStatement {
   readonly policy: string;
   readonly kind: "identity" | "resource" | "boundary" | "session";
@@ -40,7 +43,7 @@ export type Denial =
   | "no-trust-allow"
   | "no-session-allow";
 
-/** What was decided, why, and by which statements: those that deny, else those that allow. */
+/** The decision, its reason, and the statements that decided it: those that deny, else those that allow. */
 export type Decision =
   | {
       readonly allowed: true;
@@ -61,24 +64,28 @@ type Naming = "itself" | "covered" | "account" | "nobody";
 const NAMINGS: readonly Naming[] = ["nobody", "account", "covered", "itself"];
 
 export interface EvaluationOptions {
-  /** A grant to the account is one to the caller, as in a role's trust policy. */
+  /** Whether a grant to the account is a grant to the caller, as in a role's trust policy. */
   readonly accountGrants?: boolean;
-  /** The caller is a session of a role. */
+  /** Whether the caller is a session of a role. */
   readonly isSession?: boolean;
-  /** The resource belongs to another account than the caller. */
+  /** Whether the resource belongs to another account than the caller. */
   readonly isForeign?: boolean;
-  /** Nothing is allowed that the resource policy does not allow to the caller or to its account, as with a KMS key's. */
+  /**
+   * Whether the resource policy must allow the call to the caller or to its account, as a KMS key policy
+   * must.
+   */
   readonly resourceDecides?: boolean;
 }
 
 /**
- * Decides a call: an explicit deny anywhere wins, then boundary and session policies must allow, then identity or
- * (same account) resource policy must. A resource policy that names the account alone leaves it to the identity's policies,
- * but where `accountGrants` says otherwise (a role's trust). One that names the user or the session itself is not limited by
- * boundary and session policy; one that names a session's role is. Across accounts the resource policy and the identity's
- * policies must both allow.
- * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html, "Resource-based
- * policies"; "Cross-account policy evaluation logic"; "AWS JSON policy elements: Principal", role session principals.
+ * Authorizes a call: an explicit deny in any policy wins, then boundary and session policies must allow, then
+ * identity or (same account) resource policy must. A resource policy that names only the account leaves the
+ * decision to the identity's policies, unless `accountGrants` is set (a role's trust). One that names the
+ * user or the session itself is not limited by boundary and session policy; one that names a session's role
+ * is. Across accounts the resource policy and the identity's policies must both allow.
+ * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html,
+ * "Resource-based policies"; "Cross-account policy evaluation logic"; "AWS JSON policy elements: Principal",
+ * role session principals.
  */
 export function evaluate(
   policies: PolicySet,
@@ -112,7 +119,7 @@ export function evaluate(
   return { allowed: true, by, statements: grants ? resource.statements : identity.statements };
 }
 
-/** Whether a resource policy that names the caller in this way needs no identity policy beside it. */
+/** Whether a resource policy that names the caller in this way needs no identity policy in addition. */
 function isGrant(named: Naming, { accountGrants = false }: EvaluationOptions): boolean {
   return named === "itself" || named === "covered" || (named === "account" && accountGrants);
 }
@@ -142,7 +149,7 @@ function verdict(
   return { effect: allows.length > 0 ? "allow" : "none", named: closest, statements: allows };
 }
 
-/** Whether a statement is about the action. */
+/** Whether a statement covers the action. */
 export function actionMatches({ actions, notActions }: Statement, action: string): boolean {
   const lowerAction = action.toLowerCase();
   const matches = (pattern: string) => glob(pattern.toLowerCase(), lowerAction);
@@ -151,8 +158,8 @@ export function actionMatches({ actions, notActions }: Statement, action: string
 }
 
 /**
- * Whether a statement has a say on a request. Where that cannot be told, because it names a condition key that is not
- * known or a value that makes no sense, a Deny has and an Allow has not.
+ * Whether a statement applies to a request. Where this cannot be determined, because it names an unknown
+ * condition key or an invalid value, a Deny applies and an Allow does not.
  */
 function applies(statement: Statement, request: PolicyRequest): boolean {
   if (!actionMatches(statement, request.action)) return false;
@@ -174,7 +181,7 @@ function resourceMatches(statement: Statement, request: PolicyRequest): Truth {
   const { resources, notResources } = statement;
   if (resources.length > 0) return some(resources.map(matches));
   if (notResources.length === 0) return true;
-  // A variable without a value must not widen what an Allow leaves out.
+  // A variable without a value must not widen the set of resources that an Allow covers.
   const isOpen = notResources.some((text) => patternOf(text, valueOf) === undefined);
   if (isOpen && statement.effect === "Allow") return false;
   const excluded = some(notResources.map(matches));
@@ -206,7 +213,10 @@ export function principalMatch(statement: Statement, request: Pick<PolicyRequest
   return statement.principals === undefined ? "nobody" : match(statement.principals);
 }
 
-/** A key's values in a request: of every spelling of the key, because keys are compared without regard to case. */
+/**
+ * The values of a key in a request under every spelling of the key, because keys are compared without regard
+ * to case.
+ */
 function valuesOf(key: string, request: PolicyRequest): readonly string[] {
   const wanted = key.toLowerCase();
   const among = (conditions: PolicyRequest["conditions"]) =>

@@ -1,6 +1,7 @@
 /**
- * IAM policy documents and their evaluation, pure: documents and a request go in, a decision and its reason come out.
- * It knows no store and no service; `api/iam` keeps the documents and asks here.
+ * IAM policy documents and their evaluation, as pure functions: documents and a request go in, a decision and
+ * its reason come out. The package depends on no store and no service; `api/iam` stores the documents and
+ * calls it.
  */
 export * from "./bound-principals.ts";
 export * from "./condition-keys.ts";

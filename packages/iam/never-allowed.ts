@@ -9,10 +9,11 @@ export interface PartialRequest {
 }
 
 /**
- * Why `evaluate` denies the action on every resource and under all conditions; undefined where some resource and some
- * conditions may be allowed. It looks at action patterns and at a resource policy's principals alone, so it may miss a
- * denial but never reports one for a call that `evaluate` allows. `resources` yields every resource policy that may be of
- * the called resource; it is asked only where the other policies do not decide.
+ * The reason why `evaluate` denies the action on every resource and under all conditions; undefined where
+ * some resource and some conditions may be allowed. It evaluates only action patterns and a resource policy's
+ * principals, so it may miss a denial but never reports one for a call that `evaluate` allows. `resources`
+ * yields every resource policy that the called resource may have; it is called only where the other policies
+ * do not decide.
  */
 export function neverAllowed(
   policies: Omit<PolicySet, "resource">,
@@ -29,8 +30,8 @@ export function neverAllowed(
         ? "no-session-allow"
         : undefined;
   if (lacking === undefined) return undefined;
-  // A resource policy that names the caller stands in for identity policies. One that names it by more than its own name does
-  // not stand in for the boundary and the session policies of a session.
+  // A resource policy that names the caller replaces identity policies. Where it names the caller by more
+  // than its own name, it does not replace the boundary and the session policies of a session.
   const isLimited =
     options.isSession && (!may(policies.boundary && [policies.boundary]) || !may(policies.session));
   const namings = isLimited ? ["itself"] : ["itself", "covered"];

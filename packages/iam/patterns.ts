@@ -1,9 +1,12 @@
-/** One place of a pattern: a character code, or one of the two wildcards. */
+/** One element of a pattern: a character code, or one of the two wildcards. */
 type Place = number;
 const ANY_RUN: Place = -1;
 const ANY_ONE: Place = -2;
 
-/** A pattern whose variables are filled in: what they brought is literal. Undefined: a variable has no value. */
+/**
+ * A pattern with its variables substituted; the substituted values are literal. Undefined: a variable has no
+ * value.
+ */
 export type Pattern = readonly Place[];
 
 /** `*` matches any run of characters, `?` any one. */
@@ -11,7 +14,7 @@ export function glob(pattern: string, text: string): boolean {
   return matchesPattern(wildcards(pattern), text);
 }
 
-/** Whether the whole text fits the pattern. Linear in the text for each `*`. */
+/** Whether the pattern matches the whole text. Linear in the text for each `*`. */
 export function matchesPattern(pattern: Pattern, text: string): boolean {
   let [p, t, star, mark] = [0, 0, -1, 0];
   while (t < text.length) {
@@ -26,9 +29,11 @@ export function matchesPattern(pattern: Pattern, text: string): boolean {
 }
 
 /**
- * A policy's text as a pattern. `${key}` becomes the key's value and `${key, 'default'}` the default where the key has
- * no single value; `${*}`, `${?}` and `${$}` stand for the character. Values are literal: a `*` in a tag is no wildcard.
- * Undefined: a variable has neither a value nor a default. Source: IAM User Guide, "IAM policy elements: Variables and tags".
+ * Converts a policy's text into a pattern. `${key}` becomes the key's value and `${key, 'default'}` the
+ * default where the key has no single value; `${*}`, `${?}` and `${$}` stand for the character. Values are
+ * literal: a `*` in a tag is not a wildcard.
+ * Undefined: a variable has neither a value nor a default. Source: IAM User Guide, "IAM policy elements:
+ * Variables and tags".
  */
 export function patternOf(
   text: string,
@@ -48,7 +53,10 @@ export function patternOf(
   return places;
 }
 
-/** A policy's text with its variables filled in, for operators without wildcards. Undefined as in patternOf. */
+/**
+ * Returns a policy's text with its variables substituted, for operators without wildcards. Undefined as in
+ * patternOf.
+ */
 export function substituted(
   text: string,
   valueOf: ((key: string) => string | undefined) | undefined,
@@ -63,7 +71,7 @@ export function substituted(
   return result;
 }
 
-/** A pattern cut at its literal or written colons into at most `most` parts; the last takes the rest. */
+/** Splits a pattern at its literal or written colons into at most `most` parts; the last takes the rest. */
 export function splitPattern(pattern: Pattern, most: number): readonly Pattern[] {
   const parts: Place[][] = [[]];
   for (const place of pattern) {

@@ -1,5 +1,5 @@
 import { isObject } from "@gantry/kernel";
-/** A statement as evaluation needs it: everything a list. */
+/** A statement in the form that evaluation needs: every element is a list. */
 export interface Statement {
   readonly sid: string | undefined;
   readonly effect: "Allow" | "Deny";
@@ -21,7 +21,7 @@ export interface Condition {
 }
 
 export interface PolicyDocument {
-  /** By what name a decision says of it: a policy's ARN or name. */
+  /** The name by which a decision refers to it: a policy's ARN or name. */
   readonly name?: string;
   readonly statements: readonly Statement[];
 }
@@ -32,8 +32,10 @@ export class MalformedPolicyError extends Error {
 }
 
 /**
- * Reads a policy document, also a stored one that would be refused today (`checkPolicyDocument` is for those that are
- * written): what it cannot make sense of makes an Allow match nothing and a Deny everything. Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html */
+ * Parses a policy document, including a stored one that would be refused today (`checkPolicyDocument` checks
+ * new ones). An element that cannot be parsed makes an Allow match nothing and a Deny match everything.
+ * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+ */
 export function parsePolicyDocument(text: string, name?: string): PolicyDocument {
   let value: unknown;
   try {
@@ -122,7 +124,10 @@ interface Position {
   readonly column: number;
 }
 
-/** Where the how manieth statement (from 1) stands in a document's text, lines and columns from 1; undefined where there is none. */
+/**
+ * Locates a statement by its number (from 1) in a document's text, with lines and columns from 1; undefined
+ * where it does not exist.
+ */
 export function statementSpan(text: string, number: number): { start: Position; end: Position } | undefined {
   const key = /"Statement"\s*:\s*/.exec(text);
   if (key === null) return undefined;

@@ -10,7 +10,9 @@ import {
   type Statement,
 } from "./policy-document.ts";
 
-/** The place that a policy is written to: it decides which elements a statement must and may have. */
+/**
+ * The kind of place that a policy is attached to. It decides which elements a statement must and may have.
+ */
 export type PolicyKind = "identity" | "session" | "trust" | "bucket" | "repository";
 
 const SYNTAX = "Syntax errors in policy.";
@@ -24,7 +26,7 @@ const IAM_PATHS =
   "user/, federated-user/, role/, group/, instance-profile/, mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, oidc-provider/, report/, access-report/";
 
 /**
- * Checks a document as it is written. Errors: MalformedPolicyError with AWS's reason.
+ * Checks a document when it is written. Errors: MalformedPolicyError with AWS's reason.
  * Source: IAM User Guide, "Grammar of the IAM JSON policy language"; S3 User Guide, "Bucket policies".
  */
 export function checkPolicyDocument(text: string, kind: PolicyKind): PolicyDocument {
@@ -45,7 +47,9 @@ export function policySize(text: string): number {
   return text.replace(/\s/g, "").length;
 }
 
-/** Condition keys and variables of a document that the platform does not know: a Deny that names one denies. */
+/**
+ * Condition keys and variables of a document that are unknown to the platform: a Deny that names one denies.
+ */
 export function unknownKeysOf(document: PolicyDocument): readonly string[] {
   const keys = document.statements.flatMap((statement) => [
     ...statement.conditions.map(({ key }) => key),
@@ -72,7 +76,7 @@ function objectOf(text: string): Readonly<Record<string, unknown>> {
   return value;
 }
 
-/** The elements of one statement and their types, before it is read. */
+/** Checks the elements of one statement and their types before it is parsed. */
 function checkElements(statement: unknown, kind: PolicyKind): void {
   if (!isObject(statement)) throw new MalformedPolicyError(SYNTAX);
   const has = (name: string) => statement[name] !== undefined;
@@ -161,7 +165,7 @@ function checkResources(statement: Statement, kind: PolicyKind): void {
   }
 }
 
-/** Why IAM refuses a resource; undefined where it takes it. */
+/** The reason why IAM refuses a resource; undefined where it accepts it. */
 function badResource(resource: string): string | undefined {
   if (resource === "*") return undefined;
   if (!resource.includes(":")) return `Resource ${resource} must be in ARN format or "*".`;

@@ -1,4 +1,4 @@
-/** The caller of a request, as signature verification found it. */
+/** The caller of a request, as determined by signature verification. */
 export interface Principal {
   readonly type: "root" | "user" | "assumed-role" | "anonymous";
   readonly arn: string;
@@ -7,7 +7,7 @@ export interface Principal {
   readonly id: string;
   /** ARN of the role behind an assumed-role session. */
   readonly roleArn?: string;
-  /** When a session was made, ms since the epoch. */
+  /** The time when a session was created, ms since the epoch. */
   readonly issuedAt?: number;
   /** Policy documents that limit a session. */
   readonly sessionPolicies?: readonly string[];

@@ -1,6 +1,9 @@
 import type { Condition, PolicyDocument, Statement } from "./policy-document.ts";
 
-/** Keys by which a condition narrows a policy to a known caller, where it fixes them. Source: see `isPublic`. */
+/**
+ * Keys with which a condition restricts a policy to a known caller, where it fixes their values. Source: see
+ * `isPublic`.
+ */
 const NARROWING_KEYS: ReadonlySet<string> = new Set([
   "aws:principalarn",
   "aws:principalaccount",
@@ -24,7 +27,7 @@ const FIXING_OPERATORS: ReadonlySet<string> = new Set([
   "arnlike",
 ]);
 
-/** Broader ranges than these count as everyone. Source: see `isPublic`. */
+/** A broader prefix than these counts as public. Source: see `isPublic`. */
 const BROADEST_V4 = 8;
 const BROADEST_V6 = 32;
 const PRIVATE_RANGES = [
@@ -34,10 +37,12 @@ const PRIVATE_RANGES = [
 ] as const;
 
 /**
- * Whether a resource policy is public: it is, unless each statement that allows something grants it to fixed principals only,
- * or has a condition that fixes the caller. A condition fixes the caller when its operator requires the key to be present and to
- * equal one of the values, and no value has a wildcard or a variable. A Deny does not make a policy less public.
- * Stricter than S3 in one point: address ranges are added up, so that a list of ranges is not broader than one of them may be.
+ * Whether a resource policy is public: it is, unless each Allow statement grants to fixed principals only, or
+ * has a condition that fixes the caller. A condition fixes the caller when its operator requires the key to
+ * be present and to equal one of the values, and no value has a wildcard or a variable. A Deny does not make
+ * a policy less public.
+ * Stricter than S3 in one point: the sizes of address ranges are added up, so that a list of ranges is
+ * limited like a single range.
  * Source: S3 User Guide, "Blocking public access to your Amazon S3 storage", The meaning of "public".
  */
 export function isPublic(document: PolicyDocument): boolean {
@@ -55,13 +60,13 @@ function hasFixedPrincipals({ principals, notPrincipals }: Statement): boolean {
 
 function fixesCaller({ operator, key, values }: Condition): boolean {
   if (values.length === 0) return false;
-  // `ForAllValues:` holds where the key is absent, and so does `…IfExists`, which is no operator of the lists below.
+  // `ForAllValues:` holds where the key is absent, and so does `…IfExists`, which is not in the lists below.
   const name = operator.toLowerCase().replace(/^foranyvalue:/, "");
   const lowerKey = key.toLowerCase();
   if (lowerKey === "aws:sourceip") return name === "ipaddress" && areNarrow(values);
   if (!NARROWING_KEYS.has(lowerKey) || !FIXING_OPERATORS.has(name)) return false;
   return values.every((value) => {
-    // Any access point of one account is fixed enough. Source: as above.
+    // A value that covers all access points of one account counts as fixed. Source: as above.
     if (lowerKey === "s3:dataaccesspointarn")
       return /^arn:aws:s3:[^:$]*:\d{12}:accesspoint\/[^$]*$/.test(value);
     // An unsigned call has this user id.
@@ -75,7 +80,10 @@ function isFixed(value: string): boolean {
   return !/[*?]|\$\{/.test(value);
 }
 
-/** Whether the ranges together are no broader than one may be; private ones do not count. Shares of the whole address space are added up. */
+/**
+ * Whether the total size of the ranges is at most that of the broadest permitted range; private ranges are
+ * not counted. Sizes are added up as shares of the whole address space.
+ */
 function areNarrow(values: readonly string[]): boolean {
   let [v4, v6] = [0, 0];
   for (const value of values) {
@@ -90,11 +98,11 @@ function areNarrow(values: readonly string[]): boolean {
 interface Range {
   readonly version: 4 | 6;
   readonly prefix: number;
-  /** The first address as a number; only of version 4. */
+  /** The first address as a number; set only for IPv4. */
   readonly first: number;
 }
 
-/** An address or a range of addresses; undefined where the text is neither. */
+/** Parses an address or a range of addresses; undefined where the text is neither. */
 function rangeOf(value: string): Range | undefined {
   const match = /^([0-9a-fA-F:.]+)(?:\/(\d{1,3}))?$/.exec(value);
   if (match === null) return undefined;

@@ -1,6 +1,6 @@
 /**
- * Whether an object of a JSON text has a key twice, in whatever spelling: `JSON.parse` keeps the last and drops what the
- * reader of the text may have relied on. The text is valid JSON.
+ * Whether an object in a JSON text has the same key twice, in any escaped spelling. `JSON.parse` keeps the
+ * last one and silently drops a value that the author may rely on. The text must be valid JSON.
  */
 export function hasRepeatedKey(text: string): boolean {
   const open: (Set<string> | undefined)[] = [];

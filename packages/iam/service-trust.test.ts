@@ -19,7 +19,7 @@ const trusts = (...Statement: object[]) =>
 describe("trustsService", () => {
   it("lets a service in that the trust policy names", () => expect(trusts(allow)).toBe(true));
 
-  // Before: a text that contained "ecs-tasks.amazonaws.com" anywhere was trust enough.
+  // Regression: a text that contained "ecs-tasks.amazonaws.com" anywhere counted as trust.
   it.each([
     ["a Deny of the service", [allow, { ...allow, Effect: "Deny" }]],
     ["a Deny alone", [{ ...allow, Effect: "Deny" }]],
