@@ -163,7 +163,6 @@ const registry = new Registry({
 // The loops: records in, records out.
 const deps = { store, clock, ids, log };
 // Controllers that handle certificates, or delete data, use real time: moving the clock deletes nothing.
-// data.
 const realDeps = { ...deps, clock: machineClock };
 const imageDeps = { registry: registryAddress, vault, clock: machineClock, store, policy };
 const controllers = [

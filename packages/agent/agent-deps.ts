@@ -4,7 +4,7 @@ import type { Host } from "./host.ts";
 import type { Naming } from "./naming.ts";
 import type { Programs } from "./network/programs.ts";
 
-/** What the agent works with. */
+/** The dependencies of the agent. */
 export interface AgentDeps {
   readonly engine: Engine;
   readonly programs: Programs;

@@ -1,18 +1,26 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { newVault } from "@gantry/kernel";
 
-/** Where an agent keeps what it was last told. */
+/** Stores the last received assignments of an agent. */
 export interface AgentMemory {
-  /** The file's text; undefined where there is none that can be read. */
+  /** Reads the file's text; undefined where it cannot be read. */
   read(): string | undefined;
   write(text: string): void;
-  /** With the current key, which is not beside what is written. Errors: where the key cannot be read. */
+  /**
+   * Seals with the current key, which is not stored beside the file. Errors: where the key cannot be read.
+   */
   seal(text: string): string;
-  /** With the current key or one before it. Errors: where the keys cannot be read, or none of them sealed the text. */
+  /**
+   * Opens with the current key or an earlier one. Errors: where the keys cannot be read, or none of them
+   * sealed the text.
+   */
   open(sealed: string): string;
 }
 
-/** A file on the data volume. The keys are read each time, so that a replaced one seals what is written from then on. */
+/**
+ * Opens a file on the data volume. The keys are read for each call, so that writes use a replaced key at
+ * once.
+ */
 export function openMemory(path: string, keys: () => readonly Uint8Array[]): AgentMemory {
   const vault = () => {
     const [current, ...before] = keys();
@@ -29,7 +37,8 @@ export function openMemory(path: string, keys: () => readonly Uint8Array[]): Age
       }
     },
     write(text) {
-      // Not synced: it has to outlive this process, not the machine, and a sync would hold up every task that starts.
+      // The file is not synced: it must outlive this process, not the machine, and a sync would delay every
+      // task start.
       writeFileSync(`${path}.new`, text, { mode: 0o600 });
       renameSync(`${path}.new`, path);
     },

@@ -9,12 +9,18 @@ import type { Clock, Timer } from "@gantry/kernel";
 import type { Agent } from "./agent.ts";
 import { messageProblem } from "./checks/check-message.ts";
 
-/** A message that is lost makes us late by this, never wrong: each hello has both sides say everything again. */
+/**
+ * Interval of hello messages. A lost message delays convergence by at most this: with each hello, both sides
+ * send their full state.
+ */
 const HELLO_EVERY_MS = 60_000;
 
 export type Hello = Extract<ToControlPlane, { type: "hello" }>;
 
-/** One connection of an agent to the control plane: hello again and again, news in order, what is old or doubled dropped. */
+/**
+ * One connection of an agent to the control plane: sends hello messages periodically, sends observations in
+ * order, and drops stale and duplicate messages.
+ */
 export class AgentSession {
   readonly #agent: Agent;
   readonly #clock: Clock;
@@ -50,7 +56,7 @@ export class AgentSession {
         );
         this.#agent.sync(message.settings, {
           assigned: message.assignments.filter((assignment) => heard.isNews(assignment.key, sequence)),
-          // What is not in it is taken back, unless something newer was said of it.
+          // Assignments that the sync omits are removed, unless a newer message mentioned them.
           gone: this.#agent.keys.filter((key) => !said.has(key) && heard.isNews(key, sequence)),
         });
         this.#agent.connected(this.#say);

@@ -23,12 +23,15 @@ import { isAssigned, isOrphan } from "./orphans.ts";
 const CONCURRENCY_MAX = 24;
 const BALANCER_POLL_MS = 250;
 const WARM_DELAY_MS = 400;
-/** The host's rules are restored this often, because other programs reload the firewall and default routes change. */
+/**
+ * Interval at which the host's rules are restored, because other programs reload the firewall and default
+ * routes change.
+ */
 const HOST_RULES_MS = 60_000;
 
 /**
- * Carries out assignments. Each has a key in one work queue, and its kind has a handler (`handlers/`), which brings the node
- * from its present state to what the control plane last asked for. The state is read again each time.
+ * Carries out assignments. Each has a key in one work queue, and its kind has a handler (`handlers/`), which
+ * brings the node from its present state to the assigned state. The state is read again each time.
  */
 export class Agent {
   readonly #deps: AgentDeps;
@@ -42,13 +45,13 @@ export class Agent {
   readonly #logs: LogShipper;
   readonly #images: ImageRequests;
   readonly #metrics: MetricShipper;
-  /** Measured by it alone: all else that a node does is in real time. */
+  /** Used only for metrics: everything else on a node runs in real time. */
   readonly #metricClock: PlatformClock;
   readonly #engineProbe: EngineProbe;
   readonly #abort = new AbortController();
   readonly #problems = new AssignmentProblems();
   #send: ((message: ToControlPlane) => void) | undefined;
-  /** Whether this process has received everything that is wanted. */
+  /** Whether this process has received the full set of assignments. */
   #synced = false;
 
   constructor(deps: AgentDeps) {
@@ -111,7 +114,10 @@ export class Agent {
     });
   }
 
-  /** Adopts the containers and rules that the last agent left, by the cached assignments; then watches the engine. */
+  /**
+   * Adopts the containers and rules of the previous agent, by the cached assignments; then watches the
+   * engine.
+   */
   async start(): Promise<void> {
     const { host, naming, engine, log } = this.#deps;
     await host.prepare();
@@ -133,7 +139,10 @@ export class Agent {
     this.#vpcs.close();
   }
 
-  /** The control plane is connected. Everything is reported again, because it may be a new process. */
+  /**
+   * Called when the control plane connects. All observations are reported again, because it may be a new
+   * process.
+   */
   connected(send: (message: ToControlPlane) => void): void {
     this.#send = send;
     this.#pods.reportAgain();
@@ -151,15 +160,15 @@ export class Agent {
     this.#images.giveUp();
   }
 
-  /** The keys of all assignments that hold. */
+  /** The keys of all current assignments. */
   get keys(): readonly string[] {
     return [...this.#cache.wanted.keys()];
   }
 
-  /** Takes what has changed in the whole of the assignments. */
+  /** Applies the changes of a full sync. */
   sync(settings: NodeSettings, news: { assigned: readonly Assignment[]; gone: readonly string[] }): void {
     this.#synced = true;
-    // Every hello repeats the settings: files that containers read are not written again each minute.
+    // Every hello repeats the settings: files that containers read are not rewritten each minute.
     if (settings.caPem !== this.#cache.settings?.caPem) this.#deps.host.trust(settings.caPem);
     this.#cache.settings = settings;
     for (const key of news.gone) this.#unassign(key);
@@ -172,7 +181,7 @@ export class Agent {
     this.#deps.log.error("Message of the control plane refused", { problem });
   }
 
-  /** One message of the control plane. */
+  /** Handles one message of the control plane. */
   receive(message: Exclude<ToAgent, { type: "sync" }>): void {
     switch (message.type) {
       case "assign":
@@ -196,14 +205,14 @@ export class Agent {
     }
   }
 
-  /** The agent acts as root: it uses no part of an assignment that it has not checked. */
+  /** The agent runs as root, so it uses no part of an assignment before checking it. */
   #assign(given: Assignment): void {
     const checked = checkAssignment(given);
     if (checked.type === "refused") {
       this.#deps.log.error("Assignment refused", { key: given.key, problem: checked.problem });
       this.#report({ type: "refused", key: given.key, problem: checked.problem });
       this.#problems.refuse(given.key, checked.problem);
-      // A pod that runs keeps its earlier assignment.
+      // A running pod keeps its earlier assignment.
       if (given.kind === "pod" && !isAssigned(given.key, this.#cache))
         this.#report({ type: "pod", observation: refusedPod(given.key, checked.problem) });
       this.#queue.add(given.key);
@@ -214,7 +223,7 @@ export class Agent {
     if (assignment.kind === "balancers") this.#balancers.leaveOut(checked.leftOut);
     for (const problem of problems)
       this.#deps.log.error("Part of an assignment is left out", { key: assignment.key, problem });
-    // A warm interface that a pod is given belongs to the pod, whichever of the two messages comes first.
+    // A warm interface that a pod is given belongs to the pod, whichever of the two messages arrives first.
     if (assignment.kind === "pod") this.#cache.wanted.delete(`interface/${assignment.interface.id}`);
     if (assignment.kind === "interface" && isHeldByPod(this.#cache, assignment.interface.id)) return;
     this.#cache.leaving.delete(assignment.key);
@@ -231,7 +240,7 @@ export class Agent {
     this.#cache.wanted.delete(key);
     if (assignment !== undefined) this.#cache.leaving.set(key, assignment);
     this.#cache.changed();
-    // Two messages give a warm interface to a pod: the pod's may come second.
+    // Two messages transfer a warm interface to a pod: the pod's may arrive second.
     if (assignment?.kind === "interface") this.#queue.addAfter(key, HANDOVER_MS);
     else this.#queue.add(key);
   }
@@ -263,7 +272,7 @@ export class Agent {
   }
 
   async #takeApart(key: string): Promise<void> {
-    // It is written down first: the next agent must not make again what this one removes.
+    // The removal is persisted first: the next agent must not recreate what this one removes.
     await this.#cache.written();
     const leaving = this.#cache.leaving.get(key);
     if (this.#cache.wanted.has(key)) return;
@@ -291,7 +300,7 @@ export class Agent {
     if (Object.keys(labels).length === 0) this.#enqueueAll();
   }
 
-  /** Removes containers with our label that no assignment has: a crash left them. */
+  /** Removes orphans: containers with the instance's label that no assignment has, left by a crash. */
   async #removeOrphans(): Promise<undefined> {
     const { engine, naming, log, host } = this.#deps;
     await host.volumes.releaseOthers((podKey) => isAssigned(podKey, this.#cache));
@@ -302,9 +311,10 @@ export class Agent {
     }
   }
 
-  /** Removes what may be left of an assignment that this process does not know, before its address is given away. */
+  /** Removes the remains of an assignment that is unknown to this process, before its address is reused. */
   async #removeUnknown(key: string): Promise<void> {
-    // Before the first sync, containers of assignments that were forgotten would count as orphans. The control plane asks again.
+    // Before the first sync, containers of assignments missing from the cache would count as orphans. The
+    // control plane repeats the request.
     if (!this.#synced) return;
     await this.#removeOrphans();
     this.#report({ type: "removed", key });

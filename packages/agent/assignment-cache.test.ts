@@ -9,9 +9,9 @@ const pod = {
   key: "pod/1",
   containers: [{ environment: [SECRET] }],
   volumes: [],
-} as unknown as Assignment; // What a cache looks at, and what it must hide.
+} as unknown as Assignment; // The fields that a cache reads, and those that it must seal.
 
-/** What outlives an agent: a file, and the node's key. */
+/** State that outlives an agent: a file, and the node's key. */
 function disk(key: number) {
   let text: string | undefined;
   return {
@@ -31,7 +31,7 @@ async function write(cache: AssignmentCache, clock: VirtualClock): Promise<void>
   await clock.advance(100);
 }
 
-// Before: the file held assignments as plain text, with passwords and credentials.
+// Regression: the file held assignments as plain text, with passwords and credentials.
 it("keeps assignments across agents without a secret that can be read from the file", async () => {
   const clock = new VirtualClock(undefined, 1);
   const stored = disk(1);

@@ -5,21 +5,24 @@ import type { PortMemory } from "./haproxy/host-ports.ts";
 import type { ContainerProblem } from "./pods/plan-pod.ts";
 import type { ProblemMemory } from "./pods/pod-controller.ts";
 
-/** What is written. Assignments hold passwords, environments, credentials and private keys: they are sealed. */
+/**
+ * The stored form. Assignments contain passwords, environments, credentials and private keys, so they are
+ * sealed.
+ */
 interface Content {
   readonly format: 2;
   /** `Secrets` as sealed JSON. */
   readonly sealed: string;
   readonly ports: Readonly<Record<string, number>>;
   readonly cursors: Readonly<Record<string, string>>;
-  /** Why pods cannot start, where nothing on the engine shows it. */
+  /** Reasons why pods cannot start that cannot be read from the engine. */
   readonly problems: Readonly<Record<string, ContainerProblem>>;
 }
 
 interface Secrets {
   readonly settings: NodeSettings | undefined;
   readonly assignments: readonly Assignment[];
-  /** Assignments that were taken back and whose traces are not all gone. */
+  /** Assignments that were withdrawn and whose removal is not complete. */
   readonly leaving: readonly Assignment[];
 }
 
@@ -27,9 +30,9 @@ const WRITE_AFTER_MS = 50;
 const RETRY_MS = 1_000;
 
 /**
- * What the agent was last told, so that an agent that comes up while the control plane is away goes on as before.
- * It is a cache: written behind, whole, by rename. What is lost, or sealed with a key that the node does not have any
- * more, comes again with the next sync.
+ * The last received assignments, so that an agent that starts while the control plane is unavailable
+ * continues as before. It is a write-behind cache, written whole and replaced by rename. Entries that are
+ * lost, or sealed with a key that the node no longer has, arrive again with the next sync.
  */
 export class AssignmentCache {
   readonly #memory: AgentMemory;
@@ -55,11 +58,12 @@ export class AssignmentCache {
     for (const [key, port] of Object.entries(content?.ports ?? {})) this.ports.set(key, port);
     for (const [key, cursor] of Object.entries(content?.cursors ?? {})) this.cursors.set(key, cursor);
     for (const [key, problem] of Object.entries(content?.problems ?? {})) this.problems.set(key, problem);
-    // What was read is written at once: it may be sealed with a key that was replaced, or plain text of an earlier version.
+    // The content is rewritten at once: it may be sealed with a replaced key, or be plain text of an earlier
+    // version.
     if (secrets !== undefined || (content !== undefined && content.format !== 2)) this.changed();
   }
 
-  /** Has what changed written soon. */
+  /** Schedules a write of the changes. */
   changed(): void {
     if (this.#scheduled !== undefined) return;
     const { promise: done, resolve } = Promise.withResolvers<void>();
@@ -67,12 +71,12 @@ export class AssignmentCache {
     this.#clock.after(WRITE_AFTER_MS, () => this.#write());
   }
 
-  /** Resolves once all that changed so far is written. */
+  /** Resolves when all changes so far are written. */
   async written(): Promise<void> {
     await this.#scheduled?.done;
   }
 
-  /** How far each container's log is shipped. */
+  /** The position up to which each container's log is shipped. */
   cursorAccess(): {
     get(id: string): string | undefined;
     set(id: string, cursor: string): void;
@@ -92,7 +96,10 @@ export class AssignmentCache {
     };
   }
 
-  /** What keeps a pod from starting is known before it is said: an agent that comes after does not try again what was reported as ended. */
+  /**
+   * The reason why a pod cannot start is stored before it is reported: the next agent must not retry a pod
+   * that was reported as stopped.
+   */
   problemAccess(): ProblemMemory {
     const { problems } = this;
     return {
@@ -108,7 +115,7 @@ export class AssignmentCache {
     };
   }
 
-  /** Host ports that listeners were given. */
+  /** Host ports that were assigned to listeners. */
   portAccess(): PortMemory {
     const { ports } = this;
     return {
@@ -138,7 +145,7 @@ export class AssignmentCache {
       const content: Content = { ...rest, sealed: this.#memory.seal(JSON.stringify(secrets)) };
       this.#memory.write(JSON.stringify(content));
     } catch (thrown) {
-      // No room on the disk: tried again until there is; what waits for it waits.
+      // The disk is full: the write is retried until it succeeds, and everything that depends on it waits.
       this.#scheduled = scheduled;
       this.#log.warn("What the agent was told could not be written", { reason: messageOf(thrown) });
       this.#clock.after(RETRY_MS, () => this.#write());

@@ -1,14 +1,16 @@
-/** What the agent's checks found in the newest assignment of each key. */
+/** The problems that the agent's checks found in the newest assignment of each key. */
 export class AssignmentProblems {
   readonly #refused = new Map<string, string>();
   readonly #leftOut = new Map<string, readonly string[]>();
 
-  /** The newest assignment of the key was refused as a whole. */
+  /** Records that the newest assignment of the key was refused as a whole. */
   refuse(key: string, problem: string): void {
     this.#refused.set(key, problem);
   }
 
-  /** The newest assignment of the key was accepted, without the parts that have these problems. */
+  /**
+   * Records that the newest assignment of the key was accepted, without the parts that have these problems.
+   */
   accept(key: string, leftOut: readonly string[]): void {
     this.#refused.delete(key);
     this.#leftOut.set(key, leftOut);
@@ -19,7 +21,7 @@ export class AssignmentProblems {
     this.#leftOut.delete(key);
   }
 
-  /** Why the newest assignment of the key was refused. */
+  /** The reason why the newest assignment of the key was refused. */
   refusalOf(key: string): string | undefined {
     return this.#refused.get(key);
   }

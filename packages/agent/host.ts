@@ -19,7 +19,7 @@ import { TaskEndpoints } from "./task-endpoints/task-endpoints.ts";
 import { writeTrust } from "./trust.ts";
 import { runFolderOf, Volumes } from "./volumes/volumes.ts";
 
-/** What of a VPC is answered at its router: names, task endpoints, the way to the AWS services. */
+/** What a VPC's router answers: names, task endpoints, and the route to the AWS services. */
 export interface VpcService {
   readonly vpc: () => VpcAssignment;
   readonly pods: () => readonly PodAssignment[];
@@ -28,18 +28,18 @@ export interface VpcService {
   readonly settings: () => NodeSettings | undefined;
 }
 
-/** What the agent does on its machine beside containers and network interfaces. */
+/** The operations of the agent on its machine in addition to containers and network interfaces. */
 export interface Host {
   /** The data volume as the engine sees it. */
   readonly dataPath: string;
   readonly limits: Pick<TaskLimits, "ensure" | "remove">;
   readonly volumes: Pick<Volumes, "prepare" | "release" | "releaseOthers" | "ensureFolder" | "removeFolder">;
   readonly memory: AgentMemory;
-  /** What must hold before anything is made. */
+  /** Establishes the preconditions for all other operations. */
   prepare(): Promise<void>;
   trust(caPem: string): void;
   proxy(ports: PortMemory): Pick<Proxy, "apply" | "observe" | "traffic">;
-  /** What a pod has used; undefined for one that does not run. */
+  /** The resource usage of a pod; undefined for one that does not run. */
   usageOf(pod: PodAssignment): Promise<Usage | undefined>;
   serve(service: VpcService): { close(): void };
 }
@@ -50,13 +50,16 @@ export interface LinuxHostDeps {
   readonly naming: Naming;
   readonly clock: Clock;
   readonly log: Logger;
-  /** The data volume: as this process sees it, and as the engine does. */
+  /** The path of the data volume in this process, and on the engine's host. */
   readonly dataFolder: string;
   readonly dataPath: string;
   readonly image: string;
-  /** The public roots that the platform's CA is put beside. */
+  /** The file of public roots that is bundled with the platform's CA. */
   readonly rootsFile: string;
-  /** The keys of the node's own file that seal what the agent writes on the data volume, the current one first. */
+  /**
+   * The keys, from the node's own file, that seal the agent's files on the data volume; the current one comes
+   * first.
+   */
   readonly memoryKeys: () => readonly Uint8Array[];
 }
 
@@ -103,7 +106,10 @@ export function linuxHost(deps: LinuxHostDeps): Host {
   };
 }
 
-/** Removes all that an instance leaves on the machine beside containers: rules, links, mounts, control groups. */
+/**
+ * Removes everything that an instance created on the machine except containers: rules, links, mounts, control
+ * groups.
+ */
 export async function removeHostTraces(programs: Programs, naming: Naming): Promise<void> {
   const runFolder = runFolderOf(naming.instance);
   const outcomes = await Promise.allSettled([
@@ -114,7 +120,10 @@ export async function removeHostTraces(programs: Programs, naming: Naming): Prom
   for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
 }
 
-/** What is on the data volume is root's alone, also where an earlier version made it; what tasks may read is mounted by itself. */
+/**
+ * Only root can access the data volume, including folders that an earlier version created; files that tasks
+ * may read are mounted separately.
+ */
 function tightenFolders(dataFolder: string): void {
   for (const folder of ["", "agent", "efs", "rds", "scratch", "haproxy"])
     ensurePrivateFolder(join(dataFolder, folder));

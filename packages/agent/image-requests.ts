@@ -3,7 +3,7 @@ import type { Clock } from "@gantry/kernel";
 const WAIT_MS = 120_000;
 const AWAY = "The control plane is away.";
 
-/** Images that no registry has, asked of the control plane: once each, however many pods want it. */
+/** Requests images that no registry has from the control plane: once per image, however many pods need it. */
 export class ImageRequests {
   readonly #clock: Clock;
   readonly #send: (image: string) => boolean;
@@ -17,9 +17,9 @@ export class ImageRequests {
     this.#send = deps.send;
   }
 
-  /** Resolves once the engine has the image. Errors: why it could not be made. */
+  /** Resolves when the engine has the image. Errors: the reason why it could not be built. */
   async request(image: string): Promise<void> {
-    // Whoever wants an image that is being made waits for it with the first who asked.
+    // Concurrent requests for the same image share the first one.
     if (!this.#waits.has(image) && !this.#send(image)) throw new Error(AWAY);
     const problem = await new Promise<string | undefined>((resolve) => {
       const timer = this.#clock.after(WAIT_MS, () => {
@@ -42,7 +42,7 @@ export class ImageRequests {
     for (const wait of waits) wait(problem);
   }
 
-  /** The control plane is away: nobody is going to answer. */
+  /** Rejects all pending requests when the control plane disconnects, because no answer will arrive. */
   giveUp(): void {
     for (const image of this.#waits.keys()) this.answered(image, AWAY);
   }

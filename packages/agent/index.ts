@@ -1,7 +1,8 @@
 /**
- * What runs on a node: it makes what the control plane assigns (VPC routers, network interfaces, pods, the proxy) out of
- * containers, namespaces and rules, and says what it sees. `agent.ts` binds the parts to one work queue; each folder
- * is a part with its own boundary (only `engine/docker` knows Docker, only `haproxy` knows HAProxy).
+ * The node agent: it implements the control plane's assignments (VPC routers, network interfaces, pods, the
+ * proxy) with containers, namespaces and rules, and reports observations. `agent.ts` connects the parts to
+ * one work queue; each folder is a part with its own boundary (only `engine/docker` knows Docker, only
+ * `haproxy` knows HAProxy).
  */
 export * from "./agent.ts";
 export * from "./agent-session.ts";

@@ -1,19 +1,19 @@
 import type { Assignment, InterfaceAssignment, PodAssignment } from "@gantry/agent-protocol";
 import type { Assigned } from "./orphans.ts";
 
-/** Whether a pod, or a warm interface, that is wanted has the interface. */
+/** Whether an assigned pod, or warm interface, uses the interface. */
 export function isInterfaceWanted({ wanted }: Pick<Assigned, "wanted">, id: string): boolean {
   return interfacesOf(wanted).some((eni) => eni.id === id);
 }
 
-/** Whether a pod has the interface, one that is being removed included. */
+/** Whether a pod, including one that is being removed, has the interface. */
 export function isHeldByPod({ wanted, leaving }: Assigned, interfaceId: string): boolean {
   return [...wanted.values(), ...leaving.values()].some(
     (assignment) => assignment.kind === "pod" && assignment.interface.id === interfaceId,
   );
 }
 
-/** Whether the VPC has interfaces on this node, those that are being removed included. */
+/** Whether the VPC has interfaces on this node, including those that are being removed. */
 export function isVpcInUse({ wanted, leaving }: Assigned, vpcId: string): boolean {
   return [...interfacesOf(wanted), ...interfacesOf(leaving)].some((eni) => eni.vpcId === vpcId);
 }

@@ -1,10 +1,15 @@
 import { createHash } from "node:crypto";
 import type { ContainerSpec } from "./engine/engine.ts";
 
-/** The label by which everything of one instance of Gantry is known, and nothing else is ever touched. */
+/**
+ * The label that identifies all resources of one instance of Gantry. Resources without it are never changed.
+ */
 export const INSTANCE_LABEL = "gantry.instance";
 
-/** Names of everything this instance makes on a node: derived, so that making twice is making once. */
+/**
+ * Names of all resources that this instance creates on a node. They are derived, so that creation is
+ * idempotent.
+ */
 export interface Naming {
   readonly instance: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -17,7 +22,7 @@ export interface Naming {
   proxy(): string;
   /** A link of the host; at most 15 characters. */
   link(index: number): string;
-  /** What all links of this instance begin with. */
+  /** The common prefix of all links of this instance. */
   readonly linkPrefix: string;
 }
 
@@ -40,12 +45,12 @@ export function namingOf(instance: string): Naming {
   };
 }
 
-/** The last part of a pod's key, which is unique by itself. */
+/** The last part of a pod's key, which is unique. */
 function podName(podKey: string): string {
   return (podKey.split("/").at(-1) ?? podKey).replace(/[^A-Za-z0-9_.-]/g, "-");
 }
 
-/** A container that holds a namespace and does nothing; callers give it a name and labels. */
+/** A container that only holds a namespace; callers give it a name and labels. */
 export function pauseSpec(naming: Naming): ContainerSpec {
   return {
     name: "",

@@ -5,13 +5,13 @@ import { checkBalancers } from "./check-balancers.ts";
 import { checkPod, checkWarm } from "./check-pod.ts";
 import { checkVpc } from "./check-vpc.ts";
 
-/** Accepted, perhaps without some of its parts; or refused as a whole. */
+/** The assignment is accepted, possibly without some of its parts, or refused as a whole. */
 export type CheckedAssignment =
   | {
       readonly type: "accepted";
       readonly assignment: Assignment;
       readonly problems: readonly string[];
-      /** Parts of load balancers among the problems. */
+      /** The problems that concern parts of load balancers. */
       readonly leftOut: readonly BalancerPartLeftOut[];
     }
   | { readonly type: "refused"; readonly problem: string };
@@ -23,9 +23,9 @@ const folder = object<FolderKeptAssignment>({
 });
 
 /**
- * Checks what the control plane assigns, as strictly as the API checks what its clients send: the agent acts as root, so
- * it trusts no value because of who sent it. Of a VPC and of load balancers only the parts that cannot be used are
- * left out, since the others have to be applied.
+ * Checks an assignment as strictly as the API checks its requests: the agent runs as root, so it trusts no
+ * value because of its sender. Of a VPC and of load balancers only the invalid parts are left out, since the
+ * valid ones have to be applied.
  */
 export function checkAssignment(value: unknown): CheckedAssignment {
   if (!isObject(value)) return { type: "refused", problem: "it is not an object" };

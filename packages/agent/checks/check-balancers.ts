@@ -32,7 +32,7 @@ import {
   type Check,
 } from "./check.ts";
 
-/** Load balancers with everything that cannot be rendered left out, and what that is. */
+/** Load balancers without the parts that cannot be rendered, and a list of those parts. */
 export interface CheckedBalancers {
   readonly assignment: BalancersAssignment;
   readonly leftOut: readonly BalancerPartLeftOut[];
@@ -40,7 +40,7 @@ export interface CheckedBalancers {
 
 const port = integer(1, 65_535);
 const anyPort = integer(-1, 65_535);
-/** Its parts are checked one by one. */
+/** Accepts any value, because its parts are checked separately. */
 const anything: Check = () => undefined;
 
 const balancer = object<Balancer>({
@@ -83,7 +83,7 @@ const listener = object<BalancerListener>({
 
 const certificate = object<BalancerListener["certificates"][number]>({ names: list(text), pem: text });
 
-/** Values are checked by the renderer, which quotes each, and by the proxy. */
+/** Values are checked by the renderer, which quotes each one, and by the proxy. */
 const action = byMember("type", {
   forward: object<ActionOf<"forward">>({
     type: anything,
@@ -158,7 +158,10 @@ const targetGroup = object<BalancerTargetGroup>({
   targets: list(anything),
 });
 
-/** What a target's address and port may be is decided where its health is reported (`haproxy/admission.ts`). */
+/**
+ * The permitted addresses and ports of a target are checked where its health is reported
+ * (`haproxy/admission.ts`).
+ */
 const target = object<BalancerTarget>({
   address: text,
   port: integer(Number.MIN_SAFE_INTEGER),
@@ -166,13 +169,14 @@ const target = object<BalancerTarget>({
   draining: boolean,
 });
 
-/** In place of an action that cannot be rendered. */
+/** Replaces an action that cannot be rendered. */
 const UNAVAILABLE: BalancerAction = { type: "fixed-response", statusCode: 503, contentType: "", body: "" };
 
 /**
- * Checks load balancers part by part, because the proxy serves all of a node's by one configuration: a value that cannot
- * be rendered costs its own part. A rule with such a part answers 503 and matches at least what it would have matched.
- * Answers a sentence where the assignment as a whole cannot be used.
+ * Checks load balancers part by part, because one proxy configuration serves all load balancers of a node: a
+ * value that cannot be rendered disables only its own part. A rule with such a part answers 503 and matches
+ * at least the requests that it would have matched. Returns a sentence where the assignment as a whole cannot
+ * be used.
  */
 export function checkBalancers(value: Readonly<Record<string, unknown>>): CheckedBalancers | string {
   const { key, balancers, targetGroups } = value;
@@ -184,7 +188,10 @@ export function checkBalancers(value: Readonly<Record<string, unknown>>): Checke
   return { assignment: { kind: "balancers", key, balancers: checked, targetGroups: groups }, leftOut };
 }
 
-/** What the proxy reports, with what it was never given. A load balancer that is left out whole answers nowhere. */
+/**
+ * Adds the parts that were left out to the proxy's observation. A load balancer that is left out as a whole
+ * listens nowhere.
+ */
 export function withLeftOut(
   observed: BalancersObservation,
   leftOut: readonly BalancerPartLeftOut[],
@@ -279,7 +286,7 @@ function checkGroup(
   return [{ ...group, targets }];
 }
 
-/** An object whose named member says which of the checks applies. */
+/** Checks an object with the check that its named member selects. */
 function byMember(member: string, checks: Readonly<Record<string, Check>>): Check {
   return (value, path) => {
     if (!isObject(value)) return `${path} is not an object`;

@@ -4,10 +4,10 @@ import { dnsName, integer, list, matching, object, oneOf, optional, text, type C
 
 type Message<Type extends ToAgent["type"]> = Extract<ToAgent, { type: Type }>;
 
-/** Enough to name an assignment; the agent checks the rest of each before it uses it. */
+/** Checks only what identifies an assignment; the agent checks the rest of each before it uses it. */
 const keyed = object({ kind: text, key: text });
 
-/** A key: what is wrong with it is said without it. */
+/** Checks a key; the problem text does not contain the key. */
 const relayKey: Check = (value, path) =>
   typeof value === "string" && /^[0-9a-f]{64}$/.test(value) ? undefined : `${path} is not a relay key`;
 
@@ -52,7 +52,7 @@ const checks: { readonly [Type in ToAgent["type"]]: Check } = {
   }),
 };
 
-/** What is wrong with a message of the control plane; undefined where the agent can act on it. */
+/** Describes the problem of a control plane message; undefined where the agent can act on it. */
 export function messageProblem(envelope: unknown): string | undefined {
   const shape = object({ sequence: integer(1), message: object({ type: text }) })(envelope, "");
   if (shape !== undefined) return shape;

@@ -136,7 +136,7 @@ const volumes: { readonly [Type in VolumeAssignment["type"]]: Check } = {
     id: VOLUME_ID,
     fileSystemId: id,
     dnsName,
-    // Resolved inside the file system: links and ".." in it do not leave it.
+    // The directory is resolved inside the file system: links and ".." cannot leave it.
     directory: matching(/^[^\0\n]*$/, "a directory"),
     creation: optional(
       object<NonNullable<FileSystemVolume["creation"]>>({

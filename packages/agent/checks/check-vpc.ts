@@ -21,7 +21,10 @@ import { nameOf, vethOf } from "../network/names.ts";
 type Interface = VpcAssignment["interfaces"][number];
 type Group = VpcAssignment["groups"][number];
 
-/** What must be right for the VPC to have a router at all. Interfaces, groups and names are checked one by one. */
+/**
+ * The parts that must be valid for the VPC to have a router. Interfaces, groups and names are checked one by
+ * one.
+ */
 const frame = object<Omit<VpcAssignment, "interfaces" | "groups" | "names">>({
   kind: oneOf("vpc"),
   key: matching(/^vpc\/[A-Za-z0-9-]{1,64}$/, "a VPC's key"),
@@ -50,16 +53,16 @@ const networkInterface = object<Interface>({
 
 const name = map(dnsName, list(address));
 
-/** A number of the Internet Protocol's registry that is not tcp, udp or icmp. */
+/** A protocol number that is not tcp, udp or icmp. Source: IANA, protocol numbers. */
 const PROTOCOL_NUMBER = /^(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])$/;
 
-/** A VPC with everything that cannot be rendered left out, and a sentence about each part that is. */
+/** A VPC without the parts that cannot be rendered, and a sentence about each of those parts. */
 export interface CheckedVpc {
   readonly vpc: VpcAssignment;
   readonly problems: readonly string[];
 }
 
-/** Checks a VPC part by part. Answers a sentence where the VPC as a whole cannot be used. */
+/** Checks a VPC part by part. Returns a sentence where the VPC as a whole cannot be used. */
 export function checkVpc(value: unknown): CheckedVpc | string {
   const problem = frame(value, "");
   if (problem !== undefined) return problem;
@@ -71,7 +74,7 @@ export function checkVpc(value: unknown): CheckedVpc | string {
       if (wrong !== undefined) problems.push(`${wrong}. It is left out.`);
       return wrong === undefined;
     });
-  // Two elements of one key fail the whole transaction of rules.
+  // Two elements with the same key make the whole transaction of rules fail.
   const once = (taken: Set<string>, key: string | undefined, what: string): boolean => {
     if (key === undefined) return true;
     if (taken.has(key)) problems.push(`${what} is there twice: ${key}. The second is left out.`);
@@ -108,7 +111,7 @@ export function checkVpc(value: unknown): CheckedVpc | string {
   return { vpc: { ...vpc, interfaces, groups, names }, problems };
 }
 
-/** Why a rule of a security group cannot be rendered; undefined where it can. */
+/** The reason why a rule of a security group cannot be rendered; undefined where it can. */
 export function ruleProblem(rule: SecurityRule): string | undefined {
   const shape = object<SecurityRule>({
     direction: oneOf("ingress", "egress"),

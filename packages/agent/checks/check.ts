@@ -1,12 +1,12 @@
 import { isObject, parseCidr, parseIp } from "@gantry/kernel";
 
-/** Answers what is wrong with a value, with its path; undefined where it is right. */
+/** Describes the problem of a value, with its path; undefined where it is valid. */
 export type Check = (value: unknown, path: string) => string | undefined;
 
-/** A check for every member of a type. A member that is added to the type does not compile until it has one. */
+/** A check for every member of a type. Adding a member to the type without a check is a compile error. */
 export type ChecksOf<T> = { readonly [Key in keyof T]-?: Check };
 
-/** Text that a pattern matches whole. */
+/** Accepts text that the pattern matches as a whole. */
 export function matching(pattern: RegExp, what: string): Check {
   return (value, path) =>
     typeof value === "string" && pattern.test(value) ? undefined : `${path} is not ${what}: ${shown(value)}`;
@@ -34,7 +34,7 @@ export function list(check: Check): Check {
       : `${path} is not a list`;
 }
 
-/** An object whose members all pass. Members without a check are not looked at. */
+/** Accepts an object whose members all pass. Members without a check are ignored. */
 export function object<T>(checks: ChecksOf<T>): Check {
   const members = Object.entries<Check>(checks);
   return (value, path) =>
@@ -49,7 +49,7 @@ export function object<T>(checks: ChecksOf<T>): Check {
       : `${path} is not an object`;
 }
 
-/** An object used as a map: each key and each value passes. */
+/** Accepts an object used as a map: each key and each value must pass. */
 export function map(key: Check, check: Check): Check {
   return (value, path) =>
     isObject(value)
@@ -62,7 +62,7 @@ export function map(key: Check, check: Check): Check {
       : `${path} is not an object`;
 }
 
-/** Text of any length. It may be a secret, or hold one: what is wrong with it is said without it. */
+/** Accepts text of any length. It may contain a secret, so the problem text does not contain it. */
 export const text: Check = (value, path) =>
   typeof value === "string" && !value.includes("\0") ? undefined : `${path} is not text without NUL bytes`;
 export const boolean: Check = oneOf(true, false);
@@ -82,13 +82,13 @@ export const dnsName: Check = matching(
   /^(?=.{1,253}$)(?:\*\.)?[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*$/,
   "a DNS name",
 );
-/** A path relative to the node's data volume that does not leave it by its own words. */
+/** A path relative to the node's data volume that contains no element that leaves it. */
 export const relativePath: Check = matching(
   /^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[^\0\n]+$/,
   "a path inside the data volume",
 );
 
-/** The value where it is text. Anything else names nothing: its own `toString` is not asked. */
+/** The value where it is text, else an empty word: the value's own `toString` is never called. */
 export function wordOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
@@ -104,7 +104,7 @@ function first(problems: readonly (() => string | undefined)[]): string | undefi
   return undefined;
 }
 
-/** A value as a message shows it: short, and without control characters. */
+/** Formats a value for a message: shortened, and without control characters. */
 function shown(value: unknown): string {
   return (JSON.stringify(value) ?? "nothing").slice(0, 80);
 }

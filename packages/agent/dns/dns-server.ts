@@ -9,7 +9,10 @@ const FORWARD_TIMEOUT_MS = 4_000;
 const UDP_MAX_BYTES = 1_232;
 const NEGATIVE_TTL_SECONDS = 5;
 
-/** A VPC's resolver: UDP and TCP on one address; what the zone does not know is forwarded to the host's resolvers. */
+/**
+ * A VPC's resolver: UDP and TCP on one address. Names that the zone does not know are forwarded to the host's
+ * resolvers.
+ */
 export class DnsServer {
   readonly #lookUp: (name: string) => ZoneAnswer;
   readonly #log: Logger;
@@ -59,7 +62,7 @@ export class DnsServer {
     this.#tcp.close();
   }
 
-  /** Never rejects: a query that cannot be read has no answer. */
+  /** Never rejects: a query that cannot be parsed has no answer. */
   async #answer(message: Buffer): Promise<Buffer | undefined> {
     let query: Packet;
     try {
@@ -94,7 +97,7 @@ export class DnsServer {
               },
             },
           ];
-    // An AAAA of a name that has an A is "no data", not "no name".
+    // The answer to an AAAA query for a name that has an A record is NODATA, not NXDOMAIN.
     const code = known.type === "none" ? 3 : 0;
     return packet.encode({
       id: query.id ?? 0,
@@ -126,7 +129,7 @@ function truncated(answer: Buffer): Buffer {
   });
 }
 
-/** Asks the host's resolvers, one after the other. */
+/** Queries the host's resolvers, one after the other. */
 async function forward(message: Buffer, log: Logger, clock: Clock): Promise<Buffer> {
   const resolvers = [
     ...readFileSync("/etc/resolv.conf", "utf8").matchAll(/^nameserver\s+(\d+\.\d+\.\d+\.\d+)/gm),

@@ -1,13 +1,16 @@
 import type { VpcAssignment } from "@gantry/agent-protocol";
 import { SERVICES_ADDRESS } from "../network/transit.ts";
 
-/** What a VPC's resolver knows itself; `undefined` is for others to answer. */
+/** The answer of a VPC's own zone; `undefined` means that the query is forwarded. */
 export type ZoneAnswer =
   | { readonly type: "addresses"; readonly addresses: readonly string[]; readonly ttlSeconds: number }
   | { readonly type: "none" }
   | undefined;
 
-/** Host labels of the AWS services that Gantry is; `X.REGION.amazonaws.com` and deeper names of these are ours. */
+/**
+ * Host labels of the AWS services that Gantry implements; `X.REGION.amazonaws.com` and deeper names of these
+ * resolve to Gantry.
+ */
 const SERVICE_LABELS = new Set(
   "ecs ecr elasticloadbalancing ec2 iam sts s3 elasticfilesystem rds logs monitoring acm ssm secretsmanager kms codedeploy route53 application-autoscaling autoscaling servicediscovery events cloudformation sns sqs dynamodb lambda".split(
     " ",
@@ -16,7 +19,7 @@ const SERVICE_LABELS = new Set(
 const NAME_TTL_SECONDS = 10;
 const SERVICE_TTL_SECONDS = 60;
 
-/** Answers a name inside a VPC: its own names first, then host names of addresses, then the AWS services. */
+/** Resolves a name inside a VPC: its own names first, then host names of addresses, then the AWS services. */
 export function lookUp(vpc: VpcAssignment, queried: string): ZoneAnswer {
   const name = queried.toLowerCase().replace(/\.$/, "");
   const own = vpc.names[name];

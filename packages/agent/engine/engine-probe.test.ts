@@ -21,7 +21,7 @@ function newProbe(probe: (label: string, turn: number) => Promise<void>) {
 }
 
 it("reports an engine that hangs, since its last answer, and its return", async () => {
-  // Before: nothing noticed that every inspect hung; `gantry status` said "up" and `gantry doctor` "ok".
+  // Regression: nothing detected that every inspect hung; `gantry status` said "up" and `gantry doctor` "ok".
   let waiting: (() => void) | undefined;
   let hangs = false;
   const { clock, reports, retries, start } = newProbe(() =>
@@ -36,7 +36,7 @@ it("reports an engine that hangs, since its last answer, and its return", async 
   waiting?.();
   await clock.advance(10);
   expect(reports).toMatchObject([{ answers: false }, { answers: true }]);
-  // Before: work that had failed meanwhile waited out its back-off of up to 30 s.
+  // Regression: work that had failed in the meantime waited for its back-off of up to 30 s.
   expect(retries).toHaveLength(1);
 });
 

@@ -2,7 +2,7 @@ import type { ToControlPlane } from "@gantry/agent-protocol";
 import { elapsedSince, messageOf, type Clock, type Logger, type Timer } from "@gantry/kernel";
 import type { Engine } from "./engine.ts";
 
-/** How long the engine may take for a probe. On a busy machine a call takes up to a few seconds. */
+/** Deadline of the engine for a probe. On a busy machine a call takes up to a few seconds. */
 export const ENGINE_DEADLINE_MS = 10_000;
 const PROBE_EVERY_MS = 5_000;
 
@@ -15,13 +15,13 @@ export interface EngineProbeDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly report: (report: EngineReport) => void;
-  /** Called when the engine answers after a silence: work that failed meanwhile is retried without its back-off. */
+  /** Called when the engine answers again after an outage: failed work is retried without its back-off. */
   readonly answersAgain: () => void;
 }
 
 /**
- * Finds out whether the engine still does its work: again and again it lists the containers of this instance and inspects
- * one of them, each in its turn. A ping is not enough: an engine whose containers are deadlocked still answers pings.
+ * Checks periodically whether the engine works: it lists the containers of this instance and inspects one of
+ * them, in rotation. A ping is not enough: an engine whose containers are deadlocked still answers pings.
  */
 export class EngineProbe {
   readonly #deps: EngineProbeDeps;
@@ -47,12 +47,12 @@ export class EngineProbe {
     this.#timer?.cancel();
   }
 
-  /** Reports the current state: to a control plane that has just connected. */
+  /** Reports the current state to a control plane that has just connected. */
   reportAgain(): void {
     this.#deps.report(this.#state);
   }
 
-  /** One probe; the next one follows when it has ended, however long the engine takes. */
+  /** Runs one probe; the next one follows when it has ended, however long the engine takes. */
   #probe(): void {
     const { engine, label, clock } = this.#deps;
     const deadline = clock.after(ENGINE_DEADLINE_MS, () => this.#onSilence("no answer to list and inspect"));

@@ -4,7 +4,10 @@ import type { ContainerSpec, Engine } from "./engine.ts";
 
 const LABEL = "gantry.engine-suite=true";
 
-/** What every engine must do. The fake and Docker both sit this exam, so that the fake cannot drift from the truth. */
+/**
+ * The conformance suite of engines. The fake and Docker both run it, so that the fake's behaviour cannot
+ * diverge.
+ */
 export function describeEngine(name: string, open: () => Engine): void {
   describe(name, () => {
     const engine = open();

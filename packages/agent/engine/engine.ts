@@ -1,4 +1,4 @@
-/** The engine's answer about one container of ours. */
+/** The engine's state of one container of this instance. */
 export interface EngineContainer {
   readonly id: string;
   readonly name: string;
@@ -7,7 +7,7 @@ export interface EngineContainer {
   readonly pid: number;
   readonly exitCode: number | undefined;
   readonly outOfMemory: boolean;
-  /** The engine's own words on why it could not start. */
+  /** The engine's own message about why it could not start. */
   readonly problem: string | undefined;
   readonly health: "HEALTHY" | "UNHEALTHY" | "UNKNOWN";
   readonly startedAt: number | undefined;
@@ -15,17 +15,20 @@ export interface EngineContainer {
   readonly imageDigest: string | undefined;
 }
 
-/** A folder or file of the engine's host, which must exist, in a container. Changes of mounts do not propagate. */
+/**
+ * A folder or file of the engine's host, which must exist, mounted in a container. Changes of mounts do not
+ * propagate.
+ */
 export interface MountSpec {
   readonly source: string;
   readonly target: string;
   readonly readOnly: boolean;
 }
 
-/** An image of the engine. */
+/** An image that the engine has. */
 export interface EngineImage {
   readonly id: string;
-  /** Its digest in a registry; undefined for an image that no registry has given or taken. */
+  /** Its digest in a registry; undefined for an image that was neither pulled nor pushed. */
   readonly digest: string | undefined;
   /** Names with their tags. */
   readonly names: readonly string[];
@@ -33,7 +36,7 @@ export interface EngineImage {
   readonly isBuilt: boolean;
 }
 
-/** What a container is made from. Its name is derived from what it is for, so that making it twice is making it once. */
+/** The specification of a container. Its name is derived from its purpose, so that creation is idempotent. */
 export interface ContainerSpec {
   readonly name: string;
   readonly image: string;
@@ -86,9 +89,9 @@ export interface ContainerSpec {
   readonly logsMaxMiB: number;
 }
 
-/** One sample of a container's use of the machine, in the shape of Docker's statistics. */
+/** One sample of a container's resource usage, in the shape of Docker's statistics. */
 export interface EngineStats {
-  /** When it was taken, RFC 3339. */
+  /** The time of the sample, RFC 3339. */
   readonly read: string;
   readonly cpu_stats: object;
   readonly [member: string]: unknown;
@@ -100,16 +103,21 @@ export interface EngineLogLine {
   readonly text: string;
 }
 
-/** A container engine, as far as the agent needs one. Everything is idempotent: what is already so is success. */
+/**
+ * The operations of a container engine that the agent needs. All are idempotent: a state that already holds
+ * is success.
+ */
 export interface Engine {
-  /** The image of a name, a name with a digest, or an id; undefined where the engine does not have it. */
+  /**
+   * Finds an image by a name, a name with a digest, or an id; undefined where the engine does not have it.
+   */
   image(reference: string): Promise<EngineImage | undefined>;
   /**
-   * Asks the image's registry for the digest of its tag.
+   * Queries the image's registry for the digest of its tag.
    * Errors: CannotPullContainerError; `unreachable` is set where no registry answered in time.
    */
   resolveDigest(image: string, registryAuth: string | undefined, timeoutMs: number): Promise<string>;
-  /** Gives an image one more name. */
+  /** Adds a name to an image. */
   tagImage(reference: string, name: string): Promise<void>;
   /** Errors: CannotPullContainerError; `unreachable` is set where no registry answered at all. */
   pullImage(image: string, registryAuth: string | undefined): Promise<void>;
@@ -118,14 +126,20 @@ export interface Engine {
   stopContainer(id: string, timeoutSeconds: number): Promise<void>;
   removeContainer(id: string): Promise<void>;
   inspect(idOrName: string): Promise<EngineContainer | undefined>;
-  /** One sample, taken at once; undefined where there is no such container. */
+  /** Takes one sample immediately; undefined where there is no such container. */
   stats(id: string): Promise<EngineStats | undefined>;
   list(label: string): Promise<readonly EngineContainer[]>;
-  /** Lists the containers with the label and inspects one of them, another one for each turn. */
+  /** Lists the containers with the label and inspects one of them, a different one for each turn. */
   probe(label: string, turn: number): Promise<void>;
-  /** Lines from just after the cursor, then live ones, until the container has ended or the signal aborts. */
+  /**
+   * Yields lines from just after the cursor, then live ones, until the container has ended or the signal
+   * aborts.
+   */
   logs(id: string, after: string | undefined, signal: AbortSignal): AsyncIterable<EngineLogLine>;
-  /** Calls back with the labels of a container of ours whenever something happened to it. Reconnects by itself. */
+  /**
+   * Calls back with the labels of a container of this instance whenever its state changes. Reconnects
+   * automatically.
+   */
   watch(
     label: string,
     onChange: (labels: Readonly<Record<string, string>>) => void,
@@ -133,7 +147,10 @@ export interface Engine {
   ): void;
 }
 
-/** The engine could not do it; `name` is the word that ECS reports before the colon. Source: amazon-ecs-agent, agent/engine/errors.go. */
+/**
+ * An operation of the engine failed; `name` is the word that ECS reports before the colon. Source:
+ * amazon-ecs-agent, agent/engine/errors.go.
+ */
 export class EngineError extends Error {
   override readonly name:
     | "CannotPullContainerError"
@@ -142,9 +159,9 @@ export class EngineError extends Error {
     | "CannotStopContainerError"
     | "CannotInspectContainerError"
     | "CannotRemoveContainerError";
-  /** No registry answered: whoever can build the image may. */
+  /** No registry answered: the image may be built locally instead. */
   readonly unreachable: boolean;
-  /** The engine no longer has the image that a container is to be made from: it can be pulled again. */
+  /** The engine no longer has the image of the container to be created; it can be pulled again. */
   readonly imageMissing: boolean;
   constructor(
     name: EngineError["name"],

@@ -16,7 +16,9 @@ interface FakeContainer {
 
 const CRASH_MS = 500;
 
-/** An engine of maps and virtual time, with faults that tests can order. It passes the suite that Docker passes. */
+/**
+ * An engine of maps and virtual time, with faults that tests inject. It passes the suite that Docker passes.
+ */
 export class FakeEngine implements Engine {
   readonly #clock: Clock;
   readonly #containers = new Map<string, FakeContainer>();
@@ -27,19 +29,22 @@ export class FakeEngine implements Engine {
   #serial = 0;
   #pid = 1_000;
   #powerCuts = 0;
-  /** Called before each operation; what it throws is the operation's failure. */
+  /** Called before each operation; a thrown error makes the operation fail. */
   fault: (operation: string, name: string) => void = () => {};
-  /** How long each operation takes before anything happens. */
+  /** The delay before each operation takes effect. */
   latencyMs = 0;
-  /** What containers of an image do: run, never be pulled, or end half a second after their start. */
+  /**
+   * The behaviour of containers of an image: they run, fail to be pulled, or end half a second after their
+   * start.
+   */
   behaviour: (image: string) => "runs" | "fails" | "crashes" = () => "runs";
   /** The digest of a tag at its registry; undefined where no registry answers. */
   registry: (image: string) => string | undefined = (image) => `sha256:${image}`;
   /** Whether an image was built from Debian packages. */
   isBuilt: (image: string) => boolean = () => false;
-  /** Images whose registries were asked for a digest. */
+  /** Images whose digest was requested from a registry. */
   readonly resolved: string[] = [];
-  /** Told of every start, by the container's name. */
+  /** Called at every start, with the container. */
   onStart: (container: EngineContainer) => void = () => {};
 
   constructor(clock: Clock, images: readonly string[]) {
@@ -185,7 +190,7 @@ export class FakeEngine implements Engine {
     signal.addEventListener("abort", () => this.#watchers.delete(watcher));
   }
 
-  /** Since when something runs at an address; undefined where nothing does. */
+  /** The time since which a container serves at an address; undefined where none does. */
   servingSince(address: string): number | undefined {
     const all = [...this.#containers.values()];
     const pause = all.find(
@@ -203,7 +208,7 @@ export class FakeEngine implements Engine {
     return this.#find(name)?.state.state === "running";
   }
 
-  /** The machine loses power: whatever runs ends, calls under way come to nothing, and nobody is told. */
+  /** Simulates a power cut: all containers end, pending calls never complete, and no events are sent. */
   powerCut(): void {
     this.#powerCuts += 1;
     for (const container of this.#containers.values())
@@ -227,7 +232,7 @@ export class FakeEngine implements Engine {
     this.#images.delete(image);
   }
 
-  /** Ends a running container from outside, as `docker kill` would. */
+  /** Ends a running container externally, as `docker kill` would. */
   kill(idOrName: string, exitCode = 137): void {
     const container = this.#find(idOrName);
     if (container?.state.state === "running") this.#exit(container, exitCode);

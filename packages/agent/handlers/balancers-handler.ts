@@ -8,11 +8,11 @@ import type { VpcHandler } from "./vpc-handler.ts";
 type Balancers = Extract<Assignment, { kind: "balancers" }>;
 
 const REPEAT_MS = 1_000;
-/** For how long after its start an agent waits for routers before it gives the proxy a configuration. */
+/** How long a new agent waits for routers before it gives the proxy a configuration. */
 const START_MS = 15_000;
 const ROUTER_POLL_MS = 50;
 
-/** Load balancers: the proxy's configuration, and what the proxy reports of targets. */
+/** Handles load balancers: the proxy's configuration, and the proxy's reports about targets. */
 export class BalancersHandler implements AssignmentHandler<Balancers> {
   readonly #deps: HandlerDeps;
   readonly #vpcs: VpcHandler;
@@ -35,17 +35,19 @@ export class BalancersHandler implements AssignmentHandler<Balancers> {
     return undefined;
   }
 
-  /** The control plane always assigns the load balancers, if none: there is nothing to remove. */
+  /**
+   * The control plane always assigns the load balancers, even an empty list, so there is nothing to remove.
+   */
   remove(): Promise<void> {
     return Promise.resolve();
   }
 
-  /** Takes the parts that the checks of the newest assignment left out. */
+  /** Records the parts that the checks of the newest assignment left out. */
   leaveOut(parts: readonly BalancerPartLeftOut[]): void {
     this.#leftOut = parts;
   }
 
-  /** Reports what the proxy says of targets and listeners, where it is news. */
+  /** Reports the proxy's state of targets and listeners, where it changed. */
   async observe(): Promise<void> {
     const wanted = this.#deps.cache.wanted.get("balancers");
     const hasBalancers = wanted?.kind === "balancers" && wanted.balancers.length > 0;
@@ -54,7 +56,7 @@ export class BalancersHandler implements AssignmentHandler<Balancers> {
     const observation = observed === undefined ? undefined : withLeftOut(observed, this.#leftOut);
     const text = JSON.stringify(observation);
     const now = this.#deps.clock.now();
-    // Grace periods and draining end by time alone: targets that are not healthy are reported again and again.
+    // Grace periods and draining end by time alone, so targets that are not healthy are reported repeatedly.
     const again =
       observation?.targets.some((target) => target.health !== "healthy" || target.draining) &&
       elapsedSince(this.#reported.at, now) >= REPEAT_MS;
@@ -62,7 +64,7 @@ export class BalancersHandler implements AssignmentHandler<Balancers> {
     if (this.#deps.report({ type: "balancers", observation })) this.#reported = { text, at: now };
   }
 
-  /** What the proxy has counted; as `Proxy.traffic`. */
+  /** Returns the requests that the proxy counted, like `Proxy.traffic`. */
   traffic(): ReturnType<ReturnType<Host["proxy"]>["traffic"]> {
     return this.#proxy.traffic();
   }
@@ -72,8 +74,8 @@ export class BalancersHandler implements AssignmentHandler<Balancers> {
   }
 
   /**
-   * A new agent finds the routers one by one, while the proxy serves by its last configuration: a configuration without
-   * the routers that are not found yet would cut off their targets.
+   * A new agent finds the routers one by one, while the proxy serves by its last configuration: a
+   * configuration without the routers that are not found yet would cut off their targets.
    */
   #awaitsRouters(): boolean {
     if (elapsedSince(this.#startedAt, this.#deps.clock.now()) > START_MS) return false;

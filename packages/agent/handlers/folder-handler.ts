@@ -4,7 +4,7 @@ import type { AssignmentHandler } from "./assignment-handler.ts";
 
 type Folder = Extract<Assignment, { kind: "folder" }>;
 
-/** Folders of the node's data volume, such as file systems. */
+/** Handles folders of the node's data volume, such as file systems. */
 export class FolderHandler implements AssignmentHandler<Folder> {
   readonly #volumes: Host["volumes"];
 

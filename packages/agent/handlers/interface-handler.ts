@@ -7,7 +7,7 @@ type WarmInterface = Extract<Assignment, { kind: "interface" }>;
 
 const ROUTER_RETRY_MS = 1_000;
 
-/** Warm interfaces: they stand ready before a task needs one. */
+/** Handles warm interfaces, which are created before a task needs one. */
 export class InterfaceHandler implements AssignmentHandler<WarmInterface> {
   readonly #deps: HandlerDeps;
   readonly #interfaces: NetworkInterfaces;

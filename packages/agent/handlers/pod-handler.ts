@@ -8,7 +8,7 @@ import type { NetworkInterfaces } from "../network/interfaces.ts";
 import { PodController } from "../pods/pod-controller.ts";
 import type { AssignmentHandler, HandlerDeps } from "./assignment-handler.ts";
 
-/** Pods: the containers of a task or a database, and their interface. */
+/** Handles pods: the containers of a task or a database, and their interface. */
 export class PodHandler implements AssignmentHandler<PodAssignment> {
   readonly #deps: HandlerDeps;
   readonly #pods: PodController;
@@ -42,7 +42,8 @@ export class PodHandler implements AssignmentHandler<PodAssignment> {
 
   async remove(pod: PodAssignment): Promise<void> {
     await this.#pods.remove(pod);
-    // While the interface is there, clients that still use the address are refused at once and need no timeout.
+    // While the interface exists, clients that still use the address are refused immediately instead of
+    // timing out.
     await sleep(this.#deps.clock, HANDOVER_MS);
     if (!isInterfaceWanted(this.#deps.cache, pod.interface.id)) await this.#interfaces.remove(pod.interface);
   }

@@ -4,7 +4,7 @@ import { isVpcInUse, podsOf } from "../interface-users.ts";
 import { VpcRouters, type FirewallState, type Router } from "../network/vpc-router.ts";
 import type { AssignmentHandler, HandlerDeps } from "./assignment-handler.ts";
 
-/** VPCs: a router with its firewall, and what the node serves inside the VPC. */
+/** Handles VPCs: a router with its firewall, and the services of the node inside the VPC. */
 export class VpcHandler implements AssignmentHandler<VpcAssignment> {
   readonly routers: VpcRouters;
   readonly #deps: HandlerDeps;
@@ -21,13 +21,13 @@ export class VpcHandler implements AssignmentHandler<VpcAssignment> {
 
   async reconcile(vpc: VpcAssignment): Promise<number | undefined> {
     const refused = this.#problems.refusalOf(vpc.key);
-    // The rules in effect are older than those that were refused: they may allow what has been revoked.
+    // The rules in effect are older than the refused ones: they may allow traffic that has been revoked.
     if (refused !== undefined) return this.routers.refuse(vpc.vpcId, refused);
     const before = this.routers.find(vpc.vpcId)?.pid;
     const router = await this.routers.ensure(vpc, this.#problems.leftOutOf(vpc.key));
     this.#serve(vpc, router);
     if (before !== router.pid) {
-      // A new network namespace has no veth pairs: every user of this VPC connects again.
+      // A new network namespace has no veth pairs: every user of this VPC must be joined again.
       for (const assignment of this.#deps.cache.wanted.values())
         if (assignment.kind !== "vpc") this.#deps.enqueue(assignment.key);
     }
@@ -42,7 +42,7 @@ export class VpcHandler implements AssignmentHandler<VpcAssignment> {
     await this.routers.remove(vpcId);
   }
 
-  /** Whether an assigned VPC has no router yet that this process knows of. */
+  /** Whether an assigned VPC has no router yet that is known to this process. */
   isMissingRouter(): boolean {
     return [...this.#deps.cache.wanted.values()].some(
       (assignment) => assignment.kind === "vpc" && this.routers.find(assignment.vpcId) === undefined,
@@ -57,7 +57,10 @@ export class VpcHandler implements AssignmentHandler<VpcAssignment> {
     for (const endpoints of this.#endpoints.values()) endpoints.close();
   }
 
-  /** The resolver, the task endpoints and the route to the AWS services, at the VPC's own address of the host. */
+  /**
+   * Serves the resolver, the task endpoints and the route to the AWS services, at the VPC's own address of
+   * the host.
+   */
   #serve(vpc: VpcAssignment, router: Router): void {
     const known = this.#endpoints.get(vpc.vpcId);
     if (known?.pid === router.pid) return;
@@ -68,7 +71,7 @@ export class VpcHandler implements AssignmentHandler<VpcAssignment> {
         const current = cache.wanted.get(`vpc/${vpc.vpcId}`);
         return current?.kind === "vpc" ? current : vpc;
       },
-      // A task sees the tasks of its own VPC only.
+      // A task sees only the tasks of its own VPC.
       pods: () => podsOf(cache.wanted).filter((pod) => pod.interface.vpcId === vpc.vpcId),
       router,
       settings: () => cache.settings,

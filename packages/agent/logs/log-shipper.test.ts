@@ -15,7 +15,10 @@ const destination = (more: Partial<LogDestination> = {}): LogDestination => ({
   ...more,
 });
 
-/** A shipper over lines of an engine that breaks off after each `breakAfter` lines, once; and what it shipped. */
+/**
+ * Runs a shipper over the lines of an engine whose stream breaks once after each `breakAfter` lines, and
+ * returns what it shipped.
+ */
 function ship(
   texts: readonly string[],
   wanted: LogDestination,
@@ -39,7 +42,7 @@ function ship(
         yield { at: at(index), text };
       }
     },
-  } as unknown as Engine; // Nothing else of it is asked.
+  } as unknown as Engine; // The code under test uses only these methods.
   const shipper: LogShipper = new LogShipper({
     engine,
     clock,

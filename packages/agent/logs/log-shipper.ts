@@ -2,15 +2,18 @@ import type { LogDestination, LogLine } from "@gantry/agent-protocol";
 import { messageOf, sleep, type Clock, type Logger } from "@gantry/kernel";
 import type { Engine } from "../engine/engine.ts";
 
-/** A batch goes out when it is this full or this old. Source of the shape: PutLogEvents takes at most 10,000 events and 1 MiB. */
+/**
+ * A batch is sent when it reaches this size or age. Source of the shape: PutLogEvents takes at most 10,000
+ * events and 1 MiB.
+ */
 const BATCH_LINES_MAX = 1_000;
 const BATCH_BYTES_MAX = 512 * 1024;
 const BATCH_WAIT_MS = 100;
-/** A multi-line event that nothing follows is complete after this. */
+/** A multi-line event is complete when no line follows within this time. */
 const MULTILINE_QUIET_MS = 500;
 const FINISH_WAIT_MS = 5_000;
 const RETRY_MS = 500;
-/** A blocking follower reads no further ahead than this; the engine's file holds the rest. */
+/** A blocking follower reads at most this far ahead; the rest stays in the engine's file. */
 const BLOCKING_LINES_MAX = 20_000;
 
 interface Follower {
@@ -23,8 +26,9 @@ interface Follower {
 }
 
 /**
- * Ships the lines of running containers as they come. The engine's own file is the buffer: an application is never held
- * up, and what was shipped is known by a cursor that the control plane confirms and that survives the agent.
+ * Ships the lines of running containers as they are written. The engine's own file is the buffer: an
+ * application is never blocked, and a cursor that the control plane confirms and that survives the agent
+ * records the shipped position.
  */
 export class LogShipper {
   readonly #engine: Engine;
@@ -48,7 +52,7 @@ export class LogShipper {
       set(containerId: string, cursor: string): void;
       delete(containerId: string): void;
     };
-    /** Sends a batch; false where nobody is there to take it. */
+    /** Sends a batch; false where the control plane is not connected. */
     send: (containerId: string, destination: LogDestination, lines: readonly LogLine[]) => boolean;
   }) {
     this.#engine = deps.engine;
@@ -58,7 +62,10 @@ export class LogShipper {
     this.#send = deps.send;
   }
 
-  /** Follows a container from where it was left; asked twice it changes nothing. Its stream is there from now on, as with AWS's log driver. */
+  /**
+   * Follows a container from its cursor; repeating it changes nothing. The stream is created at once, as with
+   * AWS's log driver.
+   */
   follow(containerId: string, destination: LogDestination): void {
     if (this.#followers.has(containerId)) return;
     const abort = new AbortController();
@@ -75,9 +82,9 @@ export class LogShipper {
     follower.ended = this.#read(containerId, follower);
   }
 
-  /** The control plane has the lines up to the cursor. */
+  /** Called when the control plane has stored the lines up to the cursor. */
   taken(containerId: string, cursor: string): void {
-    if (cursor === "") return; // It opened the stream, and has no line yet.
+    if (cursor === "") return; // The stream was created and has no line yet.
     this.#cursors.set(containerId, cursor);
     const follower = this.#followers.get(containerId);
     if (follower === undefined) return;
@@ -87,7 +94,7 @@ export class LogShipper {
     this.#flush(containerId, follower);
   }
 
-  /** The control plane is back: whatever it did not confirm is sent again. */
+  /** Called when the control plane reconnects: unconfirmed batches are sent again. */
   resend(): void {
     for (const [containerId, follower] of this.#followers) {
       follower.sent = undefined;
@@ -96,7 +103,7 @@ export class LogShipper {
     }
   }
 
-  /** Waits, for a bounded time, until all that an ended container wrote has been taken; then forgets it. */
+  /** Waits, for a bounded time, until all lines of an ended container are confirmed; then forgets it. */
   async finish(containerId: string): Promise<void> {
     const follower = this.#followers.get(containerId);
     if (follower === undefined) return;
@@ -109,7 +116,10 @@ export class LogShipper {
     this.#cursors.delete(containerId);
   }
 
-  /** A batch of no lines makes the stream, before anything is said of the container: who sees it ended finds its log. */
+  /**
+   * An empty batch creates the stream before anything is reported about the container, so that a client that
+   * sees it stopped finds its log.
+   */
   #open(containerId: string, follower: Follower): void {
     if (this.#cursors.get(containerId) === undefined) this.#send(containerId, follower.destination, []);
   }
@@ -162,7 +172,7 @@ export class LogShipper {
         return;
       } catch (thrown) {
         if (abort.signal.aborted) return;
-        // What was gathered of an event is not queued yet, and is read again.
+        // The lines of an incomplete event are not queued yet, and are read again.
         open = undefined;
         this.#log.warn("Log stream interrupted", { containerId, reason: messageOf(thrown) });
         await sleep(this.#clock, RETRY_MS);
@@ -173,7 +183,8 @@ export class LogShipper {
   #enqueue(containerId: string, follower: Follower, line: LogLine): void {
     follower.queue.push(line);
     follower.queuedBytes += line.message.length;
-    // Beyond its bound a non-blocking buffer drops its oldest; a blocking one drops nothing and the engine's file waits.
+    // Beyond its limit a non-blocking buffer drops its oldest lines; a blocking one drops nothing, and unread
+    // lines stay in the engine's file.
     while (
       follower.destination.nonBlocking &&
       follower.queuedBytes > follower.destination.bufferMaxBytes &&

@@ -17,7 +17,7 @@ export function createBody(spec: ContainerSpec): object {
     OpenStdin: spec.interactive,
     Tty: spec.pseudoTerminal,
     StopSignal: spec.stopSignal,
-    // An image's own HEALTHCHECK is not ECS's: it is switched off where the definition has none.
+    // ECS ignores the image's own HEALTHCHECK: it is disabled where the definition has none.
     Healthcheck:
       check === undefined
         ? { Test: ["NONE"] }
@@ -36,8 +36,8 @@ export function createBody(spec: ContainerSpec): object {
       DnsSearch: spec.dns?.search,
       DnsOptions: spec.dns?.options,
       ExtraHosts: spec.extraHosts,
-      // Never Binds: its "source:target:options" takes a colon in a path for the start of options. Propagation is the
-      // engine's choice: rprivate, and rslave for what is in its own folder.
+      // Binds is never used: its "source:target:options" treats a colon in a path as the start of options.
+      // The engine chooses the propagation: rprivate, and rslave for paths in its own folder.
       Mounts: spec.mounts.map(({ source, target, readOnly }) => ({
         Type: "bind",
         Source: source,

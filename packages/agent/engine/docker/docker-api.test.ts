@@ -7,7 +7,7 @@ import { DockerApi } from "./docker-api.ts";
 
 const STREAMS = 100;
 
-// Before: streams took the 64 connections of all calls, and the call waited until a container ended.
+// Regression: streams occupied the 64 connections of all calls, and the call waited until a container ended.
 it("answers a call while a hundred containers' logs are followed", async () => {
   const folder = mkdtempSync(join(tmpdir(), "gantry-engine-"));
   const socketPath = join(folder, "engine.sock");
@@ -27,7 +27,7 @@ it("answers a call while a hundred containers' logs are followed", async () => {
         ]),
       ),
     );
-    for (const stream of followed) stream?.on("error", () => {}); // It is aborted below.
+    for (const stream of followed) stream?.on("error", () => {}); // The stream is aborted below.
     expect(followed.filter((stream) => stream !== undefined)).toHaveLength(STREAMS);
     expect(await api.call("GET", "/containers/0/json", { timeoutMs: 1_000 })).toEqual({ Id: "here" });
   } finally {

@@ -1,7 +1,7 @@
 import type { Agent, IncomingMessage } from "node:http";
 import { http, type Clock, type Logger } from "@gantry/kernel";
 
-/** The engine's answer was an error; `status` is its HTTP status, the message its own words. */
+/** The engine answered with an error; `status` is its HTTP status, the message its own words. */
 export class DockerApiError extends Error {
   override readonly name = "DockerApiError";
   readonly status: number;
@@ -11,17 +11,17 @@ export class DockerApiError extends Error {
   }
 }
 
-/** Calls at once; further ones wait for a connection. */
+/** Maximum number of concurrent calls; further ones wait for a connection. */
 const CALLS_MAX = 64;
 const CALL_TIMEOUT_MS = 120_000;
-/** An engine that takes longer than this for one call is worth a word. */
+/** A call that takes the engine longer than this is logged. */
 const SLOW_MS = 5_000;
 
 /** Docker Engine's HTTP API over its socket. Source: https://docs.docker.com/engine/api/v1.41/ */
 export class DockerApi {
   readonly #socketPath: string;
   readonly #calls = new http.Agent({ keepAlive: true, maxSockets: CALLS_MAX });
-  /** A stream lasts as long as its container: each has a connection of its own, so that calls never wait for one. */
+  /** A stream lasts as long as its container, so each has its own connection and calls never wait for one. */
   readonly #streams = new http.Agent({ keepAlive: false });
   readonly #clock: Clock;
   readonly #log: Logger;
@@ -32,7 +32,7 @@ export class DockerApi {
     this.#log = deps.log;
   }
 
-  /** One call; the body parsed, or undefined where there is none. */
+  /** Makes one call; returns the parsed body, or undefined where there is none. */
   async call(
     method: string,
     path: string,
@@ -53,7 +53,10 @@ export class DockerApi {
     }
   }
 
-  /** One call whose answer is read as it comes, on its own connection. Errors: DockerApiError for a status of 400 and more. */
+  /**
+   * Makes one call on its own connection and streams the answer. Errors: DockerApiError for a status of 400
+   * and more.
+   */
   open(
     method: string,
     path: string,

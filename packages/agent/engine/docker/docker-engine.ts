@@ -32,7 +32,7 @@ interface InspectAnswer {
 
 const RECONNECT_MS = 500;
 
-/** Docker Engine behind the agent's interface. */
+/** Implements the agent's engine interface with Docker Engine. */
 export class DockerEngine implements Engine {
   readonly #api: DockerApi;
   readonly #clock: Clock;
@@ -146,7 +146,7 @@ export class DockerEngine implements Engine {
     try {
       await this.#api.call("DELETE", `/containers/${id}?force=true&v=true`);
     } catch (thrown) {
-      // 404: gone; 409: somebody is removing it already.
+      // 404: the container is gone; 409: its removal is already in progress.
       if (thrown instanceof DockerApiError && (thrown.status === 404 || thrown.status === 409)) return;
       throw new EngineError("CannotRemoveContainerError", messageOf(thrown), { cause: thrown });
     }
@@ -194,7 +194,8 @@ export class DockerEngine implements Engine {
 
   async *logs(id: string, after: string | undefined, signal: AbortSignal): AsyncIterable<EngineLogLine> {
     let last = after;
-    // Docker ends a followed log with its container, sometimes before the last line: what is left is read once more.
+    // Docker ends a followed log with its container, sometimes before the last line, so the remainder is read
+    // once more.
     for (const follow of [true, false]) {
       for await (const line of this.#readLogs(id, { after: last, follow, signal })) {
         last = line.at;
@@ -236,7 +237,7 @@ export class DockerEngine implements Engine {
     onChange: (labels: Readonly<Record<string, string>>) => void,
     signal: AbortSignal,
   ): void {
-    void this.#watchForever(label, onChange, signal); // Never rejects: it reconnects until aborted.
+    void this.#watchForever(label, onChange, signal); // The watch never rejects: it reconnects until aborted.
   }
 
   async #watchForever(
@@ -249,7 +250,7 @@ export class DockerEngine implements Engine {
       try {
         const response = await this.#api.open("GET", `/events?filters=${filters}`, { signal });
         response.setEncoding("utf8");
-        onChange({}); // What happened while nobody watched: look at everything.
+        onChange({}); // Events may have been missed while disconnected: everything is reconciled.
         let rest = "";
         for await (const chunk of response) {
           const lines = (rest + String(chunk)).split("\n");
@@ -289,7 +290,7 @@ export class DockerEngine implements Engine {
   }
 }
 
-/** Docker takes seconds with a fraction; the filter is inclusive, which `after` makes up for. */
+/** Docker takes seconds with a fraction; the filter is inclusive, and `after` excludes the cursor itself. */
 function sinceParameter(at: string): string {
   const seconds = Math.floor(Date.parse(`${at.slice(0, 19)}Z`) / 1000);
   return `${seconds}.${(/\.(\d+)Z$/.exec(at)?.[1] ?? "0").padEnd(9, "0")}`;
@@ -298,7 +299,10 @@ function sinceParameter(at: string): string {
 const NO_ANSWER =
   /no such host|connection refused|i\/o timeout|network is unreachable|TLS handshake|server misbehaving|request canceled|aborted|deadline exceeded|no route to host|toomanyrequests|50[0-4] /i;
 
-/** Why an image cannot be resolved or pulled. A registry that is overloaded counts as one that does not answer. */
+/**
+ * The reason why an image cannot be resolved or pulled. An overloaded registry counts as one that does not
+ * answer.
+ */
 function pullError(image: string, thrown: unknown): EngineError {
   const words = messageOf(thrown);
   return new EngineError(
@@ -316,7 +320,7 @@ interface ImageAnswer {
   readonly Config: { readonly Labels: Readonly<Record<string, string>> | null } | null;
 }
 
-/** An image built on one of Gantry's has the label too, but only Gantry's own is imported. */
+/** An image built from one of Gantry's inherits the label, but only Gantry's own is imported. */
 function presentImage(answer: ImageAnswer): EngineImage {
   return {
     id: answer.Id,
@@ -336,7 +340,7 @@ function splitReference(image: string): readonly [string, string] {
 function present(answer: InspectAnswer, imageDigest: string | undefined): EngineContainer {
   const { State: state } = answer;
   const ended = state.Status === "exited" || state.Status === "dead" || state.Status === "removing";
-  // A container that never started and has an error is as good as exited.
+  // A container that never started and has an error counts as exited.
   const failed = state.Status === "created" && state.Error !== "";
   return {
     id: answer.Id,

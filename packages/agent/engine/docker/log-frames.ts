@@ -1,9 +1,14 @@
 import type { IncomingMessage } from "node:http";
 
-/** A line is cut at this length: an application that never writes a newline must not hold the memory. */
+/**
+ * A line is cut at this length, so that an application that never writes a newline cannot exhaust the memory.
+ */
 const LINE_MAX_BYTES = 256 * 1024;
 
-/** The lines of a log answer; without a terminal, stdout and stderr come in frames of an eight-byte head. */
+/**
+ * Yields the lines of a log answer. Without a terminal, stdout and stderr arrive in frames with an eight-byte
+ * header.
+ */
 export async function* readLogFrames(
   response: IncomingMessage,
   framed: boolean,
