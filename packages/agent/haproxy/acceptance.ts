@@ -9,7 +9,10 @@ import { findRejected, type Verdict } from "./isolate.ts";
 import { keyOf, partsOf } from "./parts.ts";
 import { renderProxy, type ProxyConfiguration, type RenderOptions } from "./render.ts";
 
-/** How long a rejected part stays left out before the proxy is asked again: what made it fail may have passed. */
+/**
+ * How long a rejected part stays left out before the proxy checks it again: the cause of the failure may have
+ * been temporary.
+ */
 const REJECTED_MS = 60_000;
 
 export interface AcceptanceDeps {
@@ -22,8 +25,9 @@ export interface AcceptanceDeps {
 type Options = Omit<RenderOptions, "leftOut" | "annotate">;
 
 /**
- * Configurations that the proxy accepts. One value that it rejects must not keep the rest from being applied: the part
- * that holds it is found, left out and reported, and parts that depended on it answer 503 (see `renderRules`).
+ * Renders configurations that the proxy accepts. One value that it rejects must not keep the rest from being
+ * applied: the part that contains it is found, left out and reported, and parts that depended on it answer
+ * 503 (see `renderRules`).
  */
 export class Acceptance {
   readonly #deps: AcceptanceDeps;
@@ -34,7 +38,9 @@ export class Acceptance {
     this.#deps = deps;
   }
 
-  /** The configuration without what is known to be rejected. It may still not be accepted. */
+  /**
+   * Renders the configuration without the parts that are known to be rejected. The proxy may still reject it.
+   */
   render(assignment: BalancersAssignment, options: Options): ProxyConfiguration {
     const leftOut = this.#isToBeCheckedAgain() ? findRefused(assignment) : this.leftOutKeys(assignment);
     return renderProxy(assignment, { ...options, leftOut: new Set(leftOut.keys()) });
@@ -44,7 +50,10 @@ export class Acceptance {
     return elapsedSince(this.#rejectedAt, this.#deps.clock.now()) > REJECTED_MS;
   }
 
-  /** The configuration without what the proxy rejects, its files written. Errors: where the proxy rejects all of it. */
+  /**
+   * Renders the configuration without the parts that the proxy rejects, and writes its files. Errors: where
+   * the proxy rejects the configuration even without its parts.
+   */
   async accept(assignment: BalancersAssignment, options: Options): Promise<ProxyConfiguration> {
     const configuration = this.render(assignment, options);
     await this.#writeFiles(configuration);
@@ -78,7 +87,7 @@ export class Acceptance {
     return accepted;
   }
 
-  /** Reasons by key of the part. */
+  /** The reasons by key of the part. */
   leftOutKeys(assignment: BalancersAssignment): ReadonlyMap<string, string> {
     return new Map([...this.#rejected, ...findRefused(assignment)]);
   }
@@ -112,7 +121,7 @@ function certificateKey(assignment: BalancersAssignment, file: string): string |
   return certificate === undefined ? undefined : keyOf.certificate(certificate);
 }
 
-/** Writes a file that only the platform may read; readers see the old content or the new. */
+/** Writes a file atomically that only the platform may read. */
 export async function writeAtomically(path: string, content: string): Promise<void> {
   await writeFile(`${path}.new`, content, { mode: 0o600 });
   await rename(`${path}.new`, path);

@@ -13,27 +13,28 @@ import {
   weightsName,
 } from "./render-weights.ts";
 
-/** A client on this host: it reached the listener at its host port. */
+/** Matches a client on this host, which reached the listener at its host port. */
 export const FROM_HOST = "{ dst 127.0.0.0/8 }";
 
 interface Place {
   readonly balancer: Balancer;
   readonly listener: BalancerListener;
-  /** Begins the names of the rules. */
+  /** The prefix of the names of the rules. */
   readonly prefix: string;
-  /** A condition that holds for this listener's requests alone, or nothing where all are its own. */
+  /** A condition that selects this listener's requests, or empty where all requests are its own. */
   readonly guard: string;
 }
 
-/** Holds for a request that a rule has led to a target group. */
+/** Matches a request that a rule has routed to a target group. */
 const IS_TAKEN = "{ var(txn.tg) -m found }";
 
 /**
- * A listener's rules in order: the first that matches answers the request, or sets `txn.tg` to the backend of its target
- * group. Weights are in maps, so that the proxy takes new ones while it runs (see `render-weights.ts`).
- *
- * A rule with a part that the proxy rejects answers 503 and forwards nothing. A rejected condition is dropped, so that
- * the rule matches at least what it would have matched: a rule below it that permits more is never reached by mistake.
+ * Renders a listener's rules in order: the first that matches answers the request, or sets `txn.tg` to the
+ * backend of its target group. Weights are in maps, so that the proxy can change them while it runs (see
+ * `render-weights.ts`).
+ * A rule with a part that the proxy rejects answers 503 and forwards nothing. A rejected condition is
+ * dropped, so that the rule matches at least the requests that it would have matched: a more permissive rule
+ * below it is never reached by mistake.
  */
 export function renderRules(place: Place, context: Context): readonly string[] {
   const { balancer, listener, prefix, guard } = place;
@@ -44,7 +45,7 @@ export function renderRules(place: Place, context: Context): readonly string[] {
     const tests = [guard, index === 0 ? "" : `!${IS_TAKEN}`, ...acls.map(({ acl }) => acl)];
     const when = tests.filter((test) => test !== "").join(" ");
     const { transforms = [] } = rule;
-    // A transform changes what the conditions ask for: they are asked once.
+    // A transform changes the values that the conditions test, so the conditions are evaluated once.
     const matched = transforms.length === 0 ? when : `{ var(txn.rule) -m str ${name} }`;
     const weights = weightsName(balancer, listener, rule, index);
     return [
@@ -85,9 +86,9 @@ interface Case<A extends BalancerAction = BalancerAction> {
   readonly action: A;
   /** A condition, or empty where it always holds. */
   readonly when: string;
-  /** The name of the action's map. */
+  /** The name of the map of the action's weights. */
   readonly weights: string;
-  /** No other action follows. */
+  /** Whether no other action follows. */
   readonly isLast?: boolean;
 }
 
@@ -146,8 +147,8 @@ function renderForward(
 }
 
 /**
- * A redirect to a port of this load balancer leads a client on this host to the host port of the listener there: the
- * port itself may belong to another program.
+ * A redirect to a port of this load balancer sends a client on this host to the host port of that listener:
+ * another program may own the port itself.
  */
 function renderRedirect(
   action: ActionOf<"redirect">,
@@ -177,7 +178,7 @@ const OWN: Readonly<Record<string, string>> = {
   "#{port}": "%[dst_port]",
   "#{protocol}": "%[req.hdr(x-forwarded-proto)]",
 };
-/** The query with its question mark, and nothing where there is no query. */
+/** The query with its question mark, or empty where there is no query. */
 const QUERY_WITH_MARK = "%[query,regsub(^.,?\\\\0)]";
 
 function redirectLocation(action: ActionOf<"redirect">): string {
@@ -198,7 +199,10 @@ function fill(text: string): string {
     .join("");
 }
 
-/** Text inside double quotes of a format: what would mean something there is escaped, for the format or for the URL. */
+/**
+ * Renders text inside double quotes of a format: characters with a meaning in the format or in a URL are
+ * escaped.
+ */
 function literal(text: string): string {
   return text
     .replaceAll("%", "%%")

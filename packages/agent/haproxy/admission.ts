@@ -8,8 +8,8 @@ const DNS_NAME = /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/i;
 const CIPHER = /^[A-Z0-9-]+$/;
 
 /**
- * Parts that are refused before the proxy is asked, each with the reason: values that stand unquoted in its
- * configuration are checked by type, and targets must be addresses that a load balancer may send requests to.
+ * Finds the parts to refuse before the proxy checks them, each with the reason: values that are rendered
+ * unquoted are checked by type, and targets must be addresses that a load balancer may send requests to.
  */
 export function findRefused(assignment: BalancersAssignment): ReadonlyMap<string, string> {
   const refused = new Map<string, string>();

@@ -17,7 +17,10 @@ export function usableTargets(group: BalancerTargetGroup, context: Context): rea
     .toSorted((a, b) => compare(serverName(a), serverName(b)));
 }
 
-/** A target group as a backend. One that is left out has no servers: whatever leads to it is answered with 503. */
+/**
+ * Renders a target group as a backend. One that is left out has no servers, so that requests routed to it are
+ * answered with 503.
+ */
 export function renderBackend(group: BalancerTargetGroup, context: Context): readonly string[] {
   const key = () => keyOf.group(group);
   const head = `backend ${backendName(group.arn)}`;
@@ -52,16 +55,18 @@ function renderSettings(
     `  balance ${balance}`,
     `  timeout server ${idle}s`,
     `  timeout tunnel ${idle}s`,
-    // A second attempt at the same target waits for a second: as many attempts as there are other targets to try.
+    // A second attempt at the same target would wait for a second, so there are as many attempts as other
+    // targets.
     `  retries ${Math.max(1, Math.min(RETRIES_MAX, receiving - 1))}`,
     ...(group.stickySeconds === undefined ? [] : renderStickiness(group, group.stickySeconds)),
     // Where no target is healthy all are used. Source: "Target group health", fail open.
     "  option allbackups",
     "  http-response set-var(txn.answered) bool(true)",
-    // A target that cannot be connected to is a bad gateway; no target at all is an unavailable service.
+    // A target that cannot be connected to gives 502; a group without targets gives 503.
     '  http-after-response set-status 502 reason "Bad Gateway" if { status 503 } { nbsrv gt 0 } !{ var(txn.answered) -m found }',
     `  http-error status 503 content-type text/html lf-string "${UNAVAILABLE_PAGE}"`,
-    // Source: "Sticky sessions for your Application Load Balancer", target group stickiness; set anew by each answer.
+    // Source: "Sticky sessions for your Application Load Balancer", target group stickiness; each response
+    // sets the cookie again.
     ...(keepsClients ? ["AWSALBTG", "AWSALBTGCORS"] : []).map(
       (name) =>
         `  http-response add-header Set-Cookie "${name}=${hash(group.arn)}; Max-Age=%[var(txn.sticky)]; Path=/${name === "AWSALBTG" ? "" : "; SameSite=None; Secure"}" if { var(txn.sticky) -m found }`,
@@ -69,12 +74,13 @@ function renderSettings(
   ];
 }
 
-/** The page names the same status as the status line: `nbsrv` decides both. */
+/** The page has the same status as the status line, because `nbsrv` determines both. */
 const ERROR_NAME = "%[nbsrv,bool,iif(502 Bad Gateway,503 Service Temporarily Unavailable)]";
 const UNAVAILABLE_PAGE = `<html>\\r\\n<head><title>${ERROR_NAME}</title></head>\\r\\n<body>\\r\\n<center><h1>${ERROR_NAME}</h1></center>\\r\\n</body>\\r\\n</html>\\r\\n`;
 
 /**
- * Duration-based stickiness. AWSALBCORS carries the value of AWSALB to clients of another site, which return it alone.
+ * Duration-based stickiness. AWSALBCORS carries the value of AWSALB for cross-site clients, which return only
+ * AWSALBCORS.
  * Source: "Sticky sessions for your Application Load Balancer".
  */
 function renderStickiness(group: BalancerTargetGroup, seconds: number): readonly string[] {
@@ -97,7 +103,7 @@ function renderCheck(group: BalancerTargetGroup): readonly string[] {
   ];
 }
 
-/** HTTP/2 without an upgrade from HTTP/1.1, which gRPC is spoken by as well. */
+/** Whether targets use HTTP/2 without an upgrade from HTTP/1.1; gRPC uses it as well. */
 function isHttp2({ protocolVersion }: BalancerTargetGroup): boolean {
   return protocolVersion === "HTTP2" || protocolVersion === "GRPC";
 }
@@ -120,8 +126,9 @@ function renderCheckVersion(group: BalancerTargetGroup): string {
 }
 
 /**
- * The answers that pass. A gRPC server puts a status other than 0 into the headers of an answer without a message; after a
- * message the status is in the trailers, which the proxy does not read: such an answer counts as status 0.
+ * Renders the responses that pass a health check. A gRPC server puts a status other than 0 into the headers
+ * of a response without a message; after a message the status is in the trailers, which the proxy does not
+ * read: such a response counts as status 0.
  */
 function renderExpectation({ protocolVersion, healthCheck }: BalancerTargetGroup): readonly string[] {
   const matcher = healthCheck.matcher.replace(/[^0-9,-]/g, "");

@@ -7,12 +7,15 @@ const run = promisify(execFile);
 const CHECK_TIMEOUT_MS = 10_000;
 const REASON_LENGTH_MAX = 300;
 
-/** Runs the proxy's own check of a configuration file. Answers what it prints, or undefined where it accepts the file. */
+/**
+ * Runs the proxy's own check of a configuration file. Returns its output, or undefined where it accepts the
+ * file.
+ */
 export type RunCheck = (path: string) => Promise<string | undefined>;
 
 export const runHaproxyCheck: RunCheck = async (path) => {
   try {
-    // Not quiet: the messages say which line is rejected.
+    // The quiet option is not used: the messages state which line is rejected.
     await run("haproxy", ["-c", "-f", path], { timeout: CHECK_TIMEOUT_MS });
     return undefined;
   } catch (thrown) {
@@ -21,7 +24,7 @@ export const runHaproxyCheck: RunCheck = async (path) => {
   }
 };
 
-/** Reads the check's messages: each names a line of the annotated configuration, or a certificate's file. */
+/** Parses the check's messages: each names a line of the annotated configuration, or a certificate's file. */
 export function readVerdict(
   printed: string | undefined,
   annotated: string,
@@ -32,14 +35,15 @@ export function readVerdict(
   const alerts = printed.split("\n").filter((line) => line.startsWith("[ALERT]"));
   const suspects = new Map<string, string>();
   for (const alert of alerts) {
-    // The condition's own line was rejected before: the action that names it is not to blame.
+    // The condition's own line was already reported: the action that refers to it is not the cause.
     if (alert.includes("no such ACL")) continue;
     const file = /cert_[0-9a-f]+\.pem/.exec(alert)?.[0];
     const line = /\.cfg:(\d+)\]/.exec(alert)?.[1];
     const marked = / # ((?:group|target|listener|certificate|condition|transform|action)\/[0-9a-f]+)$/.exec(
       lines[Number(line) - 1] ?? "",
     )?.[1];
-    // A certificate is loaded by the bind line of its listener, which is not to blame; its list has a line of its own.
+    // A certificate is loaded by the bind line of its listener, which is not the cause; the certificate list
+    // has its own line.
     const key = file !== undefined ? partOfFile(file) : alert.includes("crtlist_") ? undefined : marked;
     if (key !== undefined && !suspects.has(key)) suspects.set(key, reasonOf(alert));
   }

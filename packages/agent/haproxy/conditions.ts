@@ -1,9 +1,9 @@
 import type { BalancerCondition } from "@gantry/agent-protocol";
 
-/** About a millisecond. */
+/** The step limit of a match: about a millisecond. */
 const MATCH_STEPS_MAX = 50_000;
 
-/** A rule's condition as the proxy's tests: one of them has to hold. */
+/** Renders a rule's condition as tests of the proxy, of which one must hold. */
 export function renderCondition(condition: BalancerCondition): readonly string[] {
   switch (condition.field) {
     case "host-header":
@@ -14,7 +14,8 @@ export function renderCondition(condition: BalancerCondition): readonly string[]
     case "path-pattern":
       return [...condition.values.map((value) => `path ${matcher(value)}`), ...regexes(condition, "path")];
     case "http-request-method":
-      // Compared as text: the proxy's own match reads a value that begins with a hyphen as an option.
+      // Values are compared as text: the proxy's own match parses a value that begins with a hyphen as an
+      // option.
       return condition.values.map((value) => `method -m str -- ${quote(value)}`);
     case "source-ip":
       return condition.values.map((value) => `src -- ${quote(value)}`);
@@ -44,14 +45,16 @@ function regexes(
 }
 
 /**
- * An expression that gives up after so many steps: all load balancers of a node share the proxy's threads. Source: PCRE2,
- * pcre2pattern, "Setting match resource limits".
+ * Limits the number of matching steps of an expression, because all load balancers of a node share the
+ * proxy's threads. Source: PCRE2, pcre2pattern, "Setting match resource limits".
  */
 export function bounded(regex: string): string {
   return `(*LIMIT_MATCH=${MATCH_STEPS_MAX})${regex}`;
 }
 
-/** The cheapest match that means the same as the pattern: `*` any run, `?` any one character. */
+/**
+ * Selects the cheapest match that is equivalent to the pattern: `*` matches any run, `?` any one character.
+ */
 export function matcher(pattern: string): string {
   const wild = /[*?]/.test(pattern);
   if (!wild) return `-m str -- ${quote(pattern)}`;
@@ -69,8 +72,9 @@ function globSource(pattern: string): string {
 }
 
 /**
- * HAProxy's strong quotes: nothing inside them is special but a line's end, which no quotes keep in. Control characters
- * are in no request that the proxy lets in, so that whatever stands for them matches as little.
+ * Renders text in HAProxy's strong quotes: nothing inside them is special except a line end, which quotes
+ * cannot contain. The proxy admits no request with control characters, so their replacement matches nothing
+ * either.
  */
 export function quote(text: string): string {
   return `'${withoutControls(text).replaceAll("'", `'\\''`)}'`;

@@ -10,7 +10,7 @@ import { isLeftOut, mark, type Context } from "./render-context.ts";
 
 const CLIENT_KEEP_ALIVE_SECONDS = 3_600;
 const ALL_ADDRESSES = "0.0.0.0/0";
-/** A name that a certificate serves. Anything else would be read as an option of the certificate list. */
+/** A name that a certificate serves. Any other text would be parsed as an option of the certificate list. */
 const SERVED_NAME = /^(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/i;
 
 interface Use {
@@ -18,7 +18,7 @@ interface Use {
   readonly listener: BalancerListener;
 }
 
-/** One frontend for each listener, and one for each host port that several load balancers share. */
+/** Renders one frontend for each listener, and one for each host port that several load balancers share. */
 export function renderFrontends(balancers: readonly Balancer[], context: Context): readonly string[] {
   const uses = balancers.flatMap((balancer) =>
     balancer.listeners
@@ -69,7 +69,7 @@ function renderFrontend(
         ? []
         : [
             `  bind 127.0.0.1:${hostPort}${tls}`,
-            // A worker that leaves may have shared the port with a load balancer that is gone.
+            // A leaving worker may have shared the port with a load balancer that no longer exists.
             `  bind ${handoverSocket(hostPortName(hostPort), context)} accept-proxy`,
           ]),
       ...renderLog(balancerName(balancer.arn)),
@@ -90,7 +90,10 @@ function renderFrontend(
   ];
 }
 
-/** The Host picks the load balancer whose rules apply, else the name that TLS asked for, else the first one answers. */
+/**
+ * The Host header selects the load balancer whose rules apply, else the TLS server name, else the first load
+ * balancer.
+ */
 function renderSharedFrontend(port: number, users: readonly Use[], context: Context): readonly string[] {
   const [first] = users;
   if (first === undefined) return [];
@@ -129,7 +132,7 @@ function renderSharedFrontend(port: number, users: readonly Use[], context: Cont
   ];
 }
 
-/** Sets `txn.lb` to the index of the load balancer that a request on a shared host port is for. */
+/** Sets `txn.lb` to the index of the load balancer that a request on a shared host port belongs to. */
 function renderChoice(users: readonly Use[], context: Context): readonly string[] {
   return [
     ...users.flatMap(({ balancer, listener }, index) =>
@@ -152,7 +155,7 @@ function renderChoice(users: readonly Use[], context: Context): readonly string[
     ...users.map(
       (_, index) => `  http-request set-var(txn.lb) str(${index}) if !{ var(txn.lb) -m found } is_${index}`,
     ),
-    // A name that no Host rule knows belongs to the load balancer whose certificate was asked for.
+    // A name that no Host rule has belongs to the load balancer whose certificate was requested.
     ...users.flatMap(({ listener }, index) =>
       usableCertificates(listener, context)
         .flatMap((certificate) => servedNames(certificate))
@@ -170,8 +173,8 @@ function renderChoice(users: readonly Use[], context: Context): readonly string[
 }
 
 /**
- * Clients on this host are bound by the load balancer's security groups like any other: by the rules that name
- * addresses. `test` holds for a client that no rule lets in; it is undefined where everybody is let in.
+ * The load balancer's security groups apply to clients on this host too: its rules with addresses. `test`
+ * holds for a client that no rule admits; it is undefined where all clients are admitted.
  */
 function renderClients(
   balancer: Balancer,
@@ -188,7 +191,7 @@ function renderClients(
   return { acls: cidrs.map((cidr) => `  acl ${acl} src ${cidr}`), test: `!${acl}` };
 }
 
-/** Each request is a line to the agent, which counts it. */
+/** Each request produces one line for the agent, which counts it. */
 function renderLog(balancer: string): readonly string[] {
   return ["  log ring@requests local0 info", `  log-format ${requestFormat(balancer)}`];
 }
@@ -197,7 +200,7 @@ function renderTimeouts(idleSeconds: number): readonly string[] {
   return ["client", "http-request", "http-keep-alive"].map((name) => `  timeout ${name} ${idleSeconds}s`);
 }
 
-/** One load balancer that drops header fields with names that are not valid drops them for all of a host port. */
+/** If one load balancer drops header fields with invalid names, they are dropped for the whole host port. */
 function renderNames(balancers: readonly Balancer[]): readonly string[] {
   return balancers.some((balancer) => requestsOf(balancer).dropsInvalidHeaders)
     ? ["  option http-restrict-req-hdr-names delete"]
@@ -208,7 +211,10 @@ function keepAliveOf(balancer: Balancer): number {
   return balancer.clientKeepAliveSeconds ?? CLIENT_KEEP_ALIVE_SECONDS;
 }
 
-/** The answer that follows the end of a connection's time closes it. Source: "Application Load Balancers", HTTP client keepalive duration. */
+/**
+ * The first response after the connection's maximum age closes it. Source: "Application Load Balancers", HTTP
+ * client keepalive duration.
+ */
 function renderConnectionAge(balancer: Balancer): readonly string[] {
   return [
     "  tcp-request connection set-var(sess.since) date",
@@ -216,15 +222,18 @@ function renderConnectionAge(balancer: Balancer): readonly string[] {
   ];
 }
 
-/** Rules that set and answer come before those that pick a backend: the proxy evaluates by kind of rule and warns otherwise. */
+/**
+ * Rules that set and answer precede those that select a backend: the proxy evaluates rules by kind and warns
+ * otherwise.
+ */
 function picksLast(lines: readonly string[]): readonly string[] {
   const picks = (line: string) => line.startsWith("  use_backend ");
   return [...lines.filter((line) => !picks(line)), ...lines.filter(picks)];
 }
 
 /**
- * A worker that leaves closes its namespaces at once and can open no connection to a target any more: requests that
- * still reach it by a kept connection are passed on unchanged to the worker that took over (docs/decisions/0006).
+ * A leaving worker closes its namespaces immediately and can no longer connect to targets: requests that
+ * still reach it by a persistent connection are forwarded unchanged to the new worker (docs/decisions/0006).
  */
 function renderHandover(name: string, idleSeconds: number, context: Context): readonly string[] {
   return [
@@ -259,7 +268,10 @@ function servedNames(certificate: Certificate): readonly string[] {
   return certificate.names.filter((name) => SERVED_NAME.test(name));
 }
 
-/** The TLS options of a bind line, or nothing for plain HTTP. Writes the certificates and the list that names them; the first is the default. */
+/**
+ * Renders the TLS options of a bind line, or nothing for plain HTTP. Writes the certificates and the
+ * certificate list; the first certificate is the default.
+ */
 function renderTls(users: readonly Use[], context: Context): string {
   if (users[0]?.listener.tls !== true) return "";
   const lines = users.flatMap(({ listener }) =>
@@ -276,7 +288,7 @@ function renderTls(users: readonly Use[], context: Context): string {
   return ` ssl crt-list ${context.options.folder}/${list} alpn ${protocols}${renderVersions(users)}`;
 }
 
-/** The versions that one of the listeners speaks: they are agreed on before the certificate is chosen. */
+/** The union of the listeners' TLS versions: the version is negotiated before the certificate is chosen. */
 function renderVersions(users: readonly Use[]): string {
   const policies = users.flatMap(({ listener }) => listener.security ?? []);
   if (policies.length === 0) return "";

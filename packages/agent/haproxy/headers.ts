@@ -14,8 +14,8 @@ export function requestsOf(balancer: Balancer): BalancerRequests {
 }
 
 /**
- * What the load balancers of a frontend add to requests and remove from them. `guards` are conditions that hold for one
- * load balancer's requests each.
+ * Renders the changes of request headers by the load balancers of a frontend. Each of `guards` is a condition
+ * that selects one load balancer's requests.
  * Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html
  */
 export function renderHeaders(
@@ -35,12 +35,12 @@ export function renderHeaders(
     `  http-request set-header X-Forwarded-Proto ${tls ? "https" : "http"}`,
     `  http-request set-header X-Forwarded-Port ${port}`,
     '  http-request set-header X-Amzn-Trace-Id "Root=1-%[date,hex,bytes(8,8),lower]-%[rand,hex,bytes(8,8),lower]%[rand,hex,bytes(8,8),lower]%[rand,hex,bytes(8,8),lower]" if !{ req.hdr(x-amzn-trace-id) -m found }',
-    // A request that changes something is never sent twice.
+    // A request that changes state is never retried.
     "  http-request disable-l7-retry if !METH_GET",
   ];
 }
 
-/** A change of headers and the condition of it, or nothing where there is none. */
+/** A change of headers and its condition, which is empty where there is none. */
 interface HeaderChange {
   readonly line: string;
   readonly test: string;

@@ -44,7 +44,8 @@ function occupy(): Promise<Server> {
   });
 }
 
-// Before: the remembered port was rendered for ever, and the proxy could load no configuration of any load balancer.
+// Regression: the remembered port was always rendered, and the proxy could load no configuration of any load
+// balancer.
 it("gives a listener another host port where its remembered one was taken by another program", async () => {
   const server = await occupy();
   const { port } = server.address() as AddressInfo; // A listening TCP server has one.
@@ -57,7 +58,7 @@ it("gives a listener another host port where its remembered one was taken by ano
   const [balancer] = assignment.balancers;
   const [listener] = balancer?.listeners ?? [];
   if (balancer === undefined || listener === undefined) throw new Error("The assignment has a listener.");
-  // The proxy itself holds the port, or may: nothing else can tell.
+  // The proxy itself holds the port, or may hold it: no other program can determine that.
   await ports.choose(assignment, assignment);
   await ports.choose(assignment, undefined);
   expect(ports.of(balancer, listener)).toBe(port);

@@ -5,13 +5,13 @@ import { isPortFree } from "../network/free-port.ts";
 const FALLBACK_OFFSET = 8_000;
 const FALLBACK_SPAN = 64_000;
 
-/** Host ports that listeners were given, kept where the agent keeps what it knows. */
+/** Stores the host ports that listeners were assigned. */
 export interface PortMemory {
   get(key: string): number | undefined;
   set(key: string, port: number): void;
 }
 
-/** Chooses the host ports of internet-facing listeners and keeps them while no other program takes them. */
+/** Chooses the host ports of internet-facing listeners and keeps them while no other program uses them. */
 export class HostPorts {
   readonly #memory: PortMemory;
   readonly #log: Logger;
@@ -26,9 +26,9 @@ export class HostPorts {
   }
 
   /**
-   * The listener's own port where it is free and permitted, else the next one that is. A remembered port that the proxy
-   * does not hold is checked again: one that another program has taken meanwhile would keep the proxy from loading any
-   * configuration. `held` are the listeners that the proxy serves; undefined where that is not known.
+   * Chooses the listener's own port where it is free and permitted, else the next such port. A remembered
+   * port that the proxy does not hold is checked again: if another program has taken it, the proxy could not
+   * load any configuration. `held` are the listeners that the proxy serves; undefined where this is unknown.
    */
   async choose(assignment: BalancersAssignment, held: BalancersAssignment | undefined): Promise<void> {
     const heldKeys = held === undefined ? undefined : new Set(publicListeners(held).map(portKey));

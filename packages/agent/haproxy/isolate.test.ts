@@ -6,7 +6,10 @@ import type { Part } from "./parts.ts";
 const partsNamed = (keys: readonly string[]): readonly Part[] =>
   keys.map((key) => ({ key, level: 1, balancerArn: "lb", label: key }));
 
-/** A proxy that rejects these parts; it names those whose number is even, as a message with a line would. */
+/**
+ * A proxy that rejects these parts; its message names those with an even number, as a message with a line
+ * would.
+ */
 function proxyThatRejects(bad: ReadonlySet<string>) {
   let checks = 0;
   const check = async (leftOut: ReadonlySet<string>): Promise<Verdict> => {

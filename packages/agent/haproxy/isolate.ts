@@ -1,26 +1,26 @@
 import type { Part } from "./parts.ts";
 
-/** What the proxy's own check says of a configuration. */
+/** The result of the proxy's own check of a configuration. */
 export type Verdict =
   | { readonly type: "accepted" }
   | {
       readonly type: "rejected";
       readonly reason: string;
-      /** Parts that the proxy's messages point at, each with its message. */
+      /** Parts that the proxy's messages refer to, each with its message. */
       readonly suspects: ReadonlyMap<string, string>;
     };
 
 /** Checks the configuration without some parts. */
 export type Check = (leftOut: ReadonlySet<string>) => Promise<Verdict>;
 
-/** Rounds of leaving out what the messages point at, before the search by halves. */
+/** Rounds of leaving out the parts that the messages refer to, before the binary search. */
 const ROUNDS_MAX = 4;
-/** Bounds the search by halves; a check takes about 50 ms. */
+/** Limits the binary search; a check takes about 50 ms. */
 const CHECKS_MAX = 200;
 
 /**
- * Finds the parts that the proxy rejects: first those that its messages point at, then by halves. What is left is
- * accepted. Errors: where the proxy rejects the configuration without any part.
+ * Finds the parts that the proxy rejects: first those that its messages refer to, then by binary search. The
+ * remaining configuration is accepted. Errors: where the proxy rejects the configuration without any part.
  */
 export async function findRejected(
   parts: readonly Part[],
@@ -40,7 +40,7 @@ export async function findRejected(
   return findByHalves(keys, rejected, check);
 }
 
-/** Starts from the configuration without any of the parts and adds them back, halving what is rejected. */
+/** Starts from the configuration without any of the parts and adds them back, halving each rejected set. */
 async function findByHalves(
   keys: readonly string[],
   known: ReadonlyMap<string, string>,
@@ -70,7 +70,7 @@ async function findByHalves(
       continue;
     }
     const middle = Math.ceil(some.length / 2);
-    // The first half is next: it holds the containers of what is in the second.
+    // The first half is next: it contains the containers of the parts in the second half.
     pending.push(some.slice(middle), some.slice(0, middle));
   }
   return rejected;

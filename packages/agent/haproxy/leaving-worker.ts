@@ -3,11 +3,11 @@ import { messageOf, sleep, type Clock, type Logger } from "@gantry/kernel";
 import { askProxy, followEvents } from "./proxy-socket.ts";
 import type { RequestLog } from "./request-log.ts";
 
-/** How often a worker that leaves is asked for its connections. */
+/** Interval at which a leaving worker's connections are counted. */
 const POLL_MS = 100;
 /** Longer than `hard-stop-after` in the configuration of the proxy. */
 const LEAVING_MS_MAX = 70_000;
-/** Lines that came by the ring may still be unread when the worker is gone. */
+/** Lines that arrived through the ring may be unread when the worker has exited. */
 const UNREAD_MS = 5_000;
 
 export interface LeavingDeps {
@@ -19,14 +19,18 @@ export interface LeavingDeps {
 
 /** A worker that will leave at the next reload. */
 export interface LeavingWorker {
-  /** Lets the worker go once it has no connection, or at once where it does not leave. Resolves when it is let go. */
+  /**
+   * Lets the worker exit when it has no connections, or immediately where it does not leave. Resolves when it
+   * is released.
+   */
   release(isLeaving: boolean): Promise<void>;
 }
 
 /**
- * Reads the request lines of the current worker by a connection of its own. A worker that is told to leave closes its ring
- * at once, so that the lines of the requests in flight would be lost; this connection gets them, and keeps the worker
- * from exiting before they are read. Source: HAProxy 2.6 management guide, "show events"; measured with 2.6.12.
+ * Reads the request lines of the current worker through a separate connection. A worker that is told to leave
+ * closes its ring immediately, so that the lines of the requests in flight would be lost; this connection
+ * receives them, and keeps the worker from exiting before they are read. Source: HAProxy 2.6 management
+ * guide, "show events"; measured with 2.6.12.
  */
 export async function followWorker(deps: LeavingDeps): Promise<LeavingWorker> {
   const admin = join(deps.folder, "run/admin.sock");

@@ -17,7 +17,7 @@ export function serverName(target: { readonly address: string; readonly port: nu
   return `t_${target.address.replaceAll(".", "_")}_${target.port}`;
 }
 
-/** A short name for a text of any content. */
+/** Derives a short name from any text. */
 export function hash(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }

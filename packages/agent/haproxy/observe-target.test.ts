@@ -12,7 +12,7 @@ describe("what the proxy's checks say of a target", () => {
     ["UP 1/2", "L4CON", "healthy"],
     ["DOWN", "", "initial"],
     ["DOWN", "INI", "initial"],
-    // Passes, though not often enough in a row yet.
+    // The check passes, but not yet often enough in a row.
     ["DOWN 1/5", "L7OK", "initial"],
     ["DOWN", "L4CON", "unhealthy"],
     ["DOWN", "L7STS", "unhealthy"],

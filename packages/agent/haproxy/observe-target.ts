@@ -1,7 +1,7 @@
 import type { TargetObservation } from "@gantry/agent-protocol";
 import type { ServerStat } from "./proxy-socket.ts";
 
-/** What the proxy says of a check that passed. Source: HAProxy 2.6 management guide §9.1. */
+/** The proxy's words for a check that passed. Source: HAProxy 2.6 management guide §9.1. */
 export const PASSED: ReadonlySet<string> = new Set(["L4OK", "L6OK", "L7OK", "L7OKC"]);
 
 /** A target that is left out of the configuration receives no requests. Source: ELBv2 API_TargetHealth. */
@@ -32,7 +32,7 @@ export function observeTarget(
   if (stat === undefined) return initial;
   if (stat.status.startsWith("UP") || stat.status === "no check" || stat.status === "DRAIN")
     return { ...base, health: "healthy", reason: undefined, description: undefined };
-  // Passed, though not often enough in a row yet: there is no failure to report.
+  // The check passed, but not yet often enough in a row: there is no failure to report.
   if (PASSED.has(stat.checkStatus))
     return {
       ...initial,

@@ -11,15 +11,15 @@ import type {
 import { hash } from "./names.ts";
 
 /**
- * A piece that the configuration can be rendered without. The key is derived from the content: it stays the same when
- * rules move, and the same content is rejected once wherever it stands.
+ * A part that the configuration can be rendered without. The key is derived from the content: it stays the
+ * same when rules move, and a rejection applies to the same content everywhere.
  */
 export interface Part {
   readonly key: string;
   /** Containers come first: a listener is checked before its rules. */
   readonly level: 0 | 1;
   readonly balancerArn: string;
-  /** The part, for people. */
+  /** The name of the part in messages. */
   readonly label: string;
 }
 
@@ -42,7 +42,7 @@ export const keyOf = {
   action: (action: BalancerAction): string => `action/${hash(JSON.stringify(action))}`,
 } as const;
 
-/** Every part of an assignment that can be left out, containers first. */
+/** Lists every part of an assignment that can be left out, containers first. */
 export function partsOf(assignment: BalancersAssignment): readonly Part[] {
   const listeners = assignment.balancers.flatMap((balancer) =>
     balancer.listeners.flatMap((listener) => listenerParts(balancer, listener)),

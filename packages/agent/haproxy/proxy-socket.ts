@@ -1,10 +1,13 @@
 import { connect, type Socket } from "node:net";
 
 const ANSWER_TIMEOUT_MS = 5_000;
-/** A longer line of a ring is none of ours. */
+/** A longer line of a ring does not come from this platform's log format. */
 const LINE_MAX = 4_096;
 
-/** Sends one command to a socket of HAProxy and answers all of its output. The master's socket closes after our half-close. */
+/**
+ * Sends one command to a socket of HAProxy and returns all of its output. The master's socket closes after
+ * the half-close.
+ */
 export function askProxy(socketPath: string, command: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(socketPath);
@@ -20,7 +23,7 @@ export function askProxy(socketPath: string, command: string): Promise<string> {
   });
 }
 
-/** Calls back for each line that a ring gets from now on, until the socket that it answers is destroyed. */
+/** Calls back for each new line of a ring, until the returned socket is destroyed. */
 export function followEvents(
   socketPath: string,
   ring: string,
@@ -53,8 +56,9 @@ export interface ServerStat {
 }
 
 /**
- * Rows of `show stat`, by `backend/server`. CSV rather than JSON: for 200 servers HAProxy's JSON is 2.2 MB and takes 31 ms
- * to ask for and read, CSV 45 kB and 3.5 ms, four times a second. Source: HAProxy 2.6 management guide §9.1.
+ * Parses the rows of `show stat`, by `backend/server`. CSV rather than JSON: for 200 servers HAProxy's JSON
+ * is 2.2 MB and takes 31 ms to request and read, CSV 45 kB and 3.5 ms, four times a second. Source: HAProxy
+ * 2.6 management guide §9.1.
  */
 export function parseStats(text: string): ReadonlyMap<string, ServerStat> {
   const [head = "", ...rows] = text.split("\n");

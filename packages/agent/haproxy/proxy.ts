@@ -20,10 +20,10 @@ import { isWeightsFile } from "./render-weights.ts";
 import { Weights } from "./weights.ts";
 
 const RELOAD_WAIT_MS = 5_000;
-/** Runs HAProxy from the folder that is its first argument, and starts it again whenever it ends. */
+/** Runs HAProxy from the folder that is its first argument, and restarts it whenever it exits. */
 const PROXY_LOOP =
   'trap \'kill $p; wait $p; exit 0\' TERM; while :; do rm -f "$1"/run/*.sock; haproxy -W -S "$1/run/master.sock" -f "$1/haproxy.cfg" & p=$!; wait $p; sleep 0.05; done';
-/** Well below the descriptor limit of 20,000 that small machines give. */
+/** Well below the descriptor limit of 20,000 that small machines have. */
 const CONNECTIONS_MAX = 8_000;
 
 const NOTHING: BalancersAssignment = { kind: "balancers", key: "balancers", balancers: [], targetGroups: [] };
@@ -34,18 +34,19 @@ export interface ProxyDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly image: string;
-  /** The proxy's folder as this process sees it; the proxy sees it at the same path. */
+  /** The proxy's folder, which has the same path in this process and in the proxy. */
   readonly folder: string;
   readonly dataPath: string;
   readonly dataFolder: string;
   readonly ports: PortMemory;
-  /** The proxy's own check of a configuration; HAProxy's where it is not given. */
+  /** The check of a configuration; HAProxy's own by default. */
   readonly runCheck?: RunCheck;
 }
 
 /**
- * HAProxy on this node: one process in a container of its own that outlives the agent. Its configuration is rendered
- * whole, checked, and swapped without losing a connection. A configuration that does not pass the check is never loaded.
+ * HAProxy on this node: one process in its own container, which outlives the agent. Its configuration is
+ * rendered whole, checked, and swapped without losing a connection. A configuration that does not pass the
+ * check is never loaded.
  */
 export class Proxy {
   readonly #deps: ProxyDeps;
@@ -56,7 +57,10 @@ export class Proxy {
   #applied = "";
   /** The assignment in effect. */
   #assignment: BalancersAssignment | undefined;
-  /** Odd while health is handed from one worker to the next: the second may not know what the first reports meanwhile. */
+  /**
+   * Odd during the handover of health from one worker to the next: the new worker may miss results that the
+   * old one reports.
+   */
   #handovers = 0;
 
   constructor(deps: ProxyDeps) {
@@ -68,7 +72,7 @@ export class Proxy {
     this.#acceptance = new Acceptance({ clock, log, folder, runCheck });
   }
 
-  /** Brings the proxy to the assignment. Done twice it changes nothing. */
+  /** Applies the assignment to the proxy. Repeating it changes nothing. */
   async apply(assignment: BalancersAssignment, routers: readonly Router[]): Promise<void> {
     const container = await this.#deps.engine.inspect(this.#deps.naming.proxy());
     if (assignment.balancers.length === 0) {
@@ -103,7 +107,7 @@ export class Proxy {
     this.#assignment = assignment;
   }
 
-  /** The requests that were counted since it was last called. */
+  /** Returns the requests counted since the previous call. */
   traffic(): readonly TrafficSample[] {
     return this.#requests.drain(this.#assignment);
   }
@@ -121,7 +125,10 @@ export class Proxy {
     }
   }
 
-  /** The results of the proxy's health checks, where listeners answer on the host, and what is left out. */
+  /**
+   * Returns the results of the proxy's health checks, the addresses of listeners on the host, and the parts
+   * left out.
+   */
   async observe(): Promise<BalancersObservation | undefined> {
     const assignment = this.#assignment;
     if (assignment === undefined) return { targets: [], hostPorts: {} };
@@ -138,8 +145,8 @@ export class Proxy {
       return undefined;
     }
     await this.#raiseNew(assignment, stats);
-    // A target that passed its check in the old worker only must not make another target drain: the new worker would have
-    // no target to send requests to.
+    // A target that passed its check only in the old worker must not make another target drain: the new
+    // worker would have no target to send requests to.
     if (handovers % 2 === 1 || handovers !== this.#handovers) return undefined;
     const leftOut = this.#acceptance.leftOutKeys(assignment);
     const targets = assignment.targetGroups.flatMap((group) =>
@@ -165,8 +172,9 @@ export class Proxy {
   }
 
   /**
-   * The first passed check makes a new target healthy, also where one failed before because the application was still
-   * starting; the proxy would wait for as many as the threshold says. Source: "Health checks for your target groups".
+   * The first passed check makes a new target healthy, also where an earlier check failed while the
+   * application was starting; the proxy would wait for the whole threshold. Source: "Health checks for your
+   * target groups".
    */
   async #raiseNew(assignment: BalancersAssignment, stats: ReadonlyMap<string, ServerStat>): Promise<void> {
     for (const group of assignment.targetGroups) {
@@ -213,7 +221,10 @@ export class Proxy {
         await rm(join(folder, name), { force: true });
   }
 
-  /** Health survives a reload; a server the proxy has not seen begins DOWN, one passed check from UP, and gets no traffic before. */
+  /**
+   * Health survives a reload. A server that is new to the proxy starts DOWN, one passed check from UP, and
+   * gets no traffic before.
+   */
   async #writeServerState(configuration: ProxyConfiguration, running: boolean): Promise<void> {
     const known = new Map<string, string>();
     let head =
@@ -264,7 +275,7 @@ export class Proxy {
         await sleep(clock, 20);
       }
     } finally {
-      // It is not waited for: the worker leaves with its last request.
+      // The call is not awaited: the worker exits with its last request.
       void leaving?.release(hasReloaded);
     }
   }
@@ -284,7 +295,8 @@ export class Proxy {
       name: naming.proxy(),
       image,
       labels: { ...naming.labels, "gantry.role": "proxy" },
-      // The master does not restart a killed worker: it ends, and this loop starts it again within a tenth of a second.
+      // The master does not restart a killed worker: it exits, and this loop restarts it within a tenth of a
+      // second.
       entryPoint: ["/usr/bin/busybox", "sh", "-c", PROXY_LOOP, "sh", folder],
       network: "host",
       pidHost: true,
@@ -304,7 +316,7 @@ export class Proxy {
   }
 }
 
-/** Identifies a configuration without its weights, which a running proxy takes without loading another. */
+/** Identifies a configuration without its weights, which a running proxy changes without a reload. */
 function fingerprintOf(configuration: ProxyConfiguration, routers: readonly Router[]): string {
   return createHash("sha256")
     .update(

@@ -1,26 +1,28 @@
 import type { Balancer, BalancerListener } from "@gantry/agent-protocol";
 
 export interface RenderOptions {
-  /** The folder of the files, as the proxy sees it. */
+  /** The path of the files' folder in the proxy. */
   readonly folder: string;
-  /** The host port at which a listener answers, or undefined where it answers inside its VPC only. */
+  /** The host port of a listener, or undefined where it listens only inside its VPC. */
   readonly hostPortOf: (balancer: Balancer, listener: BalancerListener) => number | undefined;
   /** Network namespaces that exist. A target group whose namespace does not is left out. */
   readonly namespaces: ReadonlySet<string>;
   readonly connectionsMax: number;
   /** Keys of the parts that are rendered as rejected. */
   readonly leftOut?: ReadonlySet<string>;
-  /** Ends each line of a part with its key as a comment, so that an error's line names its part. */
+  /**
+   * Whether each line of a part ends with its key as a comment, so that an error's line identifies its part.
+   */
   readonly annotate?: boolean;
 }
 
-/** What is shared while one configuration is rendered. */
+/** The values shared while one configuration is rendered. */
 export interface Context {
   readonly options: RenderOptions;
   readonly files: Record<string, string>;
   /** Target groups that have a backend. */
   readonly known: ReadonlySet<string>;
-  /** Target groups of which a forward keeps its clients. */
+  /** Target groups for which a forward has stickiness. */
   readonly keeping: ReadonlySet<string>;
 }
 

@@ -3,16 +3,16 @@ import { backendName, hash } from "./names.ts";
 
 type Forward = Extract<BalancerAction, { type: "forward" }>;
 
-/** A forward picks its target group by a number below this: one millionth is the smallest share. */
+/** A forward selects its target group by a random number below this: one millionth is the smallest share. */
 export const DICE_SIDES = 1_000_000;
-/** Answers 503: where a forward leads when none of its target groups has a weight. */
+/** The backend that answers 503: the destination of a forward when none of its target groups has a weight. */
 export const UNAVAILABLE_BACKEND = "unavailable";
 
 const PREFIX = /^(?:weights|sticky)_/;
 
 /**
- * The name of a forward's map. It depends on what leads to the action and not on the action, so that a change of weights
- * changes the content of the map alone.
+ * The name of a forward's map. It depends on the place of the action and not on the action, so that a change
+ * of weights changes only the content of the map.
  */
 export function weightsName(
   balancer: Balancer,
@@ -24,7 +24,7 @@ export function weightsName(
   return hash(JSON.stringify([balancer.arn, listener.port, place]));
 }
 
-/** From numbers to backends: each target group has as many of the numbers as its weight says. */
+/** Maps numbers to backends: each target group gets a share of the numbers by its weight. */
 export function renderWeights({ targets }: Forward, known: ReadonlySet<string>): string {
   const live = liveTargets(targets, known);
   const total = live.reduce((sum, target) => sum + target.weight, 0);
@@ -39,12 +39,14 @@ export function renderWeights({ targets }: Forward, known: ReadonlySet<string>):
     .join("");
 }
 
-/** Clients are kept while weights change, so also while only one of several target groups has a weight. */
+/**
+ * Stickiness continues while weights change, so also while only one of several target groups has a weight.
+ */
 export function keepsClients({ stickySeconds, targets }: Forward): boolean {
   return stickySeconds !== undefined && targets.length > 1;
 }
 
-/** From values of the cookie AWSALBTG to backends: a target group without a weight keeps no client. */
+/** Maps values of the cookie AWSALBTG to backends: stickiness ends for a target group without a weight. */
 export function renderKept({ targets }: Forward, known: ReadonlySet<string>): string {
   return liveTargets(targets, known)
     .map(({ targetGroupArn }) => `${hash(targetGroupArn)} ${backendName(targetGroupArn)}\n`)

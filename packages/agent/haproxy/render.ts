@@ -6,17 +6,17 @@ import { requestSocket } from "./request-log.ts";
 import type { Context, RenderOptions } from "./render-context.ts";
 import { keepsClients, UNAVAILABLE_BACKEND } from "./render-weights.ts";
 
-/** About 40,000 requests. */
+/** Room for about 40,000 requests. */
 const REQUEST_BUFFER_BYTES = 4 * 1024 * 1024;
 
 export type { RenderOptions } from "./render-context.ts";
 
-/** The proxy's whole configuration as values: the main text and the files it names. */
+/** The proxy's whole configuration as values: the main text and the files it refers to. */
 export interface ProxyConfiguration {
   readonly text: string;
-  /** File name to content: certificates, lists of them, fixed response bodies, weights. */
+  /** File name to content: certificates, certificate lists, fixed response bodies, weights. */
   readonly files: Readonly<Record<string, string>>;
-  /** Every server of every backend, for the state that new ones begin with. */
+  /** Every server of every backend, for the initial state of new ones. */
   readonly servers: readonly {
     readonly backend: string;
     readonly server: string;
@@ -26,7 +26,10 @@ export interface ProxyConfiguration {
   }[];
 }
 
-/** Renders the whole configuration. Same assignment, same text. Source: docs/decisions/0006 and the HAProxy 2.6 manual. */
+/**
+ * Renders the whole configuration. It is deterministic. Source: docs/decisions/0006 and the HAProxy 2.6
+ * manual.
+ */
 export function renderProxy(assignment: BalancersAssignment, options: RenderOptions): ProxyConfiguration {
   const files: Record<string, string> = {};
   const groups = assignment.targetGroups
@@ -74,10 +77,11 @@ function renderGlobal(options: RenderOptions): readonly string[] {
   return [
     "global",
     `  stats socket ${options.folder}/run/admin.sock mode 600 level admin expose-fd listeners`,
-    // As long as a worker may take to leave: the agent reads its last request lines by this socket.
+    // The maximum time of a leaving worker, because the agent reads its last request lines through this
+    // socket.
     "  stats timeout 70s",
     `  server-state-file ${options.folder}/servers.state`,
-    // Health changes and failures: `docker logs` of the proxy says why a request failed.
+    // Health changes and failures are logged: `docker logs` of the proxy shows why a request failed.
     "  log stdout format raw daemon notice",
     "  hard-stop-after 60s",
     "  max-spread-checks 10",
@@ -85,7 +89,7 @@ function renderGlobal(options: RenderOptions): readonly string[] {
     "  tune.ssl.default-dh-param 2048",
     "  ssl-default-bind-options ssl-min-ver TLSv1.2",
     "",
-    // Lines wait here while the agent is away; it counts them (request-log.ts).
+    // Lines are buffered here while the agent is not running; the agent counts them (request-log.ts).
     "ring requests",
     "  format raw",
     "  maxlen 1024",

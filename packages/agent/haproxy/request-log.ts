@@ -5,18 +5,22 @@ import type { BalancersAssignment, TrafficSample } from "@gantry/agent-protocol"
 import { messageOf, type Logger } from "@gantry/kernel";
 import { balancerName, backendName, serverName } from "./names.ts";
 
-/** Beyond so many different latencies they are rounded: a minute's distribution stays small. */
+/**
+ * Beyond this number of different latencies they are rounded, so that a minute's distribution stays small.
+ */
 const LATENCIES_MAX = 400;
-/** Two digits of a latency are kept where it is rounded: at most 5 % off, at a hundred milliseconds and more 1 %. */
+/**
+ * Rounded latencies keep two digits: the error is at most 5 %, and 1 % at a hundred milliseconds and more.
+ */
 const ROUND_FROM_MS = 100;
 const LINE_MAX = 4_096;
-/** A line names the load balancer, the backend and the server. */
+/** The number of names in a line: the load balancer, the backend and the server. */
 const NAMES = 3;
 const FIGURES = 6;
 
-/** What was counted of one target of one target group behind one load balancer. */
+/** The counters of one target of one target group behind one load balancer. */
 interface Tally {
-  /** Whether the requests went to a target. */
+  /** Whether the requests were forwarded to a target. */
   readonly isForwarded: boolean;
   requests: number;
   /** By the first digit of the status. */
@@ -27,38 +31,42 @@ interface Tally {
   readonly latencies: Map<number, number>;
 }
 
-/** The socket that the proxy writes a line to for each request: outside `run`, whose sockets the proxy removes when it starts. */
+/**
+ * The socket that the proxy writes a line to for each request. It is outside `run`, whose sockets the proxy
+ * removes at start.
+ */
 export function requestSocket(folder: string): string {
   return join(folder, "requests.sock");
 }
 
 /**
- * HAProxy's `log-format` of the lines that are counted here: the worker and its number of the request, then numbers and
- * names of ours. Nothing that a client chose is in them. `balancer` is the name of the load balancer, or an expression of HAProxy's that gives it.
+ * HAProxy's `log-format` of the lines that are counted here: the worker and its request number, then numbers
+ * and names that the platform chose. A line contains no text from a client. `balancer` is the name of the
+ * load balancer, or an HAProxy expression that gives it.
  */
 export function requestFormat(balancer: string): string {
   return `"%pid:%rt ${balancer} %b %s %ST %Tr %B %U %ts %[var(txn.answered)]"`;
 }
 
 /**
- * Counts the requests of the load balancers, one line of the proxy for each. The proxy keeps lines in a buffer while nobody
- * listens, so a restart of the agent loses no count. A worker that leaves closes its buffer at once; its last lines come by
- * another connection (see `leaving-worker.ts`), and some by both. They are lost where the agent is killed while a worker
- * leaves.
+ * Counts the requests of the load balancers, one line of the proxy for each. The proxy buffers lines while no
+ * agent listens, so a restart of the agent loses no count. A leaving worker closes its buffer immediately;
+ * its last lines arrive through another connection (see `leaving-worker.ts`), and some through both. They are
+ * lost where the agent is killed while a worker leaves.
  */
 export class RequestLog {
   readonly #log: Logger;
   #server: Server | undefined;
   #path = "";
   #tallies = new Map<string, Tally>();
-  /** Lines that were counted of workers whose lines may come twice, by the worker's process id. */
+  /** Lines that were already counted, of workers whose lines may arrive twice, by the worker's process id. */
   readonly #counted = new Map<string, Set<string>>();
 
   constructor(log: Logger) {
     this.#log = log;
   }
 
-  /** Listens in the proxy's folder; once it does, doing it again changes nothing. */
+  /** Listens in the proxy's folder. Repeating it changes nothing. */
   async listen(folder: string): Promise<void> {
     const path = requestSocket(folder);
     if (this.#server !== undefined && this.#path === path) return;
@@ -92,17 +100,20 @@ export class RequestLog {
     this.#server = undefined;
   }
 
-  /** From now on each line of a worker may come by two connections. */
+  /** From now on each line of the worker may arrive through two connections. */
   expectTwice(pid: string): void {
     this.#counted.set(pid, new Set());
   }
 
-  /** No line of the worker comes any more. */
+  /** No further line of the worker arrives. */
   expectOnce(pid: string): void {
     this.#counted.delete(pid);
   }
 
-  /** Counts one line. A hot path: a line is cut in two, and only the figures behind the names are split. */
+  /**
+   * Counts one line. This is a hot path: a line is cut in two, and only the numbers behind the names are
+   * split.
+   */
   count(line: string): void {
     const idEnd = line.indexOf(" ");
     let namesEnd = idEnd;
@@ -135,7 +146,7 @@ export class RequestLog {
     return false;
   }
 
-  /** What was counted since the last time, by the ARNs of the assignment in effect. */
+  /** Returns the counts since the previous call, by the ARNs of the assignment in effect. */
   drain(assignment: BalancersAssignment | undefined): readonly TrafficSample[] {
     const tallies = this.#tallies;
     this.#tallies = new Map();
@@ -145,7 +156,7 @@ export class RequestLog {
     return [...tallies].flatMap(([key, tally]): TrafficSample[] => {
       const [balancerId = "", backend = "", server = ""] = key.split(" ");
       const balancer = balancers.get(balancerId);
-      // A worker that leaves passes its requests on: they are counted where they are answered.
+      // A leaving worker forwards its requests to the new worker, which counts them.
       if (balancer === undefined || backend.startsWith("handover_")) return [];
       const group = groups.get(backend);
       return [

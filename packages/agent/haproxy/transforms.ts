@@ -1,12 +1,12 @@
 import type { BalancerTransform } from "@gantry/agent-protocol";
 import { bounded, quote } from "./conditions.ts";
 
-/** Groups before those of the expression: what stands before the match, and the match. */
+/** The groups that precede those of the expression: the text before the match, and the match. */
 const OWN_GROUPS = 2;
 
 /**
- * What a transform changes of the requests that `when` holds for. The proxy replaces a value as a whole, so that what
- * stands around the match is captured and put back. Source: HAProxy 2.6 manual, "http-request replace-pathq".
+ * Renders a transform of the requests that `when` selects. The proxy replaces a value as a whole, so the text
+ * around the match is captured and restored. Source: HAProxy 2.6 manual, "http-request replace-pathq".
  */
 export function renderTransform(
   { type, regex, replace }: BalancerTransform,
@@ -14,7 +14,7 @@ export function renderTransform(
 ): readonly string[] {
   const whole = quote(bounded(`^(.*?)(${regex})(.*)$`));
   const rest = OWN_GROUPS + countGroups(regex) + 1;
-  // What replaces the beginning of a path begins with a slash.
+  // A replacement of the beginning of a path begins with a slash.
   const slash = type === "url-rewrite" && regex.startsWith("^") && !/^[/$]/.test(replace) ? "/" : "";
   const result = quote(`\\1${slash}${toReplacement(replace)}\\${rest}`);
   switch (type) {
@@ -28,12 +28,12 @@ export function renderTransform(
   }
 }
 
-/** Capturing groups of an expression. */
+/** Counts the capturing groups of an expression. */
 export function countGroups(regex: string): number {
   return [...regex.replaceAll(/\\.|\[(?:\\.|[^\]\\])*\]/g, "").matchAll(/\((?!\?)/g)].length;
 }
 
-/** The proxy's references and signs for those of a replacement. */
+/** Converts a replacement's references and special characters to those of the proxy. */
 function toReplacement(replace: string): string {
   return replace
     .replaceAll("\\", "\\\\")

@@ -8,7 +8,7 @@ import { Weights } from "./weights.ts";
 let folder = "";
 let socket: Server;
 let said: string[] = [];
-/** What the proxy's socket answers to commands other than `prepare map`. */
+/** The answer of the proxy's socket to commands other than `prepare map`. */
 let answer = "\n";
 
 beforeEach(async () => {
