@@ -1,13 +1,13 @@
 import type { Assignment } from "@gantry/agent-protocol";
 import type { EngineContainer } from "./engine/engine.ts";
 
-/** The assignments that hold, and those that are being removed, by key. */
+/** The current assignments, and those that are being removed, by key. */
 export interface Assigned {
   readonly wanted: ReadonlyMap<string, Assignment>;
   readonly leaving: ReadonlyMap<string, Assignment>;
 }
 
-/** Whether no assignment has a container of this instance: a crash left it. */
+/** Whether a container of this instance is an orphan: no assignment has it, because of a crash. */
 export function isOrphan(container: Pick<EngineContainer, "labels">, assigned: Assigned): boolean {
   const { "gantry.pod": pod, "gantry.interface": eni, "gantry.vpc": vpc } = container.labels;
   return (
@@ -17,7 +17,7 @@ export function isOrphan(container: Pick<EngineContainer, "labels">, assigned: A
   );
 }
 
-/** Whether an assignment has this key, one that is being removed included. */
+/** Whether an assignment, including one that is being removed, has this key. */
 export function isAssigned(key: string, { wanted, leaving }: Assigned): boolean {
   return wanted.has(key) || leaving.has(key);
 }

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** The CA, and the public roots with it, where containers are mounted them. */
+/** Writes the CA together with the public roots to the folder that is mounted in containers. */
 export function writeTrust(places: { dataFolder: string; rootsFile: string }, caPem: string): void {
   const folder = join(places.dataFolder, "trust");
   mkdirSync(folder, { recursive: true });

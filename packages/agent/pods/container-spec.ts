@@ -5,11 +5,11 @@ import type { Naming } from "../naming.ts";
 import type { PodImage } from "./pod-images.ts";
 import type { PodLimits } from "./task-limits.ts";
 
-/** Labels that say which image a container was created from, for an agent that starts later. */
+/** Labels that record the image of a container, for an agent that starts later. */
 export const IMAGE_DIGEST_LABEL = "gantry.image.digest";
 export const IMAGE_SOURCE_LABEL = "gantry.image.source";
 
-/** Where containers find the platform's CA beside the public roots. */
+/** The folder in containers with the platform's CA and the public roots. */
 const TRUST_FOLDER = "/opt/trust";
 const TRUST_VARIABLES: Readonly<Record<string, string>> = {
   NODE_EXTRA_CA_CERTS: `${TRUST_FOLDER}/ca.pem`,
@@ -21,8 +21,8 @@ const TRUST_VARIABLES: Readonly<Record<string, string>> = {
 };
 
 /**
- * What the engine is asked to make for a container of a pod. `dataPath` is the data volume as the engine sees it,
- * `sources` the path of each volume of the pod.
+ * Renders the engine's specification of a pod's container. `dataPath` is the path of the data volume on the
+ * engine's host, `sources` the path of each volume of the pod.
  */
 export function containerSpec(
   container: ContainerAssignment,
@@ -95,7 +95,7 @@ export function containerSpec(
   };
 }
 
-/** The variables that name the CA bundle, but those that the definition sets itself. */
+/** The variables that name the CA bundle, except those that the definition sets itself. */
 function trustVariables(environment: readonly string[]): readonly string[] {
   const set = new Set(environment.map((entry) => entry.split("=")[0]));
   return Object.entries(TRUST_VARIABLES).flatMap(([name, value]) =>

@@ -13,7 +13,7 @@ const container = (name: string, more: Partial<ContainerAssignment> = {}) =>
     healthCheck: undefined,
     labels: {},
     ...more,
-  }) as unknown as ContainerAssignment; // What a plan looks at.
+  }) as unknown as ContainerAssignment; // The code under test reads only these fields.
 const pod = (containers: readonly ContainerAssignment[], more: Partial<PodAssignment> = {}) =>
   ({ key: "pod/p", desired: "RUNNING", restart: false, containers, ...more }) as unknown as PodAssignment; // As above.
 const there = (state: EngineContainer["state"], more: Partial<EngineContainer> = {}) =>
@@ -89,7 +89,7 @@ describe("starting", () => {
     expect(stopCauseOf(after("HEALTHY"), { ...late, now: 4_000 })).toBeUndefined();
   });
 
-  // Before: a dependency that had started in time counted as late while another one was waited for.
+  // Regression: a dependency that had started in time counted as late while another one was waited for.
   it("counts as late only the dependency that has not reached its condition", () => {
     const three = pod([
       container("a", { essential: false, startTimeoutSeconds: 5 }),
@@ -168,7 +168,7 @@ describe("what is observed of a pod that has ended", () => {
   ) => observePod(pod(containers), view(seen), NO_TIMES);
   const killed = { outOfMemory: true, exitCode: 137, finishedAt: 5_000 };
 
-  // Before: every container of the task said OutOfMemoryError, because the engine marks all of them.
+  // Regression: every container of the task reported OutOfMemoryError, because the engine marks all of them.
   it.each([
     ["exited on SIGTERM with 0", { exitCode: 0, finishedAt: 5_100 }],
     ["was ended by SIGTERM", { exitCode: 143, finishedAt: 5_100 }],
@@ -185,13 +185,13 @@ describe("what is observed of a pod that has ended", () => {
     ]);
   });
 
-  // Before: a task that ended between two looks had no `startedAt`.
+  // Regression: a task that ended between two observations had no `startedAt`.
   it("says when a pod started that nobody saw running", () => {
     const ended = observe([container("a")], { a: there("exited", { startedAt: 4_000, finishedAt: 5_000 }) });
     expect(ended).toMatchObject({ startedAt: 4_000, executionStoppedAt: 5_000 });
   });
 
-  // Before: the end of an init container counted, and lay before the task's start.
+  // Regression: the end of an init container counted, and preceded the task's start.
   it("counts the end of an essential container as the end of execution", () => {
     const init = container("b", { essential: false });
     const seen = { b: there("exited", { startedAt: 1_000, finishedAt: 2_000 }) };

@@ -9,9 +9,11 @@ import type { EngineContainer } from "../engine/engine.ts";
 import { IMAGE_DIGEST_LABEL, IMAGE_SOURCE_LABEL } from "./container-spec.ts";
 import type { PodImage } from "./pod-images.ts";
 
-/** What went wrong with a pod before it ran, or what was lost of it, in ECS's words: nothing on the engine says it later. */
+/**
+ * The reason why a pod could not start or was lost, in ECS's words. It cannot be read from the engine later.
+ */
 export interface ContainerProblem {
-  /** Undefined where it is the pod's. */
+  /** Undefined where the problem concerns the pod. */
   readonly container: string | undefined;
   readonly code: "TaskFailedToStart" | "EssentialContainerExited";
   readonly reason: string;
@@ -20,14 +22,14 @@ export interface ContainerProblem {
 /** The exit code of a process that SIGTERM ended: 128 + 15. */
 const SIGTERM_EXIT = 143;
 
-/** Whether the engine itself will go on saying that the pod has ended. */
+/** Whether the engine's state continues to show that the pod has ended. */
 export function isSaidByEngine(pod: PodAssignment, view: PodView): boolean {
   return pod.containers.some(
     (container) => container.essential && view.containers.get(container.name)?.state === "exited",
   );
 }
 
-/** A pod as it stands, all of it read fresh. */
+/** The current state of a pod, read anew for each plan. */
 export interface PodView {
   readonly pause: EngineContainer | undefined;
   readonly interfaceReady: boolean;
@@ -41,13 +43,15 @@ export interface PodView {
 export type PodStep =
   | { readonly type: "ensureInterface" }
   | { readonly type: "pullImage"; readonly container: ContainerAssignment }
-  /** Started too, unless it waits for another: one look fewer until it runs. */
+  /**
+   * The container is also started, unless it waits for another: this saves one inspect call before it runs.
+   */
   | { readonly type: "createContainer"; readonly container: ContainerAssignment; readonly start: boolean }
   | { readonly type: "startContainer"; readonly container: ContainerAssignment; readonly id: string }
   | { readonly type: "stopContainer"; readonly container: ContainerAssignment; readonly id: string }
   | { readonly type: "removeContainer"; readonly container: ContainerAssignment; readonly id: string };
 
-/** Why a pod ends although it is wanted; undefined while it may go on. */
+/** The reason why a pod must stop although it is assigned; undefined while it may continue. */
 export function stopCauseOf(pod: PodAssignment, view: PodView): PodObservation["stop"] {
   if (view.problem !== undefined) return { code: view.problem.code, reason: view.problem.reason };
   if (pod.restart) return undefined;
@@ -63,7 +67,8 @@ export function stopCauseOf(pod: PodAssignment, view: PodView): PodObservation["
       };
     return { code: "EssentialContainerExited", reason: "Essential container in task exited" };
   }
-  // Until something was made in it a namespace can be had again; a warm interface may have ended before it was given away.
+  // A namespace can be recreated until a container uses it; a warm interface may have ended before it was
+  // handed over.
   if (view.pause?.state === "exited" && view.containers.size > 0)
     return {
       code: "EssentialContainerExited",
@@ -80,7 +85,10 @@ export function stopCauseOf(pod: PodAssignment, view: PodView): PodObservation["
   return undefined;
 }
 
-/** The steps that can be made now, in parallel; none where the pod is as it should be or waits for the world. */
+/**
+ * The steps that can be made now, in parallel; empty where the pod is in its desired state or waits for an
+ * external event.
+ */
 export function planPod(pod: PodAssignment, view: PodView): readonly PodStep[] {
   if (pod.desired === "STOPPED" || stopCauseOf(pod, view) !== undefined) return planStop(pod, view);
   if (view.pause?.state !== "running" || !view.interfaceReady)
@@ -111,7 +119,7 @@ function planContainer(
     return view.images.has(container.image)
       ? [{ type: "createContainer", container, start: dependenciesHold(container, view) }]
       : [];
-  // A server that is to run with other settings is made anew over the data it had.
+  // A server whose settings have changed is recreated with its existing data.
   const revision = container.labels[REVISION_LABEL];
   if (pod.restart && revision !== undefined && there.labels[REVISION_LABEL] !== revision)
     return [
@@ -124,8 +132,8 @@ function planContainer(
 }
 
 /**
- * Shutdown is the reverse of start-up: a container is stopped once those that depend on it have stopped. One that was
- * never started goes at once: a start may be under way in a slow engine, of an agent that has died since.
+ * Shutdown is the reverse of start-up: a container is stopped once those that depend on it have stopped. One
+ * that was never started is removed at once: a slow engine may still be starting it for a previous agent.
  */
 function planStop(pod: PodAssignment, view: PodView): readonly PodStep[] {
   const isRunning = (name: string) => view.containers.get(name)?.state === "running";
@@ -142,7 +150,10 @@ function planStop(pod: PodAssignment, view: PodView): readonly PodStep[] {
   });
 }
 
-/** Source: amazon-ecs-agent, dependency graph: START holds once it ran, COMPLETE once it ended, SUCCESS with 0, HEALTHY once healthy. */
+/**
+ * Source: amazon-ecs-agent, dependency graph: START holds once the dependency ran, COMPLETE once it ended,
+ * SUCCESS once it ended with 0, HEALTHY once healthy.
+ */
 function dependenciesHold(container: ContainerAssignment, view: PodView): boolean {
   return container.dependsOn.every((dependency) => conditionHolds(dependency, view));
 }
@@ -165,7 +176,10 @@ function conditionHolds(
   }
 }
 
-/** Why a container never starts: which dependency did not reach its condition, and how it ended. Undefined while it may start. */
+/**
+ * The reason why a container can never start: the dependency that missed its condition, and how it ended.
+ * Undefined while it may start.
+ */
 function unmetDependency(
   container: ContainerAssignment,
   pod: PodAssignment,
@@ -189,7 +203,7 @@ function unmetDependency(
   return undefined;
 }
 
-/** What there is to say of a pod. `times` are what only the one who acted knows. */
+/** The observation of a pod to report. `times` are known only to the agent that acted. */
 export function observePod(
   pod: PodAssignment,
   view: PodView,
@@ -219,13 +233,16 @@ export function observePod(
     containers: pod.containers.map((container) => observeContainer(container, pod, view)),
     stop: pod.desired === "STOPPED" ? undefined : stop,
     ...times,
-    // Also of a pod that ended before anybody saw it run.
+    // Also set for a pod that ended before it was observed running.
     startedAt: started.length === pod.containers.length ? Math.max(...started) : undefined,
     executionStoppedAt: ending ? firstEssentialEnd(pod, view) : undefined,
   };
 }
 
-/** When the first essential container ended, which is when the task's execution did. Source: amazon-ecs-agent, SetExecutionStoppedAt. */
+/**
+ * The time when the first essential container ended, which ends the task's execution. Source:
+ * amazon-ecs-agent, SetExecutionStoppedAt.
+ */
 function firstEssentialEnd(pod: PodAssignment, view: PodView): number | undefined {
   const ends = pod.containers.flatMap((container) => {
     const there = view.containers.get(container.name);
@@ -235,8 +252,9 @@ function firstEssentialEnd(pod: PodAssignment, view: PodView): number | undefine
 }
 
 /**
- * Whether the kernel killed the container for its memory use. Under a limit of the task the engine marks each of its
- * containers, so one that ended by itself, on SIGTERM, or by the SIGKILL that follows SIGTERM is told apart here.
+ * Whether the kernel killed the container for its memory use. Under a memory limit of the task the engine
+ * marks each of its containers, so a container that exited by itself, on SIGTERM, or by the SIGKILL that
+ * follows SIGTERM is distinguished here.
  */
 function isKilledForMemory(container: ContainerAssignment, pod: PodAssignment, view: PodView): boolean {
   const there = view.containers.get(container.name);

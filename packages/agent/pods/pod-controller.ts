@@ -19,20 +19,20 @@ import {
   type PodView,
 } from "./plan-pod.ts";
 
-/** What only the one who acted knows of a pod; lost with the agent, and not missed. */
+/** State of a pod that only this agent knows; it may be lost with the agent. */
 interface PodMemory {
   connectivityAt: number | undefined;
   pullStartedAt: number | undefined;
   pullStoppedAt: number | undefined;
   interfaceReady: boolean;
-  /** Images that the engine had lost when a container was to be made from them. */
+  /** Images that the engine had lost when a container was to be created from them. */
   readonly lostImages: Set<string>;
   /** Images that were found or pulled for the pod, by the names in its assignment. */
   readonly images: Map<string, PodImage>;
   reported: string;
 }
 
-/** Why pods cannot start, kept where the agent keeps what it knows; `set` resolves once it is written. */
+/** Stores the reasons why pods cannot start; `set` resolves when the reason is written. */
 export interface ProblemMemory {
   get(key: string): ContainerProblem | undefined;
   set(key: string, problem: ContainerProblem): Promise<void>;
@@ -48,7 +48,7 @@ export interface PodDeps {
   readonly log: Logger;
   readonly logs: LogShipper;
   readonly problems: ProblemMemory;
-  /** Asks the control plane for an image that no registry has; rejects where it can not be made. */
+  /** Requests an image that no registry has from the control plane; rejects where it cannot be built. */
   readonly requestImage: (image: string) => Promise<void>;
   readonly report: (observation: PodObservation) => void;
 }
@@ -58,7 +58,7 @@ const HEALTH_LOOK_MS = 1_000;
 const ROUTER_LOOK_MS = 100;
 const CRASH_LOOP_MS = 1_000;
 
-/** Brings each pod of this node to what is wanted of it, one look and one set of steps at a time. */
+/** Brings each pod of this node to its desired state, by one observation and one set of steps at a time. */
 export class PodController {
   readonly #deps: PodDeps;
   readonly #memory = new Map<string, PodMemory>();
@@ -69,7 +69,9 @@ export class PodController {
     this.#images = new PodImages(deps);
   }
 
-  /** Reads, plans and acts until nothing is left to do now, or something else is wanted. The answer says when to look again. */
+  /**
+   * Reads, plans and acts until no step is left, or the assignment changes. Returns when to reconcile again.
+   */
   async reconcile(pod: PodAssignment, isCurrent: () => boolean): Promise<number | undefined> {
     const memory = this.#memoryOf(pod.key);
     for (let pass = 0; pass < PASSES_MAX; pass += 1) {
@@ -77,7 +79,7 @@ export class PodController {
       const view = await this.#look(pod, memory);
       this.#followLogs(pod, view);
       const cause = stopCauseOf(pod, view);
-      // Said once, it stays so: what is reported as ended does not start again when a lost namespace comes back.
+      // A pod that was reported as stopped remains stopped, even if a lost namespace comes back.
       if (
         cause !== undefined &&
         view.problem === undefined &&
@@ -104,7 +106,10 @@ export class PodController {
     return CRASH_LOOP_MS;
   }
 
-  /** Takes the pod off this node: its containers once their logs are shipped, its limits, and what is to be purged. */
+  /**
+   * Removes the pod from this node: its containers once their logs are shipped, its limits, and the data to
+   * be purged.
+   */
   async remove(pod: PodAssignment): Promise<void> {
     const { engine, naming, host, logs } = this.#deps;
     const there = (
@@ -126,7 +131,7 @@ export class PodController {
     this.#deps.problems.delete(pod.key);
   }
 
-  /** Says again all there is to say: the control plane is new, or was away. */
+  /** Reports everything again, because the control plane is new or was unavailable. */
   forgetReports(): void {
     for (const memory of this.#memory.values()) memory.reported = "";
   }
@@ -210,7 +215,7 @@ export class PodController {
           await this.#pull(step.container, pod, memory);
           return;
         case "createContainer": {
-          // An image that the engine has takes no time to pull.
+          // An image that the engine has already takes no time to pull.
           memory.pullStartedAt ??= clock.now();
           memory.pullStoppedAt ??= clock.now();
           const id = await this.#create(step.container, pod, memory);
@@ -218,7 +223,7 @@ export class PodController {
           return;
         }
         case "startContainer":
-          // What was attached when it was created may have ended with the machine.
+          // Mounts that were attached when the container was created may have been lost with a reboot.
           await this.#deps.host.volumes.prepare(pod);
           await engine.startContainer(step.id);
           return;
@@ -234,7 +239,7 @@ export class PodController {
       if (step.type === "createContainer") {
         this.#images.forget(step.container.image);
         memory.images.delete(step.container.image);
-        // The image was removed from the engine since it was last seen: it is pulled again, once.
+        // The image was removed from the engine since the last check: it is pulled again, once.
         const isLost = thrown instanceof EngineError && thrown.imageMissing;
         if (isLost && !memory.lostImages.has(step.container.image)) {
           memory.lostImages.add(step.container.image);
@@ -271,12 +276,14 @@ export class PodController {
   }
 }
 
-/** What ends a task, with its reason; everything else is tried again. */
+/** Whether an error stops the task, with its reason; all other errors are retried. */
 function isProblem(thrown: unknown): thrown is EngineError | VolumeError | InvalidAssignmentError {
   return [EngineError, VolumeError, InvalidAssignmentError].some((kind) => thrown instanceof kind);
 }
 
-/** A container health check changes state without an event that we could miss; a pod that starts is looked at again soon. */
+/**
+ * A container health check changes state without an event, so a pod that is starting is observed again soon.
+ */
 function lookAgainIn(pod: PodAssignment, view: PodView): number | undefined {
   if (pod.desired === "STOPPED" || stopCauseOf(pod, view) !== undefined) return undefined;
   const waits = pod.containers.some((container) => view.containers.get(container.name)?.state === "created");
@@ -285,7 +292,7 @@ function lookAgainIn(pod: PodAssignment, view: PodView): number | undefined {
     : undefined;
 }
 
-/** Waits for every step, also where one fails: none goes on behind the back of the next look. */
+/** Waits for every step, even where one fails, so that no step is still running at the next observation. */
 async function allOf(steps: readonly Promise<void>[]): Promise<void> {
   for (const outcome of await Promise.allSettled(steps))
     if (outcome.status === "rejected") throw outcome.reason;

@@ -5,7 +5,7 @@ import { FakeEngine } from "../engine/fake-engine.ts";
 import { namingOf } from "../naming.ts";
 import { PodImages, SILENT_MS, useTag } from "./pod-images.ts";
 
-const TASK = { role: "task" } as PodAssignment; // All that images depend on.
+const TASK = { role: "task" } as PodAssignment; // The fields that images depend on.
 const container = (image: string) => ({ image, registryAuth: undefined }) as ContainerAssignment; // As above.
 const OWN = namingOf("own");
 
@@ -29,7 +29,7 @@ function newNode(images: readonly string[] = []) {
 }
 
 describe("the image of a container", () => {
-  // Before: an image that the engine had under the tag was never looked up.
+  // Regression: an image that the engine had under the tag was never looked up.
   it("is what the registry says now, whatever the engine has under the tag", async () => {
     const { engine, provide } = newNode(["app:1"]);
     expect(await provide("app:1")).toEqual({
@@ -67,7 +67,7 @@ describe("the image of a container", () => {
     expect((await provide("app")).source).toBe("registry");
   });
 
-  // Before: the task ran Debian's nginx in place of the image, and nothing said so.
+  // Regression: the task ran Debian's nginx instead of the image, and nothing reported it.
   it("says that it is built where no registry answers", async () => {
     const { engine, provide, setMakes } = newNode();
     engine.registry = () => undefined;
@@ -85,7 +85,7 @@ describe("the image of a container", () => {
     });
   });
 
-  // Before: "gantry/mariadb:4" was asked of Docker Hub first, where anybody may publish that name.
+  // Regression: "gantry/mariadb:4" was requested from Docker Hub first, where anybody may publish that name.
   it("comes from the platform alone where the name is the platform's", async () => {
     const { engine, requested, provide, setMakes } = newNode();
     setMakes();

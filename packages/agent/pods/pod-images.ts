@@ -6,23 +6,26 @@ import type { Naming } from "../naming.ts";
 
 /** An image that the engine has for a container of a pod. */
 export interface PodImage {
-  /** What the container is created from: a name with a digest, or the id of an image that has none. */
+  /** The reference for creating the container: a name with a digest, or the id of an image that has none. */
   readonly reference: string;
   readonly digest: string | undefined;
   /** Undefined for the platform's own images. */
   readonly source: ContainerObservation["imageSource"];
 }
 
-/** How long a registry may take to say what a tag is. */
+/** Deadline of a registry for resolving a tag. */
 export const RESOLVE_MS = 5_000;
-/** A registry that did not answer is not asked again for this long: tasks that start meanwhile do not wait for it. */
+/**
+ * A registry that did not answer is not queried again for this long, so that tasks that start in the meantime
+ * do not wait for it.
+ */
 export const SILENT_MS = 30_000;
 const SEEN_MAX = 1_000;
 
 /**
- * Finds and pulls the images of pods. A tag is resolved to a digest at its registry each time a container is to be
- * created, and the engine pulls that digest where it does not have it. Where no registry answers, the engine's own copy
- * of the tag is used, or an image that the control plane makes; the result says which.
+ * Finds and pulls the images of pods. A tag is resolved to a digest at its registry each time a container is
+ * created, and the engine pulls that digest where it does not have it. Where no registry answers, the
+ * engine's own copy of the tag is used, or an image that the control plane builds; the result states which.
  */
 export class PodImages {
   readonly #engine: Engine;
@@ -38,7 +41,7 @@ export class PodImages {
     engine: Engine;
     clock: Clock;
     naming: Naming;
-    /** Asks the control plane for an image that no registry has; rejects where it cannot be made. */
+    /** Requests an image that no registry has from the control plane; rejects where it cannot be built. */
     requestImage: (image: string) => Promise<void>;
   }) {
     this.#engine = deps.engine;
@@ -47,7 +50,10 @@ export class PodImages {
     this.#request = deps.requestImage;
   }
 
-  /** The image where the engine has it and no registry needs to be asked; undefined where it is to be provided. */
+  /**
+   * Returns the image where the engine has it and no registry query is needed; undefined where it must be
+   * provided.
+   */
   async present(container: ContainerAssignment, pod: PodAssignment): Promise<PodImage | undefined> {
     const { image } = container;
     if (!isFixed(image, pod)) return undefined;
@@ -119,7 +125,10 @@ export class PodImages {
     await this.#noteUse(reference);
   }
 
-  /** What runs where no registry answers: the engine's copy of the tag, or an image that the control plane makes. */
+  /**
+   * The image used where no registry answers: the engine's copy of the tag, or an image that the control
+   * plane builds.
+   */
   async #ownCopy(image: string, unanswered: EngineError): Promise<PodImage> {
     let there = await this.#engine.image(image);
     if (there === undefined) {
@@ -144,8 +153,8 @@ export class PodImages {
   }
 
   /**
-   * A tag on each image that Gantry pulled, one per instance that uses it, so that "gantry down --purge" removes what no
-   * other instance uses, and nothing that was there before.
+   * Tags each image that Gantry pulled, once per instance that uses it, so that "gantry down --purge" removes
+   * only images that Gantry pulled and that no other instance uses.
    */
   async #noteUse(reference: string): Promise<void> {
     await this.#engine.tagImage(reference, useTag(this.#naming, reference));
@@ -154,7 +163,7 @@ export class PodImages {
 
 const USED_BY = "gantry/used-by-";
 
-/** The repository of the marks of an instance. */
+/** The repository of an instance's tags. */
 export function useTagsOf(naming: Pick<Naming, "instance">): string {
   return `${USED_BY}${naming.instance}`;
 }
@@ -165,22 +174,25 @@ export function useTag(naming: Pick<Naming, "instance">, reference: string): str
   return `${useTagsOf(naming)}:${hash}`;
 }
 
-/** The name as the engine lists it: without the parts that Docker Hub's images do not need. */
+/** The name as the engine lists it: without the parts that are implied for Docker Hub's images. */
 function familiarName(reference: string): string {
   return reference.replace(/^docker\.io\//, "").replace(/^library\//, "");
 }
 
-/** Whether the name alone says which image it is. */
+/** Whether the name alone identifies the image. */
 function isFixed(image: string, pod: PodAssignment): boolean {
   return isPlatforms(image, pod) || image.includes("@");
 }
 
-/** Images of the platform come from the platform alone: a stranger could publish their names in a public registry. */
+/**
+ * Images of the platform are never pulled from a public registry, because anybody could publish their names
+ * there.
+ */
 function isPlatforms(image: string, pod: PodAssignment): boolean {
   return pod.role === "database" || image.startsWith("gantry/");
 }
 
-/** The registry that a name means. Source: distribution/reference, "splitDockerDomain". */
+/** The registry of a name. Source: distribution/reference, "splitDockerDomain". */
 function hostOf(image: string): string {
   const [first = "", ...rest] = image.split("/");
   return rest.length > 0 && /[.:]|^localhost$/.test(first) ? first : "docker.io";

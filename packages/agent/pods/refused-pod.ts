@@ -1,7 +1,7 @@
 import type { PodObservation } from "@gantry/agent-protocol";
 
 /**
- * What is reported of a pod that is not made, because its assignment did not pass the agent's checks.
+ * The observation of a pod that is not created, because its assignment did not pass the agent's checks.
  * Source: ECS Developer Guide, "Amazon ECS stopped tasks error messages", ResourceInitializationError.
  */
 export function refusedPod(key: string, problem: string): PodObservation {

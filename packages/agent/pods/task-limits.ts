@@ -6,33 +6,39 @@ import { podIdOf } from "../volumes/volume-paths.ts";
 const ROOT = "/sys/fs/cgroup";
 const PERIOD_US = 100_000;
 
-/** On 64-bit Linux a machine of this much memory, or of an unknown amount, has no more processes by default. */
+/**
+ * The default limit of process ids of 64-bit Linux at this amount of memory, also used where the amount is
+ * unknown.
+ */
 const PID_MAX = 32_768;
 const PIDS_PER_MIB = 8;
-/** A task may take this part of the machine's own process ids. */
+/** The divisor of the machine's process ids that gives the limit of a task. */
 const SHARE_OF_MACHINE = 4;
 
-/** The limits of a pod as the engine is told of them. */
+/** The limits of a pod as the engine receives them. */
 export interface PodLimits {
-  /** The control group to put the containers in; undefined where there is none and containers carry the limits themselves. */
+  /**
+   * The parent control group of the containers; undefined where there is none and containers carry the limits
+   * themselves.
+   */
   readonly parent: string | undefined;
   /** Processes and threads of the whole pod. */
   readonly pidsMax: number;
 }
 
 /**
- * Processes and threads of a task. A Fargate task has a machine of its own with the kernel's default: one for each 128
- * KiB of memory (a thread's stack is to take an eighth of it), and at most 32,768. Here tasks share a machine, so one
- * gets at most a quarter of its ids. `ulimits` with nproc hold beside it.
- * Source: kernel/fork.c, set_max_threads; proc_sys_kernel(5), pid_max; API_Ulimit ("the default resource limit values
- * set by the operating system").
+ * The process limit of a task. A Fargate task has its own machine with the kernel's default: one for each 128
+ * KiB of memory (thread stacks may take an eighth of it), and at most 32,768. Here tasks share a machine, so
+ * a task gets at most a quarter of its ids. `ulimits` with nproc apply in addition.
+ * Source: kernel/fork.c, set_max_threads; proc_sys_kernel(5), pid_max; API_Ulimit ("the default resource
+ * limit values set by the operating system").
  */
 export function pidsMaxOf(memoryMiB: number | undefined, machinePidMax: number): number {
   const own = memoryMiB === undefined ? PID_MAX : memoryMiB * PIDS_PER_MIB;
   return Math.min(own, PID_MAX, Math.floor(machinePidMax / SHARE_OF_MACHINE));
 }
 
-/** Limits over all of a task's containers together: a control group of its own under which the engine puts them. */
+/** Limits over all of a task's containers together: a separate control group that is the parent of theirs. */
 export class TaskLimits {
   readonly #log: Logger;
   readonly #instance: string;
@@ -43,7 +49,7 @@ export class TaskLimits {
     this.#instance = deps.instance;
   }
 
-  /** Makes the pod's control group, where the kernel and the engine's cgroup driver allow it. */
+  /** Creates the pod's control group, where the kernel and the engine's cgroup driver allow it. */
   async ensure(pod: PodAssignment): Promise<PodLimits> {
     const pidsMax = pidsMaxOf(pod.memoryMiB, await machinePidMax());
     if (pod.cpuUnits === undefined && pod.memoryMiB === undefined) return { parent: undefined, pidsMax };
@@ -134,7 +140,7 @@ function groupOf(instance: string): string {
   return `/gantry-${instance}`;
 }
 
-/** Where control groups are: one tree, or in version 1 one for each controller. */
+/** The roots of the control groups: one tree, or in version 1 one for each controller. */
 async function hierarchies(): Promise<readonly string[]> {
   if (await exists(`${ROOT}/cgroup.controllers`)) return [ROOT];
   return (await readdir(ROOT)).map((name) => `${ROOT}/${name}`);

@@ -2,7 +2,7 @@ import { lstat, opendir } from "node:fs/promises";
 import { join } from "node:path";
 
 const BLOCK_BYTES = 512;
-/** Beyond so many files the sum is not measured: reading it takes longer than it is worth. */
+/** With more files than this the sum is not measured, because reading it takes too long. */
 const FILES_MAX = 20_000;
 
 /** Bytes on the disk of a folder's files; undefined where it cannot be read or has very many. Links are not followed. */
@@ -16,7 +16,7 @@ export async function folderBytes(folder: string): Promise<number | undefined> {
         if (files > FILES_MAX) return undefined;
         const child = join(path, entry.name);
         if (entry.isDirectory()) waiting.push(child);
-        // A file that is removed meanwhile takes no room.
+        // A file that is removed in the meantime counts as zero bytes.
         bytes += await lstat(child).then(
           ({ blocks }) => blocks * BLOCK_BYTES,
           () => 0,

@@ -6,7 +6,7 @@ import type { Usage } from "./usage-reader.ts";
 const SAMPLE_MS = 20_000;
 const MINUTE_MS = 60_000;
 const EARLY_MS = 1_000;
-/** Batches that are kept while the control plane does not answer. Older ones are lost. */
+/** Number of batches kept while the control plane does not answer. Older ones are lost. */
 const UNTAKEN_MAX = 90;
 
 type Batch = Extract<ToControlPlane, { type: "metrics" }>;
@@ -19,7 +19,7 @@ interface Reading {
 }
 
 export interface MetricShipperDeps {
-  /** The platform's: on a clock that runs faster, minutes are shorter. */
+  /** The platform's clock: where it runs faster, minutes are shorter. */
   readonly clock: Clock;
   readonly log: Logger;
   readonly pods: () => readonly PodAssignment[];
@@ -30,9 +30,10 @@ export interface MetricShipperDeps {
 }
 
 /**
- * Samples what pods use at the same moments of every minute, and sends the samples of each moment as one numbered batch, the
- * last of a minute with what the proxy counted in it. A batch is sent again until the control plane has taken it, which drops a number that it knows: a batch may be lost,
- * where the agent dies, but it does not count twice.
+ * Samples the pods' usage at the same offsets of every minute, and sends the samples of each time as one
+ * numbered batch; the last batch of a minute includes the proxy's counts. A batch is sent again until the
+ * control plane confirms it; the control plane drops known numbers. A batch may be lost where the agent dies,
+ * but it is never counted twice.
  */
 export class MetricShipper {
   readonly #deps: MetricShipperDeps;
@@ -53,7 +54,7 @@ export class MetricShipper {
 
   start(): void {
     const now = this.#deps.clock.now();
-    // A timer may be a moment early: the sample after it is the one of the next 20 seconds.
+    // A timer may fire slightly early: the next sample then belongs to the next 20 seconds.
     const next = Math.ceil((now + EARLY_MS) / SAMPLE_MS) * SAMPLE_MS;
     this.#timer = this.#deps.clock.after(next - now, () => {
       void this.#sample().finally(() => this.start()); // #sample never rejects.
@@ -64,12 +65,12 @@ export class MetricShipper {
     this.#timer?.cancel();
   }
 
-  /** The control plane has the batch. */
+  /** Called when the control plane has stored the batch. */
   taken(session: string, sequence: number): void {
     if (session === this.#session) this.#untaken = this.#untaken.filter((batch) => batch.sequence > sequence);
   }
 
-  /** Sends again what has not been taken. */
+  /** Sends unconfirmed batches again. */
   resend(): void {
     for (const batch of this.#untaken) this.#deps.send(batch);
   }
@@ -91,7 +92,7 @@ export class MetricShipper {
     const samples: UsageSample[] = [];
     for (const [pod, reading] of after) {
       const before = this.#before.get(pod);
-      // Counters that went back are those of other containers.
+      // Counters that decreased belong to other containers.
       if (before === undefined || reading.usage.cpuSeconds < before.usage.cpuSeconds) continue;
       if (reading.at > before.at)
         samples.push({ pod, from: before.at, until: reading.at, ...used(reading, before) });
@@ -106,7 +107,7 @@ export class MetricShipper {
 
   #ship(usage: readonly UsageSample[]): void {
     const minute = this.#minute();
-    // On a fast clock the sample at the end of a minute may come late: the next one ends the minute.
+    // On a fast clock the sample at the end of a minute may be late: the next one ends the minute.
     const endsMinute = minute !== this.#shipped;
     this.#shipped = minute;
     const traffic = endsMinute ? this.#deps.traffic() : [];
@@ -124,11 +125,11 @@ export class MetricShipper {
   }
 }
 
-/** What was used between two readings. A counter that went back, as one of a new interface does, is left out. */
+/** The usage between two readings. A counter that decreased, as that of a new interface does, is left out. */
 function used({ at, realAt, usage }: Reading, earlier: Reading): Omit<UsageSample, "pod" | "from" | "until"> {
   const before = earlier.usage;
   const { network, storage, connections, storedBytes } = usage;
-  // What was used in real time stands for all the time that passed by the platform's clock.
+  // The usage in real time is scaled to the time that passed on the platform's clock.
   const scale = realAt > earlier.realAt ? (at - earlier.at) / (realAt - earlier.realAt) : 1;
   return {
     cpuSeconds: (usage.cpuSeconds - before.cpuSeconds) * scale,

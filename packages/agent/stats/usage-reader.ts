@@ -10,10 +10,10 @@ import { folderBytes } from "./folder-bytes.ts";
 
 const ROOT = "/sys/fs/cgroup";
 
-/** What a pod has used. Counters begin where the pod's control group was made, or its containers started. */
+/** The usage of a pod. Counters begin when the pod's control group was created, or its containers started. */
 export interface Usage {
   readonly cpuSeconds: number;
-  /** Without the file cache that the kernel may drop, as Docker and ECS count it. */
+  /** Excludes the file cache that the kernel may drop, as Docker and ECS do. */
   readonly memoryBytes: number;
   /** By the pod's network interface; absent where its network namespace is gone. */
   readonly network?: { readonly rxBytes: number; readonly txBytes: number };
@@ -32,9 +32,10 @@ export interface UsageDeps {
 }
 
 /**
- * What a pod's containers use together: by the counters of its control group, where it has one of its own, else by the
- * engine's statistics of its containers. Undefined for a pod that does not run.
- * Source: Linux, admin-guide/cgroup-v1/cpuacct, memory, blkio-controller; admin-guide/cgroup-v2, cpu.stat, memory.current, io.stat.
+ * Reads the total usage of a pod's containers: from the counters of its control group, where it has its own,
+ * else from the engine's statistics of its containers. Undefined for a pod that does not run.
+ * Source: Linux, admin-guide/cgroup-v1/cpuacct, memory, blkio-controller; admin-guide/cgroup-v2, cpu.stat,
+ * memory.current, io.stat.
  */
 export async function podUsage(pod: PodAssignment, deps: UsageDeps): Promise<Usage | undefined> {
   const usage = await computeUsage(pod, deps);

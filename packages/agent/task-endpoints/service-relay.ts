@@ -5,8 +5,9 @@ import { messageOf, type Logger } from "@gantry/kernel";
 const PORT = 443;
 
 /**
- * Carries a VPC's connections to the AWS service names over to the control plane, byte for byte: TLS ends there. A header
- * ahead of the bytes says where the connection comes from, so that `aws:SourceIp` is not the relay's address.
+ * Relays a VPC's connections to the AWS service names to the control plane byte for byte; TLS ends there. A
+ * preceding header states the source address of the connection, so that `aws:SourceIp` is not the relay's
+ * address.
  */
 export class ServiceRelay {
   readonly #server: Server;

@@ -22,7 +22,7 @@ async function newTask() {
     containers: [{ name: "web" }, { name: "later" }],
     metadata: { endpointId: ID, taskArn: "arn:task", tags: { team: "a" } },
     credentials: [],
-  } as unknown as PodAssignment; // What the endpoints look at.
+  } as unknown as PodAssignment; // The code under test reads only these fields.
   const start = async (name: string): Promise<EngineContainer | undefined> => {
     await engine.startContainer(await engine.createContainer({ ...pauseSpec(naming), name }));
     return engine.inspect(name);
@@ -34,7 +34,7 @@ async function newTask() {
   return { answers: new TaskAnswers({ pods: () => [pod], engine, naming, clock, countersOf }), web };
 }
 
-// Before: each of these was answered 404.
+// Regression: each of these requests was answered 404.
 describe("task metadata version 4", () => {
   it("answers a container's statistics with the rates of its network", async () => {
     const { answers, web } = await newTask();

@@ -22,7 +22,7 @@ const METADATA =
   /^\/v[34]\/([0-9a-f]{32})-([A-Za-z0-9_-]+?)(\/task|\/taskWithTags|\/stats|\/task\/stats)?\/?$/;
 
 /**
- * What a task is answered: its credentials, and the metadata and statistics of its containers.
+ * The answers to a task: its credentials, and the metadata and statistics of its containers.
  * Source: Amazon ECS task metadata endpoint version 4; IAM roles for tasks.
  */
 export class TaskAnswers {

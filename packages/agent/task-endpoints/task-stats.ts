@@ -18,13 +18,13 @@ interface Known {
   readonly answer: Readonly<Record<string, unknown>>;
 }
 
-/** The ECS agent reads statistics once a second; a container that asks more often is answered the same. */
+/** The ECS agent reads statistics once a second; more frequent requests get the same answer. */
 const FRESH_MS = 1_000;
 const FORGET_MS = 10 * 60_000;
 
 /**
- * Statistics of containers as the ECS agent answers them: Docker's, with the task's network interfaces, and the network
- * rates since the sample before. The first request for a container waits for its second sample.
+ * Statistics of containers as the ECS agent returns them: Docker's, with the task's network interfaces, and
+ * the network rates since the previous sample. The first request for a container waits for its second sample.
  * Source: Amazon ECS task metadata endpoint version 4, "Task metadata examples", stats.
  */
 export class TaskStats {

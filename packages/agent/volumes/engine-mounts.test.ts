@@ -20,13 +20,13 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(top, { recursive: true, force: true }));
 
-/** Where each directory leads; "" where there is none. */
+/** The resolved path of each directory; "" where there is none. */
 async function resolve(...directories: readonly string[]): Promise<readonly string[]> {
   const { stdout } = await run("perl", [HELPER, "resolve", root, ...directories]);
   return stdout.split("\n").slice(0, -1);
 }
 
-// Before: the check of the path was lexical, and whoever opened it followed links from the host's root.
+// Regression: the check of the path was lexical, and opening it followed links from the host's root.
 describe("a directory of a file system", () => {
   it("is found through links as an NFS server finds it: absolute ones begin at the file system's root", async () => {
     mkdirSync(join(root, "a/b"), { recursive: true });
@@ -47,7 +47,7 @@ describe("a directory of a file system", () => {
     symlinkSync("pipe", join(root, "link"));
     const socket = createServer().listen(join(root, "socket"));
     onTestFinished(() => void socket.close());
-    // A pipe that was opened for reading would hold up the helper until somebody writes.
+    // Opening a pipe for reading would block the helper until a writer opens it.
     const others = [
       "/pipe",
       "/file",

@@ -42,7 +42,8 @@ describe("removing a tree", () => {
     expect(existsSync(join(top, "victim/file"))).toBe(true);
   });
 
-  // Before: `rm` by path looked whether an entry is a folder, then listed it by its name; a link in between led out.
+  // Regression: `rm` by path checked whether an entry is a folder, then listed it by its name; a link created
+  // in between led out.
   it("stays inside while a task swaps folders for links", async () => {
     for (let round = 0; round < 12; round += 1) {
       const tree = join(top, "tree");

@@ -6,10 +6,11 @@ const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
 const PASSES_MAX = 100;
 
 /**
- * Removes a folder with everything in it, while tasks may still rename what is in it or plant links. Every call names
- * one entry of a folder that is held open, so none leaves the tree. Folders are moved up to the top before they are
- * emptied: a tree of any depth takes three descriptors. `path` itself must be named by the platform. Absent is success.
- * Errors: where the tree is still being filled, or holds what can not be removed.
+ * Removes a folder recursively, while tasks may still rename entries in it or create links. Every call names
+ * one entry of a folder that is held open, so none leaves the tree. Folders are moved up to the top before
+ * they are emptied: a tree of any depth takes three descriptors. `path` itself must be named by the platform.
+ * Absent is success. Errors: where the tree is still being filled, or contains entries that cannot be
+ * removed.
  */
 export async function removeTree(path: string): Promise<void> {
   const parent = await openFolder(dirname(path));
@@ -34,13 +35,15 @@ async function empty(top: FileHandle, path: string): Promise<void> {
   for (let pass = 0; ; pass += 1) {
     const names = await readdir(pathOf(top), { encoding: "buffer" });
     if (names.length === 0) return;
-    // A pass takes one level off each tree; what was moved needs passes of its own.
+    // A pass takes one level off each tree; moved folders need further passes.
     if (pass > PASSES_MAX + moved) throw new Error(`${path} could not be emptied.`);
     for (const name of names) moved = await removeEntry(top, name, moved);
   }
 }
 
-/** Removes a file, or a folder after moving the folders in it to the top. Answers how many were moved so far. */
+/**
+ * Removes a file, or a folder after moving the folders in it to the top. Returns how many were moved so far.
+ */
 async function removeEntry(top: FileHandle, name: Buffer, movedBefore: number): Promise<number> {
   const entry = entryOf(top, name);
   const folder = await openFolder(entry);
@@ -72,7 +75,7 @@ async function removeEntry(top: FileHandle, name: Buffer, movedBefore: number): 
   return moved;
 }
 
-/** The folder, or undefined where there is none of that name: something else, a link, or nothing. */
+/** Opens the folder; undefined where the name is missing, a link, or not a folder. */
 async function openFolder(path: string | Buffer): Promise<FileHandle | undefined> {
   try {
     return await open(path, FOLDER);
@@ -82,7 +85,7 @@ async function openFolder(path: string | Buffer): Promise<FileHandle | undefined
   }
 }
 
-/** What a task changed meanwhile is met again by the next pass. */
+/** The next pass handles entries that a task changed in the meantime. */
 async function leaveToNextPass(work: Promise<void>): Promise<void> {
   await work.catch((thrown: unknown) => {
     if (!hasCode(thrown, ["ENOENT", "ENOTEMPTY", "EEXIST", "EISDIR", "ENOTDIR", "EPERM"])) throw thrown;

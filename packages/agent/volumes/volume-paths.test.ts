@@ -23,7 +23,7 @@ const check = (
     containers: [{ mounts: [{ volume: "a1", containerPath: more.containerPath ?? "/m", readOnly: false }] }],
   } as unknown as PodAssignment); // What is checked.
 
-// Before: the agent joined whatever it was sent to the path of the data volume.
+// Regression: the agent joined unchecked paths from an assignment to the path of the data volume.
 describe("an assignment's paths", () => {
   it("are those that the control plane makes", () => {
     check(files);

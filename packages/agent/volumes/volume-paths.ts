@@ -1,6 +1,8 @@
 import type { PodAssignment, VolumeAssignment } from "@gantry/agent-protocol";
 
-/** An assignment that no control plane of this platform sends: it is refused whole, whoever sent it. */
+/**
+ * An assignment that no control plane of this platform sends. It is refused as a whole, whatever its sender.
+ */
 export class InvalidAssignmentError extends Error {
   override readonly name = "InvalidAssignmentError";
 }
@@ -34,8 +36,8 @@ export function fileSystemFolder(fileSystemId: string): string {
 }
 
 /**
- * Checks what of a pod becomes a path on the node, as strictly as the API did before: whoever speaks to the agent can
- * not lead it out of the data volume. Errors: InvalidAssignmentError.
+ * Checks the parts of a pod that become paths on the node, as strictly as the API did before: no sender can
+ * make the agent leave the data volume. Errors: InvalidAssignmentError.
  */
 export function checkVolumes(pod: Pick<PodAssignment, "key" | "volumes" | "containers" | "purge">): void {
   podIdOf(pod.key);
@@ -74,12 +76,12 @@ function checkVolume(volume: VolumeAssignment): void {
   }
 }
 
-/** Absolute, and what no parser of the engine takes for more than a path. */
+/** Whether a path is absolute and contains no character that a parser of the engine treats as a separator. */
 function isContainerPath(path: string): boolean {
   return path.startsWith("/") && !path.includes(":") && !path.includes("\0");
 }
 
-/** A directory is resolved in the file system whatever it says; ".." has no meaning there and is refused. */
+/** A directory is resolved inside the file system in any case; ".." has no meaning there and is refused. */
 function isDirectoryOfFileSystem(path: string): boolean {
   return path.startsWith("/") && !path.includes("\0") && !path.split("/").includes("..");
 }

@@ -7,40 +7,43 @@ import { removeTree } from "./remove-tree.ts";
 import { checkFolder, checkVolumes, fileSystemFolder, podIdOf } from "./volume-paths.ts";
 
 const run = promisify(execFile);
-/** Its opening comment says what it does and why it is not JavaScript. */
+/** The opening comment of the helper describes it and why it is not JavaScript. */
 const HELPER = join(import.meta.dirname, "engine-mounts.pl");
-/** The helper's status where the directory can not be resolved: mount(8)'s own. */
+/** The helper's exit status where the directory cannot be resolved: mount(8)'s own. */
 const NOT_MOUNTED = 32;
 const TIMEOUT_MS = 30_000;
 const PARENTS_MAX = 64;
 
-/** A volume can not be had; `name` is the word that ECS reports before the colon. */
+/** A volume is not available; `name` is the word that ECS reports before the colon. */
 export class VolumeError extends Error {
   override readonly name = "ResourceInitializationError";
 }
 
 export interface VolumesDeps {
-  /** The data volume: as this process sees it, and as the engine does. */
+  /** The path of the data volume in this process, and on the engine's host. */
   readonly dataFolder: string;
   readonly dataPath: string;
-  /** Folder of the engine's host for what this instance attaches there: `runFolderOf`. */
+  /** The folder of the engine's host for the mounts of this instance: `runFolderOf`. */
   readonly runFolder: string;
 }
 
-/** Folder of the engine's host that holds what an instance attaches there. It is in memory: mounts end with the machine too. */
+/**
+ * The folder of the engine's host for the mounts of an instance. It is in memory, because mounts do not
+ * survive a reboot.
+ */
 export function runFolderOf(instance: string): string {
   return `/run/gantry/${instance}`;
 }
 
 /**
- * Volumes of pods as the engine is to bind them. Folders that the platform names are bound as they are. Directories of
- * file systems, whose paths callers and tasks choose, are resolved once and attached under a folder that tasks do not
- * see: the engine is given that place, and resolves nothing of a task's.
+ * Prepares the volumes of pods for the engine's bind mounts. Folders that the platform names are bound
+ * directly. Directories of file systems, whose paths callers and tasks choose, are resolved once and mounted
+ * under a folder that tasks cannot access: the engine binds that path, and resolves no path of a task.
  */
 export class Volumes {
   readonly #deps: VolumesDeps;
   readonly #mountsPath: string;
-  /** The last piece of work of each pod: a directory is not attached twice. */
+  /** The pending operation of each pod, so that a directory is not mounted twice. */
   readonly #work = new Map<string, Promise<unknown>>();
 
   constructor(deps: VolumesDeps) {
@@ -49,8 +52,8 @@ export class Volumes {
   }
 
   /**
-   * Makes each volume of the pod available. Repeating it changes nothing. The answer maps ids to paths on the engine's
-   * host. Errors: VolumeError, InvalidAssignmentError.
+   * Makes each volume of the pod available. Repeating it changes nothing. Returns a map from ids to paths on
+   * the engine's host. Errors: VolumeError, InvalidAssignmentError.
    */
   prepare(pod: PodAssignment): Promise<ReadonlyMap<string, string>> {
     return this.#inOrder(pod.key, async () => {
@@ -61,7 +64,7 @@ export class Volumes {
     });
   }
 
-  /** Detaches what was attached for a pod whose containers are gone. */
+  /** Unmounts the directories of a pod whose containers are gone. */
   release(pod: PodAssignment): Promise<void> {
     return this.#inOrder(pod.key, async () => {
       if (pod.volumes.some((volume) => volume.type === "fileSystem"))
@@ -72,17 +75,17 @@ export class Volumes {
     });
   }
 
-  /** Detaches what was attached for pods that the agent knows nothing of: a crash left it. */
+  /** Unmounts the directories of pods that are unknown to the agent, left by a crash. */
   async releaseOthers(isKnown: (podKey: string) => boolean): Promise<void> {
     const prefix = `${this.#mountsPath}/`;
-    // Asked after the mounts were read: a pod that came meanwhile keeps its own.
+    // Evaluated after the mounts were read, so that a pod that was added in the meantime keeps its own.
     await this.#detach((path) => {
       const [podId] = path.slice(prefix.length).split("/");
       return path.startsWith(prefix) && !isKnown(`pod/${podId}`);
     });
   }
 
-  /** Detaches everything, and removes what this instance keeps under its run folder. */
+  /** Unmounts everything, and removes this instance's files under its run folder. */
   async releaseAll(): Promise<void> {
     const { runFolder } = this.#deps;
     await this.#detach((path) => path.startsWith(`${runFolder}/`));
@@ -94,7 +97,7 @@ export class Volumes {
     await mkdir(join(this.#deps.dataFolder, checkFolder(path)), { recursive: true });
   }
 
-  /** Removes a folder of the data volume with all in it. Errors: InvalidAssignmentError. */
+  /** Removes a folder of the data volume recursively. Errors: InvalidAssignmentError. */
   async removeFolder(path: string): Promise<void> {
     await removeTree(join(this.#deps.dataFolder, checkFolder(path)));
   }
@@ -146,8 +149,8 @@ export class Volumes {
 }
 
 /**
- * What Fargate reports. Source: stopped task error messages, and the words of mount.nfs4(8); an access point whose
- * directory is missing answers as one that the client may not use.
+ * The error that Fargate reports. Source: stopped task error messages, and the words of mount.nfs4(8); an
+ * access point whose directory is missing gives the same error as one without permission.
  */
 function mountError(volume: FileSystemVolume, problem: string): VolumeError {
   const stderr = volume.accessPoint
@@ -158,14 +161,17 @@ function mountError(volume: FileSystemVolume, problem: string): VolumeError {
   );
 }
 
-/** Runs the helper, with `input` to read. Answers the kernel's words where the directory can not be resolved. */
+/**
+ * Runs the helper with `input` on its standard input. Returns the kernel's message where the directory cannot
+ * be resolved.
+ */
 async function helper(parameters: readonly string[], input = ""): Promise<string | undefined> {
   try {
     const running = run("/usr/bin/perl", [HELPER, ...parameters], {
       timeout: TIMEOUT_MS,
       env: { LC_ALL: "C", PATH: "/usr/bin" },
     });
-    running.child.stdin?.on("error", () => {}); // It ended before it read: its status says why.
+    running.child.stdin?.on("error", () => {}); // The helper ended before it read its input; its exit status gives the reason.
     running.child.stdin?.end(input);
     await running;
     return undefined;
@@ -177,8 +183,8 @@ async function helper(parameters: readonly string[], input = ""): Promise<string
 }
 
 /**
- * A process in the mount namespace of the engine, in which it resolves what containers bind: the nearest ancestor of
- * this one with another namespace is the engine's supervisor of the agent's own container.
+ * A process in the mount namespace of the engine, which resolves the sources of bind mounts: the nearest
+ * ancestor of this process with another namespace is the engine's supervisor of the agent's own container.
  */
 async function enginePid(): Promise<string> {
   const own = await readlink("/proc/self/ns/mnt");
