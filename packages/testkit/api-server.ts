@@ -16,7 +16,7 @@ import { GuardedDispatcher } from "./guarded-dispatcher.ts";
 export const ACCOUNT = "000000000000";
 export const ROOT = { accessKeyId: "AKIAROOTROOTROOTROOT", secretAccessKey: "root-secret" };
 
-/** The whole API on a free port of this process, on a memory store: what any AWS client can talk to. */
+/** Serves the whole API on a free port of this process, with a memory store, for any AWS client. */
 export async function startApi({
   clock = new SystemClock(),
   log = silentLogger,
@@ -94,12 +94,12 @@ export async function startApi({
     objects,
     metrics,
     vault,
-    /** Where its bytes lie. */
+    /** The folder of the API's data. */
     folder,
     port,
     registryPort,
     endpoint: `http://127.0.0.1:${port}`,
-    /** What a client of the SDK is given. */
+    /** Creates a client of the SDK for this server. */
     client: (
       credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string } = ROOT,
       region = "eu-south-1",
@@ -109,7 +109,7 @@ export async function startApi({
       credentials,
       maxAttempts: 1,
     }),
-    /** How many connections the API has open. */
+    /** The number of open connections to the API. */
     connections: (): Promise<number> =>
       new Promise((resolve, reject) => {
         server.getConnections((problem, count) => (problem === null ? resolve(count) : reject(problem)));
@@ -122,7 +122,7 @@ export async function startApi({
       logs.close();
       objects.close();
       const remove = (): void => rmSync(folder, { recursive: true, force: true });
-      void metrics.close().then(remove, remove); // What it has left to write is removed with it.
+      void metrics.close().then(remove, remove); // Data that is still to be written is removed with the folder.
     },
   };
 }

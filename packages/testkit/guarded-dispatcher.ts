@@ -5,7 +5,7 @@ import { formatArn } from "@gantry/kernel";
 import type { Change, Kind, Store } from "@gantry/state";
 import { Dispatcher, type Handler, type ServiceDescriptor, type ServiceModule } from "@gantry/wire";
 
-/** Records that a call may write in another account or region, and why. */
+/** Records that a call may write in another account or region, with the reason. */
 const ELSEWHERE: Partial<Record<Kind, string>> = {
   session: "AssumeRole issues credentials of the role's account.",
   bucket: "A bucket's policy grants other accounts, and every region's endpoint reaches it.",
@@ -30,7 +30,7 @@ const CHILDREN: Partial<Record<Kind, string>> = {
   mountTarget: "Is authorized on its file system. Source: Service Authorization Reference, Amazon EFS.",
 };
 
-/** Records that an operation writes along with the resource that it is authorized on, and why. */
+/** Records that an operation writes in addition to the resource that it is authorized on, with the reason. */
 const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly reason: string }>> = {
   CreateVpc: {
     kinds: ["routeTable", "securityGroup"],
@@ -75,8 +75,9 @@ interface Call {
 }
 
 /**
- * A dispatcher for tests. An operation fails when it writes a record of another account or region than the caller's,
- * or a record that is neither named by the permissions that the call needed nor a child of one that is.
+ * A dispatcher for tests. An operation fails when it writes a record of another account or region than the
+ * caller's, or a record that is neither named by the permissions that the call needed nor a child of one that
+ * is.
  */
 export class GuardedDispatcher extends Dispatcher {
   readonly #calls = new AsyncLocalStorage<Call>();
@@ -123,7 +124,7 @@ export class GuardedDispatcher extends Dispatcher {
   }
 }
 
-/** Why the call may not write the record, or undefined where it may. */
+/** The reason why the call may not write the record, or undefined where it may. */
 function strayOf({ kind, key, account, region }: Change, call: Call): string | undefined {
   if (account === undefined) return undefined;
   if (ELSEWHERE[kind] === undefined) {
@@ -136,13 +137,13 @@ function strayOf({ kind, key, account, region }: Change, call: Call): string | u
   return `no permission names ${kind} ${arn}`;
 }
 
-/** Whether the record is the resource, or is kept below it: its key continues the resource's ARN. */
+/** Whether the record is the resource or a child of it: its key continues the resource's ARN. */
 function isPartOf(arn: string, resource: string): boolean {
   const pattern = resource.startsWith("arn:aws:logs:") ? resource.replace(/:\*$/, "") : resource;
   return [pattern, `${pattern}|*`, `${pattern}@*`, `${pattern}#*`].some((each) => glob(each, arn));
 }
 
-/** The ARN of a record, or its key where it has a parent's ARN in it. */
+/** The ARN of a record, or its key where the key contains the ARN of a parent. */
 function arnOf(kind: Kind, key: string, place: { account: string; region: string | undefined }): string {
   if (key.startsWith("arn:")) return key;
   const where = { account: place.account, region: place.region ?? "" };

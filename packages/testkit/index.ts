@@ -1,6 +1,6 @@
 /**
- * What tests stand on: the API served in this process on a free port, records with only what matters, a world of
- * virtual time with every controller and a node that fakes its containers.
+ * The foundation of the tests: the API served in this process on a free port, minimal records, and a
+ * simulated world on virtual time with every controller and a node with fake containers.
  */
 export * from "./api-server.ts";
 export * from "./presign.ts";

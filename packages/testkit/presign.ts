@@ -2,15 +2,15 @@ import { createHmac } from "node:crypto";
 import { amzDateOf, hmac, sha256Hex, signingKey } from "@gantry/wire/sigv4";
 import { ROOT } from "./api-server.ts";
 
-/** What a URL is signed for. */
+/** The request that a URL is signed for. */
 export interface Presigned {
   readonly service?: string;
   readonly region?: string;
   readonly method?: string;
-  /** Path, encoded, and parameters besides those of the signature. */
+  /** Path, encoded, and parameters in addition to those of the signature. */
   readonly path?: string;
   readonly query?: Readonly<Record<string, string>>;
-  /** Headers that are signed besides `host`. */
+  /** Headers that are signed in addition to `host`. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly expiresSeconds?: number;
   readonly payload?: string;

@@ -2,15 +2,18 @@ import { connect, type Socket } from "node:net";
 import { amzDateOf, hmac, sha256Hex, signingKey } from "@gantry/wire/sigv4";
 import { ROOT } from "./api-server.ts";
 
-/** A request as bytes go, signed for real: what no well-behaved client would send. */
+/**
+ * A request that is sent byte for byte with a valid signature, including requests that no SDK client would
+ * send.
+ */
 export interface RawRequest {
   readonly service: string;
   readonly method?: string;
-  /** Path and query, as they are to be sent. */
+  /** Path and query, exactly as they are sent. */
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
-  /** What the payload is said to be; its hash where it is left out. */
+  /** The declared payload hash; by default the actual hash. */
   readonly payload?: string;
 }
 
@@ -40,7 +43,8 @@ export function signedHeaders(
     .map((name) => name.toLowerCase())
     .toSorted();
   const [rawPath = "/", rawQuery = ""] = path.split(/\?(.*)/s);
-  // S3 signs the path as it is; the others sign it encoded once more, and none of these has anything to encode.
+  // S3 signs the path as it is; other services sign it encoded once more, and no path here contains a
+  // character to encode.
   const canonical = [
     method,
     rawPath,
@@ -61,7 +65,7 @@ export function signedHeaders(
   return { ...headers, authorization };
 }
 
-/** Sends it with a signature and reads the whole answer. */
+/** Sends the request with a signature and reads the whole response. */
 export async function sendRaw(
   endpoint: string,
   request: RawRequest,
@@ -78,7 +82,10 @@ export async function sendRaw(
   return { status: response.status, headers: response.headers, text: await response.text() };
 }
 
-/** Bytes on a connection of their own, and all that comes back until it ends or the deadline passes. */
+/**
+ * Sends bytes on a separate connection, and returns all that is received until it ends or the deadline
+ * passes.
+ */
 export function sendBytes(
   port: number,
   bytes: readonly (string | Uint8Array)[],

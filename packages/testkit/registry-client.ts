@@ -13,7 +13,10 @@ export const INDEX = "application/vnd.oci.image.index.v1+json";
 export const digestOf = (bytes: string | Buffer): string =>
   `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 
-/** The API and the registry in a test's process, with the requests that push images. The caller closes `api`. */
+/**
+ * Starts the API and the registry in a test's process, and returns the requests that push images. The caller
+ * closes `api`.
+ */
 export async function startRegistry() {
   const api = await startApi();
   const ecr = new ECRClient(api.client());

@@ -1,7 +1,7 @@
 import * as s3 from "@aws-sdk/client-s3";
 import { startApi } from "./api-server.ts";
 
-/** The API with a client of S3 and what its tests do again and again. */
+/** Starts the API with a client of S3, and returns the common operations of its tests. */
 export async function startS3() {
   const api = await startApi();
   const client = new s3.S3Client({ ...api.client(), forcePathStyle: true });

@@ -16,7 +16,7 @@ import * as secretsmanager from "@aws-sdk/client-secrets-manager";
 import * as ssm from "@aws-sdk/client-ssm";
 import * as sts from "@aws-sdk/client-sts";
 
-/** The SDK's module of each service, by our name of it. */
+/** The SDK module of each service, by the platform's name of the service. */
 export const SDK_MODULES = {
   "application-autoscaling": applicationAutoScaling,
   acm,
@@ -37,7 +37,7 @@ export const SDK_MODULES = {
   sts,
 };
 
-/** The SDK's client of each. */
+/** The SDK client class of each service. */
 export const SDK_CLIENTS = {
   "application-autoscaling": applicationAutoScaling.ApplicationAutoScalingClient,
   acm: acm.ACMClient,

@@ -73,28 +73,29 @@ const NODE_IDS = ["n", "n2", "n3"] as const;
 /** The size of a node unless the test gives another. */
 const CAPACITY: Resources = { cpuUnits: 4_096, memoryMiB: 8_192 };
 const VAULT = newVault(Buffer.alloc(32, 3));
-/** Whether execution roles may log is not what the world is about. */
+/** Logging permissions of execution roles are outside the scope of the simulation. */
 const ALLOW_ALL = { deniedBecause: () => undefined };
 const LOOK_MS = 100;
 const AWAY_MAX_MS = 3_000;
 
 /**
- * The whole control plane and the real agents of one to three nodes on virtual time, over a memory store and fake
- * engines, joined by links that can be made bad. Each process can be killed at any write and comes back by itself; the
- * store, the engines and what agents wrote down outlive it. The laws are checked at every change (`simulation/laws.ts`).
+ * The whole control plane and the real agents of one to three nodes on virtual time, over a memory store and
+ * fake engines, connected by links with injectable faults. Each process can be killed at any write and
+ * restarts automatically; the store, the engines and the agents' persisted state outlive it. The invariants
+ * are checked at every change (`simulation/laws.ts`).
  */
 export function newWorld(
   options: {
     seed?: number;
-    /** Whether the laws are kept; they look at everything at every change. */
+    /** Whether the invariants are checked; they read the whole state at every change. */
     checked?: boolean;
-    /** Told how long each reconcile took. */
+    /** Called with the duration of each reconcile. */
     onReconcile?: (ms: number) => void;
-    /** What the platform's registry says of an image; every image is another registry's unless given. */
+    /** Finds an image in the platform's registry; by default every image belongs to another registry. */
     findImage?: FindImage;
     overcommit?: Overcommit;
     nodeCount?: 1 | 2 | 3;
-    /** What each node has. */
+    /** The capacity of each node. */
     capacity?: Resources;
   } = {},
 ) {
@@ -110,9 +111,9 @@ export function newWorld(
     error: (sentence, fields) => void bugs.push(`${sentence}: ${JSON.stringify(fields)}`),
     with: () => log,
   };
-  /** When the control plane dies next, where it does. */
+  /** The next crash point of the control plane, where it has one. */
   const dooms = { doom: undefined as Doom | undefined };
-  /** What functions of deployment hooks answer. */
+  /** The answer of deployment hook functions. */
   const hooks = { answer: (_payload: object): unknown => ({ hookStatus: "SUCCEEDED" }) };
   let weather = FAIR;
   let controlPlane: ReturnType<typeof startControlPlane> | undefined;
@@ -197,7 +198,7 @@ export function newWorld(
     });
   }
 
-  /** Agents connect whenever both ends are there. */
+  /** Connects agents whenever both ends run. */
   function connect(): void {
     clock.after(LOOK_MS, connect);
     for (const node of nodes) node.connect(controlPlane);
@@ -216,14 +217,14 @@ export function newWorld(
     dice,
     bugs,
     laws,
-    /** What befalls messages from now on. */
+    /** Sets the link faults for further messages. */
     setWeather: (next: Weather) => void (weather = next),
-    /** The control plane dies at a write to come; it comes back within seconds. */
+    /** Sets a crash point of the control plane, which restarts within seconds. */
     doom: (doom: Doom) => void (dooms.doom = { ...doom }),
     spare(): void {
       for (const each of [dooms, ...nodes]) each.doom = undefined;
     },
-    /** Starts a task outside of the service, as RunTask does. */
+    /** Starts a task outside the service, as RunTask does. */
     runTask(image: string): TaskRecord {
       return store.transact((tx) => putTask(tx, ids, { image, now: clock.now() }));
     },
@@ -245,7 +246,7 @@ export function newWorld(
     ): void {
       store.transact((tx) => putService(tx, ids, { name, image, balanced, spec, now: clock.now() }));
     },
-    /** Deployments of CodeDeploy, and what callers of its API do to the newest. */
+    /** CodeDeploy deployments, and the actions of API callers on the newest. */
     codeDeploy: codeDeployOf({ store, ids, now: () => clock.now() }),
     deploy(image: string): void {
       store.transact((tx) => {
@@ -254,7 +255,7 @@ export function newWorld(
         putDeployment(tx, ids, { service, image, now: clock.now() });
       });
     },
-    /** Gives the tasks of an image's definition another size. */
+    /** Changes the size of the tasks of an image's definition. */
     resize(image: string, size: { cpu: number; memoryMiB: number }): void {
       store.transact((tx) => {
         for (const definition of tx.listBy("taskDefinition", "family", image))
@@ -269,7 +270,10 @@ export function newWorld(
         if (tx.get("service", arn) !== undefined) setDesiredCount(tx, arn, desiredCount);
       });
     },
-    /** Asks for the deployment under way to be turned back, as StopServiceDeployment does; says whether there was one. */
+    /**
+     * Requests a rollback of the deployment in progress, as StopServiceDeployment does; returns whether there
+     * was one.
+     */
     stopDeployment(): boolean {
       return store.transact((tx) => {
         const ongoing = ongoingDeploymentOf(tx, arn);
@@ -278,7 +282,7 @@ export function newWorld(
         return true;
       });
     },
-    /** Decides every hook that awaits an action; says how many there were. */
+    /** Answers every hook that awaits an action; returns the number of hooks. */
     answerHooks(action: "CONTINUE" | "ROLLBACK"): number {
       return store.transact((tx) => {
         const waiting = (ongoingDeploymentOf(tx, arn)?.hookRuns ?? []).filter(
@@ -292,11 +296,11 @@ export function newWorld(
       });
     },
     hooks,
-    /** Puts an alarm into a state. */
+    /** Sets the state of an alarm. */
     setAlarm: (stateValue: AlarmState) =>
       store.transact((tx) => putAlarm(tx, { stateValue, now: clock.now() })),
     deployments: () => store.listBy("serviceDeployment", "service", arn),
-    /** Ends a task's container from outside, as `docker kill` would. */
+    /** Ends a task's container externally, as `docker kill` would. */
     kill(task: TaskRecord | undefined): void {
       for (const { engine } of nodes)
         engine.kill(namingOf("w").container(`pod/${task?.arn.split("/").at(-1)}`, "web"));
@@ -316,13 +320,13 @@ export function newWorld(
   };
 }
 
-/** What the API of CodeDeploy writes in a world. */
+/** The records that the CodeDeploy API writes in a world. */
 function codeDeployOf({ store, ids, now }: { store: MemoryStore; ids: Ids; now: () => number }) {
   const ongoing = (reader: Reader) => codeDeploymentsOf(reader).find((each) => !hasEnded(each));
   return {
     createService: (spec: Partial<ServiceRecord["spec"]>, settings: Partial<CodeDeploySettings> = {}): void =>
       store.transact((tx) => putCodeDeployService(tx, ids, { image: "v1", spec, settings, now: now() })),
-    /** Says whether a deployment began: one is under way at a time. */
+    /** Starts a deployment and returns whether it began: only one can be in progress at a time. */
     deploy: (
       image: string,
       {
@@ -343,7 +347,7 @@ function codeDeployOf({ store, ids, now }: { store: MemoryStore; ids: Ids; now: 
         const found = ongoing(tx);
         if (found !== undefined) continueCodeDeployment(tx, found, { wait, now: now() });
       }),
-    /** Answers the hook that waits, as PutLifecycleEventHookExecutionStatus does. */
+    /** Answers the waiting hook, as PutLifecycleEventHookExecutionStatus does. */
     answer: (answer: "Succeeded" | "Failed"): boolean =>
       store.transact((tx) => {
         const found = ongoing(tx);

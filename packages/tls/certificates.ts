@@ -22,7 +22,7 @@ export interface AuthorityFiles {
 /** A certificate authority that signs certificates of servers. */
 export interface Authority {
   readonly caPem: string;
-  /** The certificates that servers present after their own. */
+  /** The certificates that servers send after their own. */
   readonly chainPem: string;
   /** Issues a server's certificate for these names and IP addresses, with a new key. `now` is in ms since the epoch. */
   issue(names: readonly string[], now: number, addresses?: readonly string[]): Promise<IssuedCertificate>;

@@ -8,7 +8,7 @@ const DAY_MS = 24 * 60 * 60_000;
 const CA_DAYS = 3_650;
 const LEAF_DAYS = 395;
 
-/** A new authority's certificate and key, in PEM. `name` is its common name. */
+/** Creates a new authority's certificate and key, in PEM. `name` is its common name. */
 export async function newAuthority(now: number, name: string): Promise<AuthorityFiles> {
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned(
@@ -29,7 +29,10 @@ export async function newAuthority(now: number, name: string): Promise<Authority
   return { certificatePem: certificate.toString("pem"), keyPem: exportKey(keys.privateKey) };
 }
 
-/** As `newAuthority`, with a certificate of the new key that the authority before signed. Its name is another one. */
+/**
+ * Like `newAuthority`, with an additional certificate of the new key that the previous authority signed. Its
+ * name must differ.
+ */
 export async function replaceAuthority(before: AuthorityFiles, now: number): Promise<AuthorityFiles> {
   const suffix = randomBytes(4).toString("hex");
   const files = await newAuthority(now, `Gantry local authority ${suffix}`);
@@ -55,7 +58,7 @@ export async function replaceAuthority(before: AuthorityFiles, now: number): Pro
   return { ...files, crossPem: cross.toString("pem") };
 }
 
-/** What signs certificates for names with an authority's key. */
+/** Creates the authority that signs certificates for names with the given key. */
 export async function newIssuer(files: AuthorityFiles): Promise<Authority["issue"]> {
   const signer = await openSigner(files);
   return async (names, now, addresses = []) => {
@@ -73,7 +76,9 @@ export async function newIssuer(files: AuthorityFiles): Promise<Authority["issue
   };
 }
 
-/** A certificate and key for one end of the link: one URI name, one usage. Times in ms since the epoch. */
+/**
+ * Issues a certificate and key for one end of the link: one URI name, one usage. Times in ms since the epoch.
+ */
 export async function issueLinkCertificate(
   files: AuthorityFiles,
   end: { identity: string; usage: "server" | "client"; from: number; to: number },

@@ -18,8 +18,9 @@ const TEST_EVENTS = [
 const PRODUCTION_EVENTS = TEST_EVENTS.slice(3);
 
 /**
- * The safety laws of CodeDeploy's deployments, checked at every change of a record. They are written from the promises of the
- * CodeDeploy User Guide, "Deployments on an Amazon ECS compute platform", not from the code that keeps them.
+ * The safety invariants of CodeDeploy's deployments, checked at every change of a record. They are derived
+ * from the CodeDeploy User Guide, "Deployments on an Amazon ECS compute platform", not from the
+ * implementation.
  */
 export function keepCodeDeployLaws(world: { store: Store; clock: Clock; broken: string[] }): void {
   new CodeDeployLaws(world);
@@ -69,7 +70,7 @@ class CodeDeployLaws {
       this.#checkOutcome(deployment);
   }
 
-  /** A rollback leaves the old fleet, with all traffic, and nothing else; a success leaves the new one. */
+  /** A rollback leaves only the old fleet, with all traffic; a success leaves only the new one. */
   #checkOutcome(deployment: CodeDeploymentRecord): void {
     const { status, isReturn, settings, serviceArn } = deployment;
     if (status !== "Succeeded") return;
@@ -111,7 +112,9 @@ class CodeDeployLaws {
     if (healthy < wanted) this.#breaks("traffic moves to a healthy fleet alone", `${healthy} of ${wanted}`);
   }
 
-  /** No request reaches a fleet before its event has come: neither by its group nor by one of its targets. */
+  /**
+   * No request reaches a fleet before its event: neither through its group nor through one of its targets.
+   */
   #checkPaths(): void {
     const deployment = this.#ongoing();
     if (deployment?.greenTaskSetId === undefined) return;
@@ -142,7 +145,7 @@ class CodeDeployLaws {
     }
   }
 
-  /** What is scaled in serves nobody, or leaves enough healthy tasks that do. */
+  /** A task that is scaled in receives no traffic, or leaves enough healthy tasks that do. */
   #checkStop(key: string): void {
     const task = this.#store.get("task", key);
     const service = this.#store.get("service", task?.serviceArn);

@@ -26,14 +26,14 @@ import {
   versionOf,
 } from "./records.ts";
 
-/** The listeners of a world that a deployment of CodeDeploy moves. */
+/** The listeners of a world that a CodeDeploy deployment modifies. */
 export const PRODUCTION_LISTENER = `${BALANCER}/l`;
 export const TEST_LISTENER = `${BALANCER}/t`;
 const DEPLOYER = "arn:aws:iam::000000000000:role/deployer";
 const GROUP_ARN = "arn:aws:codedeploy:eu-south-1:000000000000:deploymentgroup:a/g";
 const PORT = 80;
 
-/** A service with the deployment controller CODE_DEPLOY and its deployment group. */
+/** Creates a service with the deployment controller CODE_DEPLOY and its deployment group. */
 export function putCodeDeployService(
   tx: Transaction,
   ids: Ids,
@@ -62,7 +62,7 @@ export function putCodeDeployService(
   tx.put("codeDeployGroup", GROUP_ARN, newGroup(service, settings));
 }
 
-/** A version whose container listens where the load balancer sends its requests. */
+/** A task definition whose container listens on the target port of the load balancer. */
 function servingDefinitionOf(image: string): TaskDefinitionRecord {
   const definition = definitionOf(image);
   const portMappings = [{ containerPort: PORT, hostPort: PORT, protocol: "tcp" as const, name: undefined }];
@@ -104,7 +104,7 @@ function newGroup(service: ServiceRecord, settings: Partial<CodeDeploySettings>)
   };
 }
 
-/** What CreateDeployment writes; undefined where a deployment is under way. */
+/** Writes the records of CreateDeployment; returns undefined where a deployment is in progress. */
 export function putCodeDeployment(
   tx: Transaction,
   ids: Ids,
@@ -154,7 +154,7 @@ function putTestListener(tx: Transaction): void {
     ...present(tx.get("listener", PRODUCTION_LISTENER), "The balancer has a listener."),
     arn: TEST_LISTENER,
     port: 8080,
-    // As Terraform's examples have it: the test listener begins with the other group.
+    // As in Terraform's examples, the test listener initially forwards to the other group.
     defaultActions: [
       {
         type: "forward",

@@ -19,7 +19,7 @@ const ROUTINGS: readonly CodeDeployRouting[] = [
 ];
 const FUNCTION = "arn:aws:lambda:eu-south-1:000000000000:function:check";
 
-/** What can happen to a service whose deployments are CodeDeploy's: faults, deployments, and what callers do to them. */
+/** The events of a service with CodeDeploy deployments: faults, deployments, and callers' actions on them. */
 const CODE_DEPLOY_EVENTS: readonly ((world: World) => string)[] = [
   ...EVENTS.filter((_, index) => index !== 1),
   ...Array.from({ length: 4 }, () => (world: World) => {
@@ -50,7 +50,7 @@ const CODE_DEPLOY_EVENTS: readonly ((world: World) => string)[] = [
   },
 ];
 
-/** One history of a service whose deployments are CodeDeploy's. */
+/** Runs one simulation of a service with CodeDeploy deployments. */
 export async function runCodeDeploySchedule(seed: number): Promise<Outcome> {
   const dice = newDice(seed);
   const world = newWorld({ seed });
@@ -77,7 +77,9 @@ export async function runCodeDeploySchedule(seed: number): Promise<Outcome> {
   return { seed, trace, problems: [...world.laws.broken, ...world.bugs, ...rest] };
 }
 
-/** Lets every deployment end, and deploys once more: it must succeed whatever was left. */
+/**
+ * Waits until every deployment has ended, and deploys once more: this deployment must succeed in any state.
+ */
 async function restAfterCodeDeploy(world: World): Promise<readonly string[]> {
   const end = async (): Promise<boolean> => {
     for (let minute = 0; minute < CODE_DEPLOY_MINUTES_MAX; minute += 1) {

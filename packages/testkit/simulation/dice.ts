@@ -1,8 +1,8 @@
 import { seededRandom } from "@gantry/kernel";
 
-/** Chance from a seed, in the words that schedules need. */
+/** A seeded random number generator with the operations that schedules need. */
 export interface Dice {
-  /** A whole number from `least` to `most`, both included. */
+  /** A random integer from `least` to `most`, both included. */
   number(least: number, most: number): number;
   chance(probability: number): boolean;
   pick<T>(choices: readonly T[]): T;

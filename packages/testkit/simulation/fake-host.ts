@@ -2,20 +2,23 @@ import type { Host, Programs } from "@gantry/agent";
 import type { BalancersAssignment, BalancersObservation, TargetObservation } from "@gantry/agent-protocol";
 import { elapsedSince, type Clock } from "@gantry/kernel";
 
-/** How long a container serves before the proxy's checks have passed. */
+/** How long a container must serve before the proxy's checks have passed. */
 const CHECKS_MS = 700;
 
 /** Programs that succeed and print nothing. */
 export const fakePrograms: Programs = { run: async (commands) => commands.map(() => "") };
 
-/** The proxy of a node: no answer comes from it before `since` (ms), and its health checks begin then. */
+/** The proxy of a node: it does not answer before `since` (ms), and its health checks begin then. */
 export interface FakeProxy {
   since: number;
 }
 
-/** A machine of nothing but a memory and a proxy that sees what runs at an address. `remembered` and `proxy` outlive the agent. */
+/**
+ * A fake machine that consists of a memory and a proxy, which observes what serves at an address.
+ * `remembered` and `proxy` outlive the agent.
+ */
 export function fakeHost(deps: {
-  /** Since when something runs at an address, on whichever node; undefined where nothing does. */
+  /** The time since which a container serves at an address, on any node; undefined where none does. */
   servingSince: (address: string) => number | undefined;
   clock: Clock;
   remembered: { text: string | undefined };

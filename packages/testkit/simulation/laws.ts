@@ -24,8 +24,9 @@ const SERVICE_STATUSES = ["ACTIVE", "DRAINING", "INACTIVE"];
 const STABLE_AFTER_MS = 3_000;
 
 /**
- * The safety laws, checked at every change of a record and every start of a container, whatever happens meanwhile;
- * `broken` says which did not hold and how. They are written from the promises, not from the code that keeps them.
+ * The safety invariants, checked at every change of a record and every start of a container, also during
+ * faults; `broken` reports which invariant was violated and how. They are derived from the documented
+ * behaviour, not from the implementation.
  */
 export function keepLaws({
   store,
@@ -108,7 +109,7 @@ export function keepLaws({
     if (scaled === true && isHealthy(before, service)) checkMinimum(service, all);
   }
 
-  /** Adds up from the definitions what the tasks of a node take, whatever their placements say. */
+  /** Sums up the resources of a node's tasks from their definitions, independently of their placements. */
   function checkCapacity(nodeId: string): void {
     const node = nodes.find((each) => each.id === nodeId);
     if (node === undefined) return breaks("a task is on a node that there is", nodeId);
@@ -124,7 +125,7 @@ export function keepLaws({
       breaks("a node promises no more than it may", `${nodeId}: ${taken.cpu} units, ${taken.memory} MiB`);
   }
 
-  /** A strategy with traffic stages runs two fleets, each within the maximum. */
+  /** A strategy with traffic stages runs two fleets, and each must stay within the maximum. */
   function checkMaximum(service: ServiceRecord, task: TaskRecord, all: readonly TaskRecord[]): void {
     const active = all.filter(
       (each) =>
@@ -136,7 +137,7 @@ export function keepLaws({
     if (active > most) breaks("never more tasks than the maximum", `${active} of at most ${most}`);
   }
 
-  /** Of two fleets the one with traffic keeps its capacity: the laws of traffic check that. */
+  /** Of two fleets, the one with traffic keeps its capacity; the traffic invariants check that. */
   function checkMinimum(service: ServiceRecord, all: readonly TaskRecord[]): void {
     if (service.status !== "ACTIVE" || isStaged(service)) return;
     const healthy = all.filter((task) => task.desiredStatus === "RUNNING" && isHealthy(task, service)).length;
@@ -150,7 +151,7 @@ export function keepLaws({
     const balanced = taskSetsOf(store, service.arn).some((set) => set.loadBalancers.length > 0);
     const targets = store.listBy("target", "task", task.arn);
     if (balanced) return targets.length > 0 && targets.every((target) => target.state === "healthy");
-    // Grace may begin anew for the platform, where its agent is another: whoever serves, serves on.
+    // The platform's grace period may restart with a new agent: a task that serves continues to serve.
     const address = store.get("networkInterface", task.placement?.networkInterfaceId)?.privateIp ?? "";
     const since = [
       ...nodes.map(({ engine }) => engine.servingSince(address)),
@@ -214,7 +215,10 @@ export function keepLaws({
       breaks("a task starts on its own node", `${container.name} on ${nodeId}`);
   }
 
-  /** What keeps this from being a world at rest in which the service is as wanted, and nothing is left of what went. */
+  /**
+   * Lists the reasons why the world has not converged: the service differs from its desired state, or removed
+   * resources left remains.
+   */
   async function unrest(service: ServiceRecord | undefined): Promise<readonly string[]> {
     if (service === undefined) return ["there is no service"];
     const naming = namingOf("w");

@@ -2,15 +2,18 @@ import type { Engine, EngineContainer } from "@gantry/agent";
 import type { Clock, Timer } from "@gantry/kernel";
 import type { Change, Store, Transaction } from "@gantry/state";
 
-/** What the dead throw: nothing they began goes on. */
+/** Thrown by calls of a killed process, so that none of its work continues. */
 export class Killed extends Error {
   override readonly name = "Killed";
 }
 
-/** Whether a write is made, and whether its maker dies before or after it. */
+/** Whether a write succeeds, or its process is killed before or after it. */
 export type Fate = "lives" | "dies before" | "dies after";
 
-/** One incarnation of a process: once it has died its timers never fire, its writes never land, its calls never return. */
+/**
+ * One run of a process: after it is killed its timers never fire, its writes are never applied, and its calls
+ * never return.
+ */
 export class Life {
   #alive = true;
   readonly #endings: (() => void)[] = [];
@@ -41,7 +44,7 @@ export function mortalClock(clock: Clock, life: Life): Clock {
   };
 }
 
-/** The store as one incarnation of the control plane has it: it may die before or after any write. */
+/** The store as seen by one run of the control plane, which may be killed before or after any write. */
 export function mortalStore(store: Store, life: Life, fateOfWrite: () => Fate): Store {
   return {
     get: (kind, key) => store.get(kind, key),
@@ -98,7 +101,10 @@ export function mortalStore(store: Store, life: Life, fateOfWrite: () => Fate): 
   };
 }
 
-/** The engine as one incarnation of the agent has it: it may die before or after any call that changes something. */
+/**
+ * The engine as seen by one run of the agent, which may be killed before or after any call that changes
+ * state.
+ */
 export function mortalEngine(engine: Engine, life: Life, fateOfCall: () => Fate): Engine {
   const never = new Promise<never>(() => {});
   const read = async <T>(answer: Promise<T>): Promise<T> => {

@@ -1,7 +1,7 @@
 import type { Clock } from "@gantry/kernel";
 import type { Dice } from "./dice.ts";
 
-/** How often, of each message, what befalls it; a delayed one is overtaken by those after it. */
+/** The link faults: the probability of each for a message. Later messages overtake a delayed one. */
 export interface Weather {
   readonly lost: number;
   readonly doubled: number;
@@ -12,7 +12,10 @@ export const FAIR: Weather = { lost: 0, doubled: 0, delayed: 0 };
 const USUAL_MS = 2;
 const DELAY_MAX_MS = 4_000;
 
-/** One direction of a connection, worse than any TCP: it loses, doubles and reorders. Cut, it carries nothing more. */
+/**
+ * One direction of a connection, with more faults than TCP has: it loses, duplicates and reorders messages.
+ * Once cut, it delivers nothing more.
+ */
 export class Link<T> {
   readonly #clock: Clock;
   readonly #dice: Dice;

@@ -10,13 +10,16 @@ import { Link, type Weather } from "./link.ts";
 
 const AWAY_MAX_MS = 3_000;
 
-/** After how many more writes, or engine calls, a process dies, and on which side of the last. */
+/**
+ * A crash point: the number of further writes, or engine calls, until a process is killed, and whether before
+ * or after the last.
+ */
 export interface Doom {
   left: number;
   readonly fate: Fate;
 }
 
-/** The control plane that is there now. */
+/** The current control plane. */
 interface ControlPlane {
   readonly life: Life;
   readonly gateway: NodeGateway;
@@ -29,19 +32,19 @@ interface NodeDeps {
   readonly dice: Dice;
   readonly log: Logger;
   readonly weather: () => Weather;
-  /** Since when something runs at an address, on whichever node. */
+  /** The time since which a container serves at an address, on any node. */
   readonly servingSince: (address: string) => number | undefined;
 }
 
 /**
- * A node of the simulation: a fake engine and what the agent wrote down, which outlive the real agent, and the agent,
- * which can be killed at any call of its engine and comes back by itself.
+ * A node of the simulation: a fake engine and the agent's persisted state, which outlive the real agent, and
+ * the agent, which can be killed at any call of its engine and restarts automatically.
  */
 export class SimulatedNode {
   readonly id: string;
   readonly capacity: Resources;
   readonly engine: FakeEngine;
-  /** When the agent dies next, where it does. */
+  /** The next crash point of the agent, where it has one. */
   doom: Doom | undefined;
   /** No connection is made before this time (ms). */
   isolatedUntil = 0;
@@ -99,19 +102,22 @@ export class SimulatedNode {
     this.#agent?.life.end();
   }
 
-  /** The proxy dies, and comes back within seconds: nothing is known of targets until then, and all are checked anew. */
+  /**
+   * Kills the proxy, which restarts within seconds: until then the health of targets is unknown, and all are
+   * checked anew.
+   */
   killProxy(): void {
     const { clock, dice } = this.#deps;
     this.#proxy.since = clock.now() + dice.number(50, AWAY_MAX_MS);
   }
 
-  /** The node loses power: whatever runs on it ends, its agent too. */
+  /** Simulates a power cut of the node: all of its containers and its agent end. */
   powerCut(): void {
     this.engine.powerCut();
     this.kill();
   }
 
-  /** Ends the connection; what was under way is lost. */
+  /** Ends the connection; messages in flight are lost. */
   cut(): void {
     this.#connection?.end();
   }
@@ -121,9 +127,9 @@ export class SimulatedNode {
     this.kill();
   }
 
-  /** Connects the agent to the control plane where both are there and they are not connected. */
+  /** Connects the agent to the control plane where both run and are not connected. */
   connect(controlPlane: ControlPlane | undefined): void {
-    // One that died while it started is there as a corpse until the next.
+    // A control plane that was killed during its start remains referenced until the next one starts.
     if (this.#connection !== undefined || controlPlane?.life.isAlive !== true) return;
     const own = this.#agent;
     if (own?.life.isAlive !== true || this.#deps.clock.now() < this.isolatedUntil) return;
@@ -165,7 +171,7 @@ export class SimulatedNode {
   }
 }
 
-/** The fate of the next write or call, of what has a doom. */
+/** The fate of the next write or call of a process with a crash point. */
 export function fateOf(of: { doom: Doom | undefined }): Fate {
   const { doom } = of;
   if (doom === undefined || (doom.left -= 1) > 0) return "lives";
@@ -173,7 +179,7 @@ export function fateOf(of: { doom: Doom | undefined }): Fate {
   return doom.fate;
 }
 
-/** Calls into a process that may die in it. */
+/** Calls into a process that may be killed during the call. */
 export function survive(call: () => void): void {
   try {
     call();

@@ -18,9 +18,9 @@ const CLUSTER = "arn:aws:ecs:eu-south-1:000000000000:cluster/c";
 export const BALANCER = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:loadbalancer/app/b/1";
 const GROUP = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:targetgroup/g/1";
 export const ALTERNATE_GROUP = "arn:aws:elasticloadbalancing:eu-south-1:000000000000:targetgroup/h/1";
-/** The role by which ECS changes rules and calls hooks in a world. */
+/** The role with which ECS changes rules and calls hooks in a world. */
 export const INFRASTRUCTURE_ROLE = "arn:aws:iam::000000000000:role/ecs-infrastructure";
-/** The rules that a service with a strategy that moves traffic writes. */
+/** The rules that are modified for a service whose strategy shifts traffic. */
 export const PRODUCTION_RULE = `${BALANCER}/l/production`;
 export const TEST_RULE = `${BALANCER}/l/test`;
 
@@ -28,7 +28,7 @@ export function serviceArnOf(name: string): string {
   return `arn:aws:ecs:eu-south-1:000000000000:service/c/${name}`;
 }
 
-/** The network, the cluster and the load balancer that every service of a world shares. */
+/** Writes the network, the cluster and the load balancer that every service of a world shares. */
 export function putGround(tx: Transaction): void {
   tx.put("vpc", "vpc-1", {
     ...PLACE,
@@ -202,7 +202,7 @@ export function putAlarm(tx: Transaction, options: { stateValue: AlarmState; now
   });
 }
 
-/** A service of one container of the image; behind the load balancer where it says so. */
+/** Writes a service of one container of the image, optionally behind the load balancer. */
 export function putService(
   tx: Transaction,
   ids: Ids,
@@ -223,7 +223,7 @@ export function putService(
   beginServiceDeployment(tx, service, versionOf({ ...options, isStaged }), { ids, now: options.now });
 }
 
-/** A service record as CreateService makes it. */
+/** A service record as CreateService writes it. */
 export function newServiceOf(options: {
   name: string;
   spec: Partial<ServiceRecord["spec"]>;
@@ -255,7 +255,7 @@ export function newServiceOf(options: {
   };
 }
 
-/** What UpdateService writes for a new version. */
+/** Writes the records of UpdateService for a new version. */
 export function putDeployment(
   tx: Transaction,
   ids: Ids,
@@ -269,7 +269,7 @@ export function putDeployment(
   beginServiceDeployment(tx, service, version, { ids, now: options.now });
 }
 
-/** What RunTask writes for a task of one container of the image. */
+/** Writes the records of RunTask for a task of one container of the image. */
 export function putTask(tx: Transaction, ids: Ids, options: { image: string; now: number }): TaskRecord {
   const definition = definitionOf(options.image);
   tx.put("taskDefinition", definition.arn, definition);

@@ -9,10 +9,13 @@ const DAY_MS = 24 * 60 * 60_000;
 export const STEPS_MAX = 14;
 const PAUSE_MAX_MS = 4_000;
 const REST_LOOK_MS = 1_000;
-/** What failed backs off for as much as 15 minutes. */
+/** Time limit for convergence: failed work backs off by up to 15 minutes. */
 const REST_WAIT_MS = 40 * 60_000;
 
-/** Three such nodes have room for twice as many tasks as a history wants, by their memory, so that they are full now and then. */
+/**
+ * By memory, three such nodes have room for twice as many tasks as a simulation needs, so that they are full
+ * now and then.
+ */
 const TIGHT = {
   capacity: { cpuUnits: 4_096, memoryMiB: 2_048 },
   overcommit: { cpu: 1, memory: 1 },
@@ -21,11 +24,11 @@ const TIGHT = {
 export interface Outcome {
   readonly seed: number;
   readonly trace: readonly string[];
-  /** Laws that were broken, and what is not as it should be at the end; empty where all is well. */
+  /** Violated invariants, and deviations from the expected state at the end; empty where there are none. */
   readonly problems: readonly string[];
 }
 
-/** What can happen. Each says what it did. */
+/** The possible events. Each returns a description of what it did. */
 export const EVENTS: readonly ((world: World) => string)[] = [
   (world) => {
     const desired = world.dice.number(0, 6);
@@ -99,7 +102,7 @@ export const EVENTS: readonly ((world: World) => string)[] = [
   },
 ];
 
-/** What can happen to a service whose strategy moves traffic, besides. */
+/** Additional events for a service whose strategy shifts traffic. */
 const STAGED_EVENTS: typeof EVENTS = [
   ...EVENTS,
   (world) => (world.stopDeployment() ? "stop the deployment" : "no deployment to stop"),
@@ -167,7 +170,7 @@ const HOOKS: readonly (readonly ServiceDeploymentHook[])[] = [
   ],
 ];
 
-/** What can happen besides where there are several nodes. */
+/** Additional events where there are several nodes. */
 const EVENTS_OF_NODES: readonly ((world: World) => string)[] = [
   (world) => {
     const node = pickNode(world);
@@ -197,7 +200,10 @@ function pickTask(world: World) {
   return tasks.length === 0 ? undefined : world.dice.pick(tasks);
 }
 
-/** One of the nodes. The only one is chosen without dice, so that its histories stay as they are. */
+/**
+ * Selects one of the nodes. A single node is selected without a random number, so that the runs of existing
+ * seeds stay the same.
+ */
 function pickNode(world: World): World["nodes"][number] {
   const [only, ...others] = world.nodes;
   return only !== undefined && others.length === 0 ? only : world.dice.pick(world.nodes);
@@ -214,8 +220,8 @@ function doom(world: World, who: "controlPlane" | "agent"): string {
 }
 
 /**
- * One history, all of it from the seed: a service is made, things happen to it and to everything under it, then the
- * faults end and the world must come to rest as it would have without them.
+ * Runs one simulation, determined by the seed: a service is created, events affect it and its infrastructure,
+ * then the faults end and the world must converge to the state that it would have without them.
  */
 export async function runSchedule(
   seed: number,
@@ -265,7 +271,7 @@ export async function runSchedule(
     world.hooks.answer = () => ({ hookStatus: "SUCCEEDED" });
   }
   say("the faults end");
-  // One task of at least one and at most one can not be replaced, here as on AWS.
+  // A service with at least one and at most one task cannot replace it, as on AWS.
   if (
     desiredOf(world) > 0 &&
     Math.ceil((desiredOf(world) * minimumHealthyPercent) / 100) >=
@@ -301,7 +307,10 @@ export function desiredOf(world: World): number {
   return world.service()?.spec.desiredCount ?? 0;
 }
 
-/** Lets time pass until all is as wanted, or too much of it has. A breaker that has given up is told to go on. */
+/**
+ * Advances the time until the world has converged, or the time limit is reached. An open circuit breaker is
+ * reset.
+ */
 async function comeToRest(world: World): Promise<readonly string[]> {
   const deadline = world.clock.now() + REST_WAIT_MS;
   for (let lookMs = REST_LOOK_MS; ; lookMs = Math.min(60_000, lookMs * 1.5)) {

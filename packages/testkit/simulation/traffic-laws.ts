@@ -25,8 +25,8 @@ type Rule = "production" | "test";
 type Split = ReadonlyMap<string, number>;
 
 /**
- * The safety laws of deployments that move traffic, checked at every change of a record. They are written from the
- * promises of "Blue/green deployments" in the Amazon ECS Developer Guide, not from the code that keeps them.
+ * The safety invariants of deployments that shift traffic, checked at every change of a record. They are
+ * derived from "Blue/green deployments" in the Amazon ECS Developer Guide, not from the implementation.
  */
 export function keepTrafficLaws(world: { store: Store; clock: Clock; broken: string[] }): void {
   new TrafficLaws(world);
@@ -37,7 +37,7 @@ class TrafficLaws {
   readonly #clock: Clock;
   readonly #broken: string[];
   readonly #splits = new Map<string, Split>();
-  /** Each deployment as it was at the change before. */
+  /** The previous version of each deployment. */
   readonly #before = new Map<string, ServiceDeploymentRecord>();
 
   constructor({ store, clock, broken }: { store: Store; clock: Clock; broken: string[] }) {
@@ -75,7 +75,7 @@ class TrafficLaws {
     }
   }
 
-  /** More traffic goes to a fleet that can take it, or back to the fleet that had it. */
+  /** An increase of traffic goes to a fleet with healthy targets, or back to the fleet that had it. */
   #checkHealthy(service: ServiceRecord, group: string): void {
     const deployment = ongoingDeploymentOf(this.#store, service.arn);
     const set = this.#setsOf(service).find((each) => groupsOf(each).includes(group));
@@ -85,7 +85,9 @@ class TrafficLaws {
       this.#breaks("traffic moves to a healthy fleet alone", `${healthy} of ${service.spec.desiredCount}`);
   }
 
-  /** No request reaches a fleet before its stage has come: neither by its group nor by one of its targets. */
+  /**
+   * No request reaches a fleet before its stage: neither through its group nor through one of its targets.
+   */
   #checkPaths(service: ServiceRecord): void {
     const deployment = ongoingDeploymentOf(this.#store, service.arn);
     if (deployment?.traffic === undefined) return;
@@ -116,7 +118,7 @@ class TrafficLaws {
     return stages.includes(deployment.lifecycleStage ?? "");
   }
 
-  /** What is scaled in serves nobody, or leaves enough healthy tasks that do. */
+  /** A task that is scaled in receives no traffic, or leaves enough healthy tasks that do. */
   #checkStop(key: string): void {
     const task = this.#store.get("task", key);
     const service = this.#store.get("service", task?.serviceArn);
@@ -135,8 +137,8 @@ class TrafficLaws {
   }
 
   /**
-   * A stage ends after its hooks have passed, production traffic grows by the steps of the strategy, and what has begun to
-   * remove the old fleet does not return to it.
+   * A stage ends after its hooks have succeeded, production traffic grows by the steps of the strategy, and a
+   * deployment that has begun to remove the old fleet does not return to it.
    */
   #checkStep(key: string): void {
     const deployment = this.#store.get("serviceDeployment", key);
@@ -168,7 +170,7 @@ class TrafficLaws {
     }
   }
 
-  /** A rollback leaves the old fleet, with all traffic, and nothing else; a success leaves the new one. */
+  /** A rollback leaves only the old fleet, with all traffic; a success leaves only the new one. */
   #checkOutcome(key: string): void {
     const deployment = this.#store.get("serviceDeployment", key);
     const service = this.#store.get("service", deployment?.serviceArn);
@@ -179,7 +181,7 @@ class TrafficLaws {
     const sets = this.#setsOf(service);
     const isLeft = (set: TaskSetRecord) =>
       status === "SUCCESSFUL" ? set.revisionArn === targetRevisionArn : set.id === sourceTaskSetId;
-    // A deployment that has begun since may have added its own fleet.
+    // A later deployment may have added its own fleet.
     if (ongoingDeploymentOf(this.#store, service.arn) !== undefined) return;
     if (sets.length !== 1 || !sets.every(isLeft))
       this.#breaks("a deployment ends with one fleet", `${status}, ${sets.length} fleets`);
@@ -193,7 +195,10 @@ class TrafficLaws {
       this.#breaks("the fleet that is left has all traffic", status);
   }
 
-  /** Read from the store, not from what was seen last: a transaction's changes are announced one by one. */
+  /**
+   * The weights are read from the store and not from the last observation: the changes of a transaction are
+   * announced one by one.
+   */
   #splitOf(ruleArn: string | undefined): { split: Split; total: number } {
     const actions = this.#store.get("rule", ruleArn)?.actions ?? [];
     const targets = actions.flatMap((action) => (action.type === "forward" ? action.targets : []));
