@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 const ESTABLISHED = "01";
 const LISTEN = "0A";
 
-/** How many TCP connections clients have to the servers of a process's network namespace. */
+/** The number of TCP connections that clients have to the servers in a process's network namespace. */
 export async function acceptedConnections(pid: number): Promise<number> {
   const tables = await Promise.all(
     ["tcp", "tcp6"].map((name) => readFile(`/proc/${pid}/net/${name}`, "utf8").catch(() => "")),
@@ -12,7 +12,10 @@ export async function acceptedConnections(pid: number): Promise<number> {
   return countAccepted(tables.join("\n"));
 }
 
-/** Counts the established connections whose own port is listened on, in the text of /proc/PID/net/tcp. Source: proc_pid_net(5). */
+/**
+ * Counts the established connections whose local port has a listener, in the text of /proc/PID/net/tcp.
+ * Source: proc_pid_net(5).
+ */
 export function countAccepted(text: string): number {
   const sockets = text.split("\n").flatMap((line) => {
     const [, port, state] =

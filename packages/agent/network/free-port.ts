@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 
-/** Whether this process could listen on a port of the loopback address: it is free, and permitted. */
+/** Whether this process can listen on a port of the loopback address: the port is free, and permitted. */
 export function isPortFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();

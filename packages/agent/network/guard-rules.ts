@@ -31,7 +31,10 @@ export function renderGuard(interfaces: VpcAssignment["interfaces"]): readonly s
   ];
 }
 
-/** The elements of a set or map, as they are declared; nothing for none, which nftables does not parse. */
+/**
+ * Renders the elements of a set or map in its declaration; empty where there are none, because nftables does
+ * not parse an empty list.
+ */
 export function elementsOf(elements: readonly string[]): string {
   return elements.length === 0 ? "" : ` elements = { ${elements.join(", ")} };`;
 }

@@ -9,10 +9,11 @@ const IPTABLES = ["iptables-nft", "iptables-legacy"] as const;
 const LINK = /^[A-Za-z0-9_.@:-]{1,15}$/;
 
 /**
- * Rules of the host's firewall for this instance's VPCs. A VPC reaches the outside, the platform's endpoints on its own
- * link, and public addresses of VPCs; it does not reach the host, the engine's networks, other VPCs or link-local
- * addresses. Everything stands in a table and under a comment that carry the instance's name. Repeating it changes
- * nothing, except that it restores what another program has removed.
+ * Applies the rules of the host's firewall for this instance's VPCs. A VPC reaches the outside, the
+ * platform's endpoints on its own link, and public addresses of VPCs; it does not reach the host, the
+ * engine's networks, other VPCs or link-local addresses. All rules are in a table and under a comment with
+ * the instance's name. Repeating it changes nothing, except that it restores rules that another program has
+ * removed.
  */
 export async function ensureHostRules(programs: Programs, naming: Naming): Promise<void> {
   const [routes = ""] = await programs.run([
@@ -22,7 +23,8 @@ export async function ensureHostRules(programs: Programs, naming: Naming): Promi
     .map((route) => String(route["dev"]))
     .filter((name) => LINK.test(name));
   await programs.run([nft(renderHostRules(naming, [...new Set(uplinks)].toSorted()))]);
-  // Docker drops what it forwards unless it knows it; these accept what the table above has let through.
+  // Docker drops forwarded packets unless one of its rules accepts them; these rules accept the packets that
+  // the table above has let through.
   for (const program of IPTABLES) {
     const listed = await attempt(programs, { program, arguments: ["-S", "DOCKER-USER"] });
     if (listed === undefined) continue;
@@ -34,8 +36,8 @@ export async function ensureHostRules(programs: Programs, naming: Naming): Promi
 }
 
 /**
- * Removes everything that `ensureHostRules` and the routers added to the host. Throws an error that names what could not
- * be removed, after it has tried everything.
+ * Removes everything that `ensureHostRules` and the routers added to the host. Tries every step, then throws
+ * an error that names what could not be removed.
  */
 export async function removeHostRules(programs: Programs, naming: Naming): Promise<void> {
   const failures: string[] = [];
@@ -65,7 +67,10 @@ export async function removeHostRules(programs: Programs, naming: Naming): Promi
   if (failures.length > 0) throw new Error(`The host still has rules or links: ${failures.join("; ")}`);
 }
 
-/** The instance's table. `uplinks` are the links of default routes: they are the outside whatever their kind. */
+/**
+ * The instance's table. `uplinks` are the links of default routes, which count as the outside whatever their
+ * kind.
+ */
 export function renderHostRules(naming: Naming, uplinks: readonly string[]): string {
   const table = hostTable(naming);
   const links = `"${naming.linkPrefix}*"`;

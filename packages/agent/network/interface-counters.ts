@@ -12,7 +12,10 @@ const COLUMNS: Readonly<Record<string, number>> = {
   tx_dropped: 11,
 };
 
-/** The counters of the interfaces that a process sees, without the loopback's; none where the process is gone. */
+/**
+ * The counters of the interfaces in a process's namespace, except the loopback's; empty where the process has
+ * ended.
+ */
 export async function interfaceCounters(pid: number): Promise<Record<string, Record<string, number>>> {
   const text = await readFile(`/proc/${pid}/net/dev`, "utf8").catch(() => "");
   return parseInterfaceCounters(text);

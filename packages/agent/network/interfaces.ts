@@ -6,24 +6,25 @@ import { vethOf } from "./names.ts";
 import { attempt, batch, inNamespace, type Programs } from "./programs.ts";
 import type { VpcRouters } from "./vpc-router.ts";
 
-/** A lost answer is asked for again after a second, not after five. Source: resolv.conf(5). */
+/** A lost answer is requested again after one second instead of five. Source: resolv.conf(5). */
 const RESOLVER_OPTIONS = ["timeout:1", "attempts:4"];
 
-/** The VPC's router does not exist yet; the interface is tried again once it does. */
+/** The VPC's router does not exist yet; the interface is retried when it does. */
 export class RouterMissingError extends Error {
   override readonly name = "RouterMissingError";
 }
 
 /**
- * Network interfaces on this node: a namespace held by a pause container, with one veth pair into the VPC's bridge. The
- * pause container is never restarted: when it ends the interface is lost, and the containers that used it with it.
+ * Network interfaces on this node: a namespace held by a pause container, with one veth pair into the VPC's
+ * bridge. The pause container is never restarted: when it ends, the interface is lost together with the
+ * containers that used it.
  */
 export class NetworkInterfaces {
   readonly #engine: Engine;
   readonly #programs: Programs;
   readonly #naming: Naming;
   readonly #routers: VpcRouters;
-  /** The veth pairs that were seen in place: interface id to the two process ids they join. */
+  /** The veth pairs that were observed in place: interface id to the two process ids that they connect. */
   readonly #joined = new Map<string, string>();
 
   constructor(deps: { engine: Engine; programs: Programs; naming: Naming; routers: VpcRouters }) {
@@ -33,7 +34,10 @@ export class NetworkInterfaces {
     this.#routers = deps.routers;
   }
 
-  /** Creates pause container and veth pair; repeating it changes nothing. Answers the pause container, which may have ended. */
+  /**
+   * Creates the pause container and the veth pair; repeating it changes nothing. Returns the pause container,
+   * which may have ended.
+   */
   async ensure(wanted: InterfaceAssignment, mayStart: boolean): Promise<EngineContainer> {
     const router = this.#routers.find(wanted.vpcId);
     if (router === undefined) throw new RouterMissingError(`The router of ${wanted.vpcId} is not ready.`);
@@ -66,7 +70,7 @@ export class NetworkInterfaces {
     return found;
   }
 
-  /** Removes the interface and what the router knows of it. */
+  /** Removes the interface and its entries in the router. */
   async remove({ id, ip, vpcId }: Pick<InterfaceAssignment, "id" | "ip" | "vpcId">): Promise<void> {
     this.#joined.delete(id);
     await this.#engine.removeContainer(this.#naming.pause(id));
@@ -76,7 +80,10 @@ export class NetworkInterfaces {
     await attempt(this.#programs, inNamespace(router.pid, forget));
   }
 
-  /** Whether both ends are in place: the bridge forwards the address to this port alone, and the task has its route. */
+  /**
+   * Whether both ends are in place: the bridge forwards the address only to this port, and the task has its
+   * route.
+   */
   async #isJoined(wanted: InterfaceAssignment, ends: Ends): Promise<boolean> {
     const entries = await attempt(
       this.#programs,
@@ -94,9 +101,10 @@ export class NetworkInterfaces {
   }
 
   /**
-   * Joins the task to the bridge. Every packet passes through the router (a /32, and ports that do not see each other), so
-   * that security groups hold within a subnet too, on every kernel. The bridge learns nothing and floods nothing: which
-   * port has an address is set here, and the guard of the ruleset admits no other address at the port.
+   * Connects the task to the bridge. Every packet passes through the router (a /32 address, and isolated
+   * ports), so that security groups also apply within a subnet, on every kernel. The bridge neither learns
+   * nor floods: the port of each address is set here, and the guard of the ruleset admits no other address at
+   * the port.
    */
   async #join(wanted: InterfaceAssignment, ends: Ends): Promise<void> {
     const veth = vethOf(wanted.id);
@@ -130,7 +138,7 @@ export class NetworkInterfaces {
     try {
       await this.#programs.run([create, ...rest]);
     } catch {
-      // Half of it may be left by an agent that ended meanwhile.
+      // An agent that ended in the meantime may have left a partial interface.
       await attempt(this.#programs, left);
       await this.#programs.run([create, ...rest]);
     }

@@ -3,7 +3,7 @@ export function vethOf(interfaceId: string): string {
   return `v${interfaceId.replace(/^eni-/, "").slice(-13)}`;
 }
 
-/** The part of a name of nftables that stands for an id: letters, digits and underscores. */
+/** The part of an nftables name that represents an id: letters, digits and underscores. */
 export function nameOf(id: string): string {
   return id.replace(/[^A-Za-z0-9]/g, "_");
 }

@@ -51,7 +51,10 @@ function publicSources(vpc: VpcAssignment, match: string): readonly string[] {
   ];
 }
 
-/** Addresses that have a way out of the VPC: public ones in internet subnets, and all of the subnets behind a NAT gateway. */
+/**
+ * Addresses with a route out of the VPC: public ones in internet subnets, and all of the subnets behind a NAT
+ * gateway.
+ */
 export function renderExits(vpc: VpcAssignment, interfaces: Interfaces): string {
   const nat = vpc.subnets.filter((subnet) => subnet.egress === "nat").map((subnet) => subnet.cidr);
   const open = interfaces

@@ -9,7 +9,7 @@ import { batch, inNamespace, PersistentPrograms, ProgramError } from "./programs
 const programs = new PersistentPrograms(new SystemClock(), { count: 2, deadlineMs: 5_000 });
 afterAll(() => programs.close());
 
-/** `printf` through nsenter, which runs any program: the words that arrived, one a line. */
+/** Runs `printf` through nsenter, which runs any program, and returns the received words, one per line. */
 const echo = async (...words: readonly string[]): Promise<string> => {
   const [output = ""] = await programs.run([{ program: "nsenter", arguments: ["printf", "<%s>", ...words] }]);
   return output;
@@ -17,7 +17,7 @@ const echo = async (...words: readonly string[]): Promise<string> => {
 
 it("hands every argument over unchanged, whatever a shell would make of it", async () => {
   const trap = join(mkdtempSync(join(tmpdir(), "gantry-programs-")), "trap");
-  // Before: network scripts were shell text, so that "10.77.0.9$(id)" ran "id" as root.
+  // Regression: network scripts were shell text, so that "10.77.0.9$(id)" ran "id" as root.
   const hostile = [
     `10.77.0.9$(touch ${trap})`,
     `\`touch ${trap}\``,
@@ -57,7 +57,8 @@ it("hands input over byte for byte, and runs commands in order until one fails",
 
 it("ends a program at its deadline, says so, and goes on", async () => {
   const hasty = new PersistentPrograms(new SystemClock(), { count: 1, deadlineMs: 200 });
-  // Before: network scripts had no deadline, so that one wedged program held up every interface of the node.
+  // Regression: network scripts had no deadline, so that one hanging program blocked every interface of the
+  // node.
   const wedged = hasty.run([{ program: "nsenter", arguments: ["sleep", "1000"] }]);
   await expect(wedged).rejects.toThrow('"nsenter sleep 1000" did not end within 0.2 s.');
   expect(await hasty.run([{ program: "nsenter", arguments: ["printf", "next"] }])).toEqual(["next"]);

@@ -15,14 +15,17 @@ export interface Command {
   readonly input?: string;
 }
 
-/** A program failed, or did not end before its deadline. The message is what it printed. */
+/** A program failed, or did not end before its deadline. The message is the program's output. */
 export class ProgramError extends Error {
   override readonly name = "ProgramError";
 }
 
 /** Runs programs of the node's network stack. */
 export interface Programs {
-  /** Runs the commands one after the other and answers what each printed. Throws ProgramError at the first that fails. */
+  /**
+   * Runs the commands one after the other and returns the output of each. Throws ProgramError at the first
+   * that fails.
+   */
   run(commands: readonly Command[]): Promise<readonly string[]>;
 }
 
@@ -45,7 +48,7 @@ while IFS= read -r count; do
 done
 `;
 const END = /--gantry-end--(\d+)\n$/;
-/** Far above what any command takes (milliseconds): only a wedged program reaches it. */
+/** Far above the duration of any command (milliseconds): only a hanging program reaches it. */
 const DEADLINE_MS = 15_000;
 
 interface Job {
@@ -64,8 +67,8 @@ interface Worker {
 }
 
 /**
- * Starts programs through a few processes that stay open: forking the agent itself takes several times as long as the
- * programs do. Each command has a deadline; a worker that misses it is killed with its program.
+ * Starts programs through a few persistent processes: forking the agent itself takes several times as long as
+ * the programs do. Each command has a deadline; a worker that misses it is killed with its program.
  */
 export class PersistentPrograms implements Programs {
   readonly #clock: Clock;
@@ -140,7 +143,7 @@ export class PersistentPrograms implements Programs {
   }
 
   #open(worker: Worker): ChildProcessWithoutNullStreams {
-    // A process group of its own, so that a deadline ends the program too.
+    // The worker has its own process group, so that a deadline also ends the program.
     const child = spawn("/bin/sh", ["-c", DISPATCHER], { stdio: "pipe", detached: true });
     child.stdout.setEncoding("utf8");
     child.stdout.on("data", (chunk: string) => {
@@ -187,7 +190,7 @@ function kill(worker: Worker): void {
   }
 }
 
-/** Why a command cannot be handed over; undefined where it can. */
+/** The reason why a command cannot be run; undefined where it can. */
 function problemOf(command: Command): string | undefined {
   if (!PROGRAMS.includes(command.program)) return `"${command.program}" is not among the agent's programs.`;
   // A line break would end the argument early, and a NUL byte cannot be part of one.
@@ -211,8 +214,9 @@ export function inNamespace(pid: number, { program, arguments: words, input }: C
 const WORD = /^[A-Za-z0-9_.:/-]+$/;
 
 /**
- * A batch for `ip` or `bridge`: one line per command, one string per word. Throws ProgramError on a word with any other
- * character than those of names, addresses and numbers, since the batch format has separators and quotes of its own.
+ * Renders a batch for `ip` or `bridge`: one line per command, one string per word. Throws ProgramError on a
+ * word with other characters than those of names, addresses and numbers, because the batch format has its own
+ * separators and quotes.
  */
 export function batch(program: "ip" | "bridge", lines: readonly (readonly string[])[]): Command {
   const bad = lines.flat().find((word) => !WORD.test(word));
@@ -226,7 +230,7 @@ export function nft(rules: string): Command {
   return { program: "nft", arguments: ["-f", "-"], input: rules };
 }
 
-/** Runs a command that may fail because what it acts on is not there; answers undefined where it failed. */
+/** Runs a command that may fail because its object does not exist; returns undefined where it failed. */
 export async function attempt(programs: Programs, command: Command): Promise<string | undefined> {
   try {
     return (await programs.run([command]))[0];

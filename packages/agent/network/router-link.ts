@@ -5,7 +5,10 @@ import { renderGuard } from "./guard-rules.ts";
 import { CLOSED_RULES } from "./ruleset.ts";
 import { TRANSIT_BLOCK, type Transit } from "./transit.ts";
 
-/** Set explicitly: a bridge without an address of its own takes the lowest of its ports, and tasks would lose their gateway with every port that comes or goes. */
+/**
+ * The address is set explicitly: a bridge without its own address takes the lowest of its ports, and tasks
+ * would lose their gateway whenever a port is added or removed.
+ */
 const GATEWAY_MAC = "02:67:61:6e:74:01";
 const LINK_PREFIX = 30;
 
@@ -19,7 +22,10 @@ export class RouterLinks {
     this.#programs = programs;
   }
 
-  /** Finds the link by its name, or creates it with the router's bridge. `pid` holds the router's namespace. */
+  /**
+   * Finds the link by its name, or creates it with the router's bridge. `pid` is a process in the router's
+   * namespace.
+   */
   ensure(link: string, pid: number): Promise<Transit> {
     const next = this.#previous.then(() => this.#ensure(link, pid));
     this.#previous = next.catch(() => undefined);
@@ -71,7 +77,7 @@ function isTransit({ address, prefix }: ListedAddress): boolean {
   return prefix === LINK_PREFIX && address.startsWith("100.64.");
 }
 
-/** The first /30 of the transit block that no link of this host has. */
+/** The first /30 of the transit block that no link of this host uses. */
 function freeSlot(addresses: readonly ListedAddress[]): Transit {
   const { base } = present(parseCidr(TRANSIT_BLOCK), "The transit block is valid.");
   const used = new Set(addresses.filter(isTransit).map((each) => each.address));

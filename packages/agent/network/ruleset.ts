@@ -15,9 +15,10 @@ const INGRESS: RulePlace = { peer: "ip saddr", verdict: "accept" };
 const EGRESS: RulePlace = { peer: "ip daddr", verdict: "goto arrive" };
 
 /**
- * The whole ruleset of a VPC's router: ports pinned to their addresses, security groups (stateful, by members), NAT by
- * public address and NAT gateway, isolation of subnets without a way out, and the platform's own endpoints. The same
- * assignment renders the same text, which nftables applies in one transaction. The assignment has been checked.
+ * The whole ruleset of a VPC's router: ports pinned to their addresses, security groups (stateful, by
+ * members), NAT by public address and NAT gateway, isolation of subnets without a route out, and the
+ * platform's own endpoints. The same assignment renders the same text, which nftables applies in one
+ * transaction. The assignment must have been checked.
  */
 export function renderRouterRules(vpc: VpcAssignment, transit: Transit, resolver: string): string {
   const interfaces = vpc.interfaces.toSorted((a, b) => compare(a.id, b.id));
@@ -42,9 +43,10 @@ export function renderRouterRules(vpc: VpcAssignment, transit: Transit, resolver
 const OPENED_RULES = ["table inet closed", "delete table inet closed"];
 
 /**
- * Closes a router whose rules are not known or could not be applied: established connections continue, and no new
- * connection is let through. The table is one of its own, before the filter: a filter that cannot be replaced does not
- * keep the router from being closed. The next rules that are applied remove it in their own transaction.
+ * Closes a router whose rules are unknown or could not be applied: established connections continue, and new
+ * connections are dropped. The table is separate and precedes the filter, so that the router can be closed
+ * even where the filter cannot be replaced. The next rules that are applied remove it in their own
+ * transaction.
  */
 export const CLOSED_RULES = [
   ...OPENED_RULES,
@@ -60,7 +62,7 @@ export const CLOSED_RULES = [
   "",
 ].join("\n");
 
-/** A set of members and two chains of rules for each group. */
+/** Renders a set of members and two chains of rules for each group. */
 function renderGroups(groups: readonly Group[], interfaces: Interfaces): readonly string[] {
   const known = new Set(groups.map((group) => group.id));
   const chain = (group: Group, direction: "ingress" | "egress", place: RulePlace) =>
@@ -84,7 +86,10 @@ function renderGroups(groups: readonly Group[], interfaces: Interfaces): readonl
   ];
 }
 
-/** Two chains for each interface, over the rules of its groups, and the maps that lead to them by address. */
+/**
+ * Renders two chains for each interface, with the rules of its groups, and the maps that select them by
+ * address.
+ */
 function renderMembers(groups: readonly Group[], interfaces: Interfaces): readonly string[] {
   const known = new Set(groups.map((group) => group.id));
   const chains = (direction: "in" | "out") =>
@@ -99,10 +104,10 @@ function renderMembers(groups: readonly Group[], interfaces: Interfaces): readon
   return [
     ...chains("in"),
     `  map arriving { type ipv4_addr : verdict;${mapOf("in")} }`,
-    // After the sender's egress rules: the rules of the member it addresses, or the way out.
+    // Follows the sender's egress rules: the rules of the addressed member, or the route out.
     "  chain arrive {",
     "    ip daddr vmap @arriving",
-    // Refused at once: SDKs look for the instance metadata service before they fall back to other credentials.
+    // Rejected immediately: SDKs query the instance metadata service before they try other credentials.
     '    oifname "up0" ip daddr 169.254.0.0/16 reject with icmpx type admin-prohibited',
     `    oifname "up0" ip daddr ${NOT_OUTSIDE} drop`,
     '    oifname "up0" ip saddr @exits accept',
@@ -115,7 +120,7 @@ function renderMembers(groups: readonly Group[], interfaces: Interfaces): readon
 
 function renderHooks(vpc: VpcAssignment, transit: Transit, resolver: string): readonly string[] {
   return [
-    // A reverse-path check: the VPC's addresses come from its bridge alone, and its bridge carries no others.
+    // A reverse-path check: the VPC's addresses come only from its bridge, and its bridge carries no others.
     "  chain prerouting {",
     "    type filter hook prerouting priority -300; policy accept;",
     `    iifname "br0" ip saddr != ${vpc.cidr} drop`,

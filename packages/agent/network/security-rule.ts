@@ -2,15 +2,15 @@ import type { SecurityRule } from "@gantry/agent-protocol";
 import { ruleProblem } from "../checks/check-vpc.ts";
 import { nameOf } from "./names.ts";
 
-/** Where a rule's peer stands in a packet, and what happens to a packet that matches. */
+/** The position of a rule's peer in a packet, and the verdict for a packet that matches. */
 export interface RulePlace {
   readonly peer: "ip saddr" | "ip daddr";
   readonly verdict: "accept" | "goto arrive";
 }
 
 /**
- * One line of nftables for a rule of a security group; undefined where the rule matches nothing: it refers to a group
- * without a set, or it cannot be rendered. Source: EC2 User Guide, "Security group rules".
+ * Renders one line of nftables for a rule of a security group; undefined where the rule matches nothing: it
+ * refers to a group without a set, or it cannot be rendered. Source: EC2 User Guide, "Security group rules".
  */
 export function renderRule(
   rule: SecurityRule,

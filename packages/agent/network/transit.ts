@@ -1,8 +1,11 @@
 /** The address at which a VPC's tasks reach the AWS service names; not part of any subnet. */
 export const SERVICES_ADDRESS = "169.254.170.10";
-/** Where ECS tasks expect metadata and credentials. Source: Amazon ECS task metadata endpoint version 4. */
+/**
+ * The address at which ECS tasks expect metadata and credentials. Source: Amazon ECS task metadata endpoint
+ * version 4.
+ */
 export const METADATA_ADDRESS = "169.254.170.2";
-/** The block that the links between the host and the routers take their /30 from. */
+/** The block from which the links between the host and the routers take their /30. */
 export const TRANSIT_BLOCK = "100.64.0.0/16";
 
 /** Addresses of the link between the host and a VPC's router. */

@@ -8,7 +8,7 @@ import { CLOSED_RULES, renderRouterRules } from "./ruleset.ts";
 import { RouterLinks } from "./router-link.ts";
 import type { Transit } from "./transit.ts";
 
-/** A VPC's router as it stands on this node. */
+/** The state of a VPC's router on this node. */
 export interface Router {
   readonly vpcId: string;
   readonly pid: number;
@@ -16,10 +16,10 @@ export interface Router {
   readonly resolver: string;
 }
 
-/** Whether a VPC's rules are in effect, and what is wrong with them. */
+/** Whether a VPC's rules are in effect, and their problems. */
 export interface FirewallState {
   readonly vpcId: string;
-  /** The rules could not be applied: no new connection is let through until they are. */
+  /** Whether the rules could not be applied: new connections are dropped until they are. */
   readonly closed: boolean;
   readonly problems: readonly string[];
 }
@@ -96,7 +96,7 @@ export class VpcRouters {
     if (router !== undefined) await this.#close(router, [], problem);
   }
 
-  /** Removes the router and its link, once nothing is on its bridge. */
+  /** Removes the router and its link, when no interface is left on its bridge. */
   async remove(vpcId: string): Promise<void> {
     this.#routers.delete(vpcId);
     this.#applied.delete(vpcId);
@@ -104,7 +104,10 @@ export class VpcRouters {
     this.#log.info("VPC removed from node", { vpcId });
   }
 
-  /** The rules come first: an address or a route that cannot be set does not keep a revoked rule in effect. */
+  /**
+   * The rules are applied first: an address or a route that cannot be set must not keep a revoked rule in
+   * effect.
+   */
   async #apply(
     router: Router,
     wanted: { rules: string; addresses: readonly string[]; publicAddresses: readonly string[] },
@@ -132,7 +135,10 @@ export class VpcRouters {
     ]);
   }
 
-  /** Lets no new connection through: rules that are not in effect must not leave older, wider ones in effect. */
+  /**
+   * Drops new connections: where new rules could not be applied, older and wider ones must not remain in
+   * effect.
+   */
   async #close(router: Router, problems: readonly string[], reason: string): Promise<void> {
     const closed = await attempt(this.#programs, inNamespace(router.pid, nft(CLOSED_RULES)));
     const outcome = closed === undefined ? "The VPC could not be closed either" : "The VPC is closed";
@@ -172,7 +178,7 @@ function gatewayOf(cidr: string): string {
   return `${formatIp(block.base + 1)}/${block.prefix}`;
 }
 
-/** Addresses that live in the router itself: those of load balancers, which the proxy binds there. */
+/** Addresses of the router itself: those of load balancers, which the proxy binds there. */
 function localAddresses(vpc: VpcAssignment): readonly string[] {
   return vpc.interfaces.filter((eni) => eni.local).map((eni) => `${eni.ip}/32`);
 }
@@ -195,11 +201,12 @@ function routerSpec(naming: Naming, vpcId: string): ContainerSpec {
       // The proxy may bind a load balancer's address before it is on the bridge.
       "net.ipv4.ip_nonlocal_bind": "1",
       "net.ipv4.conf.all.send_redirects": "0",
-      // A packet does not name its own way, and no neighbour changes a route, whatever the host's settings are.
+      // Source routes in packets and ICMP redirects are ignored, whatever the host's settings are.
       "net.ipv4.conf.all.accept_source_route": "0",
       "net.ipv4.conf.all.accept_redirects": "0",
       "net.ipv4.conf.default.send_redirects": "0",
-      // The ruleset checks the reverse path: it knows the VPC's block, where the kernel knows routes alone.
+      // The ruleset checks the reverse path instead, because it knows the VPC's block, while the kernel knows
+      // only routes.
       "net.ipv4.conf.all.rp_filter": "0",
       "net.ipv4.conf.default.rp_filter": "0",
     },
