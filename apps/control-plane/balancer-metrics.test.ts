@@ -30,7 +30,7 @@ const store = {
   },
   countBy: (_kind: string, _index: string, value: string) =>
     Number(["subnet-a/10.0.0.5", "subnet-b/10.0.1.5"].includes(value)),
-} as unknown as Reader; // The code under test reads only these fields.
+} as unknown as Reader; // Only these fields are read.
 
 const sample = (more: Partial<TrafficSample>): TrafficSample => ({
   balancer: LB,

@@ -31,7 +31,7 @@ const storeWith = (insights: string): Reader =>
         return [{ arn: serviceArn, name: "web", status: "ACTIVE", spec: { desiredCount: 3 } }];
       return [{}];
     },
-  }) as unknown as Reader; // The code under test reads only these fields.
+  }) as unknown as Reader; // Only these fields are read.
 
 function newWorld(insights: string) {
   const clock = new VirtualClock(START + 30_000);

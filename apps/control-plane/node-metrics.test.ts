@@ -38,7 +38,7 @@ function storeOf({ tasks = {}, insights = "disabled", fineMetrics, databases = [
     },
     list: () => databases,
     get: (kind: string, key: string) => records[kind]?.(key),
-  } as unknown as Reader; // The code under test reads only these fields.
+  } as unknown as Reader; // Only these fields are read.
 }
 
 const sample = (

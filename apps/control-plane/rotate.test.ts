@@ -72,7 +72,7 @@ describe("rotating the vault's key", () => {
       sealedKey: before.seal("its key"),
       notAfter: 0,
     };
-    const balancer = { arn: "arn:1", name: "one", ownCertificate } as unknown as LoadBalancerRecord; // The code under test reads only these fields.
+    const balancer = { arn: "arn:1", name: "one", ownCertificate } as unknown as LoadBalancerRecord; // Only these fields are read.
     store.transact((tx) => tx.put("loadBalancer", balancer.arn, balancer));
     rotateVaultKey(folder, store);
     const after = store.get("loadBalancer", balancer.arn);
@@ -97,8 +97,8 @@ describe("rotating the vault's key", () => {
   it("leaves every record open after a crash at any point, and is ended by the next start", () => {
     seal(vaultOf(openKeyRing(folder)));
     const points = [
-      () => expect(() => rotateVaultKey(folder, dying())).toThrow("killed"), // The ring has both keys, and the records have the old one.
-      () => reseal(store, vaultOf(openKeyRing(folder))), // The records have the new key, and the ring still has both.
+      () => expect(() => rotateVaultKey(folder, dying())).toThrow("killed"), // Records have the old key.
+      () => reseal(store, vaultOf(openKeyRing(folder))), // Records have the new key.
     ];
     for (const crash of points) {
       crash();
@@ -115,7 +115,7 @@ describe("rotating the vault's key", () => {
     const write = async (objects: ObjectStore, name: string, bytes: number) =>
       objects.writeSegment(name, Readable.from([Buffer.alloc(bytes, name)]));
     const read = async (objects: ObjectStore, segment: Awaited<ReturnType<typeof write>>) => {
-      const meta = { segments: [segment], size: segment.size } as unknown as ObjectMeta; // Reading an object uses only these fields.
+      const meta = { segments: [segment], size: segment.size } as unknown as ObjectMeta; // Only these are read.
       return buffer(await objects.read(meta, 0, segment.size - 1));
     };
     const old = new ObjectStore(place, openKeyRing(folder).objects);

@@ -51,7 +51,7 @@ export function portsOf(
 
 /** Reads the instance of a state folder; undefined where none was ever started there. */
 export function readInstance(folder: string): InstanceSettings | undefined {
-  const stored = readInstanceFile(folder) as StoredInstance | undefined; // Gantry wrote the file, and its form is checked.
+  const stored = readInstanceFile(folder) as StoredInstance | undefined; // Its form is checked.
   if (stored === undefined) return undefined;
   const { agentToken: _retired, ...settings } = { ...DEFAULTS, ...portsOf(stored.port), ...stored, folder };
   return settings;

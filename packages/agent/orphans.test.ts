@@ -7,7 +7,7 @@ const assigned = {
     ["pod/a", { kind: "pod", key: "pod/a", interface: { id: "eni-a" } }],
     ["interface/eni-w", { kind: "interface", key: "interface/eni-w", interface: { id: "eni-w" } }],
     ["vpc/vpc-1", { kind: "vpc", key: "vpc/vpc-1" }],
-  ] as unknown as [string, Assignment][]), // The code under test reads only these fields.
+  ] as unknown as [string, Assignment][]), // Only these fields are read.
   leaving: new Map([["pod/b", { kind: "pod", key: "pod/b", interface: { id: "eni-b" } }]] as unknown as [
     string,
     Assignment,

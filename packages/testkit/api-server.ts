@@ -122,7 +122,7 @@ export async function startApi({
       logs.close();
       objects.close();
       const remove = (): void => rmSync(folder, { recursive: true, force: true });
-      void metrics.close().then(remove, remove); // Data that is still to be written is removed with the folder.
+      void metrics.close().then(remove, remove); // Unwritten data is removed too.
     },
   };
 }

@@ -11,7 +11,7 @@ import { RequestLog, requestSocket } from "./request-log.ts";
 const ASSIGNMENT = {
   balancers: [{ arn: "lb" }],
   targetGroups: [{ arn: "tg", targets: [{ address: "10.0.0.5", port: 80 }] }],
-} as unknown as BalancersAssignment; // The code under test reads only these fields.
+} as unknown as BalancersAssignment; // Only these fields are read.
 const LB = balancerName("lb");
 const TG = backendName("tg");
 const SERVER = "t_10_0_0_5_80";

@@ -13,7 +13,7 @@ const container = (name: string, more: Partial<ContainerAssignment> = {}) =>
     healthCheck: undefined,
     labels: {},
     ...more,
-  }) as unknown as ContainerAssignment; // The code under test reads only these fields.
+  }) as unknown as ContainerAssignment; // Only these fields are read.
 const pod = (containers: readonly ContainerAssignment[], more: Partial<PodAssignment> = {}) =>
   ({ key: "pod/p", desired: "RUNNING", restart: false, containers, ...more }) as unknown as PodAssignment; // As above.
 const there = (state: EngineContainer["state"], more: Partial<EngineContainer> = {}) =>

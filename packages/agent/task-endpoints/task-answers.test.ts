@@ -22,7 +22,7 @@ async function newTask() {
     containers: [{ name: "web" }, { name: "later" }],
     metadata: { endpointId: ID, taskArn: "arn:task", tags: { team: "a" } },
     credentials: [],
-  } as unknown as PodAssignment; // The code under test reads only these fields.
+  } as unknown as PodAssignment; // Only these fields are read.
   const start = async (name: string): Promise<EngineContainer | undefined> => {
     await engine.startContainer(await engine.createContainer({ ...pauseSpec(naming), name }));
     return engine.inspect(name);

@@ -171,7 +171,7 @@ async function helper(parameters: readonly string[], input = ""): Promise<string
       timeout: TIMEOUT_MS,
       env: { LC_ALL: "C", PATH: "/usr/bin" },
     });
-    running.child.stdin?.on("error", () => {}); // The helper ended before it read its input; its exit status gives the reason.
+    running.child.stdin?.on("error", () => {}); // Its exit status gives the reason.
     running.child.stdin?.end(input);
     await running;
     return undefined;
