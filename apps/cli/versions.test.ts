@@ -4,7 +4,7 @@ import { renderUpgrade } from "./commands/upgrade.ts";
 import { compareVersions, lastVersionOf, refuseDowngrade, versionId } from "./versions.ts";
 
 const CHANGELOG = "# Changelog\n\n## 0.10.0\n\n- c\n\n## 0.2.0\n\n- b\n\n## 0.1.0\n\n- a\n";
-const settings = (version: string | undefined) => ({ folder: "/s", version }) as InstanceSettings; // Only these fields are read.
+const settings = (version: string | undefined) => ({ folder: "/s", version }) as InstanceSettings; // Partial fake.
 
 describe("versions of the state", () => {
   it("compares numbers, not text, and leaves the commit out", () => {

@@ -40,7 +40,7 @@ it("sums the sizes of all versions of a bucket's objects once a day", async () =
   const clock = new VirtualClock(START + DAY / 2);
   const added: (readonly [readonly MetricPoint[], BatchNumber])[] = [];
   const controller = bucketMetricsController({
-    store: { list: () => [{ name: "b", account: "0", region: "r" }] } as unknown as Reader, // Only these fields are read.
+    store: { list: () => [{ name: "b", account: "0", region: "r" }] } as unknown as Reader, // Partial fake.
     clock,
     objects: objects.index,
     add: async (points, batch) => added.push([points, batch]) > 0,

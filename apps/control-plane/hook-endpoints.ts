@@ -48,7 +48,7 @@ function endpointOf(folder: string, functionArn: string): URL {
   const known: unknown = existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : {};
   const named =
     typeof known === "object" && known !== null && Object.hasOwn(known, functionArn)
-      ? (known as Record<string, unknown>)[functionArn] // The key is an own property of the operator's object.
+      ? (known as Record<string, unknown>)[functionArn] // The key is an own property.
       : undefined;
   if (typeof named !== "string" || !URL.canParse(named))
     throw new Error(`No HTTP endpoint is named for the hook ${functionArn}: add it to ${HOOKS_FILE}.`);

@@ -72,7 +72,7 @@ describe("rotating the vault's key", () => {
       sealedKey: before.seal("its key"),
       notAfter: 0,
     };
-    const balancer = { arn: "arn:1", name: "one", ownCertificate } as unknown as LoadBalancerRecord; // Only these fields are read.
+    const balancer = { arn: "arn:1", name: "one", ownCertificate } as unknown as LoadBalancerRecord; // Partial fake.
     store.transact((tx) => tx.put("loadBalancer", balancer.arn, balancer));
     rotateVaultKey(folder, store);
     const after = store.get("loadBalancer", balancer.arn);
@@ -115,7 +115,7 @@ describe("rotating the vault's key", () => {
     const write = async (objects: ObjectStore, name: string, bytes: number) =>
       objects.writeSegment(name, Readable.from([Buffer.alloc(bytes, name)]));
     const read = async (objects: ObjectStore, segment: Awaited<ReturnType<typeof write>>) => {
-      const meta = { segments: [segment], size: segment.size } as unknown as ObjectMeta; // Only these are read.
+      const meta = { segments: [segment], size: segment.size } as unknown as ObjectMeta; // Partial fake.
       return buffer(await objects.read(meta, 0, segment.size - 1));
     };
     const old = new ObjectStore(place, openKeyRing(folder).objects);
