@@ -87,9 +87,7 @@ export class ObjectIndex {
     );
   }
 
-  /**
-   * Makes an object the newest version of its key. If `check` of the existing one throws, nothing changes.
-   */
+  /** Makes an object the newest version of its key. Nothing changes if `check` of the existing one throws. */
   put(bucket: string, meta: ObjectMeta, options: PutOptions = {}): readonly Segment[] {
     const [outcome] = this.putAll([{ bucket, meta, options }]);
     if (outcome === undefined || "thrown" in outcome) throw outcome?.thrown;
