@@ -1,6 +1,6 @@
 import { identityPolicies, type PolicyDecider } from "@gantry/api/iam/decide";
 import type { Reader } from "@gantry/state";
-import { parsePolicyDocument, unknownKeysOf, type Principal } from "@gantry/iam";
+import { parsePolicyDocument, sessionOf, unknownKeysOf, type Principal } from "@gantry/iam";
 
 /** A decision as the command line displays it. */
 export interface Explanation {
@@ -74,6 +74,5 @@ function principalOf(reader: Reader, wanted: string): Principal | undefined {
   if (user !== undefined) return { type: "user", arn: user.arn, account: user.account, id: user.id };
   const role = reader.get("role", wanted) ?? reader.list("role").find((each) => each.name === wanted);
   if (role === undefined) return undefined;
-  const arn = `arn:aws:sts::${role.account}:assumed-role/${role.name}/explained`;
-  return { type: "assumed-role", arn, account: role.account, id: `${role.id}:explained`, roleArn: role.arn };
+  return sessionOf(role, "explained");
 }

@@ -1,8 +1,8 @@
 import type { FindImage, ImageAnswer } from "@gantry/controllers";
-import { ecsTasks, trustsService, type Principal } from "@gantry/iam";
+import { ecsTasks, sessionOf, trustsService, type Principal } from "@gantry/iam";
 import { formatArn, type Clock, type Vault } from "@gantry/kernel";
 import { issueToken, TOKEN_MS } from "@gantry/registry";
-import type { Reader, RoleRecord } from "@gantry/state";
+import type { Reader } from "@gantry/state";
 
 /**
  * A token is renewed after half of its lifetime, so that a token is valid for at least that long when it is
@@ -56,7 +56,7 @@ export function imageResolver(
     if (role === undefined || !trustsService(role, ecsTasks(taskArn, now))) return undefined;
     const known = issued.get(role.id);
     if (known !== undefined && now < known.until) return known.auth;
-    const principal = pullerOf(role);
+    const principal = sessionOf(role, SESSION);
     if (policy.deniedBecause(principal, "ecr:GetAuthorizationToken", "*", () => ({})) !== undefined)
       return undefined;
     const { token } = issueToken(vault, principal, now);
@@ -128,7 +128,7 @@ function pullDenial(
     "aws:SecureTransport": "false",
     "aws:RequestedRegion": repositoryArn.split(":")[3] ?? "",
   });
-  const principal = pullerOf(role);
+  const principal = sessionOf(role, SESSION);
   const token = policy.deniedBecause(principal, "ecr:GetAuthorizationToken", "*", () => ({}));
   if (token !== undefined) return token;
   for (const action of PULL_ACTIONS) {
@@ -136,16 +136,6 @@ function pullDenial(
     if (why !== undefined) return why;
   }
   return undefined;
-}
-
-function pullerOf(role: RoleRecord): Principal {
-  return {
-    type: "assumed-role",
-    arn: `arn:aws:sts::${role.account}:assumed-role/${role.name}/${SESSION}`,
-    account: role.account,
-    id: `${role.id}:${SESSION}`,
-    roleArn: role.arn,
-  };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { trustsService, type Principal } from "@gantry/iam";
+import { sessionOf, trustsService, type Principal } from "@gantry/iam";
 import type { Reader } from "@gantry/state";
 
 /** A service of AWS that acts by a role of an account. */
@@ -19,11 +19,5 @@ export function servicePrincipal(
   const role = reader.get("role", roleArn);
   const caller = { service, sourceArn, sourceAccount: account, now };
   if (role === undefined || role.account !== account || !trustsService(role, caller)) return undefined;
-  return {
-    type: "assumed-role",
-    arn: `arn:aws:sts::${role.account}:assumed-role/${role.name}/${session}`,
-    account: role.account,
-    id: `${role.id}:${session}`,
-    roleArn: role.arn,
-  };
+  return sessionOf(role, session);
 }

@@ -18,3 +18,17 @@ export const ANONYMOUS: Principal = { type: "anonymous", arn: "", account: "", i
 
 /** Values of condition keys, by key. */
 export type ConditionContext = Readonly<Record<string, string | readonly string[]>>;
+
+/** The principal of a role's session: policies see the session's ARN, and the ARN and unique id of its role. */
+export function sessionOf(
+  role: { readonly arn: string; readonly account: string; readonly name: string; readonly id: string },
+  session: string,
+): Principal {
+  return {
+    type: "assumed-role",
+    arn: `arn:aws:sts::${role.account}:assumed-role/${role.name}/${session}`,
+    account: role.account,
+    id: `${role.id}:${session}`,
+    roleArn: role.arn,
+  };
+}

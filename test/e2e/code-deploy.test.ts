@@ -29,11 +29,11 @@ import {
   DescribeLoadBalancersCommand,
   ElasticLoadBalancingV2Client,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
-import { AttachRolePolicyCommand, CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { openDemo } from "./demo.ts";
 import { eventually } from "./helpers.ts";
 import {
+  createServiceRole,
   createVersionTargetGroup,
   registerVersion,
   startAsking,
@@ -86,24 +86,10 @@ beforeAll(async () => {
     }),
   );
   rule = Rules?.[0]?.RuleArn ?? "";
-  const iam = new IAMClient(client());
-  const { Role } = await iam.send(
-    new CreateRoleCommand({
-      RoleName: NAME,
-      AssumeRolePolicyDocument: JSON.stringify({
-        Version: "2012-10-17",
-        Statement: [
-          { Effect: "Allow", Principal: { Service: "codedeploy.amazonaws.com" }, Action: "sts:AssumeRole" },
-        ],
-      }),
-    }),
-  );
-  await iam.send(
-    new AttachRolePolicyCommand({
-      RoleName: NAME,
-      PolicyArn: "arn:aws:iam::aws:policy/AWSCodeDeployRoleForECS",
-    }),
-  );
+  const roleArn = await createServiceRole(demo, NAME, {
+    service: "codedeploy.amazonaws.com",
+    policy: "AWSCodeDeployRoleForECS",
+  });
   await ecs.send(
     new CreateServiceCommand({
       cluster: "fileshare",
@@ -130,7 +116,7 @@ beforeAll(async () => {
     new CreateDeploymentGroupCommand({
       applicationName: NAME,
       deploymentGroupName: NAME,
-      serviceRoleArn: Role?.Arn,
+      serviceRoleArn: roleArn,
       deploymentConfigName: "CodeDeployDefault.ECSAllAtOnce",
       deploymentStyle: { deploymentType: "BLUE_GREEN", deploymentOption: "WITH_TRAFFIC_CONTROL" },
       ecsServices: [{ clusterName: "fileshare", serviceName: NAME }],

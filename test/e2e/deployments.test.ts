@@ -19,11 +19,16 @@ import {
   DescribeRulesCommand,
   ElasticLoadBalancingV2Client,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
-import { AttachRolePolicyCommand, CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { openDemo } from "./demo.ts";
 import { eventually, get, run } from "./helpers.ts";
-import { createVersionTargetGroup, registerVersion, startAsking, versionsOf } from "./versions.ts";
+import {
+  createServiceRole,
+  createVersionTargetGroup,
+  registerVersion,
+  startAsking,
+  versionsOf,
+} from "./versions.ts";
 
 // A service of its own beside the demo's: a web server of busybox that answers its version, behind two target groups of the
 // demo's load balancer, which are reached by a host name of their own.
@@ -58,25 +63,10 @@ beforeAll(async () => {
     );
     rules.push(Rules?.[0]?.RuleArn ?? "");
   }
-  const iam = new IAMClient(client());
-  const RoleName = "deployments-infrastructure";
-  const { Role } = await iam.send(
-    new CreateRoleCommand({
-      RoleName,
-      AssumeRolePolicyDocument: JSON.stringify({
-        Version: "2012-10-17",
-        Statement: [
-          { Effect: "Allow", Principal: { Service: "ecs.amazonaws.com" }, Action: "sts:AssumeRole" },
-        ],
-      }),
-    }),
-  );
-  await iam.send(
-    new AttachRolePolicyCommand({
-      RoleName,
-      PolicyArn: "arn:aws:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers",
-    }),
-  );
+  const roleArn = await createServiceRole(demo, "deployments-infrastructure", {
+    service: "ecs.amazonaws.com",
+    policy: "AmazonECSInfrastructureRolePolicyForLoadBalancers",
+  });
   const demoService = await fileshare();
   await ecs.send(
     new CreateServiceCommand({
@@ -99,7 +89,7 @@ beforeAll(async () => {
             alternateTargetGroupArn: groups[1],
             productionListenerRule: rules[0],
             testListenerRule: rules[1],
-            roleArn: Role?.Arn,
+            roleArn,
           },
         },
       ],

@@ -5,6 +5,7 @@ import {
   ElasticLoadBalancingV2Client,
   ModifyTargetGroupAttributesCommand,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
+import { AttachRolePolicyCommand, CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
 import type { openDemo } from "./demo.ts";
 import { get } from "./helpers.ts";
 
@@ -76,6 +77,26 @@ export async function createVersionTargetGroup(
     }),
   );
   return TargetGroupArn;
+}
+
+/** A role that a service of AWS may assume, with one managed policy; returns its ARN. */
+export async function createServiceRole(
+  { client }: Demo,
+  RoleName: string,
+  { service, policy }: { service: string; policy: string },
+): Promise<string | undefined> {
+  const iam = new IAMClient(client());
+  const { Role } = await iam.send(
+    new CreateRoleCommand({
+      RoleName,
+      AssumeRolePolicyDocument: JSON.stringify({
+        Version: "2012-10-17",
+        Statement: [{ Effect: "Allow", Principal: { Service: service }, Action: "sts:AssumeRole" }],
+      }),
+    }),
+  );
+  await iam.send(new AttachRolePolicyCommand({ RoleName, PolicyArn: `arn:aws:iam::aws:policy/${policy}` }));
+  return Role?.Arn;
 }
 
 /** Stops the clients of a test before that failed. */

@@ -1,4 +1,4 @@
-import { ecsTasks, trustsService, type Principal } from "@gantry/iam";
+import { ecsTasks, sessionOf, trustsService, type Principal } from "@gantry/iam";
 import type { Reader, TaskRecord } from "@gantry/state";
 
 /** The role by which the platform acts for a task before and beside its containers; undefined where it has none. */
@@ -14,14 +14,7 @@ export function executionPrincipal(reader: Reader, task: TaskRecord, now: number
   const arn = executionRoleArnOf(reader, task);
   const role = reader.get("role", arn);
   if (role === undefined || !trustsService(role, ecsTasks(task.arn, now))) return undefined;
-  const session = task.arn.slice(task.arn.lastIndexOf("/") + 1);
-  return {
-    type: "assumed-role",
-    arn: `arn:aws:sts::${role.account}:assumed-role/${role.name}/${session}`,
-    account: role.account,
-    id: `${role.id}:${session}`,
-    roleArn: role.arn,
-  };
+  return sessionOf(role, task.arn.slice(task.arn.lastIndexOf("/") + 1));
 }
 
 /** Why ECS does not start a task whose role it cannot assume. */
