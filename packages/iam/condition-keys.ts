@@ -65,14 +65,15 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
   },
   ecs: {
     "ecs:cluster":
-      "CreateService CreateTaskSet DeleteService DescribeServices DescribeTasks ListServices ListTasks RunTask StartTask StopTask UpdateService",
+      "CreateService CreateTaskSet DeleteAttributes DeleteService DescribeContainerInstances DescribeServices DescribeTasks ListServices ListTasks PutAttributes RunTask StartTask StopTask UpdateContainerInstancesState UpdateService",
+    "ecs:container-instances": "StartTask",
     "ecs:task-cpu": "RegisterTaskDefinition RunTask StartTask",
     "ecs:task-memory": "RegisterTaskDefinition RunTask StartTask",
     "ecs:privileged": "RegisterTaskDefinition",
     "ecs:service": "CreateTaskSet DeleteTaskSet",
     "ecs:task-definition": "CreateService CreateTaskSet UpdateService",
     "ecs:capacity-provider": "CreateCluster CreateService CreateTaskSet RunTask UpdateService",
-    "ecs:enable-execute-command": "CreateService RunTask UpdateService",
+    "ecs:enable-execute-command": "CreateService RunTask StartTask UpdateService",
     "ecs:enable-ecs-managed-tags": "CreateService UpdateService",
     "ecs:propagate-tags": "CreateService UpdateService",
     "ecs:auto-assign-public-ip": "CreateService RunTask StartTask UpdateService",

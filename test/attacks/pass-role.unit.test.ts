@@ -52,6 +52,15 @@ describe("a role that the caller may not pass", () => {
   let networkConfiguration: ecs.NetworkConfiguration;
   const run = (client: ecs.ECSClient, taskDefinition: string, overrides?: ecs.TaskOverride) =>
     client.send(new ecs.RunTaskCommand({ taskDefinition, networkConfiguration, overrides }));
+  const start = (client: ecs.ECSClient, taskDefinition: string, overrides?: ecs.TaskOverride) =>
+    client.send(
+      new ecs.StartTaskCommand({
+        taskDefinition,
+        networkConfiguration,
+        overrides,
+        containerInstances: ["0123456789abcdef0123456789abcdef"],
+      }),
+    );
   const create = (client: ecs.ECSClient, serviceName: string, taskDefinition: string) =>
     client.send(
       new ecs.CreateServiceCommand({ serviceName, taskDefinition, networkConfiguration, desiredCount: 0 }),
@@ -96,6 +105,8 @@ describe("a role that the caller may not pass", () => {
       "RunTask by revision": () => run(attacker, `${family}:1`),
       "RunTask with an execution role": () => run(attacker, "with-execution-role"),
       "RunTask with an override": () => run(attacker, "weak", { taskRoleArn: STRONG }),
+      StartTask: () => start(attacker, family),
+      "StartTask with an override": () => start(attacker, "weak", { executionRoleArn: STRONG }),
       CreateService: () => create(attacker, "own", family),
       CreateTaskSet: () =>
         attacker.send(

@@ -103,31 +103,39 @@ ecs:ContinueServiceDeployment service-deployment*
 ecs:CreateCluster cluster*
 ecs:CreateService service*
 ecs:CreateTaskSet
+ecs:DeleteAttributes container-instance*
 ecs:DeleteCluster cluster*
 ecs:DeleteService service*
 ecs:DeleteTaskDefinitions task-definition*
 ecs:DeleteTaskSet task-set*
+ecs:DeregisterContainerInstance cluster*
 ecs:DeregisterTaskDefinition
 ecs:DescribeClusters cluster*
+ecs:DescribeContainerInstances container-instance*
 ecs:DescribeServiceDeployments service-deployment*
 ecs:DescribeServiceRevisions service-revision*
 ecs:DescribeServices service*
 ecs:DescribeTaskDefinition
 ecs:DescribeTaskSets task-set*
 ecs:DescribeTasks task*
+ecs:ListAttributes cluster*
 ecs:ListClusters
+ecs:ListContainerInstances cluster*
 ecs:ListServiceDeployments service*
 ecs:ListServices
 ecs:ListTagsForResource cluster container-instance service task task-definition
 ecs:ListTaskDefinitionFamilies
 ecs:ListTaskDefinitions
 ecs:ListTasks container-instance*
+ecs:PutAttributes container-instance*
 ecs:RegisterTaskDefinition task-definition*
 ecs:RunTask task-definition*
+ecs:StartTask task-definition*
 ecs:StopServiceDeployment service-deployment*
 ecs:StopTask task*
 ecs:TagResource cluster container-instance service task task-definition task-set
 ecs:UntagResource cluster container-instance service task task-definition
+ecs:UpdateContainerInstancesState container-instance*
 ecs:UpdateService service*
 ecs:UpdateServicePrimaryTaskSet service*
 ecs:UpdateTaskSet task-set*

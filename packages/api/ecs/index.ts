@@ -9,6 +9,7 @@ import type { ApiDeps } from "../common/api-deps.ts";
 import { permissionsBy } from "../common/permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { clusterOperations } from "./clusters.ts";
+import { containerInstanceOperations } from "./container-instances.ts";
 import { ecsPermissions } from "./permissions.ts";
 import { serviceDeploymentOperations } from "./service-deployments.ts";
 import { serviceOperations } from "./services.ts";
@@ -23,6 +24,7 @@ export function ecsService(deps: ApiDeps): ServiceModule {
     ...clusterOperations(deps),
     ...taskDefinitionOperations(deps),
     ...taskOperations(deps),
+    ...containerInstanceOperations(deps),
     ...serviceOperations(deps),
     ...serviceDeploymentOperations(deps),
     ...taskSetOperations(deps),

@@ -1,9 +1,10 @@
-import type { DeploymentConfiguration, LoadBalancer } from "@aws-sdk/client-ecs";
+import type { Attribute, DeploymentConfiguration, LoadBalancer } from "@aws-sdk/client-ecs";
 import type * as sdk from "@aws-sdk/client-ecs";
 import { formatArn } from "@gantry/kernel";
 import { findTaskSet, taskSetArnOf, type Reader, type TaskDefinitionRecord } from "@gantry/state";
 import type { Place } from "../common/api-deps.ts";
 import { on, tagOnCreate, type Need, type PermissionTable } from "../common/permissions.ts";
+import { containerInstanceArnOf } from "./container-instances.ts";
 import {
   clusterArnOf,
   clusterOf,
@@ -66,6 +67,18 @@ export function ecsPermissions(store: Reader) {
         };
       }),
     );
+  /** The cluster that a name stands for, whether or not it exists. */
+  const homeOf = (place: Place, named: string | undefined) => {
+    const arn = cluster(place, named);
+    return { ...place, arn, name: arn.split("/").at(-1) ?? "default" };
+  };
+  const instances = (place: Place, named: string | undefined, names: readonly string[] = []) => {
+    const home = homeOf(place, named);
+    return names.map((name) => ({
+      resource: containerInstanceArnOf(home, name),
+      conditions: { "ecs:cluster": home.arn },
+    }));
+  };
   const tagged = (input: { resourceArn?: string | undefined }, place: Place) =>
     on(taggedOf(store, place, input.resourceArn)?.arn ?? input.resourceArn ?? "*");
   return {
@@ -94,6 +107,34 @@ export function ecsPermissions(store: Reader) {
     DeregisterTaskDefinition: "*",
     DeleteTaskDefinitions: (input, place) =>
       (input.taskDefinitions ?? []).map((name) => ({ resource: definition(place, name) })),
+
+    StartTask: (input, place) => {
+      const record = findTaskDefinition(store, place, input.taskDefinition);
+      const home = homeOf(place, input.cluster);
+      const arn = record?.arn ?? definitionArnOf(place, input.taskDefinition);
+      const instances = (input.containerInstances ?? []).map((name) => containerInstanceArnOf(home, name));
+      const conditions = {
+        "ecs:cluster": home.arn,
+        "ecs:container-instances": instances,
+        "ecs:enable-execute-command": String(input.enableExecuteCommand ?? false),
+      };
+      return [
+        { resource: arn, conditions },
+        ...passRoles(arn, [
+          input.overrides?.taskRoleArn ?? record?.spec.taskRoleArn,
+          input.overrides?.executionRoleArn ?? record?.spec.executionRoleArn,
+        ]),
+        ...tagging(place, input.tags, `task/${home.name}/*`, "StartTask"),
+      ];
+    },
+    ListContainerInstances: (input, place) => on(cluster(place, input.cluster)),
+    DescribeContainerInstances: (input, place) => instances(place, input.cluster, input.containerInstances),
+    UpdateContainerInstancesState: (input, place) =>
+      instances(place, input.cluster, input.containerInstances),
+    DeregisterContainerInstance: (input, place) => on(cluster(place, input.cluster)),
+    ListAttributes: (input, place) => on(cluster(place, input.cluster)),
+    PutAttributes: (input, place) => instances(place, input.cluster, targetsOf(input.attributes)),
+    DeleteAttributes: (input, place) => instances(place, input.cluster, targetsOf(input.attributes)),
 
     RunTask: (input, place) => {
       const record = findTaskDefinition(store, place, input.taskDefinition);
@@ -198,6 +239,11 @@ function inService(arns: readonly (string | undefined)[] = []): readonly Need[] 
       conditions: { "ecs:cluster": `${head.replace(/:[^:]*$/, "")}:cluster/${cluster}` },
     };
   });
+}
+
+/** The container instances that attributes belong to. */
+function targetsOf(attributes: readonly Attribute[] = []): readonly string[] {
+  return [...new Set(attributes.map((attribute) => attribute.targetId ?? ""))];
 }
 
 function definitionArnOf(place: Place, name = ""): string {

@@ -206,7 +206,8 @@ export function toPlatformVersion(given: string | undefined): string {
   return version;
 }
 
-function toOverrides(
+/** The overrides of a call, checked against the task definition. Errors: InvalidParameterException, ClientException. */
+export function toOverrides(
   overrides: ecs.TaskOverride | undefined,
   definition: TaskDefinitionRecord,
   place: Place,

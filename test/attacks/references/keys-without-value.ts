@@ -43,7 +43,6 @@ export const KEYS_WITHOUT_VALUE: Readonly<Record<string, Readonly<Record<string,
   },
   ecs: {
     "ecs:account-setting": "Account settings are not in the table.",
-    "ecs:container-instances": "There are no container instances.",
     "ecs:container-name": "There is no ExecuteCommand.",
     "ecs:task": "Defined for ExecuteCommand and the agent's calls, which do not exist.",
     "ecs:enable-ebs-volumes": "There are no EBS volumes.",

@@ -89,10 +89,13 @@ async function outcomeOf(
     const { $metadata: _, ...output } = await call;
     const { failures, Errors, InvalidParameters, errorMessage } = output as {
       errorMessage?: string;
-      failures?: { reason?: string; failureCode?: string }[];
+      failures?: { arn?: string; reason?: string; failureCode?: string }[];
       Errors?: { Code?: string; ErrorCode?: string }[];
       InvalidParameters?: string[];
     }; // As ECS, S3, Secrets Manager, Parameter Store and CodeDeploy answer.
+    // No cluster has a container instance: a call that names one is authorized, and does nothing.
+    if (failures?.some(({ arn = "" }) => arn.includes(":container-instance/")) === true)
+      return { outcome: "refused", detail: JSON.stringify(failures) };
     if (failures?.some(({ reason = "", failureCode = "" }) => MISSING.test(reason + failureCode)) === true)
       return { outcome: "missing", detail: JSON.stringify(failures) };
     if (errorMessage?.startsWith("No ") === true) return { outcome: "missing", detail: errorMessage };

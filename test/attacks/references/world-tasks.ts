@@ -79,6 +79,14 @@ export async function createTasks(
         taskDefinition: "other",
         "RunTask.networkConfiguration": networkConfiguration,
         "RunTask.taskDefinition": "other",
+        "StartTask.networkConfiguration": networkConfiguration,
+        "StartTask.taskDefinition": "other",
+        "StartTask.containerInstances": ["none"],
+        "PutAttributes.attributes": [{ name: "a", targetId: "none" }],
+        "DeleteAttributes.attributes": [{ name: "a", targetId: "none" }],
+        containerInstance: "none",
+        containerInstances: ["none"],
+        status: "DRAINING",
         "CreateService.networkConfiguration": networkConfiguration,
         "CreateService.taskDefinition": "other",
         "CreateService.desiredCount": 0,
@@ -119,11 +127,19 @@ function ecsTargets(task: string): readonly Target[] {
   const family = (type: string) => regional("ecs", `${type}/*`);
   const [id = ""] = task.split("/").slice(-1);
   const other = regional("ecs", "cluster/default");
+  const instance = regional("ecs", "container-instance/prod/0123456789abcdef0123456789abcdef");
   const within = { cluster: "prod" };
   return [
     { kind: "cluster", arns: [cluster], family: family("cluster"), spellings: ["prod", cluster] },
     { kind: "cluster", arns: [other], family: family("cluster"), spellings: ["default", other, ""] },
     { kind: "service", arns: [service], family: family("service"), spellings: ["web", service], within },
+    {
+      kind: "containerInstance",
+      arns: [instance],
+      family: family("container-instance"),
+      spellings: ["0123456789abcdef0123456789abcdef", instance],
+      within,
+    },
     { kind: "task", arns: [task], family: family("task"), spellings: [id, task], within },
     {
       kind: "taskDefinition",
