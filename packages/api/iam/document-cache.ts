@@ -8,14 +8,20 @@ const DOCUMENTS_MAX = 5_000;
 
 /** Reads each document once. */
 export function documentCache(): ReadDocument {
-  const documents = new Map<string, PolicyDocument>();
+  // By text first: a string keeps its hash, where a key that is joined anew is hashed with each call (90 KB for ReadOnlyAccess).
+  const documents = new Map<string, Map<string, PolicyDocument>>();
+  let count = 0;
   return (text, name, ids) => {
-    const key = `${name}\n${ids === undefined ? "" : JSON.stringify(ids)}\n${text}`;
-    const known = documents.get(key);
+    const key = ids === undefined ? name : `${name}\n${JSON.stringify(ids)}`;
+    const known = documents.get(text)?.get(key);
     if (known !== undefined) return known;
     const document = readBound(text, ids, name);
-    if (documents.size > DOCUMENTS_MAX) documents.clear();
-    documents.set(key, document);
+    if ((count += 1) > DOCUMENTS_MAX) {
+      documents.clear();
+      count = 1;
+    }
+    const named = documents.get(text) ?? new Map<string, PolicyDocument>();
+    documents.set(text, named.set(key, document));
     return document;
   };
 }

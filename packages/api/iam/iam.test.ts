@@ -6,10 +6,9 @@ import {
   PutObjectCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
-import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
 import { startApi } from "@gantry/testkit";
 import { afterAll, describe, expect, it } from "vitest";
-import { managedPolicyArns, managedPolicyDocument } from "./managed-policies.ts";
 
 const api = await startApi();
 afterAll(() => api.close());
@@ -258,24 +257,4 @@ describe("simulation", () => {
       ),
     ).rejects.toMatchObject({ name: "InvalidInputException" });
   });
-});
-
-describe("AWS's managed policies", () => {
-  it.each(managedPolicyArns().filter((arn) => !arn.includes("/aws-service-role/")))(
-    "%s can be read and attached",
-    async (PolicyArn) => {
-      const { Policy } = await root.send(new iam.GetPolicyCommand({ PolicyArn }));
-      const { PolicyVersion } = await root.send(
-        new iam.GetPolicyVersionCommand({ PolicyArn, VersionId: Policy?.DefaultVersionId }),
-      );
-      expect(JSON.parse(decodeURIComponent(PolicyVersion?.Document ?? ""))).toEqual(
-        JSON.parse(managedPolicyDocument(PolicyArn) ?? ""),
-      );
-      const user = await newUser(document(allow("s3:ListBucket")));
-      await root.send(new iam.AttachUserPolicyCommand({ UserName: user.UserName, PolicyArn }));
-      expect(
-        (await new STSClient(api.client(user.credentials)).send(new GetCallerIdentityCommand({}))).Arn,
-      ).toBe(user.arn);
-    },
-  );
 });

@@ -12,6 +12,7 @@ import { CONSTRAINTS } from "./constraints.ts";
 import { boundaryOperations } from "./boundaries.ts";
 import { groupOperations } from "./groups.ts";
 import { instanceProfileOperations } from "./instance-profiles.ts";
+import { withManagedPolicies } from "./managed-policies.ts";
 import { iamPermissions } from "./permissions.ts";
 import { policyOperations } from "./policies.ts";
 import { roleOperations } from "./roles.ts";
@@ -35,7 +36,7 @@ export function iamService(deps: ApiDeps): ServiceModule {
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,
-    operations: refusing(operations, REFUSED, "InvalidInput"),
+    operations: withManagedPolicies(refusing(operations, REFUSED, "InvalidInput")),
     constraints: CONSTRAINTS,
     permissions: permissionsBy("iam", operations, iamPermissions(deps.store)),
   };

@@ -2,7 +2,7 @@ import type { Principal } from "@gantry/iam";
 import type { GroupRecord, PolicyRecord, Reader, RecordOf, RoleRecord, UserRecord } from "@gantry/state";
 import { ApiError } from "@gantry/wire";
 import { page } from "../common/paging.ts";
-import { managedPolicyDocument } from "./managed-policies.ts";
+import { managedPolicy } from "./managed-policies.ts";
 
 const TYPE_OF = { role: "role", user: "user", group: "group", instanceProfile: "instance-profile" } as const;
 export type NamedKind = keyof typeof TYPE_OF;
@@ -50,9 +50,9 @@ export function findPolicy(reader: Reader, account: string, arn: string | undefi
   return policy;
 }
 
-/** Errors: NoSuchEntity for what is neither a policy of the account nor one of AWS's that are known here. */
+/** Errors: NoSuchEntity for what is neither a policy of the account nor one of AWS's; PolicyNotAttachable for a service's own. */
 export function checkAttachable(reader: Reader, account: string, arn: string): void {
-  if (policyOf(reader, account, arn) === undefined && managedPolicyDocument(arn) === undefined)
+  if (policyOf(reader, account, arn) === undefined && managedPolicy(arn) === undefined)
     throw noSuchEntity(`Policy ${arn} does not exist or is not attachable.`);
   if (arn.startsWith("arn:aws:iam::aws:policy/aws-service-role/"))
     throw new ApiError("PolicyNotAttachable", "Cannot attach a Service Role Policy to a Customer Role.", {

@@ -13,7 +13,9 @@ import {
   noSuchEntity,
   pageOf,
 } from "./lookups.ts";
-import { managedPolicyArns, managedPolicyDocument } from "./managed-policies.ts";
+import { presentManaged, presentManagedVersion } from "./managed/present.ts";
+import { managedPolicies, managedPolicy, managedPolicyDocument } from "./managed-policies.ts";
+import { isUsed, policyUses, type PolicyUses } from "./policy-uses.ts";
 
 const VERSIONS_MAX = 5;
 
@@ -73,19 +75,8 @@ function getPolicy(
   input: iam.GetPolicyRequest,
   context: RequestContext,
 ): iam.GetPolicyResponse {
-  const document = managedPolicyDocument(input.PolicyArn ?? "");
-  if (document !== undefined)
-    return {
-      Policy: {
-        PolicyName: input.PolicyArn?.split("/").at(-1),
-        PolicyId: "ANPAAWSMANAGED",
-        Arn: input.PolicyArn,
-        Path: "/",
-        DefaultVersionId: "v1",
-        IsAttachable: true,
-        AttachmentCount: attachments(store, context.account, input.PolicyArn),
-      },
-    };
+  const managed = managedPolicy(input.PolicyArn);
+  if (managed !== undefined) return { Policy: presentManaged(managed, store, context.account) };
   return { Policy: presentPolicy(findPolicy(store, context.account, input.PolicyArn), store) };
 }
 
@@ -94,17 +85,15 @@ function getPolicyVersion(
   input: iam.GetPolicyVersionRequest,
   context: RequestContext,
 ): iam.GetPolicyVersionResponse {
-  const managed = managedPolicyDocument(input.PolicyArn ?? "");
-  if (managed !== undefined)
-    return {
-      PolicyVersion: { Document: encodeDocument(managed), VersionId: "v1", IsDefaultVersion: true },
-    };
+  const managed = managedPolicy(input.PolicyArn);
+  if (managed !== undefined) {
+    if (input.VersionId !== managed.versionId) throw noSuchVersion(managed.arn, input.VersionId);
+    const Document = encodeDocument(managedPolicyDocument(managed.arn) ?? "");
+    return { PolicyVersion: { Document, ...presentManagedVersion(managed) } };
+  }
   const policy = findPolicy(store, context.account, input.PolicyArn);
   const version = policy.versions.find((each) => each.id === input.VersionId);
-  if (version === undefined)
-    throw noSuchEntity(
-      `Policy ${policy.arn} version ${input.VersionId} does not exist or is not attachable.`,
-    );
+  if (version === undefined) throw noSuchVersion(policy.arn, input.VersionId);
   return {
     PolicyVersion: {
       Document: encodeDocument(version.document),
@@ -120,6 +109,8 @@ function listPolicyVersions(
   input: iam.ListPolicyVersionsRequest,
   context: RequestContext,
 ): iam.ListPolicyVersionsResponse {
+  const managed = managedPolicy(input.PolicyArn);
+  if (managed !== undefined) return { Versions: [presentManagedVersion(managed)], IsTruncated: false };
   const policy = findPolicy(store, context.account, input.PolicyArn);
   const { items, ...more } = pageOf(policy.versions, (version) => version.id, input);
   return {
@@ -194,9 +185,7 @@ function setDefaultPolicyVersion(
   store.transact((tx) => {
     const policy = findPolicy(tx, context.account, input.PolicyArn);
     if (!policy.versions.some((version) => version.id === input.VersionId))
-      throw noSuchEntity(
-        `Policy ${policy.arn} version ${input.VersionId} does not exist or is not attachable.`,
-      );
+      throw noSuchVersion(policy.arn, input.VersionId);
     tx.put("policy", policy.arn, {
       ...policy,
       defaultVersionId: input.VersionId ?? "",
@@ -212,7 +201,7 @@ function listEntitiesForPolicy(
   context: RequestContext,
 ): iam.ListEntitiesForPolicyResponse {
   const arn = input.PolicyArn ?? "";
-  if (managedPolicyDocument(arn) === undefined) findPolicy(store, context.account, arn);
+  if (managedPolicy(arn) === undefined) findPolicy(store, context.account, arn);
   const uses = (identity: {
     attachedPolicies: readonly string[];
     permissionsBoundary?: string | undefined;
@@ -251,10 +240,8 @@ function listEntitiesForPolicy(
 function deletePolicy({ store }: ApiDeps, input: iam.DeletePolicyRequest, context: RequestContext): object {
   store.transact((tx) => {
     const policy = findPolicy(tx, context.account, input.PolicyArn);
-    const isBoundary = [...tx.list("user"), ...tx.list("role")].some(
-      ({ permissionsBoundary }) => permissionsBoundary === policy.arn,
-    );
-    if (isBoundary || attachments(tx, policy.account, policy.arn) > 0)
+    const uses = policyUses(tx, policy.account);
+    if (uses.attached.has(policy.arn) || uses.boundary.has(policy.arn))
       throw deleteConflict("Cannot delete a policy attached to entities.");
     if (policy.versions.length > 1)
       throw deleteConflict(
@@ -270,34 +257,35 @@ function listPolicies(
   input: iam.ListPoliciesRequest,
   context: RequestContext,
 ): iam.ListPoliciesResponse {
+  const uses = policyUses(store, context.account);
   const own =
     input.Scope === "AWS"
       ? []
-      : store
-          .list("policy", `arn:aws:iam::${context.account}:policy/`)
-          .map((policy) => presentPolicy(policy, store));
+      : store.list("policy", `arn:aws:iam::${context.account}:policy/`).map((policy) => ({
+          arn: policy.arn,
+          path: policy.path,
+          present: () => presentPolicy(policy, store, uses),
+        }));
   const managed =
     input.Scope === "Local"
       ? []
-      : managedPolicyArns().map((Arn) => ({
-          Arn,
-          PolicyName: Arn.split("/").at(-1),
-          Path: "/",
-          DefaultVersionId: "v1",
-          IsAttachable: true,
+      : managedPolicies().map((policy) => ({
+          arn: policy.arn,
+          path: policy.path,
+          present: () => presentManaged(policy, store, context.account, uses),
         }));
   const fitting = [...own, ...managed].filter(
-    (policy) =>
-      (policy.Path ?? "/").startsWith(input.PathPrefix ?? "/") &&
-      (input.OnlyAttached !== true || attachments(store, context.account, policy.Arn) > 0) &&
-      isUsed(store, context.account, { arn: policy.Arn, usage: input.PolicyUsageFilter }),
+    ({ arn, path }) =>
+      path.startsWith(input.PathPrefix ?? "/") &&
+      (input.OnlyAttached !== true || (uses.attached.get(arn) ?? 0) > 0) &&
+      isUsed(uses, arn, input.PolicyUsageFilter),
   );
   const { items, ...more } = pageOf(
-    fitting.toSorted((one, other) => ((one.Arn ?? "") < (other.Arn ?? "") ? -1 : 1)),
-    (policy) => policy.Arn ?? "",
+    fitting.toSorted((one, other) => (one.arn < other.arn ? -1 : 1)),
+    ({ arn }) => arn,
     input,
   );
-  return { Policies: [...items], ...more };
+  return { Policies: items.map(({ present }) => present()), ...more };
 }
 
 function tagPolicy({ store }: ApiDeps, input: iam.TagPolicyRequest, context: RequestContext): object {
@@ -316,36 +304,23 @@ function untagPolicy({ store }: ApiDeps, input: iam.UntagPolicyRequest, context:
   return {};
 }
 
-/** How many identities of the account have the policy attached. */
-/** Whether a policy is used as the filter asks: attached to an identity, or as the boundary of one. */
-function isUsed(
+function noSuchVersion(arn: string, version: string | undefined): ApiError {
+  return noSuchEntity(`Policy ${arn} version ${version} does not exist or is not attachable.`);
+}
+
+function presentPolicy(
+  policy: PolicyRecord,
   reader: Reader,
-  account: string,
-  { arn, usage }: { arn: string | undefined; usage: iam.PolicyUsageType | undefined },
-): boolean {
-  if (usage === undefined) return true;
-  if (usage === "PermissionsPolicy") return attachments(reader, account, arn) > 0;
-  return [...reader.list("role"), ...reader.list("user")].some(
-    (identity) => identity.account === account && identity.permissionsBoundary === arn,
-  );
-}
-
-function attachments(reader: Reader, account: string, arn: string | undefined): number {
-  return [...reader.list("role"), ...reader.list("user"), ...reader.list("group")].filter(
-    (identity) =>
-      identity.account === account && arn !== undefined && identity.attachedPolicies.includes(arn),
-  ).length;
-}
-
-function presentPolicy(policy: PolicyRecord, reader: Reader): iam.Policy {
+  uses: PolicyUses = policyUses(reader, policy.account),
+): iam.Policy {
   return {
     PolicyName: policy.name,
     PolicyId: policy.id,
     Arn: policy.arn,
     Path: policy.path,
     DefaultVersionId: policy.defaultVersionId,
-    AttachmentCount: attachments(reader, policy.account, policy.arn),
-    PermissionsBoundaryUsageCount: 0,
+    AttachmentCount: uses.attached.get(policy.arn) ?? 0,
+    PermissionsBoundaryUsageCount: uses.boundary.get(policy.arn) ?? 0,
     IsAttachable: true,
     Description: policy.description,
     CreateDate: new Date(policy.createdAt),

@@ -7,6 +7,7 @@ import { permissionsBy } from "../common/permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { checkDocument } from "../iam/documents.ts";
 import { managedDocument } from "../iam/decide.ts";
+import { withManagedPolicies } from "../iam/managed-policies.ts";
 import { issueSession, type RoleRecord } from "@gantry/state";
 import { refusing } from "../common/members.ts";
 import { REFUSED } from "./members.ts";
@@ -69,7 +70,7 @@ export function stsService(deps: ApiDeps): ServiceModule {
   const permissions = permissionsBy("sts", operations, { GetCallerIdentity: () => [], AssumeRole: () => [] });
   return {
     sdk,
-    operations: refusing(operations, REFUSED, "ValidationError"),
+    operations: withManagedPolicies(refusing(operations, REFUSED, "ValidationError")),
     constraints: CONSTRAINTS,
     permissions,
     leastActions: () => [],

@@ -66,7 +66,7 @@ export interface AccessKeyRecord {
   readonly createdAt: number;
 }
 
-/** A customer's managed policy; AWS's own policies are a table in api/iam. */
+/** A customer's managed policy; AWS's own policies are in api/iam/managed-policies.ts. */
 export interface PolicyRecord {
   readonly arn: string;
   readonly account: string;
