@@ -42,6 +42,7 @@ const LONG_FUNCTIONS = [
 const ABSENT_KEYS = ["packages/controllers/service/fleet.ts"];
 /** Modules besides `main.ts` that act when they are imported, each with its reason. */
 const ACTING = [
+  "packages/api/iam/managed/pack.ts", // The main file of a process of its own.
   "packages/content/hash-worker.ts", // The main file of a worker thread.
   "packages/content/metrics/metric-worker.ts", // As above.
   "packages/tls/signing.ts", // The X.509 library needs `reflect-metadata` loaded before it.
