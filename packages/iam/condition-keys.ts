@@ -65,12 +65,13 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
   },
   ecs: {
     "ecs:cluster":
-      "CreateService CreateTaskSet DeleteAttributes DeleteService DescribeContainerInstances DescribeServices DescribeTasks ListServices ListTasks PutAttributes RunTask StartTask StopTask UpdateContainerInstancesState UpdateService",
+      "ContinueServiceDeployment CreateService CreateTaskSet DeleteAttributes DeleteService DeleteTaskSet DescribeContainerInstances DescribeServiceDeployments DescribeServiceRevisions DescribeServices DescribeTaskSets DescribeTasks ListServiceDeployments ListServices ListTasks PutAttributes RunTask StartTask StopServiceDeployment StopTask TagResource UntagResource UpdateContainerInstancesState UpdateService UpdateServicePrimaryTaskSet UpdateTaskSet",
     "ecs:container-instances": "StartTask",
-    "ecs:task-cpu": "RegisterTaskDefinition RunTask StartTask",
-    "ecs:task-memory": "RegisterTaskDefinition RunTask StartTask",
+    "ecs:task-cpu": "CreateService RegisterTaskDefinition RunTask StartTask UpdateService",
+    "ecs:task-memory": "CreateService RegisterTaskDefinition RunTask StartTask UpdateService",
     "ecs:privileged": "RegisterTaskDefinition",
-    "ecs:service": "CreateTaskSet DeleteTaskSet",
+    "ecs:service":
+      "ContinueServiceDeployment CreateTaskSet DeleteTaskSet DescribeServiceDeployments DescribeServiceRevisions DescribeTaskSets StopServiceDeployment UpdateTaskSet",
     "ecs:task-definition": "CreateService CreateTaskSet UpdateService",
     "ecs:capacity-provider": "CreateCluster CreateService CreateTaskSet RunTask UpdateService",
     "ecs:enable-execute-command": "CreateService RunTask StartTask UpdateService",
@@ -88,6 +89,17 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "ec2:ResourceTag/": "*",
     "ec2:Subnet": "*",
     "ec2:Vpc": "*",
+    "ec2:AllocationId": "*",
+    "ec2:AvailabilityZone": "*",
+    "ec2:Domain": "*",
+    "ec2:InternetGatewayID": "*",
+    "ec2:NetworkInterfaceID": "*",
+    "ec2:PublicIpAddress": "*",
+    "ec2:RouteTableID": "*",
+    "ec2:SecurityGroupID": "*",
+    "ec2:SubnetID": "*",
+    "ec2:Tenancy": "*",
+    "ec2:VpcID": "*",
   },
   elasticloadbalancing: {
     "elasticloadbalancing:CreateAction": "AddTags",
@@ -108,6 +120,14 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "rds:ManageMasterUserPassword": "CreateDBInstance ModifyDBInstance",
     "rds:PubliclyAccessible": "CreateDBInstance",
     "rds:req-tag/": "AddTagsToResource CreateDBInstance CreateDBSubnetGroup RemoveTagsFromResource",
+    "rds:DatabaseClass": "*",
+    "rds:DatabaseEngine": "*",
+    "rds:DatabaseName": "*",
+    "rds:MultiAz": "*",
+    "rds:Piops": "*",
+    "rds:StorageEncrypted": "*",
+    "rds:StorageSize": "*",
+    "rds:Vpc": "*",
     "rds:db-tag/": "*",
     "rds:subgrp-tag/": "*",
   },
@@ -120,14 +140,62 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "kms:ViaService": "*",
     "kms:EncryptionContextKeys": "*",
     "kms:EncryptionContext:": "*",
-    "kms:GrantIsForAWSResource": "CreateGrant",
+    "kms:BypassPolicyLockoutSafetyCheck": "CreateKey PutKeyPolicy",
+    "kms:DataKeyPairSpec": "GenerateDataKeyPair GenerateDataKeyPairWithoutPlaintext",
+    "kms:EncryptionAlgorithm":
+      "Decrypt Encrypt GenerateDataKey GenerateDataKeyPair GenerateDataKeyPairWithoutPlaintext GenerateDataKeyWithoutPlaintext ReEncryptFrom ReEncryptTo",
+    "kms:GrantConstraintType": "CreateGrant RetireGrant",
+    "kms:GrantIsForAWSResource": "CreateGrant ListGrants RevokeGrant",
     "kms:GranteePrincipal": "CreateGrant",
     "kms:GrantOperations": "CreateGrant",
+    "kms:KeyOrigin": "*",
+    "kms:KeySpec": "*",
+    "kms:KeyUsage": "*",
+    "kms:MacAlgorithm": "GenerateMac VerifyMac",
+    "kms:MessageType": "Sign Verify",
+    "kms:MultiRegion": "*",
+    "kms:ReEncryptOnSameKey": "ReEncryptFrom ReEncryptTo",
+    "kms:RequestAlias":
+      "Decrypt DescribeKey Encrypt GenerateDataKey GenerateDataKeyPair GenerateDataKeyPairWithoutPlaintext GenerateDataKeyWithoutPlaintext GenerateMac GetPublicKey ReEncryptFrom ReEncryptTo Sign Verify VerifyMac",
+    "kms:ResourceAliases": "*",
+    "kms:RetiringPrincipal": "CreateGrant",
+    "kms:RotationPeriodInDays": "EnableKeyRotation",
+    "kms:ScheduleKeyDeletionPendingWindowInDays": "ScheduleKeyDeletion",
+    "kms:SigningAlgorithm": "Sign Verify",
   },
   acm: {
     "acm:DomainNames": "RequestCertificate",
     "acm:KeyAlgorithm": "RequestCertificate",
     "acm:ValidationMethod": "RequestCertificate",
+  },
+  "application-autoscaling": {
+    "application-autoscaling:scalable-dimension":
+      "DeleteScalingPolicy DeleteScheduledAction DeregisterScalableTarget PutScalingPolicy PutScheduledAction RegisterScalableTarget",
+    "application-autoscaling:service-namespace":
+      "DeleteScalingPolicy DeleteScheduledAction DeregisterScalableTarget PutScalingPolicy PutScheduledAction RegisterScalableTarget",
+  },
+  secretsmanager: {
+    "secretsmanager:BlockPublicPolicy": "PutResourcePolicy",
+    "secretsmanager:Description": "CreateSecret UpdateSecret",
+    "secretsmanager:ForceDeleteWithoutRecovery": "DeleteSecret",
+    "secretsmanager:KmsKeyArn": "CreateSecret UpdateSecret",
+    "secretsmanager:KmsKeyId": "CreateSecret UpdateSecret",
+    "secretsmanager:ModifyRotationRules": "RotateSecret",
+    "secretsmanager:Name": "CreateSecret",
+    "secretsmanager:RecoveryWindowInDays": "DeleteSecret",
+    "secretsmanager:ResourceTag/": "*",
+    "secretsmanager:RotateImmediately": "RotateSecret",
+    "secretsmanager:RotationLambdaARN": "RotateSecret",
+    "secretsmanager:SecretId":
+      "CancelRotateSecret DeleteResourcePolicy DeleteSecret DescribeSecret GetResourcePolicy GetSecretValue ListSecretVersionIds PutResourcePolicy PutSecretValue RestoreSecret RotateSecret TagResource UntagResource UpdateSecret UpdateSecretVersionStage ValidateResourcePolicy",
+    "secretsmanager:VersionId": "GetSecretValue",
+    "secretsmanager:VersionStage": "GetSecretValue UpdateSecretVersionStage",
+    "secretsmanager:resource/AllowRotationLambdaArn": "*",
+  },
+  ssm: {
+    "ssm:Overwrite": "PutParameter",
+    "ssm:Recursive": "GetParametersByPath",
+    "ssm:resourceTag/": "*",
   },
 };
 
@@ -160,7 +228,7 @@ export function isKnownConditionKey(key: string): boolean {
   const lower = key.toLowerCase();
   if (lower.startsWith(ENCRYPTION_CONTEXT)) return true;
   const slash = lower.indexOf("/");
-  return KNOWN.has(slash < 0 ? lower : lower.slice(0, slash + 1)) || FOREIGN_KEY.test(lower);
+  return KNOWN.has(lower) || KNOWN.has(lower.slice(0, slash + 1)) || FOREIGN_KEY.test(lower);
 }
 
 /** The keys that an action carries in addition to the global ones, in AWS's spelling. */
