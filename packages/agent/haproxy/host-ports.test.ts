@@ -4,6 +4,15 @@ import { silentLogger } from "@gantry/kernel";
 import { expect, it } from "vitest";
 import { HostPorts } from "./host-ports.ts";
 
+function openHostPorts() {
+  const memory = new Map<string, number>();
+  const ports = new HostPorts(
+    { get: (key) => memory.get(key), set: (key, each) => memory.set(key, each) },
+    silentLogger,
+  );
+  return { memory, ports };
+}
+
 const assignmentOn = (port: number): BalancersAssignment => ({
   kind: "balancers",
   key: "balancers",
@@ -49,11 +58,8 @@ function occupy(): Promise<Server> {
 it("gives a listener another host port where its remembered one was taken by another program", async () => {
   const server = await occupy();
   const { port } = server.address() as AddressInfo; // A listening TCP server has one.
-  const memory = new Map([[`${port}/plain`, port]]);
-  const ports = new HostPorts(
-    { get: (key) => memory.get(key), set: (key, each) => memory.set(key, each) },
-    silentLogger,
-  );
+  const { memory, ports } = openHostPorts();
+  memory.set(`${port}/plain`, port);
   const assignment = assignmentOn(port);
   const [balancer] = assignment.balancers;
   const [listener] = balancer?.listeners ?? [];
@@ -65,4 +71,21 @@ it("gives a listener another host port where its remembered one was taken by ano
   await ports.choose(assignment, { ...assignment, balancers: [] });
   expect(ports.of(balancer, listener)).not.toBe(port);
   server.close();
+});
+
+// Before: both probed the port, found it free and chose it.
+it("gives two instances that choose at the same moment different host ports", async () => {
+  const server = await occupy();
+  const { port } = server.address() as AddressInfo; // As above.
+  await new Promise((done) => server.close(done));
+  const both = [openHostPorts(), openHostPorts()];
+  await Promise.all(both.map(({ ports }) => ports.choose(assignmentOn(port), undefined)));
+  const chosen = both.map(({ memory }) => memory.get(`${port}/plain`));
+  expect(new Set(chosen).size).toBe(2);
+  expect(chosen).toContain(port);
+  for (const { ports } of both) ports.release();
+  const third = openHostPorts();
+  await third.ports.choose(assignmentOn(port), undefined);
+  expect(third.memory.get(`${port}/plain`)).toBe(port);
+  third.ports.release();
 });

@@ -1,6 +1,6 @@
 import type { Balancer, BalancerListener, BalancersAssignment } from "@gantry/agent-protocol";
 import type { Logger } from "@gantry/kernel";
-import { isPortFree } from "../network/free-port.ts";
+import { claimPort, type PortClaim } from "../network/free-port.ts";
 
 const FALLBACK_OFFSET = 8_000;
 const FALLBACK_SPAN = 64_000;
@@ -11,10 +11,15 @@ export interface PortMemory {
   set(key: string, port: number): void;
 }
 
-/** Chooses the host ports of internet-facing listeners and keeps them while no other program uses them. */
+/**
+ * Chooses the host ports of internet-facing listeners and keeps them while no other program uses them. A port
+ * that was chosen is claimed until the proxy listens on it, so that two instances that start at the same
+ * moment do not choose the same port.
+ */
 export class HostPorts {
   readonly #memory: PortMemory;
   readonly #log: Logger;
+  #claims: PortClaim[] = [];
 
   constructor(memory: PortMemory, log: Logger) {
     this.#memory = memory;
@@ -32,19 +37,35 @@ export class HostPorts {
    */
   async choose(assignment: BalancersAssignment, held: BalancersAssignment | undefined): Promise<void> {
     const heldKeys = held === undefined ? undefined : new Set(publicListeners(held).map(portKey));
+    const chosen = new Set<string>();
     for (const listener of publicListeners(assignment)) {
-      const known = this.#memory.get(portKey(listener));
-      const isHeld = heldKeys === undefined || heldKeys.has(portKey(listener));
-      if (known !== undefined && (isHeld || (await isPortFree(known)))) continue;
+      const key = portKey(listener);
+      if (chosen.has(key)) continue;
+      chosen.add(key);
+      const known = this.#memory.get(key);
+      if (known !== undefined && (heldKeys === undefined || heldKeys.has(key) || (await this.#claim(known))))
+        continue;
       let port = listener.port;
-      for (let step = 0; !(await isPortFree(port)); step += 1) {
+      for (let step = 0; !(await this.#claim(port)); step += 1) {
         const wanted = listener.port + FALLBACK_OFFSET + step;
         port = (wanted % FALLBACK_SPAN) + (wanted >= FALLBACK_SPAN ? 1_000 : 0);
       }
-      this.#memory.set(portKey(listener), port);
+      this.#memory.set(key, port);
       if (port !== listener.port)
         this.#log.warn("Host port is taken, another is used", { port: listener.port, used: port });
     }
+  }
+
+  async #claim(port: number): Promise<boolean> {
+    const claim = await claimPort(port);
+    if (claim !== undefined) this.#claims.push(claim);
+    return claim !== undefined;
+  }
+
+  /** Releases the claims: the proxy listens on the ports, or has failed to. */
+  release(): void {
+    for (const claim of this.#claims) claim.release();
+    this.#claims = [];
   }
 }
 

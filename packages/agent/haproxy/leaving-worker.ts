@@ -47,12 +47,8 @@ export async function followWorker(deps: LeavingDeps): Promise<LeavingWorker> {
     async release(isLeaving) {
       const deadline = deps.clock.now() + LEAVING_MS_MAX;
       const isAwaited = () => isLeaving && !socket.destroyed && deps.clock.now() < deadline;
-      try {
-        while (isAwaited() && (await hasConnections(deps.folder, pid))) await sleep(deps.clock, POLL_MS);
-        await sleep(deps.clock, POLL_MS);
-      } catch (thrown) {
-        deps.log.debug("A worker of the proxy is gone", { pid, reason: messageOf(thrown) });
-      }
+      while (isAwaited() && !(await isIdle(deps, pid))) await sleep(deps.clock, POLL_MS);
+      await sleep(deps.clock, POLL_MS);
       socket.destroy();
       await sleep(deps.clock, UNREAD_MS);
       deps.requests.expectOnce(pid);
@@ -60,8 +56,17 @@ export async function followWorker(deps: LeavingDeps): Promise<LeavingWorker> {
   };
 }
 
-async function hasConnections(folder: string, pid: string): Promise<boolean> {
-  const info = await askProxy(join(folder, "run/master.sock"), `@!${pid} show info`);
-  const connections = /^CurrConns: (\d+)$/m.exec(info)?.[1];
-  return connections !== undefined && connections !== "0";
+/**
+ * Whether the worker reports that it has no connections. The master refuses connections for a moment after a
+ * reload, and may not list the worker yet: neither says that the worker is idle. The end of the connection
+ * that reads the lines says that the worker is gone.
+ */
+async function isIdle({ folder, log }: LeavingDeps, pid: string): Promise<boolean> {
+  try {
+    const info = await askProxy(join(folder, "run/master.sock"), `@!${pid} show info`);
+    return /^CurrConns: 0$/m.test(info);
+  } catch (thrown) {
+    log.debug("The master of the proxy does not answer yet", { pid, reason: messageOf(thrown) });
+    return false;
+  }
 }

@@ -3,6 +3,8 @@ import { connect, type Socket } from "node:net";
 const ANSWER_TIMEOUT_MS = 5_000;
 /** A longer line of a ring does not come from this platform's log format. */
 const LINE_MAX = 4_096;
+/** The codes of connections to a process that has exited. */
+const GONE = new Set(["ENOENT", "ECONNREFUSED", "ECONNRESET", "EPIPE"]);
 
 /**
  * Sends one command to a socket of HAProxy and returns all of its output. The master's socket closes after
@@ -21,6 +23,19 @@ export function askProxy(socketPath: string, command: string): Promise<string> {
     socket.on("end", () => resolve(answer));
     socket.on("error", reject);
   });
+}
+
+/**
+ * Whether a process of the proxy serves a socket: it answers, or accepts the question and is too busy to
+ * answer in time. A socket that refuses or drops the connection belongs to a process that has exited.
+ */
+export async function isProcessThere(socketPath: string): Promise<boolean> {
+  try {
+    return (await askProxy(socketPath, "show info")) !== "";
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException; // Node adds the code to its errors.
+    return code === undefined || !GONE.has(code);
+  }
 }
 
 /** Calls back for each new line of a ring, until the returned socket is destroyed. */

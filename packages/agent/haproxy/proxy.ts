@@ -6,7 +6,7 @@ import { messageOf, sleep, type Clock, type Logger } from "@gantry/kernel";
 import type { ContainerSpec, Engine } from "../engine/engine.ts";
 import { pauseSpec, type Naming } from "../naming.ts";
 import type { Router } from "../network/vpc-router.ts";
-import { askProxy, parseStats, type ServerStat } from "./proxy-socket.ts";
+import { askProxy, isProcessThere, parseStats, type ServerStat } from "./proxy-socket.ts";
 import { Acceptance, writeAtomically } from "./acceptance.ts";
 import { runHaproxyCheck, type RunCheck } from "./check.ts";
 import { HostPorts, type PortMemory } from "./host-ports.ts";
@@ -19,7 +19,8 @@ import type { ProxyConfiguration } from "./render.ts";
 import { isWeightsFile } from "./render-weights.ts";
 import { Weights } from "./weights.ts";
 
-const RELOAD_WAIT_MS = 5_000;
+/** How long a configuration may take to be in effect, and a proxy that exited to be back. */
+const LOAD_WAIT_MS = 5_000;
 /** Runs HAProxy from the folder that is its first argument, and restarts it whenever it exits. */
 const PROXY_LOOP =
   'trap \'kill $p; wait $p; exit 0\' TERM; while :; do rm -f "$1"/run/*.sock; haproxy -W -S "$1/run/master.sock" -f "$1/haproxy.cfg" & p=$!; wait $p; sleep 0.05; done';
@@ -74,6 +75,14 @@ export class Proxy {
 
   /** Applies the assignment to the proxy. Repeating it changes nothing. */
   async apply(assignment: BalancersAssignment, routers: readonly Router[]): Promise<void> {
+    try {
+      await this.#apply(assignment, routers);
+    } finally {
+      this.#hostPorts.release();
+    }
+  }
+
+  async #apply(assignment: BalancersAssignment, routers: readonly Router[]): Promise<void> {
     const container = await this.#deps.engine.inspect(this.#deps.naming.proxy());
     if (assignment.balancers.length === 0) {
       if (container !== undefined) await this.#deps.engine.removeContainer(container.id);
@@ -81,7 +90,7 @@ export class Proxy {
       this.#assignment = undefined;
       return;
     }
-    const isRunning = container?.state === "running";
+    const isRunning = container?.state === "running" && (await this.#isServing(container.id));
     await this.#hostPorts.choose(assignment, isRunning ? this.#assignment : NOTHING);
     await this.#linkNamespaces(routers);
     const options = {
@@ -118,7 +127,7 @@ export class Proxy {
     try {
       await this.#write(configuration, fingerprint, isRunning);
       if (isRunning) await this.#reload(fingerprint);
-      else await this.#start();
+      else await this.#start(fingerprint);
       this.#weights.loaded(configuration.files);
     } finally {
       this.#handovers += 1;
@@ -251,12 +260,31 @@ export class Proxy {
     await writeAtomically(join(this.#deps.folder, "servers.state"), `${head}\n${lines.join("\n")}\n`);
   }
 
-  async #start(): Promise<void> {
-    const { engine, naming } = this.#deps;
+  /**
+   * Whether the proxy's container serves. One whose proxy exits again and again cannot listen on its ports,
+   * since another program has taken one while it was away: it is removed, and the ports are chosen again.
+   */
+  async #isServing(containerId: string): Promise<boolean> {
+    const { clock, engine, folder, log } = this.#deps;
+    const deadline = clock.now() + LOAD_WAIT_MS;
+    while (!(await isProcessThere(join(folder, "run/admin.sock")))) {
+      if (clock.now() > deadline) {
+        log.warn("The proxy does not stay up and is started anew");
+        await engine.removeContainer(containerId);
+        return false;
+      }
+      await sleep(clock, 50);
+    }
+    return true;
+  }
+
+  async #start(fingerprint: string): Promise<void> {
+    const { engine, naming, log } = this.#deps;
     const there = await engine.inspect(naming.proxy());
     if (there === undefined) await engine.createContainer(this.#spec());
     await engine.startContainer(naming.proxy());
-    this.#deps.log.info("Proxy started");
+    await this.#untilInEffect(fingerprint, "The proxy did not start in time.");
+    log.info("Proxy started");
   }
 
   async #reload(fingerprint: string): Promise<void> {
@@ -267,16 +295,20 @@ export class Proxy {
     let hasReloaded = false;
     try {
       await askProxy(join(folder, "run/master.sock"), "reload").catch(() => "");
-      const deadline = clock.now() + RELOAD_WAIT_MS;
-      for (;;) {
-        hasReloaded = await this.#isInEffect(fingerprint);
-        if (hasReloaded) return;
-        if (clock.now() > deadline) throw new Error("The proxy did not take its new configuration in time.");
-        await sleep(clock, 20);
-      }
+      await this.#untilInEffect(fingerprint, "The proxy did not take its new configuration in time.");
+      hasReloaded = true;
     } finally {
       // The call is not awaited: the worker exits with its last request.
       void leaving?.release(hasReloaded);
+    }
+  }
+
+  async #untilInEffect(fingerprint: string, problem: string): Promise<void> {
+    const { clock } = this.#deps;
+    const deadline = clock.now() + LOAD_WAIT_MS;
+    while (!(await this.#isInEffect(fingerprint))) {
+      if (clock.now() > deadline) throw new Error(problem);
+      await sleep(clock, 20);
     }
   }
 

@@ -83,6 +83,9 @@ function renderGlobal(options: RenderOptions): readonly string[] {
     `  server-state-file ${options.folder}/servers.state`,
     // Health changes and failures are logged: `docker logs` of the proxy shows why a request failed.
     "  log stdout format raw daemon notice",
+    // The next worker inherits the listening sockets (`expose-fd`). With SO_REUSEPORT, another proxy of the
+    // same user, such as another instance's, could listen on the same port and get half of the connections.
+    "  noreuseport",
     "  hard-stop-after 60s",
     "  max-spread-checks 10",
     `  maxconn ${options.connectionsMax}`,

@@ -1,0 +1,170 @@
+import { createServer, type AddressInfo } from "node:net";
+import { networkInterfaces } from "node:os";
+import type { BalancersAssignment } from "@gantry/agent-protocol";
+import { run } from "@gantry/cli/run";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { balancer, forward, group, listenerOn, says } from "../attacks/balancer-builders.ts";
+import { openLiveProxy, startClients, startTarget } from "./live-proxy.ts";
+
+const ADDRESS = "127.0.0.1";
+const ARN = "arn:a";
+/** An address of the loopback network that takes the place of the load balancer's in its VPC. */
+const INSIDE = "127.0.0.77";
+/** The machine's own address: targets on a loopback address are refused. */
+const TARGET =
+  Object.values(networkInterfaces())
+    .flat()
+    .find((each) => each?.family === "IPv4" && !each.internal)?.address ?? "";
+const RELOADS = 20;
+const CLIENTS = 8;
+
+type LiveProxy = Awaited<ReturnType<typeof openLiveProxy>>;
+
+/** Ports that were free a moment ago. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<ReturnType<typeof createServer>>((resolve) => {
+          const server = createServer();
+          server.listen(0, ADDRESS, () => resolve(server));
+        }),
+    ),
+  );
+  const ports = servers.map((server) => (server.address() as AddressInfo).port); // Listening TCP servers have one.
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return ports;
+}
+
+function assign(ports: readonly number[], targetPort?: number, body = "a"): BalancersAssignment {
+  const listeners = ports.map((port) =>
+    listenerOn(port, { defaultAction: targetPort === undefined ? says(body) : forward }),
+  );
+  return {
+    kind: "balancers",
+    key: "balancers",
+    balancers: [{ ...balancer("a", listenerOn(0)), addresses: [INSIDE], listeners }],
+    targetGroups:
+      targetPort === undefined
+        ? []
+        : [
+            group({
+              sourceAddress: TARGET,
+              vpcCidrs: [`${TARGET}/32`],
+              healthCheck: { ...group().healthCheck, enabled: true, intervalSeconds: 1 },
+              targets: [{ address: TARGET, port: targetPort, isNew: false, draining: false }],
+            }),
+          ],
+  };
+}
+
+/** Answers to `answersOf` so far. */
+let answered = 0;
+
+async function answersOf(port: number, count: number): Promise<ReadonlySet<string>> {
+  const answers = Array.from({ length: count }, async () => {
+    try {
+      const response = await fetch(`http://${ADDRESS}:${port}/`, { headers: { connection: "close" } });
+      answered += 1;
+      return await response.text();
+    } catch (thrown) {
+      return String((thrown as Error).cause ?? thrown); // fetch throws errors.
+    }
+  });
+  return new Set(await Promise.all(answers));
+}
+
+const untilServed = (port: number) =>
+  expect.poll(async () => [...(await answersOf(port, 1))][0], { timeout: 10_000 }).not.toMatch(/ECONN|fetch/);
+
+describe("host ports of two instances", () => {
+  let proxies: LiveProxy[];
+  beforeAll(async () => (proxies = [await openLiveProxy(), await openLiveProxy()]));
+  afterAll(() => Promise.all(proxies.map((proxy) => proxy.close())));
+
+  // Before: both proxies listened on the port by SO_REUSEPORT, and the kernel gave each half of the connections.
+  it("are never the same, where both want one at the same moment", async () => {
+    const [port = 0] = await freePorts(1);
+    await Promise.all(
+      proxies.map((proxy, index) =>
+        proxy.apply({
+          ...assign([port], undefined, `instance ${index}`),
+          balancers: assign([port], undefined, `instance ${index}`).balancers.map((each) => ({
+            ...each,
+            addresses: [`127.0.0.${77 + index}`],
+          })),
+        }),
+      ),
+    );
+    const used = await Promise.all(proxies.map((proxy) => proxy.hostPort(ARN, port)));
+    expect(new Set(used).size).toBe(2);
+    expect(used).toContain(port);
+    for (const [index, each] of used.entries()) {
+      await untilServed(each);
+      expect(await answersOf(each, 40)).toEqual(new Set([`instance ${index}`]));
+    }
+  });
+});
+
+describe("a proxy whose host port was taken while it was away", () => {
+  let proxy: LiveProxy;
+  beforeAll(async () => (proxy = await openLiveProxy()));
+  afterAll(() => proxy.close());
+
+  // Before: the container was taken for a proxy that serves, and no configuration was loaded any more.
+  it("is started anew on another port", async () => {
+    const [port = 0] = await freePorts(1);
+    await proxy.apply(assign([port]));
+    expect(await proxy.hostPort(ARN, port)).toBe(port);
+    await run("docker", ["kill", proxy.container]);
+    const thief = createServer();
+    await new Promise<void>((done) => thief.listen(port, ADDRESS, done));
+    await run("docker", ["start", proxy.container]);
+    await proxy.apply(assign([port]));
+    const used = await proxy.hostPort(ARN, port);
+    expect(used).not.toBe(port);
+    expect(await answersOf(used, 4)).toEqual(new Set(["a"]));
+    thief.close();
+  });
+});
+
+describe("a reload", () => {
+  let proxy: LiveProxy;
+  let target: Awaited<ReturnType<typeof startTarget>>;
+  beforeAll(async () => {
+    proxy = await openLiveProxy();
+    target = await startTarget();
+  });
+  afterAll(async () => {
+    target.close();
+    await proxy.close();
+  });
+
+  // Before: 12 to 25 lines of 3,000 to 5,000 were lost.
+  it("loses no request and no line of its log", async () => {
+    const [port = 0, other = 0] = await freePorts(2);
+    const before = answered;
+    await proxy.apply(assign([port], target.port));
+    await expect.poll(() => answersOf(port, 1), { timeout: 10_000 }).toEqual(new Set(["ok"]));
+    const asked = answered - before;
+    const clients = startClients(port, CLIENTS);
+    for (let reload = 0; reload < RELOADS; reload += 1) {
+      await new Promise((done) => setTimeout(done, 300));
+      await proxy.apply(assign(reload % 2 === 0 ? [port, other] : [port], target.port));
+    }
+    const { total, failures } = await clients.stop();
+    expect(failures).toEqual([]);
+    let counted = 0;
+    const counts = () => {
+      for (const sample of proxy.proxy.traffic())
+        for (const count of [...sample.answered, ...Object.values(sample.generated)]) counted += count;
+      return counted;
+    };
+    await expect.poll(counts, { timeout: 10_000 }).toBe(asked + total);
+    // No line is counted twice.
+    await new Promise((done) => setTimeout(done, 1_000));
+    expect(counts()).toBe(asked + total);
+    process.stdout.write(`${RELOADS} reloads: ${total} requests, all counted\n`);
+  });
+});
