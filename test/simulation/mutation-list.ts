@@ -333,4 +333,40 @@ export const MUTATIONS: readonly Mutation[] = [
     from: "isPastReturn(view) ? undefined : interruptionOf(view)",
     to: "interruptionOf(view)",
   },
+  {
+    bug: "CodeDeploy moves traffic to a fleet that is not healthy as a whole",
+    file: CODE_DEPLOY,
+    from: 'return whenSteady(view, () => act(...shift(view, "production", next)));',
+    to: 'return act(...shift(view, "production", next));',
+  },
+  {
+    bug: "CodeDeploy lets the old fleet go while the new one is not healthy",
+    file: CODE_DEPLOY,
+    from: "return whenSteady(view, () => act(drain(blue)));",
+    to: "return act(drain(blue));",
+  },
+  {
+    bug: "a rollback of CodeDeploy leaves the new fleet as PRIMARY",
+    file: CODE_DEPLOYMENTS,
+    from: '  if (blue.status !== "PRIMARY") makePrimary(tx, blue, now);\n',
+    to: "",
+  },
+  {
+    bug: "a hook of CodeDeploy that was answered is answered again",
+    file: CODE_DEPLOYMENTS,
+    from: "if (hasEnded(deployment) || isDecided || ",
+    to: "if (hasEnded(deployment) || ",
+  },
+  {
+    bug: "the answer of a function changes a hook that has timed out",
+    file: "packages/state/transactions/staged-deployments.ts",
+    from: 'run.id === hookId && run.status === "IN_PROGRESS" ?',
+    to: "run.id === hookId ?",
+  },
+  {
+    bug: "the native strategies stop the old fleet while the new one is not healthy",
+    file: STAGES,
+    from: "stopFleet(view, source, isFull), lookAgainInMs",
+    to: "stopFleet(view, source, true), lookAgainInMs",
+  },
 ];

@@ -32,6 +32,7 @@ class CodeDeployLaws {
   readonly #broken: string[];
   readonly #before = new Map<string, CodeDeploymentRecord>();
   readonly #weights = new Map<string, ReadonlyMap<string, number>>();
+  readonly #statuses = new Map<string, TaskSetRecord["status"]>();
 
   constructor({ store, clock, broken }: { store: Store; clock: Clock; broken: string[] }) {
     this.#store = store;
@@ -41,6 +42,7 @@ class CodeDeployLaws {
       if (kind === "codeDeployment") this.#checkDeployment(key);
       if (kind === "listener" && this.#ongoing() !== undefined) this.#checkListener(key);
       if (kind === "taskSet" || kind === "target" || kind === "codeDeployment") this.#checkPaths();
+      if (kind === "taskSet") this.#checkRelease(key);
       if (kind === "task") this.#checkStop(key);
     });
   }
@@ -64,10 +66,40 @@ class CodeDeployLaws {
     for (const [index, event] of (before?.events ?? []).entries())
       if (finals.includes(event.status) && deployment.events[index]?.status !== event.status)
         this.#breaks("a lifecycle event has one end", `${event.name} was ${event.status}`);
+    for (const [index, event] of (before?.events ?? []).entries()) {
+      const answer = event.hook?.answer;
+      if (answer !== undefined && deployment.events[index]?.hook?.answer !== answer)
+        this.#breaks("a hook has one answer", `${event.name} was answered with ${answer}`);
+    }
     if (this.#store.list("codeDeployment").filter((each) => !hasEnded(each)).length > 1)
       this.#breaks("one deployment of a group is under way", key);
     if (deployment.completedAt === this.#clock.now() && (before === undefined || !hasEnded(before)))
       this.#checkOutcome(deployment);
+  }
+
+  /** The old fleet is released only while the new one is healthy as a whole; a rollback releases the new one. */
+  #checkRelease(key: string): void {
+    const before = this.#statuses.get(key);
+    const set = this.#store.get("taskSet", key);
+    if (set === undefined) return void this.#statuses.delete(key);
+    this.#statuses.set(key, set.status);
+    const service = this.#store.get("service", set.serviceArn);
+    if (set.status !== "DRAINING" || before === "DRAINING" || service?.status !== "ACTIVE") return;
+    const deployment = this.#ongoing();
+    if (deployment === undefined) return;
+    if (deployment.isReturn) {
+      const blue = this.#setOf(deployment, deployment.blueTaskSetId);
+      if (blue?.status !== "PRIMARY") this.#breaks("a rollback makes the old fleet the primary", key);
+      return;
+    }
+    const green = this.#setOf(deployment, deployment.greenTaskSetId);
+    if (set.id !== deployment.blueTaskSetId || green === undefined) return;
+    const healthy = this.#healthyTasksOf(green);
+    if (healthy < service.spec.desiredCount)
+      this.#breaks(
+        "the old fleet is released beside a healthy fleet",
+        `${healthy} of ${service.spec.desiredCount}`,
+      );
   }
 
   /** A rollback leaves only the old fleet, with all traffic; a success leaves only the new one. */

@@ -44,11 +44,31 @@ const CODE_DEPLOY_EVENTS: readonly ((world: World) => string)[] = [
     return `a hook ${world.codeDeploy.answer(answer) ? answer : "does not wait"}`;
   },
   (world) => {
+    const answers = world.dice.chance(0.5)
+      ? (["Succeeded", "Failed"] as const)
+      : (["Failed", "Succeeded"] as const);
+    const taken = answers.map((answer) => world.codeDeploy.answer(answer));
+    return `a hook reports twice: ${taken.filter(Boolean).length} taken`;
+  },
+  breakNewFleet,
+  breakNewFleet,
+  (world) => {
     const state = world.dice.pick(["OK", "OK", "ALARM"] as const);
     world.setAlarm(state);
     return `the alarm is ${state}`;
   },
 ];
+
+/** The tasks of the new fleet crash, and those that replace them as well, until the faults end. */
+function breakNewFleet(world: World): string {
+  const green = world.codeDeploy.deployments().find((each) => !hasEnded(each))?.greenTaskSetId;
+  const tasks = world.tasks().filter((task) => task.deploymentId === green && task.lastStatus !== "STOPPED");
+  const [image] = tasks.map((task) => /task-definition\/(\w+)/.exec(task.taskDefinitionArn)?.[1]);
+  if (image === undefined) return "no new fleet to break";
+  for (const { engine } of world.nodes) engine.behaviour = (each) => (each === image ? "crashes" : "runs");
+  for (const task of tasks) world.kill(task);
+  return `the new fleet of ${image} breaks`;
+}
 
 /** Runs one simulation of a service with CodeDeploy deployments. */
 export async function runCodeDeploySchedule(seed: number): Promise<Outcome> {

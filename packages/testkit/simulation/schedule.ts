@@ -116,11 +116,19 @@ const STAGED_EVENTS: typeof EVENTS = [
     return `functions answer ${hookStatus}`;
   },
   (world) => {
+    const hookStatus = world.dice.pick(["SUCCEEDED", "FAILED"]);
+    world.hooks.answer = () =>
+      new Promise((answer) => void world.clock.after(LATE_ANSWER_MS, () => answer({ hookStatus })));
+    return `functions answer ${hookStatus} after their timeout`;
+  },
+  (world) => {
     const state = world.dice.pick(["OK", "ALARM"] as const);
     world.setAlarm(state);
     return `the alarm is ${state}`;
   },
 ];
+/** Longer than the timeout of the hooks below. */
+const LATE_ANSWER_MS = 75_000;
 export const STAGED_PAUSE_MAX_MS = 20_000;
 
 const ROLLOUTS: readonly RolloutSpec[] = [

@@ -18,6 +18,8 @@ const TEST_STAGES = [
   "CLEAN_UP",
 ];
 const PRODUCTION_STAGES = TEST_STAGES.slice(2);
+/** States of a hook that no later answer changes. */
+const DECIDED = ["SUCCEEDED", "FAILED", "TIMED_OUT"];
 
 type Rule = "production" | "test";
 
@@ -146,6 +148,11 @@ class TrafficLaws {
     if (deployment?.traffic === undefined) return;
     this.#before.set(key, deployment);
     if (before?.traffic === undefined || before.finishedAt !== undefined) return;
+    for (const run of before.hookRuns ?? []) {
+      const status = deployment.hookRuns?.find((each) => each.id === run.id)?.status;
+      if (DECIDED.includes(run.status) && status !== run.status)
+        this.#breaks("a hook has one result", `${run.stage} was ${run.status}, then ${status}`);
+    }
     const { lifecycleStage: stage, rollback, traffic, trafficSteps } = deployment;
     if (rollback !== undefined) {
       if (before.rollback === undefined && before.lifecycleStage === "CLEAN_UP")
