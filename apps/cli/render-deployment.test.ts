@@ -8,22 +8,15 @@ import { paintOf, renderDeployment, renderDeployments, renderNews } from "./rend
 const MINUTE = 60_000;
 const plain = paintOf(false);
 
-/** A canary whose new version answers one request of five with an error, until an alarm rolls it back. */
-async function rolledBackCanary() {
-  const world = newWorld();
-  const rollout = {
-    ...({ strategy: "CANARY", bakeTimeMinutes: 0 } as const),
-    canary: { percent: 10, bakeMinutes: 5 },
-    linear: undefined,
-  };
-  const deploymentAlarms = { names: ["errors"], rollback: true };
-  world.setAlarm("OK");
-  world.createService({ desiredCount: 2, rollout, deploymentAlarms }, { balanced: true, image: "v1" });
-  await world.clock.advance(MINUTE);
-  const { store, clock } = world;
-  /** One minute of metrics of each target group; group `g` belongs to the new version. */
+type World = ReturnType<typeof newWorld>;
+
+/**
+ * A controller of reports that reads 1,000 requests in each minute, a tenth of them to the new version, of which a
+ * fifth fail. Target group `newGroup` belongs to the new version.
+ */
+function reportController({ store, clock }: World, newGroup: "g" | "h"): Controller {
   const values = (key: string, name: string): number | undefined => {
-    const isNew = key.includes("targetgroup/g/");
+    const isNew = key.includes(`targetgroup/${newGroup}/`);
     if (name === "RequestCount") return isNew ? 100 : 900;
     if (name === "HTTPCode_Target_5XX_Count") return isNew ? 20 : undefined;
     return name === "TargetResponseTime" ? (isNew ? 0.25 : 0.012) : undefined;
@@ -53,6 +46,23 @@ async function rolledBackCanary() {
     { clock, log: silentLogger },
   );
   controller.start();
+  return controller;
+}
+
+/** A canary whose new version answers one request of five with an error, until an alarm rolls it back. */
+async function rolledBackCanary() {
+  const world = newWorld();
+  const rollout = {
+    ...({ strategy: "CANARY", bakeTimeMinutes: 0 } as const),
+    canary: { percent: 10, bakeMinutes: 5 },
+    linear: undefined,
+  };
+  const deploymentAlarms = { names: ["errors"], rollback: true };
+  world.setAlarm("OK");
+  world.createService({ desiredCount: 2, rollout, deploymentAlarms }, { balanced: true, image: "v1" });
+  await world.clock.advance(MINUTE);
+  const { store, clock } = world;
+  const controller = reportController(world, "g");
   world.deploy("v2");
   await clock.advance(2.5 * MINUTE);
   const during = findReport(store, "s", clock.now());
@@ -64,7 +74,8 @@ async function rolledBackCanary() {
 }
 
 /** Replaces random ids. */
-const masked = (text: string) => text.replace(/[0-9a-f]{22}/g, "ID");
+const masked = (text: string) =>
+  text.replace(/[0-9a-f]{22}|[0-9a-f]{8}(?:-[0-9a-f]+){4}|d-[0-9A-Z]{9}/g, "ID");
 
 it("reports a canary that an alarm rolls back: weights, fleets, what it cost and why", async () => {
   const { during, after, store, now } = await rolledBackCanary();
@@ -145,6 +156,77 @@ it("reports a canary that an alarm rolls back: weights, fleets, what it cost and
     "
   `);
   expect(renderDeployment(after, paintOf(true))).toContain("\u001B[31mROLLBACK_SUCCESSFUL");
+});
+
+it("reports a deployment of CodeDeploy that an alarm rolls back: events, hooks, weights and the reason", async () => {
+  const world = newWorld();
+  const { store, clock } = world;
+  world.codeDeploy.createService({ desiredCount: 2 });
+  world.setAlarm("OK");
+  await clock.advance(MINUTE);
+  const controller = reportController(world, "h");
+  const routing = { type: "TimeBasedCanary", percent: 10, minutes: 5 } as const;
+  world.codeDeploy.deploy("v2", { routing, hooks: { BeforeInstall: "arn:function:check" } });
+  await clock.advance(10_000);
+  expect(findReport(store, "s", clock.now())).toMatchObject({
+    ...{ status: "InProgress", stage: "BeforeInstall", strategy: "CODE_DEPLOY", hasSucceeded: false },
+  });
+  world.codeDeploy.answer("Succeeded");
+  await clock.advance(2.5 * MINUTE);
+  world.setAlarm("ALARM");
+  await clock.advance(3 * MINUTE);
+  await controller.stop();
+  world.stop();
+  const [back, ended] = world.codeDeploy.deployments();
+  const report = findReport(store, ended?.id ?? "", clock.now());
+  if (report === undefined) return expect.fail("There is no report.");
+  expect(masked(renderDeployment(report, plain))).toMatchInlineSnapshot(`
+    "c/s  CODE_DEPLOY  Stopped  took 02:40
+    deployment ID, started 2026-01-01T00:01:00.000Z
+    Rolled back at 10 % of the traffic in AllowTraffic: the alarm "errors" went into ALARM; 60 of the 300 requests to the new version failed.
+
+      old  v1:1  ████████████████████ 100 %  2/2 healthy  2700 requests, 0 failed, p50 12 ms, p99 12 ms
+      new  v2:1  ░░░░░░░░░░░░░░░░░░░░   0 %  0/2 healthy  300 requests, 60 (20 %) failed, p50 250 ms, p99 250 ms
+
+      AT      NEW VERSION'S WEIGHT        OLD REQ  ERRORS  P50    P99    NEW REQ  ERRORS     P50     P99
+      +01:00  ██░░░░░░░░░░░░░░░░░░  10 %  900      0       12 ms  12 ms  100      20 (20 %)  250 ms  250 ms
+      +02:00  ██░░░░░░░░░░░░░░░░░░  10 %  900      0       12 ms  12 ms  100      20 (20 %)  250 ms  250 ms
+      +03:00  ░░░░░░░░░░░░░░░░░░░░   0 %  900      0       12 ms  12 ms  100      20 (20 %)  250 ms  250 ms
+
+    Timeline
+      +00:00  status    Created
+      +00:00  status    InProgress
+      +00:00  health    old 2 of 2, new 0 of 0 healthy (2 wanted)
+      +00:00  alarm     "errors" is OK
+      +00:00  stage     BeforeInstall
+      +00:00  hook      BeforeInstall IN_PROGRESS (ID)
+      +00:10  hook      BeforeInstall SUCCEEDED (ID)
+      +00:10  stage     Install
+      +00:10  health    old 2 of 2, new 0 of 1 healthy (2 wanted)
+      +00:10  health    old 2 of 2, new 0 of 2 healthy (2 wanted)
+      +00:10  health    old 2 of 2, new 2 of 2 healthy (2 wanted)
+      +00:10  stage     AfterInstall
+      +00:10  stage     AllowTestTraffic
+      +00:10  weights   ░░░░░░░░░░░░░░░░░░░░   0 % of production, 100 % of test traffic to the new version
+      +00:10  stage     AfterAllowTestTraffic
+      +00:10  stage     BeforeAllowTraffic
+      +00:10  stage     AllowTraffic
+      +00:10  weights   ██░░░░░░░░░░░░░░░░░░  10 % of production, 100 % of test traffic to the new version
+      +02:40  status    Stopped: One or more alarms have been activated according to the Amazon CloudWatch metrics you selected, and the affected deployments have been stopped. Activated alarms: <errors>
+      +02:40  weights   ░░░░░░░░░░░░░░░░░░░░   0 % of production, 0 % of test traffic to the new version
+      +02:40  alarm     "errors" is ALARM
+      +03:02  health    old 2 of 2, new 0 of 0 healthy (2 wanted)
+    "
+  `);
+  expect(findReport(store, back?.id ?? "", clock.now())).toMatchObject({
+    ...{ status: "Succeeded", reason: `Rollback of ${ended?.id}`, hasSucceeded: true, sentence: undefined },
+  });
+  expect(masked(renderDeployments(listDeployments(store), clock.now()))).toMatchInlineSnapshot(`
+    "DEPLOYMENT   SERVICE  STRATEGY     STATUS     STAGE  NEW  STARTED  REASON
+    ID  c/s      CODE_DEPLOY  Succeeded         0 %  3m ago   Rollback of ID
+    ID  c/s      CODE_DEPLOY  Stopped           0 %  5m ago   One or more alarms have been activated according to the Amazon CloudWatch metrics you selected, and the affected deployments have been stopped. Activated alarms: <errors>
+    "
+  `);
 });
 
 it("finds a deployment by its id, the beginning of it, or its service", async () => {

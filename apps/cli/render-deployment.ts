@@ -7,6 +7,9 @@ type Traffic = NonNullable<Interval["target"]>;
 
 const BAR = 20;
 const PAINTS = { bold: "1", red: "31", green: "32", yellow: "33", dim: "2" } as const;
+/** States of deployments of ECS and CodeDeploy. */
+const SUCCESSES = ["SUCCESSFUL", "Succeeded"];
+const ONGOING = ["PENDING", "IN_PROGRESS", "Created", "InProgress", "Ready"];
 type Paint = (text: string, as: keyof typeof PAINTS) => string;
 
 /** Colours for a terminal; no colours elsewhere. */
@@ -196,8 +199,8 @@ function barOf(value: number): string {
 }
 
 function toneOf(status: string): keyof typeof PAINTS {
-  if (status === "SUCCESSFUL") return "green";
-  return status === "IN_PROGRESS" || status === "PENDING" ? "yellow" : "red";
+  if (SUCCESSES.includes(status)) return "green";
+  return ONGOING.includes(status) ? "yellow" : "red";
 }
 
 /** Formats minutes and seconds, with hours where they are not zero: 05:12, 1:05:12. */

@@ -6,25 +6,16 @@ import type {
   FleetTraffic,
   Reader,
   ReportInterval,
-  ServiceDeploymentRecord,
   Store,
 } from "@gantry/state";
-
-/** A deployment in the list. Times are milliseconds since the epoch, by the platform's clock. */
-export interface DeploymentRow {
-  readonly id: string;
-  readonly arn: string;
-  readonly cluster: string;
-  readonly service: string;
-  readonly strategy: string;
-  readonly status: string;
-  readonly reason: string | undefined;
-  readonly stage: string | undefined;
-  /** The target fleet's part of production traffic, in percent; undefined for ROLLING. */
-  readonly weight: number | undefined;
-  readonly startedAt: number;
-  readonly finishedAt: number | undefined;
-}
+import {
+  factsOfCodeDeploy,
+  factsOfEcs,
+  rowOfCodeDeploy,
+  rowOfEcs,
+  type DeploymentFacts,
+  type DeploymentRow,
+} from "./deployment-facts.ts";
 
 export interface ReportedFleet extends Partial<FleetHealth> {
   readonly role: "source" | "target";
@@ -48,12 +39,12 @@ export interface DeploymentReport extends DeploymentRow {
 const FOLLOWERS_MAX = 32;
 const GATHER_MS = 100;
 
-/** All retained deployments, the newest first. */
+/** All retained deployments of ECS and CodeDeploy, the newest first. */
 export function listDeployments(reader: Reader): readonly DeploymentRow[] {
-  return reader
-    .list("serviceDeployment")
-    .map(rowOf)
-    .toSorted((a, b) => b.startedAt - a.startedAt || (a.arn < b.arn ? -1 : 1));
+  return [
+    ...reader.list("serviceDeployment").map(rowOfEcs),
+    ...reader.list("codeDeployment").map(rowOfCodeDeploy),
+  ].toSorted((a, b) => b.startedAt - a.startedAt || (a.arn < b.arn ? -1 : 1));
 }
 
 /**
@@ -66,47 +57,31 @@ export function findReport(reader: Reader, word: string, now: number): Deploymen
     rows.find(({ arn, id }) => arn === word || id === word) ??
     rows.find(({ service, cluster }) => word === service || word === `${cluster}/${service}`) ??
     rows.find(({ id }) => word !== "" && id.startsWith(word));
-  const deployment = reader.get("serviceDeployment", row?.arn);
-  return deployment === undefined ? undefined : reportOf(reader, deployment, now);
+  const ofEcs = reader.get("serviceDeployment", row?.arn);
+  if (ofEcs !== undefined) return reportOf(reader, factsOfEcs(reader, ofEcs), now);
+  const ofCodeDeploy = reader.get("codeDeployment", row?.arn);
+  return ofCodeDeploy === undefined ? undefined : reportOf(reader, factsOfCodeDeploy(ofCodeDeploy), now);
 }
 
-function rowOf(deployment: ServiceDeploymentRecord): DeploymentRow {
-  return {
-    id: lastPartOf(deployment.arn),
-    arn: deployment.arn,
-    cluster: lastPartOf(deployment.clusterArn),
-    service: lastPartOf(deployment.serviceArn),
-    strategy: deployment.strategy,
-    status: deployment.status,
-    reason: deployment.statusReason,
-    stage: deployment.finishedAt === undefined ? deployment.lifecycleStage : undefined,
-    weight: deployment.traffic?.production,
-    startedAt: deployment.startedAt ?? deployment.createdAt,
-    finishedAt: deployment.finishedAt,
-  };
-}
-
-function reportOf(reader: Reader, deployment: ServiceDeploymentRecord, now: number): DeploymentReport {
-  const { timeline = [], intervals = [] } = reader.get("deploymentReport", deployment.arn) ?? {};
+function reportOf(reader: Reader, facts: DeploymentFacts, now: number): DeploymentReport {
+  const { row } = facts;
+  const { timeline = [], intervals = [] } = reader.get("deploymentReport", row.arn) ?? {};
   const health = timeline.findLast((event) => event.type === "health");
-  const definitions = (arns: readonly string[]) =>
-    arns.map((arn) => lastPartOf(reader.get("serviceRevision", arn)?.taskDefinitionArn ?? "")).join(", ");
-  const fleet = (role: "source" | "target", arns: readonly string[]): ReportedFleet => ({
+  const fleet = (role: "source" | "target", taskDefinition: string): ReportedFleet => ({
     role,
-    taskDefinition: definitions(arns),
+    taskDefinition,
     ...health?.[role],
     total: totalOf(intervals.flatMap((interval) => interval[role] ?? [])),
   });
-  const { sourceRevisionArns, targetRevisionArn } = deployment;
   const fleets = [
-    ...(sourceRevisionArns.length === 0 ? [] : [fleet("source", sourceRevisionArns)]),
-    fleet("target", [targetRevisionArn]),
+    ...(facts.source === undefined ? [] : [fleet("source", facts.source)]),
+    fleet("target", facts.target),
   ];
   return {
-    ...rowOf(deployment),
+    ...row,
     now,
     desired: health?.desired,
-    sentence: sentenceOf(deployment, timeline, fleets.at(-1)?.total),
+    sentence: sentenceOf(facts, timeline, fleets.at(-1)?.total),
     fleets,
     timeline,
     intervals,
@@ -129,28 +104,24 @@ function totalOf(all: readonly FleetTraffic[]): FleetTraffic | undefined {
 
 /** The reason for a rollback or failure: the alarm, the stage, and the cost. */
 function sentenceOf(
-  deployment: ServiceDeploymentRecord,
+  { unsuccessful }: DeploymentFacts,
   timeline: readonly DeploymentEvent[],
   cost: FleetTraffic | undefined,
 ): string | undefined {
-  const { rollback, statusReason, alarms, status } = deployment;
-  if (rollback === undefined && (statusReason === undefined || status === "SUCCESSFUL")) return undefined;
-  const at = rollback?.startedAt ?? deployment.finishedAt ?? deployment.updatedAt;
+  if (unsuccessful === undefined) return undefined;
+  const { at, verb, alarms, reason } = unsuccessful;
   const stage = timeline.findLast((event) => event.type === "stage" && event.at <= at);
   const moved = timeline.findLast(
     (event) => event.type === "traffic" && event.at <= at && event.production > 0,
   );
-  const verb =
-    rollback === undefined ? "Stopped" : status === "ROLLBACK_IN_PROGRESS" ? "Rolling back" : "Rolled back";
   const where = [
     ...(moved?.type === "traffic" ? [` at ${moved.production} % of the traffic`] : []),
     ...(stage?.type === "stage" ? [` in ${stage.stage}`] : []),
   ].join("");
-  const names = alarms?.triggered ?? [];
   const because =
-    names.length > 0
-      ? `${names.length === 1 ? "the alarm" : "the alarms"} ${names.map((name) => `"${name}"`).join(", ")} went into ALARM`
-      : (rollback?.reason ?? statusReason ?? "").replace(/^ECS deployment [^:]*: /, "").replace(/\.$/, "");
+    alarms.length > 0
+      ? `${alarms.length === 1 ? "the alarm" : "the alarms"} ${alarms.map((name) => `"${name}"`).join(", ")} went into ALARM`
+      : reason.replace(/\.$/, "");
   const price =
     cost === undefined || cost.errors === 0
       ? ""
@@ -158,11 +129,8 @@ function sentenceOf(
   return `${verb}${where}: ${because}${price}.`;
 }
 
-function lastPartOf(arn: string): string {
-  return arn.slice(arn.lastIndexOf("/") + 1);
-}
-
 let followers = 0;
+const REPORTED: ReadonlySet<string> = new Set(["serviceDeployment", "codeDeployment", "deploymentReport"]);
 
 /**
  * Answers `/gantry/deployments` (a list), `?id=WORD` (a report) and `?id=WORD&follow` (a stream of
@@ -199,7 +167,7 @@ export async function answerDeployments(
     if (current?.finishedAt !== undefined || current === undefined) response.end();
   };
   const unwatch = store.watch(({ kind, key }) => {
-    if (isDue || key !== report.arn || (kind !== "serviceDeployment" && kind !== "deploymentReport")) return;
+    if (isDue || key !== report.arn || !REPORTED.has(kind)) return;
     isDue = true;
     timers.after(GATHER_MS, () => void send()); // send never rejects.
   });

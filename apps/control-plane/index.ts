@@ -3,7 +3,8 @@
  * instance.
  */
 export type { Explanation } from "./explain.ts";
-export type { DeploymentReport, DeploymentRow, ReportedFleet } from "./deployment-reports.ts";
+export type { DeploymentRow } from "./deployment-facts.ts";
+export type { DeploymentReport, ReportedFleet } from "./deployment-reports.ts";
 export type { ClockStatus } from "./clock-control.ts";
 export * from "./health.ts";
 export type { PlatformStatus, TaskStatusRow } from "./platform-status.ts";

@@ -45,7 +45,7 @@ async function follow(settings: InstanceSettings, path: string, isJson: boolean)
   }
   if (known?.finishedAt === undefined)
     throw new UserError('The control plane has ended the connection: see "gantry status".');
-  return known.status === "SUCCESSFUL" ? 0 : 1;
+  return known.hasSucceeded ? 0 : 1;
 }
 
 function isColoured(): boolean {

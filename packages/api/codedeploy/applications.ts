@@ -1,5 +1,9 @@
 import type * as sdk from "@aws-sdk/client-codedeploy";
-import { ongoingCodeDeploymentOf, type CodeDeployApplicationRecord } from "@gantry/state";
+import {
+  ongoingCodeDeploymentOf,
+  removeCodeDeployment,
+  type CodeDeployApplicationRecord,
+} from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
@@ -120,7 +124,7 @@ function deleteApplication({ store }: ApiDeps, input: sdk.DeleteApplicationInput
     for (const group of tx.listBy("codeDeployGroup", "application", found.arn)) {
       if (ongoingCodeDeploymentOf(tx, group.arn) === undefined)
         for (const each of tx.listBy("codeDeployment", "group", group.arn))
-          tx.delete("codeDeployment", each.key);
+          removeCodeDeployment(tx, each.key);
       tx.delete("codeDeployGroup", group.arn);
     }
     for (const each of tx.listBy("codeDeployRevision", "application", found.arn))

@@ -2,6 +2,7 @@ import type * as sdk from "@aws-sdk/client-codedeploy";
 import {
   lastSuccessOf,
   ongoingCodeDeploymentOf,
+  removeCodeDeployment,
   type CodeDeployGroupRecord,
   type CodeDeploymentRecord,
   type Reader,
@@ -128,7 +129,7 @@ function deleteDeploymentGroup(
     const arn = groupArnOf(place, applicationName, deploymentGroupName);
     if (tx.get("codeDeployGroup", arn) === undefined) return;
     if (ongoingCodeDeploymentOf(tx, arn) === undefined)
-      for (const each of tx.listBy("codeDeployment", "group", arn)) tx.delete("codeDeployment", each.key);
+      for (const each of tx.listBy("codeDeployment", "group", arn)) removeCodeDeployment(tx, each.key);
     tx.delete("codeDeployGroup", arn);
   });
   return { hooksNotCleanedUp: [] };

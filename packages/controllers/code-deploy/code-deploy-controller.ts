@@ -5,6 +5,7 @@ import {
   endCodeDeployment,
   hasEnded,
   makePrimary,
+  saveCodeDeployment,
   shiftTraffic,
   taskSetOfDeployment,
   type CodeDeployEventName,
@@ -80,11 +81,13 @@ function perform(
 ): void {
   const deployment = present(tx.get("codeDeployment", key), "A planned deployment is there.");
   const change = (fields: Partial<CodeDeploymentRecord>): void =>
-    tx.put("codeDeployment", key, { ...deployment, ...fields, updatedAt: now });
+    saveCodeDeployment(tx, { ...deployment, ...fields, updatedAt: now });
   switch (action.type) {
     case "begin": {
       const { blueTaskSetId, blueGroupArn, greenGroupArn } = action;
-      return change({ status: "InProgress", startedAt: now, blueTaskSetId, blueGroupArn, greenGroupArn });
+      const { taskDefinitionArn: blueTaskDefinitionArn } = taskSetOf(tx, deployment, blueTaskSetId);
+      const blue = { blueTaskSetId, blueTaskDefinitionArn, blueGroupArn };
+      return change({ status: "InProgress", startedAt: now, ...blue, greenGroupArn });
     }
     case "beginEvent":
       return change({

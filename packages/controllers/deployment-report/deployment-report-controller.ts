@@ -3,15 +3,20 @@ import { formatArn, realTimeOf, type Reconciler } from "@gantry/kernel";
 import {
   noteDeployment,
   noteTraffic,
-  taskSetsOf,
   type DeploymentEvent,
   type FleetHealth,
+  type Placed,
   type Reader,
-  type ServiceDeploymentRecord,
   type Transaction,
 } from "@gantry/state";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 import { measureIntervals } from "./measure-intervals.ts";
+import {
+  ongoingDeployments,
+  reportedDeployment,
+  type ReportedDeployment,
+  type ReportedFleet,
+} from "./reported-deployment.ts";
 
 const MINUTE_MS = 60_000;
 /** Nodes send what they counted after the minute's end, and it takes real time to arrive. */
@@ -24,41 +29,38 @@ export interface DeploymentReportDeps extends ControllerDeps {
 }
 
 /**
- * Completes the reports of deployments: how healthy the fleets and what the alarms are, when that changes, and each minute what the
- * load balancer measured. A report says what was seen: it decides nothing.
+ * Completes the reports of deployments of ECS and CodeDeploy: the health of the fleets and the states of the alarms
+ * when they change, and each minute what the load balancer measured. Nothing is decided from a report.
  */
 export function deploymentReportController(deps: DeploymentReportDeps): Reconciler {
   const { store, clock } = deps;
-  const ongoing = () => store.list("serviceDeployment").filter(({ finishedAt }) => finishedAt === undefined);
   const ofTask = (key: string) => {
     const service = store.get("task", key)?.serviceArn;
-    return service === undefined ? [] : ongoingOf(service);
+    return service === undefined ? [] : ongoingDeployments(store, service);
   };
-  const ongoingOf = (service: string) =>
-    store
-      .listBy("serviceDeployment", "service", service)
-      .filter(({ finishedAt }) => finishedAt === undefined)
-      .map(({ arn }) => arn);
   return {
     name: "deployment-report",
-    keys: () => store.keys("serviceDeployment"),
+    keys: () => [...store.keys("serviceDeployment"), ...store.keys("codeDeployment")],
     watch: watchKinds(store, {
       serviceDeployment: (key) => [key],
+      codeDeployment: (key) => [key],
       task: ofTask,
       target(key) {
         const task = store.get("target", key)?.taskArn;
         return task === undefined ? [] : ofTask(task);
       },
       alarm: (key) =>
-        ongoing()
-          .filter((each) => each.alarms?.names.some((name) => key === alarmKeyOf(each, name)))
-          .map(({ arn }) => arn),
+        ongoingDeployments(store).filter((each) => {
+          const deployment = reportedDeployment(store, each);
+          return deployment?.alarmNames.some((name) => key === alarmKeyOf(deployment, name));
+        }),
     }),
     async reconcile(key) {
       const deployment = store.transact((tx) => {
-        const current = tx.get("serviceDeployment", key);
-        if (current !== undefined && current.finishedAt === undefined)
-          noteDeployment(tx, current, changesOf(tx, current, clock.now()));
+        const current = reportedDeployment(tx, key);
+        const now = clock.now();
+        if (current !== undefined && now < current.observedUntil)
+          noteDeployment(tx, current, changesOf(tx, current, now));
         return current;
       });
       // Deployments of an earlier version have no report.
@@ -73,7 +75,7 @@ export function deploymentReportController(deps: DeploymentReportDeps): Reconcil
       if (until > from) {
         const intervals = await measureIntervals(deps, deployment, { from, until });
         store.transact((tx) => {
-          const current = tx.get("serviceDeployment", key);
+          const current = reportedDeployment(tx, key);
           if (current !== undefined) noteTraffic(tx, current, { intervals, measuredUntil: until });
         });
       }
@@ -82,19 +84,19 @@ export function deploymentReportController(deps: DeploymentReportDeps): Reconcil
   };
 }
 
-function alarmKeyOf(deployment: ServiceDeploymentRecord, name: string): string {
+function alarmKeyOf(deployment: Placed, name: string): string {
   return formatArn("cloudwatch", deployment, `alarm:${name}`);
 }
 
-/** What is otherwise than the report said last. */
-function changesOf(tx: Transaction, deployment: ServiceDeploymentRecord, at: number): DeploymentEvent[] {
-  const timeline = tx.get("deploymentReport", deployment.arn)?.timeline ?? [];
+/** What differs from the last entries of the report. */
+function changesOf(tx: Transaction, deployment: ReportedDeployment, at: number): DeploymentEvent[] {
+  const timeline = tx.get("deploymentReport", deployment.key)?.timeline ?? [];
   const events: DeploymentEvent[] = [];
   const health = healthOf(tx, deployment, at);
   const known = timeline.findLast((event) => event.type === "health");
   if (health !== undefined && JSON.stringify({ ...known, at }) !== JSON.stringify(health))
     events.push(health);
-  for (const name of deployment.alarms?.names ?? []) {
+  for (const name of deployment.alarmNames) {
     const alarm = tx.get("alarm", alarmKeyOf(deployment, name));
     const said = timeline.findLast((event) => event.type === "alarm" && event.name === name);
     if (alarm === undefined || (said?.type === "alarm" && said.state === alarm.stateValue)) continue;
@@ -105,35 +107,21 @@ function changesOf(tx: Transaction, deployment: ServiceDeploymentRecord, at: num
 
 function healthOf(
   reader: Reader,
-  deployment: ServiceDeploymentRecord,
+  { serviceArn, source, target }: ReportedDeployment,
   at: number,
 ): Extract<DeploymentEvent, { type: "health" }> | undefined {
-  const service = reader.get("service", deployment.serviceArn);
+  const service = reader.get("service", serviceArn);
   if (service === undefined) return undefined;
-  const sets = taskSetsOf(reader, deployment.serviceArn);
-  const isTarget = (revision: string) => revision === deployment.targetRevisionArn;
   return {
     at,
     type: "health",
     desired: service.spec.desiredCount,
-    source: fleetHealth(
-      reader,
-      sets.filter((set) => !isTarget(set.revisionArn)).map(({ id }) => id),
-      deployment,
-    ),
-    target: fleetHealth(
-      reader,
-      sets.filter((set) => isTarget(set.revisionArn)).map(({ id }) => id),
-      deployment,
-    ),
+    source: fleetHealth(reader, serviceArn, source),
+    target: fleetHealth(reader, serviceArn, target),
   };
 }
 
-function fleetHealth(
-  reader: Reader,
-  taskSetIds: readonly string[],
-  { serviceArn }: ServiceDeploymentRecord,
-): FleetHealth {
+function fleetHealth(reader: Reader, serviceArn: string, { taskSetIds }: ReportedFleet): FleetHealth {
   const running = reader
     .listBy("task", "service", serviceArn)
     .filter((task) => task.lastStatus === "RUNNING" && taskSetIds.includes(task.deploymentId ?? ""));

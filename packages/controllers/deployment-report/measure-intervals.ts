@@ -1,12 +1,6 @@
 import { keyOf, type MetricRead, type MetricStore, type MetricValues } from "@gantry/content";
-import {
-  servingGroupOf,
-  type ActionRecord,
-  type FleetTraffic,
-  type Reader,
-  type ReportInterval,
-  type ServiceDeploymentRecord,
-} from "@gantry/state";
+import type { ActionRecord, FleetTraffic, Placed, Reader, ReportInterval } from "@gantry/state";
+import type { ReportedDeployment } from "./reported-deployment.ts";
 
 const MINUTE_MS = 60_000;
 const STATISTICS = [
@@ -19,11 +13,11 @@ const STATISTICS = [
 /** What load balancers measured of a deployment's fleets, by the minute; nothing for minutes without requests. */
 export async function measureIntervals(
   { store, metrics }: { readonly store: Reader; readonly metrics: Pick<MetricStore, "read"> },
-  deployment: ServiceDeploymentRecord,
+  deployment: ReportedDeployment,
   time: { readonly from: number; readonly until: number },
 ): Promise<readonly ReportInterval[]> {
-  const target = groupsOf(store, [deployment.targetRevisionArn]);
-  const source = groupsOf(store, deployment.sourceRevisionArns).filter((group) => !target.includes(group));
+  const { groupArns: target } = deployment.target;
+  const { groupArns: source } = deployment.source;
   const read = async (groups: readonly string[]) =>
     (await Promise.all(groups.map((group) => readGroup({ store, metrics }, deployment, group, time)))).flat();
   const [ofSource, ofTarget] = await Promise.all([read(source), read(target)]);
@@ -39,16 +33,11 @@ export async function measureIntervals(
 }
 
 /** The target fleet's part of production traffic at a time, by the report's timeline. */
-function weightAt(reader: Reader, { arn, traffic }: ServiceDeploymentRecord, at: number): number | undefined {
-  if (traffic === undefined) return undefined;
-  const timeline = reader.get("deploymentReport", arn)?.timeline ?? [];
+function weightAt(reader: Reader, { key, hasWeights }: ReportedDeployment, at: number): number | undefined {
+  if (!hasWeights) return undefined;
+  const timeline = reader.get("deploymentReport", key)?.timeline ?? [];
   const moved = timeline.findLast((event) => event.type === "traffic" && event.at < at);
   return moved?.type === "traffic" ? moved.production : 0;
-}
-
-function groupsOf(reader: Reader, revisionArns: readonly string[]): readonly string[] {
-  const balancers = revisionArns.flatMap((arn) => reader.get("serviceRevision", arn)?.loadBalancers ?? []);
-  return [...new Set(balancers.map(servingGroupOf))];
 }
 
 /** One value for each metric of a group and load balancer. */
@@ -56,7 +45,7 @@ type GroupValues = readonly (MetricValues | undefined)[];
 
 async function readGroup(
   { store, metrics }: { readonly store: Reader; readonly metrics: Pick<MetricStore, "read"> },
-  { account, region }: ServiceDeploymentRecord,
+  { account, region }: Placed,
   group: string,
   time: { readonly from: number; readonly until: number },
 ): Promise<readonly GroupValues[]> {

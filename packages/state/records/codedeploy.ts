@@ -180,6 +180,8 @@ export interface CodeDeploymentRecord extends Placed {
   readonly events: readonly CodeDeployEventRecord[];
   /** The fleet that serves when the deployment begins; absent before that. */
   readonly blueTaskSetId: string | undefined;
+  /** The task definition of that fleet, which is terminated before the deployment is removed. */
+  readonly blueTaskDefinitionArn?: string;
   /** The fleet that the deployment creates; absent before Install. */
   readonly greenTaskSetId: string | undefined;
   readonly blueGroupArn: string | undefined;

@@ -1,8 +1,12 @@
+import type { CodeDeployEventName, CodeDeployStatus } from "./codedeploy.ts";
 import type { HookRunRecord, LifecycleStage, ServiceDeploymentStatus } from "./ecs-services.ts";
 import type { Placed } from "./common.ts";
 
 /** The fleet that a deployment creates, and the one that served before it. */
 export type FleetRole = "source" | "target";
+
+/** A wait of a deployment of CodeDeploy: for ContinueDeployment, or until the old fleet is terminated. */
+export type CodeDeployWait = "WaitForContinue" | "WaitForTermination";
 
 /** How many of a fleet's tasks run, and how many of them are healthy. */
 export interface FleetHealth {
@@ -14,10 +18,10 @@ export interface FleetHealth {
 export type DeploymentEvent = { readonly at: number } & (
   | {
       readonly type: "status";
-      readonly status: ServiceDeploymentStatus;
+      readonly status: ServiceDeploymentStatus | CodeDeployStatus;
       readonly reason: string | undefined;
     }
-  | { readonly type: "stage"; readonly stage: LifecycleStage }
+  | { readonly type: "stage"; readonly stage: LifecycleStage | CodeDeployEventName | CodeDeployWait }
   /** The target fleet's shares of the traffic, in percent. */
   | { readonly type: "traffic"; readonly production: number; readonly test: number }
   | {
@@ -59,7 +63,9 @@ export interface ReportInterval {
   readonly target: FleetTraffic | undefined;
 }
 
-/** The events and traffic of a deployment. Key: the deployment's ARN. It is removed with the deployment. */
+/**
+ * The events and traffic of a deployment of ECS or CodeDeploy. Key: the deployment's ARN. It is removed with the deployment.
+ */
 export interface DeploymentReportRecord extends Placed {
   readonly deploymentArn: string;
   readonly timeline: readonly DeploymentEvent[];

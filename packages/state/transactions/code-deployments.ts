@@ -12,6 +12,7 @@ import {
   type Placed,
 } from "../records.ts";
 import type { Reader, Transaction } from "../store.ts";
+import { removeCodeDeployment, saveCodeDeployment } from "./deployment-reports.ts";
 import { groupPairOf, trafficStepsOf } from "./staged-deployments.ts";
 import { actionsOf, shiftTraffic, splitWeights, type TrafficRoute } from "./traffic.ts";
 import { taskSetKeyOf } from "./task-set-keys.ts";
@@ -70,7 +71,7 @@ export function beginCodeDeployment(
     trafficSteps: stepsOf(routing),
     events: eventsOf(kept.appSpec, kept.settings, ids),
   };
-  tx.put("codeDeployment", record.key, record);
+  saveCodeDeployment(tx, record);
   forgetOldDeployments(tx, group.arn);
   return record;
 }
@@ -210,13 +211,13 @@ export function endCodeDeployment(
     completedAt: now,
     updatedAt: now,
   };
-  tx.put("codeDeployment", ended.key, ended);
+  saveCodeDeployment(tx, ended);
   if (back === undefined || blue === undefined || green === undefined) return ended;
   giveAllTraffic(tx, deployment);
   if (blue.status !== "PRIMARY") makePrimary(tx, blue, now);
   const current = taskSetOfDeployment(tx, deployment, green.id);
   if (current !== undefined) changeTaskSet(tx, current, { status: "DRAINING" }, now);
-  tx.put("codeDeployment", back.key, {
+  saveCodeDeployment(tx, {
     ...deployment,
     ...back,
     creator: "codeDeployRollback",
@@ -277,7 +278,7 @@ export function answerCodeDeployHook(
     event.hook?.executionId === executionId && event.status === "InProgress";
   const isDecided = deployment.events.some((event) => waits(event) && event.hook?.answer !== undefined);
   if (hasEnded(deployment) || isDecided || !deployment.events.some(waits)) return false;
-  tx.put("codeDeployment", deployment.key, {
+  saveCodeDeployment(tx, {
     ...deployment,
     events: deployment.events.map((event) =>
       event.hook !== undefined && waits(event)
@@ -297,7 +298,7 @@ export function recordCodeDeployHookCall(
 ): void {
   const deployment = tx.get("codeDeployment", key);
   if (deployment === undefined || hasEnded(deployment)) return;
-  tx.put("codeDeployment", key, {
+  saveCodeDeployment(tx, {
     ...deployment,
     events: deployment.events.map((event) =>
       event.hook?.executionId === executionId ? { ...event, hook: { ...event.hook, calledAt: now } } : event,
@@ -312,7 +313,7 @@ export function requestCodeDeployStop(
   deployment: CodeDeploymentRecord,
   { rollback, now }: { rollback: boolean; now: number },
 ): void {
-  tx.put("codeDeployment", deployment.key, {
+  saveCodeDeployment(tx, {
     ...deployment,
     stopRequested: { rollback },
     updatedAt: now,
@@ -325,7 +326,7 @@ export function continueCodeDeployment(
   deployment: CodeDeploymentRecord,
   { wait, now }: { wait: "ready" | "termination"; now: number },
 ): void {
-  tx.put("codeDeployment", deployment.key, {
+  saveCodeDeployment(tx, {
     ...deployment,
     continued: { ...deployment.continued, [wait]: true },
     updatedAt: now,
@@ -343,5 +344,5 @@ function forgetOldDeployments(tx: Transaction, groupArn: string): void {
     .filter(hasEnded)
     .toSorted((a, b) => b.createdAt - a.createdAt)
     .slice(KEPT_MAX);
-  for (const each of old) tx.delete("codeDeployment", each.key);
+  for (const each of old) removeCodeDeployment(tx, each.key);
 }

@@ -1,7 +1,11 @@
 import type {
+  CodeDeployEventRecord,
+  CodeDeploymentRecord,
   DeploymentEvent,
   DeploymentReportRecord,
   FleetTraffic,
+  HookRunRecord,
+  Placed,
   ReportInterval,
   ServiceDeploymentRecord,
 } from "../records.ts";
@@ -10,24 +14,49 @@ import type { Transaction } from "../store.ts";
 const EVENTS_MAX = 500;
 const INTERVALS_MAX = 240;
 
+/** The deployment of ECS or CodeDeploy that a report belongs to. */
+export interface ReportOwner extends Placed {
+  /** The deployment's ARN. */
+  readonly key: string;
+  readonly createdAt: number;
+}
+
 /** Stores a service deployment and adds its changes to its report, atomically. */
 export function saveServiceDeployment(tx: Transaction, next: ServiceDeploymentRecord): void {
   const before = tx.get("serviceDeployment", next.arn);
   tx.put("serviceDeployment", next.arn, next);
-  noteDeployment(tx, next, eventsBetween(before, next));
+  noteDeployment(tx, ownerOf(next), eventsBetween(before, next));
+}
+
+/** Stores a deployment of CodeDeploy and adds its changes to its report, atomically. */
+export function saveCodeDeployment(tx: Transaction, next: CodeDeploymentRecord): void {
+  const before = tx.get("codeDeployment", next.key);
+  tx.put("codeDeployment", next.key, next);
+  noteDeployment(tx, next, codeDeployEventsBetween(before, next));
+}
+
+/** Removes a deployment of CodeDeploy and its report. */
+export function removeCodeDeployment(tx: Transaction, key: string): void {
+  tx.delete("codeDeployment", key);
+  tx.delete("deploymentReport", key);
+}
+
+/** The owner of a service deployment's report. */
+export function ownerOf({ account, region, arn, createdAt }: ServiceDeploymentRecord): ReportOwner {
+  return { account, region, key: arn, createdAt };
 }
 
 /** Adds to the timeline of a deployment. If it is full, the oldest lines after the first are removed. */
 export function noteDeployment(
   tx: Transaction,
-  deployment: ServiceDeploymentRecord,
+  owner: ReportOwner,
   events: readonly DeploymentEvent[],
 ): void {
   if (events.length === 0) return;
-  const report = reportOf(tx, deployment);
+  const report = reportOf(tx, owner);
   const all = [...report.timeline, ...events];
   const timeline = all.length <= EVENTS_MAX ? all : [...all.slice(0, 1), ...all.slice(1 - EVENTS_MAX)];
-  tx.put("deploymentReport", deployment.arn, { ...report, timeline });
+  tx.put("deploymentReport", owner.key, { ...report, timeline });
 }
 
 /**
@@ -36,23 +65,22 @@ export function noteDeployment(
  */
 export function noteTraffic(
   tx: Transaction,
-  deployment: ServiceDeploymentRecord,
+  owner: ReportOwner,
   added: { readonly intervals: readonly ReportInterval[]; readonly measuredUntil: number },
 ): void {
-  const report = reportOf(tx, deployment);
+  const report = reportOf(tx, owner);
   const all = [...report.intervals, ...added.intervals];
-  tx.put("deploymentReport", deployment.arn, {
+  tx.put("deploymentReport", owner.key, {
     ...report,
     intervals: all.length > INTERVALS_MAX ? inPairs(all) : all,
     measuredUntil: added.measuredUntil,
   });
 }
 
-function reportOf(tx: Transaction, deployment: ServiceDeploymentRecord): DeploymentReportRecord {
-  const { arn, account, region, createdAt } = deployment;
+function reportOf(tx: Transaction, { key, account, region, createdAt }: ReportOwner): DeploymentReportRecord {
   return (
-    tx.get("deploymentReport", arn) ?? {
-      ...{ account, region, deploymentArn: arn },
+    tx.get("deploymentReport", key) ?? {
+      ...{ account, region, deploymentArn: key },
       timeline: [],
       intervals: [],
       measuredUntil: createdAt,
@@ -83,6 +111,40 @@ function eventsBetween(
       });
   }
   return events;
+}
+
+/** The differences between two states of a deployment of CodeDeploy, in reading order. */
+function codeDeployEventsBetween(
+  before: CodeDeploymentRecord | undefined,
+  next: CodeDeploymentRecord,
+): readonly DeploymentEvent[] {
+  const at = next.updatedAt;
+  const events: DeploymentEvent[] = [];
+  if (before?.status !== next.status)
+    events.push({ at, type: "status", status: next.status, reason: next.error?.message });
+  const known = (name: string) => before?.events.find((each) => each.name === name);
+  for (const event of next.events)
+    if (event.status === "InProgress" && known(event.name)?.status !== "InProgress")
+      events.push({ at, type: "stage", stage: event.name });
+  if (next.readySince !== undefined && before?.readySince === undefined)
+    events.push({ at, type: "stage", stage: "WaitForContinue" });
+  if (next.terminationSince !== undefined && before?.terminationSince === undefined)
+    events.push({ at, type: "stage", stage: "WaitForTermination" });
+  const { production, test } = next.traffic;
+  if ((before?.traffic.production ?? 0) !== production || (before?.traffic.test ?? 0) !== test)
+    events.push({ at, type: "traffic", production, test });
+  for (const event of next.events) {
+    const status = hookStatusOf(event);
+    const { hook, name: stage, message: reason } = event;
+    if (hook !== undefined && status !== undefined && status !== hookStatusOf(known(stage)))
+      events.push({ at, type: "hook", id: hook.executionId, stage, status, reason });
+  }
+  return events;
+}
+
+function hookStatusOf(event: CodeDeployEventRecord | undefined): HookRunRecord["status"] | undefined {
+  if (event?.hook?.answer !== undefined) return event.hook.answer === "Succeeded" ? "SUCCEEDED" : "FAILED";
+  return event?.hook?.calledAt === undefined ? undefined : "IN_PROGRESS";
 }
 
 function inPairs(intervals: readonly ReportInterval[]): readonly ReportInterval[] {

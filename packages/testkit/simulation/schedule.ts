@@ -162,6 +162,16 @@ const HOOKS: readonly (readonly ServiceDeploymentHook[])[] = [
   ],
   [
     {
+      type: "AWS_LAMBDA",
+      targetArn: "arn:aws:lambda:eu-south-1:000000000000:function:check",
+      roleArn: INFRASTRUCTURE_ROLE,
+      stages: ["POST_SCALE_UP", "PRODUCTION_TRAFFIC_SHIFT"],
+      timeoutMinutes: 1,
+      timeoutAction: "CONTINUE",
+    },
+  ],
+  [
+    {
       type: "PAUSE",
       targetArn: undefined,
       stages: ["RECONCILE_SERVICE", "POST_SCALE_UP", "PRE_PRODUCTION_TRAFFIC_SHIFT"],

@@ -131,11 +131,25 @@ class TrafficLaws {
       .listBy("target", "task", key)
       .filter((target) => target.drainingSince === undefined);
     if (task.lastStatus !== "RUNNING" || !targets.some((target) => target.state === "healthy")) return;
+    this.#checkRelease(service, set);
     const { split } = this.#splitOf(this.#rulesOf(service).production);
     if (!groupsOf(set).some((group) => (split.get(group) ?? 0) > 0)) return;
     const least = Math.ceil((service.spec.desiredCount * service.spec.minimumHealthyPercent) / 100);
     if (this.#healthyTasksOf(set) < least)
       this.#breaks("a fleet with traffic keeps its capacity", `${this.#healthyTasksOf(set)} of ${least}`);
+  }
+
+  /** In CLEAN_UP a healthy task of the old fleet stops only while the new fleet is healthy as a whole. */
+  #checkRelease(service: ServiceRecord, set: TaskSetRecord): void {
+    const deployment = ongoingDeploymentOf(this.#store, service.arn);
+    if (deployment?.lifecycleStage !== "CLEAN_UP" || set.id !== deployment.sourceTaskSetId) return;
+    const target = this.#setsOf(service).find((each) => each.id === deployment.taskSetId);
+    const healthy = target === undefined ? 0 : this.#healthyTasksOf(target);
+    if (healthy < service.spec.desiredCount)
+      this.#breaks(
+        "the old fleet is released beside a healthy fleet",
+        `${healthy} of ${service.spec.desiredCount}`,
+      );
   }
 
   /**
