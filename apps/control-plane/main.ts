@@ -54,6 +54,7 @@ import { AgentServer } from "./agent-stream.ts";
 import { answerDeployments } from "./deployment-reports.ts";
 import { explain } from "./explain.ts";
 import { challengeOf, PROOF_HEADER, proofOf, type Health } from "./health.ts";
+import { balancerLogFiles } from "./balancer-log-files.ts";
 import { balancerMetrics } from "./balancer-metrics.ts";
 import { bucketMetricsController } from "./bucket-metrics.ts";
 import { changePlatformClock, clockStatus, readClockChange } from "./clock-control.ts";
@@ -224,6 +225,7 @@ const gateway = new NodeGateway({
     const points = [...usageMetrics(store, message), ...balancerMetrics(store, message)];
     await metrics.add(points, { node, session, sequence });
   },
+  takeBalancerLog: balancerLogFiles({ ...realDeps, objects }),
   provideImage: async (image) => {
     const recipe = [databaseRecipe, ...wellKnownRecipes].find(
       (each) => each.tag === image || each.tag === `${image}:latest`,

@@ -81,7 +81,12 @@ export interface BalancerListener {
   readonly port: number;
   readonly tls: boolean;
   /** Certificate, chain and key in one PEM. The first certificate is the default. */
-  readonly certificates: readonly { readonly names: readonly string[]; readonly pem: string }[];
+  readonly certificates: readonly {
+    readonly names: readonly string[];
+    readonly pem: string;
+    /** The certificate's ARN, for access logs; absent: a certificate of the platform. */
+    readonly arn?: string | undefined;
+  }[];
   /** TLS versions and ciphers of the listener's security policy. */
   readonly security?: BalancerSecurity | undefined;
   readonly rules: readonly BalancerRule[];
@@ -130,7 +135,17 @@ export interface Balancer {
   readonly clientRules?: readonly BalancerClientRule[];
   /** AWS's initial values where it is absent. */
   readonly requests?: BalancerRequests;
+  /** Which logs the load balancer writes to S3; none where it is absent. */
+  readonly logs?: BalancerLogs | undefined;
   readonly listeners: readonly BalancerListener[];
+}
+
+/** A log that a load balancer writes: a line for each request, or a line for each connection. */
+export type BalancerLogKind = "access" | "connection";
+
+export interface BalancerLogs {
+  readonly access: boolean;
+  readonly connection: boolean;
 }
 
 /** How requests are taken and passed on: the load balancer's `routing.…` attributes. */

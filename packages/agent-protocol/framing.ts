@@ -15,6 +15,7 @@ export type ToAgent =
   | { readonly type: "unassign"; readonly key: string }
   | { readonly type: "logsTaken"; readonly containerId: string; readonly cursor: string }
   | { readonly type: "metricsTaken"; readonly session: string; readonly sequence: number }
+  | { readonly type: "balancerLogTaken"; readonly id: string }
   /** The platform's clock, by which the node measures; real time where there are no segments. */
   | { readonly type: "clock"; readonly segments: readonly ClockSegment[] }
   | { readonly type: "imageReady"; readonly image: string; readonly problem: string | undefined };

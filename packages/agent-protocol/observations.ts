@@ -1,4 +1,5 @@
 import type { LogDestination } from "./assignments.ts";
+import type { BalancerLogKind } from "./balancers.ts";
 
 export interface ContainerObservation {
   readonly name: string;
@@ -127,6 +128,18 @@ export type ToControlPlane =
       /** The minute in which the traffic was counted (ms); absent from agents of an earlier version. */
       readonly at?: number;
       readonly traffic?: readonly TrafficSample[];
+    }
+  /** A finished file of a load balancer's log. It is sent again until it is taken. */
+  | {
+      readonly type: "balancerLog";
+      /** Identifies the file; a part of its name in S3. */
+      readonly id: string;
+      readonly balancerArn: string;
+      readonly log: BalancerLogKind;
+      /** The end of the period that the file covers (ms). */
+      readonly until: number;
+      /** gzip, base64. */
+      readonly content: string;
     }
   /** Whether a VPC's rules are in effect. A closed VPC lets no new connection through. */
   | {

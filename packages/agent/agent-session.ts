@@ -73,6 +73,7 @@ export class AgentSession {
         return;
       case "logsTaken":
       case "metricsTaken":
+      case "balancerLogTaken":
       case "imageReady":
         this.#agent.receive(message);
         return;

@@ -151,6 +151,7 @@ export class Agent {
     this.#balancers.reportAgain();
     this.#logs.resend();
     this.#metrics.resend();
+    this.#balancers.resendLogs();
     this.#engineProbe.reportAgain();
     this.#enqueueAll();
   }
@@ -195,6 +196,9 @@ export class Agent {
         return;
       case "metricsTaken":
         this.#metrics.taken(message.session, message.sequence);
+        return;
+      case "balancerLogTaken":
+        this.#balancers.logTaken(message.id);
         return;
       case "clock":
         this.#metricClock.follow(message.segments);

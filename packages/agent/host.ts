@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import type { NodeSettings, PodAssignment, VpcAssignment } from "@gantry/agent-protocol";
-import { ensurePrivateFolder, type Clock, type Logger } from "@gantry/kernel";
+import { ensurePrivateFolder, randomIds, type Clock, type Logger } from "@gantry/kernel";
 import { openMemory, type AgentMemory } from "./agent-memory.ts";
 import { DnsServer } from "./dns/dns-server.ts";
 import { lookUp } from "./dns/zone.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { PortMemory } from "./haproxy/host-ports.ts";
+import type { LogSpool } from "./haproxy/log-spool.ts";
 import { Proxy } from "./haproxy/proxy.ts";
 import type { Naming } from "./naming.ts";
 import { ensureHostRules, removeHostRules } from "./network/host-rules.ts";
@@ -38,7 +39,9 @@ export interface Host {
   /** Establishes the preconditions for all other operations. */
   prepare(): Promise<void>;
   trust(caPem: string): void;
-  proxy(ports: PortMemory): Pick<Proxy, "apply" | "observe" | "traffic">;
+  proxy(ports: PortMemory): Pick<Proxy, "apply" | "observe" | "traffic"> & {
+    readonly logs: Pick<LogSpool, "flush" | "next" | "taken" | "resend">;
+  };
   /** The resource usage of a pod; undefined for one that does not run. */
   usageOf(pod: PodAssignment): Promise<Usage | undefined>;
   serve(service: VpcService): { close(): void };
@@ -79,6 +82,7 @@ export function linuxHost(deps: LinuxHostDeps): Host {
         engine,
         naming,
         clock,
+        ids: randomIds(),
         log,
         image,
         folder: join(dataFolder, "haproxy"),

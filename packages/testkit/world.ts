@@ -4,6 +4,7 @@ import {
   codeDeployController,
   codeDeployHookController,
   NodeGateway,
+  type NodeGatewayDeps,
   schedulerController,
   hookController,
   serviceController,
@@ -78,6 +79,15 @@ const ALLOW_ALL = { deniedBecause: () => undefined };
 const LOOK_MS = 100;
 const AWAY_MAX_MS = 3_000;
 
+/** What nodes ship besides observations is not kept in the simulated world. */
+const DROPS_REPORTS: Pick<NodeGatewayDeps, "takeLogs" | "takeMetrics" | "takeBalancerLog" | "provideImage"> =
+  {
+    takeLogs: () => undefined,
+    takeMetrics: () => Promise.resolve(),
+    takeBalancerLog: () => Promise.resolve(),
+    provideImage: async () => {},
+  };
+
 /**
  * The whole control plane and the real agents of one to three nodes on virtual time, over a memory store and
  * fake engines, connected by links with injectable faults. Each process can be killed at any write and
@@ -144,9 +154,7 @@ export function newWorld(
         databaseImage: "db",
       },
       settings: { tlsHost: "127.0.0.1", tlsPort: 443, caPem: "", account: ACCOUNT_OF_WORLD },
-      takeLogs: () => undefined,
-      takeMetrics: () => Promise.resolve(),
-      provideImage: async () => {},
+      ...DROPS_REPORTS,
     });
     const controllers = [
       schedulerController({

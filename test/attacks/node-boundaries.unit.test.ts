@@ -49,6 +49,7 @@ beforeEach(() => {
     settings: { tlsHost: "", tlsPort: 1, caPem: "", account: PLACE.account },
     takeLogs: () => undefined,
     takeMetrics: async () => {},
+    takeBalancerLog: () => Promise.resolve(),
     provideImage: async () => {},
   });
   put("vpc", "vpc-1", { id: "vpc-1", cidr: "10.0.0.0/16", index: 1 });

@@ -61,6 +61,7 @@ async function newTarget() {
     settings: { tlsHost: "127.0.0.1", tlsPort: 443, caPem: "", account: task.account },
     takeLogs: () => undefined,
     takeMetrics: () => Promise.resolve(),
+    takeBalancerLog: () => Promise.resolve(),
     provideImage: async () => {},
   });
   const open = (): NodeConnection => {

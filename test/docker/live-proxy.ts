@@ -10,7 +10,7 @@ import type { BalancersAssignment } from "@gantry/agent-protocol";
 import { ensureAgentImage } from "@gantry/cli/platform";
 import { Progress } from "@gantry/cli/progress";
 import { ensureInstance } from "@gantry/control-plane";
-import { silentLogger, SystemClock } from "@gantry/kernel";
+import { randomIds, silentLogger, SystemClock } from "@gantry/kernel";
 import { expect, vi } from "vitest";
 
 const clock = new SystemClock();
@@ -35,6 +35,7 @@ export async function openLiveProxy() {
   const ports = new Map<string, number>();
   const proxy = new Proxy({
     ...{ engine, naming, clock, log: silentLogger, image, folder, dataFolder, dataPath: dataFolder },
+    ids: randomIds(),
     ports: { get: (key) => ports.get(key), set: (key, port) => ports.set(key, port) },
     // The check runs HAProxy on the machine itself, which need not have one.
     runCheck: () => Promise.resolve(undefined),

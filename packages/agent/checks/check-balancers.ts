@@ -3,6 +3,7 @@ import type {
   BalancerAction,
   BalancerClientRule,
   BalancerListener,
+  BalancerLogs,
   BalancerPartLeftOut,
   BalancersAssignment,
   BalancersObservation,
@@ -63,6 +64,7 @@ const balancer = object<Balancer>({
       tellsTls: boolean,
     }),
   ),
+  logs: optional(object<BalancerLogs>({ access: boolean, connection: boolean })),
   listeners: list(anything),
 });
 
@@ -81,7 +83,11 @@ const listener = object<BalancerListener>({
   defaultAction: anything,
 });
 
-const certificate = object<BalancerListener["certificates"][number]>({ names: list(text), pem: text });
+const certificate = object<BalancerListener["certificates"][number]>({
+  names: list(text),
+  pem: text,
+  arn: optional(ARN),
+});
 
 /** Values are checked by the renderer, which quotes each one, and by the proxy. */
 const action = byMember("type", {

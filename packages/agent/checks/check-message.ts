@@ -32,6 +32,7 @@ const checks: { readonly [Type in ToAgent["type"]]: Check } = {
     session: text,
     sequence: integer(1),
   }),
+  balancerLogTaken: object<Message<"balancerLogTaken">>({ type: oneOf("balancerLogTaken"), id: text }),
   clock: object<Message<"clock">>({
     type: oneOf("clock"),
     segments: list(

@@ -1,5 +1,5 @@
 import type { Assignment, BalancerPartLeftOut } from "@gantry/agent-protocol";
-import { elapsedSince } from "@gantry/kernel";
+import { elapsedSince, messageOf } from "@gantry/kernel";
 import { withLeftOut } from "../checks/check-balancers.ts";
 import type { Host } from "../host.ts";
 import type { AssignmentHandler, HandlerDeps } from "./assignment-handler.ts";
@@ -50,6 +50,7 @@ export class BalancersHandler implements AssignmentHandler<Balancers> {
   /** Reports the proxy's state of targets and listeners, where it changed. */
   async observe(): Promise<void> {
     const wanted = this.#deps.cache.wanted.get("balancers");
+    await this.#sendLogs();
     const hasBalancers = wanted?.kind === "balancers" && wanted.balancers.length > 0;
     if (!hasBalancers && this.#leftOut.length === 0) return;
     const observed = await this.#proxy.observe();
@@ -67,6 +68,28 @@ export class BalancersHandler implements AssignmentHandler<Balancers> {
   /** Returns the requests that the proxy counted, like `Proxy.traffic`. */
   traffic(): ReturnType<ReturnType<Host["proxy"]>["traffic"]> {
     return this.#proxy.traffic();
+  }
+
+  /** Called when the control plane has taken a file of a load balancer's log. */
+  logTaken(id: string): void {
+    this.#proxy.logs.taken(id).catch((thrown: unknown) => {
+      this.#deps.log.warn("A log file of a load balancer could not be removed", {
+        reason: messageOf(thrown),
+      });
+    });
+  }
+
+  /** Sends the log files again that were not taken. */
+  resendLogs(): void {
+    this.#proxy.logs.resend();
+  }
+
+  /** One file at a time: other messages of the node do not wait behind many. */
+  async #sendLogs(): Promise<void> {
+    const { logs } = this.#proxy;
+    await logs.flush();
+    const file = await logs.next();
+    if (file !== undefined && !this.#deps.report(file)) logs.resend();
   }
 
   reportAgain(): void {

@@ -2,6 +2,7 @@ import type { Balancer, BalancerAction, BalancerListener } from "@gantry/agent-p
 import { quote, renderCondition } from "./conditions.ts";
 import { hash } from "./names.ts";
 import { keyOf } from "./parts.ts";
+import { isLogged, matchedRule } from "./request-details.ts";
 import { renderTransform } from "./transforms.ts";
 import { isLeftOut, mark, type Context } from "./render-context.ts";
 import {
@@ -45,8 +46,11 @@ export function renderRules(place: Place, context: Context): readonly string[] {
     const tests = [guard, index === 0 ? "" : `!${IS_TAKEN}`, ...acls.map(({ acl }) => acl)];
     const when = tests.filter((test) => test !== "").join(" ");
     const { transforms = [] } = rule;
-    // A transform changes the values that the conditions test, so the conditions are evaluated once.
-    const matched = transforms.length === 0 ? when : `{ var(txn.rule) -m str ${name} }`;
+    // A transform changes the values that the conditions test, so the conditions are evaluated once. A log
+    // names the rule.
+    const isNamed = transforms.length > 0 || isLogged(balancer);
+    const known = matchedRule(name, rule.priority ?? index + 1, rule.action);
+    const matched = isNamed ? `{ var(txn.rule) -m str ${known} }` : when;
     const weights = weightsName(balancer, listener, rule, index);
     return [
       ...acls.flatMap(({ acl, condition }) =>
@@ -60,9 +64,7 @@ export function renderRules(place: Place, context: Context): readonly string[] {
       transforms.some((each) => isLeftOut(context, () => keyOf.transform(each)))
         ? renderUnavailable(when)
         : [
-            ...(transforms.length === 0
-              ? []
-              : [`  http-request set-var(txn.rule) str(${name})${ifAll(when)}`]),
+            ...(isNamed ? [`  http-request set-var(txn.rule) str(${known})${ifAll(when)}`] : []),
             ...renderAction({ action: rule.action, when: matched, weights }, place, context),
             ...transforms.flatMap((each) =>
               mark(context, () => keyOf.transform(each), renderTransform(each, matched)),
@@ -77,7 +79,12 @@ export function renderRules(place: Place, context: Context): readonly string[] {
     weights: weightsName(balancer, listener, undefined, 0),
     isLast: true,
   };
-  const all = [...lines, ...renderAction(last, place, context)];
+  const byDefault = matchedRule(`${prefix}default`, 0, listener.defaultAction);
+  const all = [
+    ...lines,
+    ...(isLogged(balancer) ? [`  http-request set-var(txn.rule) str(${byDefault})${ifAll(last.when)}`] : []),
+    ...renderAction(last, place, context),
+  ];
   const takes = all.some((line) => line.includes("set-var(txn.tg)"));
   return takes ? [...all, `  use_backend %[var(txn.tg)] if ${IS_TAKEN}`] : all;
 }

@@ -5,6 +5,7 @@ import { matcher } from "./conditions.ts";
 import { balancerName, compare, frontendName, hash } from "./names.ts";
 import { renderHeaders, requestsOf } from "./headers.ts";
 import { keyOf, type Certificate } from "./parts.ts";
+import { DETAILS_LINE_MAX, detailsFormat, isLogged, renderDetails } from "./request-details.ts";
 import { requestFormat } from "./request-log.ts";
 import { isLeftOut, mark, type Context } from "./render-context.ts";
 
@@ -72,7 +73,7 @@ function renderFrontend(
             // A leaving worker may have shared the port with a load balancer that no longer exists.
             `  bind ${handoverSocket(hostPortName(hostPort), context)} accept-proxy`,
           ]),
-      ...renderLog(balancerName(balancer.arn)),
+      ...renderLog(balancerName(balancer.arn), { balancers: [balancer], port: listener.port }),
       ...renderTimeouts(idle),
       ...renderNames([balancer]),
       ...clients.acls,
@@ -84,6 +85,7 @@ function renderFrontend(
     ...picksLast([
       ...renderLeaving(name),
       ...renderHeaders([balancer], [""], listener),
+      ...(isLogged(balancer) ? renderDetails() : []),
       ...renderRules({ balancer, listener, prefix: "r", guard: "" }, context),
     ]),
     "",
@@ -108,7 +110,10 @@ function renderSharedFrontend(port: number, users: readonly Use[], context: Cont
     `frontend ${name}`,
     `  bind ${handoverSocket(name, context)} accept-proxy`,
     `  bind 127.0.0.1:${port}${renderTls(users, context)}`,
-    ...renderLog("%[var(txn.balancer)]"),
+    ...renderLog("%[var(txn.balancer)]", {
+      balancers: users.map(({ balancer }) => balancer),
+      port: first.listener.port,
+    }),
     ...renderTimeouts(idle),
     ...renderNames(users.map(({ balancer }) => balancer)),
     ...clients.flatMap(({ acls }) => acls),
@@ -121,6 +126,7 @@ function renderSharedFrontend(port: number, users: readonly Use[], context: Cont
         users.map((_, index) => `{ var(txn.lb) -m str ${index} }`),
         first.listener,
       ),
+      ...(users.some(({ balancer }) => isLogged(balancer)) ? renderDetails() : []),
       ...clients.flatMap(({ test }, index) =>
         test === undefined ? [] : [`  http-request reject if { var(txn.lb) -m str ${index} } ${test}`],
       ),
@@ -191,9 +197,20 @@ function renderClients(
   return { acls: cidrs.map((cidr) => `  acl ${acl} src ${cidr}`), test: `!${acl}` };
 }
 
-/** Each request produces one line for the agent, which counts it. */
-function renderLog(balancer: string): readonly string[] {
-  return ["  log ring@requests local0 info", `  log-format ${requestFormat(balancer)}`];
+/**
+ * Each request produces one line for the agent, which counts it. The line contains the details of the request
+ * where one of the load balancers writes a log.
+ */
+function renderLog(
+  name: string,
+  { balancers, port }: { readonly balancers: readonly Balancer[]; readonly port: number },
+): readonly string[] {
+  if (!balancers.some(isLogged))
+    return ["  log ring@requests local0 info", `  log-format ${requestFormat(name)}`];
+  return [
+    `  log ring@requests len ${DETAILS_LINE_MAX} local0 info`,
+    `  log-format ${requestFormat(name, detailsFormat(port))}`,
+  ];
 }
 
 function renderTimeouts(idleSeconds: number): readonly string[] {

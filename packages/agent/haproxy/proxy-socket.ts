@@ -1,8 +1,9 @@
 import { connect, type Socket } from "node:net";
+import { DETAILS_LINE_MAX } from "./request-details.ts";
 
 const ANSWER_TIMEOUT_MS = 5_000;
 /** A longer line of a ring does not come from this platform's log format. */
-const LINE_MAX = 4_096;
+const LINE_MAX = DETAILS_LINE_MAX;
 /** The codes of connections to a process that has exited. */
 const GONE = new Set(["ENOENT", "ECONNREFUSED", "ECONNRESET", "EPIPE"]);
 

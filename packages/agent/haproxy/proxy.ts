@@ -2,17 +2,19 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, rename, rm, symlink, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { BalancersAssignment, BalancersObservation, TrafficSample } from "@gantry/agent-protocol";
-import { messageOf, sleep, type Clock, type Logger } from "@gantry/kernel";
+import { messageOf, sleep, type Clock, type Ids, type Logger } from "@gantry/kernel";
 import type { ContainerSpec, Engine } from "../engine/engine.ts";
 import { pauseSpec, type Naming } from "../naming.ts";
 import type { Router } from "../network/vpc-router.ts";
 import { askProxy, isProcessThere, parseStats, type ServerStat } from "./proxy-socket.ts";
 import { Acceptance, writeAtomically } from "./acceptance.ts";
+import { BalancerLogs } from "./balancer-logs.ts";
 import { runHaproxyCheck, type RunCheck } from "./check.ts";
 import { HostPorts, type PortMemory } from "./host-ports.ts";
 import { backendName, serverName } from "./names.ts";
 import { observeTarget, PASSED, refusedTarget } from "./observe-target.ts";
 import { followWorker } from "./leaving-worker.ts";
+import type { LogSpool } from "./log-spool.ts";
 import { keyOf } from "./parts.ts";
 import { RequestLog } from "./request-log.ts";
 import type { ProxyConfiguration } from "./render.ts";
@@ -27,12 +29,15 @@ const PROXY_LOOP =
 /** Well below the descriptor limit of 20,000 that small machines have. */
 const CONNECTIONS_MAX = 8_000;
 
+/** The folder of load balancers' logs on the data volume. */
+const LOGS_FOLDER = "balancer-logs";
 const NOTHING: BalancersAssignment = { kind: "balancers", key: "balancers", balancers: [], targetGroups: [] };
 
 export interface ProxyDeps {
   readonly engine: Engine;
   readonly naming: Naming;
   readonly clock: Clock;
+  readonly ids: Ids;
   readonly log: Logger;
   readonly image: string;
   /** The proxy's folder, which has the same path in this process and in the proxy. */
@@ -53,6 +58,9 @@ export class Proxy {
   readonly #deps: ProxyDeps;
   readonly #hostPorts: HostPorts;
   readonly #acceptance: Acceptance;
+  /** The files of load balancers' logs. */
+  readonly logs: LogSpool;
+  readonly #balancerLogs: BalancerLogs;
   readonly #requests: RequestLog;
   readonly #weights: Weights;
   #applied = "";
@@ -67,8 +75,10 @@ export class Proxy {
   constructor(deps: ProxyDeps) {
     this.#deps = deps;
     this.#hostPorts = new HostPorts(deps.ports, deps.log);
-    this.#requests = new RequestLog(deps.log);
-    const { clock, log, folder, runCheck = runHaproxyCheck } = deps;
+    const { clock, ids, log, folder, dataFolder, runCheck = runHaproxyCheck } = deps;
+    this.#balancerLogs = new BalancerLogs({ clock, ids, log, folder: join(dataFolder, LOGS_FOLDER) });
+    this.logs = this.#balancerLogs.spool;
+    this.#requests = new RequestLog(log, this.#balancerLogs);
     this.#weights = new Weights(folder);
     this.#acceptance = new Acceptance({ clock, log, folder, runCheck });
   }
@@ -104,6 +114,7 @@ export class Proxy {
     const rendered = this.#acceptance.render(assignment, options);
     let fingerprint = fingerprintOf(rendered, routers);
     await mkdir(join(this.#deps.folder, "run"), { recursive: true });
+    this.#balancerLogs.use(assignment);
     await this.#requests.listen(this.#deps.folder);
     if (await isInEffect(fingerprint)) await this.#weights.apply(rendered.files);
     else {

@@ -2,11 +2,14 @@ import type { BalancersAssignment, BalancerTarget } from "@gantry/agent-protocol
 import { renderBackend, usableTargets } from "./backends.ts";
 import { renderFrontends } from "./frontends.ts";
 import { backendName, compare, serverName } from "./names.ts";
+import { DETAILS_LINE_MAX, isLogged } from "./request-details.ts";
 import { requestSocket } from "./request-log.ts";
 import type { Context, RenderOptions } from "./render-context.ts";
 import { keepsClients, UNAVAILABLE_BACKEND } from "./render-weights.ts";
 
-/** Room for about 40,000 requests. */
+/** The longest line without details. */
+const LINE_MAX = 1_024;
+/** Room for about 40,000 requests, or 6,000 with the details that logs need. */
 const REQUEST_BUFFER_BYTES = 4 * 1024 * 1024;
 
 export type { RenderOptions } from "./render-context.ts";
@@ -41,7 +44,7 @@ export function renderProxy(assignment: BalancersAssignment, options: RenderOpti
   const known = new Set(groups.map((group) => group.arn));
   const context: Context = { options, files, known, keeping: keepingGroups(balancers) };
   const text = [
-    ...renderGlobal(options),
+    ...renderGlobal(options, balancers.some(isLogged) ? DETAILS_LINE_MAX : LINE_MAX),
     ...renderFrontends(balancers, context),
     ...groups.flatMap((group) => renderBackend(group, context)),
     `backend ${UNAVAILABLE_BACKEND}`,
@@ -73,7 +76,7 @@ function keepingGroups(balancers: BalancersAssignment["balancers"]): ReadonlySet
   );
 }
 
-function renderGlobal(options: RenderOptions): readonly string[] {
+function renderGlobal(options: RenderOptions, lineMax: number): readonly string[] {
   return [
     "global",
     `  stats socket ${options.folder}/run/admin.sock mode 600 level admin expose-fd listeners`,
@@ -95,7 +98,7 @@ function renderGlobal(options: RenderOptions): readonly string[] {
     // Lines are buffered here while the agent is not running; the agent counts them (request-log.ts).
     "ring requests",
     "  format raw",
-    "  maxlen 1024",
+    `  maxlen ${lineMax}`,
     `  size ${REQUEST_BUFFER_BYTES}`,
     "  timeout connect 1s",
     "  timeout server 1h",

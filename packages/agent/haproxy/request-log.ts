@@ -3,7 +3,9 @@ import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { BalancersAssignment, TrafficSample } from "@gantry/agent-protocol";
 import { messageOf, type Logger } from "@gantry/kernel";
+import type { BalancerLogs } from "./balancer-logs.ts";
 import { balancerName, backendName, serverName } from "./names.ts";
+import { DETAILS_LINE_MAX } from "./request-details.ts";
 
 /**
  * Beyond this number of different latencies they are rounded, so that a minute's distribution stays small.
@@ -13,7 +15,6 @@ const LATENCIES_MAX = 400;
  * Rounded latencies keep two digits: the error is at most 5 %, and 1 % at a hundred milliseconds and more.
  */
 const ROUND_FROM_MS = 100;
-const LINE_MAX = 4_096;
 /** The number of names in a line: the load balancer, the backend and the server. */
 const NAMES = 3;
 const FIGURES = 6;
@@ -41,11 +42,13 @@ export function requestSocket(folder: string): string {
 
 /**
  * HAProxy's `log-format` of the lines that are counted here: the worker and its request number, then numbers
- * and names that the platform chose. A line contains no text from a client. `balancer` is the name of the
- * load balancer, or an HAProxy expression that gives it.
+ * and names that the platform chose. `balancer` is the name of the load balancer, or an HAProxy expression
+ * that gives it. `details` is the format of what the load balancer's logs need (`request-details.ts`), or
+ * empty: without it a line contains no text from a client.
  */
-export function requestFormat(balancer: string): string {
-  return `"%pid:%rt ${balancer} %b %s %ST %Tr %B %U %ts %[var(txn.answered)]"`;
+export function requestFormat(balancer: string, details = ""): string {
+  const figures = `%pid:%rt ${balancer} %b %s %ST %Tr %B %U %ts %[var(txn.answered)]`;
+  return details === "" ? `"${figures}"` : `"${figures} ${details}"`;
 }
 
 /**
@@ -56,14 +59,16 @@ export function requestFormat(balancer: string): string {
  */
 export class RequestLog {
   readonly #log: Logger;
+  readonly #logs: Pick<BalancerLogs, "take"> | undefined;
   #server: Server | undefined;
   #path = "";
   #tallies = new Map<string, Tally>();
   /** Lines that were already counted, of workers whose lines may arrive twice, by the worker's process id. */
   readonly #counted = new Map<string, Set<string>>();
 
-  constructor(log: Logger) {
+  constructor(log: Logger, logs?: Pick<BalancerLogs, "take">) {
     this.#log = log;
+    this.#logs = logs;
   }
 
   /** Listens in the proxy's folder. Repeating it changes nothing. */
@@ -82,7 +87,7 @@ export class RequestLog {
           this.count(text.slice(from, end));
           from = end + 1;
         }
-        rest = text.length - from > LINE_MAX ? "" : text.slice(from);
+        rest = text.length - from > DETAILS_LINE_MAX ? "" : text.slice(from);
       });
       socket.on("error", () => socket.destroy());
     });
@@ -120,9 +125,8 @@ export class RequestLog {
     for (let each = 0; each < NAMES && namesEnd >= 0; each += 1) namesEnd = line.indexOf(" ", namesEnd + 1);
     if (namesEnd < 0) return;
     const names = line.slice(idEnd + 1, namesEnd);
-    const [status = "", latency = "", down = "", up = "", end = "", answered = ""] = line
-      .slice(namesEnd + 1)
-      .split(" ", FIGURES);
+    const values = line.slice(namesEnd + 1).split(" ");
+    const [status = "", latency = "", down = "", up = "", end = "", answered = ""] = values;
     const code = Number(status);
     if (!(code >= 100)) return;
     if (this.#counted.size > 0 && this.#isCounted(line.slice(0, idEnd))) return;
@@ -136,6 +140,12 @@ export class RequestLog {
     else tally.generated.set(code, (tally.generated.get(code) ?? 0) + 1);
     const ms = Number(latency);
     if (answered === "1" && ms >= 0) addLatency(tally.latencies, ms);
+    if (values.length > FIGURES && this.#logs !== undefined) {
+      const [balancer = "", backend = "", server = ""] = names.split(" ");
+      const [sent, received, isAnswered] = [Number(down), Number(up), answered === "1"];
+      const figures = { balancer, backend, server, status: code, latencyMs: ms, received, sent, isAnswered };
+      this.#logs.take(figures, values.slice(FIGURES));
+    }
   }
 
   #isCounted(id: string): boolean {

@@ -14,6 +14,11 @@ const oneOf = (initial: string, ...values: readonly string[]): Attribute => ({
   check: (value) => (values.includes(value) ? undefined : `must be one of '[${values.join(", ")}]'`),
 });
 const flag = (initial: "true" | "false"): Attribute => oneOf(initial, "true", "false");
+/** Any text; the operation that acts on it checks more. */
+const text: Attribute = {
+  initial: "",
+  check: (value) => (value.length <= 1_024 ? undefined : "must have 1024 characters at most"),
+};
 const seconds = (initial: number, least: number, most: number, also?: number): Attribute => ({
   initial: String(initial),
   check(value) {
@@ -28,12 +33,15 @@ export const LOAD_BALANCER_ATTRIBUTES: AttributeTable = {
   "idle_timeout.timeout_seconds": seconds(60, 1, 4_000),
   "deletion_protection.enabled": flag("false"),
   "routing.http2.enabled": flag("true"),
-  "access_logs.s3.enabled": constant("false"),
-  "access_logs.s3.bucket": constant(""),
-  "access_logs.s3.prefix": constant(""),
-  "connection_logs.s3.enabled": constant("false"),
-  "connection_logs.s3.bucket": constant(""),
-  "connection_logs.s3.prefix": constant(""),
+  "access_logs.s3.enabled": flag("false"),
+  "access_logs.s3.bucket": text,
+  "access_logs.s3.prefix": text,
+  "connection_logs.s3.enabled": flag("false"),
+  "connection_logs.s3.bucket": text,
+  "connection_logs.s3.prefix": text,
+  "health_check_logs.s3.enabled": constant("false"),
+  "health_check_logs.s3.bucket": text,
+  "health_check_logs.s3.prefix": text,
   "routing.http.desync_mitigation_mode": oneOf("defensive", "monitor", "defensive", "strictest"),
   "routing.http.drop_invalid_header_fields.enabled": flag("false"),
   "routing.http.preserve_host_header.enabled": flag("false"),

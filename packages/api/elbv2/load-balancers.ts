@@ -19,6 +19,7 @@ import { toTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
 import { LOAD_BALANCER_ATTRIBUTES, presentAttributes, withAttributes } from "./attributes.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
+import { tryLogDelivery } from "./log-attributes.ts";
 import { removeListener } from "./listeners.ts";
 import { findLoadBalancer, partOf } from "./lookups.ts";
 import { QUOTAS } from "./quotas.ts";
@@ -117,17 +118,19 @@ function describeLoadBalancerAttributes(
   };
 }
 
-function modifyLoadBalancerAttributes(
-  { store }: Elbv2Deps,
+async function modifyLoadBalancerAttributes(
+  deps: Elbv2Deps,
   input: elb.ModifyLoadBalancerAttributesInput,
   context: RequestContext,
-): elb.ModifyLoadBalancerAttributesOutput {
+): Promise<elb.ModifyLoadBalancerAttributesOutput> {
+  const { store } = deps;
+  const changed = (balancer: LoadBalancerRecord) =>
+    withAttributes(balancer.attributes, input.Attributes, LOAD_BALANCER_ATTRIBUTES);
+  const before = findLoadBalancer(store, context, input.LoadBalancerArn);
+  await tryLogDelivery(deps, before, changed(before));
   const record = store.transact((tx) => {
     const balancer = findLoadBalancer(tx, context, input.LoadBalancerArn);
-    const next = {
-      ...balancer,
-      attributes: withAttributes(balancer.attributes, input.Attributes, LOAD_BALANCER_ATTRIBUTES),
-    };
+    const next = { ...balancer, attributes: changed(balancer) };
     tx.put("loadBalancer", balancer.arn, next);
     return next;
   });

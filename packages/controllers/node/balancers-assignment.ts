@@ -2,6 +2,7 @@ import type {
   BalancerAction,
   BalancerClientRule,
   BalancerListener,
+  BalancerLogs,
   BalancerRequests,
   BalancersAssignment,
   BalancerTargetGroup,
@@ -39,6 +40,7 @@ export function balancersAssignment(reader: Reader, vault: Vault, nodeId: string
     ),
     clientRules: clientRulesOf(reader, record),
     requests: requestsOf(record),
+    logs: logsOf(record),
     listeners: reader
       .listBy("listener", "loadBalancer", record.arn)
       .map((listener) => renderListener(reader, vault, record, listener)),
@@ -72,6 +74,13 @@ function requestsOf({ attributes }: LoadBalancerRecord): BalancerRequests {
     forwardedFor: mode === "preserve" || mode === "remove" ? mode : "append",
     forwardsClientPort: isOn("routing.http.xff_client_port.enabled"),
     tellsTls: isOn("routing.http.x_amzn_tls_version_and_cipher_suite.enabled"),
+  };
+}
+
+function logsOf({ attributes }: LoadBalancerRecord): BalancerLogs {
+  return {
+    access: attributes["access_logs.s3.enabled"] === "true",
+    connection: attributes["connection_logs.s3.enabled"] === "true",
   };
 }
 
@@ -181,6 +190,7 @@ function renderCertificate(reader: Reader, vault: Vault, arn: string): Certifica
     {
       names: [...new Set([certificate.domainName, ...certificate.subjectAlternativeNames])],
       pem: toPem(vault, certificate),
+      arn,
     },
   ];
 }

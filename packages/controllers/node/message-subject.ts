@@ -17,6 +17,8 @@ export function subjectOf(message: ToControlPlane): string {
       return `firewall/${message.vpcId}`;
     case "refused":
       return `refused/${message.key}`;
+    case "balancerLog":
+      return `balancerLog/${message.id}`;
     case "hello":
     case "balancers":
     case "engine":

@@ -31,6 +31,11 @@ export interface NodeGatewayDeps extends ControllerDeps {
     nodeId: string,
     message: Extract<ToControlPlane, { type: "metrics" }>,
   ) => Promise<void>;
+  /** Stores a file of a load balancer's log. A rejection means that it must be sent again. */
+  readonly takeBalancerLog: (
+    nodeId: string,
+    message: Extract<ToControlPlane, { type: "balancerLog" }>,
+  ) => Promise<void>;
   /** Makes an image that no registry has. */
   readonly provideImage: (image: string) => Promise<void>;
 }
@@ -180,6 +185,13 @@ export class NodeGateway {
         void this.#deps.takeMetrics(nodeId, message).then(
           () => session.say({ type: "metricsTaken", session: message.session, sequence: message.sequence }),
           (thrown: unknown) => log.warn("Metrics could not be taken", { reason: messageOf(thrown) }),
+        );
+        return;
+      case "balancerLog":
+        void this.#deps.takeBalancerLog(nodeId, message).then(
+          () => session.say({ type: "balancerLogTaken", id: message.id }),
+          (thrown: unknown) =>
+            log.warn("A log file of a load balancer could not be stored", { reason: messageOf(thrown) }),
         );
         return;
       case "imageWanted":

@@ -54,6 +54,12 @@ export function fakeHost(deps: {
           inEffect = assignment;
         },
         traffic: () => [],
+        logs: {
+          flush: async () => {},
+          next: async () => undefined,
+          taken: async () => {},
+          resend() {},
+        },
         observe: async () => (clock.now() < proxy.since ? undefined : observationOf(inEffect, deps)),
       };
     },

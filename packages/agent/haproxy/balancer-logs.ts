@@ -1,0 +1,82 @@
+import { X509Certificate } from "node:crypto";
+import type { Balancer, BalancersAssignment, BalancerTargetGroup } from "@gantry/agent-protocol";
+import { accessLine, connectionLine } from "./log-lines.ts";
+import { LogSpool, type LogSpoolDeps } from "./log-spool.ts";
+import { backendName, balancerName } from "./names.ts";
+import { isLogged, parseDetails } from "./request-details.ts";
+
+/** A server's name, see `serverName`. */
+const SERVER = /^t_(\d+)_(\d+)_(\d+)_(\d+)_(\d+)(?:\.open)?$/;
+
+/** What a request line of the proxy says besides the details. */
+export interface RequestFigures {
+  readonly balancer: string;
+  readonly backend: string;
+  readonly server: string;
+  readonly status: number;
+  readonly latencyMs: number;
+  readonly received: number;
+  readonly sent: number;
+  readonly isAnswered: boolean;
+}
+
+/** Writes the access and connection logs of the load balancers that have them, from the proxy's request lines. */
+export class BalancerLogs {
+  readonly spool: LogSpool;
+  #balancers: ReadonlyMap<string, Balancer> = new Map();
+  #groups: ReadonlyMap<string, BalancerTargetGroup> = new Map();
+  #certificates: ReadonlyMap<string, string> = new Map();
+
+  constructor(deps: LogSpoolDeps) {
+    this.spool = new LogSpool(deps);
+  }
+
+  /** Uses the names of an assignment from now on. */
+  use(assignment: BalancersAssignment): void {
+    const logged = assignment.balancers.filter(isLogged);
+    this.#balancers = new Map(logged.map((balancer) => [balancerName(balancer.arn), balancer]));
+    this.#groups = new Map(
+      logged.length === 0 ? [] : assignment.targetGroups.map((group) => [backendName(group.arn), group]),
+    );
+    this.#certificates = new Map(
+      logged
+        .flatMap(({ listeners }) => listeners)
+        .flatMap(({ certificates }) => certificates)
+        .flatMap(({ pem, arn }) => {
+          const fingerprint = arn === undefined ? undefined : fingerprintOf(pem);
+          return fingerprint === undefined || arn === undefined ? [] : [[fingerprint, arn] as const];
+        }),
+    );
+  }
+
+  /** Takes a request line whose figures are followed by `details`. */
+  take(figures: RequestFigures, details: readonly string[]): void {
+    const balancer = this.#balancers.get(figures.balancer);
+    const parsed = parseDetails(details);
+    // A leaving worker forwards its requests to the new worker, which writes their lines.
+    if (balancer === undefined || parsed === undefined || figures.backend.startsWith("handover_")) return;
+    const group = this.#groups.get(figures.backend);
+    const [, a, b, c, d, port] = SERVER.exec(figures.server) ?? [];
+    const request = {
+      ...figures,
+      balancer: balancer.arn.slice(balancer.arn.indexOf(":loadbalancer/") + ":loadbalancer/".length),
+      targetGroupArn: group?.arn,
+      isGrpc: group?.protocolVersion === "GRPC",
+      target: port === undefined ? undefined : `${a}.${b}.${c}.${d}:${port}`,
+      certificateArn: this.#certificates.get(parsed.certificate.toUpperCase()),
+      details: parsed,
+    };
+    if (balancer.logs?.access === true) this.spool.add(balancer.arn, "access", accessLine(request));
+    if (balancer.logs?.connection === true && parsed.isFirst === "1")
+      this.spool.add(balancer.arn, "connection", connectionLine(request));
+  }
+}
+
+/** The SHA-1 fingerprint of the first certificate of a PEM, in hexadecimal digits; undefined where there is none. */
+function fingerprintOf(pem: string): string | undefined {
+  try {
+    return new X509Certificate(pem).fingerprint.replaceAll(":", "");
+  } catch {
+    return undefined;
+  }
+}

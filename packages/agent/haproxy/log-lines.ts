@@ -1,0 +1,155 @@
+import type { RequestDetails } from "./request-details.ts";
+
+/** What the log lines need of the load balancer, its target groups and its certificates. */
+export interface LoggedRequest {
+  /** `app/NAME/ID`. */
+  readonly balancer: string;
+  readonly targetGroupArn: string | undefined;
+  readonly isGrpc: boolean;
+  /** `ADDRESS:PORT`; undefined where no target was chosen. */
+  readonly target: string | undefined;
+  readonly status: number;
+  readonly isAnswered: boolean;
+  /** Milliseconds until the target's answer began; -1 where none came. */
+  readonly latencyMs: number;
+  readonly received: number;
+  readonly sent: number;
+  readonly certificateArn: string | undefined;
+  readonly details: RequestDetails;
+}
+
+/**
+ * One line of an access log. Source: "Access logs for your Application Load Balancer", access log entries.
+ */
+export function accessLine(request: LoggedRequest): string {
+  const { details, status, isAnswered, target = "-" } = request;
+  const endedAt = micros(details.endedAt) ?? 0;
+  const [, priority = "-", action = "-"] = details.rule === "-" ? [] : details.rule.split(":");
+  const targetStatus = isAnswered ? String(status) : "-";
+  const location = decoded(details.location);
+  return [
+    typeOf(request),
+    timestamp(endedAt),
+    request.balancer,
+    `${details.clientAddress}:${details.clientPort}`,
+    target,
+    target === "-" ? "-1" : seconds(sum(details.requestMs, details.queueMs, details.connectMs)),
+    target === "-" ? "-1" : seconds(request.latencyMs),
+    target === "-" || !isAnswered ? "-1" : seconds(Number(details.responseMs)),
+    String(status),
+    targetStatus,
+    String(request.received),
+    String(request.sent),
+    `"${requestLine(request)}"`,
+    `"${decoded(details.userAgent)}"`,
+    details.cipher,
+    details.protocol,
+    request.targetGroupArn ?? "-",
+    `"${decoded(details.traceId)}"`,
+    `"${decoded(details.serverName)}"`,
+    `"${request.certificateArn ?? "-"}"`,
+    priority === "-" ? "-1" : priority,
+    timestamp(micros(details.createdAt) ?? endedAt),
+    `"${action}"`,
+    `"${location}"`,
+    '"-"',
+    `"${target}"`,
+    `"${targetStatus}"`,
+    '"-"',
+    '"-"',
+    connectionId(details),
+    '"-"',
+    '"-"',
+    '"-"',
+  ].join(" ");
+}
+
+/**
+ * One line of a connection log. Source: "Connection logs for your Application Load Balancer", connection log
+ * entries.
+ */
+export function connectionLine({ details }: LoggedRequest): string {
+  const hasCertificate = details.clientSerial !== "-";
+  return [
+    timestamp(micros(details.createdAt) ?? micros(details.endedAt) ?? 0),
+    details.clientAddress,
+    details.clientPort,
+    details.listenerPort,
+    details.protocol,
+    details.cipher,
+    details.protocol === "-" ? "-" : seconds(Number(details.handshakeMs)),
+    `"${decoded(details.clientSubject)}"`,
+    hasCertificate ? validity(details) : "-",
+    details.clientSerial,
+    hasCertificate ? "Success" : "-",
+    connectionId(details),
+  ].join(" ");
+}
+
+function typeOf({ details, isGrpc, status }: LoggedRequest): string {
+  const isTls = details.protocol !== "-";
+  if (status === 101) return isTls ? "wss" : "ws";
+  if (isGrpc) return "grpcs";
+  if (details.version.startsWith("HTTP/2")) return "h2";
+  return isTls ? "https" : "http";
+}
+
+/** A request that could not be read has a hyphen for its method and for its version. */
+function requestLine({ details }: LoggedRequest): string {
+  const { method, version, listenerPort, protocol } = details;
+  const scheme = protocol === "-" ? "http" : "https";
+  const path = decoded(details.path);
+  const host = decoded(details.host).replace(/:\d+$/, "");
+  if (method.startsWith("<")) return `- ${scheme}://${host}:${listenerPort}- -`;
+  return `${method} ${scheme}://${host}:${listenerPort}${path === "-" ? "/" : path} ${version}`;
+}
+
+/** `TID_` and 32 digits: the same for all requests of a connection, and in both logs. */
+function connectionId({ connectionId: id }: RequestDetails): string {
+  return id === "-" ? "-" : `TID_${id.replaceAll("-", "")}`;
+}
+
+function validity({ clientNotBefore, clientNotAfter }: RequestDetails): string {
+  return `NotBefore=${asn1Time(clientNotBefore)};NotAfter=${asn1Time(clientNotAfter)}`;
+}
+
+/** `YYMMDDhhmmss[Z]` as an ISO timestamp. */
+function asn1Time(text: string): string {
+  const [, year, month, day, hour, minute, second] =
+    /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z?$/.exec(text) ?? [];
+  return year === undefined ? "-" : `20${year}-${month}-${day}T${hour}:${minute}:${second}Z`;
+}
+
+/**
+ * The client's text. Quotes, backslashes and bytes that are not printable ASCII are written as `\xHH`, so that
+ * a client cannot forge a field or a line. Source: "Access log entries", user_agent.
+ */
+function decoded(encoded: string): string {
+  if (encoded === "-" || encoded === "") return "-";
+  const bytes = encoded.replace(/%([0-9A-Fa-f]{2})/g, (_, digits: string) =>
+    String.fromCharCode(parseInt(digits, 16)),
+  );
+  return bytes.replace(
+    /["\\]|[^\u0020-\u007e]/g,
+    (character) => `\\x${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
+  );
+}
+
+function micros(text: string): number | undefined {
+  return /^\d{10,20}$/.test(text) ? Number(text) : undefined;
+}
+
+function timestamp(microseconds: number): string {
+  const whole = Math.floor(microseconds / 1_000);
+  const rest = String(Math.floor(microseconds % 1_000)).padStart(3, "0");
+  return new Date(whole).toISOString().replace("Z", `${rest}Z`);
+}
+
+function sum(...parts: readonly string[]): number {
+  const numbers = parts.map(Number);
+  return numbers.some((each) => !(each >= 0)) ? -1 : numbers.reduce((total, each) => total + each, 0);
+}
+
+function seconds(ms: number): string {
+  return ms >= 0 ? (ms / 1_000).toFixed(3) : "-1";
+}

@@ -1,0 +1,86 @@
+import type { Balancer, BalancerAction } from "@gantry/agent-protocol";
+
+/** The longest log line of the proxy, with a request line, a user agent and names of clients' choice. */
+export const DETAILS_LINE_MAX = 32_768;
+
+/**
+ * The details of a request in the proxy's log line, in their order, with HAProxy's expressions. Text from a
+ * client is URL-encoded, so that it can neither contain a space nor end the line.
+ */
+const DETAILS = {
+  clientAddress: "%ci",
+  clientPort: "%cp",
+  /** Microseconds since the epoch: the request's arrival, and the end of its response. */
+  createdAt: "%[var(txn.created)]",
+  endedAt: "%[date(0,us)]",
+  /** Milliseconds; -1 where the request did not get that far. */
+  requestMs: "%TR",
+  queueMs: "%Tw",
+  connectMs: "%Tc",
+  responseMs: "%Td",
+  method: "%HM",
+  host: "%[var(txn.host),url_enc]",
+  path: "%[var(txn.path),url_enc]",
+  version: "%HV",
+  userAgent: "%[var(txn.agent),url_enc]",
+  cipher: "%sslc",
+  protocol: "%sslv",
+  traceId: "%[var(txn.trace),url_enc]",
+  serverName: "%[ssl_fc_sni,url_enc]",
+  /** The SHA-1 fingerprint of the certificate that the proxy presented. */
+  certificate: "%[ssl_f_sha1,hex]",
+  /** NAME:PRIORITY:ACTION, see `matchedRule`. */
+  rule: "%[var(txn.rule)]",
+  location: "%[var(txn.location),url_enc]",
+  connectionId: "%[var(sess.id)]",
+  isFirst: "%[var(txn.first)]",
+  handshakeMs: "%Th",
+  clientSubject: "%[ssl_c_s_dn(,0,rfc2253),url_enc]",
+  clientNotBefore: "%[ssl_c_notbefore]",
+  clientNotAfter: "%[ssl_c_notafter]",
+  clientSerial: "%[ssl_c_serial,hex]",
+} as const;
+
+/** The literal port of the listener precedes the details. */
+const NAMES = ["listenerPort", ...(Object.keys(DETAILS) as (keyof typeof DETAILS)[])] as const; // The table's own keys.
+
+export type RequestDetails = Readonly<Record<(typeof NAMES)[number], string>>;
+
+/** Whether a load balancer writes a log, so that its request lines contain details. */
+export function isLogged({ logs }: Balancer): boolean {
+  return logs !== undefined && (logs.access || logs.connection);
+}
+
+/** The part of the log format that gives the details. `port` is the listener's. */
+export function detailsFormat(port: number): string {
+  return [port, ...Object.values(DETAILS)].join(" ");
+}
+
+/** Reads the values that `detailsFormat` wrote; undefined where some are missing, as in a cut line. */
+export function parseDetails(values: readonly string[]): RequestDetails | undefined {
+  if (values.length !== NAMES.length) return undefined;
+  return Object.fromEntries(NAMES.map((name, index) => [name, values[index]])) as RequestDetails; // Every name has its value.
+}
+
+/**
+ * Renders the lines that keep the values of a request that its log line needs: the proxy writes the line when
+ * the request itself is gone.
+ */
+export function renderDetails(): readonly string[] {
+  return [
+    "  http-request set-var(txn.created) date(0,us)",
+    "  http-request set-var(txn.host) req.hdr(host)",
+    "  http-request set-var(txn.path) pathq",
+    "  http-request set-var(txn.agent) req.hdr(user-agent)",
+    "  http-request set-var(txn.trace) req.hdr(x-amzn-trace-id)",
+    "  http-request set-var(sess.id) uuid if !{ var(sess.id) -m found }",
+    "  http-request set-var(txn.first) bool(true) if !{ var(sess.seen) -m found }",
+    "  http-request set-var(sess.seen) bool(true)",
+    "  http-after-response set-var(txn.location) res.hdr(location) if !{ var(txn.answered) -m found }",
+  ];
+}
+
+/** The value of `txn.rule` of a request that matched a rule. The default rule has the priority 0. */
+export function matchedRule(name: string, priority: number, action: BalancerAction): string {
+  return `${name}:${priority}:${action.type}`;
+}
