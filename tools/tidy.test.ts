@@ -176,6 +176,7 @@ describe("the rules of the code", () => {
     // requests that are refused by their headers.
     const stateless = [
       "apps/control-plane/main.ts",
+      "apps/control-plane/operator-endpoints.ts",
       "apps/control-plane/agent-stream.ts",
       "packages/wire/http-server.ts",
     ];

@@ -20,6 +20,8 @@ export interface AwsProfile {
   readonly secretAccessKey: string;
   readonly region: string;
   readonly endpointUrl: string;
+  /** The file of the authority that the endpoint's certificate is signed by; undefined for plain HTTP. */
+  readonly caBundle?: string | undefined;
 }
 
 /** The two files of the AWS CLI and SDKs. Source: AWS SDKs and Tools Reference Guide, "Location of the shared files". */
@@ -38,8 +40,9 @@ export function writeProfile(profile: AwsProfile): void {
   const { config, credentials } = awsFiles();
   checkName(profile.name);
   const section = profile.name === "default" ? "[default]" : `[profile ${profile.name}]`;
+  const bundle = profile.caBundle === undefined ? [] : [`ca_bundle = ${profile.caBundle}`];
   const changes = [
-    [config, [section, `region = ${profile.region}`, `endpoint_url = ${profile.endpointUrl}`]],
+    [config, [section, `region = ${profile.region}`, `endpoint_url = ${profile.endpointUrl}`, ...bundle]],
     [
       credentials,
       [

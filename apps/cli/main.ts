@@ -37,6 +37,7 @@ async function main(parameters: readonly string[]): Promise<number> {
       const implementation = await command.load();
       return implementation.run({
         deps: { clock, progress },
+        command,
         commands,
         folder: stateFolder(values.get("state-dir")),
         words,

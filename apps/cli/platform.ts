@@ -60,10 +60,12 @@ export async function bringUp(
 }
 
 /** Whether the options change settings that the control plane reads at start. */
-function changes(before: InstanceSettings, { allowHostAccess, overcommit, listen }: StartOptions): boolean {
+function changes(before: InstanceSettings, given: StartOptions): boolean {
+  const { allowHostAccess, overcommit, listen, plainHttp } = given;
   const hasAccess = allowHostAccess ?? before.allowHostAccess;
   return (
     hasAccess !== before.allowHostAccess ||
+    (plainHttp ?? before.plainHttp) !== before.plainHttp ||
     (overcommit?.cpu ?? before.overcommit.cpu) !== before.overcommit.cpu ||
     (overcommit?.memory ?? before.overcommit.memory) !== before.overcommit.memory ||
     (listen !== undefined && listen !== (before.listen ?? "127.0.0.1"))

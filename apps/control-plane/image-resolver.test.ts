@@ -71,6 +71,7 @@ function newRegistry(actions: readonly string[] = PULL) {
     vault: newVault(Buffer.alloc(32)),
     clock,
     store,
+    isPlainSecure: true,
     policy: policyDecider({ store, now: () => clock.now() }),
   });
   const ask = (name: string, options: { digest?: string; executionRoleArn?: string | undefined } = {}) =>

@@ -25,6 +25,8 @@ interface ResolverDeps {
   readonly vault: Vault;
   readonly clock: Clock;
   readonly store: Reader;
+  /** Whether plain HTTP over loopback counts as secure transport. */
+  readonly isPlainSecure: boolean;
   readonly policy: {
     deniedBecause(
       principal: Principal,
@@ -113,7 +115,7 @@ function refused(words: string): ImageAnswer {
 
 /** Why the execution role may not pull from the repository, naming the role and the action; undefined where it may. */
 function pullDenial(
-  { store, clock, policy }: ResolverDeps,
+  { store, clock, policy, isPlainSecure }: ResolverDeps,
   { executionRoleArn, taskArn }: { executionRoleArn: string | undefined; taskArn: string },
   repositoryArn: string,
 ): string | undefined {
@@ -122,10 +124,10 @@ function pullDenial(
   const role = store.get("role", executionRoleArn);
   if (role === undefined || !trustsService(role, ecsTasks(taskArn, clock.now())))
     return `ECS was unable to assume the role '${executionRoleArn}' that was provided for this task, to perform: ecr:GetAuthorizationToken. Verify that the role exists and trusts ecs-tasks.amazonaws.com.`;
-  // The condition values of a request from the engine, which is on this host.
+  // The condition values of a request from the engine, which reaches the registry over this host's loopback.
   const conditions = () => ({
     "aws:SourceIp": "127.0.0.1",
-    "aws:SecureTransport": "false",
+    "aws:SecureTransport": String(isPlainSecure),
     "aws:RequestedRegion": repositoryArn.split(":")[3] ?? "",
   });
   const principal = sessionOf(role, SESSION);

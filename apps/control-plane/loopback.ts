@@ -9,6 +9,16 @@ export function isLoopback(address: string): boolean {
   return address === "::1" || /^127\.\d+\.\d+\.\d+$/.test(address);
 }
 
+/** Whether both ends of a connection are loopback addresses: its bytes do not leave the machine. */
+export function isOverLoopback(socket: {
+  readonly localAddress?: string | undefined;
+  readonly remoteAddress?: string | undefined;
+}): boolean {
+  return [socket.localAddress, socket.remoteAddress].every((each) =>
+    isLoopback((each ?? "").replace(/^::ffff:/, "")),
+  );
+}
+
 /** The reason why an instance cannot listen on an address, with the remedy; undefined where it can. */
 export function problemOfListen(address: string): string | undefined {
   if (isIP(address) === 0)

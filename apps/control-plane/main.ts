@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import { rmSync } from "node:fs";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { flushCompileCache } from "node:module";
 import { join } from "node:path";
 import { registerServices } from "@gantry/api";
@@ -44,38 +44,37 @@ import { ImageStore, Registry } from "@gantry/registry";
 import { clockSegments, SqliteStore } from "@gantry/state";
 import {
   Dispatcher,
-  equalsInConstantTime,
   importSdkSchemasOnly,
   newHttpServer,
   newHttpsServer,
+  newPlainAndTlsServer,
   type RequestHandler,
 } from "@gantry/wire";
 import { AgentServer } from "./agent-stream.ts";
-import { answerDeployments } from "./deployment-reports.ts";
-import { explain } from "./explain.ts";
-import { challengeOf, PROOF_HEADER, proofOf, type Health } from "./health.ts";
 import { balancerLogFiles } from "./balancer-log-files.ts";
 import { balancerMetrics } from "./balancer-metrics.ts";
 import { bucketMetricsController } from "./bucket-metrics.ts";
-import { changePlatformClock, clockStatus, readClockChange } from "./clock-control.ts";
+import { changePlatformClock } from "./clock-control.ts";
 import { containerLogs } from "./container-logs.ts";
 import { hookEndpoints } from "./hook-endpoints.ts";
 import { imageFinder, imageResolver } from "./image-resolver.ts";
 import { ensureLink, keepFresh } from "./link.ts";
+import { endpointTls } from "./endpoint-tls.ts";
 import { listenOutside } from "./listen.ts";
+import { isOverLoopback } from "./loopback.ts";
 import { minuteMetricsController } from "./minute-metrics.ts";
 import { usageMetrics } from "./node-metrics.ts";
-import { platformStatus } from "./platform-status.ts";
 import { ensureAuthority, reissueCertificates, secureContexts } from "./certificates.ts";
 import { CONSOLE_PAGE } from "./console-page.ts";
 import { COPY_FOLDER, copyState } from "./copy-state.ts";
 import { finishVaultRotation, openKeyRing, vaultOf } from "./key-ring.ts";
+import { operatorEndpoints } from "./operator-endpoints.ts";
 import { identityOf } from "./process-identity.ts";
 import { ensureRootCredentials } from "./root-credentials.ts";
 import { RelayedConnections } from "./relayed-connections.ts";
 import { ensureOperatorToken, writeSecretFile } from "./secret-file.ts";
 import { ensureInstance } from "./settings.ts";
-import { folderIdOf, stateFolder } from "./state-folder.ts";
+import { stateFolder } from "./state-folder.ts";
 
 const WARM_DELAY_MS = 500;
 
@@ -123,6 +122,8 @@ const link = await ensureLink({ ...linkOptions, now: machineClock.now() });
 const policy = policyDecider({ store, now: () => machineClock.now(), objects: objects.index });
 const registryAddress = `127.0.0.1:${settings.registryPort}`;
 const images = new ImageStore({ store, blobs, clock: machineClock, ids });
+const isPlainSecure = settings.plainHttp === "secure";
+const countsAsSecure = (socket: Socket): boolean => isPlainSecure && isOverLoopback(socket);
 const relayKey = createHmac("sha256", keys.vault[0]).update("service relay").digest("hex");
 const dispatcher = new Dispatcher({
   clock: machineClock,
@@ -131,6 +132,7 @@ const dispatcher = new Dispatcher({
   credentials: credentialSource({ store, vault }),
   policy,
   sourceOf: (socket) => tlsFront.sourceOf(socket),
+  countsAsSecure,
   settled: () => store.settled(),
 });
 registerServices(dispatcher, {
@@ -159,13 +161,14 @@ const registry = new Registry({
   log,
   policy,
   sourceOf: (socket) => tlsFront.sourceOf(socket),
+  countsAsSecure,
 });
 
 // The loops: records in, records out.
 const deps = { store, clock, ids, log };
 // Controllers that handle certificates, or delete data, use real time: moving the clock deletes nothing.
 const realDeps = { ...deps, clock: machineClock };
-const imageDeps = { registry: registryAddress, vault, clock: machineClock, store, policy };
+const imageDeps = { registry: registryAddress, vault, clock: machineClock, store, policy, isPlainSecure };
 const controllers = [
   schedulerController({
     ...deps,
@@ -236,71 +239,30 @@ const gateway = new NodeGateway({
 });
 
 // The ports.
-const server = newHttpServer(async (request, response, continueWith) => {
-  if (/^\/gantry\/health(\?|$)/.test(request.url ?? "")) {
-    answerHealth(request.url ?? "", response);
-    return;
-  }
-  if (
-    request.url === "/gantry/status" ||
-    request.url === "/gantry/clock" ||
-    /^\/gantry\/deployments(\?|$)/.test(request.url ?? "") ||
-    request.url?.startsWith("/gantry/explain?") === true ||
-    (request.url === "/gantry/copy" && request.method === "POST")
-  ) {
-    await answerOwner(request, response);
-    return;
-  }
-  await dispatcher.handle(request, response, continueWith);
+const changed = (): void => gateway.tellClock();
+const answerOperator = operatorEndpoints({
+  folder,
+  settings,
+  identity,
+  store,
+  clock,
+  timers: machineClock,
+  log,
+  policy,
+  fileKey: keys.file,
+  operatorToken,
+  agents: () => gateway.agents,
+  copy: () => copyState({ folder, store, logs, metrics, objects, blobs }),
+  changeClock: (change) => changePlatformClock({ store, clock, changed }, change),
 });
-function answerHealth(url: string, response: ServerResponse): void {
-  const health: Health = {
-    status: "ok",
-    instance: settings.instance,
-    ...identity,
-    linkPort: settings.linkPort,
-    folderId: folderIdOf(folder),
-    version: settings.version,
-    agents: gateway.agents,
-  };
-  const body = JSON.stringify(health);
-  const challenge = challengeOf(url);
-  const proof = challenge === undefined ? {} : { [PROOF_HEADER]: proofOf(keys.file, challenge, body) };
-  response.writeHead(200, { "content-type": "application/json", ...proof });
-  response.end(body);
-}
-/** Answers the command line, which presents the operator's token. */
-async function answerOwner(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const answer = (status: number, body: object): void => {
-    response.writeHead(status, { "content-type": "application/json" });
-    response.end(JSON.stringify(body));
-  };
-  if (!equalsInConstantTime(request.headers.authorization ?? "", `Bearer ${operatorToken}`))
-    return answer(403, {});
-  if (request.url === "/gantry/status") return answer(200, platformStatus(store, { ...settings, clock }));
-  if (request.url?.startsWith("/gantry/deployments") === true)
-    return answerDeployments({ store, clock, timers: machineClock }, request, response);
-  if (request.url === "/gantry/clock") return answerClock(request, answer);
-  if (request.url?.startsWith("/gantry/explain?") === true)
-    return answer(200, explain(policy, store, new URLSearchParams(request.url.split("?")[1])));
-  try {
-    return answer(200, { folder: await copyState({ folder, store, logs, metrics, objects, blobs }) });
-  } catch (thrown) {
-    log.error("The state could not be copied", { reason: messageOf(thrown) });
-    return answer(500, { reason: messageOf(thrown) });
-  }
-}
-async function answerClock(
-  request: IncomingMessage,
-  answer: (status: number, body: object) => void,
-): Promise<void> {
-  if (request.method !== "POST") return answer(200, clockStatus(clock));
-  const change = await readClockChange(request);
-  if (typeof change === "string") return answer(400, { reason: change });
-  log.info("The platform's clock was changed", change);
-  const changed = (): void => gateway.tellClock();
-  return answer(200, await changePlatformClock({ store, clock, changed }, change));
-}
+const serveApi: RequestHandler = async (request, response, continueWith) => {
+  if (!(await answerOperator(request, response))) await dispatcher.handle(request, response, continueWith);
+};
+const plainServer = newHttpServer(serveApi);
+const server = newPlainAndTlsServer(
+  plainServer,
+  endpointTls({ authority, clock: machineClock, address: settings.listen }, serveApi),
+);
 const registryServer = newHttpServer((request, response) => registry.handle(request, response));
 const serveConsole: RequestHandler = async (_request, response) => {
   response.writeHead(200, { "content-type": "text/html; charset=utf-8" });
@@ -369,7 +331,7 @@ function openState(): SqliteStore {
 process.on("SIGTERM", () => void stop()); // The function `stop` never rejects.
 async function stop(): Promise<void> {
   server.close();
-  server.closeAllConnections();
+  plainServer.closeAllConnections();
   for (const each of [tlsFront.server, registryServer, consoleServer, agentServer, outside]) each?.close();
   await Promise.all([gateway.stop(), ...controllers.map((controller) => controller.stop())]);
   await metrics.close();

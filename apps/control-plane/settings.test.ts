@@ -32,6 +32,7 @@ describe("a state folder of an earlier version", () => {
       linkPort: 5002,
       allowHostAccess: false,
       overcommit: { cpu: 16, memory: 8 },
+      plainHttp: "secure",
     });
     expect(readFileSync(path(), "utf8")).not.toContain(earlier.agentToken);
     expect(statSync(path()).mode & 0o777).toBe(0o600);

@@ -33,6 +33,11 @@ export interface InstanceSettings {
    */
   readonly listen: string | undefined;
   /**
+   * How policies see plain HTTP over loopback: as secure transport (`aws:SecureTransport` is true), which it is as far as the
+   * network is concerned, or not.
+   */
+  readonly plainHttp: "secure" | "insecure";
+  /**
    * The version that last started the instance, such as 0.2.0+COMMIT; undefined up to 0.1.0, which did not
    * record it.
    */
@@ -68,8 +73,9 @@ const DEFAULTS = {
   allowHostAccess: false,
   overcommit: DEFAULT_OVERCOMMIT,
   listen: undefined,
+  plainHttp: "secure",
   version: undefined,
-};
+} as const;
 
 /** The settings that `gantry up` may change. */
 export interface StartOptions {
@@ -77,6 +83,7 @@ export interface StartOptions {
   readonly overcommit?: Partial<Overcommit>;
   /** The address to listen on; a loopback address means loopback only. */
   readonly listen?: string;
+  readonly plainHttp?: InstanceSettings["plainHttp"];
   /** The version that is starting the instance. */
   readonly version?: string;
 }
@@ -94,6 +101,7 @@ export function ensureInstance(
   const allowHostAccess = given.allowHostAccess ?? known?.allowHostAccess ?? false;
   const overcommit = { ...(known?.overcommit ?? DEFAULT_OVERCOMMIT), ...given.overcommit };
   const listen = given.listen === undefined ? known?.listen : outsideOf(given.listen);
+  const plainHttp = given.plainHttp ?? known?.plainHttp ?? DEFAULTS.plainHttp;
   const version = given.version ?? known?.version;
   if (
     known !== undefined &&
@@ -103,6 +111,7 @@ export function ensureInstance(
     overcommit.cpu === known.overcommit.cpu &&
     overcommit.memory === known.overcommit.memory &&
     listen === known.listen &&
+    plainHttp === known.plainHttp &&
     version === known.version
   )
     return known;
@@ -116,6 +125,7 @@ export function ensureInstance(
     allowHostAccess,
     overcommit,
     listen,
+    plainHttp,
     version,
     publicPool:
       known?.publicPool ?? `198.18.${folder === defaultStateFolder() ? 1 : 2 + ((hash[0] ?? 0) % 250)}.0/24`,

@@ -19,6 +19,8 @@ export interface RegistryDeps {
   readonly log: Logger;
   /** The client address of a connection that a relay forwards, which differs from its peer's. */
   readonly sourceOf?: (socket: IncomingMessage["socket"]) => string;
+  /** Whether a plain connection counts as secure transport (`aws:SecureTransport`). Default: it does not. */
+  readonly countsAsSecure?: (socket: IncomingMessage["socket"]) => boolean;
   readonly policy: {
     deniedBecause(
       principal: Principal,
@@ -116,11 +118,11 @@ export function authorize(deps: RegistryDeps, call: Call, ...actions: readonly s
 /** The condition keys of a request. Source: IAM User Guide, "AWS global condition context keys". */
 export function requestKeys(deps: RegistryDeps, { request, repository }: Call): ConditionContext {
   const { socket, headers } = request;
-  const { sourceOf } = deps;
+  const { sourceOf, countsAsSecure } = deps;
   const userAgent = headers["user-agent"];
   return {
     "aws:SourceIp": sourceOf?.(socket) ?? (socket.remoteAddress ?? "").replace(/^::ffff:/, ""),
-    "aws:SecureTransport": String("encrypted" in socket),
+    "aws:SecureTransport": String("encrypted" in socket || countsAsSecure?.(socket) === true),
     "aws:RequestedRegion": repository.arn.split(":")[3] ?? "",
     ...(userAgent === undefined ? {} : { "aws:UserAgent": userAgent }),
   };

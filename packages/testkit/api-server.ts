@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { registerServices } from "@gantry/api";
@@ -10,7 +10,7 @@ import { newVault, randomIds, silentLogger, SystemClock, type Clock, type Logger
 import { ImageStore, Registry } from "@gantry/registry";
 import { DEFAULT_OVERCOMMIT, MemoryStore, type Overcommit } from "@gantry/state";
 import { newAuthority, openAuthority } from "@gantry/tls";
-import { newHttpServer } from "@gantry/wire";
+import { newHttpServer, type RequestHandler } from "@gantry/wire";
 import { GuardedDispatcher } from "./guarded-dispatcher.ts";
 
 export const ACCOUNT = "000000000000";
@@ -24,6 +24,7 @@ export async function startApi({
   allowHostAccess = false,
   overcommit = DEFAULT_OVERCOMMIT,
   inFlightMax,
+  countsAsSecure,
 }: {
   clock?: Clock;
   log?: Logger;
@@ -31,6 +32,8 @@ export async function startApi({
   allowHostAccess?: boolean;
   overcommit?: Overcommit;
   inFlightMax?: number;
+  /** Whether a plain connection counts as secure transport. */
+  countsAsSecure?: (socket: Socket) => boolean;
 } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "gantry-api-"));
   const store = new MemoryStore();
@@ -62,6 +65,7 @@ export async function startApi({
     policy,
     settled: () => store.settled(),
     ...(inFlightMax === undefined ? {} : { inFlightMax }),
+    ...(countsAsSecure === undefined ? {} : { countsAsSecure }),
   });
   const registry = new Registry({ store, blobs, images, clock, vault, log, policy });
   const authority = openAuthority(await newAuthority(clock.now()));
@@ -84,10 +88,8 @@ export async function startApi({
     allowHostAccess,
     overcommit,
   });
-  const server = newHttpServer(
-    (request, response, continueWith) => dispatcher.handle(request, response, continueWith),
-    idleMs === undefined ? {} : { idleMs },
-  );
+  const handle: RequestHandler = (...exchange) => dispatcher.handle(...exchange);
+  const server = newHttpServer(handle, idleMs === undefined ? {} : { idleMs });
   const port = await listen(server);
   return {
     store,
@@ -98,6 +100,9 @@ export async function startApi({
     folder,
     port,
     registryPort,
+    /** Answers a request, as the endpoint does. For a server of the test's own. */
+    handle,
+    authority,
     endpoint: `http://127.0.0.1:${port}`,
     /** Creates a client of the SDK for this server. */
     client: (

@@ -21,8 +21,9 @@ import type { Exchange, WireResponse } from "./exchange.ts";
 import { BodyLease, BodyMemory, Lane, LARGE_BYTES } from "./large-bodies.ts";
 import { toApiError } from "./failures.ts";
 import { withHeadersOfQuery } from "./query-headers.ts";
+import { isEncrypted } from "./plain-and-tls.ts";
 import { readAll } from "./request-body.ts";
-import { requestKeys, tagKeys, tlsVersionOf, type AskedKeys } from "./request-conditions.ts";
+import { requestKeys, tagKeys, tlsVersionOf, type AskedKeys, type Signed } from "./request-conditions.ts";
 import { RestRouter } from "./rest-router.ts";
 import { operationNameOf, protocolOf, resolve } from "./routing.ts";
 import { send } from "./send.ts";
@@ -48,6 +49,8 @@ export interface DispatcherDeps {
   readonly settled: () => Promise<void>;
   /** The client address of a connection that a relay forwards, which differs from its peer's. */
   readonly sourceOf?: (socket: IncomingMessage["socket"]) => string;
+  /** Whether a plain connection counts as secure transport (`aws:SecureTransport`). Default: it does not. */
+  readonly countsAsSecure?: (socket: IncomingMessage["socket"]) => boolean;
   /** How many requests are served concurrently; requests beyond are throttled. */
   readonly inFlightMax?: number;
   readonly policy: AdmissionPolicy & {
@@ -126,7 +129,7 @@ export class Dispatcher {
     const [rawPath, rawQuery] = split(request.url ?? "/");
     const headers = request.headers as Record<string, string | undefined>; // Repeated headers are joined but set-cookie, which no request has.
     const requestId = this.#deps.ids.uuid();
-    const scheme = "encrypted" in request.socket ? "https" : "http";
+    const isTls = isEncrypted(request.socket);
     const exchange: Exchange = {
       request,
       headers,
@@ -136,7 +139,8 @@ export class Dispatcher {
       requestId,
       sourceAddress:
         this.#deps.sourceOf?.(request.socket) ?? (request.socket.remoteAddress ?? "").replace(/^::ffff:/, ""),
-      endpoint: `${scheme}://${headers["host"] ?? "127.0.0.1"}`,
+      endpoint: `${isTls ? "https" : "http"}://${headers["host"] ?? "127.0.0.1"}`,
+      isSecure: isTls || this.#deps.countsAsSecure?.(request.socket) === true,
       continueWith,
     };
     try {
@@ -264,6 +268,7 @@ export class Dispatcher {
       service,
       protocol,
       principal,
+      signed: claim,
       region: regionOf(claim) ?? service.regionOf?.(exchange) ?? "us-east-1",
     });
     return encodeOutput(operation, output, { protocol, service, requestId: exchange.requestId });
@@ -318,10 +323,11 @@ export class Dispatcher {
       service: LoadedService;
       protocol: Protocol;
       principal: Principal;
+      signed: Signed | undefined;
       region: string;
     },
   ): Promise<Record<string, unknown>> {
-    const { exchange, service, protocol, principal, region } = call;
+    const { exchange, service, protocol, principal, signed, region } = call;
     const authorize = (action: string, resource: string, conditions?: ConditionContext): void => {
       const known = () => ({
         ...requestKeys(exchange, region),
@@ -334,6 +340,7 @@ export class Dispatcher {
           region,
           headers: exchange.headers,
           rawQuery: exchange.rawQuery,
+          signed,
           tlsVersion: tlsVersionOf(exchange),
         }),
         ...conditions,

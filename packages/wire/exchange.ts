@@ -12,6 +12,8 @@ export interface Exchange {
   /** The address that the request comes from. */
   readonly sourceAddress: string;
   readonly endpoint: string;
+  /** Whether policies see the connection as secure transport. */
+  readonly isSecure: boolean;
   readonly continueWith: () => void;
 }
 

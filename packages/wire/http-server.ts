@@ -4,7 +4,7 @@ import type { TlsOptions } from "node:tls";
 import { http } from "@gantry/kernel";
 
 /** A client must send its headers within this time. Bounds what a slow client can hold. */
-const HEADERS_TIMEOUT_MS = 30_000;
+export const HEADERS_TIMEOUT_MS = 30_000;
 /** Interval of the check for connections that exceed a limit. Node's default is 30 s. */
 const CHECK_EVERY_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 30 * 60_000;
@@ -59,6 +59,9 @@ function limitsOf({ headersMs = HEADERS_TIMEOUT_MS }: HttpTimeouts) {
     connectionsCheckingInterval: Math.min(CHECK_EVERY_MS, headersMs),
   };
 }
+
+/** Options of a TCP server whose accepted sockets are handed to an HTTP server: those that Node sets for its own. */
+export const ACCEPTED_SOCKETS = { allowHalfOpen: true, noDelay: true, highWaterMark: AHEAD_BYTES } as const;
 
 const LIMITS = {
   highWaterMark: AHEAD_BYTES,

@@ -1,5 +1,6 @@
 import { TLSSocket } from "node:tls";
 import type { ConditionContext } from "@gantry/iam/principal";
+import type { Claim } from "./claim.ts";
 import type { Exchange } from "./exchange.ts";
 
 /** A call for which the service's own condition keys are evaluated. */
@@ -12,14 +13,26 @@ export interface AskedKeys {
   readonly region: string;
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly rawQuery: string;
-  /** The TLS version, such as `TLSv1.3`. Undefined for a plain connection. */
+  /** Undefined for an anonymous request. */
+  readonly signed: Signed | undefined;
+  /** The TLS version, such as `TLSv1.3`. Undefined for a connection that does not count as secure. */
   readonly tlsVersion: string | undefined;
 }
 
-/** The TLS version of a request's connection. */
-export function tlsVersionOf({ request }: Exchange): string | undefined {
+/** How a request is signed, and when. `form` is a form that a browser posts; `presigned-v2` names no time. */
+export interface Signed {
+  readonly form: Claim["form"] | "form";
+  readonly amzDate: string;
+}
+
+/**
+ * The TLS version of a request's connection. A plain connection that counts as secure has the newest version, so that
+ * policies that demand a version treat it as they treat `aws:SecureTransport`.
+ */
+export function tlsVersionOf({ request, isSecure }: Exchange): string | undefined {
   const { socket } = request;
-  return socket instanceof TLSSocket ? (socket.getProtocol() ?? undefined) : undefined;
+  if (socket instanceof TLSSocket) return socket.getProtocol() ?? undefined;
+  return isSecure ? "TLSv1.3" : undefined;
 }
 
 /** The global condition keys of a request. Source: IAM User Guide, "AWS global condition context keys". */
@@ -27,7 +40,7 @@ export function requestKeys(exchange: Exchange, region: string): ConditionContex
   const { headers } = exchange;
   return {
     "aws:SourceIp": exchange.sourceAddress,
-    "aws:SecureTransport": String(exchange.endpoint.startsWith("https:")),
+    "aws:SecureTransport": String(exchange.isSecure),
     "aws:RequestedRegion": region,
     ...(headers["user-agent"] === undefined ? {} : { "aws:UserAgent": headers["user-agent"] }),
     ...(headers["referer"] === undefined ? {} : { "aws:Referer": headers["referer"] }),

@@ -3,6 +3,7 @@ import type { ConditionContext, Principal } from "@gantry/iam";
 import type { Constraints } from "./constraints.ts";
 import type { ErrorCode } from "./error-codes.ts";
 import type { Exchange, WireResponse } from "./exchange.ts";
+import type { Signed } from "./request-conditions.ts";
 import { type Member, type Shape, shapeOf } from "./shape.ts";
 
 export type Protocol =
@@ -103,7 +104,7 @@ export interface Access {
   readonly invoke: (
     operation: string,
     input: Record<string, unknown>,
-    caller: { principal: Principal; region: string },
+    caller: { principal: Principal; signed: Signed | undefined; region: string },
   ) => Promise<Record<string, unknown>>;
 }
 

@@ -32,6 +32,8 @@ export interface Command {
   readonly words?: CommandWords;
   /** Whether everything after `--` is passed on unchanged. */
   readonly takesRest?: boolean;
+  /** Whether everything after the command's name is passed on unchanged, options too. */
+  readonly passesAll?: boolean;
   /** Whether the command needs a checkout of the sources. */
   readonly needsSources?: boolean;
   readonly options?: Readonly<Record<string, CommandOption>>;
@@ -42,12 +44,13 @@ export interface Command {
 /** One call of a command, parsed and checked against the command's definition. */
 export interface Call {
   readonly deps: { readonly clock: Clock; readonly progress: Progress };
+  readonly command: Command;
   /** Every command of the command line. */
   readonly commands: readonly Command[];
   /** The state folder. */
   readonly folder: string;
   readonly words: readonly string[];
-  /** The words after `--`, where the command accepts them. */
+  /** The words after `--`, where the command accepts them; all arguments of a command that passes them on. */
   readonly rest: readonly string[];
   /** Whether a switch was given. */
   readonly flag: (name: string) => boolean;

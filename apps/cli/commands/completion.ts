@@ -13,7 +13,8 @@ export function renderCompletion(shell: string, commands: readonly Command[]): s
   return shell === "zsh" ? renderZsh(commands) : renderBash(commands);
 }
 
-const optionsOf = (command: Command) => Object.entries({ ...command.options, ...COMMON_OPTIONS });
+const optionsOf = (command: Command) =>
+  command.passesAll === true ? [] : Object.entries({ ...command.options, ...COMMON_OPTIONS });
 
 /** Source: bash(1), "Programmable Completion". */
 function renderBash(commands: readonly Command[]): string {

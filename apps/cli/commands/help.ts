@@ -15,6 +15,11 @@ Every command takes --state-dir DIR: the folder of the instance (else $GANTRY_HO
 
 /** The help of one command: its usage line, its description and its options. */
 export function renderHelp(command: Command): string {
+  if (command.passesAll === true)
+    return `gantry [--state-dir DIR] ${command.name} ${command.words?.usage ?? ""}
+
+${[sentence(command.summary), command.details].filter((part) => part !== undefined).join("\n")}
+`;
   const options = Object.entries({ ...command.options, ...COMMON_OPTIONS });
   const form = `${usageOf(command)} [OPTIONS]${command.takesRest === true ? " [-- COMMAND…]" : ""}`;
   return `${form}

@@ -69,3 +69,17 @@ describe("the command line", () => {
     }
   });
 });
+
+it("passes everything behind the name of a tool on, options and words alike", () => {
+  const line = parseCommandLine(
+    ["--state-dir", "/a", "terraform", "plan", "-out=x", "--help", "--", "-var", "state-dir=b"],
+    COMMANDS,
+  );
+  expect(line).toMatchObject({
+    type: "command",
+    command: { name: "terraform" },
+    words: [],
+    rest: ["plan", "-out=x", "--help", "--", "-var", "state-dir=b"],
+  });
+  expect(line.type === "command" && Object.fromEntries(line.values)).toEqual({ "state-dir": "/a" });
+});

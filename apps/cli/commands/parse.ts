@@ -30,6 +30,10 @@ export function parseCommandLine(parameters: readonly string[], commands: readon
   if (name === undefined) return parseWithoutCommand(parameters);
   if (name === "help") return parseHelp(parameters.toSpliced(position, 1), commands);
   const command = commandNamed(name, commands);
+  if (command.passesAll === true) {
+    const values = valuesOf("gantry", parameters.slice(0, position), COMMON_OPTIONS);
+    return { type: "command", command, words: [], rest: parameters.slice(position + 1), values };
+  }
   return parseCommand(command, parameters.toSpliced(position, 1));
 }
 

@@ -8,6 +8,19 @@ const PORT: CommandOption = {
 };
 const JSON_OUTPUT: CommandOption = { type: "boolean", help: "print JSON" };
 const SHELLS = ["bash", "zsh", "fish"];
+const TERRAFORM_COMMANDS = [
+  "init",
+  "plan",
+  "apply",
+  "destroy",
+  "import",
+  "output",
+  "show",
+  "state",
+  "validate",
+  "refresh",
+  "workspace",
+];
 const FILE: CommandWords = { usage: "FILE", min: 1, max: 1 };
 
 /** The commands that this installation has: tests and benchmarks exist only in a checkout of the sources. */
@@ -47,6 +60,12 @@ const COMMANDS: readonly Command[] = [
         type: "string",
         value: "ADDRESS",
         help: "also serve others at this address of the machine, over TLS alone; 127.0.0.1 takes it back",
+      },
+      "plain-http": {
+        type: "string",
+        value: "HOW",
+        choices: ["secure", "insecure"],
+        help: "how policies see plain HTTP over loopback: as secure transport (default), or as what it is",
       },
     },
     load: () => import("./up.ts"),
@@ -140,9 +159,12 @@ const COMMANDS: readonly Command[] = [
         help: "instead, write a profile of that name to the AWS CLI's own files",
       },
       undo: { type: "boolean", help: "remove the profile again" },
+      tls: { type: "boolean", help: "use https, with the instance's certificate authority" },
     },
     load: () => import("./env.ts"),
   },
+  terraformCommand("terraform", "Terraform"),
+  terraformCommand("tofu", "OpenTofu"),
   {
     name: "doctor",
     summary: "check what this machine has and lacks, and whether all stored data is intact",
@@ -229,3 +251,14 @@ const COMMANDS: readonly Command[] = [
     load: () => import("./bench.ts"),
   },
 ];
+
+function terraformCommand(name: string, product: string): Command {
+  return {
+    name,
+    summary: `run ${product} in this folder against the instance`,
+    details: `The arguments are ${product}'s own and are passed on unchanged; the exit status is that of ${product}. The AWS provider needs no setting but a region.`,
+    words: { usage: "ARGUMENTS…", min: 0, max: Number.POSITIVE_INFINITY, choices: TERRAFORM_COMMANDS },
+    passesAll: true,
+    load: () => import("./terraform.ts"),
+  };
+}

@@ -7,7 +7,7 @@ import type { Call } from "./command.ts";
 
 /** Starts the platform; a running platform is left unchanged. */
 export async function run(call: Call): Promise<number> {
-  const given = { ...hostAccessOf(call), ...overcommitOf(call), ...listenOf(call) };
+  const given = { ...hostAccessOf(call), ...overcommitOf(call), ...listenOf(call), ...plainHttpOf(call) };
   const settings = await bringUp(call.deps, call.folder, portOf(call), given);
   process.stdout.write(
     `Gantry is up at http://127.0.0.1:${settings.port}. Point the AWS CLI at it: eval "$(${programName()} env)"\nIts certificates are signed by ${join(call.folder, "ca.pem")}: "gantry ca" says how to trust it.\n`,
@@ -63,4 +63,9 @@ function listenOf({ value }: Call): { listen?: string } {
   const problem = problemOfListen(listen);
   if (problem !== undefined) throw new UserError(problem);
   return { listen };
+}
+
+function plainHttpOf({ value }: Call): { plainHttp?: InstanceSettings["plainHttp"] } {
+  const how = value("plain-http");
+  return how === "secure" || how === "insecure" ? { plainHttp: how } : {};
 }

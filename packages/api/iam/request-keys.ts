@@ -35,18 +35,9 @@ const READERS: Readonly<Record<string, Read>> = {
   "sts:ExternalId": member("ExternalId"),
   "sts:RoleSessionName": member("RoleSessionName"),
   "s3:TlsVersion": ({ tlsVersion }) => /^TLSv(\d\.\d)$/.exec(tlsVersion ?? "")?.[1],
-  "s3:authType": ({ headers, rawQuery }) =>
-    headers["authorization"] !== undefined
-      ? "REST-HEADER"
-      : /(?:^|&)X-Amz-Signature=/.test(rawQuery)
-        ? "REST-QUERY-STRING"
-        : headers["content-type"]?.startsWith("multipart/form-data") === true
-          ? "POST"
-          : undefined,
-  "s3:signatureversion": ({ headers, rawQuery }) =>
-    headers["authorization"] !== undefined || /(?:^|&)X-Amz-Signature=/.test(rawQuery)
-      ? "AWS4-HMAC-SHA256"
-      : undefined,
+  "s3:authType": ({ signed }) => signed && AUTH_TYPES[signed.form],
+  "s3:signatureversion": ({ signed }) =>
+    signed && (signed.form === "presigned-v2" ? "AWS" : "AWS4-HMAC-SHA256"),
   "s3:signatureAge": signatureAge,
   "s3:x-amz-content-sha256": (asked) => signedText(asked, "x-amz-content-sha256"),
   "s3:if-match": member("IfMatch"),
@@ -89,12 +80,20 @@ const READERS: Readonly<Record<string, Read>> = {
   ...SECRET_KEYS,
 };
 
+/** Source: "Amazon S3 Signature Version 4 authentication specific policy keys". */
+const AUTH_TYPES = {
+  header: "REST-HEADER",
+  presigned: "REST-QUERY-STRING",
+  "presigned-v2": "REST-QUERY-STRING",
+  form: "POST",
+} as const;
+
 /** Milliseconds since the request was signed. */
-function signatureAge(asked: Asked): Value {
-  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(signedText(asked, "x-amz-date") ?? "");
+function signatureAge({ signed, now }: Asked): Value {
+  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(signed?.amzDate ?? "");
   if (match === null) return undefined;
   const [, year, month, day, hour, minute, second] = match;
-  return String(asked.now - Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`));
+  return String(now - Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`));
 }
 
 /** What a signature says of itself, in a header or in the query. */

@@ -48,7 +48,12 @@ export async function answerForm(bucket: string, exchange: Exchange, access: Acc
         WebsiteRedirectLocation: fields.get("x-amz-website-redirect-location"),
         Metadata: metadata,
       },
-      { principal, region: (fields.get("x-amz-credential") ?? "").split("/")[2] ?? "" },
+      {
+        principal,
+        signed:
+          principal === ANONYMOUS ? undefined : { form: "form", amzDate: fields.get("x-amz-date") ?? "" },
+        region: (fields.get("x-amz-credential") ?? "").split("/")[2] ?? "",
+      },
     );
     return presentForm(exchange, {
       bucket,

@@ -33,7 +33,7 @@ export async function answerPage(
     scheme: exchange.endpoint.split(":")[0] ?? "http",
   };
   const configuration = JSON.parse(bucket.website) as s3.WebsiteConfiguration; // We wrote it.
-  const anyone = { principal: ANONYMOUS, region: bucket.region };
+  const anyone = { principal: ANONYMOUS, signed: undefined, region: bucket.region };
   const answer = await answerWebsite(configuration, request, {
     find: (key) => deps.objects.index.get(name, key),
     isListable: () =>
