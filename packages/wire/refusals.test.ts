@@ -7,7 +7,7 @@ import {
   DescribeClustersCommand,
   ECSClient,
   ListClustersCommand,
-  PutAttributesCommand,
+  DiscoverPollEndpointCommand,
   RegisterTaskDefinitionCommand,
 } from "@aws-sdk/client-ecs";
 import { DescribeFileSystemsCommand, EFSClient } from "@aws-sdk/client-efs";
@@ -207,8 +207,8 @@ describe("bad bytes", () => {
           name: "UnknownOperationException",
           $metadata: { httpStatusCode: 404 },
         });
-        await expect(ecs.send(new PutAttributesCommand({ attributes: [{ name: "a" }] }))).rejects.toThrow(
-          "PutAttributes is not supported by Gantry yet: see packages/api/ecs/SUPPORT.md.",
+        await expect(ecs.send(new DiscoverPollEndpointCommand({}))).rejects.toThrow(
+          "DiscoverPollEndpoint is not supported by Gantry yet: see packages/api/ecs/SUPPORT.md.",
         );
         await expect(new IAMClient(own.client()).send(new ListSAMLProvidersCommand({}))).rejects.toThrow(
           "ListSAMLProviders is not supported by Gantry yet",
@@ -216,7 +216,7 @@ describe("bad bytes", () => {
       }
       expect(lines.map(({ message, operation }) => `${message}: ${operation}`)).toEqual([
         "Operation is not supported: ecs:Invented",
-        "Operation is not supported: ecs:PutAttributes",
+        "Operation is not supported: ecs:DiscoverPollEndpoint",
         "Operation is not supported: iam:ListSAMLProviders",
       ]);
     } finally {

@@ -25,29 +25,9 @@ export async function answerForm(bucket: string, exchange: Exchange, access: Acc
       policy === undefined
         ? { least: 0, most: Infinity }
         : checkPolicy(policy, { fields, bucket, key: fields.get("key") ?? "" }, access.now);
-    const metadata = Object.fromEntries(
-      [...fields]
-        .filter(([name]) => name.startsWith("x-amz-meta-"))
-        // As a header carries it: bytes of UTF-8, each a character.
-        .map(([name, value]) => [name.slice("x-amz-meta-".length), Buffer.from(value).toString("latin1")]),
-    );
     const output = await access.invoke(
       "PutObject",
-      {
-        Bucket: bucket,
-        Key: key,
-        Body: form.file.pipe(withinSizes(sizes)),
-        ACL: fields.get("acl"),
-        CacheControl: fields.get("cache-control"),
-        ContentType: fields.get("content-type"),
-        ContentDisposition: fields.get("content-disposition"),
-        ContentEncoding: fields.get("content-encoding"),
-        Expires: fields.get("expires"),
-        StorageClass: fields.get("x-amz-storage-class"),
-        ServerSideEncryption: fields.get("x-amz-server-side-encryption"),
-        WebsiteRedirectLocation: fields.get("x-amz-website-redirect-location"),
-        Metadata: metadata,
-      },
+      { Bucket: bucket, Key: key, Body: form.file.pipe(withinSizes(sizes)), ...membersOf(fields) },
       {
         principal,
         signed:
@@ -65,6 +45,27 @@ export async function answerForm(bucket: string, exchange: Exchange, access: Acc
   } finally {
     form.file.resume();
   }
+}
+
+/** The members of PutObject that fields of the form give. */
+function membersOf(fields: ReadonlyMap<string, string>): Record<string, unknown> {
+  return {
+    ACL: fields.get("acl"),
+    CacheControl: fields.get("cache-control"),
+    ContentType: fields.get("content-type"),
+    ContentDisposition: fields.get("content-disposition"),
+    ContentEncoding: fields.get("content-encoding"),
+    Expires: fields.get("expires"),
+    StorageClass: fields.get("x-amz-storage-class"),
+    ServerSideEncryption: fields.get("x-amz-server-side-encryption"),
+    WebsiteRedirectLocation: fields.get("x-amz-website-redirect-location"),
+    Metadata: Object.fromEntries(
+      [...fields]
+        .filter(([name]) => name.startsWith("x-amz-meta-"))
+        // As a header carries it: bytes of UTF-8, each a character.
+        .map(([name, value]) => [name.slice("x-amz-meta-".length), Buffer.from(value).toString("latin1")]),
+    ),
+  };
 }
 
 function presentForm(
