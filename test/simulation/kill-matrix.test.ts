@@ -6,6 +6,7 @@ import type {
   ServiceDeploymentRecord,
 } from "@gantry/state";
 import { expect, it } from "vitest";
+import { VICTIMS } from "./victims.ts";
 
 // `kill -9` of the control plane, the agent and the proxy at every stage of every strategy. The deployment goes on, or it
 // is turned back where it was asked to be; it never does both, and it always ends.
@@ -13,26 +14,6 @@ import { expect, it } from "vitest";
 const MINUTE_MS = 60_000;
 const LOOK_MS = 5_000;
 const WAIT_MAX_MS = 30 * MINUTE_MS;
-
-const VICTIMS: Readonly<Record<string, (world: World) => void>> = {
-  "control plane": (world) => world.killControlPlane(),
-  "control plane before its next write": (world) => world.doom({ left: 1, fate: "dies before" }),
-  "control plane after its next write": (world) => world.doom({ left: 1, fate: "dies after" }),
-  "control plane after its third write": (world) => world.doom({ left: 3, fate: "dies after" }),
-  agent: (world) => world.killAgent(),
-  "agent before its next call": (world) => doomAgent(world, "dies before"),
-  "agent after its next call": (world) => doomAgent(world, "dies after"),
-  proxy: (world) => world.nodes.forEach((node) => node.killProxy()),
-  "all three": (world) => {
-    world.killControlPlane();
-    world.killAgent();
-    world.nodes.forEach((node) => node.killProxy());
-  },
-};
-
-function doomAgent(world: World, fate: "dies before" | "dies after"): void {
-  for (const node of world.nodes) node.doom = { left: 1, fate };
-}
 
 const ROLLOUTS: Readonly<Record<string, RolloutSpec>> = {
   ROLLING: { strategy: "ROLLING", bakeTimeMinutes: 1, canary: undefined, linear: undefined },
@@ -52,6 +33,7 @@ const ROLLOUTS: Readonly<Record<string, RolloutSpec>> = {
 };
 
 const STAGES: readonly LifecycleStage[] = [
+  "RECONCILE_SERVICE",
   "PRE_SCALE_UP",
   "SCALE_UP",
   "POST_SCALE_UP",
@@ -136,6 +118,16 @@ const ENDINGS = {
 } as const;
 const TERMINAL = ["SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"];
 
+/** RECONCILE_SERVICE comes where a deployment takes the place of another, here of one that has no traffic yet. */
+async function beginEarlierDeployment(world: World): Promise<void> {
+  world.deploy("v0");
+  for (let ms = 0; ms < MINUTE_MS; ms += 100) {
+    if (world.deployments().some((each) => each.lifecycleStage === "SCALE_UP")) return;
+    await world.clock.advance(100);
+  }
+  throw new Error("The earlier deployment does not reach SCALE_UP.");
+}
+
 /** Runs one cell. Answers what is wrong; empty where nothing is. */
 async function runCell(cell: {
   rollout: RolloutSpec;
@@ -163,11 +155,12 @@ async function runCell(cell: {
     .runningTasks()
     .map((task) => task.arn)
     .toSorted();
-  const first = world.deployments()[0]?.arn;
+  if (moment.name === "RECONCILE_SERVICE") await beginEarlierDeployment(world);
+  const earlier = world.deployments().map(({ arn }) => arn);
   const seen: string[] = [];
   let struck = false;
   world.store.watch(() => {
-    const deployment = world.deployments().find((each) => each.arn !== first);
+    const deployment = world.deployments().find((each) => !earlier.includes(each.arn));
     if (deployment === undefined) return;
     if (seen.at(-1) !== deployment.status) seen.push(deployment.status);
     if (struck || !moment.isNow(world, deployment)) return;
