@@ -45,10 +45,14 @@ import type {
 import type {
   AccessKeyRecord,
   GroupRecord,
+  IamAccountRecord,
   InstanceProfileRecord,
+  MfaDeviceRecord,
+  OidcProviderRecord,
   PolicyRecord,
   RoleDeletionRecord,
   RoleRecord,
+  SamlProviderRecord,
   SessionRecord,
   UserRecord,
 } from "./records/iam.ts";
@@ -122,6 +126,10 @@ export interface Records {
   readonly instanceProfile: InstanceProfileRecord;
   readonly policy: PolicyRecord;
   readonly session: SessionRecord;
+  readonly mfaDevice: MfaDeviceRecord;
+  readonly iamAccount: IamAccountRecord;
+  readonly oidcProvider: OidcProviderRecord;
+  readonly samlProvider: SamlProviderRecord;
   readonly repository: RepositoryRecord;
   readonly image: ImageRecord;
   readonly layer: LayerRecord;

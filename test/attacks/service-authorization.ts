@@ -1,11 +1,12 @@
 import { CODE_DEPLOY_ACTIONS } from "./references/code-deploy-actions.ts";
+import { IDENTITIES_REFERENCE } from "./service-authorization-identities.ts";
 import { SECRETS_REFERENCE } from "./service-authorization-secrets.ts";
 
 /**
  * Actions and their resource types, required ones with an asterisk, as far as the platform has such resources.
  * Source: Service Authorization Reference, the pages of each service, as published in September 2026.
  */
-export const REFERENCE = `${SECRETS_REFERENCE}
+export const REFERENCE = `${SECRETS_REFERENCE}${IDENTITIES_REFERENCE}
 ${CODE_DEPLOY_ACTIONS}
 acm:AddTagsToCertificate certificate*
 acm:DeleteCertificate certificate*

@@ -7,6 +7,11 @@ import * as sdk from "@aws-sdk/client-iam";
 import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { permissionsBy } from "../common/permissions.ts";
+import { accountOperations } from "./account.ts";
+import { mfaDeviceOperations } from "./mfa-devices.ts";
+import { oidcProviderOperations } from "./oidc-providers.ts";
+import { samlProviderOperations } from "./saml-providers.ts";
+import { userKeyOperations } from "./user-keys.ts";
 import { accessKeyOperations } from "./access-keys.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { boundaryOperations } from "./boundaries.ts";
@@ -33,6 +38,11 @@ export function iamService(deps: ApiDeps): ServiceModule {
     ...policyOperations(deps),
     ...boundaryOperations(deps),
     ...simulationOperations(deps),
+    ...accountOperations(deps),
+    ...userKeyOperations(deps),
+    ...mfaDeviceOperations(deps),
+    ...oidcProviderOperations(deps),
+    ...samlProviderOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,

@@ -5,6 +5,7 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
   ListAccessKeys: { Marker: "the list has one page" },
   ListInstanceProfileTags: { Marker: "the list has one page" },
   ListRoleTags: { Marker: "the list has one page" },
+  ListServiceSpecificCredentials: { ServiceName: "there are none, of whatever service" },
   SimulatePrincipalPolicy: {
     "ContextEntries.ContextKeyType": "values are read as the operator of a condition reads them",
   },
@@ -15,5 +16,7 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
 
 export const REFUSED: RefusedMembers<typeof sdk> = {
   SimulatePrincipalPolicy: ["PolicyExclusionList"],
+  CreateSAMLProvider: ["AssertionEncryptionMode", "AddPrivateKey"],
+  UpdateSAMLProvider: ["AssertionEncryptionMode", "AddPrivateKey", "RemovePrivateKey"],
   SimulateCustomPolicy: ["OrderedOrganizationPolicyInputList"],
 };

@@ -9,6 +9,8 @@ import {
 } from "../common/service-linked-roles.ts";
 import { namedOf, userNameOf, type NamedKind } from "./lookups.ts";
 
+import { accountPermissions } from "./permissions-account.ts";
+
 type Given = string | undefined;
 type Tagged = { readonly Tags?: readonly unknown[] | undefined };
 
@@ -69,6 +71,7 @@ export function iamPermissions(store: Reader) {
   return {
     ...listings,
     ...simulations,
+    ...accountPermissions(store),
     CreateUser: (input, caller) => [
       created("user", { name: input.UserName, path: input.Path }, caller, input.PermissionsBoundary),
       ...tagging("user", { name: input.UserName, path: input.Path }, caller, input),

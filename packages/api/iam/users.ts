@@ -134,6 +134,14 @@ function deleteUser({ store }: ApiDeps, input: iam.DeleteUserRequest, context: R
     refuseHeldPolicies(user);
     if ((user.groups ?? []).length > 0)
       throw deleteConflict("Cannot delete entity, must remove users from group first.");
+    if (user.loginProfile !== undefined)
+      throw deleteConflict("Cannot delete entity, must delete login profile first.");
+    if ((user.sshPublicKeys ?? []).length > 0)
+      throw deleteConflict("Cannot delete entity, must delete SSH public keys first.");
+    if ((user.signingCertificates ?? []).length > 0)
+      throw deleteConflict("Cannot delete entity, must delete signing certificates first.");
+    if (tx.list("mfaDevice").some(({ userId }) => userId === user.id))
+      throw deleteConflict("Cannot delete entity, must deactivate MFA devices first.");
     tx.delete("user", user.arn);
   });
   return {};

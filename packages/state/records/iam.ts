@@ -17,6 +17,81 @@ export interface UserRecord extends Identity {
   /** ARNs of the groups that it is in. */
   readonly groups?: readonly string[];
   readonly tags: Tags;
+  /** A password for AWS's console, which is not here: the password itself is not kept. */
+  readonly loginProfile?: { readonly createdAt: number; readonly mustReset: boolean };
+  readonly sshPublicKeys?: readonly UploadedKey[];
+  readonly signingCertificates?: readonly UploadedKey[];
+}
+
+/** An SSH public key (`APKA…`) or a signing certificate of a user. */
+export interface UploadedKey {
+  readonly id: string;
+  /** As it was uploaded. */
+  readonly body: string;
+  readonly status: "Active" | "Inactive";
+  readonly uploadedAt: number;
+}
+
+/** A virtual MFA device. Key: its serial number, which is an ARN. */
+export interface MfaDeviceRecord {
+  readonly serialNumber: string;
+  readonly account: string;
+  readonly name: string;
+  /** The shared secret of its codes. Sealed by the vault. */
+  readonly sealedSeed: string;
+  /** The unique id of the user it was enabled for; undefined where it is not enabled. */
+  readonly userId: string | undefined;
+  readonly enabledAt: number | undefined;
+  /** The last time step of which a code was used, so that none is used twice. */
+  readonly usedStep: number;
+  readonly tags: Tags;
+}
+
+/** What an account says of itself. Key: the account. */
+export interface IamAccountRecord {
+  readonly account: string;
+  readonly alias?: string | undefined;
+  readonly passwordPolicy?: PasswordPolicy | undefined;
+  /** When the credential report was generated last, and its text. */
+  readonly credentialReport?: { readonly generatedAt: number; readonly content: string };
+}
+
+export interface PasswordPolicy {
+  readonly minimumLength: number;
+  readonly requireSymbols: boolean;
+  readonly requireNumbers: boolean;
+  readonly requireUppercase: boolean;
+  readonly requireLowercase: boolean;
+  readonly allowUsersToChange: boolean;
+  /** Days; 0: passwords do not expire. */
+  readonly maximumAgeDays: number;
+  /** How many former passwords are not accepted; 0: none. */
+  readonly reusePrevention: number;
+  readonly hardExpiry: boolean;
+}
+
+/** An OpenID Connect issuer whose tokens an account's roles may trust. Key: its ARN. */
+export interface OidcProviderRecord {
+  readonly arn: string;
+  readonly account: string;
+  /** With its scheme, as it was created; tokens name it as `iss`. */
+  readonly url: string;
+  readonly clientIds: readonly string[];
+  readonly thumbprints: readonly string[];
+  readonly createdAt: number;
+  readonly tags: Tags;
+}
+
+/** A SAML 2.0 identity provider of an account. Key: its ARN. */
+export interface SamlProviderRecord {
+  readonly arn: string;
+  readonly account: string;
+  readonly name: string;
+  readonly id: string;
+  readonly metadata: string;
+  readonly createdAt: number;
+  readonly validUntil: number;
+  readonly tags: Tags;
 }
 
 export interface GroupRecord extends Identity {

@@ -114,8 +114,10 @@ async function outcomeOf(
     }; // An SDK error.
     const status = $metadata?.httpStatusCode ?? 0;
     const detail = `${status} ${name}: ${message}`;
-    if (/^(?:AccessDenied|AccessDeniedException|UnauthorizedOperation)$/.test(name) || status === 403)
-      return { outcome: "denied", detail };
+    const isDenied =
+      /^(?:AccessDenied|AccessDeniedException|UnauthorizedOperation)$/.test(name) ||
+      (status === 403 && name !== "InvalidAuthenticationCodeException"); // Said once the caller may ask.
+    if (isDenied) return { outcome: "denied", detail };
     if (status === 0 || status >= 500) return { outcome: "failed", detail };
     const isMissing = /NotFound|NoSuch|NotActive/.test(name) && !OF_ITS_PARTS.test(name);
     return { outcome: isMissing ? "missing" : "refused", detail };

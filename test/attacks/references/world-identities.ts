@@ -1,3 +1,5 @@
+import { codeOf, seedOf } from "@gantry/api/iam/mfa-devices";
+import { newAuthority } from "@gantry/tls";
 import { global, type Defaults, type Send, type Target } from "./targets.ts";
 import type { ReferenceKind } from "./rules.ts";
 
@@ -14,6 +16,49 @@ const TRUST = JSON.stringify({
     Action: "sts:AssumeRole",
   },
 });
+
+/** A key of RSA whose numbers are made up. */
+const SSH_KEY = `ssh-rsa ${Buffer.concat([
+  Buffer.from([0, 0, 0, 7]),
+  Buffer.from("ssh-rsa"),
+  Buffer.from([0, 0, 0, 3, 1, 0, 1, 0, 0, 1, 0]),
+  Buffer.alloc(256, 0x55),
+]).toString("base64")}`;
+const METADATA = `<EntityDescriptor entityID="a"><IDPSSODescriptor><X509Certificate>${"A".repeat(1_000)}</X509Certificate></IDPSSODescriptor></EntityDescriptor>`;
+
+/** A login profile, a signing certificate and an enabled device of the user; answers the certificate's id. */
+async function createCredentials(send: Send): Promise<string> {
+  await send("iam", "CreateLoginProfile", { UserName: "prod", Password: "Correct-horse-1" });
+  const { certificatePem: CertificateBody } = await newAuthority(Date.now());
+  const { Certificate } = await send("iam", "UploadSigningCertificate", {
+    UserName: "prod",
+    CertificateBody,
+  });
+  const { VirtualMFADevice } = await send("iam", "CreateVirtualMFADevice", {
+    VirtualMFADeviceName: "prod",
+    Path,
+  });
+  const { SerialNumber, Base32StringSeed } = VirtualMFADevice as {
+    SerialNumber: string;
+    Base32StringSeed: Uint8Array;
+  }; // As answered.
+  const seed = seedOf(Buffer.from(Base32StringSeed).toString());
+  const step = Math.floor(Date.now() / 30_000);
+  const [AuthenticationCode1, AuthenticationCode2] = [codeOf(seed, step - 1), codeOf(seed, step)];
+  await send("iam", "EnableMFADevice", {
+    UserName: "prod",
+    SerialNumber,
+    AuthenticationCode1,
+    AuthenticationCode2,
+  });
+  return (Certificate as { CertificateId: string }).CertificateId; // As answered.
+}
+
+/** A provider of each kind. */
+async function createProviders(send: Send): Promise<void> {
+  await send("iam", "CreateOpenIDConnectProvider", { Url: "https://prod.example" });
+  await send("iam", "CreateSAMLProvider", { Name: "prod", SAMLMetadataDocument: METADATA });
+}
 
 /** A user, a role, a group, a profile and a policy, all below a path that only their records know. */
 export async function createIdentities(send: Send): Promise<{
@@ -39,6 +84,12 @@ export async function createIdentities(send: Send): Promise<{
   await send("iam", "AttachUserPolicy", { UserName: "spare", PolicyArn: arn });
   await send("iam", "AddRoleToInstanceProfile", { InstanceProfileName: "prod", RoleName: "prod" });
   const { AccessKey } = await send("iam", "CreateAccessKey", { UserName: "prod" });
+  await createProviders(send);
+  const CertificateId = await createCredentials(send);
+  const { SSHPublicKey } = await send("iam", "UploadSSHPublicKey", {
+    UserName: "prod",
+    SSHPublicKeyBody: SSH_KEY,
+  });
   return {
     targets: targetsOf(arn),
     defaults: {
@@ -55,6 +106,22 @@ export async function createIdentities(send: Send): Promise<{
         "DeleteAccessKey.AccessKeyId": (AccessKey as { AccessKeyId: string }).AccessKeyId, // As answered.
         "UpdateAccessKey.AccessKeyId": (AccessKey as { AccessKeyId: string }).AccessKeyId,
         Status: "Active",
+        SSHPublicKeyId: (SSHPublicKey as { SSHPublicKeyId: string }).SSHPublicKeyId, // As answered.
+        Encoding: "SSH",
+        SerialNumber: global("mfa/team/prod"),
+        AuthenticationCode1: "000000",
+        AuthenticationCode2: "000000",
+        Password: "Correct-horse-1",
+        CertificateId,
+        CertificateBody: "none",
+        SSHPublicKeyBody: SSH_KEY,
+        Url: "https://spare.example",
+        ClientID: "spare",
+        ThumbprintList: ["ab".repeat(20)],
+        "CreateSAMLProvider.Name": "spare",
+        SAMLMetadataDocument: METADATA,
+        AccountAlias: "spare",
+        VirtualMFADeviceName: "spare",
         VersionId: "v1",
         ActionNames: ["s3:GetObject"],
         PolicyInputList: [DOCUMENT],
@@ -73,6 +140,12 @@ function targetsOf(policy: string): readonly Target[] {
     family: global(`${type}/*`),
     spellings,
   });
+  const provider = (kind: ReferenceKind, path: string): Target => ({
+    kind,
+    arns: [global(path)],
+    family: global(`${path.split("/")[0]}/*`),
+    spellings: [global(path)],
+  });
   return [
     of("user", "user", ["prod"]),
     of("role", "role", ["prod"]),
@@ -81,6 +154,9 @@ function targetsOf(policy: string): readonly Target[] {
     of("policy", "policy", [policy]),
     of("identityArn", "user", [global("user/team/prod")]),
     of("identityArn", "role", [global("role/team/prod")]),
+    of("mfaDevice", "mfa", [global("mfa/team/prod")]),
+    provider("oidcProvider", "oidc-provider/prod.example"),
+    provider("samlProvider", "saml-provider/prod"),
     of("assumedRole", "role", [global("role/team/prod")]),
   ];
 }
