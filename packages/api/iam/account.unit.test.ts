@@ -77,7 +77,7 @@ describe("a user", () => {
 
   it("has SSH public keys, in both encodings", async () => {
     const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-    const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
+    const pem = publicKey.export({ type: "spki", format: "pem" });
     const { SSHPublicKey } = await root.send(
       new iam.UploadSSHPublicKeyCommand({ UserName, SSHPublicKeyBody: pem }),
     );

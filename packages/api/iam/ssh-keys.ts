@@ -24,7 +24,7 @@ export function openSshKey(body: string): string {
 export function pemOfSsh(body: string): string {
   const { modulus, exponent } = readBlob(Buffer.from(openSshKey(body).split(" ")[1] ?? "", "base64"));
   const jwk = { kty: "RSA", n: modulus.toString("base64url"), e: exponent.toString("base64url") };
-  return createPublicKey({ key: jwk, format: "jwk" }).export({ format: "pem", type: "spki" }).toString();
+  return createPublicKey({ key: jwk, format: "jwk" }).export({ format: "pem", type: "spki" });
 }
 
 function readBlob(blob: Buffer): { modulus: Buffer; exponent: Buffer } {
