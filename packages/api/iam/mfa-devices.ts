@@ -143,7 +143,7 @@ function listDevices(
   const users = new Map(reader.list("user").map((user) => [user.id, user]));
   return {
     VirtualMFADevices: items.map((device) => {
-      const user = users.get(device.userId ?? "");
+      const user = device.userId === undefined ? undefined : users.get(device.userId);
       return {
         SerialNumber: device.serialNumber,
         EnableDate: device.enabledAt === undefined ? undefined : new Date(device.enabledAt),

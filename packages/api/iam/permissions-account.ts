@@ -14,13 +14,6 @@ export function accountPermissions(store: Reader) {
     return on(record?.arn ?? `arn:aws:iam::${caller.account}:user/${name ?? ""}`);
   };
   const device = (input: { SerialNumber?: Given }): readonly Need[] => on(input.SerialNumber ?? "*");
-  const oidc = (input: { OpenIDConnectProviderArn?: Given }): readonly Need[] =>
-    on(input.OpenIDConnectProviderArn ?? "*");
-  const saml = (input: { SAMLProviderArn?: Given }): readonly Need[] => on(input.SAMLProviderArn ?? "*");
-  const created = (arn: string, tags: readonly unknown[] | undefined, action: string): readonly Need[] => [
-    { resource: arn },
-    ...tagOnCreate(tags, { action, resource: arn }),
-  ];
   return {
     ...ON_EVERYTHING,
     CreateLoginProfile: user,
@@ -54,26 +47,7 @@ export function accountPermissions(store: Reader) {
       const record = store.list("user").find(({ id, account }) => id === owner && account === caller.account);
       return input.UserName === undefined && record !== undefined ? on(record.arn) : user(input, caller);
     },
-
-    CreateOpenIDConnectProvider: ({ Url: url = "", Tags }, { account }) =>
-      created(oidcProviderArn(account, url), Tags, "iam:TagOpenIDConnectProvider"),
-    GetOpenIDConnectProvider: oidc,
-    DeleteOpenIDConnectProvider: oidc,
-    AddClientIDToOpenIDConnectProvider: oidc,
-    RemoveClientIDFromOpenIDConnectProvider: oidc,
-    UpdateOpenIDConnectProviderThumbprint: oidc,
-    TagOpenIDConnectProvider: oidc,
-    UntagOpenIDConnectProvider: oidc,
-    ListOpenIDConnectProviderTags: oidc,
-
-    CreateSAMLProvider: ({ Name = "", Tags }, { account }) =>
-      created(`arn:aws:iam::${account}:saml-provider/${Name}`, Tags, "iam:TagSAMLProvider"),
-    GetSAMLProvider: saml,
-    UpdateSAMLProvider: saml,
-    DeleteSAMLProvider: saml,
-    TagSAMLProvider: saml,
-    UntagSAMLProvider: saml,
-    ListSAMLProviderTags: saml,
+    ...PROVIDERS,
   } satisfies PermissionTable<typeof sdk>;
 }
 
@@ -88,4 +62,35 @@ const ON_EVERYTHING = {
   ListVirtualMFADevices: "*",
   ListOpenIDConnectProviders: "*",
   ListSAMLProviders: "*",
+} satisfies PermissionTable<typeof sdk>;
+
+const created = (arn: string, tags: readonly unknown[] | undefined, action: string): readonly Need[] => [
+  { resource: arn },
+  ...tagOnCreate(tags, { action, resource: arn }),
+];
+
+const oidc = (input: { OpenIDConnectProviderArn?: Given }): readonly Need[] =>
+  on(input.OpenIDConnectProviderArn ?? "*");
+const saml = (input: { SAMLProviderArn?: Given }): readonly Need[] => on(input.SAMLProviderArn ?? "*");
+
+const PROVIDERS = {
+  CreateOpenIDConnectProvider: ({ Url: url = "", Tags }, { account }) =>
+    created(oidcProviderArn(account, url), Tags, "iam:TagOpenIDConnectProvider"),
+  GetOpenIDConnectProvider: oidc,
+  DeleteOpenIDConnectProvider: oidc,
+  AddClientIDToOpenIDConnectProvider: oidc,
+  RemoveClientIDFromOpenIDConnectProvider: oidc,
+  UpdateOpenIDConnectProviderThumbprint: oidc,
+  TagOpenIDConnectProvider: oidc,
+  UntagOpenIDConnectProvider: oidc,
+  ListOpenIDConnectProviderTags: oidc,
+
+  CreateSAMLProvider: ({ Name = "", Tags }, { account }) =>
+    created(`arn:aws:iam::${account}:saml-provider/${Name}`, Tags, "iam:TagSAMLProvider"),
+  GetSAMLProvider: saml,
+  UpdateSAMLProvider: saml,
+  DeleteSAMLProvider: saml,
+  TagSAMLProvider: saml,
+  UntagSAMLProvider: saml,
+  ListSAMLProviderTags: saml,
 } satisfies PermissionTable<typeof sdk>;

@@ -20,14 +20,27 @@ export function userKeyOperations(deps: ApiDeps) {
   return {
     CreateLoginProfile: (input, context) => createLoginProfile(deps, input, context),
     GetLoginProfile: (input, context) => ({
-      LoginProfile: presentLogin(userOf(store, input, context), context.account),
+      LoginProfile: presentLogin(userOf(store, input, context)),
     }),
     UpdateLoginProfile: (input, context) => updateLoginProfile(store, input, context),
     DeleteLoginProfile: (input, context) =>
       change(store, input, context, (user) => {
-        presentLogin(user, context.account);
+        presentLogin(user);
         return { ...user, loginProfile: undefined };
       }),
+    ...sshKeyOperations(deps),
+    ...certificateOperations(deps),
+    /** There are no services that such credentials are for (CodeCommit, Keyspaces, Bedrock). */
+    ListServiceSpecificCredentials: (input, context) => {
+      if (input.AllUsers !== true) userOf(store, input, context);
+      return { ServiceSpecificCredentials: [], IsTruncated: false };
+    },
+  } satisfies Implementation<typeof iam>;
+}
+
+function sshKeyOperations(deps: ApiDeps) {
+  const { store } = deps;
+  return {
     UploadSSHPublicKey: (input, context) => uploadSshKey(deps, input, context),
     GetSSHPublicKey: (input, context) => {
       const key = keyOf(userOf(store, input, context).sshPublicKeys, input.SSHPublicKeyId, "SSH Public Key");
@@ -55,6 +68,12 @@ export function userKeyOperations(deps: ApiDeps) {
       }),
     DeleteSSHPublicKey: (input, context) =>
       changeKey(store, input, context, { list: "sshPublicKeys", id: input.SSHPublicKeyId }),
+  } satisfies Implementation<typeof iam>;
+}
+
+function certificateOperations(deps: ApiDeps) {
+  const { store } = deps;
+  return {
     UploadSigningCertificate: (input, context) => uploadCertificate(deps, input, context),
     ListSigningCertificates: (input, context) => {
       const user = userOf(store, input, context);
@@ -69,11 +88,6 @@ export function userKeyOperations(deps: ApiDeps) {
       }),
     DeleteSigningCertificate: (input, context) =>
       changeKey(store, input, context, { list: "signingCertificates", id: input.CertificateId }),
-    /** There are no services that such credentials are for (CodeCommit, Keyspaces, Bedrock). */
-    ListServiceSpecificCredentials: (input, context) => {
-      if (input.AllUsers !== true) userOf(store, input, context);
-      return { ServiceSpecificCredentials: [], IsTruncated: false };
-    },
   } satisfies Implementation<typeof iam>;
 }
 
@@ -110,7 +124,7 @@ function createLoginProfile(
       throw alreadyExists(`Login Profile for user ${user.name} already exists.`);
     return { ...user, loginProfile };
   });
-  return { LoginProfile: presentLogin(userOf(store, input, context), context.account) };
+  return { LoginProfile: presentLogin(userOf(store, input, context)) };
 }
 
 function updateLoginProfile(
@@ -129,7 +143,7 @@ function updateLoginProfile(
   });
 }
 
-function presentLogin({ name, loginProfile }: UserRecord, _account: string): iam.LoginProfile {
+function presentLogin({ name, loginProfile }: UserRecord): iam.LoginProfile {
   if (loginProfile === undefined) throw noLogin(name);
   return {
     UserName: name,
