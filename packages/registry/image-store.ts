@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import { algorithmOf, digestOf, isDigest } from "@gantry/content";
 import { glob } from "@gantry/iam";
-import type { Clock, Ids } from "@gantry/kernel";
+import { realTimeOf, type Clock, type Ids } from "@gantry/kernel";
 import type { ImageRecord, Reader, RepositoryRecord, Store, Transaction } from "@gantry/state";
 import { DigestLocks } from "./digest-locks.ts";
 import { parseManifest, type Manifest } from "./manifest.ts";
@@ -70,7 +70,7 @@ export class ImageStore {
   constructor(deps: { store: Store; blobs: Blobs; clock: Clock; ids: Ids }) {
     this.#store = deps.store;
     this.#blobs = deps.blobs;
-    this.#clock = deps.clock;
+    this.#clock = realTimeOf(deps.clock).clock;
     this.#ids = deps.ids;
   }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { DigestMismatchError } from "@gantry/content";
-import { isDamage, isOutOfRoom, messageOf } from "@gantry/kernel";
+import { isDamage, isOutOfRoom, messageOf, realTimeOf } from "@gantry/kernel";
 import { blob } from "./blob-requests.ts";
 import { manifest, referrers, tags } from "./manifest-requests.ts";
 import { authenticate, repositoryOf, type Call, type RegistryDeps } from "./registry-access.ts";
@@ -16,7 +16,8 @@ export class Registry {
   readonly #deps: RegistryDeps;
 
   constructor(deps: RegistryDeps) {
-    this.#deps = deps;
+    // Tokens are of the real world, whatever clock the platform waits by.
+    this.#deps = { ...deps, clock: realTimeOf(deps.clock).clock };
   }
 
   /** Answers one request. Never rejects. */

@@ -6,7 +6,15 @@ import { registerServices } from "@gantry/api";
 import { policyDecider } from "@gantry/api/iam/decide";
 import { credentialSource } from "@gantry/api/iam/principals";
 import { BlobStore, LogStore, MetricStore, ObjectStore } from "@gantry/content";
-import { newVault, randomIds, silentLogger, SystemClock, type Clock, type Logger } from "@gantry/kernel";
+import {
+  newVault,
+  randomIds,
+  realTimeOf,
+  silentLogger,
+  SystemClock,
+  type Clock,
+  type Logger,
+} from "@gantry/kernel";
 import { ImageStore, Registry } from "@gantry/registry";
 import { DEFAULT_OVERCOMMIT, MemoryStore, type Overcommit } from "@gantry/state";
 import { newAuthority, openAuthority } from "@gantry/tls";
@@ -55,7 +63,7 @@ export async function startApi({
       createdAt: 0,
     }),
   );
-  const policy = policyDecider({ store, now: () => clock.now(), objects: objects.index });
+  const policy = policyDecider({ store, now: () => realTimeOf(clock).clock.now(), objects: objects.index });
   const images = new ImageStore({ store, blobs, clock, ids });
   const dispatcher = new GuardedDispatcher(store, {
     clock,

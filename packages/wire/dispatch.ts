@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import type { ConditionContext, Principal } from "@gantry/iam/principal";
-import { AssertionError, messageOf, type Clock, type Ids, type Logger } from "@gantry/kernel";
+import { AssertionError, messageOf, realTimeOf, type Clock, type Ids, type Logger } from "@gantry/kernel";
 import { accessDeniedError, throttledError } from "./access-errors.ts";
 import { admit, type AdmissionPolicy } from "./admission.ts";
 import { ApiError } from "./api-error.ts";
@@ -101,7 +101,9 @@ export class Dispatcher {
   readonly #unknownSeen = new Set<string>();
   #inFlight = 0;
 
-  constructor(deps: DispatcherDeps) {
+  constructor(given: DispatcherDeps) {
+    // Signatures and sessions are of the real world, whatever clock the platform waits by.
+    const deps = { ...given, clock: realTimeOf(given.clock).clock };
     this.#deps = deps;
     this.#authenticator = new Authenticator(deps);
   }
