@@ -7,13 +7,31 @@ const UNIT = [
   "tools/**/*.test.ts",
   "test/attacks/**/*.unit.test.ts",
 ];
+/** Tests with a platform of their own: with its clock moved, killed, on another engine, released. */
+const INSTANCES = [
+  "test/e2e/auto-scaling.test.ts",
+  "test/e2e/clock.test.ts",
+  "test/e2e/disk.test.ts",
+  "test/e2e/down-and-up.test.ts",
+  "test/e2e/engine.test.ts",
+  "test/e2e/random-kills.test.ts",
+  "test/e2e/release.test.ts",
+  "test/attacks/agent-link.e2e.test.ts",
+  "test/attacks/listen.e2e.test.ts",
+  "test/attacks/poisoned-balancers.e2e.test.ts",
+  "test/attacks/poisoned-firewall.e2e.test.ts",
+  "test/attacks/rotations.e2e.test.ts",
+];
+/** Counts what is on the machine, and needs it for itself. */
+const MACHINE = ["test/e2e/many-tasks.test.ts"];
 const temporaryFolder = "tools/temporary-folder.ts";
 
 /**
  * unit: this process alone, in seconds. simulation: the platform on virtual time, under faults. docker: a real engine and
  * real programs. clients: Terraform, SDKs and image tools, which wait most of their time; they run beside the three
- * before. e2e: the shipped commands, the AWS command lines, a real browser, with the machine to themselves. Attacks
- * (test/attacks) run in the tier that their names end with; without one, in docker.
+ * before. e2e: the shipped commands, the AWS command lines, a real browser, on a demo that they share. instances: the
+ * same on instances of their own, and on a demo whose clock they move; they run beside e2e. machine: has the machine to
+ * itself. Attacks (test/attacks) run in the tier that their names end with; without one, in docker.
  */
 export default defineConfig({
   test: {
@@ -54,10 +72,33 @@ export default defineConfig({
           name: "e2e",
           globalSetup: "test/e2e/shared-demo.ts",
           include: ["test/e2e/**/*.test.ts", "test/attacks/**/*.e2e.test.ts"],
+          exclude: [...INSTANCES, ...MACHINE],
           testTimeout: 300_000,
           hookTimeout: 600_000,
           fileParallelism: false,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: "instances",
+          globalSetup: "test/e2e/shared-demo.ts",
+          include: INSTANCES,
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: "machine",
+          globalSetup: temporaryFolder,
+          include: MACHINE,
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -1,116 +1,36 @@
 import {
   ContinueServiceDeploymentCommand,
-  CreateServiceCommand,
-  DeleteServiceCommand,
-  DescribeServiceDeploymentsCommand,
   ECSClient,
-  ListServiceDeploymentsCommand,
   StopServiceDeploymentCommand,
   UpdateServiceCommand,
   type DeploymentConfiguration,
-  type ServiceDeployment,
 } from "@aws-sdk/client-ecs";
 import {
-  CreateRuleCommand,
-  DeleteRuleCommand,
-  DeleteTargetGroupCommand,
-  DescribeListenersCommand,
-  DescribeLoadBalancersCommand,
   DescribeRulesCommand,
   ElasticLoadBalancingV2Client,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { openDemo } from "./demo.ts";
 import { eventually, get, run } from "./helpers.ts";
-import {
-  createServiceRole,
-  createVersionTargetGroup,
-  registerVersion,
-  startAsking,
-  versionsOf,
-} from "./versions.ts";
+import { createStagedService, newestDeploymentOf, untilDeploymentEnded } from "./staged-service.ts";
+import { registerVersion, startAsking, versionsOf } from "./versions.ts";
 
-// A service of its own beside the demo's: a web server of busybox that answers its version, behind two target groups of the
-// demo's load balancer, which are reached by a host name of their own.
 const demo = openDemo(inject("demo"));
-const { instance, url, client, fileshare, name } = demo;
+const { instance, url, client, name } = demo;
 const HOST = "deployments.example.org";
 const SERVICE = "deployments";
 const ecs = new ECSClient(client());
 const elb = new ElasticLoadBalancingV2Client(client());
-const groups: string[] = [];
-const rules: string[] = [];
+let setUp: Awaited<ReturnType<typeof createStagedService>> | undefined;
 
 beforeAll(async () => {
-  const { LoadBalancers } = await elb.send(new DescribeLoadBalancersCommand({ Names: ["fileshare"] }));
-  const LoadBalancerArn = LoadBalancers?.[0]?.LoadBalancerArn;
-  const { Listeners } = await elb.send(new DescribeListenersCommand({ LoadBalancerArn }));
-  for (const groupName of ["deploy-blue", "deploy-green"])
-    groups.push(await createVersionTargetGroup(demo, groupName, LoadBalancers?.[0]?.VpcId));
-  for (const [index, header] of ["production", "test"].entries()) {
-    const { Rules } = await elb.send(
-      new CreateRuleCommand({
-        ListenerArn: Listeners?.find((listener) => listener.Port === 80)?.ListenerArn,
-        Priority: 102 - index,
-        Conditions: [
-          { Field: "host-header", Values: [HOST] },
-          ...(header === "test"
-            ? [{ Field: "http-header", HttpHeaderConfig: { HttpHeaderName: "x-test", Values: ["yes"] } }]
-            : []),
-        ],
-        Actions: [{ Type: "forward", TargetGroupArn: groups[0] }],
-      }),
-    );
-    rules.push(Rules?.[0]?.RuleArn ?? "");
-  }
-  const roleArn = await createServiceRole(demo, "deployments-infrastructure", {
-    service: "ecs.amazonaws.com",
-    policy: "AmazonECSInfrastructureRolePolicyForLoadBalancers",
-  });
-  const demoService = await fileshare();
-  await ecs.send(
-    new CreateServiceCommand({
-      cluster: "fileshare",
-      serviceName: SERVICE,
-      taskDefinition: await registerVersion(demo, SERVICE, "v1"),
-      desiredCount: 2,
-      networkConfiguration: demoService?.networkConfiguration,
-      deploymentConfiguration: {
-        strategy: "BLUE_GREEN",
-        bakeTimeInMinutes: 0,
-        deploymentCircuitBreaker: { enable: true, rollback: true },
-      },
-      loadBalancers: [
-        {
-          targetGroupArn: groups[0],
-          containerName: "web",
-          containerPort: 8080,
-          advancedConfiguration: {
-            alternateTargetGroupArn: groups[1],
-            productionListenerRule: rules[0],
-            testListenerRule: rules[1],
-            roleArn,
-          },
-        },
-      ],
-    }),
-  );
-  await untilEnded("SUCCESSFUL");
-  await eventually(async () =>
-    expect((await get(url, { path: "/", headers: { host: HOST } })).status).toBe(200),
-  );
+  setUp = await createStagedService(demo, { name: SERVICE, host: HOST });
 });
 
-afterAll(async () => {
-  await ecs.send(new DeleteServiceCommand({ cluster: "fileshare", service: SERVICE, force: true }));
-  for (const RuleArn of rules) await elb.send(new DeleteRuleCommand({ RuleArn }));
-  await eventually(async () => {
-    for (const TargetGroupArn of groups) await elb.send(new DeleteTargetGroupCommand({ TargetGroupArn }));
-  });
-});
+afterAll(() => setUp?.remove());
 
-async function update(taskDefinition: string, deploymentConfiguration?: DeploymentConfiguration) {
-  await ecs.send(
+const update = (taskDefinition: string, deploymentConfiguration?: DeploymentConfiguration) =>
+  ecs.send(
     new UpdateServiceCommand({
       cluster: "fileshare",
       service: SERVICE,
@@ -118,23 +38,8 @@ async function update(taskDefinition: string, deploymentConfiguration?: Deployme
       deploymentConfiguration,
     }),
   );
-}
-
-async function newestDeployment(): Promise<ServiceDeployment | undefined> {
-  const { serviceDeployments } = await ecs.send(
-    new ListServiceDeploymentsCommand({ cluster: "fileshare", service: SERVICE }),
-  );
-  const described = await ecs.send(
-    new DescribeServiceDeploymentsCommand({
-      serviceDeploymentArns: [serviceDeployments?.[0]?.serviceDeploymentArn ?? ""],
-    }),
-  );
-  return described.serviceDeployments?.[0];
-}
-
-async function untilEnded(status: string): Promise<void> {
-  await eventually(async () => expect((await newestDeployment())?.status).toBe(status), 150_000);
-}
+const newestDeployment = () => newestDeploymentOf(demo, SERVICE);
+const untilEnded = (status: string) => untilDeploymentEnded(demo, SERVICE, status);
 
 it("moves from one version to the next without a failed request, also while the control plane is killed", async () => {
   const asking = startAsking(demo, HOST);
@@ -156,7 +61,7 @@ it("moves from one version to the next without a failed request, also while the 
   expect(perSecond).toBeGreaterThan(200);
   expect(versionsOf(asking.answers)).toEqual(new Set(["v1", "v2"]));
   expect(versionsOf(asking.answers.slice(from))).toEqual(new Set(["v2"]));
-  const { Rules } = await elb.send(new DescribeRulesCommand({ RuleArns: rules }));
+  const { Rules } = await elb.send(new DescribeRulesCommand({ RuleArns: [...(setUp?.rules ?? [])] }));
   for (const rule of Rules ?? [])
     expect(rule.Actions?.[0]?.ForwardConfig?.TargetGroups?.map(({ Weight }) => Weight).toSorted()).toEqual([
       0, 100,

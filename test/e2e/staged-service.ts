@@ -1,0 +1,122 @@
+import {
+  CreateServiceCommand,
+  DeleteServiceCommand,
+  DescribeServiceDeploymentsCommand,
+  ECSClient,
+  ListServiceDeploymentsCommand,
+  type ServiceDeployment,
+} from "@aws-sdk/client-ecs";
+import {
+  CreateRuleCommand,
+  DeleteRuleCommand,
+  DeleteTargetGroupCommand,
+  DescribeListenersCommand,
+  DescribeLoadBalancersCommand,
+  ElasticLoadBalancingV2Client,
+} from "@aws-sdk/client-elastic-load-balancing-v2";
+import { expect } from "vitest";
+import type { openDemo } from "./demo.ts";
+import { eventually, get } from "./helpers.ts";
+import { createServiceRole, createVersionTargetGroup, registerVersion } from "./versions.ts";
+
+type Demo = ReturnType<typeof openDemo>;
+
+/**
+ * Creates a BLUE_GREEN service beside the demo's: a web server of busybox that answers its version, behind two target
+ * groups of the demo's load balancer, which are reached by a host name of their own. Returns when version 1 serves.
+ */
+export async function createStagedService(demo: Demo, { name, host }: { name: string; host: string }) {
+  const ecs = new ECSClient(demo.client());
+  const elb = new ElasticLoadBalancingV2Client(demo.client());
+  const groups: string[] = [];
+  const rules: string[] = [];
+  const { LoadBalancers } = await elb.send(new DescribeLoadBalancersCommand({ Names: ["fileshare"] }));
+  const LoadBalancerArn = LoadBalancers?.[0]?.LoadBalancerArn;
+  const { Listeners } = await elb.send(new DescribeListenersCommand({ LoadBalancerArn }));
+  for (const color of ["blue", "green"])
+    groups.push(await createVersionTargetGroup(demo, `${name}-${color}`, LoadBalancers?.[0]?.VpcId));
+  for (const [index, header] of ["production", "test"].entries()) {
+    const { Rules } = await elb.send(
+      new CreateRuleCommand({
+        ListenerArn: Listeners?.find((listener) => listener.Port === 80)?.ListenerArn,
+        Priority: 102 - index,
+        Conditions: [
+          { Field: "host-header", Values: [host] },
+          ...(header === "test"
+            ? [{ Field: "http-header", HttpHeaderConfig: { HttpHeaderName: "x-test", Values: ["yes"] } }]
+            : []),
+        ],
+        Actions: [{ Type: "forward", TargetGroupArn: groups[0] }],
+      }),
+    );
+    rules.push(Rules?.[0]?.RuleArn ?? "");
+  }
+  const roleArn = await createServiceRole(demo, `${name}-infrastructure`, {
+    service: "ecs.amazonaws.com",
+    policy: "AmazonECSInfrastructureRolePolicyForLoadBalancers",
+  });
+  await ecs.send(
+    new CreateServiceCommand({
+      cluster: "fileshare",
+      serviceName: name,
+      taskDefinition: await registerVersion(demo, name, "v1"),
+      desiredCount: 2,
+      networkConfiguration: (await demo.fileshare())?.networkConfiguration,
+      deploymentConfiguration: {
+        strategy: "BLUE_GREEN",
+        bakeTimeInMinutes: 0,
+        deploymentCircuitBreaker: { enable: true, rollback: true },
+      },
+      loadBalancers: [
+        {
+          targetGroupArn: groups[0],
+          containerName: "web",
+          containerPort: 8080,
+          advancedConfiguration: {
+            alternateTargetGroupArn: groups[1],
+            productionListenerRule: rules[0],
+            testListenerRule: rules[1],
+            roleArn,
+          },
+        },
+      ],
+    }),
+  );
+  await untilDeploymentEnded(demo, name, "SUCCESSFUL");
+  await eventually(async () =>
+    expect((await get(demo.url, { path: "/", headers: { host } })).status).toBe(200),
+  );
+  return {
+    rules,
+    async remove(): Promise<void> {
+      await ecs.send(new DeleteServiceCommand({ cluster: "fileshare", service: name, force: true }));
+      for (const RuleArn of rules) await elb.send(new DeleteRuleCommand({ RuleArn }));
+      await eventually(async () => {
+        for (const TargetGroupArn of groups) await elb.send(new DeleteTargetGroupCommand({ TargetGroupArn }));
+      });
+    },
+  };
+}
+
+export async function newestDeploymentOf(
+  { client }: Demo,
+  service: string,
+): Promise<ServiceDeployment | undefined> {
+  const ecs = new ECSClient(client());
+  const { serviceDeployments } = await ecs.send(
+    new ListServiceDeploymentsCommand({ cluster: "fileshare", service }),
+  );
+  const described = await ecs.send(
+    new DescribeServiceDeploymentsCommand({
+      serviceDeploymentArns: [serviceDeployments?.[0]?.serviceDeploymentArn ?? ""],
+    }),
+  );
+  return described.serviceDeployments?.[0];
+}
+
+export async function untilDeploymentEnded(demo: Demo, service: string, status: string): Promise<void> {
+  await eventually(
+    async () => expect((await newestDeploymentOf(demo, service))?.status).toBe(status),
+    150_000,
+  );
+}
