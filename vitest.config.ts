@@ -37,7 +37,16 @@ export default defineConfig({
   test: {
     reporters: ["default", "./tools/closing-line-reporter.ts"],
     projects: [
-      { test: { name: "unit", globalSetup: temporaryFolder, include: UNIT, testTimeout: 20_000 } },
+      {
+        test: {
+          name: "unit",
+          globalSetup: temporaryFolder,
+          include: UNIT,
+          testTimeout: 20_000,
+          // The files of a worker share what they import: imports were two thirds of the time.
+          isolate: false,
+        },
+      },
       {
         test: {
           name: "simulation",
