@@ -21,7 +21,7 @@ import {
   CreateUserCommand,
   GetRoleCommand,
   IAMClient,
-  ListSAMLProvidersCommand,
+  GenerateOrganizationsAccessReportCommand,
   PutUserPolicyCommand,
 } from "@aws-sdk/client-iam";
 import { DescribeDBInstancesCommand, RDSClient } from "@aws-sdk/client-rds";
@@ -210,14 +210,16 @@ describe("bad bytes", () => {
         await expect(ecs.send(new DiscoverPollEndpointCommand({}))).rejects.toThrow(
           "DiscoverPollEndpoint is not supported by Gantry yet: see packages/api/ecs/SUPPORT.md.",
         );
-        await expect(new IAMClient(own.client()).send(new ListSAMLProvidersCommand({}))).rejects.toThrow(
-          "ListSAMLProviders is not supported by Gantry yet",
-        );
+        await expect(
+          new IAMClient(own.client()).send(
+            new GenerateOrganizationsAccessReportCommand({ EntityPath: "o-1/r-1" }),
+          ),
+        ).rejects.toThrow("GenerateOrganizationsAccessReport is not supported by Gantry yet");
       }
       expect(lines.map(({ message, operation }) => `${message}: ${operation}`)).toEqual([
         "Operation is not supported: ecs:Invented",
         "Operation is not supported: ecs:DiscoverPollEndpoint",
-        "Operation is not supported: iam:ListSAMLProviders",
+        "Operation is not supported: iam:GenerateOrganizationsAccessReport",
       ]);
     } finally {
       own.close();

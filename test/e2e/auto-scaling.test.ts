@@ -14,7 +14,7 @@ import {
 } from "@aws-sdk/client-ecs";
 import { afterAll, expect, inject, it } from "vitest";
 import { openDemo } from "./demo.ts";
-import { eventually } from "./helpers.ts";
+import { eventually, run } from "./helpers.ts";
 
 const demo = openDemo(inject("demo"));
 const ecs = new ECSClient(demo.client());
@@ -28,9 +28,15 @@ const target = {
 } as const;
 /** The alarms' periods of a minute last six seconds. What a task uses is measured in percent, the same at every speed. */
 const SPEED = 10;
-/** A task uses all of its CPU for this long in real time, four periods, and then none. */
-const BUSY_S = 25;
-const BURN = `end=$(( $(date +%s) + ${BUSY_S} )); while [ $(date +%s) -lt $end ]; do :; done; exec sleep 3600`;
+/** A task uses all of its CPU until it is told to rest. */
+const CONTAINER = "burner";
+const BURN = "while [ ! -e /tmp/rest ]; do :; done; exec sleep 3600";
+
+async function restAll(): Promise<void> {
+  const labels = ["gantry.role=task", `gantry.instance=${demo.name}`, `gantry.container=${CONTAINER}`];
+  const ids = await run("docker", ["ps", "-q", ...labels.flatMap((label) => ["--filter", `label=${label}`])]);
+  for (const id of ids.split("\n").filter(Boolean)) await run("docker", ["exec", id, "touch", "/tmp/rest"]);
+}
 
 const describeService = async (name: string) => {
   const { services = [] } = await ecs.send(
@@ -105,7 +111,7 @@ it("scales a service out under real CPU load, and in when the load ends", async 
       cpu: "256",
       memory: "512",
       executionRoleArn: "arn:aws:iam::000000000000:role/fileshare-execution",
-      containerDefinitions: [{ name: "main", image: "busybox", command: ["sh", "-c", BURN] }],
+      containerDefinitions: [{ name: CONTAINER, image: "busybox", command: ["sh", "-c", BURN] }],
     }),
   );
   const { networkConfiguration } = (await describeService("fileshare")) ?? expect.fail("The demo is up.");
@@ -123,6 +129,7 @@ it("scales a service out under real CPU load, and in when the load ends", async 
   await scaleTo(9, { name: "scaled-busy", comparison: "GreaterThanThreshold", threshold: 30 });
   await scaleTo(0, { name: "scaled-idle", comparison: "LessThanThreshold", threshold: 10 });
   await untilCount(4);
+  await restAll();
   await untilCount(2);
   const listed = JSON.parse(
     await demo.aws(

@@ -127,23 +127,6 @@ it.concurrent("measures a service's CPU as its control groups count it, and alar
   await burn;
 }, 400_000);
 
-it("lists the service's metrics to the AWS command line", async () => {
-  // Other services of the shared platform have metrics too.
-  const dimensions = Dimensions.map(({ Name, Value }) => `Name=${Name},Value=${Value}`);
-  const listed = JSON.parse(
-    await demo.aws("cloudwatch", "list-metrics", "--namespace", "AWS/ECS", "--dimensions", ...dimensions),
-  ) as { Metrics: unknown[] };
-  expect(listed.Metrics).toEqual(
-    ["CPUUtilization", "MemoryUtilization"].map((MetricName) => ({
-      Namespace: "AWS/ECS",
-      MetricName,
-      Dimensions,
-    })),
-  );
-  const { Metrics } = await cloudWatch.send(new ListMetricsCommand({ Namespace: "AWS/ECS", Dimensions }));
-  expect(Metrics).toEqual(listed.Metrics);
-});
-
 it.concurrent("counts the requests of a load balancer as the client does, also while its configuration is reloaded", async () => {
   const elb = new ElasticLoadBalancingV2Client(client());
   const { LoadBalancers = [] } = await elb.send(new DescribeLoadBalancersCommand({ Names: ["fileshare"] }));
@@ -209,3 +192,20 @@ it.concurrent("counts the requests of a load balancer as the client does, also w
     Datapoints[0]?.ExtendedStatistics?.["p50"] ?? Infinity,
   );
 }, 400_000);
+
+it("lists the service's metrics to the AWS command line", async () => {
+  // Other services of the shared platform have metrics too.
+  const dimensions = Dimensions.map(({ Name, Value }) => `Name=${Name},Value=${Value}`);
+  const listed = JSON.parse(
+    await demo.aws("cloudwatch", "list-metrics", "--namespace", "AWS/ECS", "--dimensions", ...dimensions),
+  ) as { Metrics: unknown[] };
+  expect(listed.Metrics).toEqual(
+    ["CPUUtilization", "MemoryUtilization"].map((MetricName) => ({
+      Namespace: "AWS/ECS",
+      MetricName,
+      Dimensions,
+    })),
+  );
+  const { Metrics } = await cloudWatch.send(new ListMetricsCommand({ Namespace: "AWS/ECS", Dimensions }));
+  expect(Metrics).toEqual(listed.Metrics);
+});
