@@ -249,11 +249,6 @@ describe("a member that would do nothing is refused", () => {
     await expect(call()).rejects.toMatchObject({ name, message });
   });
 
-  it("grants: S3 has no ACLs", async () => {
-    const call = storage.send(new s3.CreateBucketCommand({ ...bucket, GrantRead: "id=1" }));
-    await expect(call).rejects.toMatchObject({ name: "AccessControlListNotSupported" });
-  });
-
   it("accepts the values that ask for nothing", async () => {
     await network.send(new ec2.CreateVpcCommand({ CidrBlock: "10.0.0.0/16", Ipv4NetmaskLength: 0 }));
     const { CertificateArn } = await new acm.ACMClient(api.client()).send(

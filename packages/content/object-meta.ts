@@ -56,6 +56,25 @@ export interface ObjectMeta {
   readonly legalHold?: boolean;
   /** Base64 MD5 of the customer's key that encrypts its bytes. */
   readonly customerKeyMd5?: string | undefined;
+  readonly kms?: KmsSealing | undefined;
+  /** Absent: its owner alone. */
+  readonly acl?: readonly AclGrant[] | undefined;
+}
+
+/** One grant of an ACL: to an account by its id, or to a group of S3 by its URI. */
+export interface AclGrant {
+  readonly grantee: string;
+  readonly permission: "FULL_CONTROL" | "READ" | "WRITE" | "READ_ACP" | "WRITE_ACP";
+}
+
+/** The KMS key that encrypts the data key of an object's bytes. */
+export interface KmsSealing {
+  readonly algorithm: "aws:kms" | "aws:kms:dsse";
+  readonly keyArn: string;
+  /** The data key as KMS encrypted it, base64. */
+  readonly dataKey: string;
+  /** The data key is encrypted for the bucket, not for the object alone. */
+  readonly bucketKey?: true;
 }
 
 export interface MultipartUpload {
@@ -74,12 +93,14 @@ export interface MultipartUpload {
   readonly retention?: ObjectMeta["retention"];
   readonly legalHold?: boolean;
   readonly customerKeyMd5?: string;
+  readonly kms?: KmsSealing | undefined;
+  readonly acl?: readonly AclGrant[] | undefined;
 }
 
 /** The result of a completed upload: completing it again returns the same. */
 export interface CompletedUpload extends Pick<
   ObjectMeta,
-  "key" | "etag" | "versionId" | "checksums" | "checksumType" | "customerKeyMd5"
+  "key" | "etag" | "versionId" | "checksums" | "checksumType" | "customerKeyMd5" | "kms"
 > {
   readonly id: string;
   readonly bucket: string;

@@ -2,8 +2,8 @@ import * as s3 from "@aws-sdk/client-s3";
 import { startApi } from "./api-server.ts";
 
 /** Starts the API with a client of S3, and returns the common operations of its tests. */
-export async function startS3() {
-  const api = await startApi();
+export async function startS3(options: Parameters<typeof startApi>[0] = {}) {
+  const api = await startApi(options);
   const client = new s3.S3Client({ ...api.client(), forcePathStyle: true });
   let count = 0;
   return {

@@ -183,6 +183,7 @@ export class Dispatcher {
         encodeError(toApiError(thrown, { protocol, exchange, log: this.#deps.log }), context),
       )
       .finally(() => (this.#inFlight -= 1));
+    service.answered?.({ exchange, answer, accessKeyId: claim?.accessKeyId });
     const more = service.responseHeaders?.(exchange);
     return more === undefined ? answer : { ...answer, headers: { ...answer.headers, ...more } };
   }

@@ -108,6 +108,13 @@ export interface Access {
   ) => Promise<Record<string, unknown>>;
 }
 
+/** A request and its answer. The key of an answer 403 is what the request claims. */
+export interface AnsweredRequest {
+  readonly exchange: Exchange;
+  readonly answer: WireResponse;
+  readonly accessKeyId: string | undefined;
+}
+
 /**
  * Limits of a body that is read whole: bytes, and values (members, elements or parameters) when it is
  * decoded.
@@ -147,6 +154,8 @@ export interface ServiceModule {
   readonly prepare?: (place: { account: string; region: string }) => void;
   /** Headers of every response, including errors. */
   readonly responseHeaders?: (exchange: Exchange) => Readonly<Record<string, string>> | undefined;
+  /** Called for every request that is answered, errors included, before the answer is sent. */
+  readonly answered?: (request: AnsweredRequest) => void;
   /** The permissions a call needs; a service without it asks for `prefix:Operation` on `*`. */
   readonly permissions?: PermissionsOf;
   /**
@@ -177,6 +186,7 @@ export interface LoadedService {
   readonly allowsAnonymous: boolean;
   readonly extras: ServiceModule["extras"];
   readonly responseHeaders: ServiceModule["responseHeaders"];
+  readonly answered: ServiceModule["answered"];
   readonly regionOf: ServiceModule["regionOf"];
   readonly bodyLimits: Readonly<Record<string, BodyLimits>>;
   readonly prepare: ServiceModule["prepare"];
@@ -225,6 +235,7 @@ export function loadService(descriptor: ServiceDescriptor, module: ServiceModule
     allowsAnonymous = false,
     extras,
     responseHeaders,
+    answered,
     regionOf,
     bodyLimits = {},
     prepare,
@@ -241,6 +252,7 @@ export function loadService(descriptor: ServiceDescriptor, module: ServiceModule
     allowsAnonymous,
     extras,
     responseHeaders,
+    answered,
     regionOf,
     bodyLimits,
     prepare,

@@ -1,12 +1,13 @@
 import { CODE_DEPLOY_ACTIONS } from "./references/code-deploy-actions.ts";
 import { IDENTITIES_REFERENCE } from "./service-authorization-identities.ts";
 import { SECRETS_REFERENCE } from "./service-authorization-secrets.ts";
+import { STORAGE_REFERENCE } from "./service-authorization-storage.ts";
 
 /**
  * Actions and their resource types, required ones with an asterisk, as far as the platform has such resources.
  * Source: Service Authorization Reference, the pages of each service, as published in September 2026.
  */
-export const REFERENCE = `${SECRETS_REFERENCE}${IDENTITIES_REFERENCE}
+export const REFERENCE = `${SECRETS_REFERENCE}${IDENTITIES_REFERENCE}${STORAGE_REFERENCE}
 ${CODE_DEPLOY_ACTIONS}
 acm:AddTagsToCertificate certificate*
 acm:DeleteCertificate certificate*
@@ -330,70 +331,6 @@ rds:ListTagsForResource cluster db subgrp
 rds:ModifyDBInstance db* subgrp
 rds:ModifyDBSubnetGroup subgrp*
 rds:RemoveTagsFromResource cluster db subgrp
-s3:AbortMultipartUpload object
-s3:CreateBucket bucket*
-s3:DeleteBucket bucket*
-s3:DeleteBucketPolicy bucket*
-s3:DeleteBucketWebsite bucket*
-s3:DeleteObject object
-s3:DeleteObjectTagging object
-s3:DeleteObjectVersion object
-s3:DeleteObjectVersionTagging object
-s3:GetAccelerateConfiguration bucket*
-s3:GetBucketAcl bucket
-s3:GetBucketCORS bucket
-s3:GetBucketCORS bucket
-s3:GetBucketLocation bucket
-s3:GetBucketLogging bucket*
-s3:GetBucketNotification bucket
-s3:GetBucketObjectLockConfiguration bucket*
-s3:GetBucketOwnershipControls bucket*
-s3:GetBucketPolicy bucket
-s3:GetBucketPolicyStatus bucket*
-s3:GetBucketPublicAccessBlock bucket*
-s3:GetBucketRequestPayment bucket*
-s3:GetBucketTagging bucket*
-s3:GetBucketVersioning bucket*
-s3:GetBucketWebsite bucket*
-s3:GetEncryptionConfiguration bucket*
-s3:GetLifecycleConfiguration bucket*
-s3:GetObject object
-s3:GetObjectAcl object
-s3:GetObjectAttributes object
-s3:GetObjectLegalHold object
-s3:GetObjectRetention object
-s3:GetObjectTagging object
-s3:GetObjectVersion object
-s3:GetObjectVersionAcl object
-s3:GetObjectVersionAttributes object
-s3:GetObjectVersionTagging object
-s3:GetReplicationConfiguration bucket*
-s3:ListAllMyBuckets
-s3:ListBucket bucket
-s3:ListBucketMultipartUploads bucket*
-s3:ListBucketVersions bucket
-s3:ListMultipartUploadParts object
-s3:PutBucketAcl bucket*
-s3:PutBucketCORS bucket*
-s3:PutBucketCORS bucket*
-s3:PutBucketNotification bucket*
-s3:PutBucketObjectLockConfiguration bucket*
-s3:PutBucketOwnershipControls bucket*
-s3:PutBucketPolicy bucket*
-s3:PutBucketPublicAccessBlock bucket*
-s3:PutBucketTagging bucket*
-s3:PutBucketVersioning bucket*
-s3:PutBucketWebsite bucket*
-s3:PutEncryptionConfiguration bucket*
-s3:PutLifecycleConfiguration bucket*
-s3:PutObject object
-s3:PutObjectAcl object
-s3:PutObjectLegalHold object
-s3:PutObjectRetention object
-s3:PutObjectTagging object
-s3:PutObjectVersionAcl object
-s3:PutObjectVersionTagging object
-s3:TagResource bucket
 sts:AssumeRole role*
 sts:GetCallerIdentity
 `;

@@ -64,7 +64,7 @@ export function policyDecider(deps: {
 }): PolicyDecider {
   const { store, now } = deps;
   const read = documentCache();
-  const resourcePolicyOf = resourcePolicies(store, read);
+  const resourcePolicyOf = resourcePolicies(store, read, deps.objects);
   const decide = (question: Question): Decision => {
     const principal = currentPrincipal(store, question.principal);
     if (principal === undefined) return { allowed: false, because: "no-identity-allow", statements: [] };

@@ -1,5 +1,6 @@
-import { isPublic, type PolicyDocument, type Principal } from "@gantry/iam";
+import { isPublic, type ConditionContext, type PolicyDocument, type Principal } from "@gantry/iam";
 import type { KmsGrantRecord, Reader } from "@gantry/state";
+import { aclPolicy, type ObjectAcls } from "./acl-policy.ts";
 import type { ReadDocument } from "./document-cache.ts";
 
 /** What a policy of the resource cannot keep its account's root from. Source: "Bucket policies", deny statements and the root user. */
@@ -23,8 +24,9 @@ export interface Call {
 export function resourcePolicies(
   store: Reader,
   read: ReadDocument,
-): (call: Call) => PolicyDocument | undefined {
-  return ({ principal, action, resource }) => {
+  objects?: ObjectAcls,
+): (call: Call & { readonly conditions?: ConditionContext }) => PolicyDocument | undefined {
+  return ({ principal, action, resource, conditions }) => {
     if (action === "sts:AssumeRole") {
       const role = store.get("role", resource);
       return role && read(role.trustPolicy, "the role's trust policy", role.trustPrincipals);
@@ -43,15 +45,18 @@ export function resourcePolicies(
     }
     if (!resource.startsWith("arn:aws:s3:::")) return undefined;
     const bucket = store.get("bucket", bucketOf(resource));
-    if (bucket?.policy === undefined || (principal.type === "root" && ROOT_KEEPS.has(action)))
-      return undefined;
+    if (bucket === undefined || (principal.type === "root" && ROOT_KEEPS.has(action))) return undefined;
+    const acl = aclPolicy(bucket, { resource, version: conditions?.["s3:VersionId"] }, conditions && objects);
+    const granted = acl === undefined ? undefined : read(acl, "the access control list", {});
+    if (bucket.policy === undefined) return granted;
     const document = read(bucket.policy, "the bucket's policy", bucket.policyPrincipals);
     // A public policy lets in nobody but the bucket's account. Source: PublicAccessBlockConfiguration, RestrictPublicBuckets.
     const isRestricted =
       principal.account !== bucket.account &&
       bucket.publicAccessBlock?.restrictPublicBuckets === true &&
       isPublic(document);
-    return isRestricted ? undefined : document;
+    if (isRestricted || granted === undefined) return isRestricted ? granted : document;
+    return { ...document, statements: [...document.statements, ...granted.statements] };
   };
 }
 

@@ -24,10 +24,6 @@ export function bucketConfigurationOperations(deps: S3Deps) {
       getBucketNotificationConfiguration(deps, input, context),
     PutBucketNotificationConfiguration: (input, context) =>
       putBucketNotificationConfiguration(deps, input, context),
-    GetBucketLogging: (input, context) => getBucketLogging(deps, input, context),
-    GetBucketRequestPayment: (input, context) => getBucketRequestPayment(deps, input, context),
-    GetBucketAccelerateConfiguration: (input, context) =>
-      getBucketAccelerateConfiguration(deps, input, context),
     GetBucketReplication: (input, context) => getBucketReplication(deps, input, context),
   } satisfies Implementation<typeof s3>;
 }
@@ -46,7 +42,8 @@ function getBucketLifecycleConfiguration(
     );
   return {
     Rules: presentLifecycle(bucket.lifecycle),
-    TransitionDefaultMinimumObjectSize: "all_storage_classes_128K",
+    TransitionDefaultMinimumObjectSize: (bucket.transitionMinimum ??
+      "all_storage_classes_128K") as s3.TransitionDefaultMinimumObjectSize, // As it was put.
   };
 }
 
@@ -57,7 +54,10 @@ function putBucketLifecycleConfiguration(
 ): OutputOf<s3.PutBucketLifecycleConfigurationCommandOutput> {
   const rules = readLifecycle(input.LifecycleConfiguration?.Rules);
   changeBucket(deps, input, context, (bucket) => ({
-    ...withoutSettings(bucket, "lifecycleRanAt"),
+    ...withoutSettings(bucket, "lifecycleRanAt", "transitionMinimum"),
+    ...(input.TransitionDefaultMinimumObjectSize === undefined
+      ? {}
+      : { transitionMinimum: input.TransitionDefaultMinimumObjectSize }),
     lifecycle: rules,
   }));
   return { TransitionDefaultMinimumObjectSize: "all_storage_classes_128K" };
@@ -167,33 +167,6 @@ function putBucketNotificationConfiguration(
     ...bucket,
     tellsEvents: given.EventBridgeConfiguration !== undefined,
   }));
-}
-
-function getBucketLogging(
-  deps: S3Deps,
-  input: s3.GetBucketLoggingCommandInput,
-  context: RequestContext,
-): OutputOf<s3.GetBucketLoggingCommandOutput> {
-  findBucket(deps.store, context, input.Bucket);
-  return {};
-}
-
-function getBucketRequestPayment(
-  deps: S3Deps,
-  input: s3.GetBucketRequestPaymentCommandInput,
-  context: RequestContext,
-): OutputOf<s3.GetBucketRequestPaymentCommandOutput> {
-  findBucket(deps.store, context, input.Bucket);
-  return { Payer: "BucketOwner" };
-}
-
-function getBucketAccelerateConfiguration(
-  deps: S3Deps,
-  input: s3.GetBucketAccelerateConfigurationCommandInput,
-  context: RequestContext,
-): OutputOf<s3.GetBucketAccelerateConfigurationCommandOutput> {
-  findBucket(deps.store, context, input.Bucket);
-  return {};
 }
 
 function getBucketReplication(

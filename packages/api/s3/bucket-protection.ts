@@ -1,9 +1,13 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import { ApiError, type Implementation, type RequestContext, type OutputOf } from "@gantry/wire";
-import { changeBucket, findBucket, NO_CONTENT } from "./find-bucket.ts";
+import { malformedXml } from "./malformed-xml.ts";
+import { aclOf, hasAcls, presentAcl } from "./acl.ts";
+import { changeBucket, findBucket, NO_CONTENT, withoutSettings } from "./find-bucket.ts";
 import type { S3Deps } from "./s3-deps.ts";
 
-/** What protects a bucket besides its policy: encryption, public access block, ownership and its one ACL. Source: API_PutBucketEncryption and following. */
+export const OWNERSHIPS: readonly string[] = ["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"];
+
+/** What protects a bucket besides its policy: encryption, public access block, ownership and ACL. Source: API_PutBucketEncryption and following. */
 export function bucketProtectionOperations(deps: S3Deps) {
   return {
     GetBucketEncryption: (input, context) => getBucketEncryption(deps, input, context),
@@ -32,6 +36,7 @@ function getBucketEncryption(
         {
           ApplyServerSideEncryptionByDefault: {
             SSEAlgorithm: encryption.algorithm as s3.ServerSideEncryption,
+            KMSMasterKeyID: encryption.kmsKeyId,
           },
           BucketKeyEnabled: encryption.bucketKey,
         },
@@ -46,14 +51,18 @@ function putBucketEncryption(
   context: RequestContext,
 ): OutputOf<s3.PutBucketEncryptionCommandOutput> {
   const rule = input.ServerSideEncryptionConfiguration?.Rules?.[0];
-  const algorithm = rule?.ApplyServerSideEncryptionByDefault?.SSEAlgorithm ?? "AES256";
-  if (algorithm !== "AES256")
-    throw new ApiError("NotImplemented", `Gantry supports the encryption AES256, not ${algorithm}.`, {
-      status: 501,
-    });
+  const { SSEAlgorithm: algorithm = "AES256", KMSMasterKeyID: kmsKeyId } =
+    rule?.ApplyServerSideEncryptionByDefault ?? {};
+  if (!["AES256", "aws:kms", "aws:kms:dsse"].includes(algorithm)) throw malformedXml();
+  if (algorithm === "AES256" && kmsKeyId !== undefined)
+    throw new ApiError(
+      "InvalidArgument",
+      "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse",
+      { status: 400 },
+    );
   return changeBucket(deps, input, context, (bucket) => ({
     ...bucket,
-    encryption: { algorithm, bucketKey: rule?.BucketKeyEnabled ?? false },
+    encryption: { algorithm, bucketKey: rule?.BucketKeyEnabled ?? false, kmsKeyId },
   }));
 }
 
@@ -145,14 +154,17 @@ function putBucketOwnershipControls(
   input: s3.PutBucketOwnershipControlsCommandInput,
   context: RequestContext,
 ): OutputOf<s3.PutBucketOwnershipControlsCommandOutput> {
-  const ownership = input.OwnershipControls?.Rules?.[0]?.ObjectOwnership ?? "BucketOwnerEnforced";
-  if (ownership !== "BucketOwnerEnforced")
-    throw new ApiError(
-      "NotImplemented",
-      "Gantry supports the object ownership BucketOwnerEnforced alone: there are no ACLs.",
-      { status: 501 },
-    );
-  return changeBucket(deps, input, context, (bucket) => ({ ...bucket, ownership }));
+  const ownership = input.OwnershipControls?.Rules?.[0]?.ObjectOwnership;
+  if (ownership === undefined || !OWNERSHIPS.includes(ownership)) throw malformedXml();
+  return changeBucket(deps, input, context, (bucket) => {
+    if (ownership === "BucketOwnerEnforced" && bucket.acl !== undefined)
+      throw new ApiError(
+        "InvalidBucketAclWithObjectOwnership",
+        "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+        { status: 400 },
+      );
+    return { ...bucket, ownership };
+  });
 }
 
 function getBucketAcl(
@@ -160,23 +172,17 @@ function getBucketAcl(
   input: s3.GetBucketAclCommandInput,
   context: RequestContext,
 ): OutputOf<s3.GetBucketAclCommandOutput> {
-  const { account } = findBucket(store, context, input.Bucket);
-  return {
-    Owner: { ID: account },
-    Grants: [{ Grantee: { Type: "CanonicalUser", ID: account }, Permission: "FULL_CONTROL" }],
-  };
+  const bucket = findBucket(store, context, input.Bucket);
+  return presentAcl(bucket.account, hasAcls(bucket) ? bucket.acl : undefined);
 }
 
 function putBucketAcl(
-  { store }: S3Deps,
+  deps: S3Deps,
   input: s3.PutBucketAclCommandInput,
   context: RequestContext,
 ): OutputOf<s3.PutBucketAclCommandOutput> {
-  findBucket(store, context, input.Bucket);
-  const isPrivate = input.ACL === "private" && input.AccessControlPolicy === undefined;
-  if (!isPrivate)
-    throw new ApiError("AccessControlListNotSupported", "The bucket does not allow ACLs", {
-      status: 400,
-    });
-  return {};
+  return changeBucket(deps, input, context, (bucket) => {
+    const acl = aclOf(bucket, input, "bucket");
+    return { ...withoutSettings(bucket, "acl"), ...(acl === undefined ? {} : { acl }) };
+  });
 }

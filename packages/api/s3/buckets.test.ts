@@ -47,16 +47,6 @@ describe("settings", () => {
       new s3.PutBucketLifecycleConfigurationCommand({ Bucket, LifecycleConfiguration: { Rules } }),
     );
     expect((await client.send(new s3.GetBucketLifecycleConfigurationCommand(on))).Rules).toEqual(Rules);
-    await expect(
-      client.send(
-        new s3.PutBucketLifecycleConfigurationCommand({
-          Bucket,
-          LifecycleConfiguration: {
-            Rules: [{ Status: "Enabled", Filter: {}, Transitions: [{ Days: 1, StorageClass: "GLACIER" }] }],
-          },
-        }),
-      ),
-    ).rejects.toEqual(failure("NotImplemented", 501));
     const website: s3.WebsiteConfiguration = {
       IndexDocument: { Suffix: "index.html" },
       ErrorDocument: { Key: "error.html" },

@@ -1,8 +1,11 @@
 import type * as s3 from "@aws-sdk/client-s3";
-import type { Reader } from "@gantry/state";
+import type { BucketRecord, Reader } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext, type OutputOf } from "@gantry/wire";
 import { page } from "../common/paging.ts";
+import { aclOf } from "./acl.ts";
+import { OWNERSHIPS } from "./bucket-protection.ts";
 import { findBucket, NO_CONTENT } from "./find-bucket.ts";
+import { malformedXml } from "./malformed-xml.ts";
 import type { S3Deps } from "./s3-deps.ts";
 import { BUCKET_TAGS_MAX, tagSetOf } from "./tag-sets.ts";
 
@@ -42,6 +45,7 @@ function createBucket(
   checkNewBucket(name, input);
   const region = locationOf(input, context);
   const tagSet = tagSetOf(input.CreateBucketConfiguration?.Tags, BUCKET_TAGS_MAX);
+  const protection = protectionOf(name, input, context);
   store.transact((tx) => {
     if (isOwned(tx, name, context)) return;
     tx.put("bucket", name, {
@@ -51,13 +55,7 @@ function createBucket(
       createdAt: clock.now(),
       ...tagSet,
       encryption: { algorithm: "AES256", bucketKey: false },
-      publicAccessBlock: {
-        blockPublicAcls: true,
-        ignorePublicAcls: true,
-        blockPublicPolicy: true,
-        restrictPublicBuckets: true,
-      },
-      ownership: "BucketOwnerEnforced",
+      ...protection,
       ...(input.ObjectLockEnabledForBucket === true
         ? { versioning: "Enabled" as const, objectLock: { defaultRetention: undefined } }
         : {}),
@@ -66,27 +64,37 @@ function createBucket(
   return { Location: `/${name}`, BucketArn: `arn:aws:s3:::${name}` };
 }
 
-/** Errors: InvalidBucketName, InvalidBucketAclWithObjectOwnership, NotImplemented. */
+/** Errors: InvalidBucketName, MalformedXML. */
 function checkNewBucket(name: string, input: s3.CreateBucketCommandInput): void {
   if (!isBucketName(name))
     throw new ApiError("InvalidBucketName", "The specified bucket is not valid.", {
       status: 400,
       fields: { BucketName: name },
     });
-  if (input.ACL !== undefined && input.ACL !== "private")
+  if (!OWNERSHIPS.includes(input.ObjectOwnership ?? "BucketOwnerEnforced")) throw malformedXml();
+}
+
+/** Errors: InvalidBucketAclWithObjectOwnership, and those of aclOf. */
+function protectionOf(
+  name: string,
+  input: s3.CreateBucketCommandInput,
+  { account }: RequestContext,
+): Pick<BucketRecord, "publicAccessBlock" | "ownership" | "acl"> {
+  const ownership = input.ObjectOwnership ?? "BucketOwnerEnforced";
+  const publicAccessBlock = {
+    blockPublicAcls: true,
+    ignorePublicAcls: true,
+    blockPublicPolicy: true,
+    restrictPublicBuckets: true,
+  };
+  if (ownership === "BucketOwnerEnforced" && input.ACL !== undefined && input.ACL !== "private")
     throw new ApiError(
       "InvalidBucketAclWithObjectOwnership",
       "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
-      {
-        status: 400,
-      },
+      { status: 400 },
     );
-  if (input.ObjectOwnership !== undefined && input.ObjectOwnership !== "BucketOwnerEnforced")
-    throw new ApiError(
-      "NotImplemented",
-      "Gantry supports the object ownership BucketOwnerEnforced alone: there are no ACLs.",
-      { status: 501 },
-    );
+  const acl = aclOf({ account, name, ownership, publicAccessBlock }, input, "bucket");
+  return { publicAccessBlock, ownership, ...(acl === undefined ? {} : { acl }) };
 }
 
 /** The region of a new bucket. Errors: InvalidLocationConstraint, IllegalLocationConstraintException. */

@@ -4,9 +4,11 @@ import type { BucketRecord } from "@gantry/state";
 import { ApiError, type Implementation, type OutputOf, type RequestContext } from "@gantry/wire";
 import { memberOf } from "./checksum-members.ts";
 import { findSource, type CopySource } from "./copy-source.ts";
+import { aclOf } from "./acl.ts";
 import { findBucket } from "./find-bucket.ts";
 import { changing, newVersion, presentVersion } from "./object-access.ts";
-import { checkKey, customerKeyOf, headersOf, presentEncryption, refuseUnsupported } from "./object-input.ts";
+import { presentEncryption, sealingOf } from "./object-encryption.ts";
+import { checkKey, headersOf } from "./object-input.ts";
 import { lockOf } from "./object-lock.ts";
 import { receive } from "./receive.ts";
 import type { S3Deps } from "./s3-deps.ts";
@@ -26,12 +28,12 @@ async function copyObject(
   context: RequestContext,
 ): Promise<OutputOf<s3.CopyObjectCommandOutput>> {
   const { objects, clock } = deps;
-  refuseUnsupported(input);
   const bucket = findBucket(deps.store, context, input.Bucket);
   const key = checkKey(input.Key);
   const from = findSource(deps, input, context);
   const { source, sourceBucket } = from;
-  const customer = customerKeyOf(input);
+  const acl = aclOf(bucket, input, "object");
+  const sealing = sealingOf(deps, context, { bucket, key }, input);
   checkChange(input, { bucket, key }, from);
   const body = await objects.read(source, 0, source.size - 1, from.sourceKey);
   const algorithm = input.ChecksumAlgorithm ?? Object.keys(source.checksums)[0]?.replace("Checksum", "");
@@ -40,19 +42,20 @@ async function copyObject(
     deps,
     body,
     { ChecksumAlgorithm: algorithm, ContentLength: source.size },
-    { customerKey: customer?.key, isWhole: true },
+    { sealing, isWhole: true },
   );
   const meta: ObjectMeta = {
     key,
     size: source.size,
-    etag: customer === undefined ? segment.md5 : deps.ids.hex(32),
+    etag: sealing.key === undefined ? segment.md5 : deps.ids.hex(32),
     modifiedAt: clock.now(),
     ...describedBy(input, source),
     checksums,
     segments: [segment],
     ...lockOf(bucket, input, clock.now()),
     ...(input.WebsiteRedirectLocation === undefined ? {} : { redirect: input.WebsiteRedirectLocation }),
-    ...(customer === undefined ? {} : { customerKeyMd5: customer.md5 }),
+    ...sealing.described,
+    ...(acl === undefined ? {} : { acl }),
     ...newVersion(deps, bucket),
   };
   await objects.put(bucket.name, meta, changing(deps, bucket, context, "created", "CopyObject"));
@@ -74,6 +77,7 @@ function checkChange(
     input.MetadataDirective === "REPLACE" ||
     input.TaggingDirective === "REPLACE" ||
     input.SSECustomerKey !== undefined ||
+    input.ServerSideEncryption !== undefined ||
     input.StorageClass !== undefined ||
     input.WebsiteRedirectLocation !== undefined;
   const isSame = from.sourceBucket.name === to.bucket.name && from.source.key === to.key && !from.isVersion;

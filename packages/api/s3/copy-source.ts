@@ -3,7 +3,8 @@ import type { BucketRecord } from "@gantry/state";
 import { ApiError, type RequestContext } from "@gantry/wire";
 import { findBucket } from "./find-bucket.ts";
 import { findObject, objectArn } from "./object-access.ts";
-import { checkReadCondition, readingKeyOf } from "./object-input.ts";
+import { openingKeyOf } from "./object-encryption.ts";
+import { checkReadCondition } from "./object-input.ts";
 import type { S3Deps } from "./s3-deps.ts";
 
 /** What a copy says of its source. */
@@ -21,31 +22,30 @@ interface SourceInput {
 export interface CopySource {
   readonly sourceBucket: BucketRecord;
   readonly source: ObjectMeta;
-  /** The customer's key that the source is read with. */
+  /** The key that the source is read with; undefined: the platform's. */
   readonly sourceKey: Buffer | undefined;
   /** Whether the source names a version. */
   readonly isVersion: boolean;
 }
 
 /** The version that a copy reads, once the caller may read it and the conditions hold. Errors: those of GetObject, PreconditionFailed. */
-export function findSource(
-  { store, objects }: S3Deps,
-  input: SourceInput,
-  context: RequestContext,
-): CopySource {
+export function findSource(deps: S3Deps, input: SourceInput, context: RequestContext): CopySource {
+  const { store, objects } = deps;
   const from = parseCopySource(input.CopySource);
   authorizeSource(context, from);
   const sourceBucket = findBucket(store, context, from.bucket);
   const { key, versionId } = from;
   const source = findObject(objects, context, { bucket: sourceBucket.name, key, versionId });
   checkCopyCondition(input, source);
-  const sourceKey = readingKeyOf(
+  const sourceKey = openingKeyOf(
+    deps,
+    context,
+    { bucket: sourceBucket, key: source.key, meta: source },
     {
       SSECustomerAlgorithm: input.CopySourceSSECustomerAlgorithm,
       SSECustomerKey: input.CopySourceSSECustomerKey,
       SSECustomerKeyMD5: input.CopySourceSSECustomerKeyMD5,
     },
-    source,
   );
   return { sourceBucket, source, sourceKey, isVersion: versionId !== undefined };
 }

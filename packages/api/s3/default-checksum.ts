@@ -8,7 +8,8 @@ import type { S3Deps } from "./s3-deps.ts";
  */
 export async function withChecksum(deps: S3Deps, bucket: string, meta: ObjectMeta): Promise<ObjectMeta> {
   const { objects } = deps;
-  if (Object.keys(meta.checksums).length > 0 || meta.customerKeyMd5 !== undefined) return meta;
+  if (Object.keys(meta.checksums).length > 0 || meta.customerKeyMd5 !== undefined || meta.kms !== undefined)
+    return meta;
   const checksum = checksumOf("crc64nvme");
   for await (const chunk of await objects.read(meta)) checksum.update(chunk as Buffer); // No encoding is set, so chunks are buffers.
   const checksums = { ChecksumCRC64NVME: checksum.digest() };

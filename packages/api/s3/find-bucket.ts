@@ -3,7 +3,15 @@ import { ApiError, type RequestContext, type ErrorCode } from "@gantry/wire";
 import type { S3Deps } from "./s3-deps.ts";
 
 /** Settings that a bucket has only where they were put. */
-export type OptionalSetting = "lifecycle" | "lifecycleRanAt" | "cors" | "website" | "policy";
+export type OptionalSetting =
+  | "lifecycle"
+  | "lifecycleRanAt"
+  | "cors"
+  | "website"
+  | "policy"
+  | "acl"
+  | "logging"
+  | "transitionMinimum";
 
 /** The answer of an operation that has nothing to say. */
 export const NO_CONTENT = { $metadata: { httpStatusCode: 204 } };

@@ -9,6 +9,8 @@ import { amendMember } from "./amend-member.ts";
 import { withArguments } from "./allowed-values.ts";
 import { checkBody } from "./body-checksums.ts";
 import { bucketConfigurationOperations } from "./bucket-configuration.ts";
+import { AccessLogs } from "./access-logs.ts";
+import { bucketLoggingOperations } from "./bucket-logging.ts";
 import { bucketPolicyOperations } from "./bucket-policy.ts";
 import { bucketProtectionOperations } from "./bucket-protection.ts";
 import { bucketTagOperations } from "./bucket-tags.ts";
@@ -23,6 +25,7 @@ import { objectSettingOperations } from "./object-settings.ts";
 import { copyObjectOperations } from "./copy-object.ts";
 import { deleteObjectOperations } from "./delete-objects.ts";
 import { putObjectOperations } from "./put-object.ts";
+import { recordedConfigurationOperations } from "./recorded-configurations.ts";
 import { readObjectOperations } from "./read-objects.ts";
 import { leastActions, S3_PERMISSIONS } from "./permissions.ts";
 import type { S3Deps } from "./s3-deps.ts";
@@ -49,9 +52,12 @@ export function s3Service(deps: S3Deps): ServiceModule {
     ...bucketConfigurationOperations(deps),
     ...bucketPolicyOperations(deps),
     ...objectSettingOperations(deps),
+    ...recordedConfigurationOperations(deps),
+    ...bucketLoggingOperations(deps),
     ...objectAttributeOperations(deps),
     ...versionOperations(deps),
   } satisfies Implementation<typeof sdk>;
+  const accessLogs = new AccessLogs(deps);
   return {
     sdk,
     operations: refusing(withArguments(operations, deps.store), REFUSED, refusalOf),
@@ -67,6 +73,7 @@ export function s3Service(deps: S3Deps): ServiceModule {
     checkBody,
     extras: (exchange, access) => answerOther(deps, exchange, access),
     regionOf: (exchange) => deps.store.get("bucket", splitBucket(exchange).bucket)?.region,
+    answered: (request) => accessLogs.note(request),
     responseHeaders: (exchange) => crossOriginHeaders(deps.store, exchange),
   };
 }

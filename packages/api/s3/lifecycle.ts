@@ -1,12 +1,21 @@
 import type * as s3 from "@aws-sdk/client-s3";
-import type { LifecycleFilter, LifecycleRule } from "@gantry/state";
+import type { LifecycleFilter, LifecycleRule, LifecycleTransition } from "@gantry/state";
 import { ApiError, type ErrorCode } from "@gantry/wire";
 import { toTags } from "../common/tags.ts";
 import { malformedXml } from "./malformed-xml.ts";
 
 const RULES_MAX = 1_000;
+/** Source: API_Transition. */
+const TRANSITION_CLASSES: readonly string[] = [
+  "GLACIER",
+  "STANDARD_IA",
+  "ONEZONE_IA",
+  "INTELLIGENT_TIERING",
+  "DEEP_ARCHIVE",
+  "GLACIER_IR",
+];
 
-/** Rules as they are put, checked; transitions are refused: there is one storage. Source: API_PutBucketLifecycleConfiguration. */
+/** Rules as they are put, checked. Source: API_PutBucketLifecycleConfiguration. */
 export function readLifecycle(rules: readonly s3.LifecycleRule[] | undefined): readonly LifecycleRule[] {
   const malformed = malformedXml();
   const invalid = (code: ErrorCode, message: string): ApiError =>
@@ -20,20 +29,16 @@ export function readLifecycle(rules: readonly s3.LifecycleRule[] | undefined): r
     ids.add(id);
     if (id.length > 255) throw invalid("InvalidArgument", "ID length should not exceed allowed limit of 255");
     if (rule.Status !== "Enabled" && rule.Status !== "Disabled") throw malformed;
-    if ((rule.Transitions ?? []).length > 0 || (rule.NoncurrentVersionTransitions ?? []).length > 0)
-      throw new ApiError(
-        "NotImplemented",
-        "Gantry has one storage: lifecycle rules expire objects, they do not move them to other storage classes.",
-        { status: 501 },
-      );
     const { Days: days, Date: at, ExpiredObjectDeleteMarker: markers } = rule.Expiration ?? {};
     const { NoncurrentDays: noncurrentDays, NewerNoncurrentVersions: kept } =
       rule.NoncurrentVersionExpiration ?? {};
+    const moves = readTransitions(rule);
     const abortDays = rule.AbortIncompleteMultipartUpload?.DaysAfterInitiation;
     if (
       rule.Expiration === undefined &&
       rule.NoncurrentVersionExpiration === undefined &&
-      abortDays === undefined
+      abortDays === undefined &&
+      moves.transitions.length + moves.noncurrentTransitions.length === 0
     )
       throw invalid("InvalidRequest", "At least one action needs to be specified in a rule");
     for (const number of [days, noncurrentDays, abortDays])
@@ -55,8 +60,38 @@ export function readLifecycle(rules: readonly s3.LifecycleRule[] | undefined): r
       noncurrentDays,
       noncurrentKept: kept,
       abortDays,
+      ...(moves.transitions.length === 0 ? {} : { transitions: moves.transitions }),
+      ...(moves.noncurrentTransitions.length === 0
+        ? {}
+        : { noncurrentTransitions: moves.noncurrentTransitions }),
     };
   });
+}
+
+/** Errors: MalformedXML, InvalidArgument. */
+function readTransitions(
+  rule: s3.LifecycleRule,
+): Required<Pick<LifecycleRule, "transitions" | "noncurrentTransitions">> {
+  const checked = (transition: LifecycleTransition): LifecycleTransition => {
+    if (!TRANSITION_CLASSES.includes(transition.storageClass)) throw malformedXml();
+    if ((transition.days ?? 0) < 0)
+      throw new ApiError("InvalidArgument", "'Days' in Transition action must be nonnegative", {
+        status: 400,
+      });
+    return transition;
+  };
+  return {
+    transitions: (rule.Transitions ?? []).map(({ Days: days, Date: at, StorageClass = "" }) => {
+      if ((days === undefined) === (at === undefined)) throw malformedXml();
+      return checked({ days, at: at?.getTime(), kept: undefined, storageClass: StorageClass });
+    }),
+    noncurrentTransitions: (rule.NoncurrentVersionTransitions ?? []).map(
+      ({ NoncurrentDays: days, NewerNoncurrentVersions: kept, StorageClass = "" }) => {
+        if (days === undefined) throw malformedXml();
+        return checked({ days, at: undefined, kept, storageClass: StorageClass });
+      },
+    ),
+  };
 }
 
 function readFilter(rule: s3.LifecycleRule, malformed: ApiError): Pick<LifecycleRule, "filter" | "written"> {
@@ -104,6 +139,16 @@ export function presentLifecycle(rules: readonly LifecycleRule[]): s3.LifecycleR
         rule.noncurrentDays === undefined && rule.noncurrentKept === undefined
           ? undefined
           : { NoncurrentDays: rule.noncurrentDays, NewerNoncurrentVersions: rule.noncurrentKept },
+      Transitions: rule.transitions?.map((each) => ({
+        Days: each.days,
+        Date: each.at === undefined ? undefined : new Date(each.at),
+        StorageClass: each.storageClass as s3.TransitionStorageClass, // Checked when it was put.
+      })),
+      NoncurrentVersionTransitions: rule.noncurrentTransitions?.map((each) => ({
+        NoncurrentDays: each.days,
+        NewerNoncurrentVersions: each.kept,
+        StorageClass: each.storageClass as s3.TransitionStorageClass, // As above.
+      })),
       AbortIncompleteMultipartUpload:
         rule.abortDays === undefined ? undefined : { DaysAfterInitiation: rule.abortDays },
     };

@@ -1,14 +1,31 @@
 import type * as sdk from "@aws-sdk/client-s3";
-import { ApiError } from "@gantry/wire";
+import type { ApiError } from "@gantry/wire";
 import { unsupported, type RecordedMembers, type RefusedMembers } from "../common/members.ts";
 
-const BUCKET_KEY = { BucketKeyEnabled: "bucket keys belong to KMS keys, of which there are none" };
 const CUSTOMER_KEY = "the parts are not read";
 
+const NOT_MADE = "kept and shown: nothing is measured, moved or listed by it";
+const DISPLAYED = "a grantee is known by its id or URI";
+
 export const RECORDED: RecordedMembers<typeof sdk> = {
-  PutObject: BUCKET_KEY,
-  CopyObject: BUCKET_KEY,
-  CreateMultipartUpload: BUCKET_KEY,
+  PutBucketAnalyticsConfiguration: { AnalyticsConfiguration: NOT_MADE },
+  PutBucketInventoryConfiguration: { InventoryConfiguration: NOT_MADE },
+  PutBucketMetricsConfiguration: { MetricsConfiguration: NOT_MADE },
+  PutBucketIntelligentTieringConfiguration: { IntelligentTieringConfiguration: NOT_MADE },
+  PutBucketAccelerateConfiguration: {
+    "AccelerateConfiguration.Status": "kept and shown: there is one endpoint",
+  },
+  PutBucketRequestPayment: { "RequestPaymentConfiguration.Payer": "kept and shown: nobody pays" },
+  PutBucketAcl: {
+    "AccessControlPolicy.Grants.Grantee.Type": DISPLAYED,
+    "AccessControlPolicy.Grants.Grantee.DisplayName": DISPLAYED,
+    "AccessControlPolicy.Owner.DisplayName": DISPLAYED,
+  },
+  PutObjectAcl: {
+    "AccessControlPolicy.Grants.Grantee.Type": DISPLAYED,
+    "AccessControlPolicy.Grants.Grantee.DisplayName": DISPLAYED,
+    "AccessControlPolicy.Owner.DisplayName": DISPLAYED,
+  },
   CompleteMultipartUpload: {
     SSECustomerAlgorithm: CUSTOMER_KEY,
     SSECustomerKey: CUSTOMER_KEY,
@@ -19,13 +36,11 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
     SSECustomerKey: CUSTOMER_KEY,
     SSECustomerKeyMD5: CUSTOMER_KEY,
   },
-  PutBucketLifecycleConfiguration: { TransitionDefaultMinimumObjectSize: "there are no transitions" },
   PutBucketNotificationConfiguration: { SkipDestinationValidation: "EventBridge is the one destination" },
   PutBucketPolicy: { ConfirmRemoveSelfBucketAccess: "a policy that locks out its author is set without it" },
   PutObjectLockConfiguration: { Token: "object lock is enabled without it" },
 };
 
-const GRANTS = ["GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP"] as const;
 const CHECKSUMS = [
   "ChecksumSHA512",
   "ChecksumMD5",
@@ -41,16 +56,8 @@ const EVENT_HOLD = [
 ] as const;
 
 export const REFUSED: RefusedMembers<typeof sdk> = {
-  CreateBucket: [
-    ...GRANTS,
-    "BucketNamespace",
-    "CreateBucketConfiguration.Bucket",
-    "CreateBucketConfiguration.Location",
-  ],
-  PutBucketAcl: [...GRANTS, "AccessControlPolicy"],
-  PutObjectAcl: [...GRANTS, "AccessControlPolicy"],
+  CreateBucket: ["BucketNamespace", "CreateBucketConfiguration.Bucket", "CreateBucketConfiguration.Location"],
   PutBucketEncryption: [
-    "ServerSideEncryptionConfiguration.Rules.ApplyServerSideEncryptionByDefault.KMSMasterKeyID",
     ["ServerSideEncryptionConfiguration.Rules.BlockedEncryptionTypes.EncryptionType", "NONE"],
   ],
   PutObject: [...CHECKSUMS, ...EVENT_HOLD],
@@ -68,6 +75,7 @@ export const REFUSED: RefusedMembers<typeof sdk> = {
   DeleteObject: ["IfMatchLastModifiedTime", "IfMatchSize", "MFA"],
   DeleteObjects: ["Delete.Objects.LastModifiedTime", "Delete.Objects.Size", "MFA"],
   AbortMultipartUpload: ["IfMatchInitiatedTime"],
+  PutBucketLogging: ["BucketLoggingStatus.LoggingEnabled.TargetGrants"],
   PutBucketVersioning: ["MFA"],
   PutBucketNotificationConfiguration: [
     "NotificationConfiguration.LambdaFunctionConfigurations",
@@ -78,9 +86,7 @@ export const REFUSED: RefusedMembers<typeof sdk> = {
   PutObjectRetention: ["Retention.EventHold", "Retention.EventHoldDuration"],
 };
 
-/** A refused member in S3's words: there are no ACLs, and the rest is not implemented. */
+/** A refused member in S3's words. */
 export function refusalOf(path: string): ApiError {
-  return /^(?:Grant|AccessControlPolicy)/.test(path)
-    ? new ApiError("AccessControlListNotSupported", "The bucket does not allow ACLs", { status: 400 })
-    : unsupported("NotImplemented", path, 501);
+  return unsupported("NotImplemented", path, 501);
 }

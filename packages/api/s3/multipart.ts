@@ -3,19 +3,14 @@ import type * as s3 from "@aws-sdk/client-s3";
 import type { MultipartPart, MultipartUpload, ObjectMeta } from "@gantry/content";
 import type { BucketRecord } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext, type ErrorCode } from "@gantry/wire";
+import { aclOf } from "./acl.ts";
 import { findBucket } from "./find-bucket.ts";
 import { findUpload, noSuchUpload } from "./find-upload.ts";
 import { malformedXml } from "./malformed-xml.ts";
 import { changing, newVersion } from "./object-access.ts";
 import { memberOf } from "./checksum-members.ts";
-import {
-  checkCondition,
-  checkKey,
-  customerKeyOf,
-  headersOf,
-  presentEncryption,
-  refuseUnsupported,
-} from "./object-input.ts";
+import { checkCondition, checkKey, headersOf } from "./object-input.ts";
+import { presentEncryption, sealingOf } from "./object-encryption.ts";
 import { lockOf } from "./object-lock.ts";
 import type { S3Deps } from "./s3-deps.ts";
 import { taggingOf, tagsOf } from "./tag-sets.ts";
@@ -36,18 +31,19 @@ export function multipartOperations(deps: S3Deps) {
 }
 
 function createMultipartUpload(
-  { store, objects, ids, clock }: S3Deps,
+  deps: S3Deps,
   input: s3.CreateMultipartUploadRequest,
   context: RequestContext,
 ): s3.CreateMultipartUploadOutput {
-  refuseUnsupported(input);
+  const { store, objects, ids, clock } = deps;
   const bucket = findBucket(store, context, input.Bucket);
-  const customer = customerKeyOf(input);
+  const key = checkKey(input.Key);
+  const { customerKeyMd5, kms } = sealingOf(deps, context, { bucket, key }, input).described;
   const { algorithm, type } = checksumPlan(input);
   const upload: MultipartUpload = {
     id: ids.hex(64),
     bucket: bucket.name,
-    key: checkKey(input.Key),
+    key,
     startedAt: clock.now(),
     headers: headersOf(input),
     userMetadata: metadataOf(input.Metadata),
@@ -56,7 +52,9 @@ function createMultipartUpload(
     checksumType: type,
     ...lockOf(bucket, input, clock.now()),
     ...(input.WebsiteRedirectLocation === undefined ? {} : { redirect: input.WebsiteRedirectLocation }),
-    ...(customer === undefined ? {} : { customerKeyMd5: customer.md5 }),
+    ...(customerKeyMd5 === undefined ? {} : { customerKeyMd5 }),
+    ...(kms === undefined ? {} : { kms }),
+    acl: aclOf(bucket, input, "object"),
   };
   objects.index.uploads.start(upload);
   return {
@@ -106,6 +104,8 @@ async function completeMultipartUpload(
     ...(upload.legalHold === undefined ? {} : { legalHold: upload.legalHold }),
     ...(upload.redirect === undefined ? {} : { redirect: upload.redirect }),
     ...(upload.customerKeyMd5 === undefined ? {} : { customerKeyMd5: upload.customerKeyMd5 }),
+    ...(upload.kms === undefined ? {} : { kms: upload.kms }),
+    ...(upload.acl === undefined ? {} : { acl: upload.acl }),
     ...newVersion(deps, bucket),
   };
   await objects.completeUpload(upload.id, bucket.name, meta, {
@@ -139,7 +139,10 @@ function completedBefore(
 
 function presentCompleted(
   bucket: BucketRecord,
-  meta: Pick<ObjectMeta, "key" | "etag" | "checksums" | "checksumType" | "customerKeyMd5" | "versionId">,
+  meta: Pick<
+    ObjectMeta,
+    "key" | "etag" | "checksums" | "checksumType" | "customerKeyMd5" | "kms" | "versionId"
+  >,
   context: RequestContext,
 ): Completed {
   return {

@@ -25,7 +25,7 @@ export function checkKey(key: string | undefined): string {
   return key;
 }
 
-interface CustomerKeyInput {
+export interface CustomerKeyInput {
   SSECustomerAlgorithm?: string | undefined;
   SSECustomerKey?: string | undefined;
   SSECustomerKeyMD5?: string | undefined;
@@ -83,13 +83,6 @@ export function readingKeyOf(
     );
   if (given.md5 !== meta.customerKeyMd5) throw new ApiError("AccessDenied", "Access Denied", { status: 403 });
   return given.key;
-}
-
-/** What an answer says of the encryption of an object. */
-export function presentEncryption(meta: { readonly customerKeyMd5?: string | undefined }) {
-  return meta.customerKeyMd5 === undefined
-    ? { ServerSideEncryption: "AES256" as const }
-    : { SSECustomerAlgorithm: "AES256", SSECustomerKeyMD5: meta.customerKeyMd5 };
 }
 
 /** Conditional writes. Source: "How to prevent object overwrites with conditional writes". */
@@ -223,37 +216,8 @@ export function unquote(etag: string): string {
   return etag.replace(/^(?:W\/)?"|"$/g, "");
 }
 
-/** Refuses what would be accepted and not acted on. */
-export function refuseUnsupported(input: {
-  ServerSideEncryption?: unknown;
-  SSEKMSKeyId?: unknown;
-  ACL?: unknown;
-  WriteOffsetBytes?: unknown;
-  GrantFullControl?: unknown;
-  GrantRead?: unknown;
-  GrantReadACP?: unknown;
-  GrantWriteACP?: unknown;
-}): void {
+/** Errors: NotImplemented for a write into an object that is there. */
+export function refuseAppending(input: { readonly WriteOffsetBytes?: unknown }): void {
   if (input.WriteOffsetBytes !== undefined)
     throw new ApiError("NotImplemented", "Gantry does not support appending to objects.", { status: 501 });
-  if (input.ServerSideEncryption !== undefined && input.ServerSideEncryption !== "AES256")
-    throw new ApiError(
-      "NotImplemented",
-      `Gantry supports the encryption AES256, not ${String(input.ServerSideEncryption)}.`,
-      { status: 501 },
-    );
-  if (input.SSEKMSKeyId !== undefined)
-    throw new ApiError(
-      "InvalidArgument",
-      "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms",
-      { status: 400 },
-    );
-  const grants = [input.GrantFullControl, input.GrantRead, input.GrantReadACP, input.GrantWriteACP].some(
-    (grant) => grant !== undefined,
-  );
-  if (
-    grants ||
-    (input.ACL !== undefined && input.ACL !== "private" && input.ACL !== "bucket-owner-full-control")
-  )
-    throw new ApiError("AccessControlListNotSupported", "The bucket does not allow ACLs", { status: 400 });
 }

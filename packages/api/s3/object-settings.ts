@@ -1,5 +1,6 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import { ApiError, type Implementation, type RequestContext, type OutputOf } from "@gantry/wire";
+import { aclOf, hasAcls, presentAcl } from "./acl.ts";
 import { findBucket, NO_CONTENT } from "./find-bucket.ts";
 import { changeVersion, findVersion } from "./find-version.ts";
 import { malformedXml } from "./malformed-xml.ts";
@@ -8,7 +9,7 @@ import { requireLock, retentionOf } from "./object-lock.ts";
 import type { S3Deps } from "./s3-deps.ts";
 import { presentTagSet, tagSetOf } from "./tag-sets.ts";
 
-/** What may change of a stored version while its bytes stay: tags, retention, legal hold; its ACL is read. Source: API_PutObjectTagging and following. */
+/** What may change of a stored version while its bytes stay: tags, retention, legal hold, ACL. Source: API_PutObjectTagging and following. */
 export function objectSettingOperations(deps: S3Deps) {
   return {
     GetObjectTagging: (input, context) => getObjectTagging(deps, input, context),
@@ -134,11 +135,8 @@ function getObjectAcl(
   input: s3.GetObjectAclCommandInput,
   context: RequestContext,
 ): OutputOf<s3.GetObjectAclCommandOutput> {
-  const { bucket } = findVersion(deps, input, context);
-  return {
-    Owner: { ID: bucket.account },
-    Grants: [{ Grantee: { Type: "CanonicalUser", ID: bucket.account }, Permission: "FULL_CONTROL" }],
-  };
+  const { bucket, meta } = findVersion(deps, input, context);
+  return presentAcl(bucket.account, hasAcls(bucket) ? meta.acl : undefined);
 }
 
 function putObjectAcl(
@@ -146,6 +144,8 @@ function putObjectAcl(
   input: s3.PutObjectAclCommandInput,
   context: RequestContext,
 ): OutputOf<s3.PutObjectAclCommandOutput> {
-  findVersion(deps, input, context);
-  throw new ApiError("AccessControlListNotSupported", "The bucket does not allow ACLs", { status: 400 });
+  const { bucket } = findVersion(deps, input, context);
+  const acl = aclOf(bucket, input, "object");
+  changeVersion(deps, input, context, (meta) => ({ ...meta, acl }));
+  return {};
 }

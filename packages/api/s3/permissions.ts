@@ -12,6 +12,10 @@ interface OfObject extends OfBucket {
 interface Writes extends OfObject {
   readonly Tagging?: unknown;
   readonly ACL?: unknown;
+  readonly GrantFullControl?: unknown;
+  readonly GrantRead?: unknown;
+  readonly GrantReadACP?: unknown;
+  readonly GrantWriteACP?: unknown;
   readonly ObjectLockMode?: unknown;
   readonly ObjectLockLegalHoldStatus?: unknown;
 }
@@ -24,7 +28,7 @@ export const S3_PERMISSIONS = {
   ListBuckets: () => [{ action: "s3:ListAllMyBuckets", resource: "*" }],
   CreateBucket: (input) => [
     ...bucket("CreateBucket")(input),
-    ...also(input.ACL, bucket("PutBucketAcl")(input)),
+    ...also(aclIn(input), bucket("PutBucketAcl")(input)),
     ...also(input.ObjectOwnership, bucket("PutBucketOwnershipControls")(input)),
     ...also(input.ObjectLockEnabledForBucket === true || undefined, [
       ...bucket("PutBucketObjectLockConfiguration")(input),
@@ -40,6 +44,24 @@ export const S3_PERMISSIONS = {
   ListMultipartUploads: bucket("ListBucketMultipartUploads"),
 
   GetBucketAccelerateConfiguration: bucket("GetAccelerateConfiguration"),
+  PutBucketAccelerateConfiguration: bucket("PutAccelerateConfiguration"),
+  GetBucketAnalyticsConfiguration: bucket("GetAnalyticsConfiguration"),
+  ListBucketAnalyticsConfigurations: bucket("GetAnalyticsConfiguration"),
+  PutBucketAnalyticsConfiguration: bucket("PutAnalyticsConfiguration"),
+  DeleteBucketAnalyticsConfiguration: bucket("PutAnalyticsConfiguration"),
+  GetBucketInventoryConfiguration: bucket("GetInventoryConfiguration"),
+  ListBucketInventoryConfigurations: bucket("GetInventoryConfiguration"),
+  PutBucketInventoryConfiguration: bucket("PutInventoryConfiguration"),
+  DeleteBucketInventoryConfiguration: bucket("PutInventoryConfiguration"),
+  GetBucketMetricsConfiguration: bucket("GetMetricsConfiguration"),
+  ListBucketMetricsConfigurations: bucket("GetMetricsConfiguration"),
+  PutBucketMetricsConfiguration: bucket("PutMetricsConfiguration"),
+  DeleteBucketMetricsConfiguration: bucket("PutMetricsConfiguration"),
+  GetBucketIntelligentTieringConfiguration: bucket("GetIntelligentTieringConfiguration"),
+  ListBucketIntelligentTieringConfigurations: bucket("GetIntelligentTieringConfiguration"),
+  PutBucketIntelligentTieringConfiguration: bucket("PutIntelligentTieringConfiguration"),
+  DeleteBucketIntelligentTieringConfiguration: bucket("PutIntelligentTieringConfiguration"),
+  PutBucketRequestPayment: bucket("PutBucketRequestPayment"),
   GetBucketAcl: bucket("GetBucketAcl"),
   PutBucketAcl: bucket("PutBucketAcl"),
   GetBucketCors: bucket("GetBucketCORS"),
@@ -53,6 +75,7 @@ export const S3_PERMISSIONS = {
   DeleteBucketLifecycle: bucket("PutLifecycleConfiguration"),
   GetBucketLocation: bucket("GetBucketLocation"),
   GetBucketLogging: bucket("GetBucketLogging"),
+  PutBucketLogging: bucket("PutBucketLogging"),
   GetBucketNotificationConfiguration: bucket("GetBucketNotification"),
   PutBucketNotificationConfiguration: bucket("PutBucketNotification"),
   GetBucketOwnershipControls: bucket("GetBucketOwnershipControls"),
@@ -148,10 +171,22 @@ function write(input: Writes): readonly Need[] {
   return [
     ...object("PutObject")(input),
     ...also(input.Tagging, object("PutObjectTagging")(input)),
-    ...also(input.ACL, object("PutObjectAcl")(input)),
+    ...also(aclIn(input), object("PutObjectAcl")(input)),
     ...also(input.ObjectLockMode, object("PutObjectRetention")(input)),
     ...also(input.ObjectLockLegalHoldStatus, object("PutObjectLegalHold")(input)),
   ];
+}
+
+/** The parts of a request that give an ACL; undefined where it gives none. */
+function aclIn(input: Partial<Omit<Writes, "Bucket" | "Key">> & { readonly GrantWrite?: unknown }): unknown {
+  return (
+    input.ACL ??
+    input.GrantFullControl ??
+    input.GrantRead ??
+    input.GrantReadACP ??
+    input.GrantWrite ??
+    input.GrantWriteACP
+  );
 }
 
 /** What is needed as well where a member is given. */

@@ -1,16 +1,11 @@
 import type * as s3 from "@aws-sdk/client-s3";
 import type { ObjectMeta } from "@gantry/content";
 import { ApiError, type Implementation, type OutputOf, type RequestContext } from "@gantry/wire";
+import { aclOf } from "./acl.ts";
 import { findBucket } from "./find-bucket.ts";
 import { changing, newVersion } from "./object-access.ts";
-import {
-  checkCondition,
-  checkKey,
-  customerKeyOf,
-  headersOf,
-  presentEncryption,
-  refuseUnsupported,
-} from "./object-input.ts";
+import { checkCondition, checkKey, headersOf, refuseAppending } from "./object-input.ts";
+import { presentEncryption, sealingOf } from "./object-encryption.ts";
 import { lockOf } from "./object-lock.ts";
 import { receive } from "./receive.ts";
 import type { S3Deps } from "./s3-deps.ts";
@@ -32,7 +27,7 @@ async function putObject(
   context: RequestContext,
 ): Promise<OutputOf<s3.PutObjectCommandOutput>> {
   const { store, objects, clock } = deps;
-  refuseUnsupported(input);
+  refuseAppending(input);
   const bucket = findBucket(store, context, input.Bucket);
   const key = checkKey(input.Key);
   checkCondition(input, objects.index.get(bucket.name, key));
@@ -41,21 +36,23 @@ async function putObject(
       status: 400,
       fields: { ProposedSize: input.ContentLength, MaxSizeAllowed: PUT_MAX_BYTES },
     });
-  const customer = customerKeyOf(input);
+  const acl = aclOf(bucket, input, "object");
+  const sealing = sealingOf(deps, context, { bucket, key }, input);
   const described = {
     headers: headersOf(input),
     userMetadata: metadataOf(input.Metadata),
     ...taggingOf(input.Tagging),
     ...lockOf(bucket, input, clock.now()),
     ...(input.WebsiteRedirectLocation === undefined ? {} : { redirect: input.WebsiteRedirectLocation }),
-    ...(customer === undefined ? {} : { customerKeyMd5: customer.md5 }),
+    ...sealing.described,
+    ...(acl === undefined ? {} : { acl }),
   };
-  const written = await receive(deps, input.Body, input, { customerKey: customer?.key, isWhole: true });
+  const written = await receive(deps, input.Body, input, { sealing, isWhole: true });
   const meta: ObjectMeta = {
     key,
     size: written.segment.size,
-    // The MD5 of what a customer's key seals would say something of it.
-    etag: customer === undefined ? written.segment.md5 : deps.ids.hex(32),
+    // The MD5 of what another key than the platform's seals would say something of it.
+    etag: sealing.key === undefined ? written.segment.md5 : deps.ids.hex(32),
     modifiedAt: clock.now(),
     ...described,
     checksums: written.checksums,

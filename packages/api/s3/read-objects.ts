@@ -5,14 +5,8 @@ import { ApiError, type Implementation, type OutputOf, type RequestContext } fro
 import { withChecksum } from "./default-checksum.ts";
 import { findVersion } from "./find-version.ts";
 import { presentVersion } from "./object-access.ts";
-import {
-  checkReadCondition,
-  expiresOf,
-  headerText,
-  parseRange,
-  presentEncryption,
-  readingKeyOf,
-} from "./object-input.ts";
+import { checkReadCondition, expiresOf, headerText, parseRange, readingKeyOf } from "./object-input.ts";
+import { openingKeyOf, presentEncryption } from "./object-encryption.ts";
 import { presentLock } from "./object-lock.ts";
 import { partNumberOf } from "./part-number.ts";
 import type { S3Deps } from "./s3-deps.ts";
@@ -46,11 +40,12 @@ async function getObject(
 ): Promise<OutputOf<s3.GetObjectCommandOutput>> {
   const { objects } = deps;
   const { bucket, meta } = findVersion(deps, input, context);
-  const isPlain = Object.keys(input).length === 2;
+  // The key of KMS is asked for at each read.
+  const isPlain = meta.kms === undefined && Object.keys(input).length === 2;
   const known = isPlain ? answers.get(meta) : undefined;
   if (known?.bucket === bucket) return known.answer;
   checkReadCondition(input, meta);
-  const key = readingKeyOf(input, meta);
+  const key = openingKeyOf(deps, context, { bucket, key: meta.key, meta }, input);
   const extent = extentOf(input, meta);
   const small = objects.readSmall(meta, extent?.start, extent?.end, key);
   if (small !== undefined) {

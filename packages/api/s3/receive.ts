@@ -4,6 +4,7 @@ import { checksumOf } from "@gantry/kernel";
 import { ApiError } from "@gantry/wire";
 import { badChecksum, badMd5, checkMd5 } from "./body-checksums.ts";
 import { ALGORITHMS, memberOf, type ChecksumMember } from "./checksum-members.ts";
+import type { Sealing } from "./object-encryption.ts";
 import type { S3Deps } from "./s3-deps.ts";
 
 /** Bytes whose checksum nobody waits for noticeably. */
@@ -30,10 +31,11 @@ export async function receive(
   deps: S3Deps,
   body: unknown,
   claims: BodyClaims,
-  options: { customerKey?: Buffer | undefined; isWhole?: boolean } = {},
+  options: { sealing?: Sealing; isWhole?: boolean } = {},
 ): Promise<Received> {
   const { objects, ids } = deps;
-  const { customerKey } = options;
+  const { sealing } = options;
+  const isCustomer = sealing?.described.customerKeyMd5 !== undefined;
   const named = namedChecksum(claims);
   checkMd5(claims.ContentMD5);
   const stream = body instanceof Readable ? body : Readable.from([]);
@@ -42,12 +44,13 @@ export async function receive(
   // Without one a small object gets S3's own; what a customer's key seals has none, because it would tell of the bytes.
   const byDefault =
     options.isWhole === true &&
-    customerKey === undefined &&
-    (claims.ContentLength ?? Infinity) <= DEFAULT_CHECKSUM_MAX;
+    !isCustomer &&
+    // What a KMS key seals is not read again without its caller's permission.
+    (sealing?.key !== undefined || (claims.ContentLength ?? Infinity) <= DEFAULT_CHECKSUM_MAX);
   const algorithm = named === undefined ? (byDefault ? "crc64nvme" : undefined) : ALGORITHMS[named];
   const checksum = algorithm === undefined ? undefined : checksumOf(algorithm);
   const segment = await objects.writeSegment(ids.hex(32), stream, (chunk) => checksum?.update(chunk), {
-    customerKey,
+    customerKey: sealing?.key,
     expected: claims.ContentLength,
   });
   try {

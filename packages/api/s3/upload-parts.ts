@@ -6,7 +6,8 @@ import { findUpload } from "./find-upload.ts";
 import { findSource } from "./copy-source.ts";
 import { presentVersion } from "./object-access.ts";
 import { ALGORITHMS, memberOf } from "./checksum-members.ts";
-import { parseRange, presentEncryption, readingKeyOf } from "./object-input.ts";
+import { openingKeyOf, presentEncryption } from "./object-encryption.ts";
+import { parseRange } from "./object-input.ts";
 import { receive } from "./receive.ts";
 import { partNumberOf } from "./part-number.ts";
 import type { S3Deps } from "./s3-deps.ts";
@@ -27,14 +28,14 @@ async function uploadPart(
   const bucket = findBucket(deps.store, context, input.Bucket);
   const upload = findUpload(deps, { id: input.UploadId, bucket: bucket.name, key: input.Key });
   const number = partNumberOf(input.PartNumber);
-  const customerKey = readingKeyOf(input, upload);
+  const key = openingKeyOf(deps, context, { bucket, key: upload.key, meta: upload }, input);
   const received = await receive(
     deps,
     input.Body,
     { ...input, ChecksumAlgorithm: input.ChecksumAlgorithm ?? upload.checksumAlgorithm },
-    { customerKey },
+    { sealing: { key, described: upload } },
   );
-  const etag = customerKey === undefined ? received.segment.md5 : deps.ids.hex(32);
+  const etag = key === undefined ? received.segment.md5 : deps.ids.hex(32);
   await keepPart(deps, upload, { number, etag, ...received });
   return { ETag: `"${etag}"`, ...presentEncryption(upload), ...received.checksums };
 }
@@ -49,15 +50,15 @@ async function uploadPartCopy(
   const number = partNumberOf(input.PartNumber);
   const { source, sourceBucket, sourceKey } = findSource(deps, input, context);
   const range = rangeOf(input.CopySourceRange, source.size);
-  const customerKey = readingKeyOf(input, upload);
+  const key = openingKeyOf(deps, context, { bucket, key: upload.key, meta: upload }, input);
   const body = await deps.objects.read(source, range?.start, range?.end, sourceKey);
   const received = await receive(
     deps,
     body,
     { ChecksumAlgorithm: upload.checksumAlgorithm },
-    { customerKey },
+    { sealing: { key, described: upload } },
   );
-  const etag = customerKey === undefined ? received.segment.md5 : deps.ids.hex(32);
+  const etag = key === undefined ? received.segment.md5 : deps.ids.hex(32);
   await keepPart(deps, upload, { number, etag, ...received });
   return {
     CopyPartResult: {

@@ -2,7 +2,7 @@ import type { ChangeOptions, ObjectMeta, ObjectStore } from "@gantry/content";
 import type { Reconciler } from "@gantry/kernel";
 import type { BucketRecord } from "@gantry/state";
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
-import { planKey, planUploads, type LifecycleAction } from "./plan-lifecycle.ts";
+import { planKey, planMoves, planUploads, type LifecycleAction } from "./plan-lifecycle.ts";
 
 const PAGE = 1_000;
 /** S3 looks once a day, at midnight; an hour late is early enough for it. */
@@ -43,7 +43,9 @@ async function sweep(
   let after: { key: string; sequence: number | undefined } = { key: "", sequence: undefined };
   let pending: ObjectMeta[] = [];
   const act = async (): Promise<void> => {
-    const actions = planKey(bucket.lifecycle ?? [], pending, now);
+    const rules = bucket.lifecycle ?? [];
+    // What is deleted is not moved any more: a move of a version that is gone changes nothing.
+    const actions = [...planMoves(rules, pending, now), ...planKey(rules, pending, now)];
     for (const action of actions) await carryOut(deps, bucket, pending[0]?.key ?? "", action);
   };
   for (let inclusive = true; ; inclusive = false) {
@@ -69,6 +71,14 @@ async function carryOut(
   action: LifecycleAction,
 ): Promise<void> {
   const { objects, clock, ids, log } = deps;
+  if (action.type === "move") {
+    const meta = objects.index.version(bucket.name, key, action.versionId);
+    if (meta === undefined) return;
+    log.debug("Lifecycle rule changes a storage class", { bucket: bucket.name, key, ...action });
+    const headers = { ...meta.headers, StorageClass: action.storageClass };
+    objects.index.replace(bucket.name, { ...meta, headers });
+    return;
+  }
   const note = {
     id: ids.uuid(),
     at: clock.now(),

@@ -6,7 +6,26 @@ const DAY_MS = 86_400_000;
 /** What a bucket's rules ask of a key now: hide its newest version, or take versions away for good. */
 export type LifecycleAction =
   | { readonly type: "delete"; readonly rule: string }
-  | { readonly type: "deleteVersion"; readonly versionId: string; readonly rule: string };
+  | { readonly type: "deleteVersion"; readonly versionId: string; readonly rule: string }
+  | {
+      readonly type: "move";
+      readonly versionId: string;
+      readonly storageClass: string;
+      readonly rule: string;
+    };
+
+/** Objects below this size are not moved unless the rule's filter names a size. Source: "Transitioning objects", object size. */
+const MOVE_MIN_BYTES = 128 * 1024;
+/** Storage classes from the most to the least costly. An object is only moved down. */
+const WATERFALL = [
+  "STANDARD",
+  "STANDARD_IA",
+  "INTELLIGENT_TIERING",
+  "ONEZONE_IA",
+  "GLACIER_IR",
+  "GLACIER",
+  "DEEP_ARCHIVE",
+];
 
 /**
  * What is due among the versions of one key, the newest first. Days count from the moment a version was written (or was
@@ -43,8 +62,38 @@ export function planKey(
   }
   const seen = new Set<string>();
   return actions.filter((action) => {
-    const name = action.type === "delete" ? "newest" : action.versionId;
+    const name = action.type === "deleteVersion" ? action.versionId : "newest";
     return !seen.has(name) && seen.add(name);
+  });
+}
+
+/** The moves to other storage classes that are due among the versions of one key, the newest first. */
+export function planMoves(
+  rules: readonly LifecycleRule[],
+  versions: readonly ObjectMeta[],
+  now: number,
+): readonly LifecycleAction[] {
+  const rank = (name: string): number => WATERFALL.indexOf(name);
+  let newer = -1;
+  return versions.flatMap((version) => {
+    const isCurrent = version.noncurrentSince === undefined;
+    if (!isCurrent) newer += 1;
+    if (version.isDeleteMarker === true) return [];
+    const due = rules.flatMap((rule) => {
+      const hasSize = rule.filter.largerThan !== undefined || rule.filter.smallerThan !== undefined;
+      if (!rule.enabled || !fits(rule.filter, version)) return [];
+      if (!hasSize && version.size < MOVE_MIN_BYTES) return [];
+      const moves = (isCurrent ? rule.transitions : rule.noncurrentTransitions) ?? [];
+      const from = version.noncurrentSince ?? version.modifiedAt;
+      return moves
+        .filter(({ days, at }) => (days === undefined ? now >= (at ?? Infinity) : isDue(from, days, now)))
+        .filter(({ kept }) => isCurrent || newer >= (kept ?? 0))
+        .map(({ storageClass }) => ({ storageClass, rule: rule.id }));
+    });
+    const [best] = due.toSorted((a, b) => rank(b.storageClass) - rank(a.storageClass));
+    if (best === undefined || rank(best.storageClass) <= rank(version.headers["StorageClass"] ?? "STANDARD"))
+      return [];
+    return [{ type: "move" as const, versionId: version.versionId ?? "null", ...best }];
   });
 }
 

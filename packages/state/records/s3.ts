@@ -20,7 +20,22 @@ export interface LifecycleRule {
   readonly noncurrentDays: number | undefined;
   readonly noncurrentKept: number | undefined;
   readonly abortDays: number | undefined;
+  /** Moves of current versions to other storage classes, and of noncurrent ones. */
+  readonly transitions?: readonly LifecycleTransition[];
+  readonly noncurrentTransitions?: readonly LifecycleTransition[];
 }
+
+/** A move to another storage class: after days, or for current versions at a time (ms). */
+export interface LifecycleTransition {
+  readonly days: number | undefined;
+  readonly at: number | undefined;
+  /** Noncurrent versions that are newer than the moved one. */
+  readonly kept: number | undefined;
+  readonly storageClass: string;
+}
+
+/** Kinds of configurations of which a bucket has several, by id. */
+export type BucketConfigurationKind = "analytics" | "inventory" | "metrics" | "intelligentTiering";
 
 export interface CorsRule {
   readonly id: string | undefined;
@@ -37,7 +52,12 @@ export interface BucketRecord extends Placed {
   readonly tags: Tags;
   /** Keys of the tags in their order, if it differs from that of `tags`. */
   readonly tagOrder?: readonly string[] | undefined;
-  readonly encryption: { readonly algorithm: string; readonly bucketKey: boolean };
+  readonly encryption: {
+    readonly algorithm: string;
+    readonly bucketKey: boolean;
+    /** The KMS key as it was given; undefined: the key of S3. */
+    readonly kmsKeyId?: string | undefined;
+  };
   readonly publicAccessBlock:
     | {
         readonly blockPublicAcls: boolean;
@@ -46,7 +66,7 @@ export interface BucketRecord extends Placed {
         readonly restrictPublicBuckets: boolean;
       }
     | undefined;
-  /** Stored as given; ACLs are not supported in any case. */
+  /** Undefined: as ObjectWriter, ACLs count. */
   readonly ownership: string | undefined;
   readonly versioning?: "Enabled" | "Suspended";
   readonly policy?: string;
@@ -57,6 +77,24 @@ export interface BucketRecord extends Placed {
   readonly cors?: readonly CorsRule[];
   /** Stored as given: JSON of the SDK's WebsiteConfiguration. */
   readonly website?: string;
+  /** Absent: its owner alone. Grants to an account by its id, or to a group of S3 by its URI. */
+  readonly acl?: readonly {
+    readonly grantee: string;
+    readonly permission: "FULL_CONTROL" | "READ" | "WRITE" | "READ_ACP" | "WRITE_ACP";
+  }[];
+  /** Where its access log goes. The key format is simple, or the date source of a partitioned prefix; undefined: not given. */
+  readonly logging?: {
+    readonly bucket: string;
+    readonly prefix: string;
+    readonly keyFormat?: "Simple" | "EventTime" | "DeliveryTime";
+  };
+  readonly accelerate?: "Enabled" | "Suspended";
+  readonly requestPayer?: "BucketOwner" | "Requester";
+  /** As given: JSON of the SDK's configurations, by id. */
+  readonly configurations?: Readonly<
+    Partial<Record<BucketConfigurationKind, Readonly<Record<string, string>>>>
+  >;
+  readonly transitionMinimum?: string;
   /** Whether its changes are sent to EventBridge. */
   readonly tellsEvents?: boolean;
   readonly objectLock?: {

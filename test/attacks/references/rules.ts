@@ -318,5 +318,14 @@ export const OTHERS: Listed = [
     /^s3\.\w+\.(?:CreateBucketConfiguration|AccessControlPolicy|LifecycleConf|CORSConf|Website)/,
     "A document.",
   ],
-  [/^s3\.\w+\.(?:NotificationConfiguration|ServerSideEncryption)/, "A document; targets are refused."],
+  [/^s3\.\w+\.NotificationConfiguration/, "A document; targets are refused."],
+  [/^s3\.\w+\.ServerSideEncryption/, "A document; the key is asked for when an object is encrypted."],
+  [
+    /^s3\.\w+\.(?:Id|\w+Configuration\.)/,
+    "A configuration of the bucket that is asked for; it is only kept.",
+  ],
+  [
+    /^s3\.PutBucketLogging\.BucketLoggingStatus/,
+    "The target's policy decides when a log is delivered; grants are refused.",
+  ],
 ];
