@@ -3,7 +3,13 @@ import { deploymentReportController } from "@gantry/controllers";
 import { Controller, seededIds, silentLogger } from "@gantry/kernel";
 import { newWorld } from "@gantry/testkit";
 import { expect, it } from "vitest";
-import { paintOf, renderDeployment, renderDeployments, renderNews } from "./render-deployment.ts";
+import {
+  paintOf,
+  renderDeployment,
+  renderDeploymentPage,
+  renderDeployments,
+  renderNews,
+} from "./render-deployment.ts";
 
 const MINUTE = 60_000;
 const plain = paintOf(false);
@@ -227,6 +233,24 @@ it("reports a deployment of CodeDeploy that an alarm rolls back: events, hooks, 
     ID  c/s      CODE_DEPLOY  Stopped           0 %  5m ago   One or more alarms have been activated according to the Amazon CloudWatch metrics you selected, and the affected deployments have been stopped. Activated alarms: <errors>
     "
   `);
+});
+
+it("fits a terminal: the newest intervals and events, and no line that is wider", async () => {
+  const { during } = await rolledBackCanary();
+  if (during === undefined) return expect.fail("There is no report.");
+  const [first] = during.intervals;
+  const long = { ...during, intervals: Array.from({ length: 40 }, () => first ?? expect.fail()) };
+  const page = renderDeploymentPage(long, paintOf(true), { rows: 24, columns: 80 });
+  const lines = page.split("\n");
+  expect(lines.length).toBeLessThanOrEqual(24);
+  const visible = lines.map((line) => line.replaceAll(/\u001B\[\d*m/g, ""));
+  expect(Math.max(...visible.map((line) => [...line].length))).toBe(80);
+  expect(visible.filter((line) => line.includes("earlier"))).toEqual(["  … 34 earlier", "  … 8 earlier"]);
+  expect(visible.at(-2)).toContain("██░░░░░░░░░░░░░░░░░░  10 % of production");
+  // A terminal that is high enough shows all.
+  expect(renderDeploymentPage(during, plain, { rows: 60, columns: 200 })).toBe(
+    renderDeployment(during, plain),
+  );
 });
 
 it("finds a deployment by its id, the beginning of it, or its service", async () => {

@@ -35,8 +35,53 @@ export function renderDeployments(rows: readonly DeploymentRow[], now: number): 
   );
 }
 
+/** The size of a terminal in characters. */
+export interface PageSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Intervals and events that a page shows however low the terminal is. */
+const SHOWN_MIN = 3;
+
+/**
+ * A deployment as a page that fits a terminal: the newest intervals and events that there is room for, and lines cut at
+ * its width, so that a page that is drawn over the one before never scrolls.
+ */
+export function renderDeploymentPage(report: DeploymentReport, paint: Paint, size: PageSize): string {
+  const lines = (text: string) => text.split("\n").length - 1;
+  const without = renderDeployment({ ...report, intervals: [], timeline: [] }, paint);
+  // The heads of both lists, the lines that say what is left out, and the line of the cursor.
+  const room = Math.max(2 * SHOWN_MIN, size.rows - lines(without) - 5);
+  const eventsMin = Math.min(report.timeline.length, Math.floor(room / 2));
+  const intervals = Math.max(SHOWN_MIN, Math.min(report.intervals.length, room - eventsMin));
+  const events = Math.max(SHOWN_MIN, room - Math.min(report.intervals.length, intervals));
+  const shown = renderDeployment(report, paint, { intervals, events });
+  return shown
+    .split("\n")
+    .map((line) => cutAt(line, size.columns))
+    .join("\n");
+}
+
+/** Cuts a line at a number of visible characters; escape sequences take none, and colours end where the line ends. */
+function cutAt(line: string, columns: number): string {
+  let room = columns;
+  // Text and escape sequences in turn.
+  const parts = line.split(/(\u001B\[\d*m)/).map((part, index) => {
+    if (index % 2 === 1) return part;
+    const shown = [...part].slice(0, room).join("");
+    room -= [...shown].length;
+    return shown;
+  });
+  return parts.join("");
+}
+
 /** A deployment as a page: its state, the fleets side by side, the traffic by interval, and the timeline. */
-export function renderDeployment(report: DeploymentReport, paint: Paint): string {
+export function renderDeployment(
+  report: DeploymentReport,
+  paint: Paint,
+  shown = { intervals: Infinity, events: Infinity },
+): string {
   const tone = toneOf(report.status);
   const took = (report.finishedAt ?? report.now) - report.startedAt;
   const ended = report.finishedAt === undefined ? `for ${clockTime(took)}` : `took ${clockTime(took)}`;
@@ -51,9 +96,12 @@ export function renderDeployment(report: DeploymentReport, paint: Paint): string
     head,
     "\n",
     renderFleets(report, paint),
-    renderIntervals(report),
+    renderIntervals(report, shown.intervals),
     "\nTimeline\n",
-    ...report.timeline.map((event) => `${renderEvent(event, report.startedAt, paint)}\n`),
+    ...omitted(report.timeline.length - shown.events),
+    ...report.timeline
+      .slice(-shown.events)
+      .map((event) => `${renderEvent(event, report.startedAt, paint)}\n`),
   ].join("");
 }
 
@@ -112,18 +160,24 @@ function weightOf(report: DeploymentReport, { role }: ReportedFleet): number | u
   return role === "target" ? report.weight : 100 - report.weight;
 }
 
-function renderIntervals({ intervals, startedAt }: DeploymentReport): string {
+function omitted(count: number): readonly string[] {
+  return count > 0 ? [`  … ${count} earlier\n`] : [];
+}
+
+function renderIntervals({ intervals, startedAt }: DeploymentReport, shown: number): string {
   if (intervals.length === 0) return "";
   const cells = (traffic: Traffic | undefined) =>
     traffic === undefined
       ? ["", "", "", ""]
       : [String(traffic.requests), failures(traffic), ms(traffic.p50Ms), ms(traffic.p99Ms)];
-  const rows = intervals.map((each) => [
-    `  +${clockTime(each.until - startedAt)}`,
-    each.weight === undefined ? "" : `${barOf(each.weight)} ${percent(each.weight)}`,
-    ...cells(each.source),
-    ...cells(each.target),
-  ]);
+  const rows = intervals
+    .slice(-shown)
+    .map((each) => [
+      `  +${clockTime(each.until - startedAt)}`,
+      each.weight === undefined ? "" : `${barOf(each.weight)} ${percent(each.weight)}`,
+      ...cells(each.source),
+      ...cells(each.target),
+    ]);
   const head = [
     "  AT",
     "NEW VERSION'S WEIGHT",
@@ -136,7 +190,7 @@ function renderIntervals({ intervals, startedAt }: DeploymentReport): string {
     "P50",
     "P99",
   ];
-  return `\n${renderTable(head, rows)}`;
+  return `\n${omitted(intervals.length - shown).join("")}${renderTable(head, rows)}`;
 }
 
 function renderEvent(event: Event, startedAt: number, paint: Paint): string {

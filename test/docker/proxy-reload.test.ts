@@ -15,7 +15,7 @@ const TARGET =
   Object.values(networkInterfaces())
     .flat()
     .find((each) => each?.family === "IPv4" && !each.internal)?.address ?? "";
-const RELOADS = 20;
+const RELOADS = 12;
 const CLIENTS = 8;
 
 type LiveProxy = Awaited<ReturnType<typeof openLiveProxy>>;

@@ -1,7 +1,14 @@
 import type { DeploymentReport, DeploymentRow, InstanceSettings } from "@gantry/control-plane";
 import { presentInstance } from "../platform.ts";
 import { askControlPlane, fetchPlatformStatus, followControlPlane } from "../platform-status.ts";
-import { paintOf, renderDeployment, renderDeployments, renderNews } from "../render-deployment.ts";
+import {
+  paintOf,
+  renderDeployment,
+  renderDeploymentPage,
+  renderDeployments,
+  renderNews,
+  type PageSize,
+} from "../render-deployment.ts";
 import { UserError } from "../run.ts";
 import type { Call } from "./command.ts";
 
@@ -32,6 +39,11 @@ export async function run({ folder, words, flag }: Call): Promise<number> {
   return 0;
 }
 
+/** The size of the terminal. Some report zero rows until they are resized. */
+function pageSize(): PageSize {
+  return { rows: process.stdout.rows || 24, columns: process.stdout.columns || 80 };
+}
+
 /** In a terminal the page is redrawn with each change; elsewhere new lines are appended. */
 async function follow(settings: InstanceSettings, path: string, isJson: boolean): Promise<number> {
   const paint = paintOf(isColoured());
@@ -39,7 +51,8 @@ async function follow(settings: InstanceSettings, path: string, isJson: boolean)
   for await (const value of followControlPlane(settings, path)) {
     const report = value as DeploymentReport; // As above.
     if (isJson) process.stdout.write(`${JSON.stringify(report)}\n`);
-    else if (process.stdout.isTTY) process.stdout.write(HOME_AND_CLEAR + renderDeployment(report, paint));
+    else if (process.stdout.isTTY)
+      process.stdout.write(HOME_AND_CLEAR + renderDeploymentPage(report, paint, pageSize()));
     else process.stdout.write(renderNews(report, known, paint));
     known = report;
   }
