@@ -22,7 +22,10 @@ export function loadBalancerStatus(reader: Reader): readonly LoadBalancerStatus[
     listeners: reader.listBy("listener", "loadBalancer", balancer.arn).flatMap((listener) => {
       const hostPort = balancer.hostPorts[String(listener.port)];
       if (hostPort === undefined) return [];
-      const scheme = listener.protocol === "HTTPS" ? "https" : "http";
+      const { protocol } = listener;
+      const isHttp = protocol === "HTTP" || protocol === "HTTPS";
+      const scheme = protocol.toLowerCase();
+      if (!isHttp) return [{ port: listener.port, url: `${scheme}://${balancer.dnsName}:${hostPort}` }];
       const usual = hostPort === (scheme === "https" ? 443 : 80);
       return [{ port: listener.port, url: `${scheme}://${balancer.dnsName}${usual ? "" : `:${hostPort}`}/` }];
     }),

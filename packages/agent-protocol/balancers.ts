@@ -9,12 +9,12 @@ export interface BalancerTarget {
 export interface BalancerTargetGroup {
   readonly arn: string;
   readonly vpcId: string;
-  readonly protocol: "HTTP" | "HTTPS";
+  readonly protocol: "HTTP" | "HTTPS" | "TCP" | "TLS";
   /** HTTP1 where it is absent. */
   readonly protocolVersion?: "HTTP1" | "HTTP2" | "GRPC";
   readonly healthCheck: {
     readonly enabled: boolean;
-    readonly protocol: "HTTP" | "HTTPS";
+    readonly protocol: "HTTP" | "HTTPS" | "TCP";
     readonly port: string;
     readonly path: string;
     readonly intervalSeconds: number;
@@ -24,8 +24,14 @@ export interface BalancerTargetGroup {
     /** HTTP status codes, or gRPC status codes where the protocol version is GRPC. */
     readonly matcher: string;
   };
+  /** Targets are told the client's address by the proxy protocol, version 2. */
+  readonly proxyProtocol?: boolean;
+  /** Connections from one address go to one target. */
+  readonly stickySource?: boolean;
   readonly algorithm: "round_robin" | "least_outstanding_requests" | "weighted_random";
   readonly stickySeconds: number | undefined;
+  /** The application's cookie without which a request is not kept at a target; absent: every client is kept. */
+  readonly stickyCookie?: string;
   readonly slowStartSeconds: number;
   /** Health checks leave from this address: the load balancer's own. */
   readonly sourceAddress: string;
@@ -87,10 +93,46 @@ export interface BalancerListener {
     /** The certificate's ARN, for access logs; absent: a certificate of the platform. */
     readonly arn?: string | undefined;
   }[];
+  /** The application protocols that a network load balancer negotiates with TLS clients. */
+  readonly alpn?: readonly string[];
+  /** How long a connection of a network load balancer may be silent, in seconds. */
+  readonly idleSeconds?: number;
+  /** What is asked of clients' certificates; nothing where it is absent. */
+  readonly mutual?: BalancerMutualTls | undefined;
+  /** What the listener's attributes change in the headers of requests and responses. */
+  readonly headers?: BalancerHeaders | undefined;
   /** TLS versions and ciphers of the listener's security policy. */
   readonly security?: BalancerSecurity | undefined;
   readonly rules: readonly BalancerRule[];
   readonly defaultAction: BalancerAction;
+}
+
+/** Names of the headers that tell targets of a client's certificate; the initial ones where they are absent. */
+export type MutualHeaderNames = Readonly<
+  Partial<Record<"certificate" | "serialNumber" | "issuer" | "subject" | "validity" | "leaf", string>>
+>;
+
+export type BalancerMutualTls =
+  | { readonly mode: "passthrough"; readonly headerNames: MutualHeaderNames }
+  | {
+      readonly mode: "verify";
+      /** The certificates and revocation lists of the trust store. `crlPem` is empty where there are none. */
+      readonly caPem: string;
+      readonly crlPem: string;
+      readonly ignoresExpiry: boolean;
+      /** Whether the names of the authorities are sent to clients. */
+      readonly advertises: boolean;
+      readonly headerNames: MutualHeaderNames;
+    };
+
+/** What a listener's attributes say of headers. Names are undefined where they are the initial ones. */
+export interface BalancerHeaders {
+  /** Whether responses may have a Server header. */
+  readonly server: boolean;
+  /** Set in every response. */
+  readonly responses: readonly { readonly name: string; readonly value: string }[];
+  readonly tlsVersionName: string | undefined;
+  readonly tlsCipherName: string | undefined;
 }
 
 export interface BalancerRule {
@@ -128,6 +170,8 @@ export interface Balancer {
   readonly vpcId: string;
   readonly addresses: readonly string[];
   readonly internetFacing: boolean;
+  /** Whether it passes connections on instead of requests. */
+  readonly isNetwork?: boolean;
   readonly idleTimeoutSeconds: number;
   /** How long a client's connection lives at most, in seconds: `client_keep_alive.seconds`. */
   readonly clientKeepAliveSeconds?: number;

@@ -219,11 +219,14 @@ describe("a member that would do nothing is refused", () => {
         ),
     ],
     [
-      "MutualAuthentication.Mode",
+      "MutualAuthentication.TrustStoreAssociationStatus",
       "ValidationError",
       () =>
         balancers.send(
-          new elbv2.ModifyListenerCommand({ ListenerArn: "arn", MutualAuthentication: { Mode: "verify" } }),
+          new elbv2.ModifyListenerCommand({
+            ListenerArn: "arn",
+            MutualAuthentication: { TrustStoreAssociationStatus: "active" },
+          }),
         ),
     ],
     [

@@ -41,6 +41,7 @@ import type {
   RuleRecord,
   TargetGroupRecord,
   TargetRecord,
+  TrustStoreRecord,
 } from "./records/elbv2.ts";
 import type {
   AccessKeyRecord,
@@ -117,6 +118,7 @@ export interface Records {
   readonly listener: ListenerRecord;
   readonly rule: RuleRecord;
   readonly targetGroup: TargetGroupRecord;
+  readonly trustStore: TrustStoreRecord;
   readonly target: TargetRecord;
   readonly user: UserRecord;
   readonly accessKey: AccessKeyRecord;

@@ -1,4 +1,5 @@
 import { CODE_DEPLOY_ACTIONS } from "./references/code-deploy-actions.ts";
+import { BALANCERS_REFERENCE } from "./service-authorization-balancers.ts";
 import { IDENTITIES_REFERENCE } from "./service-authorization-identities.ts";
 import { SECRETS_REFERENCE } from "./service-authorization-secrets.ts";
 import { STORAGE_REFERENCE } from "./service-authorization-storage.ts";
@@ -7,7 +8,7 @@ import { STORAGE_REFERENCE } from "./service-authorization-storage.ts";
  * Actions and their resource types, required ones with an asterisk, as far as the platform has such resources.
  * Source: Service Authorization Reference, the pages of each service, as published in September 2026.
  */
-export const REFERENCE = `${SECRETS_REFERENCE}${IDENTITIES_REFERENCE}${STORAGE_REFERENCE}
+export const REFERENCE = `${BALANCERS_REFERENCE}${SECRETS_REFERENCE}${IDENTITIES_REFERENCE}${STORAGE_REFERENCE}
 ${CODE_DEPLOY_ACTIONS}
 acm:AddTagsToCertificate certificate*
 acm:DeleteCertificate certificate*
@@ -157,38 +158,6 @@ elasticfilesystem:ListTagsForResource access-point file-system
 elasticfilesystem:ModifyMountTargetSecurityGroups file-system*
 elasticfilesystem:TagResource access-point file-system
 elasticfilesystem:UntagResource access-point file-system
-elasticloadbalancing:AddListenerCertificates listener*
-elasticloadbalancing:AddTags loadbalancer listener listener-rule targetgroup
-elasticloadbalancing:CreateListener loadbalancer
-elasticloadbalancing:CreateLoadBalancer loadbalancer
-elasticloadbalancing:CreateRule listener*
-elasticloadbalancing:CreateTargetGroup targetgroup*
-elasticloadbalancing:DeleteListener listener*
-elasticloadbalancing:DeleteLoadBalancer loadbalancer*
-elasticloadbalancing:DeleteRule listener-rule*
-elasticloadbalancing:DeleteTargetGroup targetgroup*
-elasticloadbalancing:DeregisterTargets targetgroup*
-elasticloadbalancing:DescribeAccountLimits
-elasticloadbalancing:DescribeListenerAttributes
-elasticloadbalancing:DescribeListenerCertificates
-elasticloadbalancing:DescribeListeners
-elasticloadbalancing:DescribeLoadBalancerAttributes
-elasticloadbalancing:DescribeLoadBalancers
-elasticloadbalancing:DescribeRules
-elasticloadbalancing:DescribeTags
-elasticloadbalancing:DescribeTargetGroupAttributes
-elasticloadbalancing:DescribeTargetGroups
-elasticloadbalancing:DescribeTargetHealth
-elasticloadbalancing:ModifyListener listener*
-elasticloadbalancing:ModifyLoadBalancerAttributes loadbalancer*
-elasticloadbalancing:ModifyRule listener-rule*
-elasticloadbalancing:ModifyTargetGroup targetgroup*
-elasticloadbalancing:ModifyTargetGroupAttributes targetgroup*
-elasticloadbalancing:RegisterTargets targetgroup*
-elasticloadbalancing:RemoveListenerCertificates listener*
-elasticloadbalancing:RemoveTags loadbalancer listener listener-rule targetgroup
-elasticloadbalancing:SetRulePriorities listener-rule*
-elasticloadbalancing:SetSecurityGroups loadbalancer
 iam:AddRoleToInstanceProfile instance-profile*
 iam:AddUserToGroup group*
 iam:AttachGroupPolicy group*

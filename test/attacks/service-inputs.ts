@@ -66,6 +66,7 @@ export const INPUTS: Readonly<Record<ServiceName, (operation: string) => Record<
     ListenerArn: arn("elasticloadbalancing", `listener/${LB}/2`),
     RuleArn: arn("elasticloadbalancing", `listener-rule/${LB}/2/3`),
     TargetGroupArn: arn("elasticloadbalancing", "targetgroup/n/1"),
+    TrustStoreArn: arn("elasticloadbalancing", "truststore/n/1"),
     RulePriorities: [{ RuleArn: arn("elasticloadbalancing", `listener-rule/${LB}/2/3`), Priority: 1 }],
     ResourceArns: [arn("elasticloadbalancing", `loadbalancer/${LB}`)],
     Tags: [{ Key: "a", Value: "b" }],

@@ -8,7 +8,7 @@ const TRANSACTIONS = "packages/state/transactions/";
 const CONTROLLERS = "packages/controllers/";
 const GATEWAY = "packages/controllers/node/"; // The reports of nodes are recorded here.
 const NEW_TASK = "packages/state/transactions/new-task.ts";
-const NEW_BALANCER = "packages/api/elbv2/load-balancers.ts";
+const NEW_BALANCER = "packages/api/elbv2/new-load-balancer.ts";
 
 /**
  * One entry for each row of ARCHITECTURE.md, "Who writes what". The checks read the source as text: they find a write

@@ -2,8 +2,10 @@ import type {
   Balancer,
   BalancerAction,
   BalancerClientRule,
+  BalancerHeaders,
   BalancerListener,
   BalancerLogs,
+  BalancerMutualTls,
   BalancerPartLeftOut,
   BalancersAssignment,
   BalancersObservation,
@@ -12,6 +14,7 @@ import type {
   BalancerTarget,
   BalancerTargetGroup,
   BalancerTransform,
+  MutualHeaderNames,
 } from "@gantry/agent-protocol";
 import { isObject } from "@gantry/kernel";
 import {
@@ -50,6 +53,7 @@ const balancer = object<Balancer>({
   vpcId: id,
   addresses: list(address),
   internetFacing: boolean,
+  isNetwork: optional(boolean),
   idleTimeoutSeconds: count,
   clientKeepAliveSeconds: optional(count),
   clientRules: optional(
@@ -68,9 +72,42 @@ const balancer = object<Balancer>({
   listeners: list(anything),
 });
 
+const headerName = matching(/^[A-Za-z0-9_-]{1,256}$/, "the name of a header");
+const headerNames = object<MutualHeaderNames>({
+  certificate: optional(headerName),
+  serialNumber: optional(headerName),
+  issuer: optional(headerName),
+  subject: optional(headerName),
+  validity: optional(headerName),
+  leaf: optional(headerName),
+});
+const mutual = byMember("mode", {
+  passthrough: object<MutualOf<"passthrough">>({ mode: anything, headerNames }),
+  verify: object<MutualOf<"verify">>({
+    mode: anything,
+    caPem: text,
+    crlPem: text,
+    ignoresExpiry: boolean,
+    advertises: boolean,
+    headerNames,
+  }),
+});
+type MutualOf<T extends BalancerMutualTls["mode"]> = Extract<BalancerMutualTls, { mode: T }>;
+
 const listener = object<BalancerListener>({
   port,
   tls: boolean,
+  alpn: optional(list(oneOf("h2", "http/1.1", "http/1.0"))),
+  idleSeconds: optional(count),
+  mutual: optional(mutual),
+  headers: optional(
+    object<BalancerHeaders>({
+      server: boolean,
+      responses: list(object<{ name: string; value: string }>({ name: headerName, value: text })),
+      tlsVersionName: optional(headerName),
+      tlsCipherName: optional(headerName),
+    }),
+  ),
   certificates: list(anything),
   security: optional(
     object<BalancerSecurity>({
@@ -142,11 +179,11 @@ const transforms = optional(
 const targetGroup = object<BalancerTargetGroup>({
   arn: ARN,
   vpcId: id,
-  protocol: oneOf("HTTP", "HTTPS"),
+  protocol: oneOf("HTTP", "HTTPS", "TCP", "TLS"),
   protocolVersion: optional(oneOf("HTTP1", "HTTP2", "GRPC")),
   healthCheck: object<BalancerTargetGroup["healthCheck"]>({
     enabled: boolean,
-    protocol: oneOf("HTTP", "HTTPS"),
+    protocol: oneOf("HTTP", "HTTPS", "TCP"),
     port: matching(/^(?:traffic-port|\d{1,5})$/, "a port"),
     path: text,
     intervalSeconds: count,
@@ -155,6 +192,9 @@ const targetGroup = object<BalancerTargetGroup>({
     unhealthyThreshold: count,
     matcher: text,
   }),
+  stickyCookie: optional(matching(/^[A-Za-z0-9!#$&^_`|~.+*-]{1,255}$/, "the name of a cookie")),
+  proxyProtocol: optional(boolean),
+  stickySource: optional(boolean),
   algorithm: oneOf("round_robin", "least_outstanding_requests", "weighted_random"),
   stickySeconds: optional(count),
   slowStartSeconds: count,

@@ -4,9 +4,10 @@ import type { BalancerPartLeftOut, BalancersAssignment } from "@gantry/agent-pro
 import { elapsedSince, type Clock, type Logger } from "@gantry/kernel";
 import { findRefused } from "./admission.ts";
 import { readVerdict, type RunCheck } from "./check.ts";
-import { certificateFile } from "./frontends.ts";
+
 import { findRejected, type Verdict } from "./isolate.ts";
 import { keyOf, partsOf } from "./parts.ts";
+import { certificateFile } from "./tls.ts";
 import { renderProxy, type ProxyConfiguration, type RenderOptions } from "./render.ts";
 
 /**

@@ -5,6 +5,8 @@ import { keyOf } from "./parts.ts";
 import { isLeftOut, mark, type Context } from "./render-context.ts";
 
 const IDLE_SECONDS = 60;
+/** Source: "Listeners for your Network Load Balancers", connection idle timeout. */
+const NETWORK_IDLE_SECONDS = 350;
 const RETRIES_MAX = 3;
 /** Source: API_Matcher, GrpcCode. */
 const GRPC_CODES = 100;
@@ -24,18 +26,42 @@ export function usableTargets(group: BalancerTargetGroup, context: Context): rea
 export function renderBackend(group: BalancerTargetGroup, context: Context): readonly string[] {
   const key = () => keyOf.group(group);
   const head = `backend ${backendName(group.arn)}`;
-  if (isLeftOut(context, key)) return [head, "  http-request return status 503", ""];
+  const isNetwork = group.protocol === "TCP" || group.protocol === "TLS";
+  if (isLeftOut(context, key))
+    return [head, isNetwork ? "  mode tcp" : "  http-request return status 503", ""];
   const targets = usableTargets(group, context);
   return [
     ...mark(context, key, [
       head,
-      ...renderSettings(group, targets, context.keeping.has(group.arn)),
+      ...(isNetwork
+        ? renderNetworkSettings(group, targets)
+        : renderSettings(group, targets, context.keeping.has(group.arn))),
       ...renderCheck(group),
     ]),
     ...targets.flatMap((target) =>
       mark(context, () => keyOf.target(group, target), renderServer(group, target)),
     ),
     "",
+  ];
+}
+
+/** Settings of a target group of a network load balancer. */
+function renderNetworkSettings(
+  group: BalancerTargetGroup,
+  targets: readonly BalancerTarget[],
+): readonly string[] {
+  const idle = group.idleTimeoutSeconds ?? NETWORK_IDLE_SECONDS;
+  const receiving = targets.filter((target) => !target.draining).length;
+  return [
+    "  mode tcp",
+    "  no log",
+    ...(group.stickySource === true
+      ? ["  balance source", "  hash-type consistent"]
+      : ["  balance roundrobin"]),
+    `  timeout server ${idle}s`,
+    `  timeout tunnel ${idle}s`,
+    `  retries ${Math.max(1, Math.min(RETRIES_MAX, receiving - 1))}`,
+    "  option allbackups",
   ];
 }
 
@@ -84,9 +110,17 @@ const UNAVAILABLE_PAGE = `<html>\\r\\n<head><title>${ERROR_NAME}</title></head>\
  * Source: "Sticky sessions for your Application Load Balancer".
  */
 function renderStickiness(group: BalancerTargetGroup, seconds: number): readonly string[] {
-  return [
+  const { stickyCookie } = group;
+  const name = stickyCookie === undefined ? "AWSALB" : "AWSALBAPP-0";
+  const keeping = [
     `  dynamic-cookie-key ${hash(group.arn)}`,
-    `  cookie AWSALB insert indirect nocache dynamic maxlife ${seconds}`,
+    `  cookie ${name} insert indirect nocache dynamic maxlife ${seconds}`,
+  ];
+  // Application-based: a client is kept as long as it sends the application's cookie.
+  if (stickyCookie !== undefined)
+    return [...keeping, `  ignore-persist if !{ req.cook(${quote(stickyCookie)}) -m found }`];
+  return [
+    ...keeping,
     '  http-request add-header Cookie "AWSALB=%[req.cook(AWSALBCORS)]" if { req.cook(AWSALBCORS) -m found } !{ req.cook(AWSALB) -m found }',
     '  http-after-response add-header Set-Cookie "AWSALBCORS=%[res.cook(AWSALB)]; Path=/; SameSite=None; Secure" if { res.cook(AWSALB) -m found }',
   ];
@@ -95,9 +129,13 @@ function renderStickiness(group: BalancerTargetGroup, seconds: number): readonly
 function renderCheck(group: BalancerTargetGroup): readonly string[] {
   const check = group.healthCheck;
   return [
-    "  option httpchk",
-    `  http-check send ${renderCheckRequest(group)} hdr Host ${hash(group.arn)} hdr User-Agent ELB-HealthChecker/2.0`,
-    ...renderExpectation(group),
+    ...(check.protocol === "TCP"
+      ? []
+      : [
+          "  option httpchk",
+          `  http-check send ${renderCheckRequest(group)} hdr Host ${hash(group.arn)} hdr User-Agent ELB-HealthChecker/2.0`,
+          ...renderExpectation(group),
+        ]),
     `  timeout check ${check.timeoutSeconds}s`,
     `  default-server inter ${check.intervalSeconds}s downinter ${Math.min(1, check.intervalSeconds)}s rise ${check.healthyThreshold} fall ${check.unhealthyThreshold} weight 100${group.slowStartSeconds > 0 ? ` slowstart ${group.slowStartSeconds}s` : ""}`,
   ];
@@ -149,13 +187,29 @@ function renderExpectation({ protocolVersion, healthCheck }: BalancerTargetGroup
 
 function renderServer(group: BalancerTargetGroup, target: BalancerTarget): readonly string[] {
   const check = group.healthCheck;
-  const port = check.port === "traffic-port" ? "" : ` port ${check.port}`;
-  const checked = check.enabled
-    ? ` check${port}${check.protocol === "HTTPS" ? " check-ssl verify none" : ""}${renderCheckVersion(group)}`
-    : "";
-  const way = `${target.address}:${target.port} namespace ${group.vpcId} source ${group.sourceAddress}${group.protocol === "HTTPS" ? " ssl verify none" : ""}${isHttp2(group) ? ` proto h2${group.protocol === "HTTPS" ? " alpn h2" : ""}` : ""}`;
+  const isTls = group.protocol === "HTTPS" || group.protocol === "TLS";
+  const way = [
+    `${target.address}:${target.port} namespace ${group.vpcId} source ${group.sourceAddress}`,
+    ...(isTls ? ["ssl verify none"] : []),
+    ...(isHttp2(group) ? [`proto h2${isTls ? " alpn h2" : ""}`] : []),
+    ...(group.proxyProtocol === true ? ["send-proxy-v2"] : []),
+  ].join(" ");
+  const checked = check.enabled ? renderServerCheck(group, isTls) : "";
   return [
     `  server ${serverName(target)} ${way}${checked}${target.draining ? " weight 0" : ""}`,
     ...(check.enabled && !target.draining ? [`  server ${serverName(target)}.open ${way} backup`] : []),
   ];
+}
+
+function renderServerCheck(group: BalancerTargetGroup, isTls: boolean): string {
+  const check = group.healthCheck;
+  return [
+    " check",
+    ...(check.port === "traffic-port" ? [] : [`port ${check.port}`]),
+    ...(check.protocol === "HTTPS" ? ["check-ssl verify none"] : isTls ? ["no-check-ssl"] : []),
+    // Source: "Target groups for your Network Load Balancers", proxy protocol: health checks have it as well.
+    ...(group.proxyProtocol === true ? ["check-send-proxy"] : []),
+  ]
+    .join(" ")
+    .concat(renderCheckVersion(group));
 }

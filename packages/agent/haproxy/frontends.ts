@@ -1,23 +1,16 @@
 import type { Balancer, BalancerListener } from "@gantry/agent-protocol";
-import { parseCidr } from "@gantry/kernel";
 import { FROM_HOST, renderRules } from "./actions.ts";
+import { renderClients } from "./clients.ts";
 import { matcher } from "./conditions.ts";
-import { balancerName, compare, frontendName, hash } from "./names.ts";
-import { renderHeaders, requestsOf } from "./headers.ts";
-import { keyOf, type Certificate } from "./parts.ts";
+import { balancerName, frontendName } from "./names.ts";
+import { renderHeaders, requestsOf, type ListenerUse as Use } from "./headers.ts";
+import { keyOf } from "./parts.ts";
 import { DETAILS_LINE_MAX, detailsFormat, isLogged, renderDetails } from "./request-details.ts";
 import { requestFormat } from "./request-log.ts";
 import { isLeftOut, mark, type Context } from "./render-context.ts";
+import { renderTls, servedNames, usableCertificates } from "./tls.ts";
 
 const CLIENT_KEEP_ALIVE_SECONDS = 3_600;
-const ALL_ADDRESSES = "0.0.0.0/0";
-/** A name that a certificate serves. Any other text would be parsed as an option of the certificate list. */
-const SERVED_NAME = /^(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/i;
-
-interface Use {
-  readonly balancer: Balancer;
-  readonly listener: BalancerListener;
-}
 
 /** Renders one frontend for each listener, and one for each host port that several load balancers share. */
 export function renderFrontends(balancers: readonly Balancer[], context: Context): readonly string[] {
@@ -84,7 +77,7 @@ function renderFrontend(
     ]),
     ...picksLast([
       ...renderLeaving(name),
-      ...renderHeaders([balancer], [""], listener),
+      ...renderHeaders([{ balancer, listener }], [""]),
       ...(isLogged(balancer) ? renderDetails() : []),
       ...renderRules({ balancer, listener, prefix: "r", guard: "" }, context),
     ]),
@@ -122,9 +115,8 @@ function renderSharedFrontend(port: number, users: readonly Use[], context: Cont
       ...renderLeaving(name),
       ...renderChoice(users, context),
       ...renderHeaders(
-        users.map(({ balancer }) => balancer),
+        users,
         users.map((_, index) => `{ var(txn.lb) -m str ${index} }`),
-        first.listener,
       ),
       ...(users.some(({ balancer }) => isLogged(balancer)) ? renderDetails() : []),
       ...clients.flatMap(({ test }, index) =>
@@ -176,25 +168,6 @@ function renderChoice(users: readonly Use[], context: Context): readonly string[
         `  http-request set-var(txn.balancer) str(${balancerName(balancer.arn)}) if { var(txn.lb) -m str ${index} }`,
     ),
   ];
-}
-
-/**
- * The load balancer's security groups apply to clients on this host too: its rules with addresses. `test`
- * holds for a client that no rule admits; it is undefined where all clients are admitted.
- */
-function renderClients(
-  balancer: Balancer,
-  listener: BalancerListener,
-  acl: string,
-): { readonly acls: readonly string[]; readonly test: string | undefined } {
-  if (balancer.clientRules === undefined) return { acls: [], test: undefined };
-  const cidrs = balancer.clientRules
-    .filter((rule) => rule.fromPort <= listener.port && listener.port <= rule.toPort)
-    .map((rule) => rule.cidr)
-    .filter((cidr, index, all) => parseCidr(cidr) !== undefined && all.indexOf(cidr) === index);
-  if (cidrs.includes(ALL_ADDRESSES)) return { acls: [], test: undefined };
-  if (cidrs.length === 0) return { acls: [], test: "" };
-  return { acls: cidrs.map((cidr) => `  acl ${acl} src ${cidr}`), test: `!${acl}` };
 }
 
 /**
@@ -273,57 +246,4 @@ function renderLeaving(name: string): readonly string[] {
 
 function handoverSocket(name: string, context: Context): string {
   return `unix@${context.options.folder}/run/${name}.sock`;
-}
-
-function usableCertificates(listener: BalancerListener, context: Context): readonly Certificate[] {
-  return listener.certificates.filter(
-    (certificate) => !isLeftOut(context, () => keyOf.certificate(certificate)),
-  );
-}
-
-function servedNames(certificate: Certificate): readonly string[] {
-  return certificate.names.filter((name) => SERVED_NAME.test(name));
-}
-
-/**
- * Renders the TLS options of a bind line, or nothing for plain HTTP. Writes the certificates and the
- * certificate list; the first certificate is the default.
- */
-function renderTls(users: readonly Use[], context: Context): string {
-  if (users[0]?.listener.tls !== true) return "";
-  const lines = users.flatMap(({ listener }) =>
-    usableCertificates(listener, context).map((certificate, index) => {
-      const file = certificateFile(certificate);
-      context.files[file] = certificate.pem;
-      const names = index === 0 ? [] : servedNames(certificate);
-      return [`${context.options.folder}/${file}`, ...renderSecurity(listener), ...names].join(" ");
-    }),
-  );
-  const list = `crtlist_${hash(lines.join())}`;
-  context.files[list] = `${lines.join("\n")}\n`;
-  const protocols = users.some(({ balancer }) => requestsOf(balancer).http2) ? "h2,http/1.1" : "http/1.1";
-  return ` ssl crt-list ${context.options.folder}/${list} alpn ${protocols}${renderVersions(users)}`;
-}
-
-/** The union of the listeners' TLS versions: the version is negotiated before the certificate is chosen. */
-function renderVersions(users: readonly Use[]): string {
-  const policies = users.flatMap(({ listener }) => listener.security ?? []);
-  if (policies.length === 0) return "";
-  const oldest = policies.map(({ versionMin }) => versionMin).toSorted(compare)[0];
-  const newest = policies
-    .map(({ versionMax }) => versionMax)
-    .toSorted(compare)
-    .at(-1);
-  return ` ssl-min-ver ${oldest} ssl-max-ver ${newest}`;
-}
-
-export function certificateFile(certificate: Certificate): string {
-  return `cert_${hash(certificate.pem)}.pem`;
-}
-
-function renderSecurity({ security }: BalancerListener): readonly string[] {
-  if (security === undefined) return [];
-  const { versionMin, versionMax, ciphers } = security;
-  const list = ciphers.length === 0 ? "" : ` ciphers ${ciphers.join(":")}`;
-  return [`[ssl-min-ver ${versionMin} ssl-max-ver ${versionMax}${list}]`];
 }

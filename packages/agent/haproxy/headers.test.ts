@@ -19,11 +19,14 @@ const balancer = (requests: Partial<BalancerRequests>): Balancer => ({
   },
   listeners: [],
 });
+const says = { type: "fixed-response" as const, statusCode: 200, contentType: "text/plain", body: "" };
 const forwarded = (...balancers: readonly Balancer[]) =>
   renderHeaders(
-    balancers,
+    balancers.map((each) => ({
+      balancer: each,
+      listener: { port: 80, tls: false, certificates: [], rules: [], defaultAction: says },
+    })),
     balancers.map((_, index) => `{ lb ${index} }`),
-    { tls: false, port: 80 },
   ).filter((line) => line.includes("X-Forwarded-For"));
 
 it("asks which load balancer a request is for only where their attributes differ", () => {

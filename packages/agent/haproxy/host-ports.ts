@@ -27,7 +27,7 @@ export class HostPorts {
   }
 
   of(balancer: Balancer, listener: BalancerListener): number | undefined {
-    return balancer.internetFacing ? this.#memory.get(portKey(listener)) : undefined;
+    return balancer.internetFacing ? this.#memory.get(portKey(balancer, listener)) : undefined;
   }
 
   /**
@@ -36,10 +36,9 @@ export class HostPorts {
    * load any configuration. `held` are the listeners that the proxy serves; undefined where this is unknown.
    */
   async choose(assignment: BalancersAssignment, held: BalancersAssignment | undefined): Promise<void> {
-    const heldKeys = held === undefined ? undefined : new Set(publicListeners(held).map(portKey));
+    const heldKeys = held === undefined ? undefined : new Set(publicListeners(held).map(({ key }) => key));
     const chosen = new Set<string>();
-    for (const listener of publicListeners(assignment)) {
-      const key = portKey(listener);
+    for (const { key, listener } of publicListeners(assignment)) {
       if (chosen.has(key)) continue;
       chosen.add(key);
       const known = this.#memory.get(key);
@@ -69,12 +68,23 @@ export class HostPorts {
   }
 }
 
-function publicListeners(assignment: BalancersAssignment): readonly BalancerListener[] {
+function publicListeners(
+  assignment: BalancersAssignment,
+): readonly { readonly key: string; readonly listener: BalancerListener }[] {
   return assignment.balancers
     .filter((balancer) => balancer.internetFacing)
-    .flatMap((balancer) => balancer.listeners);
+    .flatMap((balancer) =>
+      balancer.listeners.map((listener) => ({ key: portKey(balancer, listener), listener })),
+    );
 }
 
-function portKey(listener: BalancerListener): string {
+/**
+ * Load balancers share a host port where a request says to which of them it belongs. A connection to a network
+ * load balancer does not, and one with mutual TLS is checked before it says so: these listeners have a host
+ * port of their own.
+ */
+function portKey(balancer: Balancer, listener: BalancerListener): string {
+  if (balancer.isNetwork === true) return `${listener.port}/network/${balancer.arn}`;
+  if (listener.mutual !== undefined) return `${listener.port}/mutual/${balancer.arn}`;
   return `${listener.port}/${listener.tls ? "tls" : "plain"}`;
 }

@@ -237,7 +237,7 @@ export class Proxy {
     await rename(next, join(folder, "haproxy.cfg"));
     const kept = new Set(Object.keys(configuration.files));
     for (const name of await readdir(folder))
-      if (/^(body|cert|crtlist|weights|sticky)_/.test(name) && !kept.has(name))
+      if (/^(body|ca|cert|crl|crtlist|weights|sticky)_/.test(name) && !kept.has(name))
         await rm(join(folder, name), { force: true });
   }
 

@@ -7,6 +7,8 @@ type Forward = Extract<BalancerAction, { type: "forward" }>;
 export const DICE_SIDES = 1_000_000;
 /** The backend that answers 503: the destination of a forward when none of its target groups has a weight. */
 export const UNAVAILABLE_BACKEND = "unavailable";
+/** The same for connections of network load balancers, which are closed. */
+export const NETWORK_UNAVAILABLE_BACKEND = "network_unavailable";
 
 const PREFIX = /^(?:weights|sticky)_/;
 

@@ -1,11 +1,12 @@
 import type { BalancersAssignment, BalancerTarget } from "@gantry/agent-protocol";
 import { renderBackend, usableTargets } from "./backends.ts";
 import { renderFrontends } from "./frontends.ts";
+import { renderNetworkFrontends } from "./network-frontends.ts";
 import { backendName, compare, serverName } from "./names.ts";
 import { DETAILS_LINE_MAX, isLogged } from "./request-details.ts";
 import { requestSocket } from "./request-log.ts";
 import type { Context, RenderOptions } from "./render-context.ts";
-import { keepsClients, UNAVAILABLE_BACKEND } from "./render-weights.ts";
+import { keepsClients, NETWORK_UNAVAILABLE_BACKEND, UNAVAILABLE_BACKEND } from "./render-weights.ts";
 
 /** The longest line without details. */
 const LINE_MAX = 1_024;
@@ -45,11 +46,21 @@ export function renderProxy(assignment: BalancersAssignment, options: RenderOpti
   const context: Context = { options, files, known, keeping: keepingGroups(balancers) };
   const text = [
     ...renderGlobal(options, balancers.some(isLogged) ? DETAILS_LINE_MAX : LINE_MAX),
-    ...renderFrontends(balancers, context),
+    ...renderFrontends(
+      balancers.filter(({ isNetwork }) => isNetwork !== true),
+      context,
+    ),
+    ...renderNetworkFrontends(
+      balancers.filter(({ isNetwork }) => isNetwork === true),
+      context,
+    ),
     ...groups.flatMap((group) => renderBackend(group, context)),
     `backend ${UNAVAILABLE_BACKEND}`,
     "  http-request return status 503",
     "",
+    ...(balancers.some(({ isNetwork }) => isNetwork)
+      ? [`backend ${NETWORK_UNAVAILABLE_BACKEND}`, "  mode tcp", ""]
+      : []),
   ].join("\n");
   const servers = groups.flatMap((group) =>
     usableTargets(group, context).map((target) => ({

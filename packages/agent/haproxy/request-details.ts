@@ -35,7 +35,7 @@ const DETAILS = {
   connectionId: "%[var(sess.id)]",
   isFirst: "%[var(txn.first)]",
   handshakeMs: "%Th",
-  clientSubject: "%[ssl_c_s_dn(,0,rfc2253),url_enc]",
+  clientSubject: '%[ssl_c_s_dn("",0,rfc2253),url_enc]',
   clientNotBefore: "%[ssl_c_notbefore]",
   clientNotAfter: "%[ssl_c_notafter]",
   clientSerial: "%[ssl_c_serial,hex]",

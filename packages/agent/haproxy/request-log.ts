@@ -48,7 +48,7 @@ export function requestSocket(folder: string): string {
  */
 export function requestFormat(balancer: string, details = ""): string {
   const figures = `%pid:%rt ${balancer} %b %s %ST %Tr %B %U %ts %[var(txn.answered)]`;
-  return details === "" ? `"${figures}"` : `"${figures} ${details}"`;
+  return details === "" ? `"${figures}"` : `'${figures} ${details}'`;
 }
 
 /**

@@ -48,6 +48,12 @@ export function toActions(
 }
 
 function toAction(reader: Reader, action: elb.Action, place: ActionPlace): ActionRecord {
+  const { protocol } = place.listener;
+  if (action.Type !== "forward" && (protocol === "TCP" || protocol === "TLS"))
+    throw new ApiError(
+      "InvalidLoadBalancerAction",
+      `The action type '${action.Type}' is not valid for listeners with the protocol '${protocol}'`,
+    );
   switch (action.Type) {
     case "forward":
       return toForward(reader, action, place);
@@ -62,7 +68,15 @@ function toAction(reader: Reader, action: elb.Action, place: ActionPlace): Actio
   }
 }
 
-function toForward(reader: Reader, action: elb.Action, { balancer }: ActionPlace): ActionRecord {
+/** The protocols of target groups that a listener can forward to. Source: "Create a listener", NLB and ALB guides. */
+const COMPATIBLE: Readonly<Record<ListenerRecord["protocol"], readonly string[]>> = {
+  HTTP: ["HTTP", "HTTPS"],
+  HTTPS: ["HTTP", "HTTPS"],
+  TCP: ["TCP"],
+  TLS: ["TCP", "TLS"],
+};
+
+function toForward(reader: Reader, action: elb.Action, { balancer, listener }: ActionPlace): ActionRecord {
   const tuples = action.ForwardConfig?.TargetGroups ?? [{ TargetGroupArn: action.TargetGroupArn, Weight: 1 }];
   if (tuples.length > QUOTAS.groupsPerAction)
     throw new ApiError(
@@ -83,6 +97,11 @@ function toForward(reader: Reader, action: elb.Action, { balancer }: ActionPlace
       throw new ApiError(
         "TargetGroupAssociationLimit",
         `The following target groups cannot be associated with more than one load balancer: '${group.arn}'`,
+      );
+    if (!COMPATIBLE[listener.protocol].includes(group.protocol))
+      throw new ApiError(
+        "IncompatibleProtocols",
+        `The protocol '${group.protocol}' of the target group '${group.arn}' is not compatible with the listener protocol '${listener.protocol}'`,
       );
     if (!(weight >= 0 && weight <= WEIGHT_MAX))
       throw validation(`The weight '${weight}' must be between 0 and ${WEIGHT_MAX}`);

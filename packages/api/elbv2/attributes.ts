@@ -1,3 +1,4 @@
+import type { ListenerRecord, LoadBalancerRecord, TargetGroupRecord } from "@gantry/state";
 import { validation } from "./validation.ts";
 
 interface Attribute {
@@ -28,8 +29,27 @@ const seconds = (initial: number, least: number, most: number, also?: number): A
   },
 });
 
+/** A name of a header, or nothing: the initial one. */
+const headerName: Attribute = {
+  initial: "",
+  check: (value) =>
+    /^[A-Za-z0-9_-]{0,256}$/.test(value)
+      ? undefined
+      : "can only contain letters, digits, hyphens and underscores",
+};
+const headerValue: Attribute = {
+  initial: "",
+  check: (value) =>
+    /^[\u0020-\u007e]{0,1024}$/.test(value) ? undefined : "must have 1024 printable ASCII characters at most",
+};
+/** A number, or `off`. */
+const minimum = (initial: string): Attribute => ({
+  initial,
+  check: (value) => (/^(?:off|[1-9]\d{0,4})$/.test(value) ? undefined : "must be 'off' or a positive number"),
+});
+
 /** Source: API_LoadBalancerAttribute. Those without a check are not acted on and keep their initial value. */
-export const LOAD_BALANCER_ATTRIBUTES: AttributeTable = {
+const LOAD_BALANCER_ATTRIBUTES: AttributeTable = {
   "idle_timeout.timeout_seconds": seconds(60, 1, 4_000),
   "deletion_protection.enabled": flag("false"),
   "routing.http2.enabled": flag("true"),
@@ -50,18 +70,56 @@ export const LOAD_BALANCER_ATTRIBUTES: AttributeTable = {
   "routing.http.x_amzn_tls_version_and_cipher_suite.enabled": flag("false"),
   "waf.fail_open.enabled": flag("false"),
   "load_balancing.cross_zone.enabled": constant("true"),
-  "zonal_shift.config.enabled": constant("false"),
+  "zonal_shift.config.enabled": flag("false"),
   "client_keep_alive.seconds": seconds(3_600, 60, 604_800),
 };
 
-/** Source: API_TargetGroupAttribute. Those without a check are not acted on and keep their initial value. */
-export const TARGET_GROUP_ATTRIBUTES: AttributeTable = {
+/** Source: API_LoadBalancerAttribute, network load balancers. */
+const NETWORK_LOAD_BALANCER_ATTRIBUTES: AttributeTable = {
+  "deletion_protection.enabled": flag("false"),
+  "access_logs.s3.enabled": constant("false"),
+  "access_logs.s3.bucket": text,
+  "access_logs.s3.prefix": text,
+  "load_balancing.cross_zone.enabled": flag("false"),
+  "dns_record.client_routing_policy": oneOf(
+    "any_availability_zone",
+    "availability_zone_affinity",
+    "partial_availability_zone_affinity",
+    "any_availability_zone",
+  ),
+  "secondary_ips.auto_assigned.per_subnet": constant("0"),
+  "zonal_shift.config.enabled": flag("false"),
+};
+
+/** Of target groups of every kind. Source: API_TargetGroupAttribute. */
+const OF_TARGET_GROUPS: AttributeTable = {
   "deregistration_delay.timeout_seconds": seconds(300, 0, 3_600),
   "stickiness.enabled": flag("false"),
-  "stickiness.type": constant("lb_cookie"),
+  "load_balancing.cross_zone.enabled": oneOf(
+    "use_load_balancer_configuration",
+    "use_load_balancer_configuration",
+    "true",
+    "false",
+  ),
+  "target_group_health.dns_failover.minimum_healthy_targets.count": minimum("1"),
+  "target_group_health.dns_failover.minimum_healthy_targets.percentage": minimum("off"),
+  "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": minimum("1"),
+  "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": minimum("off"),
+};
+
+/** Source: API_TargetGroupAttribute. Those without a check are not acted on and keep their initial value. */
+const TARGET_GROUP_ATTRIBUTES: AttributeTable = {
+  ...OF_TARGET_GROUPS,
+  "stickiness.type": oneOf("lb_cookie", "lb_cookie", "app_cookie"),
   "stickiness.lb_cookie.duration_seconds": seconds(86_400, 1, 604_800),
-  "stickiness.app_cookie.cookie_name": constant(""),
-  "stickiness.app_cookie.duration_seconds": constant("86400"),
+  "stickiness.app_cookie.cookie_name": {
+    initial: "",
+    check: (value) =>
+      /^[A-Za-z0-9!#$&^_`|~.+*-]{0,255}$/.test(value) && !/^(?:AWSALB|AWSALBAPP|AWSALBTG)/.test(value)
+        ? undefined
+        : "must be the name of a cookie, and none of AWSALB, AWSALBAPP and AWSALBTG",
+  },
+  "stickiness.app_cookie.duration_seconds": seconds(86_400, 1, 604_800),
   "slow_start.duration_seconds": seconds(0, 30, 900, 0),
   "load_balancing.algorithm.type": oneOf(
     "round_robin",
@@ -69,17 +127,82 @@ export const TARGET_GROUP_ATTRIBUTES: AttributeTable = {
     "least_outstanding_requests",
     "weighted_random",
   ),
-  "load_balancing.algorithm.anomaly_mitigation": constant("off"),
-  "load_balancing.cross_zone.enabled": oneOf(
-    "use_load_balancer_configuration",
-    "use_load_balancer_configuration",
-    "true",
-  ),
-  "target_group_health.dns_failover.minimum_healthy_targets.count": constant("1"),
-  "target_group_health.dns_failover.minimum_healthy_targets.percentage": constant("off"),
-  "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": constant("1"),
-  "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": constant("off"),
+  "load_balancing.algorithm.anomaly_mitigation": oneOf("off", "on", "off"),
 };
+
+/** Source: API_TargetGroupAttribute, network load balancers. */
+const NETWORK_TARGET_GROUP_ATTRIBUTES: AttributeTable = {
+  ...OF_TARGET_GROUPS,
+  "stickiness.type": oneOf("source_ip", "source_ip"),
+  "deregistration_delay.connection_termination.enabled": flag("false"),
+  "preserve_client_ip.enabled": flag("false"),
+  "proxy_protocol_v2.enabled": flag("false"),
+  "target_health_state.unhealthy.connection_termination.enabled": flag("true"),
+  "target_health_state.unhealthy.draining_interval_seconds": seconds(0, 0, 360_000),
+};
+
+const REQUEST_HEADER = "routing.http.request.x_amzn";
+const RESPONSE_HEADER = "routing.http.response";
+
+/** Of HTTP listeners. Source: API_ListenerAttribute. */
+const HTTP_LISTENER_ATTRIBUTES: AttributeTable = {
+  [`${RESPONSE_HEADER}.server.enabled`]: flag("true"),
+  ...Object.fromEntries(
+    [
+      "strict_transport_security",
+      "access_control_allow_origin",
+      "access_control_allow_methods",
+      "access_control_allow_headers",
+      "access_control_allow_credentials",
+      "access_control_expose_headers",
+      "access_control_max_age",
+      "content_security_policy",
+      "x_content_type_options",
+      "x_frame_options",
+    ].map((header) => [`${RESPONSE_HEADER}.${header}.header_value`, headerValue]),
+  ),
+};
+
+/** Of HTTPS listeners. Source: API_ListenerAttribute. */
+const HTTPS_LISTENER_ATTRIBUTES: AttributeTable = {
+  ...HTTP_LISTENER_ATTRIBUTES,
+  ...Object.fromEntries(
+    [
+      "mtls_clientcert_serial_number",
+      "mtls_clientcert_issuer",
+      "mtls_clientcert_subject",
+      "mtls_clientcert_validity",
+      "mtls_clientcert_leaf",
+      "mtls_clientcert",
+      "tls_version",
+      "tls_cipher_suite",
+    ].map((header) => [`${REQUEST_HEADER}_${header}.header_name`, headerName]),
+  ),
+};
+
+/** The attributes that a listener has, by its protocol. */
+export function listenerAttributes(protocol: ListenerRecord["protocol"]): AttributeTable {
+  switch (protocol) {
+    case "HTTP":
+      return HTTP_LISTENER_ATTRIBUTES;
+    case "HTTPS":
+      return HTTPS_LISTENER_ATTRIBUTES;
+    case "TCP":
+      return { "tcp.idle_timeout.seconds": seconds(350, 60, 6_000) };
+    case "TLS":
+      return {};
+  }
+}
+
+/** The attributes that a load balancer has, by its type. */
+export function loadBalancerAttributes({ type }: Pick<LoadBalancerRecord, "type">): AttributeTable {
+  return type === "network" ? NETWORK_LOAD_BALANCER_ATTRIBUTES : LOAD_BALANCER_ATTRIBUTES;
+}
+
+/** The attributes that a target group has, by its protocol. */
+export function targetGroupAttributes({ protocol }: Pick<TargetGroupRecord, "protocol">): AttributeTable {
+  return protocol === "TCP" || protocol === "TLS" ? NETWORK_TARGET_GROUP_ATTRIBUTES : TARGET_GROUP_ATTRIBUTES;
+}
 
 /** Every attribute with its value: the caller's, else the initial one. */
 export function presentAttributes(

@@ -112,7 +112,7 @@ describe("listeners and rules", () => {
       defaultActions: [{ type: "forward", targets: [{ targetGroupArn: groupArn, weight: 1 }] }],
     });
     const { Attributes } = await client.send(new elb.DescribeListenerAttributesCommand({ ListenerArn }));
-    expect(Attributes).toHaveLength(1);
+    expect(Attributes).toContainEqual({ Key: "routing.http.response.server.enabled", Value: "true" });
     await client.send(new elb.DeleteListenerCommand({ ListenerArn }));
     expect(api.store.get("listener", ListenerArn)).toBeUndefined();
   });

@@ -24,16 +24,45 @@ const GRPC_DEFAULTS: TargetGroupRecord["healthCheck"] = {
   matcher: "12",
 };
 
-export function healthCheckDefaults(version: ProtocolVersion): TargetGroupRecord["healthCheck"] {
-  return version === "GRPC" ? GRPC_DEFAULTS : HEALTH_CHECK_DEFAULTS;
+/** Of target groups of network load balancers. Source: API_CreateTargetGroup. */
+const TCP_DEFAULTS: TargetGroupRecord["healthCheck"] = {
+  ...HEALTH_CHECK_DEFAULTS,
+  protocol: "TCP",
+  path: "",
+  timeoutSeconds: 10,
+  matcher: "",
+};
+
+/**
+ * What a health check is where the request does not say. Source: API_CreateTargetGroup.
+ * `given` is the protocol that the request asks the check to have.
+ */
+export function healthCheckDefaults(
+  { protocol, targetType, version }: Checked,
+  given: string | undefined,
+): TargetGroupRecord["healthCheck"] {
+  if (protocol === "HTTP" || protocol === "HTTPS")
+    return version === "GRPC" ? GRPC_DEFAULTS : HEALTH_CHECK_DEFAULTS;
+  if (given === undefined && targetType !== "alb") return TCP_DEFAULTS;
+  if (given === "TCP") return TCP_DEFAULTS;
+  const timeoutSeconds = given === "HTTPS" ? 10 : 6;
+  return { ...HEALTH_CHECK_DEFAULTS, timeoutSeconds, matcher: "200-399" };
+}
+
+/** What a health check depends on. */
+export interface Checked {
+  readonly protocol: TargetGroupRecord["protocol"];
+  readonly targetType: TargetGroupRecord["targetType"];
+  readonly version: ProtocolVersion;
 }
 
 /** The health check that a request asks for; members that it leaves out keep their values. Errors: ValidationError. */
 export function toHealthCheck(
   input: elb.ModifyTargetGroupInput | elb.CreateTargetGroupInput,
   kept: TargetGroupRecord["healthCheck"],
-  version: ProtocolVersion,
+  checked: Checked,
 ): TargetGroupRecord["healthCheck"] {
+  const { version } = checked;
   const { GrpcCode, HttpCode } = input.Matcher ?? {};
   if (version === "GRPC" ? HttpCode !== undefined : GrpcCode !== undefined)
     throw validation(
@@ -41,12 +70,7 @@ export function toHealthCheck(
     );
   const check: TargetGroupRecord["healthCheck"] = {
     enabled: input.HealthCheckEnabled ?? kept.enabled,
-    protocol:
-      input.HealthCheckProtocol === "HTTPS"
-        ? "HTTPS"
-        : input.HealthCheckProtocol === undefined
-          ? kept.protocol
-          : "HTTP",
+    protocol: toCheckProtocol(input.HealthCheckProtocol, kept, checked),
     port: input.HealthCheckPort ?? kept.port,
     path: input.HealthCheckPath ?? kept.path,
     intervalSeconds: input.HealthCheckIntervalSeconds ?? kept.intervalSeconds,
@@ -66,19 +90,51 @@ export function toHealthCheck(
   for (const threshold of [check.healthyThreshold, check.unhealthyThreshold])
     if (threshold < 2 || threshold > 10)
       throw validation(`Health check threshold '${threshold}' must be between 2 and 10`);
-  if (!/^\/[\u0021-\u007e]*$/.test(check.path))
-    throw validation(
-      `Health check path '${check.path}' must begin with a '/' character, and can only contain printable ASCII characters, without spaces`,
-    );
   if (check.port !== "traffic-port" && !(/^[1-9]\d{0,4}$/.test(check.port) && Number(check.port) <= PORT_MAX))
     throw validation(
       `Health check port '${check.port}' must be either 'traffic-port' or from 1 to ${PORT_MAX}`,
+    );
+  if (check.protocol === "TCP") {
+    if (input.HealthCheckPath !== undefined)
+      throw validation("Health check path cannot be specified for health checks with the protocol 'TCP'");
+    if (HttpCode !== undefined)
+      throw validation("Health check matcher cannot be specified for health checks with the protocol 'TCP'");
+    return { ...check, path: "", matcher: "" };
+  }
+  return checkedHttp(
+    check.path === "" ? { ...check, path: "/", matcher: check.matcher || "200-399" } : check,
+    version,
+  );
+}
+
+/** Errors: ValidationError. */
+function checkedHttp(
+  check: TargetGroupRecord["healthCheck"],
+  version: ProtocolVersion,
+): TargetGroupRecord["healthCheck"] {
+  if (!/^\/[\u0021-\u007e]*$/.test(check.path))
+    throw validation(
+      `Health check path '${check.path}' must begin with a '/' character, and can only contain printable ASCII characters, without spaces`,
     );
   if (version === "GRPC" && !isGrpcMatcher(check.matcher))
     throw validation(`Health check matcher GRPC code '${check.matcher}' must be within '0-99'`);
   if (version !== "GRPC" && !isMatcher(check.matcher))
     throw validation(`Health check matcher HTTP code '${check.matcher}' must be within '200-499'`);
   return check;
+}
+
+/** The protocol of a health check. Errors: ValidationError. */
+function toCheckProtocol(
+  given: string | undefined,
+  kept: TargetGroupRecord["healthCheck"],
+  { protocol }: Checked,
+): TargetGroupRecord["healthCheck"]["protocol"] {
+  const isNetwork = protocol === "TCP" || protocol === "TLS";
+  const known = (["HTTP", "HTTPS", "TCP"] as const).find((each) => each === (given ?? kept.protocol));
+  if (known !== undefined && (known !== "TCP" || isNetwork)) return known;
+  throw validation(
+    `Health check protocol '${given}' must be one of '[${isNetwork ? "HTTP, HTTPS, TCP" : "HTTP, HTTPS"}]'`,
+  );
 }
 
 /** Codes and ranges of codes from 200 to 499, separated by commas. Source: API_Matcher. */

@@ -1,5 +1,5 @@
 /**
- * Application load balancers as their callers see them: load balancers, listeners, rules, target groups, targets.
+ * Application and network load balancers as their callers see them: load balancers, listeners, rules, target groups, targets.
  * The proxy's configuration is rendered from these records (controllers/load-balancer); health is what it reports.
  * What is refused or not there yet: SUPPORT.md.
  */
@@ -16,6 +16,7 @@ import { ruleOperations } from "./rules.ts";
 import { tagOperations } from "./tags.ts";
 import { targetGroupOperations } from "./target-groups.ts";
 import { targetOperations } from "./targets.ts";
+import { trustStoreOperations } from "./trust-stores.ts";
 import { refusing } from "../common/members.ts";
 import { REFUSED } from "./members.ts";
 
@@ -42,7 +43,11 @@ const LISTS = {
   DescribeListeners: pagedBy(WORDS, "ListenerArn"),
   DescribeLoadBalancers: pagedBy(WORDS, "LoadBalancerArn"),
   DescribeRules: { ...WORDS, keyOf: ruleKeyOf },
+  DescribeSSLPolicies: pagedBy(WORDS, "Name"),
   DescribeTargetGroups: pagedBy(WORDS, "TargetGroupArn"),
+  DescribeTrustStoreAssociations: pagedBy(WORDS, "ResourceArn"),
+  DescribeTrustStoreRevocations: pagedBy(WORDS, "RevocationId"),
+  DescribeTrustStores: pagedBy(WORDS, "TrustStoreArn"),
 } satisfies Partial<Record<keyof Implementation<typeof sdk>, PagedList>>;
 
 export function elbv2Service(deps: Elbv2Deps): ServiceModule {
@@ -53,6 +58,7 @@ export function elbv2Service(deps: Elbv2Deps): ServiceModule {
     ...targetGroupOperations(deps),
     ...targetOperations(deps),
     ...tagOperations(deps),
+    ...trustStoreOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,

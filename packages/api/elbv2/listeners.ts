@@ -1,24 +1,17 @@
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
-import {
-  DEFAULT_SECURITY_POLICY,
-  type ListenerRecord,
-  type Reader,
-  securityPolicyOf,
-  type Transaction,
-  writeActions,
-} from "@gantry/state";
+import { type ListenerRecord, type Reader, type Transaction, writeActions } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
-import type { Place } from "../common/api-deps.ts";
-import { refuseMembers } from "../common/refuse.ts";
 import { toTags } from "../common/tags.ts";
 import { presentActions, toActions } from "./actions.ts";
+import { listenerAttributes, presentAttributes, withAttributes } from "./attributes.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
 import {
   addListenerCertificates,
   describeListenerCertificates,
   removeListenerCertificates,
 } from "./listener-certificates.ts";
-import { findCertificate, findListener, findLoadBalancer } from "./lookups.ts";
+import { modifiedTls, presentMutual, toAlpn, toMutual, toTls } from "./listener-tls.ts";
+import { findListener, findLoadBalancer } from "./lookups.ts";
 import { checkListenerQuota } from "./quotas.ts";
 import { validation } from "./validation.ts";
 
@@ -30,6 +23,7 @@ export function listenerOperations(deps: Elbv2Deps) {
     DescribeListeners: (input, context) => describeListeners(deps, input, context),
     DeleteListener: (input, context) => deleteListener(deps, input, context),
     DescribeListenerAttributes: (input, context) => describeListenerAttributes(deps, input, context),
+    ModifyListenerAttributes: (input, context) => modifyListenerAttributes(deps, input, context),
     AddListenerCertificates: (input, context) => addListenerCertificates(deps, input, context),
     RemoveListenerCertificates: (input, context) => removeListenerCertificates(deps, input, context),
     DescribeListenerCertificates: (input, context) => describeListenerCertificates(deps, input, context),
@@ -41,15 +35,6 @@ function createListener(
   input: elb.CreateListenerInput,
   context: RequestContext,
 ): elb.CreateListenerOutput {
-  refuseMembers(
-    {
-      ...input,
-      MutualAuthentication:
-        input.MutualAuthentication?.Mode === "off" ? undefined : input.MutualAuthentication,
-    },
-    ["AlpnPolicy", "MutualAuthentication"],
-    "ValidationError",
-  );
   const record = store.transact((tx) => {
     const balancer = findLoadBalancer(tx, context, input.LoadBalancerArn);
     const port = input.Port ?? 0;
@@ -57,10 +42,12 @@ function createListener(
     checkPortIsFree(tx, balancer.arn, { port, except: undefined });
     checkListenerQuota(tx, balancer);
     const tls = toTls(tx, balancer, {
+      isNetwork: balancer.type === "network",
       protocol: input.Protocol,
       certificates: input.Certificates,
       sslPolicy: input.SslPolicy,
     });
+    const mutual = toMutual(tx, balancer, { given: input.MutualAuthentication, protocol: tls.protocol });
     const listener: ListenerRecord = {
       account: context.account,
       region: context.region,
@@ -68,6 +55,8 @@ function createListener(
       loadBalancerArn: balancer.arn,
       port,
       ...tls,
+      alpnPolicy: toAlpn(input.AlpnPolicy, tls.protocol),
+      mutual,
       defaultActions: [],
       tags: toTags(input.Tags),
     };
@@ -89,7 +78,20 @@ function modifyListener(
     const port = input.Port ?? listener.port;
     checkPortIsFree(tx, listener.loadBalancerArn, { port, except: listener.arn });
     const balancer = findLoadBalancer(tx, context, listener.loadBalancerArn);
-    const next: ListenerRecord = { ...listener, port, ...modifiedTls(tx, listener, input) };
+    const tls = modifiedTls(tx, listener, { input, isNetwork: balancer.type === "network" });
+    const next: ListenerRecord = {
+      ...listener,
+      port,
+      ...tls,
+      alpnPolicy: toAlpn(
+        input.AlpnPolicy ?? (tls.protocol === "TLS" ? listener.alpnPolicy : undefined),
+        tls.protocol,
+      ),
+      mutual:
+        input.MutualAuthentication === undefined
+          ? listener.mutual
+          : toMutual(tx, balancer, { given: input.MutualAuthentication, protocol: tls.protocol }),
+    };
     tx.put("listener", listener.arn, next);
     if (input.DefaultActions !== undefined) {
       const actions = toActions(tx, input.DefaultActions, { balancer, listener: next });
@@ -126,8 +128,32 @@ function describeListenerAttributes(
   input: elb.DescribeListenerAttributesInput,
   context: RequestContext,
 ): elb.DescribeListenerAttributesOutput {
-  findListener(store, context, input.ListenerArn);
-  return { Attributes: [{ Key: "routing.http.response.server.enabled", Value: "true" }] };
+  return { Attributes: attributesOf(findListener(store, context, input.ListenerArn)) };
+}
+
+function modifyListenerAttributes(
+  { store }: Elbv2Deps,
+  input: elb.ModifyListenerAttributesInput,
+  context: RequestContext,
+): elb.ModifyListenerAttributesOutput {
+  const record = store.transact((tx) => {
+    const listener = findListener(tx, context, input.ListenerArn);
+    const table = listenerAttributes(listener.protocol);
+    const next = {
+      ...listener,
+      attributes: withAttributes(listener.attributes ?? {}, input.Attributes, table),
+    };
+    tx.put("listener", listener.arn, next);
+    return next;
+  });
+  return { Attributes: attributesOf(record) };
+}
+
+/** Attributes that another protocol had are not shown. */
+function attributesOf({ protocol, attributes = {} }: ListenerRecord): elb.ListenerAttribute[] {
+  const table = listenerAttributes(protocol);
+  const own = Object.fromEntries(Object.entries(attributes).filter(([key]) => Object.hasOwn(table, key)));
+  return presentAttributes(table, own);
 }
 
 /** A port has one listener of a load balancer. Errors: DuplicateListener. */
@@ -139,56 +165,6 @@ function checkPortIsFree(
   const listeners = reader.listBy("listener", "loadBalancer", loadBalancerArn);
   if (listeners.some((each) => each.port === port && each.arn !== except))
     throw new ApiError("DuplicateListener", "A listener already exists on this port for this load balancer");
-}
-
-type Tls = Pick<ListenerRecord, "protocol" | "certificates" | "sslPolicy">;
-
-/** The protocol of a listener after a change. A change to HTTP drops the certificates and the policy. Errors: as toTls. */
-function modifiedTls(reader: Reader, listener: ListenerRecord, input: elb.ModifyListenerInput): Tls {
-  const { protocol, certificates, sslPolicy } = listener;
-  if (input.Protocol === undefined && input.Certificates === undefined && input.SslPolicy === undefined)
-    return { protocol, certificates, sslPolicy };
-  const isKept = input.Protocol !== "HTTP";
-  const own = isKept ? certificates.map((CertificateArn) => ({ CertificateArn })) : undefined;
-  return toTls(reader, listener, {
-    protocol: input.Protocol ?? protocol,
-    // The default certificate alone is changed; the list stays. Source: API_ModifyListener, Certificates.
-    certificates: input.Certificates === undefined ? own : [...input.Certificates, ...(own ?? []).slice(1)],
-    sslPolicy: input.SslPolicy ?? (isKept ? sslPolicy : undefined),
-  });
-}
-
-/** Errors: ValidationError, InvalidConfigurationRequest, CertificateNotFound, SSLPolicyNotFound. */
-function toTls(
-  reader: Reader,
-  place: Place,
-  given: {
-    readonly protocol: string | undefined;
-    readonly certificates: readonly elb.Certificate[] | undefined;
-    readonly sslPolicy: string | undefined;
-  },
-): Tls {
-  const { protocol, sslPolicy } = given;
-  if (protocol !== "HTTP" && protocol !== "HTTPS")
-    throw validation(`Listener protocol '${protocol}' must be one of 'HTTPS, HTTP'`);
-  const arns = (given.certificates ?? []).map((certificate) =>
-    findCertificate(reader, place, certificate.CertificateArn),
-  );
-  if (protocol === "HTTP") {
-    if (arns.length > 0)
-      throw new ApiError("InvalidConfigurationRequest", "You cannot specify certificates for HTTP listeners");
-    if (sslPolicy !== undefined)
-      throw new ApiError(
-        "InvalidConfigurationRequest",
-        "You cannot specify an SSL policy for HTTP listeners",
-      );
-    return { protocol, certificates: [], sslPolicy: undefined };
-  }
-  if (arns.length === 0)
-    throw new ApiError("CertificateNotFound", "A certificate must be specified for HTTPS listeners");
-  if (sslPolicy !== undefined && securityPolicyOf(sslPolicy) === undefined)
-    throw new ApiError("SSLPolicyNotFound", `SSL policy '${sslPolicy}' not found`);
-  return { protocol, certificates: arns, sslPolicy: sslPolicy ?? DEFAULT_SECURITY_POLICY };
 }
 
 export function removeListener(tx: Transaction, listener: ListenerRecord): void {
@@ -205,6 +181,7 @@ function presentListener(listener: ListenerRecord): elb.Listener {
     Certificates: listener.certificates.slice(0, 1).map((CertificateArn) => ({ CertificateArn })),
     SslPolicy: listener.sslPolicy,
     DefaultActions: presentActions(listener.defaultActions),
-    ...(listener.protocol === "HTTPS" ? { MutualAuthentication: { Mode: "off" } } : {}),
+    ...(listener.alpnPolicy === undefined ? {} : { AlpnPolicy: [listener.alpnPolicy] }),
+    ...presentMutual(listener),
   };
 }

@@ -1,27 +1,23 @@
 import type * as elb from "@aws-sdk/client-elastic-load-balancing-v2";
 import { formatArn } from "@gantry/kernel";
-import {
-  allocatePublicIp,
-  chooseHost,
-  createInterface,
-  type LoadBalancerRecord,
-  NoFreeAddressError,
-  type Reader,
-  type SubnetRecord,
-  type Transaction,
-} from "@gantry/state";
+import { type LoadBalancerRecord, NoFreeAddressError, type Reader } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
-import type { Place } from "../common/api-deps.ts";
-import { within } from "../common/place.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
-import { toTags } from "../common/tags.ts";
-import { defaultSecurityGroup } from "../ec2/lookups.ts";
-import { LOAD_BALANCER_ATTRIBUTES, presentAttributes, withAttributes } from "./attributes.ts";
+import { loadBalancerAttributes, presentAttributes, withAttributes } from "./attributes.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
+import { describeSslPolicies } from "./ssl-policies.ts";
 import { tryLogDelivery } from "./log-attributes.ts";
 import { removeListener } from "./listeners.ts";
 import { findLoadBalancer, partOf } from "./lookups.ts";
+import {
+  insertInterface,
+  insertLoadBalancer,
+  removeInterface,
+  toMappings,
+  toSecurityGroups,
+  toSubnets,
+} from "./new-load-balancer.ts";
 import { QUOTAS } from "./quotas.ts";
 import { validation } from "./validation.ts";
 
@@ -34,6 +30,12 @@ export function loadBalancerOperations(deps: Elbv2Deps) {
     DescribeLoadBalancerAttributes: (input, context) => describeLoadBalancerAttributes(deps, input, context),
     ModifyLoadBalancerAttributes: (input, context) => modifyLoadBalancerAttributes(deps, input, context),
     SetSecurityGroups: (input, context) => setSecurityGroups(deps, input, context),
+    SetSubnets: (input, context) => setSubnets(deps, input, context),
+    SetIpAddressType: (input, context) => setIpAddressType(deps, input, context),
+    DescribeCapacityReservation: (input, context) =>
+      presentCapacity(findLoadBalancer(deps.store, context, input.LoadBalancerArn)),
+    ModifyCapacityReservation: (input, context) => modifyCapacityReservation(deps, input, context),
+    DescribeSSLPolicies: (input) => describeSslPolicies(input),
     DescribeAccountLimits: () => describeAccountLimits(),
   } satisfies Implementation<typeof elb>;
 }
@@ -44,11 +46,12 @@ function createLoadBalancer(
   context: RequestContext,
 ): elb.CreateLoadBalancerOutput {
   const { store } = deps;
-  if (input.Type !== undefined && input.Type !== "application")
-    throw validation(`Gantry supports load balancers of type application, not ${input.Type}.`);
+  if (input.Type === "gateway")
+    throw validation("Gantry supports load balancers of type application and network, not gateway.");
+  checkAddressType(input.IpAddressType);
   refuseMembers(
-    { ...input, IpAddressType: input.IpAddressType === "ipv4" ? undefined : input.IpAddressType },
-    ["IpAddressType", "CustomerOwnedIpv4Pool", "EnablePrefixForIpv6SourceNat", "IpamPools"],
+    input,
+    ["CustomerOwnedIpv4Pool", "EnablePrefixForIpv6SourceNat", "IpamPools"],
     "ValidationError",
   );
   const name = input.Name ?? "";
@@ -99,7 +102,13 @@ function deleteLoadBalancer(
         `Load balancer '${balancer.arn}' cannot be deleted because deletion protection is enabled`,
       );
     for (const listener of tx.listBy("listener", "loadBalancer", balancer.arn)) removeListener(tx, listener);
-    for (const id of balancer.networkInterfaceIds) tx.delete("networkInterface", id);
+    const target = tx.list("target").find((each) => each.address === balancer.arn);
+    if (target !== undefined)
+      throw new ApiError(
+        "ResourceInUse",
+        `Load balancer '${balancer.arn}' cannot be deleted because it is currently associated with another service`,
+      );
+    for (const id of balancer.networkInterfaceIds) removeInterface(tx, id);
     tx.delete("loadBalancer", balancer.arn);
   });
   return {};
@@ -110,12 +119,8 @@ function describeLoadBalancerAttributes(
   input: elb.DescribeLoadBalancerAttributesInput,
   context: RequestContext,
 ): elb.DescribeLoadBalancerAttributesOutput {
-  return {
-    Attributes: presentAttributes(
-      LOAD_BALANCER_ATTRIBUTES,
-      findLoadBalancer(store, context, input.LoadBalancerArn).attributes,
-    ),
-  };
+  const balancer = findLoadBalancer(store, context, input.LoadBalancerArn);
+  return { Attributes: presentAttributes(loadBalancerAttributes(balancer), balancer.attributes) };
 }
 
 async function modifyLoadBalancerAttributes(
@@ -125,16 +130,16 @@ async function modifyLoadBalancerAttributes(
 ): Promise<elb.ModifyLoadBalancerAttributesOutput> {
   const { store } = deps;
   const changed = (balancer: LoadBalancerRecord) =>
-    withAttributes(balancer.attributes, input.Attributes, LOAD_BALANCER_ATTRIBUTES);
+    withAttributes(balancer.attributes, input.Attributes, loadBalancerAttributes(balancer));
   const before = findLoadBalancer(store, context, input.LoadBalancerArn);
   await tryLogDelivery(deps, before, changed(before));
   const record = store.transact((tx) => {
     const balancer = findLoadBalancer(tx, context, input.LoadBalancerArn);
-    const next = { ...balancer, attributes: changed(balancer) };
-    tx.put("loadBalancer", balancer.arn, next);
-    return next;
+    const written = { ...balancer, attributes: changed(balancer) };
+    tx.put("loadBalancer", balancer.arn, written);
+    return written;
   });
-  return { Attributes: presentAttributes(LOAD_BALANCER_ATTRIBUTES, record.attributes) };
+  return { Attributes: presentAttributes(loadBalancerAttributes(record), record.attributes) };
 }
 
 function setSecurityGroups(
@@ -142,16 +147,113 @@ function setSecurityGroups(
   input: elb.SetSecurityGroupsInput,
   context: RequestContext,
 ): elb.SetSecurityGroupsOutput {
-  store.transact((tx) => {
+  const asked = input.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic;
+  const record = store.transact((tx) => {
     const balancer = findLoadBalancer(tx, context, input.LoadBalancerArn);
+    const isNetwork = balancer.type === "network";
+    if (isNetwork && balancer.securityGroups.length === 0)
+      throw new ApiError(
+        "InvalidConfigurationRequest",
+        "You cannot set security groups on a Network Load Balancer that was created without security groups",
+      );
     const groups = toSecurityGroups(tx, balancer.vpcId, input.SecurityGroups ?? []);
-    tx.put("loadBalancer", balancer.arn, { ...balancer, securityGroups: groups });
+    const written = {
+      ...balancer,
+      securityGroups: groups,
+      ...(isNetwork && asked !== undefined ? { privateLinkRules: asked } : {}),
+    };
+    tx.put("loadBalancer", balancer.arn, written);
     for (const id of balancer.networkInterfaceIds) {
       const eni = tx.get("networkInterface", id);
       if (eni !== undefined) tx.put("networkInterface", id, { ...eni, securityGroups: groups });
     }
+    return written;
   });
-  return { SecurityGroupIds: input.SecurityGroups };
+  return {
+    SecurityGroupIds: input.SecurityGroups,
+    ...(record.type === "network"
+      ? { EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: record.privateLinkRules ?? "on" }
+      : {}),
+  };
+}
+
+/** Interfaces in subnets that stay are kept, with their addresses. Source: API_SetSubnets. */
+function setSubnets(
+  deps: Elbv2Deps,
+  input: elb.SetSubnetsInput,
+  context: RequestContext,
+): elb.SetSubnetsOutput {
+  const { store } = deps;
+  checkAddressType(input.IpAddressType);
+  const record = store.transact((tx) => {
+    const balancer = findLoadBalancer(tx, context, input.LoadBalancerArn);
+    const subnets = toSubnets(tx, context, input, balancer.type === "network");
+    if (subnets[0].vpcId !== balancer.vpcId)
+      throw new ApiError("InvalidSubnet", `All subnets must belong to the VPC '${balancer.vpcId}'`);
+    const enis = balancer.networkInterfaceIds.flatMap((id) => tx.get("networkInterface", id) ?? []);
+    const mappings =
+      balancer.type === "network" ? { ...balancer.mappings, ...toMappings(input.SubnetMappings) } : undefined;
+    const next = { ...balancer, ...(mappings === undefined ? {} : { mappings }) };
+    const kept = subnets.map(
+      (subnet) => enis.find((eni) => eni.subnetId === subnet.id) ?? insertInterface(tx, deps, next, subnet),
+    );
+    for (const eni of enis) if (!kept.includes(eni)) removeInterface(tx, eni.id);
+    const changed = {
+      ...next,
+      subnetIds: subnets.map((subnet) => subnet.id),
+      networkInterfaceIds: kept.map((eni) => eni.id),
+    };
+    tx.put("loadBalancer", balancer.arn, changed);
+    return changed;
+  });
+  return { AvailabilityZones: presentLoadBalancer(record, store).AvailabilityZones, IpAddressType: "ipv4" };
+}
+
+function setIpAddressType(
+  { store }: Elbv2Deps,
+  input: elb.SetIpAddressTypeInput,
+  context: RequestContext,
+): elb.SetIpAddressTypeOutput {
+  findLoadBalancer(store, context, input.LoadBalancerArn);
+  checkAddressType(input.IpAddressType);
+  return { IpAddressType: "ipv4" };
+}
+
+/** Errors: ValidationError with the reason. */
+function checkAddressType(given: string | undefined): void {
+  if (given === undefined || given === "ipv4") return;
+  throw validation(
+    `Gantry does not support the IP address type '${given}': its VPCs have no IPv6 addresses. Use 'ipv4'.`,
+  );
+}
+
+/** Recorded: the proxy has the whole node. Source: API_ModifyCapacityReservation. */
+function modifyCapacityReservation(
+  { store }: Elbv2Deps,
+  input: elb.ModifyCapacityReservationInput,
+  context: RequestContext,
+): elb.ModifyCapacityReservationOutput {
+  const units =
+    input.ResetCapacityReservation === true ? undefined : input.MinimumLoadBalancerCapacity?.CapacityUnits;
+  const record = store.transact((tx) => {
+    const balancer = findLoadBalancer(tx, context, input.LoadBalancerArn);
+    const written = { ...balancer, capacityUnits: units };
+    tx.put("loadBalancer", balancer.arn, written);
+    return written;
+  });
+  return presentCapacity(record);
+}
+
+function presentCapacity(balancer: LoadBalancerRecord): elb.DescribeCapacityReservationOutput {
+  const { capacityUnits: units, createdAt, subnetIds } = balancer;
+  const perZone = units === undefined ? 0 : units / subnetIds.length;
+  return {
+    LastModifiedTime: new Date(createdAt),
+    DecreaseRequestsRemaining: 2,
+    ...(units === undefined ? {} : { MinimumLoadBalancerCapacity: { CapacityUnits: units } }),
+    CapacityReservationState:
+      units === undefined ? [] : [{ State: { Code: "provisioned" }, EffectiveCapacityUnits: perZone }],
+  };
 }
 
 function describeAccountLimits(): elb.DescribeAccountLimitsOutput {
@@ -171,131 +273,43 @@ function describeAccountLimits(): elb.DescribeAccountLimitsOutput {
   };
 }
 
-/** Writes a load balancer and its interfaces, one in each subnet. Errors: as API_CreateLoadBalancer lists. */
-function insertLoadBalancer(
-  tx: Transaction,
-  { ids, clock, publicPool }: Elbv2Deps,
-  place: Place,
-  input: elb.CreateLoadBalancerInput,
-): LoadBalancerRecord {
-  const name = input.Name ?? "";
-  checkNameIsFree(tx, place, name);
-  const subnets = toSubnets(tx, place, input);
-  const { vpcId } = subnets[0];
-  const securityGroups = toSecurityGroups(tx, vpcId, input.SecurityGroups);
-  const scheme = input.Scheme ?? "internet-facing";
-  const open = tx.list("internetGateway").some((gateway) => gateway.vpcId === vpcId);
-  if (scheme === "internet-facing" && !open)
-    throw new ApiError("InvalidSubnet", `VPC ${vpcId} has no internet gateway`);
-  const id = ids.hex(16);
-  const arn = formatArn("elasticloadbalancing", place, `loadbalancer/app/${name}/${id}`);
-  const now = clock.now();
-  const nodeId = chooseHost(
-    tx,
-    subnets.map((subnet) => subnet.availabilityZone),
-  );
-  const enis = subnets.map((subnet) =>
-    createInterface(tx, ids, {
-      subnet,
-      securityGroups,
-      type: "interface",
-      description: `ELB app/${name}/${id}`,
-      owner: { type: "loadBalancer", key: arn },
-      nodeId,
-      publicIp: scheme === "internet-facing" ? allocatePublicIp(tx, publicPool) : undefined,
-      now,
-    }),
-  );
-  const record: LoadBalancerRecord = {
-    account: place.account,
-    region: place.region,
-    arn,
-    name,
-    nodeId,
-    dnsName: `${scheme === "internal" ? "internal-" : ""}${name}-${ids.digits(10)}.${place.region}.elb.localhost`,
-    scheme,
-    vpcId,
-    subnetIds: subnets.map((subnet) => subnet.id),
-    securityGroups,
-    networkInterfaceIds: enis.map((eni) => eni.id),
-    attributes: {},
-    state: "provisioning",
-    hostPorts: {},
-    createdAt: now,
-    tags: toTags(input.Tags),
-  };
-  tx.put("loadBalancer", arn, record);
-  return record;
-}
-
-/** Errors: TooManyLoadBalancers, DuplicateLoadBalancerName. */
-function checkNameIsFree(reader: Reader, place: Place, name: string): void {
-  const existing = reader.list("loadBalancer", formatArn("elasticloadbalancing", place, "loadbalancer/"));
-  if (existing.length >= QUOTAS.loadBalancers)
-    throw new ApiError("TooManyLoadBalancers", "The maximum number of load balancers has been reached");
-  if (existing.some((each) => each.name === name))
-    throw new ApiError(
-      "DuplicateLoadBalancerName",
-      `A load balancer with the same name '${name}' exists, but with different settings`,
-    );
-}
-
-/** The subnets of a new load balancer: two at least, of one VPC, each in a zone of its own. Errors: SubnetNotFound, ValidationError, InvalidConfigurationRequest, InvalidSubnet. */
-function toSubnets(
-  reader: Reader,
-  place: Place,
-  input: elb.CreateLoadBalancerInput,
-): readonly [SubnetRecord, ...SubnetRecord[]] {
-  const mapped = (input.SubnetMappings ?? []).map((mapping) => mapping.SubnetId);
-  const [first, ...others] = [...(input.Subnets ?? []), ...mapped].map((id) => {
-    const subnet = within(reader.get("subnet", id), place);
-    if (subnet === undefined) throw new ApiError("SubnetNotFound", `The subnet ID '${id}' does not exist`);
-    return subnet;
-  });
-  const zones = new Set([first, ...others].map((subnet) => subnet?.availabilityZone));
-  if (first === undefined || zones.size < 2)
-    throw validation("At least two subnets in two different Availability Zones must be specified");
-  if (zones.size < others.length + 1)
-    throw new ApiError(
-      "InvalidConfigurationRequest",
-      "A load balancer cannot be attached to multiple subnets in the same Availability Zone",
-    );
-  if (others.some((subnet) => subnet.vpcId !== first.vpcId))
-    throw new ApiError("InvalidSubnet", "All subnets must belong to the same VPC");
-  return [first, ...others];
-}
-
-/** The given security groups, else the VPC's default one. Errors: InvalidSecurityGroup. */
-function toSecurityGroups(
-  reader: Reader,
-  vpcId: string,
-  given: readonly string[] | undefined,
-): readonly string[] {
-  const fallback = defaultSecurityGroup(reader, vpcId);
-  const groups = given ?? (fallback === undefined ? [] : [fallback.id]);
-  for (const id of groups)
-    if (reader.get("securityGroup", id)?.vpcId !== vpcId)
-      throw new ApiError("InvalidSecurityGroup", `One or more security groups are invalid: ${id}`);
-  return groups;
-}
-
 function presentLoadBalancer(balancer: LoadBalancerRecord, reader: Reader): elb.LoadBalancer {
   return {
     LoadBalancerArn: balancer.arn,
     LoadBalancerName: balancer.name,
     DNSName: balancer.dnsName,
-    CanonicalHostedZoneId: "Z35SXDOTRQ7X7K",
+    CanonicalHostedZoneId: balancer.type === "network" ? "Z26RNL4JYFTOTI" : "Z35SXDOTRQ7X7K",
     CreatedTime: new Date(balancer.createdAt),
     Scheme: balancer.scheme,
     VpcId: balancer.vpcId,
     State: { Code: balancer.state, Reason: balancer.stateReason },
-    Type: "application",
+    Type: balancer.type ?? "application",
     AvailabilityZones: balancer.subnetIds.map((id) => ({
       SubnetId: id,
       ZoneName: reader.get("subnet", id)?.availabilityZone,
-      LoadBalancerAddresses: [],
+      LoadBalancerAddresses: presentAddresses(reader, balancer, id),
     })),
-    SecurityGroups: [...balancer.securityGroups],
+    ...(balancer.securityGroups.length === 0 ? {} : { SecurityGroups: [...balancer.securityGroups] }),
+    ...(balancer.type === "network" && balancer.securityGroups.length > 0
+      ? { EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: balancer.privateLinkRules ?? "on" }
+      : {}),
     IpAddressType: "ipv4",
   };
+}
+
+/** The addresses that the caller chose for a network load balancer. Source: API_LoadBalancerAddress. */
+function presentAddresses(
+  reader: Reader,
+  balancer: LoadBalancerRecord,
+  subnetId: string,
+): elb.LoadBalancerAddress[] {
+  const { allocationId, privateIp } = balancer.mappings?.[subnetId] ?? {};
+  const address = allocationId === undefined ? undefined : reader.get("elasticAddress", allocationId);
+  if (address === undefined && privateIp === undefined) return [];
+  return [
+    {
+      ...(address === undefined ? {} : { AllocationId: allocationId, IpAddress: address.publicIp }),
+      ...(privateIp === undefined ? {} : { PrivateIPv4Address: privateIp }),
+    },
+  ];
 }

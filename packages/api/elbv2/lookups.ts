@@ -5,6 +5,7 @@ import type {
   RuleRecord,
   Tags,
   TargetGroupRecord,
+  TrustStoreRecord,
 } from "@gantry/state";
 import { ApiError } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
@@ -16,6 +17,7 @@ interface Parts {
   readonly listener: ListenerRecord;
   readonly rule: RuleRecord;
   readonly targetGroup: TargetGroupRecord;
+  readonly trustStore: TrustStoreRecord;
 }
 
 /** A record by its ARN, within the caller's account and region. */
@@ -57,6 +59,13 @@ export function findTargetGroup(reader: Reader, place: Place, arn: string | unde
   return group;
 }
 
+/** Errors: TrustStoreNotFound. */
+export function findTrustStore(reader: Reader, place: Place, arn: string | undefined): TrustStoreRecord {
+  const store = partOf(reader, place, { kind: "trustStore", arn });
+  if (store === undefined) throw new ApiError("TrustStoreNotFound", `Trust store '${arn}' not found`);
+  return store;
+}
+
 export function missingGroup(): ApiError {
   return new ApiError("TargetGroupNotFound", "One or more target groups not found");
 }
@@ -86,6 +95,7 @@ const MISSING = {
   listener: "ListenerNotFound",
   rule: "RuleNotFound",
   targetGroup: "TargetGroupNotFound",
+  trustStore: "TrustStoreNotFound",
 } as const;
 
 function taggedKindOf(arn: string): keyof Parts {
@@ -96,6 +106,8 @@ function taggedKindOf(arn: string): keyof Parts {
       return "listener";
     case "listener-rule":
       return "rule";
+    case "truststore":
+      return "trustStore";
     default:
       return "targetGroup";
   }

@@ -10,19 +10,20 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
   AddListenerCertificates: IS_DEFAULT,
   RemoveListenerCertificates: IS_DEFAULT,
   DeregisterTargets: ZONE,
+  AddTrustStoreRevocations: { "RevocationContents.RevocationType": "every list is a CRL" },
+  DescribeSSLPolicies: { LoadBalancerType: "both types have all policies" },
+  SetSecurityGroups: { EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: "there is no PrivateLink" },
+  ModifyCapacityReservation: {
+    "MinimumLoadBalancerCapacity.CapacityUnits": "the proxy has the whole node",
+  },
   DescribeTargetHealth: { ...ZONE, Include: "targets have no anomaly detection" },
 };
 
 const OF_LISTENER = [
-  "AlpnPolicy",
   "DefaultActions.AuthenticateOidcConfig",
   "DefaultActions.AuthenticateCognitoConfig",
   "DefaultActions.JwtValidationConfig",
-  ["MutualAuthentication.Mode", "off"],
-  "MutualAuthentication.TrustStoreArn",
-  "MutualAuthentication.IgnoreClientCertificateExpiry",
   "MutualAuthentication.TrustStoreAssociationStatus",
-  "MutualAuthentication.AdvertiseTrustStoreCaNames",
 ] as const;
 const OF_RULE = [
   "Actions.AuthenticateOidcConfig",
@@ -31,14 +32,12 @@ const OF_RULE = [
 ] as const;
 
 export const REFUSED: RefusedMembers<typeof sdk> = {
-  CreateLoadBalancer: [
-    "SubnetMappings.AllocationId",
-    "SubnetMappings.PrivateIPv4Address",
+  CreateLoadBalancer: ["SubnetMappings.IPv6Address", "SubnetMappings.SourceNatIpv6Prefix", "IpamPools"],
+  SetSubnets: [
     "SubnetMappings.IPv6Address",
     "SubnetMappings.SourceNatIpv6Prefix",
-    "IpamPools",
+    "EnablePrefixForIpv6SourceNat",
   ],
-  SetSecurityGroups: ["EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic"],
   CreateListener: OF_LISTENER,
   ModifyListener: OF_LISTENER,
   CreateRule: OF_RULE,

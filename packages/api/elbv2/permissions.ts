@@ -10,12 +10,22 @@ type Given = string | undefined;
  */
 export const ELBV2_PERMISSIONS = {
   CreateLoadBalancer: (input, place) =>
-    creating(`loadbalancer/app/${input.Name ?? ""}/*`, "CreateLoadBalancer", input, place),
+    creating(
+      `loadbalancer/${input.Type === "network" ? "net" : "app"}/${input.Name ?? ""}/*`,
+      "CreateLoadBalancer",
+      input,
+      place,
+    ),
   DescribeLoadBalancers: "*",
   DeleteLoadBalancer: ofLoadBalancer,
   DescribeLoadBalancerAttributes: "*",
   ModifyLoadBalancerAttributes: ofLoadBalancer,
   SetSecurityGroups: ofLoadBalancer,
+  SetSubnets: ofLoadBalancer,
+  SetIpAddressType: ofLoadBalancer,
+  DescribeCapacityReservation: "*",
+  ModifyCapacityReservation: ofLoadBalancer,
+  DescribeSSLPolicies: "*",
   DescribeAccountLimits: "*",
   DescribeTags: "*",
   AddTags: (input) => on(...(input.ResourceArns ?? [])),
@@ -33,6 +43,7 @@ export const ELBV2_PERMISSIONS = {
   DescribeListeners: "*",
   DeleteListener: ofListener,
   DescribeListenerAttributes: "*",
+  ModifyListenerAttributes: ofListener,
   AddListenerCertificates: ofListener,
   RemoveListenerCertificates: ofListener,
   DescribeListenerCertificates: "*",
@@ -60,6 +71,16 @@ export const ELBV2_PERMISSIONS = {
   RegisterTargets: ofTargetGroup,
   DeregisterTargets: ofTargetGroup,
   DescribeTargetHealth: "*",
+
+  CreateTrustStore: (input, place) =>
+    creating(`truststore/${input.Name ?? ""}/*`, "CreateTrustStore", input, place),
+  ModifyTrustStore: ofTrustStore,
+  DeleteTrustStore: ofTrustStore,
+  DescribeTrustStores: "*",
+  DescribeTrustStoreAssociations: "*",
+  AddTrustStoreRevocations: ofTrustStore,
+  RemoveTrustStoreRevocations: ofTrustStore,
+  DescribeTrustStoreRevocations: "*",
 } satisfies PermissionTable<typeof sdk>;
 
 function ofLoadBalancer(input: { LoadBalancerArn?: Given }): readonly Need[] {
@@ -76,6 +97,10 @@ function ofRule(input: { RuleArn?: Given }): readonly Need[] {
 
 function ofTargetGroup(input: { TargetGroupArn?: Given }): readonly Need[] {
   return on(input.TargetGroupArn ?? "*");
+}
+
+function ofTrustStore(input: { TrustStoreArn?: Given }): readonly Need[] {
+  return on(input.TrustStoreArn ?? "*");
 }
 
 interface WithTags {

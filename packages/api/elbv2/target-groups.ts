@@ -12,7 +12,7 @@ import type { Place } from "../common/api-deps.ts";
 import { within } from "../common/place.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { toTags } from "../common/tags.ts";
-import { presentAttributes, TARGET_GROUP_ATTRIBUTES, withAttributes } from "./attributes.ts";
+import { presentAttributes, targetGroupAttributes, withAttributes } from "./attributes.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
 import { healthCheckDefaults, toHealthCheck } from "./health-checks.ts";
 import { balancersOf, findLoadBalancer, findTargetGroup, missingGroup, partOf } from "./lookups.ts";
@@ -44,12 +44,7 @@ function createTargetGroup(
     ["IpAddressType"],
     "ValidationError",
   );
-  if (input.TargetType !== "ip")
-    throw validation(
-      `Gantry supports target groups of type ip, not ${input.TargetType ?? "instance (the default)"}.`,
-    );
-  if (input.Protocol !== "HTTP" && input.Protocol !== "HTTPS")
-    throw validation(`Gantry supports the target group protocols HTTP and HTTPS, not ${input.Protocol}.`);
+  toTargetType(input);
   const name = input.Name ?? "";
   if (!/^[A-Za-z0-9](?:[A-Za-z0-9-]{0,30}[A-Za-z0-9])?$/.test(name))
     throw validation(
@@ -67,7 +62,16 @@ function insertTargetGroup(
   input: elb.CreateTargetGroupInput,
 ): TargetGroupRecord {
   const name = input.Name ?? "";
-  const protocolVersion = toProtocolVersion(input.ProtocolVersion);
+  const targetType = toTargetType(input);
+  const protocol = toProtocol(input, targetType);
+  const isHttp = protocol === "HTTP" || protocol === "HTTPS";
+  if (!isHttp && input.ProtocolVersion !== undefined)
+    throw validation(
+      `Protocol version cannot be specified for target groups with the protocol '${protocol}'`,
+    );
+  const version = toProtocolVersion(input.ProtocolVersion);
+  const checked = { protocol, targetType, version };
+  if (input.Port === undefined) throw validation("A port must be specified");
   const vpc = within(tx.get("vpc", input.VpcId), place);
   if (vpc === undefined) throw validation(`The VPC ID '${input.VpcId}' is not found`);
   const existing = tx.list("targetGroup", formatArn("elasticloadbalancing", place, "targetgroup/"));
@@ -83,12 +87,12 @@ function insertTargetGroup(
     region: place.region,
     arn: formatArn("elasticloadbalancing", place, `targetgroup/${name}/${ids.hex(16)}`),
     name,
-    protocol: input.Protocol === "HTTPS" ? "HTTPS" : "HTTP",
-    port: input.Port ?? 80,
+    protocol,
+    port: input.Port,
     vpcId: vpc.id,
-    targetType: "ip",
-    protocolVersion,
-    healthCheck: toHealthCheck(input, healthCheckDefaults(protocolVersion), protocolVersion),
+    targetType,
+    ...(isHttp ? { protocolVersion: version } : {}),
+    healthCheck: toHealthCheck(input, healthCheckDefaults(checked, input.HealthCheckProtocol), checked),
     attributes: {},
     createdAt: clock.now(),
     tags: toTags(input.Tags),
@@ -106,7 +110,7 @@ function modifyTargetGroup(
     const group = findTargetGroup(tx, context, input.TargetGroupArn);
     const next: TargetGroupRecord = {
       ...group,
-      healthCheck: toHealthCheck(input, group.healthCheck, versionOf(group)),
+      healthCheck: toHealthCheck(input, group.healthCheck, { ...group, version: versionOf(group) }),
     };
     tx.put("targetGroup", group.arn, next);
     return next;
@@ -162,12 +166,7 @@ function describeTargetGroupAttributes(
   input: elb.DescribeTargetGroupAttributesInput,
   context: RequestContext,
 ): elb.DescribeTargetGroupAttributesOutput {
-  return {
-    Attributes: presentAttributes(
-      TARGET_GROUP_ATTRIBUTES,
-      findTargetGroup(store, context, input.TargetGroupArn).attributes,
-    ),
-  };
+  return { Attributes: attributesOf(findTargetGroup(store, context, input.TargetGroupArn)) };
 }
 
 function modifyTargetGroupAttributes(
@@ -179,12 +178,51 @@ function modifyTargetGroupAttributes(
     const group = findTargetGroup(tx, context, input.TargetGroupArn);
     const next = {
       ...group,
-      attributes: withAttributes(group.attributes, input.Attributes, TARGET_GROUP_ATTRIBUTES),
+      attributes: withAttributes(group.attributes, input.Attributes, targetGroupAttributes(group)),
     };
     tx.put("targetGroup", group.arn, next);
     return next;
   });
-  return { Attributes: presentAttributes(TARGET_GROUP_ATTRIBUTES, record.attributes) };
+  return { Attributes: attributesOf(record) };
+}
+
+/** Instances keep the address of the client by default. Source: "Target groups for your Network Load Balancers". */
+function attributesOf(group: TargetGroupRecord): elb.TargetGroupAttribute[] {
+  const isNetwork = group.protocol === "TCP" || group.protocol === "TLS";
+  const initial: Readonly<Record<string, string>> =
+    isNetwork && group.targetType === "instance" ? { "preserve_client_ip.enabled": "true" } : {};
+  return presentAttributes(targetGroupAttributes(group), { ...initial, ...group.attributes });
+}
+
+const TARGET_TYPES = ["instance", "ip", "alb"] as const;
+
+/** Errors: ValidationError for functions, and for unknown types. */
+function toTargetType({
+  TargetType = "instance",
+}: elb.CreateTargetGroupInput): TargetGroupRecord["targetType"] {
+  const type = TARGET_TYPES.find((each) => each === TargetType);
+  if (type !== undefined) return type;
+  throw validation("Gantry does not support target groups of type lambda: there are no functions to call.");
+}
+
+const PROTOCOLS = ["HTTP", "HTTPS", "TCP", "TLS"] as const;
+
+/** Errors: ValidationError. */
+function toProtocol(
+  { Protocol: given }: elb.CreateTargetGroupInput,
+  targetType: TargetGroupRecord["targetType"],
+): TargetGroupRecord["protocol"] {
+  if (given === undefined) throw validation("A protocol must be specified");
+  const protocol = PROTOCOLS.find((each) => each === given);
+  if (protocol === undefined)
+    throw validation(
+      `Gantry does not support the target group protocol ${given}: it serves HTTP, HTTPS, TCP and TLS.`,
+    );
+  if (targetType === "alb" && protocol !== "TCP")
+    throw validation(
+      `Protocol '${protocol}' is not supported for target groups of type 'alb': it must be 'TCP'`,
+    );
+  return protocol;
 }
 
 const VERSIONS: readonly ProtocolVersion[] = ["HTTP1", "HTTP2", "GRPC"];
@@ -203,11 +241,13 @@ function versionOf(group: TargetGroupRecord): ProtocolVersion {
 
 function presentGroup(group: TargetGroupRecord, reader: Reader): elb.TargetGroup {
   const check = group.healthCheck;
+  const isHttp = group.protocol === "HTTP" || group.protocol === "HTTPS";
+  const matcher = versionOf(group) === "GRPC" ? { GrpcCode: check.matcher } : { HttpCode: check.matcher };
   return {
     TargetGroupArn: group.arn,
     TargetGroupName: group.name,
     Protocol: group.protocol,
-    ProtocolVersion: versionOf(group),
+    ...(isHttp ? { ProtocolVersion: versionOf(group) } : {}),
     Port: group.port,
     VpcId: group.vpcId,
     TargetType: group.targetType,
@@ -215,12 +255,11 @@ function presentGroup(group: TargetGroupRecord, reader: Reader): elb.TargetGroup
     HealthCheckEnabled: check.enabled,
     HealthCheckProtocol: check.protocol,
     HealthCheckPort: check.port,
-    HealthCheckPath: check.path,
+    ...(check.protocol === "TCP" ? {} : { HealthCheckPath: check.path, Matcher: matcher }),
     HealthCheckIntervalSeconds: check.intervalSeconds,
     HealthCheckTimeoutSeconds: check.timeoutSeconds,
     HealthyThresholdCount: check.healthyThreshold,
     UnhealthyThresholdCount: check.unhealthyThreshold,
-    Matcher: versionOf(group) === "GRPC" ? { GrpcCode: check.matcher } : { HttpCode: check.matcher },
     LoadBalancerArns: [...balancersOf(reader, group.arn)],
   };
 }

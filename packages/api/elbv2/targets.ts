@@ -9,6 +9,7 @@ import {
   type Transaction,
 } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import { within } from "../common/place.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
 import { findTargetGroup } from "./lookups.ts";
 import { checkTargetQuota } from "./quotas.ts";
@@ -125,6 +126,9 @@ function toTargetPlace(
   target: elb.TargetDescription,
 ): { targetGroupArn: string; address: string; port: number } {
   const address = target.Id ?? "";
+  if (group.targetType === "instance")
+    throw new ApiError("InvalidTarget", `Instance ID '${address}' is not valid`);
+  if (group.targetType === "alb") return toBalancerTarget(reader, group, target);
   const ip = parseIp(address);
   if (ip === undefined || formatIp(ip) !== address)
     throw new ApiError("InvalidTarget", `The IP address '${address}' is not a valid IPv4 address`);
@@ -149,4 +153,27 @@ function toTargetPlace(
       `The Availability Zone is required for IP address '${address}' because it is not in the VPC`,
     );
   return { targetGroupArn: group.arn, address, port };
+}
+
+/** An application load balancer of the same VPC that has a listener on the port. Errors: InvalidTarget. */
+function toBalancerTarget(
+  reader: Reader,
+  group: TargetGroupRecord,
+  { Id: id = "", Port: port = group.port }: elb.TargetDescription,
+): { targetGroupArn: string; address: string; port: number } {
+  const balancer = within(reader.get("loadBalancer", id), group);
+  if (balancer === undefined || balancer.type === "network")
+    throw new ApiError("InvalidTarget", `Application Load Balancer '${id}' not found`);
+  if (balancer.vpcId !== group.vpcId)
+    throw new ApiError(
+      "InvalidTarget",
+      `Application Load Balancer '${id}' is not in the VPC '${group.vpcId}'`,
+    );
+  const listeners = reader.listBy("listener", "loadBalancer", id);
+  if (port !== group.port || !listeners.some((listener) => listener.port === port))
+    throw new ApiError(
+      "InvalidTarget",
+      `Application Load Balancer '${id}' does not have a listener on the port '${port}' of the target group`,
+    );
+  return { targetGroupArn: group.arn, address: id, port };
 }

@@ -31,7 +31,7 @@ export function ownCertificateController(deps: OwnCertificateDeps): Reconciler {
       const balancer = store.get("loadBalancer", key);
       const speaksTls = store
         .listBy("listener", "loadBalancer", key)
-        .some((listener) => listener.protocol === "HTTPS");
+        .some(({ protocol }) => protocol === "HTTPS" || protocol === "TLS");
       if (balancer === undefined || !speaksTls) return undefined;
       const now = clock.now();
       const known = balancer.ownCertificate;

@@ -32,6 +32,7 @@ const BALANCER_KINDS: ReadonlySet<Kind> = new Set([
   "targetGroup",
   "target",
   "certificate",
+  "trustStore",
   // Their rules bind clients on the host.
   "securityGroup",
 ]);

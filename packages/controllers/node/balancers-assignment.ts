@@ -8,6 +8,7 @@ import type {
   BalancerTargetGroup,
 } from "@gantry/agent-protocol";
 import { present, type Vault } from "@gantry/kernel";
+import { alpnOf, headersOf, mutualOf } from "./listener-settings.ts";
 import {
   DEFAULT_SECURITY_POLICY,
   hostOf,
@@ -34,11 +35,16 @@ export function balancersAssignment(reader: Reader, vault: Vault, nodeId: string
       (id) => reader.get("networkInterface", id)?.privateIp ?? [],
     ),
     internetFacing: record.scheme === "internet-facing",
+    ...(record.type === "network" ? { isNetwork: true } : {}),
     idleTimeoutSeconds: idleSecondsOf(record),
     clientKeepAliveSeconds: Number(
       record.attributes["client_keep_alive.seconds"] ?? CLIENT_KEEP_ALIVE_SECONDS,
     ),
-    clientRules: clientRulesOf(reader, record),
+    // A network load balancer without security groups lets every client in.
+    clientRules:
+      record.type === "network" && record.securityGroups.length === 0
+        ? undefined
+        : clientRulesOf(reader, record),
     requests: requestsOf(record),
     logs: logsOf(record),
     listeners: reader
@@ -126,8 +132,10 @@ function renderGroup(
 ): BalancerTargetGroup {
   const vpcCidr = reader.get("vpc", group.vpcId)?.cidr;
   const { attributes } = group;
-  const sticky =
-    attributes["stickiness.enabled"] === "true" && attributes["stickiness.type"] !== "app_cookie";
+  const isSticky = attributes["stickiness.enabled"] === "true";
+  const isNetwork = group.protocol === "TCP" || group.protocol === "TLS";
+  const cookie = attributes["stickiness.type"] === "app_cookie" ? "app_cookie" : "lb_cookie";
+  const sticky = isSticky && !isNetwork;
   const algorithm = attributes["load_balancing.algorithm.type"];
   return {
     arn: group.arn,
@@ -139,18 +147,49 @@ function renderGroup(
       algorithm === "least_outstanding_requests" || algorithm === "weighted_random"
         ? algorithm
         : "round_robin",
-    stickySeconds: sticky ? Number(attributes["stickiness.lb_cookie.duration_seconds"] ?? 86_400) : undefined,
+    stickySeconds: sticky ? Number(attributes[`stickiness.${cookie}.duration_seconds`] ?? 86_400) : undefined,
+    ...(sticky && cookie === "app_cookie"
+      ? { stickyCookie: attributes["stickiness.app_cookie.cookie_name"] ?? "" }
+      : {}),
+    ...(isNetwork && isSticky ? { stickySource: true } : {}),
+    ...(attributes["proxy_protocol_v2.enabled"] === "true" ? { proxyProtocol: true } : {}),
     slowStartSeconds: Number(attributes["slow_start.duration_seconds"] ?? 0),
     sourceAddress,
-    idleTimeoutSeconds: idleSecondsOf(balancer),
+    idleTimeoutSeconds: isNetwork ? networkIdleOf(reader, balancer) : idleSecondsOf(balancer),
     vpcCidrs: vpcCidr === undefined ? [] : [vpcCidr],
-    targets: reader.listBy("target", "group", group.arn).map((target) => ({
-      address: target.address,
-      port: target.port,
-      isNew: target.state === "initial",
-      draining: target.drainingSince !== undefined,
-    })),
+    targets: reader.listBy("target", "group", group.arn).flatMap((target) => {
+      const address = targetAddressOf(reader, group, target.address);
+      if (address === undefined) return [];
+      const { port, state, drainingSince } = target;
+      return [{ address, port, isNew: state === "initial", draining: drainingSince !== undefined }];
+    }),
   };
+}
+
+/**
+ * The address that connections to a target go to: the first address of a load balancer that is a target.
+ * Undefined where the load balancer is gone.
+ */
+export function targetAddressOf(
+  reader: Reader,
+  group: Pick<TargetGroupRecord, "targetType">,
+  address: string,
+): string | undefined {
+  if (group.targetType !== "alb") return address;
+  const balancer = reader.get("loadBalancer", address);
+  return reader.get("networkInterface", balancer?.networkInterfaceIds[0])?.privateIp;
+}
+
+const NETWORK_IDLE_SECONDS = 350;
+
+/** The longest idle timeout of the listeners: a target group may belong to several. */
+function networkIdleOf(reader: Reader, balancer: LoadBalancerRecord): number {
+  const listeners = reader.listBy("listener", "loadBalancer", balancer.arn);
+  return Math.max(...listeners.map(listenerIdleOf), 60);
+}
+
+function listenerIdleOf({ attributes }: ListenerRecord): number {
+  return Number(attributes?.["tcp.idle_timeout.seconds"] ?? NETWORK_IDLE_SECONDS);
 }
 
 function renderListener(
@@ -160,17 +199,20 @@ function renderListener(
   listener: ListenerRecord,
 ): BalancerListener {
   const rules = reader.listBy("rule", "listener", listener.arn).toSorted((a, b) => a.priority - b.priority);
+  const isTls = listener.protocol === "HTTPS" || listener.protocol === "TLS";
   return {
     port: listener.port,
-    tls: listener.protocol === "HTTPS",
+    tls: isTls,
+    ...(balancer.type === "network"
+      ? { alpn: alpnOf(listener.alpnPolicy), idleSeconds: listenerIdleOf(listener) }
+      : { mutual: mutualOf(reader, listener), headers: headersOf(listener) }),
     security: securityPolicyOf(listener.sslPolicy ?? DEFAULT_SECURITY_POLICY),
-    certificates:
-      listener.protocol === "HTTPS"
-        ? [
-            ...[...new Set(listener.certificates)].flatMap((arn) => renderCertificate(reader, vault, arn)),
-            ...renderOwnCertificate(vault, balancer),
-          ]
-        : [],
+    certificates: isTls
+      ? [
+          ...[...new Set(listener.certificates)].flatMap((arn) => renderCertificate(reader, vault, arn)),
+          ...renderOwnCertificate(vault, balancer),
+        ]
+      : [],
     rules: rules.map((rule) => ({
       priority: rule.priority,
       conditions: rule.conditions,

@@ -1,8 +1,8 @@
-import type { BalancerPartLeftOut, BalancersObservation } from "@gantry/agent-protocol";
+import type { BalancerPartLeftOut, BalancersObservation, TargetObservation } from "@gantry/agent-protocol";
 import { realTimeOf, type Clock, type Ids } from "@gantry/kernel";
 import { addServiceEvent, type LoadBalancerRecord, type Transaction } from "@gantry/state";
 import { recordTargetHealth } from "../target/target-controller.ts";
-import { balancersOn, targetGroupsOf } from "./balancers-assignment.ts";
+import { balancersOn, targetAddressOf, targetGroupsOf } from "./balancers-assignment.ts";
 
 const REASON_LENGTH_MAX = 1_000;
 
@@ -33,9 +33,19 @@ export function recordBalancers(
       tellServices(tx, next, { ids, now: clock.now() });
   }
   const groups = new Set(own.flatMap((balancer) => [...targetGroupsOf(tx, balancer.arn)]));
-  const targets = observation.targets.filter((target) => groups.has(target.targetGroupArn));
+  const targets = observation.targets
+    .filter((target) => groups.has(target.targetGroupArn))
+    .map((target) => ({ ...target, address: registeredAddress(tx, target) }));
   recordTargetHealth(tx, targets, realTimeOf(clock));
   markUnused(tx);
+}
+
+/** The address under which an observed target is registered: a load balancer is registered by its ARN. */
+function registeredAddress(tx: Transaction, { targetGroupArn, address }: TargetObservation): string {
+  const group = tx.get("targetGroup", targetGroupArn);
+  if (group?.targetType !== "alb") return address;
+  const targets = tx.listBy("target", "group", targetGroupArn);
+  return targets.find((each) => targetAddressOf(tx, group, each.address) === address)?.address ?? address;
 }
 
 /** Adds an event to each service whose tasks the load balancer sends requests to. */

@@ -32,24 +32,44 @@ export function vpcAssignment(
       id: eni.id,
       ip: eni.privateIp,
       mac: eni.mac,
-      groups: eni.securityGroups,
+      groups: isOpen(eni) ? [OPEN_GROUP.id] : eni.securityGroups,
       publicIp: eni.publicIp,
       local: eni.owner.type === "loadBalancer",
     })),
-    groups: groups.map((group) => ({
-      id: group.id,
-      rules: group.rules.map((rule) => ({
-        direction: rule.direction,
-        protocol: rule.protocol,
-        fromPort: rule.fromPort,
-        toPort: rule.toPort,
-        cidr: rule.cidr,
-        groupId: rule.groupId,
+    groups: [
+      ...groups.map((group) => ({
+        id: group.id,
+        rules: group.rules.map((rule) => ({
+          direction: rule.direction,
+          protocol: rule.protocol,
+          fromPort: rule.fromPort,
+          toPort: rule.toPort,
+          cidr: rule.cidr,
+          groupId: rule.groupId,
+        })),
       })),
-    })),
+      ...(enis.some(isOpen) ? [OPEN_GROUP] : []),
+    ],
     names: namesOf(reader, vpc),
   };
 }
+
+/**
+ * A network load balancer without security groups lets every connection through. Source: "Update the security
+ * groups for your Network Load Balancer".
+ */
+function isOpen(eni: NetworkInterfaceRecord): boolean {
+  return eni.owner.type === "loadBalancer" && eni.securityGroups.length === 0;
+}
+
+const EVERYTHING = { protocol: "-1", fromPort: 0, toPort: 65_535, cidr: "0.0.0.0/0", groupId: undefined };
+const OPEN_GROUP = {
+  id: "sg-open",
+  rules: [
+    { direction: "ingress" as const, ...EVERYTHING },
+    { direction: "egress" as const, ...EVERYTHING },
+  ],
+};
 
 /** The way out that the subnet's route table gives: by the internet gateway, by a NAT gateway, or none. */
 function egressOf(
@@ -90,8 +110,15 @@ function namesOf(reader: Reader, vpc: VpcRecord): Readonly<Record<string, readon
     return ip === undefined ? [] : [ip];
   };
   for (const balancer of reader.list("loadBalancer"))
-    if (balancer.vpcId === vpc.id)
+    if (balancer.vpcId === vpc.id) {
       names[balancer.dnsName.toLowerCase()] = balancer.networkInterfaceIds.flatMap(addressOf);
+      // Source: "Network Load Balancers", DNS name: each zone has a name of its own.
+      if (balancer.type === "network")
+        for (const id of balancer.networkInterfaceIds) {
+          const zone = reader.get("subnet", reader.get("networkInterface", id)?.subnetId)?.availabilityZone;
+          if (zone !== undefined) names[`${zone}.${balancer.dnsName.toLowerCase()}`] = addressOf(id);
+        }
+    }
   for (const database of reader.list("databaseInstance"))
     if (database.vpcId === vpc.id)
       names[database.endpointName.toLowerCase()] = addressOf(database.networkInterfaceId);

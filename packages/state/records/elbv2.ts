@@ -3,6 +3,8 @@ import type { Placed, Tags } from "./common.ts";
 export interface LoadBalancerRecord extends Placed {
   readonly arn: string;
   readonly name: string;
+  /** Absent: an application load balancer. */
+  readonly type?: "network" | undefined;
   /** The node whose proxy serves it; absent in older records: the node that registered first. */
   readonly nodeId?: string | undefined;
   readonly dnsName: string;
@@ -11,6 +13,12 @@ export interface LoadBalancerRecord extends Placed {
   readonly subnetIds: readonly string[];
   readonly securityGroups: readonly string[];
   readonly networkInterfaceIds: readonly string[];
+  /** Of network load balancers: the allocations and addresses that the caller chose, by subnet. */
+  readonly mappings?: Readonly<Record<string, SubnetMappingRecord>> | undefined;
+  /** Capacity units that are reserved; recorded. */
+  readonly capacityUnits?: number | undefined;
+  /** Whether security groups bind traffic of PrivateLink; recorded. */
+  readonly privateLinkRules?: "on" | "off" | undefined;
   readonly attributes: Readonly<Record<string, string>>;
   /** ← the node's report: provisioning until the data plane answers, impaired while it leaves a part out. */
   readonly state: "provisioning" | "active" | "active_impaired";
@@ -22,6 +30,11 @@ export interface LoadBalancerRecord extends Placed {
   readonly hostPorts: Readonly<Record<string, number>>;
   readonly createdAt: number;
   readonly tags: Tags;
+}
+
+export interface SubnetMappingRecord {
+  readonly allocationId: string | undefined;
+  readonly privateIp: string | undefined;
 }
 
 /** PEM; the key is sealed by the vault. Times in ms since the epoch. */
@@ -77,10 +90,35 @@ export interface ListenerRecord extends Placed {
   readonly arn: string;
   readonly loadBalancerArn: string;
   readonly port: number;
-  readonly protocol: "HTTP" | "HTTPS";
+  readonly protocol: "HTTP" | "HTTPS" | "TCP" | "TLS";
   readonly certificates: readonly string[];
   readonly sslPolicy: string | undefined;
+  readonly alpnPolicy?: string | undefined;
+  readonly mutual?: MutualAuthenticationRecord | undefined;
+  readonly attributes?: Readonly<Record<string, string>> | undefined;
   readonly defaultActions: readonly ActionRecord[];
+  readonly tags: Tags;
+}
+
+export type MutualAuthenticationRecord =
+  | { readonly mode: "passthrough" }
+  | {
+      readonly mode: "verify";
+      readonly trustStoreArn: string;
+      readonly ignoresExpiry: boolean;
+      readonly advertises: boolean;
+    };
+
+/** Certificate authorities that sign clients' certificates, and the certificates that they have revoked. */
+export interface TrustStoreRecord extends Placed {
+  readonly arn: string;
+  readonly name: string;
+  /** PEM: the bundle as it was read from S3. */
+  readonly bundle: string;
+  readonly certificateCount: number;
+  /** PEM, by the id of the revocation. */
+  readonly revocations: Readonly<Record<string, { readonly pem: string; readonly count: number }>>;
+  readonly createdAt: number;
   readonly tags: Tags;
 }
 
@@ -107,16 +145,17 @@ export type ProtocolVersion = "HTTP1" | "HTTP2" | "GRPC";
 export interface TargetGroupRecord extends Placed {
   readonly arn: string;
   readonly name: string;
-  readonly protocol: "HTTP" | "HTTPS";
+  readonly protocol: "HTTP" | "HTTPS" | "TCP" | "TLS";
   /** Absent: HTTP1. */
   readonly protocolVersion?: ProtocolVersion | undefined;
   readonly port: number;
   readonly vpcId: string;
-  readonly targetType: "ip";
+  readonly targetType: "ip" | "instance" | "alb";
   readonly healthCheck: {
     readonly enabled: boolean;
-    readonly protocol: "HTTP" | "HTTPS";
+    readonly protocol: "HTTP" | "HTTPS" | "TCP";
     readonly port: string;
+    /** Path and matcher are empty where the protocol is TCP. */
     readonly path: string;
     readonly intervalSeconds: number;
     readonly timeoutSeconds: number;
@@ -132,7 +171,7 @@ export interface TargetGroupRecord extends Placed {
 
 export type TargetState = "initial" | "healthy" | "unhealthy" | "unused" | "draining";
 
-/** One address and port in a target group. Key: `GROUP-ARN|ADDRESS|PORT`. */
+/** One address and port in a target group; the address of a load balancer is its ARN. Key: `GROUP-ARN|ADDRESS|PORT`. */
 export interface TargetRecord {
   readonly targetGroupArn: string;
   readonly address: string;

@@ -68,3 +68,8 @@ const POLICIES: Readonly<Record<string, SecurityPolicy>> = {
 export function securityPolicyOf(name: string): SecurityPolicy | undefined {
   return Object.hasOwn(POLICIES, name) ? POLICIES[name] : undefined;
 }
+
+/** The names of the policies that listeners may have. */
+export function securityPolicyNames(): readonly string[] {
+  return Object.keys(POLICIES);
+}

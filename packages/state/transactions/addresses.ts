@@ -34,12 +34,14 @@ export function createInterface(
     owner: NetworkInterfaceRecord["owner"];
     nodeId: string | undefined;
     publicIp: string | undefined;
+    /** An address of the subnet that no interface has; the next free one by default. */
+    privateIp?: string | undefined;
     now: number;
     tags?: Tags;
   },
 ): NetworkInterfaceRecord {
   const { subnet } = options;
-  const privateIp = nextFreeAddress(tx, subnet);
+  const privateIp = options.privateIp ?? nextFreeAddress(tx, subnet);
   const id = `eni-${ids.hex(17)}`;
   const record: NetworkInterfaceRecord = {
     id,

@@ -35,6 +35,7 @@ export const TYPES = {
   listener: { types: ["listener"], conditionKey: undefined },
   rule: { types: ["listener-rule"], conditionKey: undefined },
   targetGroup: { types: ["targetgroup"], conditionKey: undefined },
+  trustStore: { types: ["truststore"], conditionKey: undefined },
   balancerPart: { types: ["loadbalancer"], conditionKey: undefined },
 
   scalableTarget: { types: ["scalable-target"], conditionKey: undefined },
@@ -127,6 +128,7 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
   [/^elbv2\.\w+\.(?:ListenerArn|ListenerArns\[\])$/, "listener"],
   [/^elbv2\.\w+\.(?:RuleArn|RuleArns\[\]|RulePriorities\[\]\.RuleArn)$/, "rule"],
   [/^elbv2\.\w+\.(?:TargetGroupArn|TargetGroupArns\[\])$/, "targetGroup"],
+  [/^elbv2\.(?!\w+Listener)\w+\.(?:TrustStoreArn|TrustStoreArns\[\])$/, "trustStore"],
   [/^elbv2\.\w+\.ResourceArns\[\]$/, "balancerPart"],
 
   [/^acm\.\w+\.CertificateArn$/, "certificate"],
@@ -279,6 +281,10 @@ export const OTHERS: Listed = [
   [
     /^elbv2\.Create\w+\.Name$|^elbv2\.\w+\.Attributes\[\]\.Key$/,
     "The name of what is created, or asked for.",
+  ],
+  [
+    /^elbv2\.\w+\.(?:CaCertificatesBundleS3|RevocationContents|RevocationIds)/,
+    "Read with the caller's own leave.",
   ],
   [/^elbv2\.\w+\.(?:MutualAuthentication|Conditions|Targets\[\]\.QuicServerId)/, "Not had, or a condition."],
   [

@@ -1,14 +1,27 @@
+import { newAuthority, openAuthority } from "@gantry/tls";
 import type { Defaults, Send, Target } from "./targets.ts";
 import { regional } from "./targets.ts";
 import type { Network } from "./world-network.ts";
 import type { ReferenceKind } from "./rules.ts";
 
-/** A load balancer with a listener and a rule, and a target group. An ARN is the only spelling of each. */
+const TRUST_BUCKET = "trusted-authorities";
+
+type First = (operation: string, input: object, list: string, member: string) => Promise<string>;
+
+async function createTrustStore(send: Send, first: First): Promise<string> {
+  const { caPem } = openAuthority(await newAuthority(Date.now()));
+  await send("s3", "CreateBucket", { Bucket: TRUST_BUCKET });
+  await send("s3", "PutObject", { Bucket: TRUST_BUCKET, Key: "ca.pem", Body: caPem });
+  const bundle = { CaCertificatesBundleS3Bucket: TRUST_BUCKET, CaCertificatesBundleS3Key: "ca.pem" };
+  return first("CreateTrustStore", { Name: "prod", ...bundle }, "TrustStores", "TrustStoreArn");
+}
+
+/** A load balancer with a listener and a rule, a target group and a trust store. An ARN is the only spelling of each. */
 export async function createBalancer(
   send: Send,
   { vpcId, subnetIds }: Network,
 ): Promise<{ readonly targets: readonly Target[]; readonly defaults: Defaults }> {
-  const first = async (operation: string, input: object, list: string, member: string): Promise<string> => {
+  const first: First = async (operation, input, list, member) => {
     const answer = await send("elbv2", operation, input);
     return String((answer[list] as readonly Record<string, unknown>[])[0]?.[member]); // As answered.
   };
@@ -22,7 +35,8 @@ export async function createBalancer(
   const Conditions = [{ Field: "path-pattern", Values: ["/a"] }];
   const rule = { ListenerArn, Priority: 1, Conditions, Actions: fixed };
   const RuleArn = await first("CreateRule", rule, "Rules", "RuleArn");
-  const parts = { LoadBalancerArn, ListenerArn, RuleArn, TargetGroupArn };
+  const TrustStoreArn = await createTrustStore(send, first);
+  const parts = { LoadBalancerArn, ListenerArn, RuleArn, TargetGroupArn, TrustStoreArn };
   return {
     targets: targetsOf(parts),
     defaults: {
@@ -40,6 +54,11 @@ export async function createBalancer(
       Attributes: [],
       Targets: [{ Id: subnetIds.length > 0 ? "172.31.0.9" : "" }],
       SecurityGroups: [],
+      IpAddressType: "ipv4",
+      RevocationIds: [],
+      CaCertificatesBundleS3Bucket: TRUST_BUCKET,
+      CaCertificatesBundleS3Key: "ca.pem",
+      "CreateTrustStore.Name": "other",
     },
   };
 }
@@ -54,6 +73,7 @@ function targetsOf(parts: Readonly<Record<string, string>>): readonly Target[] {
     of("listener", "ListenerArn", "listener"),
     of("rule", "RuleArn", "listener-rule"),
     of("targetGroup", "TargetGroupArn", "targetgroup"),
+    of("trustStore", "TrustStoreArn", "truststore"),
   ];
   return [...each, ...each.map((target) => ({ ...target, kind: "balancerPart" as const }))];
 }

@@ -1,0 +1,56 @@
+import type { Balancer, BalancerListener } from "@gantry/agent-protocol";
+import { FROM_HOST } from "./actions.ts";
+import { renderClients } from "./clients.ts";
+import { frontendName } from "./names.ts";
+import { keyOf } from "./parts.ts";
+import { isLeftOut, mark, type Context } from "./render-context.ts";
+import { DICE_SIDES, NETWORK_UNAVAILABLE_BACKEND, renderWeights, weightsName } from "./render-weights.ts";
+import { renderTls, usableCertificates } from "./tls.ts";
+
+/** Source: "Listeners for your Network Load Balancers", connection idle timeout. */
+const IDLE_SECONDS = 350;
+
+/**
+ * Renders one frontend for each listener of a network load balancer: connections are passed on as they are, or
+ * after TLS was terminated. Each connection selects a target group by the weights.
+ */
+export function renderNetworkFrontends(balancers: readonly Balancer[], context: Context): readonly string[] {
+  return balancers.flatMap((balancer) =>
+    balancer.listeners
+      .filter((listener) => {
+        if (isLeftOut(context, () => keyOf.listener(balancer, listener))) return false;
+        return !listener.tls || usableCertificates(listener, context).length > 0;
+      })
+      .flatMap((listener) => renderFrontend(balancer, listener, context)),
+  );
+}
+
+function renderFrontend(balancer: Balancer, listener: BalancerListener, context: Context): readonly string[] {
+  const { folder } = context.options;
+  const hostPort = context.options.hostPortOf(balancer, listener);
+  const tls = listener.tls ? renderTls([{ balancer, listener }], context) : "";
+  const clients = renderClients(balancer, listener, "clients");
+  const weights = `weights_${weightsName(balancer, listener, undefined, 0)}`;
+  const { defaultAction } = listener;
+  if (defaultAction.type === "forward") context.files[weights] = renderWeights(defaultAction, context.known);
+  return [
+    ...mark(context, () => keyOf.listener(balancer, listener), [
+      `frontend ${frontendName(balancer, listener)}`,
+      "  mode tcp",
+      "  no log",
+      ...balancer.addresses.map(
+        (address) => `  bind ${address}:${listener.port} namespace ${balancer.vpcId}${tls}`,
+      ),
+      ...(hostPort === undefined ? [] : [`  bind 127.0.0.1:${hostPort}${tls}`]),
+      `  timeout client ${listener.idleSeconds ?? IDLE_SECONDS}s`,
+      ...clients.acls,
+      ...(clients.test === undefined
+        ? []
+        : [`  tcp-request connection reject if ${FROM_HOST} ${clients.test}`]),
+    ]),
+    defaultAction.type === "forward"
+      ? `  use_backend %[rand(${DICE_SIDES}),map_int(${folder}/${weights},${NETWORK_UNAVAILABLE_BACKEND})]`
+      : `  default_backend ${NETWORK_UNAVAILABLE_BACKEND}`,
+    "",
+  ];
+}

@@ -1,0 +1,172 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Balancer, BalancerListener, BalancersAssignment } from "@gantry/agent-protocol";
+import { newAuthority, openAuthority } from "@gantry/tls";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { balancer, forward, group, listenerOn } from "../attacks/balancer-builders.ts";
+import { get, openRealProxy, statusOf } from "../attacks/real-proxy.ts";
+
+const PORT = 8_101;
+let proxy: Awaited<ReturnType<typeof openRealProxy>>;
+beforeAll(async () => (proxy = await openRealProxy()));
+afterAll(() => proxy.close());
+
+const assign = (
+  listener: BalancerListener,
+  more: Partial<Balancer>,
+  own: Parameters<typeof group>[0] = {},
+): BalancersAssignment => ({
+  kind: "balancers",
+  key: "balancers",
+  balancers: [{ ...balancer("a", listener), ...more }],
+  targetGroups: [group(own)],
+});
+const serve = async (assignment: BalancersAssignment) => {
+  await proxy.serve(assignment);
+  expect(proxy.acceptance.leftOutOf(assignment)).toEqual([]);
+};
+const certificate = async () => {
+  const { certificatePem, chainPem, keyPem } = await openAuthority(await newAuthority(Date.now())).issue(
+    ["a.test"],
+    Date.now(),
+  );
+  return { names: ["a.test"], pem: [certificatePem, chainPem, keyPem].join("\n") };
+};
+const check = group({}).healthCheck;
+const tcp = { protocol: "TCP" as const, healthCheck: { ...check, enabled: true, protocol: "TCP" as const } };
+
+/** Makes a request over TLS with the client's certificate, if there is one; answers the target's view or the error. */
+const overTls = (files?: { readonly cert: string; readonly key: string; readonly folder: string }) =>
+  proxy.exec(
+    "node",
+    "-e",
+    `
+    const { readFileSync } = require("node:fs");
+    const own = ${JSON.stringify(files ?? null)};
+    const options = { host: "127.0.0.1", port: ${PORT}, rejectUnauthorized: false, headers: { "x-amzn-mtls-clientcert-subject": "CN=forged" } };
+    if (own) Object.assign(options, { cert: readFileSync(own.folder + "/" + own.cert), key: readFileSync(own.folder + "/" + own.key) });
+    const request = require("node:https").get(options, (response) => response.on("data", (data) => console.log(String(data))));
+    request.on("error", (error) => console.log(JSON.stringify({ error: error.code })));
+  `,
+  );
+
+describe("a network load balancer", () => {
+  it("passes connections on, checks by TCP and closes those that no target group is for", async () => {
+    await serve(assign(listenerOn(PORT, { defaultAction: forward }), { isNetwork: true }, tcp));
+    const [answer] = await proxy.request(get(PORT, "/x"));
+    expect(statusOf(answer)).toBe(200);
+    expect(answer?.said).not.toContain("x-forwarded-for");
+    const none = { ...forward, targets: [] };
+    await serve(assign(listenerOn(PORT, { defaultAction: none }), { isNetwork: true }, tcp));
+    const [closed] = await proxy.request(get(PORT, "/x"));
+    expect(closed?.said).toBe("");
+  });
+
+  it("ends TLS, and tells a target the client's address by the proxy protocol", async () => {
+    const own = {
+      tls: true,
+      certificates: [await certificate()],
+      alpn: ["http/1.1"],
+      defaultAction: forward,
+    };
+    await serve(assign(listenerOn(PORT, own), { isNetwork: true }, { ...tcp, stickySource: true }));
+    expect(await overTls()).toContain('"url":"/"');
+    await serve(
+      assign(
+        listenerOn(PORT, { defaultAction: forward }),
+        { isNetwork: true },
+        { ...tcp, proxyProtocol: true },
+      ),
+    );
+    // The target, which does not know the protocol, takes its header for a request that it cannot read.
+    const [answer] = await proxy.request(get(PORT));
+    expect(statusOf(answer)).toBe(400);
+  });
+});
+
+/** An authority with a client's certificate, another's certificate, and a list that revokes the first. */
+function newClients(folder: string): void {
+  const openssl = (...options: readonly string[]) =>
+    execFileSync("openssl", [...options], { cwd: folder, stdio: "pipe" });
+  writeFileSync(join(folder, "index"), "");
+  writeFileSync(join(folder, "crl"), "01\n");
+  writeFileSync(
+    join(folder, "conf"),
+    "[ca]\ndefault_ca=d\n[d]\ndatabase=index\ndefault_md=sha256\ndefault_crl_days=30\n",
+  );
+  const request = ["req", "-newkey", "rsa:2048", "-nodes"];
+  openssl(...request, "-x509", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca");
+  openssl(...request, "-x509", "-keyout", "foreign.key", "-out", "foreign.pem", "-subj", "/CN=foreign");
+  openssl(...request, "-keyout", "ann.key", "-out", "ann.csr", "-subj", "/O=clients/CN=ann");
+  openssl(
+    "x509",
+    "-req",
+    "-in",
+    "ann.csr",
+    "-CA",
+    "ca.pem",
+    "-CAkey",
+    "ca.key",
+    "-CAcreateserial",
+    "-out",
+    "ann.pem",
+  );
+  openssl("ca", "-config", "conf", "-keyfile", "ca.key", "-cert", "ca.pem", "-revoke", "ann.pem");
+  openssl("ca", "-config", "conf", "-keyfile", "ca.key", "-cert", "ca.pem", "-gencrl", "-out", "crl.pem");
+}
+
+describe("mutual TLS", () => {
+  it("lets in clients of the trust store alone, tells the target of them, and forgets no revocation", async () => {
+    const folder = mkdtempSync(join(proxy.folder, "clients-"));
+    newClients(folder);
+    const read = (name: string) => readFileSync(join(folder, name), "utf8");
+    const verify = {
+      mode: "verify" as const,
+      caPem: read("ca.pem"),
+      crlPem: "",
+      ignoresExpiry: false,
+      advertises: false,
+      headerNames: { serialNumber: "x-serial" },
+    };
+    const ann = { cert: "ann.pem", key: "ann.key", folder };
+    const foreign = { cert: "foreign.pem", key: "foreign.key", folder };
+    const own = { tls: true, certificates: [await certificate()], defaultAction: forward };
+    await serve(assign(listenerOn(PORT, { ...own, mutual: verify }), {}));
+    expect(JSON.parse(await overTls(ann))).toMatchObject({
+      headers: {
+        "x-serial": expect.stringMatching(/^[0-9A-F]{40}$/),
+        "x-amzn-mtls-clientcert-subject": "CN=ann,O=clients",
+        "x-amzn-mtls-clientcert-issuer": "CN=ca",
+        "x-amzn-mtls-clientcert-validity": expect.stringMatching(
+          /^NotBefore=20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ;NotAfter=20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/,
+        ),
+        "x-amzn-mtls-clientcert-leaf": encodeURIComponent(read("ann.pem")).replace(
+          /%2B|%2F|%3D/g,
+          decodeURIComponent,
+        ),
+      },
+    });
+    for (const client of [undefined, foreign]) expect(await overTls(client)).toContain("error");
+    await serve(assign(listenerOn(PORT, { ...own, mutual: { ...verify, crlPem: read("crl.pem") } }), {}));
+    expect(await overTls(ann)).toContain("error");
+
+    const passing = { mode: "passthrough" as const, headerNames: {} };
+    await serve(assign(listenerOn(PORT, { ...own, mutual: passing }), {}));
+    const seen = JSON.parse(await overTls(foreign)) as { headers: Readonly<Record<string, string>> };
+    expect(decodeURIComponent(seen.headers["x-amzn-mtls-clientcert"] ?? "")).toBe(read("foreign.pem"));
+    expect(await overTls()).not.toContain('x-amzn-mtls-clientcert"');
+  });
+
+  it("sets the headers of a listener's attributes in every response", async () => {
+    const headers = {
+      server: false,
+      responses: [{ name: "strict-transport-security", value: "max-age=1; 100%" }],
+      tlsVersionName: undefined,
+      tlsCipherName: undefined,
+    };
+    await serve(assign(listenerOn(PORT, { headers }), {}));
+    const [answer] = await proxy.request(get(PORT));
+    expect(answer?.said).toContain("strict-transport-security: max-age=1; 100%\r\n");
+  });
+});
