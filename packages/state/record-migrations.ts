@@ -3,6 +3,7 @@ import type { Kind } from "./records.ts";
 import { upgradeNetworkInterfaceTo1 } from "./upgrades/network-interface-1.ts";
 import { upgradeServiceTo1 } from "./upgrades/service-1.ts";
 import { upgradeTaskTo1 } from "./upgrades/task-1.ts";
+import { upgradeVpcTo1 } from "./upgrades/vpc-1.ts";
 
 /** One step of one kind: a pure function from a record of the version before to the records that replace it. */
 export interface RecordMigration {
@@ -18,6 +19,7 @@ export const RECORD_MIGRATIONS: readonly RecordMigration[] = [
   { kind: "service", upgrade: upgradeServiceTo1 },
   { kind: "task", upgrade: upgradeTaskTo1 },
   { kind: "networkInterface", upgrade: upgradeNetworkInterfaceTo1 },
+  { kind: "vpc", upgrade: upgradeVpcTo1 },
 ];
 
 /** The version of each kind that has one; a kind without a step has version 0. */

@@ -24,6 +24,16 @@ import type {
   VpcRecord,
   ElasticAddressRecord,
 } from "./records/ec2.ts";
+import type {
+  BlockPublicAccessRecord,
+  DhcpOptionsRecord,
+  FlowLogRecord,
+  NetworkAclRecord,
+  PrefixListRecord,
+  PublicAccessExclusionRecord,
+  VpcEndpointRecord,
+  VpcPeeringRecord,
+} from "./records/ec2-network.ts";
 import type { ImageRecord, LayerRecord, LayerUploadRecord, RepositoryRecord } from "./records/ecr.ts";
 import type { DeploymentReportRecord } from "./records/deployment-reports.ts";
 import type { ClientTokenRecord, ClusterRecord, TaskDefinitionRecord, TaskRecord } from "./records/ecs.ts";
@@ -73,7 +83,8 @@ export type * from "./records/cloudwatch.ts";
 export * from "./records/codedeploy.ts";
 export type * from "./records/common.ts";
 export type * from "./records/deployment-reports.ts";
-export type * from "./records/ec2.ts";
+export * from "./records/ec2.ts";
+export type * from "./records/ec2-network.ts";
 export type * from "./records/ecr.ts";
 export type * from "./records/ecs.ts";
 export type * from "./records/ecs-services.ts";
@@ -114,6 +125,14 @@ export interface Records {
   readonly securityGroup: SecurityGroupRecord;
   readonly elasticAddress: ElasticAddressRecord;
   readonly networkInterface: NetworkInterfaceRecord;
+  readonly networkAcl: NetworkAclRecord;
+  readonly dhcpOptions: DhcpOptionsRecord;
+  readonly blockPublicAccess: BlockPublicAccessRecord;
+  readonly publicAccessExclusion: PublicAccessExclusionRecord;
+  readonly prefixList: PrefixListRecord;
+  readonly vpcEndpoint: VpcEndpointRecord;
+  readonly vpcPeering: VpcPeeringRecord;
+  readonly flowLog: FlowLogRecord;
   readonly loadBalancer: LoadBalancerRecord;
   readonly listener: ListenerRecord;
   readonly rule: RuleRecord;
@@ -201,6 +220,7 @@ const DECLARED: IndexesOf = {
     vpc: (eni) => eni.vpcId,
     subnet: (eni) => eni.subnetId,
     address: (eni) => `${eni.subnetId}/${eni.privateIp}`,
+    secondary: (eni) => (eni.secondaryIps === undefined ? undefined : eni.subnetId),
     warm: (eni) => (eni.type === "warm" ? eni.subnetId : undefined),
     owner: (eni) => eni.owner.key,
   },

@@ -34,12 +34,17 @@ const CHILDREN: Partial<Record<Kind, string>> = {
 /** Records that an operation writes in addition to the resource that it is authorized on, with the reason. */
 const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly reason: string }>> = {
   CreateVpc: {
-    kinds: ["routeTable", "securityGroup"],
-    reason: "The main route table and the default group come with the VPC.",
+    kinds: ["routeTable", "securityGroup", "networkAcl"],
+    reason: "The main route table, the default group and the default ACL come with the VPC.",
   },
-  CreateLoadBalancer: { kinds: ["elasticAddress"], reason: "ELB associates addresses by its own role." },
-  SetSubnets: { kinds: ["elasticAddress"], reason: "As CreateLoadBalancer." },
-  DeleteVpc: { kinds: ["routeTable", "securityGroup"], reason: "They go with their VPC." },
+  DeleteVpc: {
+    kinds: ["routeTable", "securityGroup", "networkAcl", "vpcPeering"],
+    reason: "They go with their VPC.",
+  },
+  AssociateVpcCidrBlock: { kinds: ["routeTable"], reason: "Each table gets the local route of the block." },
+  DisassociateVpcCidrBlock: { kinds: ["routeTable"], reason: "As AssociateVpcCidrBlock." },
+  DeleteVpcEndpoints: { kinds: ["routeTable"], reason: "The routes to the endpoint go with it." },
+  DeleteNetworkInterface: { kinds: ["elasticAddress"], reason: "Its address becomes free." },
   DeleteSubnet: { kinds: ["routeTable"], reason: "The association of the subnet stands in the table." },
   DeleteNatGateway: { kinds: ["elasticAddress"], reason: "The address of the gateway becomes free." },
   CreateTags: { kinds: ["securityGroup"], reason: "The tags of a rule stand in the record of its group." },

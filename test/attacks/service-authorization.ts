@@ -1,6 +1,7 @@
 import { CODE_DEPLOY_ACTIONS } from "./references/code-deploy-actions.ts";
 import { BALANCERS_REFERENCE } from "./service-authorization-balancers.ts";
 import { IDENTITIES_REFERENCE } from "./service-authorization-identities.ts";
+import { NETWORK_REFERENCE } from "./service-authorization-network.ts";
 import { SECRETS_REFERENCE } from "./service-authorization-secrets.ts";
 import { STORAGE_REFERENCE } from "./service-authorization-storage.ts";
 
@@ -10,6 +11,7 @@ import { STORAGE_REFERENCE } from "./service-authorization-storage.ts";
  */
 export const REFERENCE = `${BALANCERS_REFERENCE}${SECRETS_REFERENCE}${IDENTITIES_REFERENCE}${STORAGE_REFERENCE}
 ${CODE_DEPLOY_ACTIONS}
+${NETWORK_REFERENCE}
 acm:AddTagsToCertificate certificate*
 acm:DeleteCertificate certificate*
 acm:DescribeCertificate certificate*
@@ -33,7 +35,7 @@ ec2:CreateRoute route-table*
 ec2:CreateRouteTable route-table* vpc*
 ec2:CreateSecurityGroup security-group* vpc
 ec2:CreateSubnet subnet* vpc*
-ec2:CreateTags elastic-ip internet-gateway natgateway network-interface route-table security-group security-group-rule subnet vpc
+ec2:CreateTags dhcp-options elastic-ip internet-gateway natgateway network-interface route-table security-group security-group-rule subnet vpc
 ec2:CreateVpc vpc*
 ec2:DeleteInternetGateway internet-gateway*
 ec2:DeleteNatGateway natgateway*

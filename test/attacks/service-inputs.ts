@@ -55,6 +55,16 @@ export const INPUTS: Readonly<Record<ServiceName, (operation: string) => Record<
     AssociationId: "x",
     GroupId: "sg-1",
     SecurityGroupRules: [{ SecurityGroupRuleId: "sgr-1" }],
+    NetworkAclId: "acl-1",
+    DhcpOptionsId: "dopt-1",
+    ExclusionId: "vpcbpa-exclude-1",
+    PrefixListId: "pl-1",
+    VpcEndpointId: "vpce-1",
+    VpcEndpointIds: ["vpce-1"],
+    VpcPeeringConnectionId: "pcx-1",
+    PeerVpcId: "vpc-2",
+    FlowLogIds: ["fl-1"],
+    InstanceId: "i-1",
     Resources: ["vpc-1", "sg-1", "sgr-1", "eni-1"],
     TagSpecifications: operation.startsWith("Create")
       ? [{ ResourceType: "vpc", Tags: [{ Key: "a", Value: "b" }] }]

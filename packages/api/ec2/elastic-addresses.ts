@@ -8,6 +8,7 @@ import type { Ec2Deps } from "./ec2-deps.ts";
 import { addressFields } from "./filter-fields.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import { associatedAddressOf, findAddress, missingAddress } from "./lookups.ts";
+import { invalidValue } from "./missing.ts";
 
 /** Elastic addresses. Source: API_AllocateAddress and following. */
 export function elasticAddressOperations(deps: Ec2Deps) {
@@ -82,7 +83,7 @@ function associateAddress(
   input: ec2.AssociateAddressRequest,
   context: RequestContext,
 ): ec2.AssociateAddressResult {
-  refuseMembers(input, ["InstanceId", "PrivateIpAddress"], "InvalidParameterValue");
+  refuseMembers(input, ["InstanceId"], "InvalidParameterValue");
   const associationId = store.transact((tx) => {
     const address = findAddress(tx, context, input.AllocationId);
     const eni = tx.get("networkInterface", input.NetworkInterfaceId);
@@ -90,6 +91,12 @@ function associateAddress(
       throw new ApiError(
         "InvalidNetworkInterfaceID.NotFound",
         `The networkInterface ID '${input.NetworkInterfaceId}' does not exist`,
+      );
+    if (input.PrivateIpAddress !== undefined && input.PrivateIpAddress !== eni.privateIp)
+      throw invalidValue(
+        input.PrivateIpAddress,
+        "privateIpAddress",
+        "Gantry associates addresses with the primary private address of an interface.",
       );
     if (address.networkInterfaceId !== undefined && input.AllowReassociation !== true)
       throw new ApiError(

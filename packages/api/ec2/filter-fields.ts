@@ -1,4 +1,5 @@
 import {
+  vpcBlocks,
   type ElasticAddressRecord,
   freeAddressCount,
   type InternetGatewayRecord,
@@ -12,6 +13,7 @@ import {
   type VpcRecord,
 } from "@gantry/state";
 import type { FilterFields } from "./filters.ts";
+import { dhcpOptionsIdOf } from "./dhcp-options.ts";
 import { subnetArnOf } from "./lookups.ts";
 import { zoneIdOf } from "./zones.ts";
 
@@ -19,23 +21,28 @@ import { zoneIdOf } from "./zones.ts";
 const none = () => undefined;
 
 /** Source: API_DescribeVpcs. */
-export const VPC_FIELDS: FilterFields<VpcRecord> = {
-  "vpc-id": (vpc) => vpc.id,
-  cidr: (vpc) => vpc.cidr,
-  "cidr-block": (vpc) => vpc.cidr,
-  "cidr-block-association.cidr-block": (vpc) => vpc.cidr,
-  "cidr-block-association.association-id": cidrAssociationIdOf,
-  "cidr-block-association.state": () => "associated",
-  "dhcp-options-id": () => "default",
-  "ipv6-cidr-block-association.ipv6-cidr-block": none,
-  "ipv6-cidr-block-association.ipv6-pool": none,
-  "ipv6-cidr-block-association.association-id": none,
-  "ipv6-cidr-block-association.state": none,
-  isDefault: (vpc) => String(vpc.isDefault),
-  "is-default": (vpc) => String(vpc.isDefault),
-  state: () => "available",
-  "owner-id": (vpc) => vpc.account,
-};
+export function vpcFields(reader: Reader): FilterFields<VpcRecord> {
+  return {
+    "vpc-id": (vpc) => vpc.id,
+    cidr: (vpc) => vpc.cidr,
+    "cidr-block": (vpc) => vpc.cidr,
+    "cidr-block-association.cidr-block": vpcBlocks,
+    "cidr-block-association.association-id": (vpc) => [
+      cidrAssociationIdOf(vpc),
+      ...(vpc.secondaryBlocks ?? []).map((each) => each.associationId),
+    ],
+    "cidr-block-association.state": () => "associated",
+    "dhcp-options-id": (vpc) => dhcpOptionsIdOf(reader, vpc),
+    "ipv6-cidr-block-association.ipv6-cidr-block": none,
+    "ipv6-cidr-block-association.ipv6-pool": none,
+    "ipv6-cidr-block-association.association-id": none,
+    "ipv6-cidr-block-association.state": none,
+    isDefault: (vpc) => String(vpc.isDefault),
+    "is-default": (vpc) => String(vpc.isDefault),
+    state: () => "available",
+    "owner-id": (vpc) => vpc.account,
+  };
+}
 
 /** The id of the association of a VPC with its block. */
 export function cidrAssociationIdOf(vpc: VpcRecord): string {
@@ -124,21 +131,27 @@ export const ROUTE_TABLE_FIELDS: FilterFields<RouteTableRecord> = {
   "association.route-table-id": (table) => (table.associations.length === 0 ? undefined : table.id),
   "association.route-table-association-id": (table) => table.associations.map((each) => each.id),
   "association.gateway-id": none,
-  "route.destination-cidr-block": (table) => table.routes.map((route) => route.destination),
+  "route.destination-cidr-block": (table) =>
+    table.routes.map((route) => route.destination).filter((each) => !each.startsWith("pl-")),
   "route.destination-ipv6-cidr-block": none,
-  "route.destination-prefix-list-id": none,
-  "route.gateway-id": (table) =>
-    table.routes.filter((route) => route.target.type !== "nat-gateway").map((route) => route.target.id),
-  "route.nat-gateway-id": (table) =>
-    table.routes.filter((route) => route.target.type === "nat-gateway").map((route) => route.target.id),
+  "route.destination-prefix-list-id": (table) =>
+    table.routes.map((route) => route.destination).filter((each) => each.startsWith("pl-")),
+  "route.gateway-id": targetsOf("local", "internet-gateway", "vpc-endpoint"),
+  "route.nat-gateway-id": targetsOf("nat-gateway"),
   "route.origin": (table) =>
     table.routes.map((route) => (route.target.type === "local" ? "CreateRouteTable" : "CreateRoute")),
   "route.state": (table) => table.routes.map(() => "active"),
   "route.egress-only-internet-gateway-id": none,
   "route.instance-id": none,
   "route.transit-gateway-id": none,
-  "route.vpc-peering-connection-id": none,
+  "route.vpc-peering-connection-id": targetsOf("vpc-peering"),
 };
+
+/** The ids of the routes' targets of some types. */
+function targetsOf(...types: readonly string[]): (table: RouteTableRecord) => readonly string[] {
+  return (table) =>
+    table.routes.filter(({ target }) => types.includes(target.type)).map(({ target }) => target.id);
+}
 
 /** Source: API_DescribeSecurityGroups. */
 export function securityGroupFields(reader: Reader): FilterFields<SecurityGroupRecord> {
@@ -175,7 +188,7 @@ function ruleFields(
         ? group.account
         : undefined,
     [`${of.prefix}.ipv6-cidr`]: none,
-    [`${of.prefix}.prefix-list-id`]: none,
+    [`${of.prefix}.prefix-list-id`]: each((rule) => rule.prefixListId),
   };
 }
 
@@ -194,8 +207,8 @@ export function interfaceFields(reader: Reader): FilterFields<NetworkInterfaceRe
     "mac-address": (eni) => eni.mac,
     "private-ip-address": (eni) => eni.privateIp,
     "private-dns-name": privateDnsNameOf,
-    "addresses.private-ip-address": (eni) => eni.privateIp,
-    "addresses.primary": () => "true",
+    "addresses.private-ip-address": (eni) => [eni.privateIp, ...(eni.secondaryIps ?? [])],
+    "addresses.primary": (eni) => ["true", ...(eni.secondaryIps ?? []).map(() => "false")],
     "addresses.association.public-ip": (eni) => eni.publicIp,
     "addresses.association.owner-id": owner,
     "association.public-ip": (eni) => eni.publicIp,
@@ -211,9 +224,9 @@ export function interfaceFields(reader: Reader): FilterFields<NetworkInterfaceRe
     "ipv6-addresses.ipv6-address": none,
     "owner-id": (eni) => eni.account,
     "requester-id": none,
-    "requester-managed": () => "true",
-    "source-dest-check": () => "true",
-    status: () => "in-use",
+    "requester-managed": (eni) => String(eni.type !== "own"),
+    "source-dest-check": (eni) => String(eni.sourceDestCheck ?? true),
+    status: (eni) => (eni.type === "own" ? "available" : "in-use"),
   };
 }
 
@@ -222,7 +235,17 @@ export function privateDnsNameOf(eni: NetworkInterfaceRecord): string {
   return `ip-${eni.privateIp.replaceAll(".", "-")}.${eni.region}.compute.internal`;
 }
 
+/** The name of an interface's public address, where its VPC gives such names. */
+export function publicDnsNameOf(eni: NetworkInterfaceRecord, reader: Reader): string | undefined {
+  if (eni.publicIp === undefined || reader.get("vpc", eni.vpcId)?.enableDnsHostnames !== true)
+    return undefined;
+  const label = `ec2-${eni.publicIp.replaceAll(".", "-")}`;
+  return eni.region === "us-east-1"
+    ? `${label}.compute-1.amazonaws.com`
+    : `${label}.${eni.region}.compute.amazonaws.com`;
+}
+
 /** The type that EC2 shows of an interface. */
-export function interfaceTypeOf(eni: NetworkInterfaceRecord): "nat_gateway" | "interface" {
-  return eni.type === "nat_gateway" ? "nat_gateway" : "interface";
+export function interfaceTypeOf(eni: NetworkInterfaceRecord): "nat_gateway" | "vpc_endpoint" | "interface" {
+  return eni.type === "nat_gateway" || eni.type === "vpc_endpoint" ? eni.type : "interface";
 }

@@ -8,7 +8,16 @@ import type { Implementation, ServiceModule } from "@gantry/wire";
 import { permissionsBy } from "../common/permissions.ts";
 import { accountAttributeOperations } from "./account-attributes.ts";
 import { availabilityZoneOperations } from "./availability-zones.ts";
+import { blockPublicAccessOperations } from "./block-public-access.ts";
+import { dhcpOptionsOperations } from "./dhcp-options.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
+import { flowLogOperations } from "./flow-logs.ts";
+import { networkAclOperations } from "./network-acls.ts";
+import { ownInterfaceOperations } from "./own-interfaces.ts";
+import { prefixListOperations } from "./prefix-lists.ts";
+import { vpcBlockOperations } from "./vpc-blocks.ts";
+import { vpcEndpointOperations } from "./vpc-endpoints.ts";
+import { vpcPeeringOperations } from "./vpc-peering.ts";
 import { routeOperations } from "./routes.ts";
 import { subnetOperations } from "./subnets.ts";
 import { vpcOperations } from "./vpcs.ts";
@@ -39,6 +48,15 @@ export function ec2Service(deps: Ec2Deps): ServiceModule {
     ...interfaceOperations(deps),
     ...tagOperations(deps),
     ...accountAttributeOperations(deps),
+    ...networkAclOperations(deps),
+    ...dhcpOptionsOperations(deps),
+    ...vpcBlockOperations(deps),
+    ...blockPublicAccessOperations(deps),
+    ...prefixListOperations(deps),
+    ...vpcEndpointOperations(deps),
+    ...vpcPeeringOperations(deps),
+    ...flowLogOperations(deps),
+    ...ownInterfaceOperations(deps),
   } satisfies Implementation<typeof sdk>;
   return {
     sdk,

@@ -1,5 +1,6 @@
 import type * as sdk from "@aws-sdk/client-ec2";
 import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
+import { NETWORK_RECORDED, NETWORK_REFUSED } from "./members-network.ts";
 
 const PAIR = {
   "IpPermissions.UserIdGroupPairs.UserId": "a group is found by its id",
@@ -8,6 +9,7 @@ const PAIR = {
 };
 
 export const RECORDED: RecordedMembers<typeof sdk> = {
+  ...NETWORK_RECORDED,
   CreateNatGateway: { ClientToken: "a request that is sent again makes another one" },
   CreateRouteTable: { ClientToken: "a request that is sent again makes another one" },
   DescribeAvailabilityZones: { AllAvailabilityZones: "an account has all zones" },
@@ -21,12 +23,10 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
   UpdateSecurityGroupRuleDescriptionsEgress: PAIR,
 };
 
-const PERMISSION = [
-  "IpPermissions.PrefixListIds",
-  "IpPermissions.UserIdGroupPairs.VpcPeeringConnectionId",
-] as const;
+const PERMISSION = ["IpPermissions.UserIdGroupPairs.VpcPeeringConnectionId"] as const;
 
 export const REFUSED: RefusedMembers<typeof sdk> = {
+  ...NETWORK_REFUSED,
   CreateVpc: [
     "Ipv4NetmaskLength",
     "Ipv6CidrBlockNetworkBorderGroup",
@@ -39,8 +39,6 @@ export const REFUSED: RefusedMembers<typeof sdk> = {
     "CustomerOwnedIpv4Pool",
     "DisableLniAtDeviceIndex.Value",
     "EnableResourceNameDnsAAAARecordOnLaunch.Value",
-    "EnableResourceNameDnsARecordOnLaunch.Value",
-    ["PrivateDnsHostnameTypeOnLaunch", "ip-name"],
   ],
   AllocateAddress: [["PublicIpv4Pool", "amazon"]],
   ReleaseAddress: ["PublicIp"],
@@ -49,7 +47,7 @@ export const REFUSED: RefusedMembers<typeof sdk> = {
   CreateNatGateway: [["AvailabilityMode", "zonal"], "AvailabilityZoneAddresses", "VpcId"],
   CreateRoute: ["OdbNetworkArn"],
   ReplaceRoute: ["LocalTarget", "OdbNetworkArn"],
-  DeleteRoute: ["DestinationIpv6CidrBlock", "DestinationPrefixListId"],
+  DeleteRoute: ["DestinationIpv6CidrBlock"],
   AssociateRouteTable: ["GatewayId", "PublicIpv4Pool"],
   AuthorizeSecurityGroupIngress: PERMISSION,
   AuthorizeSecurityGroupEgress: PERMISSION,

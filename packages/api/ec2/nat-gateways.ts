@@ -5,6 +5,7 @@ import { isIn, within } from "../common/place.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags } from "../common/tags.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
+import { checkedAddress } from "./subnet-addresses.ts";
 import { NAT_GATEWAY_FIELDS } from "./filter-fields.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import { findAddress, findSubnet, missingNatGateway } from "./lookups.ts";
@@ -12,7 +13,6 @@ import { findAddress, findSubnet, missingNatGateway } from "./lookups.ts";
 const UNSUPPORTED = [
   "AvailabilityMode",
   "AvailabilityZoneAddresses",
-  "PrivateIpAddress",
   "SecondaryAllocationIds",
   "SecondaryPrivateIpAddresses",
   "SecondaryPrivateIpAddressCount",
@@ -34,12 +34,16 @@ function createNatGateway(
   context: RequestContext,
 ): ec2.CreateNatGatewayResult {
   refuseMembers(input, UNSUPPORTED, "InvalidParameterValue");
-  if (input.ConnectivityType === "private")
-    throw new ApiError("InvalidParameterValue", "Gantry does not support private NAT gateways.");
+  const isPrivate = input.ConnectivityType === "private";
+  if (isPrivate && input.AllocationId !== undefined)
+    throw new ApiError(
+      "InvalidParameterCombination",
+      "A private NAT gateway cannot have an elastic IP address: leave out AllocationId.",
+    );
   const gateway = store.transact((tx) => {
     const subnet = findSubnet(tx, context, input.SubnetId);
-    const address = findAddress(tx, context, input.AllocationId);
-    if (address.networkInterfaceId !== undefined)
+    const address = isPrivate ? undefined : findAddress(tx, context, input.AllocationId);
+    if (address?.networkInterfaceId !== undefined)
       throw new ApiError(
         "Resource.AlreadyAssociated",
         `resource ${address.allocationId} is already associated with associate-id ${address.associationId}`,
@@ -55,19 +59,21 @@ function createNatGateway(
       nodeId: undefined,
       publicIp: undefined,
       now,
+      privateIp: checkedAddress(tx, subnet, input.PrivateIpAddress),
     });
-    tx.put("elasticAddress", address.allocationId, {
-      ...address,
-      associationId: `eipassoc-${ids.hex(17)}`,
-      networkInterfaceId: eni.id,
-    });
+    if (address !== undefined)
+      tx.put("elasticAddress", address.allocationId, {
+        ...address,
+        associationId: `eipassoc-${ids.hex(17)}`,
+        networkInterfaceId: eni.id,
+      });
     const record: NatGatewayRecord = {
       account: context.account,
       region: context.region,
       id,
       subnetId: subnet.id,
       vpcId: subnet.vpcId,
-      allocationId: address.allocationId,
+      allocationId: address?.allocationId,
       networkInterfaceId: eni.id,
       state: "available",
       createdAt: now,
@@ -123,7 +129,7 @@ function presentNatGateway(gateway: NatGatewayRecord, reader: Reader): ec2.NatGa
     SubnetId: gateway.subnetId,
     VpcId: gateway.vpcId,
     State: gateway.state,
-    ConnectivityType: "public",
+    ConnectivityType: gateway.allocationId === undefined ? "private" : "public",
     CreateTime: new Date(gateway.createdAt),
     NatGatewayAddresses: [
       {

@@ -1,10 +1,10 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
-import type { NetworkInterfaceRecord } from "@gantry/state";
+import type { NetworkInterfaceRecord, Reader } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import { isIn } from "../common/place.ts";
 import { presentTags } from "../common/tags.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
-import { interfaceFields, interfaceTypeOf, privateDnsNameOf } from "./filter-fields.ts";
+import { interfaceFields, interfaceTypeOf, privateDnsNameOf, publicDnsNameOf } from "./filter-fields.ts";
 import { applyFilters, selectById } from "./filters.ts";
 
 /** Network interfaces as the caller may see them. Source: API_DescribeNetworkInterfaces. */
@@ -27,41 +27,53 @@ function describeNetworkInterfaces(
     (id) =>
       new ApiError("InvalidNetworkInterfaceID.NotFound", `The networkInterface ID '${id}' does not exist`),
   );
-  const names = new Map(store.list("securityGroup").map((group) => [group.id, group.name]));
   return {
     NetworkInterfaces: applyFilters(chosen, input.Filters, interfaceFields(store)).map((eni) =>
-      presentInterface(eni, store.get("subnet", eni.subnetId)?.availabilityZone, names),
+      presentInterface(eni, store),
     ),
   };
 }
 
-function presentInterface(
-  eni: NetworkInterfaceRecord,
-  zone: string | undefined,
-  names: ReadonlyMap<string, string>,
-): ec2.NetworkInterface {
+/** An interface as EC2 shows it. */
+export function presentInterface(eni: NetworkInterfaceRecord, reader: Reader): ec2.NetworkInterface {
   const dns = privateDnsNameOf(eni);
+  const isOwn = eni.type === "own";
+  const elastic =
+    eni.publicIp === undefined
+      ? undefined
+      : reader.list("elasticAddress").find((address) => address.networkInterfaceId === eni.id);
   const association =
     eni.publicIp === undefined
       ? undefined
-      : { PublicIp: eni.publicIp, IpOwnerId: "amazon", PublicDnsName: "" };
+      : {
+          PublicIp: eni.publicIp,
+          IpOwnerId: elastic === undefined ? "amazon" : eni.account,
+          PublicDnsName: publicDnsNameOf(eni, reader) ?? "",
+          ...(elastic === undefined
+            ? {}
+            : { AllocationId: elastic.allocationId, AssociationId: elastic.associationId }),
+        };
   return {
     NetworkInterfaceId: eni.id,
     VpcId: eni.vpcId,
     SubnetId: eni.subnetId,
-    AvailabilityZone: zone,
+    AvailabilityZone: reader.get("subnet", eni.subnetId)?.availabilityZone,
     PrivateIpAddress: eni.privateIp,
     PrivateDnsName: dns,
     MacAddress: eni.mac,
-    Status: "in-use",
+    Status: isOwn ? "available" : "in-use",
     InterfaceType: interfaceTypeOf(eni) as ec2.NetworkInterfaceType, // EC2 writes it with an underscore; the SDK's enum does not.
     Description: eni.description,
     OwnerId: eni.account,
-    RequesterManaged: true,
-    SourceDestCheck: true,
-    Groups: eni.securityGroups.map((GroupId) => ({ GroupId, GroupName: names.get(GroupId) })),
+    RequesterManaged: !isOwn,
+    SourceDestCheck: eni.sourceDestCheck ?? true,
+    Groups: eni.securityGroups.map((GroupId) => ({
+      GroupId,
+      GroupName: reader.get("securityGroup", GroupId)?.name,
+    })),
     PrivateIpAddresses: [
       { Primary: true, PrivateIpAddress: eni.privateIp, PrivateDnsName: dns, Association: association },
+      ...(eni.secondaryIps ?? []).map((PrivateIpAddress) => ({ Primary: false, PrivateIpAddress })),
     ],
     Association: association,
     TagSet: presentTags(eni.tags),

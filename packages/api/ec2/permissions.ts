@@ -1,21 +1,14 @@
 import type * as sdk from "@aws-sdk/client-ec2";
-import { formatArn } from "@gantry/kernel";
 import type { Reader } from "@gantry/state";
 import type { Place } from "../common/api-deps.ts";
 import type { Caller, Need, PermissionTable } from "../common/permissions.ts";
 import { associatedAddressOf, associatedRouteTableOf, defaultVpcOf, securityGroupOf } from "./lookups.ts";
+import { creating, need, tagging, type WithTags } from "./needs.ts";
+import { connectionPermissions } from "./permissions-connections.ts";
+import { networkPermissions } from "./permissions-network.ts";
 import { RESOURCES } from "./resources.ts";
 
 type Given = string | undefined;
-interface WithTags {
-  readonly TagSpecifications?:
-    | readonly {
-        readonly ResourceType?: string | undefined;
-        readonly Tags?: readonly unknown[] | undefined;
-      }[]
-    | undefined;
-}
-
 /** Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon EC2". */
 export function ec2Permissions(store: Reader) {
   const group = (input: { GroupId?: Given; GroupName?: Given }, place: Place) =>
@@ -30,6 +23,8 @@ export function ec2Permissions(store: Reader) {
     group(input, place),
   ];
   return {
+    ...networkPermissions(store),
+    ...connectionPermissions(store),
     CreateVpc: creating("CreateVpc", "vpc"),
     CreateDefaultVpc: "*",
     DeleteVpc: (input, place) => [need("vpc", input.VpcId, place)],
@@ -54,7 +49,9 @@ export function ec2Permissions(store: Reader) {
     CreateNatGateway: (input, place) => [
       need("natgateway", undefined, place),
       need("subnet", input.SubnetId, place),
-      need("elastic-ip", input.AllocationId, place),
+      ...(input.ConnectivityType === "private" && input.AllocationId === undefined
+        ? []
+        : [need("elastic-ip", input.AllocationId, place)]),
       ...tagging("CreateNatGateway", input, place),
     ],
     DeleteNatGateway: (input, place) => [need("natgateway", input.NatGatewayId, place)],
@@ -129,39 +126,12 @@ export function ec2Permissions(store: Reader) {
   } satisfies PermissionTable<typeof sdk>;
 }
 
-/** Ids of EC2 are matched whole and exactly, so that an id is the only spelling of its resource. Without one: any resource. */
-function need(type: string, id: Given, place: Place): Need {
-  return { resource: formatArn("ec2", place, `${type}/${id ?? "*"}`) };
-}
-
-function creating(operation: string, type: string) {
-  return (input: WithTags, place: Caller): readonly Need[] => [
-    need(type, undefined, place),
-    ...tagging(operation, input, place),
-  ];
-}
-
 function ofGateway(input: { InternetGatewayId?: Given; VpcId?: Given }, place: Caller): readonly Need[] {
   return [need("internet-gateway", input.InternetGatewayId, place), need("vpc", input.VpcId, place)];
 }
 
 function ofRouteTable(input: { RouteTableId?: Given }, place: Caller): readonly Need[] {
   return [need("route-table", input.RouteTableId, place)];
-}
-
-/** Source: EC2 User Guide, "Grant permission to tag Amazon EC2 resources during creation". */
-function tagging(
-  operation: string,
-  { TagSpecifications: given = [] }: WithTags,
-  place: Place,
-): readonly Need[] {
-  return given
-    .filter((each) => (each.Tags ?? []).length > 0)
-    .map((each) => ({
-      action: "ec2:CreateTags",
-      resource: formatArn("ec2", place, `${each.ResourceType ?? "*"}/*`),
-      conditions: { "ec2:CreateAction": operation },
-    }));
 }
 
 /** A resource by the prefix of its id. */

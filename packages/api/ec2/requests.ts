@@ -15,14 +15,25 @@ const WORDS: PageWords = {
 /** Source: the Describe operations that have MaxResults and NextToken, EC2 API Reference. */
 const LISTS = {
   DescribeAddressesAttribute: pagedBy(WORDS, "AllocationId"),
+  DescribeDhcpOptions: pagedBy(WORDS, "DhcpOptionsId"),
+  DescribeFlowLogs: pagedBy(WORDS, "FlowLogId"),
   DescribeInternetGateways: pagedBy(WORDS, "InternetGatewayId"),
+  DescribeManagedPrefixLists: pagedBy(WORDS, "PrefixListId"),
   DescribeNatGateways: pagedBy(WORDS, "NatGatewayId"),
+  DescribeNetworkAcls: pagedBy(WORDS, "NetworkAclId"),
   DescribeNetworkInterfaces: pagedBy(WORDS, "NetworkInterfaceId"),
+  DescribePrefixLists: pagedBy(WORDS, "PrefixListId"),
   DescribeRouteTables: pagedBy(WORDS, "RouteTableId"),
   DescribeSecurityGroupRules: pagedBy(WORDS, "SecurityGroupRuleId"),
   DescribeSecurityGroups: pagedBy(WORDS, "GroupId"),
   DescribeSubnets: pagedBy(WORDS, "SubnetId"),
+  DescribeVpcBlockPublicAccessExclusions: pagedBy(WORDS, "ExclusionId"),
+  DescribeVpcEndpointServices: pagedBy(WORDS, "ServiceId"),
+  DescribeVpcEndpoints: pagedBy(WORDS, "VpcEndpointId"),
+  DescribeVpcPeeringConnections: pagedBy(WORDS, "VpcPeeringConnectionId"),
   DescribeVpcs: pagedBy(WORDS, "VpcId"),
+  GetManagedPrefixListAssociations: pagedBy(WORDS, "ResourceId"),
+  GetManagedPrefixListEntries: pagedBy(WORDS, "Cidr"),
 } satisfies Partial<Record<keyof Implementation<typeof sdk>, PagedList>>;
 
 /**

@@ -7,5 +7,12 @@ export const RESOURCES = {
   rtb: { kind: "routeTable", type: "route-table" },
   sg: { kind: "securityGroup", type: "security-group" },
   eipalloc: { kind: "elasticAddress", type: "elastic-ip" },
+  acl: { kind: "networkAcl", type: "network-acl" },
+  dopt: { kind: "dhcpOptions", type: "dhcp-options" },
+  pl: { kind: "prefixList", type: "prefix-list" },
+  vpce: { kind: "vpcEndpoint", type: "vpc-endpoint" },
+  pcx: { kind: "vpcPeering", type: "vpc-peering-connection" },
+  fl: { kind: "flowLog", type: "vpc-flow-log" },
+  vpcbpa: { kind: "publicAccessExclusion", type: "vpc-block-public-access-exclusion" },
   eni: { kind: "networkInterface", type: "network-interface" },
 } as const;

@@ -1,11 +1,12 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import { parseCidr } from "@gantry/kernel";
-import type { Reader, RouteTableRecord, Transaction } from "@gantry/state";
+import { vpcBlocks, type Reader, type RouteTableRecord, type Transaction } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { isIn, within } from "../common/place.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags } from "../common/tags.ts";
+import { prefixListOf } from "./aws-prefix-lists.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { ROUTE_TABLE_FIELDS } from "./filter-fields.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
@@ -17,6 +18,7 @@ import {
   isMain,
   missingNatGateway,
 } from "./lookups.ts";
+import { invalidValue, missingInterface, missingPeering, missingPrefixList } from "./missing.ts";
 
 /** Route tables, their routes and associations. */
 export function routeOperations(deps: Ec2Deps) {
@@ -28,6 +30,7 @@ export function routeOperations(deps: Ec2Deps) {
     ReplaceRoute: (input, context) => replaceRoute(deps, input, context),
     DeleteRoute: (input, context) => deleteRoute(deps, input, context),
     AssociateRouteTable: (input, context) => associateRouteTable(deps, input, context),
+    ReplaceRouteTableAssociation: (input, context) => replaceRouteTableAssociation(deps, input, context),
     DisassociateRouteTable: (input, context) => disassociateRouteTable(deps, input, context),
   } satisfies Implementation<typeof ec2>;
 }
@@ -44,7 +47,7 @@ function createRouteTable(
       region: context.region,
       id: `rtb-${ids.hex(17)}`,
       vpcId: vpc.id,
-      routes: [{ destination: vpc.cidr, target: { type: "local", id: "local" } }],
+      routes: vpcBlocks(vpc).map((destination) => ({ destination, target: { type: "local", id: "local" } })),
       associations: [],
       tags: tagsFor(input.TagSpecifications, "route-table"),
     };
@@ -119,17 +122,24 @@ function replaceRoute({ store }: Ec2Deps, input: ec2.ReplaceRouteRequest, contex
 function deleteRoute({ store }: Ec2Deps, input: ec2.DeleteRouteRequest, context: RequestContext): object {
   store.transact((tx) => {
     const table = findRouteTable(tx, context, input.RouteTableId);
-    const there = table.routes.some(
-      (route) => route.destination === input.DestinationCidrBlock && route.target.type !== "local",
+    const list = input.DestinationPrefixListId;
+    const destination = list ?? input.DestinationCidrBlock;
+    const there = table.routes.find(
+      (route) => route.destination === destination && route.target.type !== "local",
     );
-    if (!there)
+    if (there === undefined)
       throw new ApiError(
         "InvalidRoute.NotFound",
-        `no route with destination-cidr-block ${input.DestinationCidrBlock} in route table ${table.id}`,
+        `no route with destination-${list === undefined ? "cidr-block" : "prefix-list-id"} ${destination} in route table ${table.id}`,
+      );
+    if (there.target.type === "vpc-endpoint")
+      throw new ApiError(
+        "InvalidParameterValue",
+        `cannot remove VPC endpoint route ${destination} in route table ${table.id}`,
       );
     tx.put("routeTable", table.id, {
       ...table,
-      routes: table.routes.filter((route) => route.destination !== input.DestinationCidrBlock),
+      routes: table.routes.filter((route) => route.destination !== destination),
     });
   });
   return {};
@@ -159,6 +169,37 @@ function associateRouteTable(
     return id;
   });
   return { AssociationId: associationId, AssociationState: { State: "associated" } };
+}
+
+/** Moves an association to another table; that of the main table makes the other one the main table. */
+function replaceRouteTableAssociation(
+  { store, ids }: Ec2Deps,
+  input: ec2.ReplaceRouteTableAssociationRequest,
+  context: RequestContext,
+): ec2.ReplaceRouteTableAssociationResult {
+  const id = store.transact((tx) => {
+    const before = associatedRouteTableOf(tx, context, input.AssociationId);
+    if (before === undefined)
+      throw new ApiError(
+        "InvalidAssociationID.NotFound",
+        `The association ID '${input.AssociationId}' does not exist`,
+      );
+    const table = findRouteTable(tx, context, input.RouteTableId);
+    if (table.vpcId !== before.vpcId)
+      throw new ApiError(
+        "InvalidParameterValue",
+        `route table ${table.id} and the association ${input.AssociationId} belong to different networks`,
+      );
+    const subnetId = before.associations.find((each) => each.id === input.AssociationId)?.subnetId;
+    const associationId = `rtbassoc-${ids.hex(17)}`;
+    const kept = before.associations.filter((each) => each.id !== input.AssociationId);
+    tx.put("routeTable", before.id, { ...before, associations: kept });
+    const current = findRouteTable(tx, context, table.id);
+    const made = { id: associationId, subnetId };
+    tx.put("routeTable", table.id, { ...current, associations: [...current.associations, made] });
+    return associationId;
+  });
+  return { NewAssociationId: id, AssociationState: { State: "associated" } };
 }
 
 function disassociateRouteTable(
@@ -192,12 +233,9 @@ function toRoute(
     input,
     [
       "DestinationIpv6CidrBlock",
-      "DestinationPrefixListId",
       "VpcEndpointId",
       "EgressOnlyInternetGatewayId",
       "InstanceId",
-      "NetworkInterfaceId",
-      "VpcPeeringConnectionId",
       "TransitGatewayId",
       "LocalGatewayId",
       "CarrierGatewayId",
@@ -205,19 +243,37 @@ function toRoute(
     ],
     "InvalidParameterValue",
   );
-  const destination = input.DestinationCidrBlock ?? "";
-  if (parseCidr(destination) === undefined)
-    throw new ApiError(
-      "InvalidParameterValue",
-      `Value (${destination}) for parameter destinationCidrBlock is invalid. This is not a valid CIDR block.`,
-    );
+  const destination = toDestination(reader, place, input);
   if (input.NatGatewayId !== undefined) {
     const gateway = within(reader.get("natGateway", input.NatGatewayId), place);
     if (gateway === undefined || gateway.state === "deleted") throw missingNatGateway(input.NatGatewayId);
     return { destination, target: { type: "nat-gateway", id: gateway.id } };
   }
+  if (input.VpcPeeringConnectionId !== undefined) {
+    const peering = within(reader.get("vpcPeering", input.VpcPeeringConnectionId), place);
+    if (peering === undefined) throw missingPeering(input.VpcPeeringConnectionId);
+    return { destination, target: { type: "vpc-peering", id: peering.id } };
+  }
+  if (input.NetworkInterfaceId !== undefined) {
+    const eni = within(reader.get("networkInterface", input.NetworkInterfaceId), place);
+    if (eni === undefined) throw missingInterface(input.NetworkInterfaceId);
+    return { destination, target: { type: "network-interface", id: eni.id } };
+  }
   const gateway = findInternetGateway(reader, place, input.GatewayId);
   return { destination, target: { type: "internet-gateway", id: gateway.id } };
+}
+
+/** The block or the prefix list that a route is for. Errors: InvalidParameterValue, InvalidPrefixListID.NotFound. */
+function toDestination(reader: Reader, place: Place, input: ec2.CreateRouteRequest): string {
+  if (input.DestinationPrefixListId !== undefined) {
+    const list = prefixListOf(reader, place, input.DestinationPrefixListId);
+    if (list === undefined) throw missingPrefixList(input.DestinationPrefixListId);
+    return list.id;
+  }
+  const destination = input.DestinationCidrBlock ?? "";
+  if (parseCidr(destination) === undefined)
+    throw invalidValue(destination, "destinationCidrBlock", "This is not a valid CIDR block.");
+  return destination;
 }
 
 function findRouteTable(tx: Transaction, place: Place, id: string | undefined): RouteTableRecord {
@@ -229,20 +285,32 @@ function findRouteTable(tx: Transaction, place: Place, id: string | undefined): 
 const missingRouteTable = (id: string | undefined): ApiError =>
   new ApiError("InvalidRouteTableID.NotFound", `The routeTable ID '${id ?? ""}' does not exist`);
 
+function presentRoute({ destination, target }: RouteTableRecord["routes"][number]): ec2.Route {
+  const targets = {
+    local: { GatewayId: target.id },
+    "internet-gateway": { GatewayId: target.id },
+    "vpc-endpoint": { GatewayId: target.id },
+    "nat-gateway": { NatGatewayId: target.id },
+    "vpc-peering": { VpcPeeringConnectionId: target.id },
+    "network-interface": { NetworkInterfaceId: target.id },
+  };
+  return {
+    ...(destination.startsWith("pl-")
+      ? { DestinationPrefixListId: destination }
+      : { DestinationCidrBlock: destination }),
+    ...targets[target.type],
+    Origin: target.type === "local" ? "CreateRouteTable" : "CreateRoute",
+    State: "active",
+  };
+}
+
 function presentRouteTable(table: RouteTableRecord): ec2.RouteTable {
   return {
     RouteTableId: table.id,
     VpcId: table.vpcId,
     OwnerId: table.account,
     PropagatingVgws: [],
-    Routes: table.routes.map((route) => ({
-      DestinationCidrBlock: route.destination,
-      ...(route.target.type === "nat-gateway"
-        ? { NatGatewayId: route.target.id }
-        : { GatewayId: route.target.id }),
-      Origin: route.target.type === "local" ? "CreateRouteTable" : "CreateRoute",
-      State: "active",
-    })),
+    Routes: table.routes.map(presentRoute),
     Associations: table.associations.map((each) => ({
       RouteTableAssociationId: each.id,
       RouteTableId: table.id,

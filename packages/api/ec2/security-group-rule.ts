@@ -6,19 +6,26 @@ import type { Place } from "../common/api-deps.ts";
 import { isIn } from "../common/place.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags } from "../common/tags.ts";
+import { prefixListOf } from "./aws-prefix-lists.ts";
 import { tagsFor } from "./filters.ts";
 import { findSecurityGroup } from "./lookups.ts";
+import { missingPrefixList } from "./missing.ts";
 import { protocolAndPorts, ruleBlock, ruleDescription, ruleGroup } from "./rule-peers-and-ports.ts";
 
 type Direction = SecurityGroupRuleRecord["direction"];
 
-/** A group that a rule refers to is in the same VPC. Errors: InvalidGroup.NotFound. */
+/**
+ * A group that a rule refers to is in the same VPC, and a prefix list exists. Errors: InvalidGroup.NotFound,
+ * InvalidPrefixListID.NotFound.
+ */
 export function checkPeer(
   tx: Transaction,
   place: Place,
   group: SecurityGroupRecord,
   rule: SecurityGroupRuleRecord,
 ): void {
+  if (rule.prefixListId !== undefined && prefixListOf(tx, place, rule.prefixListId) === undefined)
+    throw missingPrefixList(rule.prefixListId);
   if (rule.groupId === undefined) return;
   if (findSecurityGroup(tx, place, rule.groupId).vpcId !== group.vpcId)
     throw new ApiError(
@@ -82,7 +89,6 @@ export function toRules(
       "Either 'ipPermissions' or 'securityGroupRuleIds' should be provided.",
     );
   return permissions.flatMap((permission) => {
-    refuseMembers(permission, ["PrefixListIds"], "InvalidParameterValue", "IpPermissions");
     // Configurations name ::/0 next to 0.0.0.0/0. It is accepted, since there is no IPv6 that it could admit.
     const narrow = (permission.Ipv6Ranges ?? []).filter((range) => range.CidrIpv6 !== "::/0");
     if (narrow.length > 0)
@@ -105,7 +111,15 @@ export function toRules(
       groupId: ruleGroup(pair),
       description: ruleDescription(pair.Description),
     }));
-    return [...byBlock, ...byGroup];
+    const byList = (permission.PrefixListIds ?? []).map((list) => ({
+      ...base,
+      id: `sgr-${ids.hex(17)}`,
+      cidr: undefined,
+      groupId: undefined,
+      prefixListId: list.PrefixListId ?? "",
+      description: ruleDescription(list.Description),
+    }));
+    return [...byBlock, ...byGroup, ...byList];
   });
 }
 
@@ -116,7 +130,8 @@ export function isSame(a: SecurityGroupRuleRecord, b: SecurityGroupRuleRecord): 
     a.fromPort === b.fromPort &&
     a.toPort === b.toPort &&
     a.cidr === b.cidr &&
-    a.groupId === b.groupId
+    a.groupId === b.groupId &&
+    a.prefixListId === b.prefixListId
   );
 }
 
@@ -134,6 +149,7 @@ export function presentRule(
     FromPort: rule.fromPort,
     ToPort: rule.toPort,
     CidrIpv4: rule.cidr,
+    PrefixListId: rule.prefixListId,
     ReferencedGroupInfo:
       rule.groupId === undefined ? undefined : { GroupId: rule.groupId, UserId: group.account },
     Description: rule.description,

@@ -63,7 +63,7 @@ function modifySecurityGroupRules(
     for (const { SecurityGroupRuleId: id, SecurityGroupRule: wanted } of input.SecurityGroupRules ?? []) {
       refuseMembers(
         wanted ?? {},
-        ["CidrIpv6", "PrefixListId"],
+        ["CidrIpv6"],
         "InvalidParameterValue",
         "SecurityGroupRules.SecurityGroupRule",
       );
@@ -78,6 +78,7 @@ function modifySecurityGroupRules(
       if (changed !== undefined) checkPeer(tx, context, group, changed);
       changeRule(tx, context, before.id, (rule) => ({
         ...rule,
+        prefixListId: undefined,
         ...changed,
         id: rule.id,
         tags: rule.tags ?? {},
@@ -91,6 +92,8 @@ function modifySecurityGroupRules(
 function toPermission(wanted: ec2.SecurityGroupRuleRequest | undefined): ec2.IpPermission {
   const { IpProtocol, FromPort, ToPort, CidrIpv4, ReferencedGroupId, Description } = wanted ?? {};
   const ports = { IpProtocol, FromPort, ToPort };
+  if (wanted?.PrefixListId !== undefined)
+    return { ...ports, PrefixListIds: [{ PrefixListId: wanted.PrefixListId, Description }] };
   return CidrIpv4 === undefined
     ? { ...ports, UserIdGroupPairs: [{ GroupId: ReferencedGroupId, Description }] }
     : { ...ports, IpRanges: [{ CidrIp: CidrIpv4, Description }] };

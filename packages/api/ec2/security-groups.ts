@@ -137,7 +137,7 @@ function authorize(
       if (same !== undefined)
         throw new ApiError(
           "InvalidPermission.Duplicate",
-          `the specified rule "peer: ${rule.cidr ?? rule.groupId}, ${rule.protocol === "-1" ? "ALL" : rule.protocol.toUpperCase()}, from port: ${rule.fromPort}, to port: ${rule.toPort}, ALLOW" already exists`,
+          `the specified rule "peer: ${rule.cidr ?? rule.groupId ?? rule.prefixListId}, ${rule.protocol === "-1" ? "ALL" : rule.protocol.toUpperCase()}, from port: ${rule.fromPort}, to port: ${rule.toPort}, ALLOW" already exists`,
         );
       checkPeer(tx, place, group, rule);
     }
@@ -199,7 +199,9 @@ function presentGroup(group: SecurityGroupRecord): ec2.SecurityGroup {
         .filter((rule) => rule.cidr !== undefined)
         .map((rule) => ({ CidrIp: rule.cidr, Description: rule.description })),
       Ipv6Ranges: [],
-      PrefixListIds: [],
+      PrefixListIds: rules
+        .filter((rule) => rule.prefixListId !== undefined)
+        .map((rule) => ({ PrefixListId: rule.prefixListId, Description: rule.description })),
       UserIdGroupPairs: rules
         .filter((rule) => rule.groupId !== undefined)
         .map((rule) => ({ GroupId: rule.groupId, UserId: group.account, Description: rule.description })),

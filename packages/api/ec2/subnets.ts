@@ -1,6 +1,6 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
 import { cidrContains, cidrsOverlap, parseCidr, present } from "@gantry/kernel";
-import { freeAddressCount, type SubnetRecord } from "@gantry/state";
+import { freeAddressCount, vpcBlocks, type SubnetRecord } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import { isIn } from "../common/place.ts";
 import { refuseMembers } from "../common/refuse.ts";
@@ -8,13 +8,16 @@ import { presentTags } from "../common/tags.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { subnetFields } from "./filter-fields.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
-import { findSubnet, findVpc, subnetArnOf } from "./lookups.ts";
+import { defaultVpcOf, findSubnet, findVpc, subnetArnOf } from "./lookups.ts";
+import { invalidValue } from "./missing.ts";
+import { defaultSubnet } from "./new-vpc.ts";
 import { zoneIdOf, zonesOf } from "./zones.ts";
 
 /** Subnets. Source: API_CreateSubnet and following. */
 export function subnetOperations(deps: Ec2Deps) {
   return {
     CreateSubnet: (input, context) => createSubnet(deps, input, context),
+    CreateDefaultSubnet: (input, context) => createDefaultSubnet(deps, input, context),
     DescribeSubnets: (input, context) => describeSubnets(deps, input, context),
     DeleteSubnet: (input, context) => deleteSubnet(deps, input, context),
     ModifySubnetAttribute: (input, context) => modifySubnetAttribute(deps, input, context),
@@ -50,8 +53,10 @@ function createSubnet(
     );
   const record = store.transact((tx) => {
     const vpc = findVpc(tx, context, input.VpcId);
-    const outer = present(parseCidr(vpc.cidr), "A stored VPC's block is valid.");
-    if (!cidrContains(outer, block) || block.prefix > 28)
+    const isInside = vpcBlocks(vpc).some((cidr) =>
+      cidrContains(present(parseCidr(cidr), "A stored VPC's block is valid."), block),
+    );
+    if (!isInside || block.prefix > 28)
       throw new ApiError("InvalidSubnet.Range", `The CIDR '${input.CidrBlock}' is invalid.`);
     const clash = tx
       .list("subnet")
@@ -80,6 +85,44 @@ function createSubnet(
     return subnet;
   });
   return { Subnet: presentSubnet(record, freeAddressCount(store, record)) };
+}
+
+/** A default subnet in a zone of the default VPC that has none. Source: API_CreateDefaultSubnet. */
+function createDefaultSubnet(
+  deps: Ec2Deps,
+  input: ec2.CreateDefaultSubnetRequest,
+  context: RequestContext,
+): ec2.CreateDefaultSubnetResult {
+  const { store } = deps;
+  refuseMembers(input, ["Ipv6Native"], "InvalidParameterValue");
+  const zones = zonesOf(context.region);
+  const name = zones.find(
+    (zone) => zone === input.AvailabilityZone || zoneIdOf(context.region, zone) === input.AvailabilityZoneId,
+  );
+  if (name === undefined)
+    throw invalidValue(input.AvailabilityZone ?? input.AvailabilityZoneId, "availabilityZone");
+  const subnet = store.transact((tx) => {
+    const vpc = defaultVpcOf(tx, context);
+    if (vpc === undefined)
+      throw new ApiError("DefaultVpcDoesNotExist", "No default VPC exists for this account in this region.");
+    const others = tx.list("subnet").filter((each) => each.vpcId === vpc.id);
+    if (others.some((each) => each.defaultForAz && each.availabilityZone === name))
+      throw new ApiError(
+        "DefaultSubnetAlreadyExistsInAvailabilityZone",
+        `There's already a default subnet in the Availability Zone ${name}.`,
+      );
+    const taken = others.map((each) => present(parseCidr(each.cidr), "A stored subnet's block is valid."));
+    const cidr = Array.from({ length: 16 }, (_, index) => `172.31.${index * 16}.0/20`).find((each) => {
+      const block = present(parseCidr(each), "The block is valid.");
+      return !taken.some((other) => cidrsOverlap(block, other));
+    });
+    if (cidr === undefined)
+      throw new ApiError("InsufficientFreeAddressesInSubnet", "The default VPC has no free block of /20.");
+    const record = defaultSubnet(deps, vpc, { name, cidr });
+    tx.put("subnet", record.id, record);
+    return record;
+  });
+  return { Subnet: presentSubnet(subnet, freeAddressCount(store, subnet)) };
 }
 
 function describeSubnets(
@@ -145,6 +188,9 @@ function modifySubnetAttribute(
     tx.put("subnet", subnet.id, {
       ...subnet,
       mapPublicIpOnLaunch: input.MapPublicIpOnLaunch?.Value ?? subnet.mapPublicIpOnLaunch,
+      enableResourceNameDnsARecord:
+        input.EnableResourceNameDnsARecordOnLaunch?.Value ?? subnet.enableResourceNameDnsARecord ?? false,
+      hostnameType: input.PrivateDnsHostnameTypeOnLaunch ?? subnet.hostnameType ?? "ip-name",
     });
   });
   return {};
@@ -169,8 +215,8 @@ function presentSubnet(subnet: SubnetRecord, free: number): ec2.Subnet {
     EnableDns64: false,
     OwnerId: subnet.account,
     PrivateDnsNameOptionsOnLaunch: {
-      HostnameType: "ip-name",
-      EnableResourceNameDnsARecord: false,
+      HostnameType: subnet.hostnameType ?? "ip-name",
+      EnableResourceNameDnsARecord: subnet.enableResourceNameDnsARecord ?? false,
       EnableResourceNameDnsAAAARecord: false,
     },
     Tags: presentTags(subnet.tags),

@@ -1,15 +1,17 @@
 import type * as ec2 from "@aws-sdk/client-ec2";
-import { parseCidr } from "@gantry/kernel";
-import type { VpcRecord } from "@gantry/state";
+import type { Reader, VpcRecord } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import { isIn } from "../common/place.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags } from "../common/tags.ts";
+import { dhcpOptionsIdOf } from "./dhcp-options.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
-import { cidrAssociationIdOf, VPC_FIELDS } from "./filter-fields.ts";
+import { cidrAssociationIdOf, vpcFields } from "./filter-fields.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";
 import { defaultVpcOf, findVpc, isMain } from "./lookups.ts";
+import { invalidValue } from "./missing.ts";
 import { insertDefaultVpc, insertVpc } from "./new-vpc.ts";
+import { toVpcBlock } from "./vpc-blocks.ts";
 
 /** VPCs and their attributes. Source: API_CreateVpc and following. */
 export function vpcOperations(deps: Ec2Deps) {
@@ -19,6 +21,7 @@ export function vpcOperations(deps: Ec2Deps) {
     DeleteVpc: (input, context) => deleteVpc(deps, input, context),
     ModifyVpcAttribute: (input, context) => modifyVpcAttribute(deps, input, context),
     DescribeVpcAttribute: (input, context) => describeVpcAttribute(deps, input, context),
+    ModifyVpcTenancy: (input, context) => modifyVpcTenancy(deps, input, context),
     CreateDefaultVpc: (_input, context) => createDefaultVpc(deps, context),
   } satisfies Implementation<typeof ec2>;
 }
@@ -31,29 +34,19 @@ function createVpc(deps: Ec2Deps, input: ec2.CreateVpcRequest, context: RequestC
     ["Ipv4IpamPoolId", "AmazonProvidedIpv6CidrBlock", "Ipv6Pool", "Ipv6CidrBlock"],
     "InvalidParameterValue",
   );
-  if (input.InstanceTenancy === "dedicated")
-    throw new ApiError("InvalidParameterValue", "Gantry does not support dedicated tenancy.");
-  if ((input.InstanceTenancy ?? "default") !== "default")
-    throw new ApiError(
-      "InvalidParameterValue",
-      `Value (${input.InstanceTenancy}) for parameter instanceTenancy is invalid.`,
-    );
-  const block = parseCidr(input.CidrBlock ?? "");
-  if (block === undefined)
-    throw new ApiError(
-      "InvalidParameterValue",
-      `Value (${input.CidrBlock}) for parameter cidrBlock is invalid. This is not a valid CIDR block.`,
-    );
-  if (block.prefix < 16 || block.prefix > 28)
-    throw new ApiError("InvalidVpc.Range", `The CIDR '${input.CidrBlock}' is invalid.`);
+  const instanceTenancy = input.InstanceTenancy ?? "default";
+  if (instanceTenancy !== "default" && instanceTenancy !== "dedicated")
+    throw invalidValue(instanceTenancy, "instanceTenancy");
+  toVpcBlock(input.CidrBlock);
   const vpc = store.transact((tx) =>
     insertVpc(tx, deps, context, {
       cidr: input.CidrBlock ?? "",
       isDefault: false,
+      instanceTenancy,
       tags: tagsFor(input.TagSpecifications, "vpc"),
     }),
   );
-  return { Vpc: presentVpc(vpc) };
+  return { Vpc: presentVpc(vpc, store) };
 }
 
 function describeVpcs(
@@ -68,7 +61,7 @@ function describeVpcs(
     (vpc) => vpc.id,
     (id) => new ApiError("InvalidVpcID.NotFound", `The vpc ID '${id}' does not exist`),
   );
-  return { Vpcs: applyFilters(chosen, input.Filters, VPC_FIELDS).map(presentVpc) };
+  return { Vpcs: applyFilters(chosen, input.Filters, vpcFields(store)).map((vpc) => presentVpc(vpc, store)) };
 }
 
 function deleteVpc({ store }: Ec2Deps, input: ec2.DeleteVpcRequest, context: RequestContext): object {
@@ -76,7 +69,10 @@ function deleteVpc({ store }: Ec2Deps, input: ec2.DeleteVpcRequest, context: Req
     const vpc = findVpc(tx, context, input.VpcId);
     const groups = tx.list("securityGroup").filter((group) => group.vpcId === vpc.id);
     const tables = tx.list("routeTable").filter((table) => table.vpcId === vpc.id);
+    const acls = tx.list("networkAcl").filter((acl) => acl.vpcId === vpc.id);
     const used =
+      acls.some((acl) => !acl.isDefault) ||
+      tx.list("vpcEndpoint").some((endpoint) => endpoint.vpcId === vpc.id) ||
       tx.list("subnet").some((subnet) => subnet.vpcId === vpc.id) ||
       tx.list("internetGateway").some((gateway) => gateway.vpcId === vpc.id) ||
       groups.some((group) => group.name !== "default") ||
@@ -89,6 +85,10 @@ function deleteVpc({ store }: Ec2Deps, input: ec2.DeleteVpcRequest, context: Req
       );
     for (const group of groups) tx.delete("securityGroup", group.id);
     for (const table of tables) tx.delete("routeTable", table.id);
+    for (const acl of acls) tx.delete("networkAcl", acl.id);
+    for (const peering of tx.list("vpcPeering"))
+      if ([peering.requester.vpcId, peering.accepter.vpcId].includes(vpc.id))
+        tx.put("vpcPeering", peering.id, { ...peering, state: "deleted" });
     tx.delete("vpc", vpc.id);
   });
   return {};
@@ -101,11 +101,12 @@ function modifyVpcAttribute(
 ): object {
   store.transact((tx) => {
     const vpc = findVpc(tx, context, input.VpcId);
-    refuseMembers(input, ["EnableNetworkAddressUsageMetrics"], "InvalidParameterValue");
     tx.put("vpc", vpc.id, {
       ...vpc,
       enableDnsSupport: input.EnableDnsSupport?.Value ?? vpc.enableDnsSupport,
       enableDnsHostnames: input.EnableDnsHostnames?.Value ?? vpc.enableDnsHostnames,
+      networkAddressUsageMetrics:
+        input.EnableNetworkAddressUsageMetrics?.Value ?? vpc.networkAddressUsageMetrics ?? false,
     });
   });
   return {};
@@ -123,13 +124,30 @@ function describeVpcAttribute(
     case "enableDnsHostnames":
       return { VpcId: vpc.id, EnableDnsHostnames: { Value: vpc.enableDnsHostnames } };
     case "enableNetworkAddressUsageMetrics":
-      return { VpcId: vpc.id, EnableNetworkAddressUsageMetrics: { Value: false } };
+      return {
+        VpcId: vpc.id,
+        EnableNetworkAddressUsageMetrics: { Value: vpc.networkAddressUsageMetrics ?? false },
+      };
     default:
       throw new ApiError(
         "InvalidParameterValue",
         `Value (${String(input.Attribute)}) for parameter attribute is invalid. Unknown attribute.`,
       );
   }
+}
+
+/** A VPC of dedicated tenancy can become one of default tenancy, and not the other way. Source: API_ModifyVpcTenancy. */
+function modifyVpcTenancy(
+  { store }: Ec2Deps,
+  input: ec2.ModifyVpcTenancyRequest,
+  context: RequestContext,
+): ec2.ModifyVpcTenancyResult {
+  if (input.InstanceTenancy !== "default") throw invalidValue(input.InstanceTenancy, "instanceTenancy");
+  store.transact((tx) => {
+    const vpc = findVpc(tx, context, input.VpcId);
+    tx.put("vpc", vpc.id, { ...vpc, instanceTenancy: "default" });
+  });
+  return { ReturnValue: true };
 }
 
 function createDefaultVpc(deps: Ec2Deps, context: RequestContext): ec2.CreateDefaultVpcResult {
@@ -143,25 +161,30 @@ function createDefaultVpc(deps: Ec2Deps, context: RequestContext): ec2.CreateDef
       );
     return insertDefaultVpc(tx, deps, context);
   });
-  return { Vpc: presentVpc(vpc) };
+  return { Vpc: presentVpc(vpc, store) };
 }
 
-function presentVpc(vpc: VpcRecord): ec2.Vpc {
+function presentVpc(vpc: VpcRecord, reader: Reader): ec2.Vpc {
   return {
     VpcId: vpc.id,
     CidrBlock: vpc.cidr,
     State: "available",
     IsDefault: vpc.isDefault,
-    InstanceTenancy: "default",
-    DhcpOptionsId: "default",
+    InstanceTenancy: vpc.instanceTenancy ?? "default",
+    DhcpOptionsId: dhcpOptionsIdOf(reader, vpc),
+    BlockPublicAccessStates: {
+      InternetGatewayBlockMode:
+        reader.get("blockPublicAccess", `${vpc.account}/${vpc.region}`)?.mode ?? "off",
+    },
     OwnerId: vpc.account,
     CidrBlockAssociationSet: [
-      {
-        AssociationId: cidrAssociationIdOf(vpc),
-        CidrBlock: vpc.cidr,
-        CidrBlockState: { State: "associated" },
-      },
-    ],
+      { associationId: cidrAssociationIdOf(vpc), cidr: vpc.cidr },
+      ...(vpc.secondaryBlocks ?? []),
+    ].map(({ associationId, cidr }) => ({
+      AssociationId: associationId,
+      CidrBlock: cidr,
+      CidrBlockState: { State: "associated" },
+    })),
     Tags: presentTags(vpc.tags),
   };
 }

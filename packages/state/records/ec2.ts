@@ -4,6 +4,12 @@ export interface VpcRecord extends Placed {
   readonly id: string;
   readonly cidr: string;
   readonly isDefault: boolean;
+  /** Blocks besides the first. */
+  readonly secondaryBlocks?: readonly { readonly associationId: string; readonly cidr: string }[];
+  /** The set of DHCP options; undefined means the account's default set, and `default` none. */
+  readonly dhcpOptionsId?: string;
+  readonly instanceTenancy?: "default" | "dedicated";
+  readonly networkAddressUsageMetrics?: boolean;
   readonly enableDnsSupport: boolean;
   readonly enableDnsHostnames: boolean;
   /** Small number that names the VPC's transit link and router on every node; never reused while the VPC lives. */
@@ -28,7 +34,16 @@ export interface SubnetRecord extends Placed {
   readonly availabilityZone: string;
   readonly mapPublicIpOnLaunch: boolean;
   readonly defaultForAz: boolean;
+  /** The network ACL; undefined means the default one of the VPC. */
+  readonly networkAcl?: { readonly associationId: string; readonly id: string };
+  readonly enableResourceNameDnsARecord?: boolean;
+  readonly hostnameType?: "ip-name" | "resource-name";
   readonly tags: Tags;
+}
+
+/** All blocks of a VPC, the first one first. */
+export function vpcBlocks(vpc: Pick<VpcRecord, "cidr" | "secondaryBlocks">): readonly string[] {
+  return [vpc.cidr, ...(vpc.secondaryBlocks ?? []).map((each) => each.cidr)];
 }
 
 export interface InternetGatewayRecord extends Placed {
@@ -41,7 +56,8 @@ export interface NatGatewayRecord extends Placed {
   readonly id: string;
   readonly subnetId: string;
   readonly vpcId: string;
-  readonly allocationId: string;
+  /** Undefined for a private gateway. */
+  readonly allocationId: string | undefined;
   readonly networkInterfaceId: string;
   readonly state: "available" | "deleted";
   readonly createdAt: number;
@@ -49,8 +65,18 @@ export interface NatGatewayRecord extends Placed {
 }
 
 export interface RouteRecord {
+  /** A block, or the id of a prefix list. */
   readonly destination: string;
-  readonly target: { readonly type: "local" | "internet-gateway" | "nat-gateway"; readonly id: string };
+  readonly target: {
+    readonly type:
+      | "local"
+      | "internet-gateway"
+      | "nat-gateway"
+      | "vpc-endpoint"
+      | "vpc-peering"
+      | "network-interface";
+    readonly id: string;
+  };
 }
 
 export interface RouteTableRecord extends Placed {
@@ -72,6 +98,7 @@ export interface SecurityGroupRuleRecord {
   readonly toPort: number;
   readonly cidr: string | undefined;
   readonly groupId: string | undefined;
+  readonly prefixListId?: string | undefined;
   readonly description: string | undefined;
   readonly tags?: Tags;
 }
@@ -95,7 +122,15 @@ export interface ElasticAddressRecord extends Placed {
 
 /** The owner of a network interface, and the key of its record: a node of the warm pool has `warm/NODE`. */
 export interface InterfaceOwner {
-  readonly type: "task" | "warmPool" | "loadBalancer" | "databaseInstance" | "natGateway" | "mountTarget";
+  readonly type:
+    | "task"
+    | "warmPool"
+    | "loadBalancer"
+    | "databaseInstance"
+    | "natGateway"
+    | "mountTarget"
+    | "vpcEndpoint"
+    | "none";
   readonly key: string;
 }
 
@@ -107,8 +142,11 @@ export interface NetworkInterfaceRecord extends Placed {
   readonly mac: string;
   readonly securityGroups: readonly string[];
   readonly publicIp: string | undefined;
-  readonly type: "interface" | "nat_gateway" | "efs" | "warm";
+  readonly type: "interface" | "nat_gateway" | "efs" | "warm" | "vpc_endpoint" | "own";
   readonly description: string;
+  /** Further private addresses of an interface that a caller created. */
+  readonly secondaryIps?: readonly string[];
+  readonly sourceDestCheck?: boolean;
   readonly owner: InterfaceOwner;
   readonly nodeId: string | undefined;
   /** ← the node's report: the pause container of a warm interface is ready. */

@@ -15,11 +15,13 @@ const RESERVED_FIRST = 4;
 const RESERVED_LAST = 1;
 
 /** The number of free addresses in a subnet. */
-export function freeAddressCount(tx: Pick<Transaction, "countBy">, subnet: SubnetRecord): number {
+export function freeAddressCount(tx: Pick<Transaction, "countBy" | "listBy">, subnet: SubnetRecord): number {
   const block = present(parseCidr(subnet.cidr), "A stored subnet's block is valid.");
-  return (
-    cidrSize(block) - RESERVED_FIRST - RESERVED_LAST - tx.countBy("networkInterface", "subnet", subnet.id)
-  );
+  const own = tx.countBy("networkInterface", "subnet", subnet.id);
+  const secondary = tx
+    .listBy("networkInterface", "secondary", subnet.id)
+    .reduce((count, eni) => count + (eni.secondaryIps?.length ?? 0), 0);
+  return cidrSize(block) - RESERVED_FIRST - RESERVED_LAST - own - secondary;
 }
 
 /** Creates an interface with a unique address in the subnet, within one transaction. */
@@ -38,6 +40,8 @@ export function createInterface(
     privateIp?: string | undefined;
     now: number;
     tags?: Tags;
+    /** A free address of the subnet; undefined: the next one. */
+    privateIp?: string | undefined;
   },
 ): NetworkInterfaceRecord {
   const { subnet } = options;
@@ -65,15 +69,20 @@ export function createInterface(
   return record;
 }
 
-function nextFreeAddress(tx: Transaction, subnet: SubnetRecord): string {
+/** The next free address of a subnet. Errors: NoFreeAddressError. */
+export function nextFreeAddress(tx: Transaction, subnet: SubnetRecord): string {
   const block = present(parseCidr(subnet.cidr), "A stored subnet's block is valid.");
   const size = cidrSize(block);
   const usable = size - RESERVED_FIRST - RESERVED_LAST;
   // Round-robin from a counter, so that a released address is not reused immediately.
   const start = tx.next(`address/${subnet.id}`);
+  const secondary = new Set(
+    tx.listBy("networkInterface", "secondary", subnet.id).flatMap((eni) => eni.secondaryIps ?? []),
+  );
   for (let step = 0; step < usable; step += 1) {
     const ip = formatIp(block.base + RESERVED_FIRST + ((start + step) % usable));
-    if (tx.countBy("networkInterface", "address", `${subnet.id}/${ip}`) === 0) return ip;
+    if (!secondary.has(ip) && tx.countBy("networkInterface", "address", `${subnet.id}/${ip}`) === 0)
+      return ip;
   }
   throw new NoFreeAddressError(
     `The subnet '${subnet.id}' does not have enough free addresses to satisfy the request.`,

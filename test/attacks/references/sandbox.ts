@@ -103,6 +103,8 @@ async function outcomeOf(
       return { outcome: "missing", detail: JSON.stringify(InvalidParameters ?? Errors) };
     if (Errors?.some(({ Code, ErrorCode = Code }) => ErrorCode?.startsWith("AccessDenied") === true) === true)
       return { outcome: "denied", detail: "AccessDenied of a key" };
+    if (Array.isArray(output["Unsuccessful"]) && output["Unsuccessful"].length > 0)
+      return { outcome: "missing", detail: "Unsuccessful" };
     const values = Object.values(output).filter((value) => value !== undefined);
     const isEmpty = values.every((value) => Array.isArray(value) && value.length === 0);
     return { outcome: isEmpty ? "nothing" : "answered", detail: Object.keys(output).join(" ") };

@@ -50,7 +50,18 @@ export async function createNetwork(send: Send): Promise<Network> {
   const vpc = textOf(await send("ec2", "CreateVpc", { CidrBlock: "10.9.0.0/16" }), "Vpc", "VpcId");
   const natId = textOf(nat, "NatGateway", "NatGatewayId");
   const ruleId = textOf(rules, "SecurityGroupRules", "0", "SecurityGroupRuleId");
-  const ids: Ids = { vpcId, vpc, subnetId, groupId, tableId, gateway, addressId, nat: natId, ruleId };
+  const ids: Ids = {
+    vpcId,
+    vpc,
+    subnetId,
+    groupId,
+    tableId,
+    gateway,
+    addressId,
+    nat: natId,
+    ruleId,
+    association: String(association["AssociationId"]),
+  };
   return {
     vpcId,
     subnetIds,
@@ -118,6 +129,8 @@ function defaultsOf(ids: Ids, ip: object): Defaults {
         SecurityGroupRule: { IpProtocol: "tcp", CidrIpv4: "10.0.0.0/8" },
       },
     ],
+    "ReplaceRouteTableAssociation.AssociationId": ids["association"],
+    "ReplaceRouteTableAssociation.RouteTableId": ids["tableId"],
     "AssociateRouteTable.SubnetId": ids["subnetId"],
     "AssociateAddress.AllocationId": ids["addressId"],
     ...Object.fromEntries(

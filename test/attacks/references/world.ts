@@ -3,6 +3,7 @@ import { SDK_CLIENTS, SDK_MODULES } from "@gantry/testkit/sdk-clients";
 import type { ServiceName } from "../loaded-services.ts";
 import { createBalancer } from "./world-balancer.ts";
 import { createCodeDeploy } from "./world-code-deploy.ts";
+import { createConnections } from "./world-connections.ts";
 import { createIdentities } from "./world-identities.ts";
 import { createNetwork } from "./world-network.ts";
 import { createScaling } from "./world-scaling.ts";
@@ -36,6 +37,7 @@ export function senderOf(config: ReturnType<Api["client"]>): Send {
 /** One resource of every kind, named `prod` where it has a name. */
 export async function createWorld(send: Send): Promise<World> {
   const network = await createNetwork(send);
+  const connections = await createConnections(send);
   const tasks = await createTasks(send, network);
   const scaling = await createScaling(send);
   const balancer = await createBalancer(send, network);
@@ -46,6 +48,7 @@ export async function createWorld(send: Send): Promise<World> {
   return {
     targets: [
       ...network.targets,
+      ...connections.targets,
       ...addresses,
       ...tasks.targets,
       ...scaling.targets,
@@ -55,7 +58,11 @@ export async function createWorld(send: Send): Promise<World> {
       ...identities.targets,
     ],
     defaults: {
-      ec2: { ...network.defaults, "AssociateAddress.NetworkInterfaceId": addresses[0]?.spellings[0] },
+      ec2: {
+        ...network.defaults,
+        ...connections.defaults,
+        "AssociateAddress.NetworkInterfaceId": addresses[0]?.spellings[0],
+      },
       "application-autoscaling": scaling.defaults,
       codedeploy: codeDeploy.defaults,
       elbv2: balancer.defaults,

@@ -1,0 +1,33 @@
+import { createHash } from "node:crypto";
+import type { PrefixListEntryRecord, Reader } from "@gantry/state";
+import { within } from "../common/place.ts";
+import type { Place } from "../common/api-deps.ts";
+
+/**
+ * The address at which a VPC reaches the AWS service names; the agent's router has it
+ * (packages/agent/network/transit.ts).
+ */
+const SERVICES_BLOCK = "169.254.170.10/32";
+
+/** A prefix list as security groups and routes use it. */
+export interface PrefixList {
+  readonly id: string;
+  readonly name: string;
+  readonly entries: readonly PrefixListEntryRecord[];
+}
+
+/** The prefix lists that AWS manages in a region: the addresses of S3 and DynamoDB there. */
+export function awsPrefixLists(region: string): readonly PrefixList[] {
+  return ["s3", "dynamodb"].map((service) => {
+    const name = `com.amazonaws.${region}.${service}`;
+    const id = `pl-${createHash("sha256").update(name).digest("hex").slice(0, 8)}`;
+    return { id, name, entries: [{ cidr: SERVICES_BLOCK, description: undefined }] };
+  });
+}
+
+/** A prefix list by its id, with the entries of its current version. */
+export function prefixListOf(reader: Reader, place: Place, id: string | undefined): PrefixList | undefined {
+  const own = within(reader.get("prefixList", id), place);
+  if (own !== undefined) return { id: own.id, name: own.name, entries: own.versions[own.version] ?? [] };
+  return awsPrefixLists(place.region).find((list) => list.id === id);
+}

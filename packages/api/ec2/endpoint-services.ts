@@ -1,0 +1,71 @@
+import { createHash } from "node:crypto";
+
+/** A service that a VPC can have an endpoint for. */
+export interface EndpointService {
+  readonly name: string;
+  readonly id: string;
+  readonly type: "Gateway" | "Interface";
+  /** Names that private DNS answers inside the VPC; a leading `*.` stands for one label or more. */
+  readonly privateNames: readonly string[];
+}
+
+const GATEWAYS = ["s3", "dynamodb"];
+/** Services by the last part of their endpoint's name, with the names of their hosts before `REGION.amazonaws.com`. */
+const INTERFACES: Readonly<Record<string, readonly string[]>> = {
+  "application-autoscaling": ["application-autoscaling"],
+  codedeploy: ["codedeploy"],
+  ec2: ["ec2"],
+  ec2messages: ["ec2messages"],
+  "ecr.api": ["api.ecr"],
+  "ecr.dkr": ["*.dkr.ecr"],
+  ecs: ["ecs"],
+  "ecs-agent": ["ecs-a"],
+  "ecs-telemetry": ["ecs-t"],
+  elasticfilesystem: ["elasticfilesystem"],
+  elasticloadbalancing: ["elasticloadbalancing"],
+  events: ["events"],
+  kms: ["kms"],
+  logs: ["logs"],
+  monitoring: ["monitoring"],
+  rds: ["rds"],
+  s3: ["s3", "*.s3"],
+  secretsmanager: ["secretsmanager"],
+  sns: ["sns"],
+  sqs: ["sqs"],
+  ssm: ["ssm"],
+  ssmmessages: ["ssmmessages"],
+  sts: ["sts"],
+};
+
+/** The services of a region. Source: AWS PrivateLink Guide, "AWS services that integrate with AWS PrivateLink". */
+export function endpointServices(region: string): readonly EndpointService[] {
+  const service = (
+    type: EndpointService["type"],
+    part: string,
+    hosts: readonly string[],
+  ): EndpointService => {
+    const name = `com.amazonaws.${region}.${part}`;
+    const id = createHash("sha256").update(`${type}/${name}`).digest("hex").slice(0, 17);
+    return {
+      name,
+      id: `vpce-svc-${id}`,
+      type,
+      privateNames: hosts.map((host) => `${host}.${region}.amazonaws.com`),
+    };
+  };
+  return [
+    ...GATEWAYS.map((part) => service("Gateway", part, [])),
+    ...Object.entries(INTERFACES).map(([part, hosts]) => service("Interface", part, hosts)),
+  ];
+}
+
+/** The name that an interface endpoint itself has. */
+export function endpointDnsName(endpoint: {
+  readonly id: string;
+  readonly region: string;
+  readonly serviceName: string;
+}): string {
+  const suffix = createHash("sha256").update(endpoint.id).digest("hex").slice(0, 8);
+  const part = endpoint.serviceName.split(".").slice(3).reverse().join(".");
+  return `${endpoint.id}-${suffix}.${part}.${endpoint.region}.vpce.amazonaws.com`;
+}

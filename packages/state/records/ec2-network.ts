@@ -1,0 +1,115 @@
+import type { Placed, Tags } from "./common.ts";
+
+/** One numbered rule of a network ACL. The final rule, which denies what no rule matches, is not recorded. */
+export interface NetworkAclEntryRecord {
+  /** 1 to 32766; rules are evaluated in ascending order. */
+  readonly number: number;
+  readonly egress: boolean;
+  /** The IANA number of the protocol, or -1 for all. */
+  readonly protocol: string;
+  readonly action: "allow" | "deny";
+  readonly cidr: string;
+  /** For TCP and UDP the destination ports; for ICMP the type and the code, of which -1 matches all. */
+  readonly fromPort: number | undefined;
+  readonly toPort: number | undefined;
+}
+
+/** A network ACL. Its associations are in the records of the subnets. */
+export interface NetworkAclRecord extends Placed {
+  readonly id: string;
+  readonly vpcId: string;
+  readonly isDefault: boolean;
+  readonly entries: readonly NetworkAclEntryRecord[];
+  readonly tags: Tags;
+}
+
+export interface DhcpOptionsRecord extends Placed {
+  readonly id: string;
+  /** The set that every region of an account has. VPCs without a set of their own use it. */
+  readonly isDefault: boolean;
+  readonly configurations: readonly { readonly key: string; readonly values: readonly string[] }[];
+  readonly tags: Tags;
+}
+
+/** How a region of an account blocks traffic through internet gateways. The key is `ACCOUNT/REGION`. */
+export interface BlockPublicAccessRecord extends Placed {
+  readonly mode: "off" | "block-bidirectional" | "block-ingress";
+  readonly changedAt: number;
+}
+
+/** A VPC or a subnet that the region's block of public access does not apply to, or only inbound. */
+export interface PublicAccessExclusionRecord extends Placed {
+  readonly id: string;
+  readonly resourceId: string;
+  readonly mode: "allow-bidirectional" | "allow-egress";
+  readonly createdAt: number;
+  readonly changedAt: number;
+  readonly tags: Tags;
+}
+
+export interface PrefixListEntryRecord {
+  readonly cidr: string;
+  readonly description: string | undefined;
+}
+
+/** A prefix list of a customer. Those of AWS are computed (`awsPrefixLists`). */
+export interface PrefixListRecord extends Placed {
+  readonly id: string;
+  readonly name: string;
+  readonly maxEntries: number;
+  /** The current version, which counts from 1. */
+  readonly version: number;
+  readonly versions: Readonly<Record<string, readonly PrefixListEntryRecord[]>>;
+  readonly tags: Tags;
+}
+
+export interface VpcEndpointRecord extends Placed {
+  readonly id: string;
+  readonly type: "Gateway" | "Interface";
+  readonly vpcId: string;
+  readonly serviceName: string;
+  /** The policy as it was given; undefined where it allows everything. */
+  readonly policy: string | undefined;
+  readonly routeTableIds: readonly string[];
+  readonly subnetIds: readonly string[];
+  readonly securityGroups: readonly string[];
+  readonly networkInterfaceIds: readonly string[];
+  readonly privateDns: boolean;
+  readonly dnsRecordIpType: string;
+  readonly privateDnsOnlyForInboundResolver: boolean;
+  readonly createdAt: number;
+  readonly tags: Tags;
+}
+
+export interface PeeringSide {
+  readonly vpcId: string;
+  readonly allowDnsResolution: boolean;
+}
+
+export interface VpcPeeringRecord extends Placed {
+  readonly id: string;
+  readonly requester: PeeringSide;
+  readonly accepter: PeeringSide;
+  readonly state: "pending-acceptance" | "active" | "rejected" | "deleted";
+  readonly createdAt: number;
+  readonly tags: Tags;
+}
+
+export interface FlowLogRecord extends Placed {
+  readonly id: string;
+  readonly resourceId: string;
+  readonly trafficType: "ACCEPT" | "REJECT" | "ALL";
+  readonly destination:
+    | { readonly type: "cloud-watch-logs"; readonly logGroup: string; readonly roleArn: string }
+    | {
+        readonly type: "s3";
+        readonly arn: string;
+        readonly hiveCompatible: boolean;
+        readonly perHour: boolean;
+      };
+  readonly format: string;
+  /** Seconds: 60 or 600. */
+  readonly aggregationSeconds: number;
+  readonly createdAt: number;
+  readonly tags: Tags;
+}

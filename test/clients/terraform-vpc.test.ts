@@ -1,0 +1,85 @@
+import { resolve } from "node:path";
+import type { Kind } from "@gantry/state";
+import { ROOT, startApi } from "@gantry/testkit";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { canRunTerraform, openTerraform, type StateResource } from "../../tools/terraform/terraform.ts";
+
+const CONFIGURATION = resolve(import.meta.dirname, "../../tools/terraform/vpc");
+/** Resources that the provider cannot import, or adopts instead. Source: their pages in the provider's documentation. */
+const NOT_IMPORTED: ReadonlySet<string> = new Set([
+  "aws_main_route_table_association",
+  "aws_iam_role_policy",
+]);
+/** Kinds of what the configuration makes, and how many records a region has of them by itself. */
+const KINDS = {
+  vpc: 1,
+  subnet: 3,
+  networkAcl: 1,
+  routeTable: 1,
+  securityGroup: 1,
+  internetGateway: 1,
+  dhcpOptions: 1,
+  networkInterface: 0,
+  elasticAddress: 0,
+  vpcEndpoint: 0,
+  prefixList: 0,
+  publicAccessExclusion: 0,
+  flowLog: 0,
+  bucket: 0,
+  logGroup: 0,
+} satisfies Partial<Record<Kind, number>>;
+
+describe.skipIf(!canRunTerraform())(
+  "Terraform, with a VPC in the manner of the popular modules",
+  async () => {
+    const api = await startApi();
+    const terraform = openTerraform(
+      {
+        AWS_ENDPOINT_URL: api.endpoint,
+        AWS_ACCESS_KEY_ID: ROOT.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey,
+      },
+      {},
+      CONFIGURATION,
+    );
+    const change = { stage: "prod" };
+    let resources: readonly StateResource[] = [];
+    beforeAll(() => terraform.init());
+    afterAll(() => {
+      terraform.remove();
+      api.close();
+    });
+
+    it("applies, and then plans nothing", async () => {
+      await terraform.apply();
+      expect(await terraform.plan()).toContain("No changes");
+      resources = await terraform.resources();
+      expect(new Set(resources.map(({ type }) => type)).size).toBeGreaterThanOrEqual(45);
+    });
+
+    it("updates in place", async () => {
+      expect(await terraform.plan(change)).toContain("0 to add, 7");
+      await terraform.apply(change);
+      expect(await terraform.plan(change)).toContain("No changes");
+    });
+
+    it("imports what is there", async () => {
+      const imported = resources.filter(
+        ({ type }) => !NOT_IMPORTED.has(type) && !type.startsWith("aws_default"),
+      );
+      await terraform.terraform(["state", "rm", ...imported.map(({ address }) => address)]);
+      terraform.writeImports(imported);
+      await terraform.apply(change);
+      terraform.removeImports();
+      expect(await terraform.plan(change)).toContain("No changes");
+    });
+
+    it("destroys, and leaves nothing but what a region has by itself", async () => {
+      await terraform.destroy(change);
+      const kinds = Object.keys(KINDS) as (keyof typeof KINDS)[]; // The object's own keys.
+      expect(Object.fromEntries(kinds.map((kind) => [kind, api.store.keys(kind).length]))).toEqual(KINDS);
+      expect(api.store.list("natGateway").every((gateway) => gateway.state === "deleted")).toBe(true);
+      expect(api.store.list("vpcPeering").every((peering) => peering.state === "deleted")).toBe(true);
+    });
+  },
+);
