@@ -109,7 +109,15 @@ export function importId({ type, values }: Pick<StateResource, "type" | "values"
   const text = (name: string): string => String(values[name]);
   switch (type) {
     case "aws_route":
-      return `${text("route_table_id")}_${text("destination_cidr_block")}`;
+      return `${text("route_table_id")}_${text(values["destination_cidr_block"] ? "destination_cidr_block" : "destination_prefix_list_id")}`;
+    case "aws_network_acl_rule":
+      return ["network_acl_id", "rule_number", "protocol", "egress"].map(text).join(":");
+    case "aws_vpc_endpoint_route_table_association":
+      return `${text("vpc_endpoint_id")}/${text("route_table_id")}`;
+    case "aws_vpc_dhcp_options_association":
+      return text("vpc_id");
+    case "aws_ec2_managed_prefix_list_entry":
+      return `${text("prefix_list_id")},${text("cidr")}`;
     case "aws_kms_grant":
       return `${text("key_id")}:${text("grant_id")}`;
     case "aws_secretsmanager_secret_version":

@@ -162,7 +162,8 @@ function toDestination(
 function checkedFormat(given: string | undefined): string {
   if (given === undefined || given === "") return DEFAULT_FLOW_FORMAT;
   const fields = given.split(" ");
-  const wrong = fields.find((field) => !FLOW_FIELDS.has(/^\$\{([a-z-]+)\}$/.exec(field)?.[1] ?? ""));
+  const isKnown = (field: string) => [...FLOW_FIELDS].some((name) => field === `\${${name}}`);
+  const wrong = fields.find((field) => !isKnown(field));
   if (wrong !== undefined) throw new ApiError("InvalidParameter", `Unknown fields provided: ${wrong}`);
   return given;
 }
@@ -173,7 +174,7 @@ function checkResource(
   type: ec2.FlowLogsResourceType | undefined,
   id: string,
 ): void {
-  const prefix = (RESOURCES as Readonly<Record<string, string>>)[type ?? ""]; // Looked up; undefined is handled.
+  const prefix = Object.entries(RESOURCES).find(([name]) => name === type)?.[1];
   if (prefix === undefined || !id.startsWith(prefix))
     throw invalidValue(id, "ResourceId", `It does not name a resource of the type ${type}.`);
   if (prefix === "vpc-") findVpc(reader, place, id);

@@ -97,30 +97,31 @@ export function toRules(
         "Gantry does not support the parameter IpPermissions.Ipv6Ranges yet: leave it out.",
       );
     const base = { direction, tags, ...protocolAndPorts(permission) };
-    const byBlock = (permission.IpRanges ?? []).map((range) => ({
-      ...base,
-      id: `sgr-${ids.hex(17)}`,
-      cidr: ruleBlock(range.CidrIp),
-      groupId: undefined,
-      description: ruleDescription(range.Description),
-    }));
-    const byGroup = (permission.UserIdGroupPairs ?? []).map((pair) => ({
-      ...base,
-      id: `sgr-${ids.hex(17)}`,
-      cidr: undefined,
-      groupId: ruleGroup(pair),
-      description: ruleDescription(pair.Description),
-    }));
-    const byList = (permission.PrefixListIds ?? []).map((list) => ({
-      ...base,
-      id: `sgr-${ids.hex(17)}`,
-      cidr: undefined,
-      groupId: undefined,
-      prefixListId: list.PrefixListId ?? "",
-      description: ruleDescription(list.Description),
-    }));
-    return [...byBlock, ...byGroup, ...byList];
+    return peersOf(permission).map((peer) => ({ ...base, id: `sgr-${ids.hex(17)}`, ...peer }));
   });
+}
+
+type Peer = Pick<SecurityGroupRuleRecord, "cidr" | "groupId" | "prefixListId" | "description">;
+
+/** The blocks, groups and prefix lists of a permission, of which each makes a rule. */
+function peersOf(permission: ec2.IpPermission): readonly Peer[] {
+  const none = { cidr: undefined, groupId: undefined };
+  const byBlock = (permission.IpRanges ?? []).map((range) => ({
+    ...none,
+    cidr: ruleBlock(range.CidrIp),
+    description: ruleDescription(range.Description),
+  }));
+  const byGroup = (permission.UserIdGroupPairs ?? []).map((pair) => ({
+    ...none,
+    groupId: ruleGroup(pair),
+    description: ruleDescription(pair.Description),
+  }));
+  const byList = (permission.PrefixListIds ?? []).map((list) => ({
+    ...none,
+    prefixListId: list.PrefixListId ?? "",
+    description: ruleDescription(list.Description),
+  }));
+  return [...byBlock, ...byGroup, ...byList];
 }
 
 export function isSame(a: SecurityGroupRuleRecord, b: SecurityGroupRuleRecord): boolean {

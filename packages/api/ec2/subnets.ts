@@ -40,17 +40,7 @@ function createSubnet(
       "InvalidParameterValue",
       `Value (${input.CidrBlock}) for parameter cidrBlock is invalid. This is not a valid CIDR block.`,
     );
-  const zones = zonesOf(context.region);
-  const availabilityZone =
-    input.AvailabilityZone ??
-    (input.AvailabilityZoneId === undefined
-      ? (zones[0] ?? "")
-      : (zones[Number(input.AvailabilityZoneId.at(-1)) - 1] ?? ""));
-  if (!zones.includes(availabilityZone))
-    throw new ApiError(
-      "InvalidParameterValue",
-      `Value (${availabilityZone}) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: ${zones.join(", ")}.`,
-    );
+  const availabilityZone = zoneOf(input, context.region);
   const record = store.transact((tx) => {
     const vpc = findVpc(tx, context, input.VpcId);
     const isInside = vpcBlocks(vpc).some((cidr) =>
@@ -85,6 +75,22 @@ function createSubnet(
     return subnet;
   });
   return { Subnet: presentSubnet(record, freeAddressCount(store, record)) };
+}
+
+/** The zone that a request names; the first one where it names none. Errors: InvalidParameterValue. */
+function zoneOf(input: ec2.CreateSubnetRequest, region: string): string {
+  const zones = zonesOf(region);
+  const availabilityZone =
+    input.AvailabilityZone ??
+    (input.AvailabilityZoneId === undefined
+      ? (zones[0] ?? "")
+      : (zones[Number(input.AvailabilityZoneId.at(-1)) - 1] ?? ""));
+  if (!zones.includes(availabilityZone))
+    throw new ApiError(
+      "InvalidParameterValue",
+      `Value (${availabilityZone}) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: ${zones.join(", ")}.`,
+    );
+  return availabilityZone;
 }
 
 /** A default subnet in a zone of the default VPC that has none. Source: API_CreateDefaultSubnet. */
