@@ -141,6 +141,12 @@ export function importId({ type, values }: Pick<StateResource, "type" | "values"
       return `ecs/${text("resource_id")}/${text("scalable_dimension")}`;
     case "aws_appautoscaling_policy":
       return `ecs/${text("resource_id")}/${text("scalable_dimension")}/${text("name")}`;
+    case "aws_codedeploy_app":
+      return text("name");
+    case "aws_codedeploy_deployment_config":
+      return text("deployment_config_name");
+    case "aws_codedeploy_deployment_group":
+      return `${text("app_name")}:${text("deployment_group_name")}`;
     case "aws_iam_role_policy_attachment":
       return `${text("role")}/${text("policy_arn")}`;
     case "aws_ecs_cluster":

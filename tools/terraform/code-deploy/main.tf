@@ -1,0 +1,123 @@
+variable "minutes" {
+  type    = number
+  default = 5
+}
+
+variable "listener" {
+  type = string
+}
+
+variable "test_listener" {
+  type = string
+}
+
+variable "role" {
+  type = string
+}
+
+provider "aws" {
+  region                      = "eu-south-1"
+  skip_metadata_api_check     = true
+  skip_region_validation      = true
+  skip_requesting_account_id  = false
+}
+
+resource "aws_codedeploy_app" "web" {
+  name             = "web"
+  compute_platform = "ECS"
+  tags             = { minutes = var.minutes }
+}
+
+# A deployment configuration cannot be changed: it is replaced.
+resource "aws_codedeploy_deployment_config" "canary" {
+  deployment_config_name = "canary-of-20"
+  compute_platform       = "ECS"
+
+  traffic_routing_config {
+    type = "TimeBasedCanary"
+    time_based_canary {
+      percentage = 20
+      interval   = 10
+    }
+  }
+}
+
+resource "aws_codedeploy_deployment_config" "linear" {
+  deployment_config_name = "linear-of-25"
+  compute_platform       = "ECS"
+
+  traffic_routing_config {
+    type = "TimeBasedLinear"
+    time_based_linear {
+      percentage = 25
+      interval   = 1
+    }
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "errors" {
+  alarm_name          = "errors"
+  namespace           = "AWS/ApplicationELB"
+  metric_name         = "HTTPCode_Target_5XX_Count"
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 1
+  threshold           = 5
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+}
+
+resource "aws_codedeploy_deployment_group" "web" {
+  app_name               = aws_codedeploy_app.web.name
+  deployment_group_name  = "web"
+  deployment_config_name = var.minutes == 5 ? aws_codedeploy_deployment_config.canary.id : aws_codedeploy_deployment_config.linear.id
+  service_role_arn       = var.role
+
+  auto_rollback_configuration {
+    enabled = true
+    events  = ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"]
+  }
+
+  alarm_configuration {
+    enabled = true
+    alarms  = [aws_cloudwatch_metric_alarm.errors.alarm_name]
+  }
+
+  blue_green_deployment_config {
+    deployment_ready_option {
+      action_on_timeout    = "STOP_DEPLOYMENT"
+      wait_time_in_minutes = var.minutes
+    }
+    terminate_blue_instances_on_deployment_success {
+      action                           = "TERMINATE"
+      termination_wait_time_in_minutes = var.minutes
+    }
+  }
+
+  deployment_style {
+    deployment_option = "WITH_TRAFFIC_CONTROL"
+    deployment_type   = "BLUE_GREEN"
+  }
+
+  ecs_service {
+    cluster_name = "shop"
+    service_name = "web"
+  }
+
+  load_balancer_info {
+    target_group_pair_info {
+      prod_traffic_route {
+        listener_arns = [var.listener]
+      }
+      test_traffic_route {
+        listener_arns = [var.test_listener]
+      }
+      target_group {
+        name = "blue"
+      }
+      target_group {
+        name = "green"
+      }
+    }
+  }
+}
