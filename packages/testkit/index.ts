@@ -2,6 +2,7 @@
  * The foundation of the tests: the API served in this process on a free port, minimal records, and a
  * simulated world on virtual time with every controller and a node with fake containers.
  */
+export { createBalancer } from "./balancer.ts";
 export * from "./api-server.ts";
 export * from "./presign.ts";
 export * from "./raw-request.ts";

@@ -4,7 +4,6 @@ import {
   PutScalingPolicyCommand,
   RegisterScalableTargetCommand,
 } from "@aws-sdk/client-application-auto-scaling";
-import { DescribeSubnetsCommand, EC2Client } from "@aws-sdk/client-ec2";
 import {
   CreateClusterCommand,
   CreateServiceCommand,
@@ -13,12 +12,10 @@ import {
 } from "@aws-sdk/client-ecs";
 import { alarmController, autoScalingController, scalingPolicyAction } from "@gantry/controllers";
 import { Controller, seededIds, silentLogger, VirtualClock } from "@gantry/kernel";
-import { startApi } from "@gantry/testkit";
+import { createBalancer, startApi } from "@gantry/testkit";
 import { expect, it } from "vitest";
 
 const MINUTE = 60_000;
-const BALANCER = "app/shop/0123456789abcdef";
-const GROUP = "targetgroup/web/0123456789abcdef";
 
 // The API, the metric store, the alarm controller and the auto-scaling controller together; minutes pass on virtual time.
 it("scales a service from two tasks to four on requests per target, and back when they end", async () => {
@@ -37,9 +34,9 @@ it("scales a service from two tasks to four on requests per target, and back whe
   } as const;
   try {
     const ecs = new ECSClient(api.client());
-    const { Subnets = [] } = await new EC2Client(api.client()).send(new DescribeSubnetsCommand({}));
+    const { balancer, group, targetGroupArn, subnets } = await createBalancer(api.client(), "shop");
     await ecs.send(new CreateClusterCommand({ clusterName: "shop" }));
-    const containerDefinitions = [{ name: "web", image: "busybox" }];
+    const containerDefinitions = [{ name: "web", image: "busybox", portMappings: [{ containerPort: 80 }] }];
     const definition = { family: "web", networkMode: "awsvpc", cpu: "256", memory: "512" } as const;
     await ecs.send(new RegisterTaskDefinitionCommand({ ...definition, containerDefinitions }));
     const { service } = await ecs.send(
@@ -48,7 +45,8 @@ it("scales a service from two tasks to four on requests per target, and back whe
         serviceName: "web",
         taskDefinition: "web",
         desiredCount: 2,
-        networkConfiguration: { awsvpcConfiguration: { subnets: [Subnets[0]?.SubnetId ?? ""] } },
+        loadBalancers: [{ targetGroupArn, containerName: "web", containerPort: 80 }],
+        networkConfiguration: { awsvpcConfiguration: { subnets } },
       }),
     );
     // No node runs the tasks here: the first deployment counts as complete.
@@ -68,7 +66,7 @@ it("scales a service from two tasks to four on requests per target, and back whe
           ScaleInCooldown: 60,
           PredefinedMetricSpecification: {
             PredefinedMetricType: "ALBRequestCountPerTarget",
-            ResourceLabel: `${BALANCER}/${GROUP}`,
+            ResourceLabel: `${balancer}/${group}`,
           },
         },
       }),
@@ -79,7 +77,7 @@ it("scales a service from two tasks to four on requests per target, and back whe
       region: "eu-south-1",
       namespace: "AWS/ApplicationELB",
       name: "RequestCountPerTarget",
-      dimensions: { LoadBalancer: BALANCER, TargetGroup: GROUP },
+      dimensions: { LoadBalancer: balancer, TargetGroup: group },
     };
     /** A minute in which the targets together get so many requests. */
     const pass = async (requests: number): Promise<void> => {

@@ -3,7 +3,7 @@ import * as cloudwatch from "@aws-sdk/client-cloudwatch";
 import * as ec2 from "@aws-sdk/client-ec2";
 import * as ecs from "@aws-sdk/client-ecs";
 import * as iam from "@aws-sdk/client-iam";
-import { startApi } from "@gantry/testkit";
+import { createBalancer, startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const api = await startApi();
@@ -71,6 +71,31 @@ beforeAll(async () => {
       }),
     );
 });
+
+/** A service behind a load balancer; labels of its target group, with a load balancer without it, and of another group. */
+async function balancedService() {
+  const own = await createBalancer(api.client(), "own");
+  const other = await createBalancer(api.client(), "other");
+  await services.send(
+    new ecs.RegisterTaskDefinitionCommand({
+      ...{ family: "balanced", networkMode: "awsvpc", cpu: "256", memory: "512" },
+      containerDefinitions: [{ name: "web", image: "busybox", portMappings: [{ containerPort: 80 }] }],
+    }),
+  );
+  await services.send(
+    new ecs.CreateServiceCommand({
+      ...{ cluster: "shop", serviceName: "balanced", taskDefinition: "balanced", desiredCount: 2 },
+      loadBalancers: [{ targetGroupArn: own.targetGroupArn, containerName: "web", containerPort: 80 }],
+      networkConfiguration: { awsvpcConfiguration: { subnets: own.subnets } },
+    }),
+  );
+  await register("balanced");
+  return {
+    label: `${own.balancer}/${own.group}`,
+    unrouted: `${other.balancer}/${own.group}`,
+    foreign: `${other.balancer}/${other.group}`,
+  };
+}
 
 describe("scalable targets", () => {
   it("are registered with the service-linked role, changed and described", async () => {
@@ -189,7 +214,12 @@ describe("target tracking policies", () => {
     });
     await expect(track("requests", requests())).rejects.toThrow("ResourceLabel");
     await expect(track("requests", requests("app/a/targetgroup/b"))).rejects.toThrow("ResourceLabel");
-    await track("requests", requests("app/a/0123456789abcdef/targetgroup/b/0123456789abcdef"));
+    const { label, unrouted, foreign } = await balancedService();
+    const follow = (ResourceLabel: string) => track("requests", requests(ResourceLabel), "balanced");
+    await expect(follow(foreign)).rejects.toThrow("is not attached to the ECS service");
+    await expect(follow(unrouted)).rejects.toThrow("does not route traffic to the target group");
+    await expect(track("requests", requests(label))).rejects.toThrow("is not attached to the ECS service");
+    await follow(label);
     const stat = (Id: string, ReturnData: boolean) => ({
       Id,
       ReturnData,

@@ -1,6 +1,11 @@
 import type * as sdk from "@aws-sdk/client-application-auto-scaling";
 import { formatArn } from "@gantry/kernel";
-import { removeScalingPolicy, type ScalingPolicyRecord } from "@gantry/state";
+import {
+  removeScalingPolicy,
+  type Reader,
+  type ScalingPolicyRecord,
+  type TargetTrackingSpec,
+} from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
@@ -15,6 +20,7 @@ import {
   targetsIn,
   validation,
 } from "./lookups.ts";
+import { checkLabel } from "./request-count-label.ts";
 import { presentStep, toStepSpec } from "./step-spec.ts";
 import { presentTracking, toTrackingSpec } from "./tracking-spec.ts";
 
@@ -54,6 +60,7 @@ function putPolicy(
     const spec = toSpec(input, before);
     if (before !== undefined && before.spec.type !== spec.type)
       throw validation("Policy type cannot be changed: delete the policy first.");
+    if (spec.type === "targetTracking") checkMetric(tx, target.serviceArn, spec);
     const { resourceId } = target;
     const path = `resource/${NAMESPACE}/${resourceId}:policyName/${name}`;
     const now = clock.now();
@@ -78,6 +85,11 @@ function putPolicy(
     tx.put("scalingPolicy", arn, record);
     return { PolicyARN: arn, Alarms: alarmsOf(record) };
   });
+}
+
+function checkMetric(reader: Reader, serviceArn: string, { metric }: TargetTrackingSpec): void {
+  if (metric.type === "predefined" && metric.metricType === "ALBRequestCountPerTarget")
+    checkLabel(reader, serviceArn, metric.resourceLabel);
 }
 
 /** Source: API_PutScalingPolicy: PolicyType is StepScaling unless given. Errors: ValidationException. */

@@ -4,9 +4,9 @@ import { checkExpressions } from "../cloudwatch/metric-alarms.ts";
 import { toDimensions, toQuerySpecs } from "../cloudwatch/metric-spec.ts";
 import { ApiError } from "@gantry/wire";
 import { validation } from "./lookups.ts";
+import { parseLabel } from "./request-count-label.ts";
 
 const PERIOD_S = 60;
-const LABEL = /^(app\/[\w-]{1,32}\/[0-9a-f]{16})\/(targetgroup\/[\w-]{1,32}\/[0-9a-f]{16})$/;
 /** The metrics of ECS that a policy may name, with their names in AWS/ECS. */
 const SERVICE_METRICS: Readonly<Record<string, string>> = {
   ECSServiceAverageCPUUtilization: "CPUUtilization",
@@ -55,11 +55,7 @@ export function toTrackingSpec(
 function predefinedStat(metricType: string, label: string | undefined, resourceId: string): MetricStatSpec {
   const common = { period: PERIOD_S, unit: undefined };
   if (metricType === "ALBRequestCountPerTarget") {
-    const [, balancer, group] = LABEL.exec(label ?? "") ?? [];
-    if (balancer === undefined || group === undefined)
-      throw validation(
-        "ResourceLabel must be specified for ALBRequestCountPerTarget as app/<load-balancer-name>/<load-balancer-id>/targetgroup/<target-group-name>/<target-group-id>.",
-      );
+    const { balancer, group } = parseLabel(label);
     return {
       ...common,
       namespace: "AWS/ApplicationELB",
