@@ -21,7 +21,7 @@ export async function createBalancer(client: EC2ClientConfig, Name: string) {
     LoadBalancers?.[0]?.LoadBalancerArn,
     TargetGroups?.[0]?.TargetGroupArn,
   ];
-  await elb.send(
+  const { Listeners } = await elb.send(
     new CreateListenerCommand({
       ...{ LoadBalancerArn, Protocol: "HTTP", Port: 80 },
       DefaultActions: [{ Type: "forward", TargetGroupArn: targetGroupArn }],
@@ -30,6 +30,7 @@ export async function createBalancer(client: EC2ClientConfig, Name: string) {
   return {
     subnets,
     targetGroupArn,
+    listenerArn: Listeners?.[0]?.ListenerArn ?? "",
     /** The dimensions of their metrics. */
     balancer: LoadBalancerArn.split(":loadbalancer/")[1] ?? "",
     group: targetGroupArn.split(":").at(-1) ?? "",

@@ -3,55 +3,57 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   CodeDeployClient,
+  UpdateDeploymentGroupCommand,
   CreateApplicationCommand,
   CreateDeploymentCommand,
   CreateDeploymentConfigCommand,
   CreateDeploymentGroupCommand,
-  DeleteApplicationCommand,
-  DeleteDeploymentConfigCommand,
   GetDeploymentCommand,
   GetDeploymentTargetCommand,
   StopDeploymentCommand,
   type ECSTaskSet,
 } from "@aws-sdk/client-codedeploy";
-import {
-  CreateServiceCommand,
-  DeleteServiceCommand,
-  DescribeServicesCommand,
-  ECSClient,
-  type Service,
-} from "@aws-sdk/client-ecs";
+import { CreateServiceCommand, DescribeServicesCommand, ECSClient, type Service } from "@aws-sdk/client-ecs";
 import {
   CreateRuleCommand,
-  DeleteRuleCommand,
-  DeleteTargetGroupCommand,
   DescribeListenersCommand,
   DescribeLoadBalancersCommand,
   ElasticLoadBalancingV2Client,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
-import { afterAll, beforeAll, expect, inject, it } from "vitest";
-import { openDemo } from "./demo.ts";
-import { eventually } from "./helpers.ts";
+import { CloudWatchClient, DescribeAlarmsCommand, PutMetricAlarmCommand } from "@aws-sdk/client-cloudwatch";
+import type { DeploymentReport } from "@gantry/control-plane";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { bringUpDemo, openDemo } from "./demo.ts";
+import { eventually, newInstance, run } from "./helpers.ts";
 import {
   createServiceRole,
   createVersionTargetGroup,
+  FAILING,
   registerVersion,
   startAsking,
   versionContainer,
   versionsOf,
 } from "./versions.ts";
 
-// A service that CodeDeploy deploys, beside the demo's: reached by a host name of its own.
-const demo = openDemo(inject("demo"));
-const { client, fileshare } = demo;
+// A service that CodeDeploy deploys, beside the demo's: reached by a host name of its own. The instance is this file's alone,
+// because a clock that is ahead stays so for a while.
+const instance = await newInstance();
+const demo = openDemo(await bringUpDemo(instance));
+const { client, fileshare, name: instanceName } = demo;
 const HOST = "code-deploy.example.org";
 const NAME = "code-deploy";
 const ecs = new ECSClient(client());
 const elb = new ElasticLoadBalancingV2Client(client());
 const codeDeploy = new CodeDeployClient(client());
+const cloudWatch = new CloudWatchClient(client());
+const ALARM = "code-deploy-errors";
+/** A step of five minutes takes fifteen seconds. */
+const SPEED = 20;
+/** The proxy is back within two seconds; other work on the machine multiplies that. */
+const PROXY_AWAY_MS = 15_000;
 const folder = mkdtempSync(join(tmpdir(), "gantry-code-deploy-"));
 const groups: string[] = [];
-let rule = "";
+let balancer = "";
 
 const appSpecOf = (taskDefinition: string) =>
   JSON.stringify({
@@ -77,7 +79,8 @@ beforeAll(async () => {
   const ListenerArn = Listeners?.find((listener) => listener.Port === 80)?.ListenerArn ?? "";
   for (const groupName of ["codedeploy-blue", "codedeploy-green"])
     groups.push(await createVersionTargetGroup(demo, groupName, LoadBalancers?.[0]?.VpcId));
-  const { Rules } = await elb.send(
+  balancer = /loadbalancer\/(.*)/.exec(LoadBalancers?.[0]?.LoadBalancerArn ?? "")?.[1] ?? "";
+  await elb.send(
     new CreateRuleCommand({
       ListenerArn,
       Priority: 111,
@@ -85,7 +88,6 @@ beforeAll(async () => {
       Actions: [{ Type: "forward", TargetGroupArn: groups[0] }],
     }),
   );
-  rule = Rules?.[0]?.RuleArn ?? "";
   const roleArn = await createServiceRole(demo, NAME, {
     service: "codedeploy.amazonaws.com",
     policy: "AWSCodeDeployRoleForECS",
@@ -144,13 +146,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await ecs.send(new DeleteServiceCommand({ cluster: "fileshare", service: NAME, force: true }));
-  await codeDeploy.send(new DeleteApplicationCommand({ applicationName: NAME }));
-  await codeDeploy.send(new DeleteDeploymentConfigCommand({ deploymentConfigName: NAME }));
-  await elb.send(new DeleteRuleCommand({ RuleArn: rule }));
-  await eventually(async () => {
-    for (const TargetGroupArn of groups) await elb.send(new DeleteTargetGroupCommand({ TargetGroupArn }));
-  });
+  await instance.gantry("down", "--purge");
   rmSync(folder, { recursive: true });
 });
 
@@ -223,58 +219,194 @@ it("deploys by the command line's own `aws ecs deploy` without a failed request"
   expect(versionsOf(asking.answers.slice(from))).toEqual(new Set(["v2"]));
 });
 
-it("gives a canary its share and no more, and all traffic back when the deployment is stopped", async () => {
+const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
+
+async function statusOf(deploymentId: string) {
+  const { deploymentInfo } = await codeDeploy.send(new GetDeploymentCommand({ deploymentId }));
+  return deploymentInfo;
+}
+
+const untilStatus = (deploymentId: string, status: string) =>
+  eventually(async () => expect((await statusOf(deploymentId))?.status).toBe(status), 120_000);
+
+const untilWeights = (deploymentId: string, expected: readonly number[]) =>
+  eventually(async () => expect(weights(await taskSetsOf(deploymentId))).toEqual(expected), 120_000);
+
+/** Waits for the deployment that returns the traffic. */
+async function untilRolledBack(deploymentId: string): Promise<void> {
+  await untilStatus(deploymentId, "Stopped");
+  const rollback = (await statusOf(deploymentId))?.rollbackInfo?.rollbackDeploymentId ?? "";
+  await untilStatus(rollback, "Succeeded");
+}
+
+/** Expects a share within four standard deviations of its weight. */
+function expectShare(part: number, all: number, weight: number): void {
+  const noise = 4 * Math.sqrt((weight * (1 - weight)) / all);
+  expect(Math.abs(part / all - weight), `${part} of ${all}`).toBeLessThan(noise);
+}
+
+async function reportOf(deploymentId: string): Promise<DeploymentReport> {
+  return JSON.parse(await instance.gantry("deployments", "show", deploymentId, "--json")) as DeploymentReport; // Our own output.
+}
+
+it("gives a canary of five minutes its share in each interval, on a fast clock, without a failed request", async () => {
+  await instance.gantry("clock", "speed", String(SPEED));
   const asking = startAsking(demo, HOST);
-  const deploymentId = await deploy(await registerVersion(demo, NAME, "v3"), NAME);
-  await eventually(async () => expect(weights(await taskSetsOf(deploymentId))).toEqual([20, 80]), 120_000);
-  await eventually(async () => expect(versionsOf(asking.answers)).toContain("v3"));
-  await new Promise((done) => setTimeout(done, 1_000));
-  const from = asking.answers.length;
-  await new Promise((done) => setTimeout(done, 8_000));
-  const measured = asking.answers.slice(from);
-  const share = measured.filter(({ version }) => version === "v3").length / measured.length;
-  expect(Math.abs(share - 0.2), `${share} of ${measured.length}`).toBeLessThan(
-    4 * Math.sqrt((0.2 * 0.8) / measured.length),
+  const deploymentId = await deploy(
+    await registerVersion(demo, NAME, "v3"),
+    "CodeDeployDefault.ECSCanary10Percent5Minutes",
   );
-  await codeDeploy.send(new StopDeploymentCommand({ deploymentId, autoRollbackEnabled: true }));
-  const rollbackId = await eventually(async () => {
-    const { deploymentInfo } = await codeDeploy.send(new GetDeploymentCommand({ deploymentId }));
-    expect(deploymentInfo?.status).toBe("Stopped");
-    return deploymentInfo?.rollbackInfo?.rollbackDeploymentId;
-  }, 60_000);
+  await untilWeights(deploymentId, [10, 90]);
+  await eventually(async () => expect(versionsOf(asking.answers)).toContain("v3"));
+  const from = asking.answers.length;
+  await pause(9_000);
+  expect(weights(await taskSetsOf(deploymentId))).toEqual([10, 90]);
+  const canary = asking.answers.slice(from);
+  await untilWeights(deploymentId, [0, 100]);
+  await untilStatus(deploymentId, "Succeeded");
+  const after = asking.answers.length;
+  await pause(1_000);
+  const { perSecond } = await asking.stop();
+  expectShare(canary.filter(({ version }) => version === "v3").length, canary.length, 0.1);
+  expect(versionsOf(asking.answers.slice(after))).toEqual(new Set(["v3"]));
+  expect(asking.failures, asking.failures.slice(0, 5).join("\n")).toEqual([]);
+  expect(perSecond).toBeGreaterThan(200);
+  const { timeline, hasSucceeded, fleets } = await reportOf(deploymentId);
+  const shifts = timeline.flatMap((event) => (event.type === "traffic" ? [event.production] : []));
+  expect({ hasSucceeded, shifts }).toEqual({ hasSucceeded: true, shifts: [10, 100] });
+  expect(fleets.map(({ taskDefinition }) => taskDefinition)).toEqual([`${NAME}:2`, `${NAME}:3`]);
+});
+
+it("takes the traffic back from a version that answers 500, by the alarm, at the cost that the weight explains", async () => {
+  await cloudWatch.send(
+    new PutMetricAlarmCommand({
+      AlarmName: ALARM,
+      Namespace: "AWS/ApplicationELB",
+      MetricName: "HTTPCode_Target_5XX_Count",
+      Dimensions: [{ Name: "LoadBalancer", Value: balancer }],
+      Statistic: "Sum",
+      Period: 60,
+      EvaluationPeriods: 1,
+      Threshold: 5,
+      ComparisonOperator: "GreaterThanThreshold",
+      TreatMissingData: "notBreaching",
+    }),
+  );
   await eventually(async () => {
-    const { deploymentInfo } = await codeDeploy.send(new GetDeploymentCommand({ deploymentId: rollbackId }));
-    expect(deploymentInfo?.status).toBe("Succeeded");
+    const { MetricAlarms } = await cloudWatch.send(new DescribeAlarmsCommand({ AlarmNames: [ALARM] }));
+    expect(MetricAlarms?.[0]?.StateValue).toBe("OK");
   }, 60_000);
+  await codeDeploy.send(
+    new UpdateDeploymentGroupCommand({
+      applicationName: NAME,
+      currentDeploymentGroupName: NAME,
+      alarmConfiguration: { enabled: true, alarms: [{ name: ALARM }] },
+      autoRollbackConfiguration: {
+        enabled: true,
+        events: ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST", "DEPLOYMENT_STOP_ON_ALARM"],
+      },
+    }),
+  );
+  const asking = startAsking(demo, HOST);
+  const deploymentId = await deploy(
+    await registerVersion(demo, NAME, FAILING),
+    "CodeDeployDefault.ECSCanary10Percent5Minutes",
+  );
+  await untilRolledBack(deploymentId);
+  const settled = asking.failures.length;
+  const after = asking.answers.length;
+  await pause(2_000);
+  await asking.stop();
+  expect((await statusOf(deploymentId))?.errorInformation?.code).toBe("ALARM_ACTIVE");
+  expect(asking.failures.length).toBe(settled);
+  expect(versionsOf(asking.answers.slice(after))).toEqual(new Set(["v3"]));
+  const failedAt = asking.failures.map((failure) => Date.parse(failure.slice(0, 24)));
+  expect(asking.failures.filter((failure) => failure.slice(25, 28) !== "500")).toEqual([]);
+  const [first = 0, last = 0] = [failedAt[0], failedAt.at(-1)];
+  const served = asking.answers.filter(({ at }) => at >= first && at <= last).length;
+  expectShare(failedAt.length, served + failedAt.length, 0.1);
+  const { sentence } = await reportOf(deploymentId);
+  expect(sentence).toMatch(
+    new RegExp(`^Rolled back at 10 % of the traffic in AllowTraffic: the alarm "${ALARM}"`),
+  );
+  await instance.gantry("clock", "speed", "1");
+});
+
+/** Ends a process of the instance, as \`kill -9\` does. */
+const kills = {
+  agent: async () => {
+    const pid = (await instance.status()).agents[0]?.pid ?? expect.fail("There is an agent.");
+    process.kill(pid, "SIGKILL");
+  },
+  proxy: async () => {
+    const filters = [
+      "--filter",
+      `label=gantry.instance=${instanceName}`,
+      "--filter",
+      "label=gantry.role=proxy",
+    ];
+    await run("docker", ["kill", (await run("docker", ["ps", "-q", ...filters])).trim()]);
+  },
+  controlPlane: async () => {
+    process.kill((await instance.status()).controlPlane.pid, "SIGKILL");
+    await instance.up("up");
+  },
+};
+
+it("gives the traffic back when it is stopped with rollback, and leaves it where it is without, across kills", async () => {
+  const asking = startAsking(demo, HOST);
+  const rolledBack = await deploy(await registerVersion(demo, NAME, "v5"), NAME);
+  await kills.agent();
+  await untilWeights(rolledBack, [20, 80]);
+  await kills.controlPlane();
+  await eventually(() =>
+    codeDeploy.send(new StopDeploymentCommand({ deploymentId: rolledBack, autoRollbackEnabled: true })),
+  );
+  await untilRolledBack(rolledBack);
   await eventually(
     async () => expect((await service())?.taskSets).toMatchObject([{ status: "PRIMARY" }]),
     60_000,
   );
   const after = asking.answers.length;
-  await new Promise((done) => setTimeout(done, 1_000));
+  await pause(1_000);
+  expect(versionsOf(asking.answers.slice(after))).toEqual(new Set(["v3"]));
+  const left = await deploy(await registerVersion(demo, NAME, "v6"), NAME);
+  await untilWeights(left, [20, 80]);
+  const proxyKilledAt = Date.now();
+  await kills.proxy();
+  await codeDeploy.send(new StopDeploymentCommand({ deploymentId: left, autoRollbackEnabled: false }));
+  await untilStatus(left, "Stopped");
+  await pause(PROXY_AWAY_MS);
+  const from = asking.answers.length;
+  await pause(3_000);
   await asking.stop();
-  expect(asking.failures, asking.failures.slice(0, 5).join("\n")).toEqual([]);
-  expect(versionsOf(asking.answers.slice(after))).toEqual(new Set(["v2"]));
+  expect(weights(await taskSetsOf(left))).toEqual([20, 80]);
+  const measured = asking.answers.slice(from);
+  expectShare(measured.filter(({ version }) => version === "v6").length, measured.length, 0.2);
+  // Clients lose their connections with the proxy alone.
+  const unexplained = asking.failures.filter((failure) => {
+    const at = Date.parse(failure.slice(0, 24));
+    return at < proxyKilledAt || at > proxyKilledAt + PROXY_AWAY_MS;
+  });
+  expect(unexplained, unexplained.slice(0, 5).join("\n")).toEqual([]);
 });
 
-it("gives a version that never becomes healthy no request", async () => {
+it("gives a version that never becomes healthy no request, and removes what an earlier deployment has left", async () => {
   const asking = startAsking(demo, HOST);
   const deploymentId = await deploy(
-    await registerVersion(demo, NAME, "v4", 9_999),
+    await registerVersion(demo, NAME, "v7", 9_999),
     "CodeDeployDefault.ECSAllAtOnce",
   );
   await eventually(async () => {
     const green = (await taskSetsOf(deploymentId)).find((set) => set.taskSetLabel === "Green");
     expect(green?.runningCount).toBeGreaterThan(0);
   }, 60_000);
-  await new Promise((done) => setTimeout(done, 10_000));
+  const from = asking.answers.length;
+  await pause(10_000);
   expect(weights(await taskSetsOf(deploymentId))).toEqual([0, 100]);
   await codeDeploy.send(new StopDeploymentCommand({ deploymentId, autoRollbackEnabled: true }));
-  await eventually(async () => {
-    const { deploymentInfo } = await codeDeploy.send(new GetDeploymentCommand({ deploymentId }));
-    expect(deploymentInfo?.status).toBe("Stopped");
-  }, 60_000);
+  await untilStatus(deploymentId, "Stopped");
   await asking.stop();
   expect(asking.failures, asking.failures.slice(0, 5).join("\n")).toEqual([]);
-  expect(versionsOf(asking.answers)).toEqual(new Set(["v2"]));
+  expect(versionsOf(asking.answers.slice(from))).toEqual(new Set(["v3"]));
 });

@@ -11,12 +11,18 @@ import { get } from "./helpers.ts";
 
 type Demo = ReturnType<typeof openDemo>;
 
+/** A version that is healthy and answers 500. */
+export const FAILING = "failing";
+/** The server of busybox runs this program where a folder has no page. */
+const ANSWER_500 = String.raw`mkdir /tmp/w/cgi-bin && printf '%s\n' '#!/bin/sh' 'printf "Status: 500 Internal Server Error\r\n\r\n"' > /tmp/w/cgi-bin/index.cgi && chmod +x /tmp/w/cgi-bin/index.cgi`;
+
 /**
  * The container of a version: a web server of busybox that answers its version. A version that listens where nobody looks
  * for it never becomes healthy; one without a page answers 404.
  */
 export function versionContainer(version: string | undefined, port = 8080) {
-  const page = version === undefined ? "true" : `echo ${version} > /tmp/w/index.html`;
+  const page =
+    version === undefined ? "true" : version === FAILING ? ANSWER_500 : `echo ${version} > /tmp/w/index.html`;
   return {
     name: "web",
     image: "busybox",
