@@ -65,7 +65,7 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
   },
   ecs: {
     "ecs:cluster":
-      "ContinueServiceDeployment CreateService CreateTaskSet DeleteAttributes DeleteService DeleteTaskSet DescribeContainerInstances DescribeServiceDeployments DescribeServiceRevisions DescribeServices DescribeTaskSets DescribeTasks ListServiceDeployments ListServices ListTasks PutAttributes RunTask StartTask StopServiceDeployment StopTask TagResource UntagResource UpdateContainerInstancesState UpdateService UpdateServicePrimaryTaskSet UpdateTaskSet",
+      "ContinueServiceDeployment CreateService CreateTaskSet DeleteAttributes DeleteService DeleteTaskSet DescribeCapacityProviders DescribeContainerInstances DescribeServiceDeployments DescribeServiceRevisions DescribeServices DescribeTaskSets DescribeTasks ListServiceDeployments ListServices ListTasks PutAttributes RunTask StartTask StopServiceDeployment StopTask TagResource UntagResource UpdateContainerInstancesState UpdateService UpdateServicePrimaryTaskSet UpdateTaskSet",
     "ecs:container-instances": "StartTask",
     "ecs:task-cpu": "CreateService RegisterTaskDefinition RunTask StartTask UpdateService",
     "ecs:task-memory": "CreateService RegisterTaskDefinition RunTask StartTask UpdateService",
@@ -80,6 +80,7 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "ecs:auto-assign-public-ip": "CreateService RunTask StartTask UpdateService",
     "ecs:subnet": "CreateService RunTask StartTask UpdateService",
     "ecs:CreateAction": "TagResource",
+    "ecs:account-setting": "DeleteAccountSetting PutAccountSetting PutAccountSettingDefault",
     "ecs:ResourceTag/": "*",
   },
   ecr: { "ecr:ResourceTag/": "*" },

@@ -36,7 +36,7 @@ import type {
 } from "./records/ec2-network.ts";
 import type { ImageRecord, LayerRecord, LayerUploadRecord, RepositoryRecord } from "./records/ecr.ts";
 import type { DeploymentReportRecord } from "./records/deployment-reports.ts";
-import type { ClientTokenRecord, ClusterRecord, TaskDefinitionRecord, TaskRecord } from "./records/ecs.ts";
+import type { AccountSettingRecord, ClientTokenRecord, ClusterRecord, TaskDefinitionRecord, TaskRecord } from "./records/ecs.ts";
 import type {
   ServiceDeploymentRecord,
   ServiceEventRecord,
@@ -107,6 +107,7 @@ export type * from "./records/task-secrets.ts";
  */
 export interface Records {
   readonly cluster: ClusterRecord;
+  readonly accountSetting: AccountSettingRecord;
   readonly taskDefinition: TaskDefinitionRecord;
   readonly service: ServiceRecord;
   readonly serviceRevision: ServiceRevisionRecord;

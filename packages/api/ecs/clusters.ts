@@ -1,30 +1,41 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import { formatArn } from "@gantry/kernel";
-import type { ClusterRecord, Reader, Tags, Transaction } from "@gantry/state";
+import { accountSettingOf, type ClusterRecord } from "@gantry/state";
 import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
-import { refuseMembers } from "../common/refuse.ts";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
-import { presentLowerTags, toTags, withoutTags } from "../common/tags.ts";
-import { clusterArnOf, clusterOf, invalidParameter, taggedKindOf, taggedOf } from "./lookups.ts";
+import { toTags } from "../common/tags.ts";
+import { toCapacityProviders, toStrategy } from "./capacity-providers.ts";
+import { clusterArnOf, clusterOf, findCluster, invalidParameter } from "./lookups.ts";
+import { presentCluster } from "./present-cluster.ts";
 
-/** Clusters, and tags on everything of ECS. */
+/** Clusters. Source: API_CreateCluster and following. */
 export function clusterOperations(deps: ApiDeps) {
   const { store, clock } = deps;
+  const changeCluster = (
+    place: Place,
+    name: string | undefined,
+    change: Partial<Pick<ClusterRecord, "settings" | "configuration" | "serviceConnectNamespace">>,
+  ) => {
+    const cluster = store.transact((tx) => {
+      const next: ClusterRecord = { ...findCluster(tx, place, name), ...change };
+      tx.put("cluster", next.arn, next);
+      return next;
+    });
+    return { cluster: presentCluster(cluster, store, ["TAGS", "SETTINGS", "CONFIGURATIONS"]) };
+  };
   return {
     CreateCluster(input, context) {
-      refuseMembers(
-        input,
-        ["configuration", "serviceConnectDefaults", "defaultCapacityProviderStrategy"],
-        "InvalidParameterException",
-      );
       const name = input.clusterName ?? "default";
       if (!/^[A-Za-z0-9_-]{1,255}$/.test(name))
         throw invalidParameter(
           "Invalid identifier: cluster names may have up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens.",
         );
-      const insights = toInsights(input.settings);
+      const capacityProviders = toCapacityProviders(input.capacityProviders);
+      const defaultStrategy = toStrategy(input.defaultCapacityProviderStrategy, capacityProviders);
+      const insights = toInsights(input.settings) ?? accountSettingOf(store, context, "containerInsights");
+      const changes = toClusterChanges(input);
       ensureLinkedRole(deps, context, "ecs.amazonaws.com", { isOptional: true });
       const cluster = store.transact((tx) => {
         const arn = formatArn("ecs", context, `cluster/${name}`);
@@ -37,14 +48,26 @@ export function clusterOperations(deps: ApiDeps) {
           name,
           status: "ACTIVE",
           settings: [{ name: "containerInsights", value: insights }],
-          capacityProviders: input.capacityProviders ?? [],
+          capacityProviders,
+          defaultStrategy,
+          ...changes,
           tags: toTags(input.tags),
           createdAt: clock.now(),
         };
         tx.put("cluster", arn, record);
         return record;
       });
-      return { cluster: presentCluster(cluster, store, ["TAGS", "SETTINGS"]) };
+      return { cluster: presentCluster(cluster, store, ["TAGS", "SETTINGS", "CONFIGURATIONS"]) };
+    },
+    UpdateCluster(input, context) {
+      const insights = toInsights(input.settings);
+      const changes = toClusterChanges(input);
+      return changeCluster(context, input.cluster, { ...changes, ...settingsOf(insights) });
+    },
+    UpdateClusterSettings(input, context) {
+      if (input.settings === undefined || input.settings.length === 0)
+        throw invalidParameter("Settings cannot be empty.");
+      return changeCluster(context, input.cluster, settingsOf(toInsights(input.settings)));
     },
     DescribeClusters(input, context) {
       const names =
@@ -94,28 +117,33 @@ export function clusterOperations(deps: ApiDeps) {
       });
       return { cluster: presentCluster(cluster, store, []) };
     },
-    TagResource(input, context) {
-      store.transact((tx) =>
-        retag(tx, context, input.resourceArn, (tags) => ({ ...tags, ...toTags(input.tags) })),
-      );
-      return {};
-    },
-    UntagResource(input, context) {
-      store.transact((tx) =>
-        retag(tx, context, input.resourceArn, (tags) => withoutTags(tags, input.tagKeys ?? [])),
-      );
-      return {};
-    },
-    ListTagsForResource(input, context) {
-      if (taggedKindOf(input.resourceArn) === undefined) throw invalidParameter("Invalid resource ARN.");
-      return { tags: presentLowerTags(taggedOf(store, context, input.resourceArn)?.tags ?? {}) };
-    },
   } satisfies Implementation<typeof ecs>;
 }
 
-/** The value of the setting containerInsights. Errors: InvalidParameterException. */
-function toInsights(settings: readonly ecs.ClusterSetting[] | undefined): string {
-  let value = "disabled";
+function settingsOf(insights: string | undefined): Pick<ClusterRecord, "settings"> | Record<string, never> {
+  return insights === undefined ? {} : { settings: [{ name: "containerInsights", value: insights }] };
+}
+
+/** What a call says about how commands are run in the cluster's tasks and where they store data; all of it is recorded. */
+function toClusterChanges(input: {
+  readonly configuration?: ecs.ClusterConfiguration | undefined;
+  readonly serviceConnectDefaults?: ecs.ClusterServiceConnectDefaultsRequest | undefined;
+}): Partial<Pick<ClusterRecord, "configuration" | "serviceConnectNamespace">> {
+  const { configuration, serviceConnectDefaults } = input;
+  const command = configuration?.executeCommandConfiguration;
+  if (command?.logging === "OVERRIDE" && command.logConfiguration === undefined)
+    throw invalidParameter("A logConfiguration is required where logging is OVERRIDE.");
+  return {
+    ...(configuration === undefined ? {} : { configuration }),
+    ...(serviceConnectDefaults === undefined
+      ? {}
+      : { serviceConnectNamespace: serviceConnectDefaults.namespace || undefined }),
+  };
+}
+
+/** The value of the setting containerInsights where it is given. Errors: InvalidParameterException. */
+function toInsights(settings: readonly ecs.ClusterSetting[] | undefined): string | undefined {
+  let value: string | undefined;
   for (const setting of settings ?? []) {
     if (setting.name !== "containerInsights")
       throw invalidParameter(`Invalid setting name: ${setting.name ?? ""}.`);
@@ -126,44 +154,4 @@ function toInsights(settings: readonly ecs.ClusterSetting[] | undefined): string
       );
   }
   return value;
-}
-
-function retag(tx: Transaction, place: Place, arn: string | undefined, change: (tags: Tags) => Tags): void {
-  const kind = taggedKindOf(arn);
-  const record = taggedOf(tx, place, arn);
-  if (kind === undefined) throw invalidParameter("Invalid resource ARN.");
-  if (record === undefined)
-    throw invalidParameter("The specified resource cannot be found. Specify a valid ARN and try again.");
-  tx.put(kind, record.arn, { ...record, tags: change(record.tags) }); // The record of the kind just read, with other tags.
-}
-
-function presentCluster(cluster: ClusterRecord, reader: Reader, include: readonly string[]): ecs.Cluster {
-  const tasks = reader.listBy("task", "cluster", cluster.arn).filter((task) => task.lastStatus !== "STOPPED");
-  const services = reader
-    .listBy("service", "cluster", cluster.arn)
-    .filter((service) => service.status === "ACTIVE");
-  const running = tasks.filter((task) => task.lastStatus === "RUNNING").length;
-  const pending = tasks.filter((task) =>
-    ["PROVISIONING", "PENDING", "ACTIVATING"].includes(task.lastStatus),
-  ).length;
-  return {
-    clusterArn: cluster.arn,
-    clusterName: cluster.name,
-    status: cluster.status,
-    registeredContainerInstancesCount: 0,
-    runningTasksCount: running,
-    pendingTasksCount: pending,
-    activeServicesCount: services.length,
-    statistics: include.includes("STATISTICS")
-      ? [
-          { name: "RunningFargateTasksCount", value: String(running) },
-          { name: "PendingFargateTasksCount", value: String(pending) },
-          { name: "activeFargateServiceCount", value: String(services.length) },
-        ]
-      : [],
-    tags: include.includes("TAGS") ? presentLowerTags(cluster.tags) : [],
-    settings: include.includes("SETTINGS") ? cluster.settings.map((setting) => ({ ...setting })) : [],
-    capacityProviders: [...cluster.capacityProviders],
-    defaultCapacityProviderStrategy: [],
-  };
 }

@@ -8,11 +8,14 @@ import type { Implementation, ServiceModule } from "@gantry/wire";
 import type { ApiDeps } from "../common/api-deps.ts";
 import { permissionsBy } from "../common/permissions.ts";
 import { CONSTRAINTS } from "./constraints.ts";
+import { accountSettingOperations } from "./account-settings.ts";
+import { capacityProviderOperations } from "./capacity-providers.ts";
 import { clusterOperations } from "./clusters.ts";
 import { containerInstanceOperations } from "./container-instances.ts";
 import { ecsPermissions } from "./permissions.ts";
 import { serviceDeploymentOperations } from "./service-deployments.ts";
 import { serviceOperations } from "./services.ts";
+import { tagOperations } from "./tags.ts";
 import { taskDefinitionOperations } from "./task-definitions.ts";
 import { taskSetOperations } from "./task-sets.ts";
 import { taskOperations } from "./tasks.ts";
@@ -22,6 +25,9 @@ import { REFUSED } from "./members.ts";
 export function ecsService(deps: ApiDeps): ServiceModule {
   const operations = {
     ...clusterOperations(deps),
+    ...capacityProviderOperations(deps),
+    ...accountSettingOperations(deps),
+    ...tagOperations(deps),
     ...taskDefinitionOperations(deps),
     ...taskOperations(deps),
     ...containerInstanceOperations(deps),

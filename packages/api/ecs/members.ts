@@ -4,9 +4,21 @@ import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
 /** Members of operations on container instances, of which there are none. */
 const NO_INSTANCE = "no cluster has a container instance";
 
+/** Of a service that does not take part. */
+const NO_CONNECT = "Service Connect alone acts on it";
+
 export const RECORDED: RecordedMembers<typeof sdk> = {
+  DescribeCapacityProviders: { nextToken: "one page holds them all" },
+  CreateCluster: {
+    configuration: "there is no ExecuteCommand, and no managed storage",
+    serviceConnectDefaults: "there is no Service Connect",
+  },
+  UpdateCluster: {
+    configuration: "there is no ExecuteCommand, and no managed storage",
+    serviceConnectDefaults: "there is no Service Connect",
+  },
   RegisterTaskDefinition: {
-    "containerDefinitions.portMappings.appProtocol": "Service Connect alone acts on it",
+    "containerDefinitions.portMappings.appProtocol": NO_CONNECT,
     "volumes.efsVolumeConfiguration.transitEncryptionPort": "a mount is a bind mount on the node",
   },
   StartTask: {
@@ -26,7 +38,17 @@ export const RECORDED: RecordedMembers<typeof sdk> = {
   },
   PutAttributes: { "attributes.value": NO_INSTANCE, "attributes.targetType": NO_INSTANCE },
   DeleteAttributes: { "attributes.value": NO_INSTANCE, "attributes.targetType": NO_INSTANCE },
-  CreateService: { clientToken: "a service name is taken once" },
+  UpdateService: {
+    availabilityZoneRebalancing: "a node has all zones that its subnets are in",
+    serviceConnectConfiguration: NO_CONNECT,
+    placementStrategy: "one node satisfies every strategy",
+  },
+  CreateService: {
+    serviceConnectConfiguration: NO_CONNECT,
+    availabilityZoneRebalancing: "a node has all zones that its subnets are in",
+    clientToken: "a service name is taken once",
+    placementStrategy: "one node satisfies every strategy",
+  },
 };
 
 const DEPLOYMENT = [
@@ -34,6 +56,7 @@ const DEPLOYMENT = [
   "deploymentConfiguration.deploymentCircuitBreaker.thresholdConfiguration",
   "deploymentConfiguration.earlySuccessCriteria",
   "gatewayConnectors",
+  "serviceConnectConfiguration.enabled",
 ] as const;
 
 export const REFUSED: RefusedMembers<typeof sdk> = {

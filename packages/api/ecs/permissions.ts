@@ -4,6 +4,7 @@ import { formatArn } from "@gantry/kernel";
 import { findTaskSet, taskSetArnOf, type Reader, type TaskDefinitionRecord } from "@gantry/state";
 import type { Place } from "../common/api-deps.ts";
 import { on, tagOnCreate, type Need, type PermissionTable } from "../common/permissions.ts";
+import { capacityProviderArn } from "./capacity-providers.ts";
 import { containerInstanceArnOf } from "./container-instances.ts";
 import {
   clusterArnOf,
@@ -90,6 +91,20 @@ export function ecsPermissions(store: Reader) {
       (input.clusters?.length ? input.clusters : [undefined]).map((name) => ({
         resource: cluster(place, name),
       })),
+    UpdateCluster: (input, place) => on(cluster(place, input.cluster)),
+    UpdateClusterSettings: (input, place) => on(cluster(place, input.cluster)),
+    PutClusterCapacityProviders: (input, place) => on(cluster(place, input.cluster)),
+    DescribeCapacityProviders: (input, place) =>
+      (input.capacityProviders?.length ? input.capacityProviders : ["*"]).map((name) => ({
+        resource: capacityProviderArn(place, name),
+        ...(input.cluster === undefined
+          ? {}
+          : { conditions: { "ecs:cluster": cluster(place, input.cluster) } }),
+      })),
+    ListAccountSettings: "*",
+    PutAccountSetting: (input) => accountSetting(input.name),
+    PutAccountSettingDefault: (input) => accountSetting(input.name),
+    DeleteAccountSetting: (input) => accountSetting(input.name),
     ListClusters: "*",
     DeleteCluster: (input, place) => on(cluster(place, input.cluster)),
     TagResource: tagged,
@@ -244,6 +259,10 @@ function inService(arns: readonly (string | undefined)[] = []): readonly Need[] 
 /** The container instances that attributes belong to. */
 function targetsOf(attributes: readonly Attribute[] = []): readonly string[] {
   return [...new Set(attributes.map((attribute) => attribute.targetId ?? ""))];
+}
+
+function accountSetting(name: string | undefined): readonly Need[] {
+  return [{ resource: "*", conditions: { "ecs:account-setting": name ?? "" } }];
 }
 
 function definitionArnOf(place: Place, name = ""): string {

@@ -6,7 +6,7 @@ import {
   type ServiceRevisionRecord,
 } from "@gantry/state";
 import { presentDeploymentConfiguration, presentRollout } from "./deployment-configuration.ts";
-import { countsOf, presentNetwork } from "./present-fleet.ts";
+import { countsOf, presentCapacity, presentNetwork } from "./present-fleet.ts";
 import { presentLoadBalancers } from "./service-load-balancers.ts";
 
 const ALL = 100;
@@ -147,7 +147,7 @@ export function presentServiceRevision(revision: ServiceRevisionRecord): ecs.Ser
     serviceArn: revision.serviceArn,
     clusterArn: revision.clusterArn,
     taskDefinition: revision.taskDefinitionArn,
-    launchType: revision.launchType,
+    ...presentCapacity(revision),
     platformVersion: revision.platformVersion,
     platformFamily: "Linux",
     loadBalancers: presentLoadBalancers(revision.loadBalancers),

@@ -12,8 +12,9 @@ import {
 import { linkedRoleArn } from "../common/service-linked-roles.ts";
 import { presentLowerTags } from "../common/tags.ts";
 import { presentDeploymentConfiguration } from "./deployment-configuration.ts";
-import { countsOf, presentNetwork } from "./present-fleet.ts";
+import { countsOf, presentCapacity, presentNetwork } from "./present-fleet.ts";
 import { presentTaskSet } from "./present-task-set.ts";
+import { presentPlacement } from "./placement.ts";
 import { presentLoadBalancers } from "./service-load-balancers.ts";
 
 /** A service as DescribeServices shows it; counts are read from its tasks. */
@@ -35,7 +36,7 @@ export function presentService(
     status: service.status,
     desiredCount: spec.desiredCount,
     ...countsOf(tasks),
-    launchType: spec.launchType,
+    ...(primary === undefined ? { launchType: spec.launchType } : presentCapacity(primary)),
     platformVersion: isFargate ? primary?.platformVersion : undefined,
     platformFamily: isFargate ? "Linux" : undefined,
     taskDefinition: primary?.taskDefinitionArn,
@@ -61,8 +62,7 @@ export function presentService(
       (taskSets.some((set) => set.loadBalancers.length > 0)
         ? linkedRoleArn(service.account, "ecs.amazonaws.com")
         : undefined),
-    placementConstraints: [],
-    placementStrategy: [],
+    ...presentPlacement(spec.placement),
     networkConfiguration: primary === undefined ? undefined : presentNetwork(primary),
     healthCheckGracePeriodSeconds: spec.healthCheckGracePeriodSeconds,
     schedulingStrategy: "REPLICA",
@@ -70,7 +70,7 @@ export function presentService(
     enableECSManagedTags: spec.enableEcsManagedTags,
     propagateTags: spec.propagateTags,
     enableExecuteCommand: spec.enableExecuteCommand,
-    availabilityZoneRebalancing: "DISABLED",
+    availabilityZoneRebalancing: spec.availabilityZoneRebalancing ?? "DISABLED",
     tags: include.includes("TAGS") ? presentLowerTags(service.tags) : undefined,
   };
 }
@@ -124,7 +124,7 @@ function presentDeployment(
     failedTasks: set.failedTasks,
     createdAt: new Date(set.createdAt),
     updatedAt: new Date(set.updatedAt),
-    launchType: set.launchType,
+    ...presentCapacity(set),
     platformVersion: set.platformVersion,
     platformFamily: "Linux",
     networkConfiguration: presentNetwork(set),

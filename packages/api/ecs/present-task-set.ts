@@ -7,7 +7,7 @@ import {
   type TaskSetRecord,
 } from "@gantry/state";
 import { presentLowerTags } from "../common/tags.ts";
-import { countsOf, presentNetwork } from "./present-fleet.ts";
+import { countsOf, presentCapacity, presentNetwork } from "./present-fleet.ts";
 import { presentLoadBalancers } from "./service-load-balancers.ts";
 
 /** A task set as DescribeTaskSets shows it; counts are read from its tasks. */
@@ -31,7 +31,7 @@ export function presentTaskSet(
     ...countsOf(tasks),
     createdAt: new Date(set.createdAt),
     updatedAt: new Date(set.updatedAt),
-    launchType: set.launchType,
+    ...presentCapacity(set),
     platformVersion: set.platformVersion,
     platformFamily: "Linux",
     networkConfiguration: presentNetwork(set),

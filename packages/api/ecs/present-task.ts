@@ -55,6 +55,7 @@ function composeTask(
     group: task.group,
     startedBy: task.startedBy,
     launchType: task.launchType,
+    capacityProviderName: task.capacityProvider,
     platformVersion: task.launchType === "FARGATE" ? task.platformVersion : undefined,
     platformFamily: task.launchType === "FARGATE" ? "Linux" : undefined,
     desiredStatus: task.desiredStatus,

@@ -2,7 +2,9 @@ import type * as ecs from "@aws-sdk/client-ecs";
 import type { ServiceRecord, ServiceVersion, TaskDefinitionRecord, Transaction } from "@gantry/state";
 import { ApiError, type RequestContext } from "@gantry/wire";
 import { toDeploymentConfiguration } from "./deployment-configuration.ts";
-import { findTaskDefinition, invalidParameter } from "./lookups.ts";
+import { toStrategy } from "./capacity-providers.ts";
+import { findCluster, findTaskDefinition, invalidParameter } from "./lookups.ts";
+import { toPlacement } from "./placement.ts";
 import { checkLoadBalancersOf, toLoadBalancers } from "./service-load-balancers.ts";
 import { toAwsvpc, toPlatformVersion } from "./tasks.ts";
 
@@ -40,7 +42,30 @@ export function updatedSpec(
     enableEcsManagedTags: input.enableECSManagedTags ?? spec.enableEcsManagedTags,
     enableExecuteCommand: input.enableExecuteCommand ?? spec.enableExecuteCommand,
     fineMetrics: input.monitoring === undefined ? spec.fineMetrics : toFineMetrics(input.monitoring),
+    ...toRebalancing(input.availabilityZoneRebalancing),
+    ...toPlacement(input, spec.launchType),
   };
+}
+
+/** Recorded: the zones of one node fail together. */
+export function toRebalancing(
+  given: ServiceRecord["spec"]["availabilityZoneRebalancing"],
+): Pick<ServiceRecord["spec"], "availabilityZoneRebalancing"> {
+  return given === undefined ? {} : { availabilityZoneRebalancing: given };
+}
+
+/** What UpdateService makes of the strategy: an empty list gives it up for the launch type. Errors: InvalidParameterException. */
+function updatedStrategy(
+  tx: Transaction,
+  context: RequestContext,
+  options: { service: ServiceRecord; kept: ServiceVersion | undefined; input: ecs.UpdateServiceRequest },
+): ServiceVersion["capacityProviderStrategy"] {
+  const { service, kept, input } = options;
+  const { capacityProviderStrategy: given } = input;
+  if (given === undefined) return kept?.capacityProviderStrategy;
+  return given.length === 0
+    ? undefined
+    : toStrategy(given, findCluster(tx, context, service.clusterArn).capacityProviders);
 }
 
 const MEASURED: ReadonlySet<string> = new Set(["CPUUtilization", "MemoryUtilization"]);
@@ -88,6 +113,7 @@ export function updatedVersion(
         : toAwsvpc(tx, context, input.networkConfiguration),
     loadBalancers,
     launchType: spec.launchType,
+    capacityProviderStrategy: updatedStrategy(tx, context, { service, kept, input }),
     platformVersion:
       input.platformVersion === undefined
         ? (kept?.platformVersion ?? "1.4.0")

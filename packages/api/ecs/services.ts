@@ -17,14 +17,17 @@ import { refuseMembers } from "../common/refuse.ts";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
 import { toTags } from "../common/tags.ts";
 import { checkCodeDeploy, checkCodeDeployUpdate, putCodeDeployService } from "./code-deploy-services.ts";
+import { strategyOf } from "./capacity-providers.ts";
 import { checkLaunchType } from "./launch-type.ts";
 import { findCluster, findService, invalidParameter, serviceArnOf, serviceOf } from "./lookups.ts";
+import { toPlacement } from "./placement.ts";
 import { presentService } from "./present-service.ts";
 import { DEPLOYMENT_DEFAULTS, toDeploymentConfiguration } from "./deployment-configuration.ts";
 import { checkLoadBalancersOf, toLoadBalancers } from "./service-load-balancers.ts";
 import {
   toDesiredCount,
   toFineMetrics,
+  toRebalancing,
   updatedSpec,
   updatedVersion,
   usableDefinition,
@@ -32,15 +35,7 @@ import {
 import { toAwsvpc, toPlatformVersion } from "./tasks.ts";
 
 const DESCRIBE_MAX = 10;
-const UNSUPPORTED = [
-  "serviceRegistries",
-  "capacityProviderStrategy",
-  "placementConstraints",
-  "placementStrategy",
-  "serviceConnectConfiguration",
-  "volumeConfigurations",
-  "vpcLatticeConfigurations",
-];
+const UNSUPPORTED = ["serviceRegistries", "volumeConfigurations", "vpcLatticeConfigurations"];
 
 /** Services: what is asked of them. The service controller brings it about. Source: API_CreateService and following. */
 export function serviceOperations(deps: ApiDeps) {
@@ -84,11 +79,13 @@ function createService(
     const { launchType } = service.spec;
     const platformVersion = toPlatformVersion(input.platformVersion);
     removeServiceEvents(tx, service.arn);
+    const capacityProviderStrategy = strategyOf(tx, findCluster(tx, context, input.cluster), input);
     const version = {
       taskDefinitionArn: definition.arn,
       network,
       loadBalancers,
       launchType,
+      capacityProviderStrategy,
       platformVersion,
     };
     if (controller === "CODE_DEPLOY") return putCodeDeployService(tx, service, version, { ids, now });
@@ -106,6 +103,7 @@ const OF_TASK_SETS = [
   "networkConfiguration",
   "platformVersion",
   "launchType",
+  "capacityProviderStrategy",
 ] as const;
 
 /** A service without a deployment of its own: CreateTaskSet brings its tasks. */
@@ -131,9 +129,10 @@ function createExternalService(
 }
 
 function checkExternal(input: ecs.CreateServiceRequest | ecs.UpdateServiceRequest): void {
-  const given = OF_TASK_SETS.filter(
-    (name) => name in input && input[name as keyof typeof input] !== undefined,
-  );
+  const given = OF_TASK_SETS.filter((name) => {
+    const value: unknown = name in input ? input[name as keyof typeof input] : undefined;
+    return value !== undefined && !(Array.isArray(value) && value.length === 0);
+  });
   if (given.length > 0)
     throw invalidParameter(
       `${given.join(", ")} cannot be specified for services with the deployment controller EXTERNAL: use CreateTaskSet.`,
@@ -149,6 +148,7 @@ function newService(
   const cluster = findCluster(tx, context, input.cluster);
   const name = input.serviceName ?? "";
   const arn = serviceArnOf(cluster, name);
+  const launchType = input.launchType === "EC2" ? "EC2" : "FARGATE";
   const existing = tx.get("service", arn);
   if (existing !== undefined && existing.status !== "INACTIVE")
     throw invalidParameter(
@@ -165,12 +165,14 @@ function newService(
     status: "ACTIVE",
     spec: {
       desiredCount: toDesiredCount(input.desiredCount ?? 1),
-      launchType: input.launchType === "EC2" ? "EC2" : "FARGATE",
+      launchType,
       ...toDeploymentConfiguration(input.deploymentConfiguration, DEPLOYMENT_DEFAULTS),
       healthCheckGracePeriodSeconds: input.healthCheckGracePeriodSeconds ?? 0,
       propagateTags: input.propagateTags ?? "NONE",
       enableEcsManagedTags: input.enableECSManagedTags ?? false,
       enableExecuteCommand: input.enableExecuteCommand ?? false,
+      ...toPlacement(input, launchType),
+      ...toRebalancing(input.availabilityZoneRebalancing),
       fineMetrics: toFineMetrics(input.monitoring),
       roleArn: undefined,
     },
@@ -236,6 +238,7 @@ function startsDeployment(input: ecs.UpdateServiceRequest): boolean {
     input.taskDefinition !== undefined ||
     input.networkConfiguration !== undefined ||
     input.platformVersion !== undefined ||
+    input.capacityProviderStrategy !== undefined ||
     input.loadBalancers !== undefined
   );
 }

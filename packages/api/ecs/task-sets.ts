@@ -13,6 +13,7 @@ import { ApiError, type Implementation, type RequestContext } from "@gantry/wire
 import type { ApiDeps } from "../common/api-deps.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { toTags } from "../common/tags.ts";
+import { strategyOf } from "./capacity-providers.ts";
 import { findCluster, findService, invalidParameter } from "./lookups.ts";
 import { presentTaskSet } from "./present-task-set.ts";
 import { usableDefinition } from "./service-input.ts";
@@ -40,7 +41,7 @@ function createTaskSet(
   input: ecs.CreateTaskSetRequest,
   context: RequestContext,
 ): ecs.CreateTaskSetResponse {
-  refuseMembers(input, ["serviceRegistries", "capacityProviderStrategy"], "InvalidParameterException");
+  refuseMembers(input, ["serviceRegistries"], "InvalidParameterException");
   const { service, set } = store.transact((tx) => {
     const service = externalServiceOf(tx, context, input);
     const sets = taskSetsOf(tx, service.arn);
@@ -56,6 +57,7 @@ function createTaskSet(
       network: toAwsvpc(tx, context, input.networkConfiguration),
       loadBalancers: toLoadBalancers(tx, definition, input.loadBalancers, { arn: service.arn, now }),
       launchType: input.launchType === "EC2" ? ("EC2" as const) : ("FARGATE" as const),
+      capacityProviderStrategy: strategyOf(tx, findCluster(tx, context, input.cluster), input),
       platformVersion: toPlatformVersion(input.platformVersion),
     };
     const external = { externalId: input.externalId, clientToken: token, tags: toTags(input.tags) };

@@ -1,7 +1,5 @@
 import type * as ecs from "@aws-sdk/client-ecs";
-import { realTimeOf } from "@gantry/kernel";
 import {
-  newTask,
   type AwsvpcConfiguration,
   type Reader,
   type TaskDefinitionRecord,
@@ -11,91 +9,21 @@ import { ApiError, type Implementation } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { refuseMembers } from "../common/refuse.ts";
-import { toTags } from "../common/tags.ts";
 import { defaultSecurityGroup } from "../ec2/lookups.ts";
-import { rememberTasks, tasksOfToken, type TokenUse } from "./client-tokens.ts";
-import { admitTasks } from "./admission.ts";
-import { checkLaunchType } from "./launch-type.ts";
-import {
-  findCluster,
-  findTask,
-  findTaskDefinition,
-  invalidParameter,
-  serviceOf,
-  taskArnOf,
-} from "./lookups.ts";
+import { findCluster, findTask, invalidParameter, serviceOf, taskArnOf } from "./lookups.ts";
 import { checkPassedRole } from "./task-definitions.ts";
 import { presentTask } from "./present-task.ts";
+import { runTask } from "./run-task.ts";
 import { sharedName } from "./container-secrets.ts";
 import { parseCpu, parseMemory } from "./task-sizes.ts";
 
-const RUN_COUNT_MAX = 10;
 const DESCRIBE_MAX = 100;
 
 /** Tasks. Source: API_RunTask and following. */
 export function taskOperations(deps: ApiDeps) {
-  const { store, ids, clock } = deps;
+  const { store } = deps;
   return {
-    RunTask(input, context) {
-      refuseMembers(
-        input,
-        [
-          "capacityProviderStrategy",
-          "placementConstraints",
-          "placementStrategy",
-          "volumeConfigurations",
-          "referenceId",
-        ],
-        "InvalidParameterException",
-      );
-      checkLaunchType(input.launchType, deps);
-      const count = input.count ?? 1;
-      if (!Number.isInteger(count) || count < 1 || count > RUN_COUNT_MAX)
-        throw invalidParameter(`count should be between 1 and ${RUN_COUNT_MAX}.`);
-      const { tasks, failures } = store.transact((tx) => {
-        const cluster = findCluster(tx, context, input.cluster);
-        const definition = findTaskDefinition(tx, context, input.taskDefinition);
-        if (definition === undefined) throw new ApiError("ClientException", "TaskDefinition not found.");
-        const use: TokenUse = { input, cluster, definition, now: realTimeOf(clock).clock.now() };
-        const known = tasksOfToken(tx, use);
-        if (known !== undefined) return { tasks: known, failures: [] };
-        if (definition.status !== "ACTIVE")
-          throw new ApiError("ClientException", "TaskDefinition is inactive");
-        const network = toAwsvpc(tx, context, input.networkConfiguration);
-        const overrides = toOverrides(input.overrides, definition, context);
-        const tags = {
-          ...(input.propagateTags === "TASK_DEFINITION" ? definition.tags : {}),
-          ...toTags(input.tags),
-          ...(input.enableECSManagedTags === true ? { "aws:ecs:clusterName": cluster.name } : {}),
-        };
-        const { fitting, failures } = admitTasks(tx, { cluster, definition, overrides, count }, deps);
-        const started = Array.from({ length: fitting }, () => {
-          const task = newTask(ids, {
-            cluster,
-            definition,
-            network,
-            overrides,
-            group: input.group ?? `family:${definition.family}`,
-            startedBy: input.startedBy,
-            serviceArn: undefined,
-            deploymentId: undefined,
-            launchType: input.launchType === "EC2" ? "EC2" : "FARGATE",
-            platformVersion: toPlatformVersion(input.platformVersion),
-            enableExecuteCommand: input.enableExecuteCommand ?? false,
-            tags,
-            now: clock.now(),
-          });
-          tx.put("task", task.arn, task);
-          return task;
-        });
-        if (started.length > 0) rememberTasks(tx, use, started);
-        return { tasks: started, failures };
-      });
-      return {
-        tasks: tasks.map((task) => presentTask(store.get("task", task.arn) ?? task, store, ["TAGS"])),
-        failures: [...failures],
-      };
-    },
+    RunTask: (input, context) => runTask(deps, input, context),
     StopTask(input, context) {
       const task = store.transact((tx) => {
         const cluster = findCluster(tx, context, input.cluster);

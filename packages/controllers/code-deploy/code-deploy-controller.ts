@@ -140,6 +140,7 @@ function createTaskSet(
       network: appSpec.network ?? blue.network,
       loadBalancers: [{ targetGroupArn: greenGroupArn, containerName, containerPort }],
       launchType: blue.launchType,
+      capacityProviderStrategy: blue.capacityProviderStrategy,
       platformVersion: appSpec.platformVersion ?? blue.platformVersion,
     },
     {

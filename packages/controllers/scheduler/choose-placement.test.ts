@@ -29,6 +29,7 @@ const request = (given: Partial<PlacementRequest> = {}): PlacementRequest => ({
   need: { cpuUnits: 256, memoryMiB: 512 },
   overcommit: { cpu: 1, memory: 1 },
   fileSystemNodes: [],
+  distinctInstance: false,
   now: NOW,
   ...given,
 });
@@ -56,6 +57,12 @@ describe("filters", () => {
     ],
     ["a full node: CPU", { reserved: { cpuUnits: 4_000, memoryMiB: 0 } }, {}, "RESOURCE:CPU"],
     ["a full node: memory", { reserved: { cpuUnits: 0, memoryMiB: 8_000 } }, {}, "RESOURCE:MEMORY"],
+    [
+      "a second task on a node under distinctInstance",
+      { nodePeers: 1 },
+      { distinctInstance: true },
+      "ATTRIBUTE",
+    ],
     ["a full subnet", { freeAddresses: 0 }, {}, "RESOURCE:ENI"],
     ["a subnet of another zone", { node: node("n1", { zone: "b" }) }, {}, "LOCATION for good"],
     ["a node without the file system", {}, { fileSystemNodes: ["n2"] }, "ATTRIBUTE for good"],

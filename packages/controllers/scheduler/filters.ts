@@ -9,7 +9,14 @@ export const AWAY_MAX_MS = 10_000;
 export type Filter = (request: PlacementRequest, candidate: Candidate) => Refusal | undefined;
 
 /** In this order: the first that refuses a candidate names the reason. */
-export const FILTERS: readonly Filter[] = [hasAgent, isInZone, holdsFileSystems, hasResources, hasAddress];
+export const FILTERS: readonly Filter[] = [
+  hasAgent,
+  isInZone,
+  holdsFileSystems,
+  isDistinct,
+  hasResources,
+  hasAddress,
+];
 
 /** Whether the node's agent is connected, or has not been away for long. */
 function hasAgent({ now }: PlacementRequest, { node }: Candidate): Refusal | undefined {
@@ -42,6 +49,17 @@ function holdsFileSystems({ fileSystemNodes }: PlacementRequest, { node }: Candi
     reason: "ATTRIBUTE",
     detail: `A file system of the task is not on the node ${node.hostname}.`,
     isPermanent: true,
+  };
+}
+
+/** Whether the node runs no task of the group, where the placement constraint distinctInstance asks for it. */
+function isDistinct({ distinctInstance }: PlacementRequest, candidate: Candidate): Refusal | undefined {
+  if (!distinctInstance || candidate.nodePeers === 0) return undefined;
+  return {
+    nodeId: candidate.node.id,
+    reason: "ATTRIBUTE",
+    detail: `The node ${candidate.node.hostname} runs a task of the group, and the placement constraint distinctInstance allows one.`,
+    isPermanent: false,
   };
 }
 

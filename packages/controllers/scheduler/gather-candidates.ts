@@ -25,6 +25,7 @@ export function placementRequestOf(
       const fileSystem = efs && reader.get("fileSystem", efs.fileSystemId);
       return fileSystem === undefined ? [] : (hostOf(reader, fileSystem) ?? []);
     }),
+    distinctInstance: task.distinctInstance === true,
     now,
   };
 }

@@ -6,6 +6,8 @@ export interface PlacementRequest {
   readonly overcommit: Overcommit;
   /** The nodes that hold the task's file systems; empty where any node will do. */
   readonly fileSystemNodes: readonly string[];
+  /** Whether the task shares its node with no task of its group. */
+  readonly distinctInstance: boolean;
   readonly now: number;
 }
 

@@ -1,7 +1,9 @@
 import { present } from "@gantry/kernel";
 import {
   newTask,
+  nextCapacityProvider,
   NO_OVERRIDES,
+  type CapacityProvider,
   type ServiceRecord,
   type TaskSetRecord,
   type Transaction,
@@ -36,6 +38,8 @@ export function startTask(
     serviceArn: service.arn,
     deploymentId: set.id,
     launchType: set.launchType,
+    capacityProvider: capacityProviderOf(tx, set),
+    distinctInstance: service.spec.placement?.distinctInstance ?? false,
     platformVersion: set.platformVersion,
     enableExecuteCommand,
     tags: { ...propagated, ...managed },
@@ -43,4 +47,16 @@ export function startTask(
   });
   tx.put("task", task.arn, task);
   return task.arn;
+}
+
+/** The capacity provider of a task set's next task. The tasks that are wanted count, so that a lost one is replaced on its provider. */
+function capacityProviderOf(tx: Transaction, set: TaskSetRecord): CapacityProvider | undefined {
+  if (set.capacityProviderStrategy === undefined) return undefined;
+  const wanted = tx
+    .listBy("task", "service", set.serviceArn)
+    .filter((task) => task.deploymentId === set.id && task.desiredStatus === "RUNNING");
+  return nextCapacityProvider(
+    set.capacityProviderStrategy,
+    wanted.map((task) => task.capacityProvider),
+  );
 }

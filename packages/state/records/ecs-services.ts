@@ -1,5 +1,5 @@
 import type { Placed, Tags } from "./common.ts";
-import type { AwsvpcConfiguration, ServiceLoadBalancer } from "./ecs.ts";
+import type { AwsvpcConfiguration, CapacityStrategyItem, ServiceLoadBalancer } from "./ecs.ts";
 
 /**
  * The desired state of a service. Its task sets, deployments and events contain the actual state. Key: the
@@ -22,6 +22,10 @@ export interface ServiceRecord extends Placed {
     readonly propagateTags: "NONE" | "TASK_DEFINITION" | "SERVICE";
     readonly enableEcsManagedTags: boolean;
     readonly enableExecuteCommand: boolean;
+    /** Recorded; absent: DISABLED. */
+    readonly availabilityZoneRebalancing?: "ENABLED" | "DISABLED";
+    /** Of launch type EC2; absent: none. */
+    readonly placement?: PlacementSpec;
     readonly roleArn: string | undefined;
     /** AWS/ECS metrics that are stored at 20-second resolution; absent: none. */
     readonly fineMetrics?: readonly string[] | undefined;
@@ -37,6 +41,15 @@ export interface ServiceRecord extends Placed {
   readonly createdBy: string;
   readonly createdAt: number;
   readonly tags: Tags;
+}
+
+/** Where tasks of launch type EC2 run. Strategies choose among nodes; `distinctInstance` allows one task of a group on each node. */
+export interface PlacementSpec {
+  readonly distinctInstance: boolean;
+  readonly strategies: readonly {
+    readonly type: "random" | "spread" | "binpack";
+    readonly field: string | undefined;
+  }[];
 }
 
 export type DeploymentStrategy = "ROLLING" | "BLUE_GREEN" | "LINEAR" | "CANARY";
@@ -57,6 +70,8 @@ export interface ServiceVersion {
   readonly network: AwsvpcConfiguration;
   readonly loadBalancers: readonly ServiceLoadBalancer[];
   readonly launchType: "FARGATE" | "EC2";
+  /** Absent where the launch type alone places the tasks. */
+  readonly capacityProviderStrategy?: readonly CapacityStrategyItem[] | undefined;
   readonly platformVersion: string;
 }
 

@@ -5,9 +5,47 @@ export interface ClusterRecord extends Placed {
   readonly name: string;
   readonly status: "ACTIVE" | "INACTIVE";
   readonly settings: readonly { readonly name: "containerInsights"; readonly value: string }[];
-  readonly capacityProviders: readonly string[];
+  readonly capacityProviders: readonly CapacityProvider[];
+  /** For calls that name neither a launch type nor a strategy; absent: none. */
+  readonly defaultStrategy?: readonly CapacityStrategyItem[];
+  /** As the caller gave it; recorded. */
+  readonly configuration?: object;
+  /** Recorded: there is no Service Connect. */
+  readonly serviceConnectNamespace?: string | undefined;
   readonly tags: Tags;
   readonly createdAt: number;
+}
+
+/** Source: Amazon ECS Developer Guide, "Fargate capacity providers". */
+export type CapacityProvider = "FARGATE" | "FARGATE_SPOT";
+
+/** Source: API_CapacityProviderStrategyItem. */
+export interface CapacityStrategyItem {
+  readonly provider: CapacityProvider;
+  /** The share of the tasks beyond the base. */
+  readonly weight: number;
+  /** How many tasks the provider runs at least. */
+  readonly base: number;
+}
+
+/** Source: API_Setting. */
+export type AccountSettingName =
+  | "awsvpcTrunking"
+  | "containerInsights"
+  | "containerInstanceLongArnFormat"
+  | "defaultLogDriverMode"
+  | "fargateFIPSMode"
+  | "fargateTaskRetirementWaitPeriod"
+  | "guardDutyActivate"
+  | "serviceLongArnFormat"
+  | "tagResourceAuthorization"
+  | "taskLongArnFormat";
+
+/** A setting of ECS for a principal; the account's default is the setting of its root. Key: `accountSettingKey`. */
+export interface AccountSettingRecord extends Placed {
+  readonly name: AccountSettingName;
+  readonly principalArn: string;
+  readonly value: string;
 }
 
 export interface KeyValue {
@@ -174,6 +212,7 @@ export type StopCode =
   | "TaskFailedToStart"
   | "EssentialContainerExited"
   | "UserInitiated"
+  | "SpotInterruption"
   | "ServiceSchedulerInitiated";
 
 export type HealthStatus = "HEALTHY" | "UNHEALTHY" | "UNKNOWN";
@@ -251,6 +290,10 @@ export interface TaskRecord extends Placed {
   readonly group: string;
   readonly startedBy: string | undefined;
   readonly launchType: "FARGATE" | "EC2";
+  /** Absent for a task that a launch type placed. */
+  readonly capacityProvider?: CapacityProvider | undefined;
+  /** Whether no node may run another task of its group; absent: it may. */
+  readonly distinctInstance?: boolean;
   readonly platformVersion: string;
   readonly network: AwsvpcConfiguration;
   readonly overrides: {

@@ -14,6 +14,8 @@ export function newTask(
     serviceArn: string | undefined;
     deploymentId: string | undefined;
     launchType: TaskRecord["launchType"];
+    capacityProvider?: TaskRecord["capacityProvider"];
+    distinctInstance?: boolean;
     platformVersion: string;
     enableExecuteCommand: boolean;
     tags: TaskRecord["tags"];
@@ -33,6 +35,8 @@ export function newTask(
     group: options.group,
     startedBy: options.startedBy,
     launchType: options.launchType,
+    ...(options.capacityProvider === undefined ? {} : { capacityProvider: options.capacityProvider }),
+    ...(options.distinctInstance === true ? { distinctInstance: true } : {}),
     platformVersion: options.platformVersion,
     network: options.network,
     overrides: options.overrides,

@@ -165,6 +165,7 @@ export function newRevision(
   { ids, now }: { ids: Ids; now: number },
 ): ServiceRevisionRecord {
   const { taskDefinitionArn, network, loadBalancers, launchType, platformVersion } = version;
+  const { capacityProviderStrategy } = version;
   return {
     account: service.account,
     region: service.region,
@@ -175,6 +176,7 @@ export function newRevision(
     network,
     loadBalancers,
     launchType,
+    ...(capacityProviderStrategy === undefined ? {} : { capacityProviderStrategy }),
     platformVersion,
     createdAt: now,
   };

@@ -47,7 +47,6 @@ export const KEYS_WITHOUT_VALUE: Readonly<Record<string, Readonly<Record<string,
     "s3:object-lock-remaining-retention-days": "The remaining days are not computed for conditions.",
   },
   ecs: {
-    "ecs:account-setting": "Account settings are not in the table.",
     "ecs:container-name": "There is no ExecuteCommand.",
     "ecs:task": "Defined for ExecuteCommand and the agent's calls, which do not exist.",
     "ecs:enable-ebs-volumes": "There are no EBS volumes.",

@@ -84,6 +84,10 @@ export async function createTasks(
         "StartTask.containerInstances": ["none"],
         "PutAttributes.attributes": [{ name: "a", targetId: "none" }],
         "DeleteAttributes.attributes": [{ name: "a", targetId: "none" }],
+        capacityProviders: ["FARGATE"],
+        defaultCapacityProviderStrategy: [],
+        name: "containerInsights",
+        value: "enabled",
         containerInstance: "none",
         containerInstances: ["none"],
         status: "DRAINING",
@@ -139,6 +143,12 @@ function ecsTargets(task: string): readonly Target[] {
       family: family("container-instance"),
       spellings: ["0123456789abcdef0123456789abcdef", instance],
       within,
+    },
+    {
+      kind: "capacityProvider",
+      arns: [regional("ecs", "capacity-provider/FARGATE_SPOT")],
+      family: family("capacity-provider"),
+      spellings: ["FARGATE_SPOT", regional("ecs", "capacity-provider/FARGATE_SPOT")],
     },
     { kind: "task", arns: [task], family: family("task"), spellings: [id, task], within },
     {
