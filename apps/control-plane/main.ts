@@ -246,6 +246,7 @@ const answerOperator = operatorEndpoints({
   identity,
   store,
   clock,
+  ids: deps.ids,
   timers: machineClock,
   log,
   policy,

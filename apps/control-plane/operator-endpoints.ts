@@ -1,12 +1,20 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { PolicyDecider } from "@gantry/api/iam/decide";
-import { messageOf, type Clock, type ClockChange, type Logger, type PlatformClock } from "@gantry/kernel";
+import {
+  messageOf,
+  type Clock,
+  type ClockChange,
+  type Ids,
+  type Logger,
+  type PlatformClock,
+} from "@gantry/kernel";
 import type { Store } from "@gantry/state";
 import { equalsInConstantTime } from "@gantry/wire";
 import { clockStatus, readClockChange, type ClockStatus } from "./clock-control.ts";
 import { answerDeployments } from "./deployment-reports.ts";
 import { explain } from "./explain.ts";
 import { challengeOf, PROOF_HEADER, proofOf, type Health } from "./health.ts";
+import { interrupt } from "./interruption.ts";
 import { platformStatus } from "./platform-status.ts";
 import type { ProcessIdentity } from "./process-identity.ts";
 import type { InstanceSettings } from "./settings.ts";
@@ -18,6 +26,7 @@ interface OperatorDeps {
   readonly identity: ProcessIdentity;
   readonly store: Store;
   readonly clock: PlatformClock;
+  readonly ids: Ids;
   readonly timers: Clock;
   readonly log: Logger;
   readonly policy: PolicyDecider;
@@ -51,6 +60,7 @@ export function operatorEndpoints(
       url !== "/gantry/clock" &&
       !/^\/gantry\/deployments(\?|$)/.test(url) &&
       !url.startsWith("/gantry/explain?") &&
+      !(url.startsWith("/gantry/interrupt?") && request.method === "POST") &&
       !(url === "/gantry/copy" && request.method === "POST")
     )
       return false;
@@ -96,6 +106,10 @@ async function answerOperator(
   if (request.url === "/gantry/clock") return answerClock(deps, request, answer);
   if (request.url?.startsWith("/gantry/explain?") === true)
     return answer(200, explain(policy, store, new URLSearchParams(request.url.split("?")[1])));
+  if (request.url?.startsWith("/gantry/interrupt?") === true)
+    return answer(
+      ...(await interrupt(deps, new URLSearchParams(request.url.split("?")[1]).get("task") ?? "")),
+    );
   return answerCopy(deps, answer);
 }
 

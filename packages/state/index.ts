@@ -21,6 +21,7 @@ export * from "./transactions/deployment-alarms.ts";
 export * from "./transactions/deployment-reports.ts";
 export * from "./transactions/desired-count.ts";
 export * from "./transactions/hosting.ts";
+export * from "./transactions/interruption.ts";
 export * from "./transactions/kms-keys.ts";
 export * from "./transactions/log-groups.ts";
 export * from "./transactions/new-task.ts";

@@ -36,7 +36,13 @@ import type {
 } from "./records/ec2-network.ts";
 import type { ImageRecord, LayerRecord, LayerUploadRecord, RepositoryRecord } from "./records/ecr.ts";
 import type { DeploymentReportRecord } from "./records/deployment-reports.ts";
-import type { AccountSettingRecord, ClientTokenRecord, ClusterRecord, TaskDefinitionRecord, TaskRecord } from "./records/ecs.ts";
+import type {
+  AccountSettingRecord,
+  ClientTokenRecord,
+  ClusterRecord,
+  TaskDefinitionRecord,
+  TaskRecord,
+} from "./records/ecs.ts";
 import type {
   ServiceDeploymentRecord,
   ServiceEventRecord,

@@ -153,6 +153,12 @@ export function importId({ type, values }: Pick<StateResource, "type" | "values"
       return text("name");
     case "aws_ecs_service":
       return `${text("cluster").split("/").at(-1)}/${text("name")}`;
+    case "aws_ecs_task_set":
+      return `${text("task_set_id")},${text("service")},${text("cluster")}`;
+    case "aws_ecs_tag":
+      return `${text("resource_arn")},${text("key")}`;
+    case "aws_ecs_account_setting_default":
+      return text("name");
     case "aws_ecs_task_definition":
       return text("arn");
     case "aws_db_instance":

@@ -78,6 +78,7 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     writers: [
       NEW_TASK,
       "packages/api/ecs/tasks.ts",
+      `${TRANSACTIONS}interruption.ts`,
       `${CONTROLLERS}service/`,
       `${CONTROLLERS}task/`,
       `${CONTROLLERS}scheduler/`,

@@ -130,6 +130,13 @@ const COMMANDS: readonly Command[] = [
     load: () => import("./clock.ts"),
   },
   {
+    name: "interrupt",
+    summary: "interrupt a task of FARGATE_SPOT, as AWS does when it takes the capacity back",
+    details: "TASK is the id of a task, or the beginning of it. Its service replaces it.",
+    words: { usage: "TASK", min: 1, max: 1 },
+    load: () => import("./interrupt.ts"),
+  },
+  {
     name: "exec",
     summary: "run a command in a container of a task, or a shell",
     details: "TASK is the id of a task, or the beginning of it. The exit status is that of the command.",
