@@ -1,5 +1,5 @@
 import { CODE_DEPLOY_ACTIONS } from "./references/code-deploy-actions.ts";
-import { BALANCERS_REFERENCE } from "./service-authorization-balancers.ts";
+import { ECS_REFERENCE } from "./service-authorization-ecs.ts";
 import { IDENTITIES_REFERENCE } from "./service-authorization-identities.ts";
 import { NETWORK_REFERENCE } from "./service-authorization-network.ts";
 import { SECRETS_REFERENCE } from "./service-authorization-secrets.ts";
@@ -9,7 +9,7 @@ import { STORAGE_REFERENCE } from "./service-authorization-storage.ts";
  * Actions and their resource types, required ones with an asterisk, as far as the platform has such resources.
  * Source: Service Authorization Reference, the pages of each service, as published in September 2026.
  */
-export const REFERENCE = `${BALANCERS_REFERENCE}${SECRETS_REFERENCE}${IDENTITIES_REFERENCE}${STORAGE_REFERENCE}
+export const REFERENCE = `${SECRETS_REFERENCE}${IDENTITIES_REFERENCE}${STORAGE_REFERENCE}${ECS_REFERENCE}
 ${CODE_DEPLOY_ACTIONS}
 ${NETWORK_REFERENCE}
 acm:AddTagsToCertificate certificate*
@@ -104,54 +104,6 @@ ecr:StartLifecyclePolicyPreview repository*
 ecr:TagResource repository*
 ecr:UntagResource repository*
 ecr:UploadLayerPart repository*
-ecs:ContinueServiceDeployment service-deployment*
-ecs:CreateCluster cluster*
-ecs:CreateService service*
-ecs:CreateTaskSet
-ecs:DeleteAccountSetting
-ecs:DeleteAttributes container-instance*
-ecs:DeleteCluster cluster*
-ecs:DeleteService service*
-ecs:DeleteTaskDefinitions task-definition*
-ecs:DeleteTaskSet task-set*
-ecs:DeregisterContainerInstance cluster*
-ecs:DeregisterTaskDefinition
-ecs:DescribeCapacityProviders capacity-provider*
-ecs:DescribeClusters cluster*
-ecs:DescribeContainerInstances container-instance*
-ecs:DescribeServiceDeployments service-deployment*
-ecs:DescribeServiceRevisions service-revision*
-ecs:DescribeServices service*
-ecs:DescribeTaskDefinition
-ecs:DescribeTaskSets task-set*
-ecs:DescribeTasks task*
-ecs:ListAccountSettings
-ecs:ListAttributes cluster*
-ecs:ListClusters
-ecs:ListContainerInstances cluster*
-ecs:ListServiceDeployments service*
-ecs:ListServices
-ecs:ListTagsForResource cluster container-instance service task task-definition
-ecs:ListTaskDefinitionFamilies
-ecs:ListTaskDefinitions
-ecs:ListTasks container-instance*
-ecs:PutAccountSetting
-ecs:PutAccountSettingDefault
-ecs:PutAttributes container-instance*
-ecs:PutClusterCapacityProviders cluster*
-ecs:RegisterTaskDefinition task-definition*
-ecs:RunTask task-definition*
-ecs:StartTask task-definition*
-ecs:StopServiceDeployment service-deployment*
-ecs:StopTask task*
-ecs:TagResource cluster container-instance service task task-definition task-set
-ecs:UntagResource cluster container-instance service task task-definition
-ecs:UpdateCluster cluster*
-ecs:UpdateClusterSettings cluster*
-ecs:UpdateContainerInstancesState container-instance*
-ecs:UpdateService service*
-ecs:UpdateServicePrimaryTaskSet service*
-ecs:UpdateTaskSet task-set*
 elasticfilesystem:CreateAccessPoint file-system*
 elasticfilesystem:CreateFileSystem
 elasticfilesystem:CreateMountTarget file-system*

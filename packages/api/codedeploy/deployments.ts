@@ -16,7 +16,7 @@ import { ApiError, type Implementation, type RequestContext } from "@gantry/wire
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { findTaskDefinition } from "../ecs/lookups.ts";
-import { toAwsvpc, toPlatformVersion } from "../ecs/tasks.ts";
+import { toAwsvpc, toPlatformVersion } from "../ecs/task-input.ts";
 import { invalid, parseAppSpec, type ParsedAppSpec } from "./app-spec.ts";
 import { toGuards } from "./group-settings.ts";
 import {

@@ -6,7 +6,7 @@ import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
 import { toTags } from "../common/tags.ts";
-import { toCapacityProviders, toStrategy } from "./capacity-providers.ts";
+import { toCapacityProviders, toStrategy } from "./capacity-strategy.ts";
 import { clusterArnOf, clusterOf, findCluster, invalidParameter } from "./lookups.ts";
 import { presentCluster } from "./present-cluster.ts";
 

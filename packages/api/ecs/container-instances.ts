@@ -5,7 +5,7 @@ import { ApiError, type Implementation, type RequestContext } from "@gantry/wire
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { findCluster, findTaskDefinition, invalidParameter } from "./lookups.ts";
-import { toAwsvpc, toOverrides } from "./tasks.ts";
+import { toAwsvpc, toOverrides } from "./task-input.ts";
 
 /** Source: API_StartTask, containerInstances. */
 const START_MAX = 10;

@@ -4,7 +4,7 @@ import { formatArn } from "@gantry/kernel";
 import { findTaskSet, taskSetArnOf, type Reader, type TaskDefinitionRecord } from "@gantry/state";
 import type { Place } from "../common/api-deps.ts";
 import { on, tagOnCreate, type Need, type PermissionTable } from "../common/permissions.ts";
-import { capacityProviderArn } from "./capacity-providers.ts";
+import { capacityProviderArn } from "./capacity-strategy.ts";
 import { containerInstanceArnOf } from "./container-instances.ts";
 import {
   clusterArnOf,

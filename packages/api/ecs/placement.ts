@@ -16,7 +16,7 @@ export function toPlacement(
     readonly placementStrategy?: readonly ecs.PlacementStrategy[] | undefined;
   },
   launchType: "FARGATE" | "EC2",
-): { readonly placement?: PlacementSpec } {
+): { readonly placementRules?: PlacementSpec } {
   const { placementConstraints: constraints, placementStrategy: strategies } = input;
   if (constraints === undefined && strategies === undefined) return {};
   if (launchType === "FARGATE" && (strategies ?? []).length > 0)
@@ -35,7 +35,7 @@ export function toPlacement(
   if ((constraints ?? []).some(({ expression }) => expression !== undefined))
     throw invalidParameter("You cannot specify an expression where the constraint type is distinctInstance.");
   return {
-    placement: {
+    placementRules: {
       distinctInstance: (constraints ?? []).length > 0,
       strategies: (strategies ?? []).map(({ type, field }) => ({ type: type ?? "random", field })),
     },

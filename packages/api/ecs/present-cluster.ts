@@ -1,7 +1,7 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import type { ClusterRecord, Reader } from "@gantry/state";
 import { presentLowerTags } from "../common/tags.ts";
-import { presentStrategy } from "./capacity-providers.ts";
+import { presentStrategy } from "./capacity-strategy.ts";
 
 /** A cluster as DescribeClusters shows it; counts are read from its tasks and services. */
 export function presentCluster(

@@ -1,6 +1,6 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import type { ServiceVersion, TaskRecord } from "@gantry/state";
-import { presentStrategy } from "./capacity-providers.ts";
+import { presentStrategy } from "./capacity-strategy.ts";
 
 /** Tasks that are wanted, by status. */
 export function countsOf(tasks: readonly TaskRecord[]): { runningCount: number; pendingCount: number } {

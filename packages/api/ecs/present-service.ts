@@ -37,7 +37,7 @@ export function presentService(
     desiredCount: spec.desiredCount,
     ...countsOf(tasks),
     ...(primary === undefined ? { launchType: spec.launchType } : presentCapacity(primary)),
-    platformVersion: isFargate ? primary?.platformVersion : undefined,
+    platformVersion: isFargate ? (spec.platformVersion ?? primary?.platformVersion) : undefined,
     platformFamily: isFargate ? "Linux" : undefined,
     taskDefinition: primary?.taskDefinitionArn,
     loadBalancers: presentLoadBalancers(primary?.loadBalancers ?? []),
@@ -62,7 +62,7 @@ export function presentService(
       (taskSets.some((set) => set.loadBalancers.length > 0)
         ? linkedRoleArn(service.account, "ecs.amazonaws.com")
         : undefined),
-    ...presentPlacement(spec.placement),
+    ...presentPlacement(spec.placementRules),
     networkConfiguration: primary === undefined ? undefined : presentNetwork(primary),
     healthCheckGracePeriodSeconds: spec.healthCheckGracePeriodSeconds,
     schedulingStrategy: "REPLICA",

@@ -14,13 +14,13 @@ import type { ApiDeps } from "../common/api-deps.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { toTags } from "../common/tags.ts";
 import { admitTasks } from "./admission.ts";
-import { strategyOf } from "./capacity-providers.ts";
+import { strategyOf } from "./capacity-strategy.ts";
 import { rememberTasks, tasksOfToken, type TokenUse } from "./client-tokens.ts";
 import { checkLaunchType } from "./launch-type.ts";
 import { findCluster, findTaskDefinition, invalidParameter } from "./lookups.ts";
 import { toPlacement } from "./placement.ts";
 import { presentTask } from "./present-task.ts";
-import { toAwsvpc, toOverrides, toPlatformVersion } from "./tasks.ts";
+import { toAwsvpc, toOverrides, toPlatformVersion } from "./task-input.ts";
 
 const RUN_COUNT_MAX = 10;
 
@@ -90,7 +90,7 @@ function taskOptions(
     serviceArn: undefined,
     deploymentId: undefined,
     launchType,
-    distinctInstance: toPlacement(input, launchType).placement?.distinctInstance ?? false,
+    distinctInstance: toPlacement(input, launchType).placementRules?.distinctInstance ?? false,
     platformVersion: toPlatformVersion(input.platformVersion),
     enableExecuteCommand: input.enableExecuteCommand ?? false,
     tags: {

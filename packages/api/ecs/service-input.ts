@@ -2,11 +2,11 @@ import type * as ecs from "@aws-sdk/client-ecs";
 import type { ServiceRecord, ServiceVersion, TaskDefinitionRecord, Transaction } from "@gantry/state";
 import { ApiError, type RequestContext } from "@gantry/wire";
 import { toDeploymentConfiguration } from "./deployment-configuration.ts";
-import { toStrategy } from "./capacity-providers.ts";
+import { toStrategy } from "./capacity-strategy.ts";
 import { findCluster, findTaskDefinition, invalidParameter } from "./lookups.ts";
 import { toPlacement } from "./placement.ts";
 import { checkLoadBalancersOf, toLoadBalancers } from "./service-load-balancers.ts";
-import { toAwsvpc, toPlatformVersion } from "./tasks.ts";
+import { toAwsvpc, toPlatformVersion } from "./task-input.ts";
 
 const DESIRED_COUNT_MAX = 5_000;
 
@@ -42,6 +42,7 @@ export function updatedSpec(
     enableEcsManagedTags: input.enableECSManagedTags ?? spec.enableEcsManagedTags,
     enableExecuteCommand: input.enableExecuteCommand ?? spec.enableExecuteCommand,
     fineMetrics: input.monitoring === undefined ? spec.fineMetrics : toFineMetrics(input.monitoring),
+    ...(input.platformVersion === undefined ? {} : { platformVersion: input.platformVersion }),
     ...toRebalancing(input.availabilityZoneRebalancing),
     ...toPlacement(input, spec.launchType),
   };

@@ -17,7 +17,7 @@ import { refuseMembers } from "../common/refuse.ts";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
 import { toTags } from "../common/tags.ts";
 import { checkCodeDeploy, checkCodeDeployUpdate, putCodeDeployService } from "./code-deploy-services.ts";
-import { strategyOf } from "./capacity-providers.ts";
+import { strategyOf } from "./capacity-strategy.ts";
 import { checkLaunchType } from "./launch-type.ts";
 import { findCluster, findService, invalidParameter, serviceArnOf, serviceOf } from "./lookups.ts";
 import { toPlacement } from "./placement.ts";
@@ -32,7 +32,7 @@ import {
   updatedVersion,
   usableDefinition,
 } from "./service-input.ts";
-import { toAwsvpc, toPlatformVersion } from "./tasks.ts";
+import { toAwsvpc, toPlatformVersion } from "./task-input.ts";
 
 const DESCRIBE_MAX = 10;
 const UNSUPPORTED = ["serviceRegistries", "volumeConfigurations", "vpcLatticeConfigurations"];
@@ -172,6 +172,9 @@ function newService(
       enableEcsManagedTags: input.enableECSManagedTags ?? false,
       enableExecuteCommand: input.enableExecuteCommand ?? false,
       ...toPlacement(input, launchType),
+      ...(input.deploymentController?.type === "EXTERNAL"
+        ? {}
+        : { platformVersion: input.platformVersion ?? "LATEST" }),
       ...toRebalancing(input.availabilityZoneRebalancing),
       fineMetrics: toFineMetrics(input.monitoring),
       roleArn: undefined,

@@ -2,7 +2,7 @@ import type * as ecs from "@aws-sdk/client-ecs";
 import { formatArn } from "@gantry/kernel";
 import {
   findTaskSet,
-  taskSetKeyOf,
+  tagTaskSet,
   type Reader,
   type Tags,
   type TaskSetRecord,
@@ -40,8 +40,7 @@ export function tagOperations({ store }: ApiDeps) {
 function retag(tx: Transaction, place: Place, arn: string | undefined, change: (tags: Tags) => Tags): void {
   const set = taskSetNamed(tx, place, arn);
   if (set?.external !== undefined) {
-    const external = { ...set.external, tags: change(set.external.tags) };
-    tx.put("taskSet", taskSetKeyOf(set.serviceArn, set.id), { ...set, external });
+    tagTaskSet(tx, set, change(set.external.tags));
     return;
   }
   const kind = taggedKindOf(arn);

@@ -13,12 +13,12 @@ import { ApiError, type Implementation, type RequestContext } from "@gantry/wire
 import type { ApiDeps } from "../common/api-deps.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { toTags } from "../common/tags.ts";
-import { strategyOf } from "./capacity-providers.ts";
+import { strategyOf } from "./capacity-strategy.ts";
 import { findCluster, findService, invalidParameter } from "./lookups.ts";
 import { presentTaskSet } from "./present-task-set.ts";
 import { usableDefinition } from "./service-input.ts";
 import { toLoadBalancers } from "./service-load-balancers.ts";
-import { toAwsvpc, toPlatformVersion } from "./tasks.ts";
+import { toAwsvpc, toPlatformVersion } from "./task-input.ts";
 
 const SCALE_ALL: TaskSetRecord["scale"] = { value: 100, unit: "PERCENT" };
 /** Source: Amazon ECS service quotas, "Task sets per service". */

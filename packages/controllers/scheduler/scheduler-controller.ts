@@ -217,11 +217,12 @@ function takeInterface(
 ): NetworkInterfaceRecord {
   const publicIp =
     task.network.assignPublicIp === "ENABLED" ? allocatePublicIp(tx, deps.publicPool) : undefined;
+  const securityGroups = securityGroupsOf(tx, task, subnet.vpcId);
   const description = `Interface for task ${task.arn}`;
   if (warm === undefined)
     return createInterface(tx, deps.ids, {
       subnet,
-      securityGroups: task.network.securityGroups,
+      securityGroups,
       type: "interface",
       description,
       owner: { type: "task", key: task.arn },
@@ -233,10 +234,19 @@ function takeInterface(
     ...warm,
     type: "interface",
     description,
-    securityGroups: task.network.securityGroups,
+    securityGroups,
     owner: { type: "task", key: task.arn },
     publicIp,
   };
   tx.put("networkInterface", warm.id, taken);
   return taken;
+}
+
+/** The task's security groups, else the default one of its VPC. Source: API_AwsVpcConfiguration, securityGroups. */
+function securityGroupsOf(reader: Reader, { network }: TaskRecord, vpcId: string): readonly string[] {
+  if (network.securityGroups.length > 0) return network.securityGroups;
+  const fallback = reader
+    .list("securityGroup")
+    .find((group) => group.vpcId === vpcId && group.name === "default");
+  return fallback === undefined ? [] : [fallback.id];
 }

@@ -39,7 +39,7 @@ export function startTask(
     deploymentId: set.id,
     launchType: set.launchType,
     capacityProvider: capacityProviderOf(tx, set),
-    distinctInstance: service.spec.placement?.distinctInstance ?? false,
+    distinctInstance: service.spec.placementRules?.distinctInstance ?? false,
     platformVersion: set.platformVersion,
     enableExecuteCommand,
     tags: { ...propagated, ...managed },

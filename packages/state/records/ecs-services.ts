@@ -22,10 +22,12 @@ export interface ServiceRecord extends Placed {
     readonly propagateTags: "NONE" | "TASK_DEFINITION" | "SERVICE";
     readonly enableEcsManagedTags: boolean;
     readonly enableExecuteCommand: boolean;
+    /** As the caller gave it; absent: that of the primary task set. */
+    readonly platformVersion?: string;
     /** Recorded; absent: DISABLED. */
     readonly availabilityZoneRebalancing?: "ENABLED" | "DISABLED";
     /** Of launch type EC2; absent: none. */
-    readonly placement?: PlacementSpec;
+    readonly placementRules?: PlacementSpec;
     readonly roleArn: string | undefined;
     /** AWS/ECS metrics that are stored at 20-second resolution; absent: none. */
     readonly fineMetrics?: readonly string[] | undefined;

@@ -1,5 +1,5 @@
 import { formatArn, type Ids } from "@gantry/kernel";
-import type { ServiceRecord, ServiceVersion, TaskSetRecord } from "../records.ts";
+import type { ServiceRecord, ServiceVersion, Tags, TaskSetRecord } from "../records.ts";
 import type { Reader, Transaction } from "../store.ts";
 import { newRevision } from "./service-deployments.ts";
 import { taskSetKeyOf } from "./task-set-keys.ts";
@@ -85,6 +85,13 @@ export function changeTaskSet(
   };
   tx.put("taskSet", taskSetKeyOf(set.serviceArn, set.id), next);
   return next;
+}
+
+/** Gives a task set that a caller made other tags. */
+export function tagTaskSet(tx: Transaction, set: TaskSetRecord, tags: Tags): void {
+  if (set.external === undefined) return;
+  const next: TaskSetRecord = { ...set, external: { ...set.external, tags } };
+  tx.put("taskSet", taskSetKeyOf(set.serviceArn, set.id), next);
 }
 
 /** Makes a task set the PRIMARY one of its service; the previous one becomes ACTIVE. */

@@ -11,7 +11,6 @@ export const TYPES = {
   serviceRevision: { types: ["service-revision"], conditionKey: undefined },
   taskSet: { types: ["task-set"], conditionKey: undefined },
   containerInstance: { types: ["container-instance"], conditionKey: "ecs:container-instances" },
-  capacityProvider: { types: ["capacity-provider"], conditionKey: undefined },
   ecsArn: { types: ["cluster", "service", "task", "task-definition"], conditionKey: undefined },
   passedRole: { types: ["role"], conditionKey: undefined },
 
@@ -112,7 +111,6 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
   [/^ecs\.\w+\.(?:taskDefinition|taskDefinitions\[\])$/, "taskDefinition"],
   [/^ecs\.\w+\.(?:taskSet|taskSets\[\]|primaryTaskSet)$/, "taskSet"],
   [/^ecs\.\w+\.containerInstances\[\]$/, "containerInstance"],
-  [/^ecs\.DescribeCapacityProviders\.capacityProviders\[\]$/, "capacityProvider"],
   [/^ecs\.\w+\.serviceDeploymentArn(?:s\[\])?$/, "serviceDeployment"],
   [/^ecs\.\w+\.serviceRevisionArns\[\]$/, "serviceRevision"],
   [/^ecs\.\w+\.resourceArn$/, "ecsArn"],
@@ -231,8 +229,11 @@ export const MENTIONS: Listed = [
   [/^ecs\.\w+\.networkConfiguration\./, "ECS uses the subnets and groups with its service-linked role."],
   [/^ecs\.\w+\.loadBalancers\[\]\./, "ECS registers targets with its service-linked role."],
   [/^ecs\.ListTasks\.(?:family|serviceName|containerInstance)$/, "Narrows a list within the cluster."],
-  [/^ecs\.\w+\.(?:capacityProviders\[\]|(?:defaultC|c)apacityProviderStrategy)/, "ECS asks for the cluster."],
-  [/^ecs\.DeregisterContainerInstance\.containerInstance$/, "ECS asks for the cluster."],
+  [
+    /^ecs\.\w+\.(?:capacityProviders\[\]|(?:defaultC|c)apacityProviderStrategy)/,
+    "Fargate's, which every account has.",
+  ],
+  [/^ecs\.\w+AccountSettings?(?:Default)?\./, "AWS knows no resource."],
   [/^ecs\.\w+Attributes\./, "Attributes of container instances, which no cluster has."],
   [/^ecs\.RegisterTaskDefinition\.family$/, "Names the new revision; its resource is the family."],
   [

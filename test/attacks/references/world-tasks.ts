@@ -144,12 +144,6 @@ function ecsTargets(task: string): readonly Target[] {
       spellings: ["0123456789abcdef0123456789abcdef", instance],
       within,
     },
-    {
-      kind: "capacityProvider",
-      arns: [regional("ecs", "capacity-provider/FARGATE_SPOT")],
-      family: family("capacity-provider"),
-      spellings: ["FARGATE_SPOT", regional("ecs", "capacity-provider/FARGATE_SPOT")],
-    },
     { kind: "task", arns: [task], family: family("task"), spellings: [id, task], within },
     {
       kind: "taskDefinition",
