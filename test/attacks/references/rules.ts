@@ -234,6 +234,7 @@ export const MENTIONS: Listed = [
     "Fargate's, which every account has.",
   ],
   [/^ecs\.\w+AccountSettings?(?:Default)?\./, "AWS knows no resource."],
+  [/^ecs\.DeregisterContainerInstance\.containerInstance$/, "ECS asks for the cluster."],
   [/^ecs\.\w+Attributes\./, "Attributes of container instances, which no cluster has."],
   [/^ecs\.RegisterTaskDefinition\.family$/, "Names the new revision; its resource is the family."],
   [
