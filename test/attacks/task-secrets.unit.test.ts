@@ -111,7 +111,10 @@ async function run(executionRoleArn: string, ...valuesFrom: readonly string[]): 
 }
 
 /** The environment that the node is told. */
-function environmentOf({ taskArn }: ecs.Task): readonly string[] {
+const environmentOf = (task: ecs.Task): readonly string[] => containerOf(task)?.environment ?? [];
+
+/** The container as the node is told of it. */
+function containerOf({ taskArn }: ecs.Task) {
   const task = api.store.get("task", taskArn) ?? expect.fail("The task is kept.");
   const assignment = taskAssignment(
     api.store,
@@ -123,7 +126,7 @@ function environmentOf({ taskArn }: ecs.Task): readonly string[] {
     },
     task,
   );
-  return assignment?.containers[0]?.environment ?? [];
+  return assignment?.containers[0];
 }
 
 const READ = ["secretsmanager:GetSecretValue", "ssm:GetParameters"];
@@ -174,6 +177,53 @@ describe("a task whose execution role may read its secrets", () => {
     });
     await tasks.reconcile(task.taskArn ?? "");
     expect(api.store.get("taskSecrets", task.taskArn)).toBeUndefined();
+  });
+});
+
+describe("credentials of a registry", () => {
+  const register = (credentialsParameter: string, executionRoleArn?: string) =>
+    client.send(
+      new ecs.RegisterTaskDefinitionCommand({
+        family: "private",
+        networkMode: "awsvpc",
+        cpu: "256",
+        memory: "512",
+        executionRoleArn,
+        containerDefinitions: [
+          { name: "c", image: "r.example/app", repositoryCredentials: { credentialsParameter } },
+        ],
+      }),
+    );
+  const place = async () => {
+    const networkConfiguration = { awsvpcConfiguration: { subnets } };
+    const { tasks: started } = await client.send(
+      new ecs.RunTaskCommand({ taskDefinition: "private", networkConfiguration }),
+    );
+    const taskArn = started?.[0]?.taskArn ?? "";
+    await scheduler.reconcile(taskArn);
+    return (await client.send(new ecs.DescribeTasksCommand({ tasks: [taskArn] }))).tasks?.[0] ?? {};
+  };
+
+  it("reach the engine by the execution role alone, and are shown nowhere", async () => {
+    await register(arn, await roleWith(READ, ["*"]));
+    const task = await place();
+    const auth = containerOf(task)?.registryAuth ?? "";
+    expect(JSON.parse(Buffer.from(auth, "base64url").toString())).toEqual({
+      username: "admin",
+      password: VALUE,
+    });
+    expect(JSON.stringify([task, api.store.get("task", task.taskArn)])).not.toContain(VALUE);
+    await register(arn, await roleWith([], []));
+    expect((await place()).stoppedReason).toMatch(new RegExp(`^${START}.*AccessDeniedException`));
+  });
+
+  it("are refused without an execution role, as another kind of reference, and as another kind of value", async () => {
+    await expect(register(arn)).rejects.toThrow("executionRoleArn");
+    await expect(register("/app/token", "arn:aws:iam::000000000000:role/r")).rejects.toThrow(
+      "credentialsParameter",
+    );
+    await register(otherArn, await roleWith(READ, ["*"]));
+    expect((await place()).stoppedReason).toContain("registry auth needs");
   });
 });
 

@@ -20,6 +20,19 @@ export function toSecrets(definition: ecs.ContainerDefinition): NonNullable<Cont
   return secrets;
 }
 
+/** The secret with a registry's user name and password. Source: API_RepositoryCredentials. Errors: ClientException. */
+export function toRepositoryCredentials(
+  credentials: ecs.RepositoryCredentials | undefined,
+): Pick<ContainerSpec, "repositoryCredentials"> {
+  if (credentials === undefined) return {};
+  const arn = credentials.credentialsParameter ?? "";
+  if (!/^arn:aws:secretsmanager:[a-z0-9-]+:\d{12}:secret:[^:]+$/.test(arn))
+    throw refused(
+      `Invalid credentialsParameter '${arn}' of repositoryCredentials: give the ARN of a secret of Secrets Manager.`,
+    );
+  return { repositoryCredentials: arn };
+}
+
 /** What AWS says where a secret and another environment variable have one name. */
 export function sharedName(name: string): string {
   return `The secret name must be unique and not shared with any new or existing environment variables set on the container, such as '${name}'.`;

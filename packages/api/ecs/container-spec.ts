@@ -1,7 +1,7 @@
 import type * as ecs from "@aws-sdk/client-ecs";
 import type { ContainerSpec } from "@gantry/state";
 import { refuseMembers } from "../common/refuse.ts";
-import { toSecrets } from "./container-secrets.ts";
+import { toRepositoryCredentials, toSecrets } from "./container-secrets.ts";
 import { toLogConfiguration } from "./log-configuration.ts";
 import { checkRange, hasControlCharacter, refused } from "./registration-refusal.ts";
 
@@ -29,6 +29,7 @@ export function toContainerSpec(definition: ecs.ContainerDefinition, isFargate: 
     workingDirectory: definition.workingDirectory,
     user: definition.user,
     ...toReferences(definition),
+    ...toRepositoryCredentials(definition.repositoryCredentials),
     healthCheck: toHealthCheck(definition.healthCheck),
     logConfiguration: toLogConfiguration(definition.logConfiguration, isFargate),
     startTimeoutSeconds: definition.startTimeout,
@@ -93,7 +94,6 @@ function checkedLinuxParameters(
       "extraHosts",
       "dockerSecurityOptions",
       "environmentFiles",
-      "repositoryCredentials",
       "resourceRequirements",
       "firelensConfiguration",
       "credentialSpecs",

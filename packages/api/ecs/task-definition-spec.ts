@@ -53,6 +53,13 @@ export function toTaskDefinitionSpec(
     throw refused(
       "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.",
     );
+  if (
+    input.executionRoleArn === undefined &&
+    containers.some(({ repositoryCredentials }) => repositoryCredentials !== undefined)
+  )
+    throw refused(
+      "When you are specifying repositoryCredentials, you must also specify a value for 'executionRoleArn'.",
+    );
   if (isFargate && input.executionRoleArn === undefined) checkNeedsNoExecutionRole(containers);
   return {
     containers,

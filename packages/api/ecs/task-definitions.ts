@@ -220,6 +220,8 @@ function requiredAttributes(spec: TaskDefinitionRecord["spec"]): readonly string
   if (secrets.some(isFromAsm)) attributes.push("ecs.capability.secrets.asm.environment-variables");
   if (secrets.some((secret) => !isFromAsm(secret)))
     attributes.push("ecs.capability.secrets.ssm.environment-variables");
+  if (spec.containers.some(({ repositoryCredentials }) => repositoryCredentials !== undefined))
+    attributes.push("ecs.capability.private-registry-authentication.secretsmanager");
   if (spec.taskRoleArn !== undefined) attributes.push("com.amazonaws.ecs.capability.task-iam-role");
   if (spec.containers.some((container) => container.healthCheck !== undefined))
     attributes.push(

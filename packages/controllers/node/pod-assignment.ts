@@ -157,7 +157,7 @@ function containerAssignment(
   return {
     name: container.name,
     image: pinnedDigest === undefined ? image : byDigest(image, pinnedDigest),
-    registryAuth,
+    registryAuth: registryAuth ?? registryAuthOf(secrets?.containers[container.name]?.registryLogin),
     essential: container.essential,
     command: override?.command ?? container.command,
     entryPoint: container.entryPoint,
@@ -196,6 +196,13 @@ function containerAssignment(
     logs: logDestination(container, id),
     arn: task.containers.find((each) => each.name === container.name)?.arn ?? "",
   };
+}
+
+/** As Docker Engine takes it: base64url with padding. Source: Docker Engine API, "Authentication". */
+function registryAuthOf(login: { username: string; password: string } | undefined): string | undefined {
+  return (
+    login && Buffer.from(JSON.stringify(login)).toString("base64").replaceAll("+", "-").replaceAll("/", "_")
+  );
 }
 
 /** Without the platform's own labels, which an earlier version let definitions have. */

@@ -15,6 +15,7 @@ import {
   secretUse,
   secretVersionOf,
   CURRENT_STAGE,
+  type ContainerSpec,
   type Placed,
   type Reader,
   type TaskRecord,
@@ -50,18 +51,18 @@ export function readSecrets(
   task: TaskRecord,
 ): { readonly problem: string } | { readonly secrets: TaskSecrets | undefined } {
   const containers = reader.get("taskDefinition", task.taskDefinitionArn)?.spec.containers ?? [];
-  if (!containers.some(({ secrets = [] }) => secrets.length > 0)) return { secrets: undefined };
+  if (!containers.some(needsSecrets)) return { secrets: undefined };
   const principal = executionPrincipal(reader, task, deps.clock.now());
   if (principal === undefined) return { problem: unassumable(executionRoleArnOf(reader, task) ?? "") };
   const read = (valueFrom: string): string => valueOf({ reader, deps, principal, task }, valueFrom);
   try {
-    const values = containers.map(
-      ({ name, secrets = [] }) =>
-        [
-          name,
-          { environment: secrets.map((secret) => ({ name: secret.name, value: read(secret.valueFrom) })) },
-        ] as const,
-    );
+    const values = containers.map(({ name, secrets = [], repositoryCredentials: login }) => {
+      const environment = secrets.map((secret) => ({ name: secret.name, value: read(secret.valueFrom) }));
+      return [
+        name,
+        login === undefined ? { environment } : { environment, registryLogin: loginIn(login, read(login)) },
+      ] as const;
+    });
     return { secrets: { containers: Object.fromEntries(values) } };
   } catch (thrown) {
     if (!(thrown instanceof SecretProblem)) throw thrown;
@@ -69,6 +70,21 @@ export function readSecrets(
       problem: `ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: ${thrown.message}`,
     };
   }
+}
+
+function needsSecrets({ secrets = [], repositoryCredentials }: ContainerSpec): boolean {
+  return secrets.length > 0 || repositoryCredentials !== undefined;
+}
+
+/** A registry's user name and password. Source: ECS Developer Guide, "Using non-AWS container images in Amazon ECS". */
+function loginIn(arn: string, text: string): { username: string; password: string } {
+  const value = parseJson(text);
+  const { username, password } = isObject(value) ? value : {};
+  if (typeof username !== "string" || typeof password !== "string")
+    throw new SecretProblem(
+      `unable to retrieve secret from asm: secret ${arn} has no JSON object with the members username and password, which registry auth needs`,
+    );
+  return { username, password };
 }
 
 interface Question {
@@ -142,16 +158,22 @@ function secretValue(question: Question, valueFrom: string): string {
 
 /** A member of the JSON object that a secret holds. Only members of its own: `constructor` is none. */
 function memberOf(text: string, key: string, fail: (words: string) => never): string {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
+  const value = parseJson(text);
+  if (value === undefined)
     return fail("the retrieved secret is not valid JSON, and a JSON key was asked for");
-  }
   if (!isObject(value) || !Object.hasOwn(value, key))
     return fail(`retrieved secret from Secrets Manager did not contain json key ${key}`);
   const member = value[key];
   return typeof member === "string" ? member : JSON.stringify(member);
+}
+
+/** Undefined where the text is not JSON. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function parameterValue(question: Question, valueFrom: string): string {

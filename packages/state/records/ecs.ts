@@ -115,6 +115,8 @@ export interface ContainerSpec {
   readonly privileged: boolean;
   /** Environment variables whose values are read when a task starts; absent in older records: none. */
   readonly secrets?: readonly { readonly name: string; readonly valueFrom: string }[];
+  /** The secret with the user name and password for the image's registry; absent: none. */
+  readonly repositoryCredentials?: string;
   /** Whether the tasks of a deployment run one digest; absent in older records: enabled. */
   readonly versionConsistency?: "enabled" | "disabled";
 }

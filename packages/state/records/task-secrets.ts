@@ -11,6 +11,13 @@ export interface TaskSecretsRecord {
 /** Values by container. */
 export interface TaskSecrets {
   readonly containers: Readonly<
-    Record<string, { readonly environment: readonly { readonly name: string; readonly value: string }[] }>
+    Record<
+      string,
+      {
+        readonly environment: readonly { readonly name: string; readonly value: string }[];
+        /** For the image's registry; absent: none. */
+        readonly registryLogin?: { readonly username: string; readonly password: string };
+      }
+    >
   >;
 }
