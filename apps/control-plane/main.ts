@@ -119,7 +119,7 @@ const linkOptions = { folder, instance: settings.instance };
 const link = await ensureLink({ ...linkOptions, now: machineClock.now() });
 
 // The API: requests in, records out.
-const policy = policyDecider({ store, now: () => machineClock.now(), objects: objects.index });
+const policy = policyDecider({ store, now: () => machineClock.now(), objects: objects.index, vault });
 const registryAddress = `127.0.0.1:${settings.registryPort}`;
 const images = new ImageStore({ store, blobs, clock: machineClock, ids });
 const isPlainSecure = settings.plainHttp === "secure";

@@ -18,9 +18,10 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
   },
   sts: {
     "sts:ExternalId": "AssumeRole",
-    "sts:RoleSessionName": "AssumeRole",
-    "sts:SourceIdentity": "AssumeRole",
-    "sts:TransitiveTagKeys": "AssumeRole",
+    "sts:RoleSessionName": "AssumeRole AssumeRoleWithWebIdentity",
+    "sts:SourceIdentity": "AssumeRole AssumeRoleWithWebIdentity SetSourceIdentity",
+    "sts:TransitiveTagKeys": "AssumeRole AssumeRoleWithWebIdentity TagSession",
+    "sts:DurationSeconds": "GetFederationToken GetSessionToken",
     "iam:ResourceTag/": "AssumeRole",
   },
   s3: {
@@ -214,6 +215,9 @@ const GLOBAL_KEYS =
 const FOREIGN_KEY =
   /^(?:accounts\.google\.com|cognito-identity\.amazonaws\.com|graph\.facebook\.com|www\.amazon\.com|saml):|^(?:lambda:sourcefunctionarn|ec2:sourceinstancearn|ec2:roledelivery|ssm:sourceinstancearn)$/;
 
+/** Claims of the tokens of an issuer: `HOST/PATH:sub`. They have a value where a token is exchanged for a role. */
+const CLAIM = /^[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?(?:\/[^:]*)?:(?:sub|aud|amr)$/;
+
 /** The prefix of encryption context keys; the caller chooses the rest. */
 const ENCRYPTION_CONTEXT = "kms:encryptioncontext:";
 
@@ -229,7 +233,9 @@ export function isKnownConditionKey(key: string): boolean {
   const lower = key.toLowerCase();
   if (lower.startsWith(ENCRYPTION_CONTEXT)) return true;
   const slash = lower.indexOf("/");
-  return KNOWN.has(lower) || KNOWN.has(lower.slice(0, slash + 1)) || FOREIGN_KEY.test(lower);
+  return (
+    KNOWN.has(lower) || KNOWN.has(lower.slice(0, slash + 1)) || FOREIGN_KEY.test(lower) || CLAIM.test(lower)
+  );
 }
 
 /** The keys that an action carries in addition to the global ones, in AWS's spelling. */

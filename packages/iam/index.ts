@@ -6,6 +6,7 @@
 export * from "./bound-principals.ts";
 export * from "./condition-keys.ts";
 export * from "./evaluate.ts";
+export * from "./federated-trust.ts";
 export * from "./never-allowed.ts";
 export { glob } from "./patterns.ts";
 export * from "./policy-document.ts";

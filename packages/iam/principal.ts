@@ -1,6 +1,6 @@
 /** The caller of a request, as determined by signature verification. */
 export interface Principal {
-  readonly type: "root" | "user" | "assumed-role" | "anonymous";
+  readonly type: "root" | "user" | "assumed-role" | "federated-user" | "anonymous";
   readonly arn: string;
   readonly account: string;
   /** The unique id that GetCallerIdentity calls UserId. */
@@ -11,6 +11,17 @@ export interface Principal {
   readonly issuedAt?: number;
   /** Policy documents that limit a session. */
   readonly sessionPolicies?: readonly string[];
+  /** The ARN and the unique id of the user who made a federated user's session. */
+  readonly user?: { readonly arn: string; readonly id: string };
+  /** Whether a user or root signs with temporary credentials (GetSessionToken). */
+  readonly isTemporary?: boolean;
+  readonly sessionTags?: Readonly<Record<string, string>>;
+  readonly transitiveTagKeys?: readonly string[];
+  readonly sourceIdentity?: string;
+  /** When a code of an MFA device was given for the session, ms since the epoch. */
+  readonly mfaAt?: number;
+  /** The identity provider whose token was exchanged for the session. */
+  readonly provider?: string;
 }
 
 /** The caller of an unsigned request. */

@@ -72,6 +72,7 @@ import type {
   SamlProviderRecord,
   SessionRecord,
   UserRecord,
+  UserSessionRecord,
 } from "./records/iam.ts";
 import type { KmsAliasRecord, KmsGrantRecord, KmsKeyRecord } from "./records/kms.ts";
 import type { LogGroupRecord } from "./records/logs.ts";
@@ -154,6 +155,7 @@ export interface Records {
   readonly instanceProfile: InstanceProfileRecord;
   readonly policy: PolicyRecord;
   readonly session: SessionRecord;
+  readonly userSession: UserSessionRecord;
   readonly mfaDevice: MfaDeviceRecord;
   readonly iamAccount: IamAccountRecord;
   readonly oidcProvider: OidcProviderRecord;

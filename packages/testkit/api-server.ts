@@ -63,7 +63,12 @@ export async function startApi({
       createdAt: 0,
     }),
   );
-  const policy = policyDecider({ store, now: () => realTimeOf(clock).clock.now(), objects: objects.index });
+  const policy = policyDecider({
+    store,
+    now: () => realTimeOf(clock).clock.now(),
+    objects: objects.index,
+    vault,
+  });
   const images = new ImageStore({ store, blobs, clock, ids });
   const dispatcher = new GuardedDispatcher(store, {
     clock,

@@ -24,6 +24,7 @@ const CHILDREN: Partial<Record<Kind, string>> = {
   clientToken: "Belongs to the call that gives it: its key has the account and region.",
   session: "Belongs to the role; its key is the access key's id.",
   accessKey: "Belongs to the user; its key is the access key's id.",
+  userSession: "Belongs to the caller; its key is the access key's id.",
   mfaDevice: "Enabled for the user; its key is the serial number.",
   scalingPolicy: "Is authorized on its scalable target. Source: as below, Application Auto Scaling.",
   scheduledAction: "As scalingPolicy.",

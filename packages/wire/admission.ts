@@ -1,5 +1,6 @@
 import type { Principal } from "@gantry/iam/principal";
 import { accessDeniedError } from "./access-errors.ts";
+import { SignatureError } from "./claim.ts";
 import type { Exchange } from "./exchange.ts";
 import { splitBucket } from "./routing.ts";
 import type { LoadedService, Operation, Protocol } from "./service.ts";
@@ -38,12 +39,20 @@ export function admit(
   },
 ): void {
   const { exchange, service, protocol, called } = call;
+  checkAnonymous(principal, service, called?.operation.name);
   if (called?.operation.handler === undefined || declaredBytes(exchange) <= SMALL_BYTES) return;
   const actions = service.leastActions(called.operation.name);
   if (actions.length === 0) return;
   const resource = service.descriptor.isObjectStorage ? objectArn(exchange, called.labels) : undefined;
   const why = policy.neverBecause(principal, actions, resource);
   if (why !== undefined) throw accessDeniedError(protocol, why);
+}
+
+/** An unsigned call may be of an operation that needs no signature alone, unless its service lets a resource's policy decide. */
+function checkAnonymous({ type }: Principal, service: LoadedService, operation: string | undefined): void {
+  if (type !== "anonymous" || service.allowsAnonymous) return;
+  if (operation === undefined || !service.anonymousOperations.has(operation))
+    throw new SignatureError("missing", "Request is missing Authentication Token");
 }
 
 /** The body size that the headers declare; infinite if they declare none. */

@@ -8,6 +8,7 @@ import type { BodyLease } from "./large-bodies.ts";
 import { readAll, verifiedStream } from "./request-body.ts";
 import { splitBucket } from "./routing.ts";
 import { checkScope } from "./scope.ts";
+import { readFormOf } from "./service-choice.ts";
 import type { LoadedService, Protocol } from "./service.ts";
 import { verifyVersion2 } from "./sigv2.ts";
 import { checkClaim, sha256Hex, verifySignature } from "./sigv4.ts";
@@ -49,6 +50,8 @@ interface Signed extends Candidate {
  */
 const S3_PRESIGNED_MAX_S = 604_800;
 const PRESIGNED_MAX_S = 900;
+/** Bodies of operations that are not signed: a token of an issuer has 20,000 characters at most. */
+const ANONYMOUS_BYTES_MAX = 64 * 1024;
 const HASH = /^[0-9a-f]{64}$/;
 const UNSIGNED = "UNSIGNED-PAYLOAD";
 /** Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html. The ECDSA forms need signature version 4A. */
@@ -76,6 +79,9 @@ export class Authenticator {
    */
   async authenticate(candidate: Candidate): Promise<{ principal: Principal; body: Buffer | Readable }> {
     const { exchange, claim, service } = candidate;
+    if (claim === undefined && service.anonymousOperations.size > 0) {
+      return { principal: ANONYMOUS, body: await readUnsigned(candidate) };
+    }
     if (claim === undefined) {
       if (!service.allowsAnonymous)
         throw new SignatureError("missing", "Request is missing Authentication Token");
@@ -136,6 +142,15 @@ function checkPresigned(claim: Claim, kind: Protocol | "object-storage"): void {
     default:
       throw new SignatureError("missing", "Request is missing Authentication Token");
   }
+}
+
+/** The body of a call that is not signed. */
+async function readUnsigned({ exchange, bodyMaxBytes, lease }: Candidate): Promise<Buffer> {
+  const form = readFormOf(exchange);
+  if (form !== undefined) return form;
+  if (exchange.headers["expect"] !== undefined) exchange.continueWith();
+  const { bytes } = await readAll(exchange.request, Math.min(bodyMaxBytes, ANONYMOUS_BYTES_MAX), lease);
+  return bytes;
 }
 
 /** Checks the signature before the body if the request declares the body's hash, else after it. */

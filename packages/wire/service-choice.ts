@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import type { Claim } from "./claim.ts";
 import type { Exchange, WireResponse } from "./exchange.ts";
 import { writeCbor } from "./protocols/cbor.ts";
@@ -5,8 +6,15 @@ import { escapeXml } from "./protocols/xml.ts";
 import { readAll } from "./request-body.ts";
 import type { ServiceDescriptor } from "./service.ts";
 
-/** Bytes of an unsigned form that are read to determine the service whose errors the refusal uses. */
-const UNSIGNED_FORM_MAX_BYTES = 16 * 1024;
+/** Bytes of an unsigned form, which is read to determine its service: a token of an issuer has 20,000 characters at most. */
+const UNSIGNED_FORM_MAX_BYTES = 64 * 1024;
+const readForms = new WeakMap<IncomingMessage, Buffer>();
+
+/** The body of an unsigned form that was read to determine its service; undefined where it was not read. */
+export function readFormOf({ request }: Exchange): Buffer | undefined {
+  return readForms.get(request);
+}
+
 const FORM = "application/x-www-form-urlencoded";
 /**
  * Services of the REST-XML protocol: a request without a body does not reveal its protocol. Source: the SDKs'
@@ -59,6 +67,7 @@ async function versionOf(exchange: Exchange): Promise<string | undefined> {
     return undefined;
   if (exchange.headers["expect"] !== undefined) exchange.continueWith();
   const form = await readAll(exchange.request, UNSIGNED_FORM_MAX_BYTES).catch(() => undefined);
+  if (form !== undefined) readForms.set(exchange.request, form.bytes);
   return new URLSearchParams(form?.bytes.toString()).get("Version") ?? "";
 }
 

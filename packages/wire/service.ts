@@ -137,6 +137,8 @@ export interface ServiceModule {
   readonly validationCode?: ErrorCode;
   /** Whether unsigned requests are accepted as anonymous; a resource's policy then decides. */
   readonly allowsAnonymous?: boolean;
+  /** Operations that are called without a signature, of a service that accepts no anonymous caller otherwise. */
+  readonly anonymousOperations?: ReadonlySet<string>;
   /**
    * Responds to requests that are not operations: a browser's preflight, a form, a page. Undefined: the
    * request is one.
@@ -184,6 +186,7 @@ export interface LoadedService {
   readonly constraints: Constraints;
   readonly validationCode: ErrorCode | undefined;
   readonly allowsAnonymous: boolean;
+  readonly anonymousOperations: ReadonlySet<string>;
   readonly extras: ServiceModule["extras"];
   readonly responseHeaders: ServiceModule["responseHeaders"];
   readonly answered: ServiceModule["answered"];
@@ -233,6 +236,7 @@ export function loadService(descriptor: ServiceDescriptor, module: ServiceModule
     constraints = {},
     validationCode,
     allowsAnonymous = false,
+    anonymousOperations = new Set<string>(),
     extras,
     responseHeaders,
     answered,
@@ -250,6 +254,7 @@ export function loadService(descriptor: ServiceDescriptor, module: ServiceModule
     constraints,
     validationCode,
     allowsAnonymous,
+    anonymousOperations,
     extras,
     responseHeaders,
     answered,

@@ -25,8 +25,6 @@ const PAGE = "docs/condition-keys.md";
 
 /** Keys whose requests cannot be made here: the member is refused, or the action does not exist. They never have a value. */
 const WITHOUT_REQUESTS = new Set([
-  "sts:SourceIdentity",
-  "sts:TransitiveTagKeys",
   "elasticfilesystem:AccessPointArn",
   "elasticfilesystem:AccessedViaMountTarget",
   "s3:DataAccessPointAccount",

@@ -13,6 +13,7 @@ import { CALLER, INPUTS } from "./service-inputs.ts";
 
 /** Where AWS is known to ask for another resource than its reference says, with the source. */
 const EXCEPTIONS: Readonly<Record<string, string>> = {
+  "sts:GetFederationToken": "The federated user: IAM User Guide, Permissions for GetFederationToken.",
   "ecs:ListTasks": "`*` unless a container instance is named: github.com/cdklabs/construct-hub/pull/1207",
 };
 

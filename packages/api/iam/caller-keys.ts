@@ -19,16 +19,40 @@ export function callerKeys(
     ...always,
     "aws:PrincipalArn": principal.roleArn ?? principal.arn,
     "aws:PrincipalAccount": principal.account,
-    "aws:PrincipalType":
-      principal.type === "assumed-role" ? "AssumedRole" : principal.type === "root" ? "Account" : "User",
+    "aws:PrincipalType": PRINCIPAL_TYPES[principal.type],
     "aws:userid": principal.id,
     ...(principal.type === "user" ? { "aws:username": principal.arn.split("/").at(-1) ?? "" } : {}),
-    ...(principal.type === "assumed-role" ? { "aws:MultiFactorAuthPresent": "false" } : {}),
+    ...mfaKeys(principal, now),
+    ...(principal.sourceIdentity === undefined ? {} : { "aws:SourceIdentity": principal.sourceIdentity }),
+    ...(principal.provider === undefined ? {} : { "aws:FederatedProvider": principal.provider }),
     ...(principal.issuedAt === undefined
       ? {}
       : { "aws:TokenIssueTime": new Date(principal.issuedAt).toISOString() }),
     ...Object.fromEntries(
-      Object.entries(identity?.tags ?? {}).map(([key, value]) => [`aws:PrincipalTag/${key}`, value]),
+      // A session's own tags take the place of its role's. Source: IAM User Guide, "Pass session tags in AWS STS".
+      Object.entries({ ...identity?.tags, ...principal.sessionTags }).map(([key, value]) => [
+        `aws:PrincipalTag/${key}`,
+        value,
+      ]),
     ),
   };
+}
+
+const PRINCIPAL_TYPES = {
+  root: "Account",
+  user: "User",
+  "assumed-role": "AssumedRole",
+  "federated-user": "FederatedUser",
+} as const;
+
+/** Long-term credentials have neither key. Source: IAM User Guide, "AWS global condition context keys", aws:MultiFactorAuthPresent. */
+function mfaKeys({ type, isTemporary = false, mfaAt }: Principal, now: number): ConditionContext {
+  if (mfaAt !== undefined)
+    return {
+      "aws:MultiFactorAuthPresent": "true",
+      "aws:MultiFactorAuthAge": String(Math.floor((now - mfaAt) / 1000)),
+    };
+  return type === "assumed-role" || type === "federated-user" || isTemporary
+    ? { "aws:MultiFactorAuthPresent": "false" }
+    : {};
 }

@@ -9,15 +9,17 @@ import {
   type PolicySet,
   type Principal,
 } from "@gantry/iam";
+import type { Vault } from "@gantry/kernel";
 import type { GroupRecord, Reader, RoleRecord, UserRecord } from "@gantry/state";
 import type { AskedKeys } from "@gantry/wire";
 import { callerKeys } from "./caller-keys.ts";
+import { sealDenial } from "./denial-details.ts";
 import { documentCache, type ReadDocument } from "./document-cache.ts";
 import { managedPolicyDocument } from "./managed-policies.ts";
 import { currentPrincipal } from "./principals.ts";
 import { requestKeysOf } from "./request-keys.ts";
 import { resourceKeys, type ObjectTags } from "./resource-keys.ts";
-import { bucketOf, resourcePolicies, type Call } from "./resource-policies.ts";
+import { ASSUMING, bucketOf, resourcePolicies, type Call } from "./resource-policies.ts";
 
 /** A call that is asked about: who, what, on what, and what is known besides. */
 export interface Question extends Call {
@@ -61,6 +63,8 @@ export function policyDecider(deps: {
   store: Reader;
   now: () => number;
   objects?: ObjectTags;
+  /** Seals the details of a denial of EC2, which DecodeAuthorizationMessage shows. */
+  vault?: Vault;
 }): PolicyDecider {
   const { store, now } = deps;
   const read = documentCache();
@@ -79,8 +83,8 @@ export function policyDecider(deps: {
     };
     const policies = policiesOf(store, read, { principal, identity });
     const resource = resourcePolicyOf({ ...question, principal });
-    const isSession = principal.type === "assumed-role";
-    return question.action === "sts:AssumeRole" && resource !== undefined
+    const isSession = isSessionOf(principal);
+    return ASSUMING.has(question.action) && resource !== undefined
       ? decideAssumption({ ...policies, resource }, request, isSession)
       : evaluate({ ...policies, resource }, request, {
           isSession,
@@ -100,7 +104,7 @@ export function policyDecider(deps: {
         policies,
         { action, principals: namesOf(principal) },
         {
-          isSession: principal.type === "assumed-role",
+          isSession: isSessionOf(principal),
           resources: () =>
             possibleResourcePolicies(store, { action, resource }, (arn) =>
               resourcePolicyOf({ principal, action, resource: arn }),
@@ -122,12 +126,17 @@ export function policyDecider(deps: {
       // Root is asked nothing in its own account but where a resource has a policy of its own.
       if (
         principal.type === "root" &&
+        principal.isTemporary !== true &&
         !isForeign(store, principal, resource) &&
         resourcePolicyOf({ principal, action, resource }) === undefined
       )
         return undefined;
-      const decision = decide({ principal, action, resource, conditions: conditions() });
-      return decision.allowed ? undefined : denialMessage(principal, action, resource, decision.because);
+      const question = { principal, action, resource, conditions: conditions() };
+      const decision = decide(question);
+      if (decision.allowed) return undefined;
+      const message = denialMessage(principal, action, resource, decision.because);
+      if (deps.vault === undefined || !action.startsWith("ec2:")) return message;
+      return `${message}. Encoded authorization failure message: ${sealDenial(deps.vault, question, decision)}`;
     },
   };
 }
@@ -188,15 +197,22 @@ function ownerOf(store: Reader, resource: string): string | undefined {
   return store.get("bucket", bucketOf(resource))?.account;
 }
 
-/** The caller as a resource policy's Principal may name it: by ARN or id, by its role, by its account. */
+/** Whether a caller is a session that stands for a role or, with less, for a user. */
+function isSessionOf({ type }: Principal): boolean {
+  return type === "assumed-role" || type === "federated-user";
+}
+
+/** The caller as a resource policy's Principal may name it: by ARN or id, by its role or user, by its account. */
 function namesOf(principal: Principal): readonly string[] {
   if (principal.type === "anonymous") return [];
-  const { arn, id, roleArn = arn, account } = principal;
-  return [arn, id, roleArn, id.split(":")[0] ?? id, `arn:aws:iam::${account}:root`, account];
+  const { arn, id, user, roleArn = user?.arn ?? arn, account } = principal;
+  return [arn, id, roleArn, user?.id ?? id.split(":")[0] ?? id, `arn:aws:iam::${account}:root`, account];
 }
 
 function identityOf(store: Reader, principal: Principal): UserRecord | RoleRecord | undefined {
   if (principal.type === "user") return store.get("user", principal.arn);
+  if (principal.type === "federated-user")
+    return store.list("user").find(({ id }) => id === principal.user?.id);
   return principal.type === "assumed-role" ? store.get("role", principal.roleArn) : undefined;
 }
 
@@ -205,7 +221,10 @@ function policiesOf(
   read: ReadDocument,
   { principal, identity }: { principal: Principal; identity: UserRecord | RoleRecord | undefined },
 ): PolicySet {
-  if (principal.type === "root") return { identity: [EVERYTHING] };
+  const session = sessionLimits(principal).map((text, index) => read(text, `session policy ${index + 1}`));
+  const limits = session.length === 0 ? {} : { session };
+  if (principal.type === "root" || principal.user?.id === principal.account)
+    return { identity: [EVERYTHING], ...limits };
   const boundary = identity?.permissionsBoundary;
   return {
     identity:
@@ -214,9 +233,36 @@ function policiesOf(
         : identityPolicies(store, identity).map(({ name, text }) => read(text, name)),
     boundary:
       boundary === undefined ? undefined : read(managedDocument(store, boundary) ?? NO_STATEMENTS, boundary),
-    session: principal.sessionPolicies?.map((text, index) => read(text, `session policy ${index + 1}`)),
+    ...limits,
   };
 }
+
+/**
+ * The documents that limit a session. A federated user has what its session policies allow and nothing without them; neither
+ * it nor a session of a user or root without MFA may call IAM, and of STS only what names the caller or, for the latter, a role.
+ * Source: IAM User Guide, "Compare AWS STS credentials".
+ */
+function sessionLimits({
+  type,
+  isTemporary = false,
+  mfaAt,
+  sessionPolicies = [],
+}: Principal): readonly string[] {
+  if (type === "federated-user")
+    return [NO_IAM, ...(sessionPolicies.length === 0 ? [NO_STATEMENTS] : sessionPolicies)];
+  if (!isTemporary) return sessionPolicies;
+  return [mfaAt === undefined ? TEMPORARY_WITHOUT_IAM : TEMPORARY];
+}
+
+const ANYTHING = { Effect: "Allow", Action: "*", Resource: "*" };
+const deny = (...Action: readonly string[]) => ({ Effect: "Deny", Action, Resource: "*" });
+const documentOf = (...Statement: readonly object[]) => JSON.stringify({ Version: "2012-10-17", Statement });
+const TEMPORARY = documentOf(ANYTHING, deny("sts:GetSessionToken", "sts:GetFederationToken"));
+const TEMPORARY_WITHOUT_IAM = documentOf(
+  ANYTHING,
+  deny("iam:*", "sts:GetSessionToken", "sts:GetFederationToken"),
+);
+const NO_IAM = documentOf(deny("iam:*", "sts:*"));
 
 /** Source: IAM User Guide, "Troubleshoot access denied error messages". */
 function denialMessage(

@@ -1,6 +1,6 @@
 import type { Principal } from "@gantry/iam";
 import type { Vault } from "@gantry/kernel";
-import type { Reader } from "@gantry/state";
+import type { Reader, SessionAttributes, UserSessionRecord } from "@gantry/state";
 import type { Credential } from "@gantry/wire";
 
 /** Finds whose key signed a request: root's, a user's, or a session's. */
@@ -32,6 +32,7 @@ export function credentialSource(deps: { store: Reader; vault: Vault }): {
           roleArn: session.roleArn,
           ...(session.issuedAt === undefined ? {} : { issuedAt: session.issuedAt }),
           ...(session.sessionPolicies.length === 0 ? {} : { sessionPolicies: session.sessionPolicies }),
+          ...attributesOf(session.attributes),
         };
         return {
           secretAccessKey: open(session.sealedSecret),
@@ -39,6 +40,12 @@ export function credentialSource(deps: { store: Reader; vault: Vault }): {
           token: session.token,
           expiresAt: session.expiresAt,
         };
+      }
+      const userSession = store.get("userSession", accessKeyId);
+      if (userSession !== undefined) {
+        const principal = principalOfUserSession(store, userSession);
+        const { token, expiresAt, sealedSecret } = userSession;
+        return principal && { secretAccessKey: open(sealedSecret), principal, token, expiresAt };
       }
       const key = store.get("accessKey", accessKeyId);
       if (key === undefined || key.status !== "Active") return undefined;
@@ -53,6 +60,39 @@ export function credentialSource(deps: { store: Reader; vault: Vault }): {
   };
 }
 
+function attributesOf(attributes: SessionAttributes | undefined): Partial<Principal> {
+  if (attributes === undefined) return {};
+  const { tags, transitiveTagKeys, sourceIdentity, mfaAt, provider } = attributes;
+  return {
+    ...(tags === undefined ? {} : { sessionTags: tags }),
+    ...(transitiveTagKeys === undefined ? {} : { transitiveTagKeys }),
+    ...(sourceIdentity === undefined ? {} : { sourceIdentity }),
+    ...(mfaAt === undefined ? {} : { mfaAt }),
+    ...(provider === undefined ? {} : { provider }),
+  };
+}
+
+/** The caller of a user's or root's session; undefined where the user is gone. */
+function principalOfUserSession(store: Reader, session: UserSessionRecord): Principal | undefined {
+  const { account, userId, federatedName, issuedAt, sessionPolicies } = session;
+  const user = userId === undefined ? undefined : store.list("user").find(({ id }) => id === userId);
+  if (userId !== undefined && user === undefined) return undefined;
+  const rootArn = `arn:aws:iam::${account}:root`;
+  const more = { account, issuedAt, ...attributesOf(session.attributes) };
+  if (federatedName !== undefined)
+    return {
+      ...more,
+      type: "federated-user",
+      arn: `arn:aws:sts::${account}:federated-user/${federatedName}`,
+      id: `${account}:${federatedName}`,
+      user: { arn: user?.arn ?? rootArn, id: user?.id ?? account },
+      sessionPolicies,
+    };
+  return user === undefined
+    ? { ...more, type: "root", arn: rootArn, id: account, isTemporary: true }
+    : { ...more, type: "user", arn: user.arn, id: user.id, isTemporary: true };
+}
+
 /**
  * The caller as it is now: renamed, or undefined if it was deleted. Another that has its name is not it.
  */
@@ -65,6 +105,12 @@ export function currentPrincipal(reader: Reader, principal: Principal): Principa
       if (reader.get("user", principal.arn)?.id === principal.id) return principal;
       const renamed = reader.list("user").find(({ id }) => id === principal.id);
       return renamed === undefined ? undefined : { ...principal, arn: renamed.arn };
+    }
+    case "federated-user": {
+      const { id: userId = "" } = principal.user ?? {};
+      return userId === principal.account || reader.list("user").some(({ id }) => id === userId)
+        ? principal
+        : undefined;
     }
     case "assumed-role":
       return reader.get("role", principal.roleArn)?.id === principal.id.split(":")[0] ? principal : undefined;

@@ -34,6 +34,9 @@ const READERS: Readonly<Record<string, Read>> = {
   // Those of IAM and S3's parameters are given by each service's permissions.ts, tags by resource-keys.ts.
   "sts:ExternalId": member("ExternalId"),
   "sts:RoleSessionName": member("RoleSessionName"),
+  "sts:SourceIdentity": member("SourceIdentity"),
+  "sts:TransitiveTagKeys": member("TransitiveTagKeys"),
+  "sts:DurationSeconds": member("DurationSeconds"),
   "s3:TlsVersion": ({ tlsVersion }) => /^TLSv(\d\.\d)$/.exec(tlsVersion ?? "")?.[1],
   "s3:authType": ({ signed }) => signed && AUTH_TYPES[signed.form],
   "s3:signatureversion": ({ signed }) =>

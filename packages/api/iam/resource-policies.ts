@@ -13,6 +13,13 @@ const ROOT_KEEPS: ReadonlySet<string> = new Set([
   "secretsmanager:DeleteResourcePolicy",
 ]);
 
+/** Actions on a role that its trust policy grants. */
+export const ASSUMING: ReadonlySet<string> = new Set([
+  "sts:AssumeRole",
+  "sts:TagSession",
+  "sts:SetSourceIdentity",
+]);
+
 /** Whose call it is, what it does and on what. */
 export interface Call {
   readonly principal: Principal;
@@ -27,7 +34,7 @@ export function resourcePolicies(
   objects?: ObjectAcls,
 ): (call: Call & { readonly conditions?: ConditionContext }) => PolicyDocument | undefined {
   return ({ principal, action, resource, conditions }) => {
-    if (action === "sts:AssumeRole") {
+    if (ASSUMING.has(action)) {
       const role = store.get("role", resource);
       return role && read(role.trustPolicy, "the role's trust policy", role.trustPrincipals);
     }

@@ -4,13 +4,8 @@ import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
 export const RECORDED: RecordedMembers<typeof sdk> = {};
 
 export const REFUSED: RefusedMembers<typeof sdk> = {
-  AssumeRole: [
-    "MinimumSessionTokenSize",
-    "ProvidedContexts",
-    "SerialNumber",
-    "SourceIdentity",
-    "Tags",
-    "TokenCode",
-    "TransitiveTagKeys",
-  ],
+  AssumeRole: ["MinimumSessionTokenSize", "ProvidedContexts"],
+  AssumeRoleWithWebIdentity: ["ProviderId", "MinimumSessionTokenSize"],
+  GetSessionToken: ["MinimumSessionTokenSize"],
+  GetFederationToken: ["MinimumSessionTokenSize"],
 };

@@ -173,4 +173,33 @@ export interface SessionRecord {
   readonly expiresAt: number;
   /** Undefined in records of older versions. */
   readonly issuedAt?: number;
+  readonly attributes?: SessionAttributes;
+}
+
+/** What a session says of itself besides whose it is. */
+export interface SessionAttributes {
+  readonly tags?: Tags;
+  /** Keys of the tags that a session which is chained to this one has too. */
+  readonly transitiveTagKeys?: readonly string[];
+  readonly sourceIdentity?: string;
+  /** When a code of an MFA device was given, ms since the epoch. */
+  readonly mfaAt?: number;
+  /** The ARN of the identity provider whose token was exchanged. */
+  readonly provider?: string;
+}
+
+/** Temporary credentials of a user or of the account's root, by GetSessionToken or GetFederationToken. Key: the access key id. */
+export interface UserSessionRecord {
+  readonly accessKeyId: string;
+  readonly sealedSecret: string;
+  readonly token: string;
+  readonly account: string;
+  /** The unique id of the user; undefined for root. */
+  readonly userId: string | undefined;
+  /** The name of a federated user; undefined for the user's own session. */
+  readonly federatedName: string | undefined;
+  readonly sessionPolicies: readonly string[];
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  readonly attributes: SessionAttributes;
 }

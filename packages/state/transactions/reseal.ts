@@ -13,6 +13,7 @@ type Sealed<T> = T extends readonly (infer Item)[]
 const KINDS: { readonly [K in Kind as [Sealed<RecordOf<K>>] extends [never] ? never : K]: true } = {
   accessKey: true,
   session: true,
+  userSession: true,
   mfaDevice: true,
   certificate: true,
   databaseInstance: true,

@@ -1,5 +1,5 @@
 import type { Ids, Vault } from "@gantry/kernel";
-import type { RoleRecord, SessionRecord } from "../records.ts";
+import type { RoleRecord, SessionAttributes, SessionRecord } from "../records.ts";
 import type { Transaction } from "../store.ts";
 
 /** Temporary credentials as they are returned, once. */
@@ -18,6 +18,7 @@ export function issueSession(
     issuedAt: number;
     expiresAt: number;
     sessionPolicies?: readonly string[];
+    attributes?: SessionAttributes;
   },
 ): IssuedSession {
   const { ids, vault } = deps;
@@ -34,6 +35,7 @@ export function issueSession(
     sessionPolicies: options.sessionPolicies ?? [],
     expiresAt: options.expiresAt,
     issuedAt: options.issuedAt,
+    ...(options.attributes === undefined ? {} : { attributes: options.attributes }),
   };
   tx.put("session", record.accessKeyId, record);
   return { record, secretAccessKey };

@@ -276,7 +276,10 @@ export const MENTIONS: Listed = [
     /^codedeploy\.\w+\.(?:revisions?(?:\[\])?\.|s3Bucket)/,
     "CreateDeployment asks for the object as S3 does; elsewhere it is only text.",
   ],
-  [/^sts\.AssumeRole\.PolicyArns\[\]\.arn$/, "A policy of the session, which can only take away."],
+  [/^sts\.\w+\.PolicyArns\[\]\.arn$/, "A policy of the session, which can only take away."],
+  [/^sts\.\w+\.SerialNumber$/, "A device of the caller's own."],
+  [/^sts\.AssumeRoleWithWebIdentity\.RoleArn$/, "Nobody calls: the role's trust policy decides."],
+  [/^sts\.GetAccessKeyInfo\.AccessKeyId$/, "A key of whatever account, of which that alone is told."],
   [/^s3\.\w+\.(?:UploadId|VersionId|Delete\.Objects\[\]\.VersionId)$/, "Below the key that is asked for."],
   [/^iam\.\w+\.VersionId$/, "A version of the policy that is asked for."],
   [
@@ -326,7 +329,8 @@ export const OTHERS: Listed = [
   [/^iam\.CreateSAMLProvider\.|^iam\.\w+SAMLProvider\.\w*PrivateKey/, "Names, or refused."],
   [/^iam\.ListServiceSpecificCredentials\.ServiceName$/, "A service of AWS."],
   [/^iam\.CreateServiceLinkedRole\.AWSServiceName$/, "A service of AWS, which a condition key holds."],
-  [/^sts\.AssumeRole\.(?:RoleSessionName|ExternalId|ProvidedContexts)/, "Names the session."],
+  [/^sts\.\w+\.(?:RoleSessionName|ExternalId|ProvidedContexts|Name|ProviderId)/, "Names the session."],
+  [/^sts\.\w+\.(?:SourceIdentity|TransitiveTagKeys|WebIdentityToken|TokenCode)/, "What the session says."],
   [/^logs\.DescribeLogGroups\.(?:accountIdentifiers|logGroupIdentifiers)\[\]$/, "Refused."],
   [
     /^elbv2\.Create\w+\.Name$|^elbv2\.\w+\.Attributes\[\]\.Key$/,
