@@ -112,14 +112,53 @@ elasticfilesystem:DeleteFileSystem file-system*
 elasticfilesystem:DeleteMountTarget file-system*
 elasticfilesystem:DescribeAccessPoints access-point file-system
 elasticfilesystem:DescribeBackupPolicy file-system*
+elasticfilesystem:DeleteFileSystemPolicy file-system*
+elasticfilesystem:DescribeFileSystemPolicy file-system*
 elasticfilesystem:DescribeFileSystems file-system
 elasticfilesystem:DescribeLifecycleConfiguration file-system*
 elasticfilesystem:DescribeMountTargetSecurityGroups file-system*
 elasticfilesystem:DescribeMountTargets access-point file-system*
 elasticfilesystem:ListTagsForResource access-point file-system
 elasticfilesystem:ModifyMountTargetSecurityGroups file-system*
+elasticfilesystem:PutBackupPolicy file-system*
+elasticfilesystem:PutFileSystemPolicy file-system*
+elasticfilesystem:PutLifecycleConfiguration file-system*
 elasticfilesystem:TagResource access-point file-system
 elasticfilesystem:UntagResource access-point file-system
+elasticfilesystem:UpdateFileSystem file-system*
+elasticfilesystem:UpdateFileSystemProtection file-system*
+elasticloadbalancing:AddListenerCertificates listener*
+elasticloadbalancing:AddTags loadbalancer listener listener-rule targetgroup
+elasticloadbalancing:CreateListener loadbalancer
+elasticloadbalancing:CreateLoadBalancer loadbalancer
+elasticloadbalancing:CreateRule listener*
+elasticloadbalancing:CreateTargetGroup targetgroup*
+elasticloadbalancing:DeleteListener listener*
+elasticloadbalancing:DeleteLoadBalancer loadbalancer*
+elasticloadbalancing:DeleteRule listener-rule*
+elasticloadbalancing:DeleteTargetGroup targetgroup*
+elasticloadbalancing:DeregisterTargets targetgroup*
+elasticloadbalancing:DescribeAccountLimits
+elasticloadbalancing:DescribeListenerAttributes
+elasticloadbalancing:DescribeListenerCertificates
+elasticloadbalancing:DescribeListeners
+elasticloadbalancing:DescribeLoadBalancerAttributes
+elasticloadbalancing:DescribeLoadBalancers
+elasticloadbalancing:DescribeRules
+elasticloadbalancing:DescribeTags
+elasticloadbalancing:DescribeTargetGroupAttributes
+elasticloadbalancing:DescribeTargetGroups
+elasticloadbalancing:DescribeTargetHealth
+elasticloadbalancing:ModifyListener listener*
+elasticloadbalancing:ModifyLoadBalancerAttributes loadbalancer*
+elasticloadbalancing:ModifyRule listener-rule*
+elasticloadbalancing:ModifyTargetGroup targetgroup*
+elasticloadbalancing:ModifyTargetGroupAttributes targetgroup*
+elasticloadbalancing:RegisterTargets targetgroup*
+elasticloadbalancing:RemoveListenerCertificates listener*
+elasticloadbalancing:RemoveTags loadbalancer listener listener-rule targetgroup
+elasticloadbalancing:SetRulePriorities listener-rule*
+elasticloadbalancing:SetSecurityGroups loadbalancer
 iam:AddRoleToInstanceProfile instance-profile*
 iam:AddUserToGroup group*
 iam:AttachGroupPolicy group*

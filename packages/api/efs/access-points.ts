@@ -1,7 +1,7 @@
 import type * as sdk from "@aws-sdk/client-efs";
 import { formatArn } from "@gantry/kernel";
 import type { AccessPointRecord } from "@gantry/state";
-import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
+import { type Implementation, type RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { isIn } from "../common/place.ts";
 import { presentTags, toTags } from "../common/tags.ts";
@@ -54,8 +54,6 @@ function createAccessPoint(
     const fileSystem = findFileSystem(tx, context, input.FileSystemId);
     const id = `fsap-${ids.hex(17)}`;
     const creation = input.RootDirectory?.CreationInfo;
-    if ((input.PosixUser?.SecondaryGids ?? []).length > 0)
-      throw new ApiError("BadRequest", "Gantry does not support SecondaryGids yet: leave them out.");
     const point: AccessPointRecord = {
       account: context.account,
       region: context.region,
@@ -66,7 +64,13 @@ function createAccessPoint(
       posixUser:
         input.PosixUser === undefined
           ? undefined
-          : { uid: input.PosixUser.Uid ?? 0, gid: input.PosixUser.Gid ?? 0 },
+          : {
+              uid: input.PosixUser.Uid ?? 0,
+              gid: input.PosixUser.Gid ?? 0,
+              ...(input.PosixUser.SecondaryGids === undefined
+                ? {}
+                : { secondaryGids: input.PosixUser.SecondaryGids }),
+            },
       rootDirectory: {
         path: input.RootDirectory?.Path ?? "/",
         creation: creation && {
@@ -92,7 +96,11 @@ function presentAccessPoint(record: AccessPointRecord): sdk.AccessPointDescripti
     AccessPointId: record.id,
     AccessPointArn: record.arn,
     FileSystemId: record.fileSystemId,
-    PosixUser: record.posixUser && { Uid: record.posixUser.uid, Gid: record.posixUser.gid },
+    PosixUser: record.posixUser && {
+      Uid: record.posixUser.uid,
+      Gid: record.posixUser.gid,
+      SecondaryGids: record.posixUser.secondaryGids && [...record.posixUser.secondaryGids],
+    },
     RootDirectory: {
       Path: path,
       CreationInfo: creation && {

@@ -83,3 +83,66 @@ it("tags file systems and access points", async () => {
   await client.send(new efs.UntagResourceCommand({ ResourceId, TagKeys: ["a"] }));
   expect(await tags()).toEqual([]);
 });
+
+it("keeps throughput, protection, lifecycle and backup as they are put", async () => {
+  const created = await client.send(
+    new efs.CreateFileSystemCommand({
+      CreationToken: "kept",
+      ThroughputMode: "provisioned",
+      ProvisionedThroughputInMibps: 8,
+      Backup: true,
+    }),
+  );
+  expect(created).toMatchObject({ ThroughputMode: "provisioned", ProvisionedThroughputInMibps: 8 });
+  const FileSystemId = created.FileSystemId;
+  const update = { FileSystemId, ThroughputMode: efs.ThroughputMode.ELASTIC };
+  expect(await client.send(new efs.UpdateFileSystemCommand(update))).toMatchObject({
+    ThroughputMode: "elastic",
+  });
+  const ReplicationOverwriteProtection = efs.ReplicationOverwriteProtection.DISABLED;
+  await client.send(
+    new efs.UpdateFileSystemProtectionCommand({ FileSystemId, ReplicationOverwriteProtection }),
+  );
+  const { FileSystems } = await client.send(new efs.DescribeFileSystemsCommand({ FileSystemId }));
+  expect(FileSystems?.[0]?.FileSystemProtection).toEqual({ ReplicationOverwriteProtection });
+  const LifecyclePolicies = [
+    { TransitionToIA: efs.TransitionToIARules.AFTER_30_DAYS },
+    { TransitionToPrimaryStorageClass: efs.TransitionToPrimaryStorageClassRules.AFTER_1_ACCESS },
+  ];
+  await client.send(new efs.PutLifecycleConfigurationCommand({ FileSystemId, LifecyclePolicies }));
+  expect(
+    (await client.send(new efs.DescribeLifecycleConfigurationCommand({ FileSystemId }))).LifecyclePolicies,
+  ).toEqual(LifecyclePolicies);
+  const backup = () => client.send(new efs.DescribeBackupPolicyCommand({ FileSystemId }));
+  expect((await backup()).BackupPolicy).toEqual({ Status: "ENABLED" });
+  await client.send(new efs.PutBackupPolicyCommand({ FileSystemId, BackupPolicy: { Status: "DISABLED" } }));
+  expect((await backup()).BackupPolicy).toEqual({ Status: "DISABLED" });
+});
+
+it("has a policy as it is put, until it is deleted", async () => {
+  const FileSystemId = await newFileSystem("policy");
+  const describe = () => client.send(new efs.DescribeFileSystemPolicyCommand({ FileSystemId }));
+  await expect(describe()).rejects.toMatchObject({ name: "PolicyNotFound" });
+  const Policy = JSON.stringify({
+    Version: "2012-10-17",
+    Statement: [
+      { Effect: "Allow", Principal: { AWS: "*" }, Action: "elasticfilesystem:ClientMount", Resource: "*" },
+    ],
+  });
+  await client.send(new efs.PutFileSystemPolicyCommand({ FileSystemId, Policy }));
+  expect((await describe()).Policy).toBe(Policy);
+  await expect(
+    client.send(new efs.PutFileSystemPolicyCommand({ FileSystemId, Policy: "{" })),
+  ).rejects.toMatchObject({ name: "InvalidPolicyException" });
+  await client.send(new efs.DeleteFileSystemPolicyCommand({ FileSystemId }));
+  await expect(describe()).rejects.toMatchObject({ name: "PolicyNotFound" });
+});
+
+it("is encrypted with EFS's key where none is given, and with no key that does not exist", async () => {
+  const create = (CreationToken: string, KmsKeyId?: string) =>
+    client.send(new efs.CreateFileSystemCommand({ CreationToken, Encrypted: true, KmsKeyId }));
+  expect((await create("own")).KmsKeyId).toMatch(/^arn:aws:kms:eu-south-1:000000000000:key\//);
+  await expect(create("none", "0b1f6d10-0000-4000-8000-000000000000")).rejects.toMatchObject({
+    name: "BadRequest",
+  });
+});

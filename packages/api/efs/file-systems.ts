@@ -1,21 +1,29 @@
 import type * as sdk from "@aws-sdk/client-efs";
 import { formatArn } from "@gantry/kernel";
-import { chooseHost, type FileSystemRecord, type Reader } from "@gantry/state";
+import {
+  checkUsable,
+  chooseHost,
+  KeyUnusableError,
+  kmsKeyNamed,
+  type FileSystemRecord,
+  type Reader,
+} from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { isIn } from "../common/place.ts";
-import { refuseMembers } from "../common/refuse.ts";
 import { ensureLinkedRole } from "../common/service-linked-roles.ts";
 import { presentTags, toTags } from "../common/tags.ts";
+import { putManagedKeys } from "../kms/managed-keys.ts";
+import { throughputOf } from "./throughput.ts";
 import { findFileSystem } from "./lookups.ts";
+
+const OWN_KEY = "alias/aws/elasticfilesystem";
 
 export function fileSystemOperations(deps: ApiDeps) {
   return {
     CreateFileSystem: (input, context) => createFileSystem(deps, input, context),
     DescribeFileSystems: (input, context) => describeFileSystems(deps, input, context),
     DeleteFileSystem: (input, context) => deleteFileSystem(deps, input, context),
-    DescribeLifecycleConfiguration: (input, context) => describeLifecycleConfiguration(deps, input, context),
-    DescribeBackupPolicy: (input, context) => describeBackupPolicy(deps, input, context),
   } satisfies Implementation<typeof sdk>;
 }
 
@@ -35,24 +43,6 @@ function describeFileSystems(
   };
 }
 
-function describeLifecycleConfiguration(
-  { store }: ApiDeps,
-  input: sdk.DescribeLifecycleConfigurationRequest,
-  context: RequestContext,
-): sdk.LifecycleConfigurationDescription {
-  findFileSystem(store, context, input.FileSystemId);
-  return { LifecyclePolicies: [] };
-}
-
-function describeBackupPolicy(
-  { store }: ApiDeps,
-  input: sdk.DescribeBackupPolicyRequest,
-  context: RequestContext,
-): sdk.BackupPolicyDescription {
-  findFileSystem(store, context, input.FileSystemId);
-  return { BackupPolicy: { Status: "DISABLED" } };
-}
-
 /** Source: API_CreateFileSystem. Errors: FileSystemAlreadyExists. */
 function createFileSystem(
   deps: ApiDeps,
@@ -60,16 +50,9 @@ function createFileSystem(
   context: RequestContext,
 ): sdk.FileSystemDescription {
   const { store, ids, clock } = deps;
-  refuseMembers(
-    {
-      ...input,
-      ThroughputMode: input.ThroughputMode === "provisioned" ? input.ThroughputMode : undefined,
-    },
-    ["KmsKeyId", "ThroughputMode", "ProvisionedThroughputInMibps", "AvailabilityZoneName", "Backup"],
-    "BadRequest",
-  );
   ensureLinkedRole(deps, context, "elasticfilesystem.amazonaws.com", { isOptional: true });
   const token = input.CreationToken ?? "";
+  const kmsKeyArn = keyOf(deps, input, context);
   const record = store.transact((tx) => {
     const known = tx
       .list("fileSystem")
@@ -94,8 +77,11 @@ function createFileSystem(
       arn: formatArn("elasticfilesystem", context, `file-system/${id}`),
       creationToken: token,
       performanceMode: input.PerformanceMode ?? "generalPurpose",
-      throughputMode: input.ThroughputMode ?? "bursting",
+      ...throughputOf(input.ThroughputMode ?? "bursting", input.ProvisionedThroughputInMibps),
       encrypted: input.Encrypted ?? false,
+      kmsKeyArn,
+      availabilityZone: input.AvailabilityZoneName,
+      ...(input.Backup === undefined ? {} : { backup: input.Backup ? "ENABLED" : "DISABLED" }),
       createdAt: clock.now(),
       tags: toTags(input.Tags),
     };
@@ -103,6 +89,31 @@ function createFileSystem(
     return fileSystem;
   });
   return presentFileSystem(record, store);
+}
+
+/** The key of an encrypted file system: the one that is given, else that of EFS. Errors: BadRequest, AccessDenied. */
+function keyOf(
+  deps: ApiDeps,
+  { Encrypted: encrypted, KmsKeyId: keyId }: sdk.CreateFileSystemRequest,
+  context: RequestContext,
+): string | undefined {
+  if (encrypted !== true) {
+    if (keyId !== undefined) throw new ApiError("BadRequest", "KmsKeyId takes Encrypted to be true.");
+    return undefined;
+  }
+  putManagedKeys(deps, context);
+  try {
+    const { arn } = checkUsable(kmsKeyNamed(deps.store, context, keyId ?? OWN_KEY), "ENCRYPT_DECRYPT");
+    context.authorize("kms:GenerateDataKeyWithoutPlaintext", arn, {
+      "kms:ViaService": `elasticfilesystem.${context.region}.amazonaws.com`,
+      "kms:CallerAccount": context.account,
+    });
+    return arn;
+  } catch (thrown) {
+    if (thrown instanceof KeyUnusableError)
+      throw new ApiError("BadRequest", `The KMS key cannot be used: ${thrown.message}`);
+    throw thrown;
+  }
 }
 
 /** Its bytes go from the node once nothing assigns them. Source: API_DeleteFileSystem. Errors: FileSystemNotFound, FileSystemInUse. */
@@ -121,7 +132,7 @@ function deleteFileSystem(deps: ApiDeps, input: sdk.DeleteFileSystemRequest, con
   return {};
 }
 
-function presentFileSystem(record: FileSystemRecord, reader: Reader): sdk.FileSystemDescription {
+export function presentFileSystem(record: FileSystemRecord, reader: Reader): sdk.FileSystemDescription {
   return {
     OwnerId: record.account,
     CreationToken: record.creationToken,
@@ -134,8 +145,11 @@ function presentFileSystem(record: FileSystemRecord, reader: Reader): sdk.FileSy
     SizeInBytes: { Value: 6_144, Timestamp: new Date(record.createdAt) },
     PerformanceMode: record.performanceMode as sdk.PerformanceMode, // Stored as it was given.
     ThroughputMode: record.throughputMode as sdk.ThroughputMode, // As above.
+    ProvisionedThroughputInMibps: record.provisionedMibps,
     Encrypted: record.encrypted,
-    FileSystemProtection: { ReplicationOverwriteProtection: "ENABLED" },
+    KmsKeyId: record.kmsKeyArn,
+    AvailabilityZoneName: record.availabilityZone,
+    FileSystemProtection: { ReplicationOverwriteProtection: record.overwriteProtection ?? "ENABLED" },
     Tags: presentTags(record.tags),
   };
 }

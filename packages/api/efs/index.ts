@@ -10,6 +10,7 @@ import { permissionsBy } from "../common/permissions.ts";
 import { accessPointOperations } from "./access-points.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 import { fileSystemOperations } from "./file-systems.ts";
+import { fileSystemSettingOperations } from "./file-system-settings.ts";
 import { mountTargetOperations } from "./mount-targets.ts";
 import { efsPermissions } from "./permissions.ts";
 import { tagOperations } from "./tags.ts";
@@ -42,6 +43,7 @@ const LISTS = {
 export function efsService(deps: ApiDeps): ServiceModule {
   const operations = {
     ...fileSystemOperations(deps),
+    ...fileSystemSettingOperations(deps),
     ...mountTargetOperations(deps),
     ...accessPointOperations(deps),
     ...tagOperations(deps),

@@ -2,7 +2,25 @@ import type * as sdk from "@aws-sdk/client-efs";
 import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
 
 export const RECORDED: RecordedMembers<typeof sdk> = {
-  CreateFileSystem: { Encrypted: "files lie in a folder of the node" },
+  CreateFileSystem: {
+    AvailabilityZoneName: "kept and shown: a file system is on one node",
+    ThroughputMode: "kept and shown: the node's disk decides",
+    ProvisionedThroughputInMibps: "kept and shown: the node's disk decides",
+    Backup: "kept and shown: no backups are made",
+  },
+  UpdateFileSystem: {
+    ThroughputMode: "kept and shown: the node's disk decides",
+    ProvisionedThroughputInMibps: "kept and shown: the node's disk decides",
+  },
+  UpdateFileSystemProtection: { ReplicationOverwriteProtection: "kept and shown: there is no replication" },
+  PutLifecycleConfiguration: { LifecyclePolicies: "kept and shown: there is one storage class" },
+  PutBackupPolicy: { "BackupPolicy.Status": "kept and shown: no backups are made" },
+  PutFileSystemPolicy: {
+    BypassPolicyLockoutSafetyCheck: "a policy decides on mounting alone, so that it locks nobody out",
+  },
+  CreateAccessPoint: {
+    PosixUser: "kept and shown: a mount is a bind mount, in which a process keeps its own user and groups",
+  },
 };
 
 export const REFUSED: RefusedMembers<typeof sdk> = {};

@@ -53,6 +53,13 @@ export function efsPermissions(store: Reader) {
     DeleteFileSystem: ofFileSystem,
     DescribeLifecycleConfiguration: ofFileSystem,
     DescribeBackupPolicy: ofFileSystem,
+    UpdateFileSystem: ofFileSystem,
+    UpdateFileSystemProtection: ofFileSystem,
+    PutLifecycleConfiguration: ofFileSystem,
+    PutBackupPolicy: ofFileSystem,
+    DescribeFileSystemPolicy: ofFileSystem,
+    PutFileSystemPolicy: ofFileSystem,
+    DeleteFileSystemPolicy: ofFileSystem,
 
     CreateMountTarget: (input, place) => [
       ...ofFileSystem(input, place),

@@ -50,6 +50,14 @@ export function resourcePolicies(
         return undefined;
       return read(secret.policy, "the secret's policy", secret.policyPrincipals);
     }
+    if (resource.startsWith("arn:aws:elasticfilesystem:")) {
+      // It decides on clients alone; without one, everybody who reaches a mount target may mount.
+      const fileSystem = action.startsWith("elasticfilesystem:Client")
+        ? store.get("fileSystem", resource.split("/")[1])
+        : undefined;
+      if (fileSystem?.policy === undefined) return undefined;
+      return read(fileSystem.policy, "the file system's policy", fileSystem.policyPrincipals);
+    }
     if (!resource.startsWith("arn:aws:s3:::")) return undefined;
     const bucket = store.get("bucket", bucketOf(resource));
     if (bucket === undefined || (principal.type === "root" && ROOT_KEEPS.has(action))) return undefined;

@@ -173,7 +173,7 @@ function containerAssignment(
     cpuShares: override?.cpu ?? container.cpu,
     memoryMiB: override?.memoryMiB ?? container.memoryMiB,
     memoryReservationMiB: override?.memoryReservationMiB ?? container.memoryReservationMiB,
-    mounts: mountsOf(definition, container),
+    mounts: mountsOf(definition, container, task.placement?.readOnlyVolumes ?? []),
     privileged: container.privileged,
     pidHost: definition.spec.pidMode === "host",
     dependsOn: container.dependsOn,
@@ -272,7 +272,11 @@ function parseBytes(text: string): number {
   return match === null ? 10 * 1024 ** 2 : Number(match[1]) * factor;
 }
 
-function mountsOf(definition: TaskDefinitionRecord, container: ContainerSpec): ContainerAssignment["mounts"] {
+function mountsOf(
+  definition: TaskDefinitionRecord,
+  container: ContainerSpec,
+  readOnlyVolumes: readonly string[],
+): ContainerAssignment["mounts"] {
   const inherited = container.volumesFrom.flatMap((from) =>
     (definition.spec.containers.find((each) => each.name === from.sourceContainer)?.mountPoints ?? []).map(
       (mount) => ({
@@ -284,7 +288,7 @@ function mountsOf(definition: TaskDefinitionRecord, container: ContainerSpec): C
   return [...container.mountPoints, ...inherited].map((mount) => ({
     volume: volumeId(mount.sourceVolume),
     containerPath: mount.containerPath,
-    readOnly: mount.readOnly,
+    readOnly: mount.readOnly || readOnlyVolumes.includes(mount.sourceVolume),
   }));
 }
 

@@ -1,10 +1,17 @@
+import { policyDecider } from "@gantry/api/iam/decide";
+import { VirtualClock } from "@gantry/kernel";
 import { MemoryStore, type NetworkInterfaceRecord, type TaskRecord } from "@gantry/state";
 import { beforeEach, describe, expect, it } from "vitest";
-import { fileSystemProblem } from "./file-system-problem.ts";
+import { checkMounts } from "./file-system-problem.ts";
 
 const PLACE = { account: "000000000000", region: "eu-south-1" };
 const FILES = "fs-0123456789abcdef0";
-const task = { ...PLACE, arn: "task", taskDefinitionArn: "definition" } as TaskRecord; // What is looked at.
+const task = {
+  ...PLACE,
+  arn: "arn:aws:ecs:eu-south-1:000000000000:task/default/1",
+  taskDefinitionArn: "definition",
+  overrides: { taskRoleArn: undefined },
+} as unknown as TaskRecord; // What is looked at.
 const eni = {
   id: "eni-task",
   vpcId: "vpc-1",
@@ -20,7 +27,12 @@ let store: MemoryStore;
 const put = (kind: string, key: string, record: object) =>
   store.transact((tx) => tx.put(kind as never, key, { ...PLACE, ...record } as never));
 const remove = (kind: string, key: string) => store.transact((tx) => tx.delete(kind as never, key));
-const problem = () => store.transact((tx) => fileSystemProblem(tx, task, eni));
+const mounts = () =>
+  store.transact((tx) => {
+    const clock = new VirtualClock(0);
+    return checkMounts(tx, { permissions: policyDecider({ store, now: () => 0 }), clock }, { task, eni });
+  });
+const problem = () => mounts().problem;
 const group = (id: string, rules: readonly object[]) =>
   put("securityGroup", id, { id, vpcId: "vpc-1", rules });
 const mount = (efs: object) =>
@@ -115,4 +127,69 @@ describe("a task with a file system", () => {
     put("accessPoint", "fsap-1", { id: "fsap-1", fileSystemId: FILES });
     expect(problem()).toBeUndefined();
   });
+});
+
+describe("a policy of the file system", () => {
+  const policy = (...statements: readonly object[]) =>
+    put("fileSystem", FILES, {
+      id: FILES,
+      arn: `arn:aws:elasticfilesystem:eu-south-1:000000000000:file-system/${FILES}`,
+      policy: JSON.stringify({ Version: "2012-10-17", Statement: statements }),
+    });
+  const everybody = { Effect: "Allow", Principal: { AWS: "*" }, Resource: "*" };
+  const encrypted = {
+    ...everybody,
+    Effect: "Deny",
+    Action: "*",
+    Condition: { Bool: { "aws:SecureTransport": "false" } },
+  };
+
+  // Before: policies could not be put, and nothing evaluated them.
+  it("keeps out whom it does not let mount, and makes read-only what it does not let write", () => {
+    policy({ ...everybody, Action: "elasticfilesystem:ClientMount" });
+    expect(mounts()).toEqual({ problem: undefined, readOnlyVolumes: ["files"] });
+    policy({ ...everybody, Action: ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"] });
+    expect(mounts()).toEqual({ problem: undefined, readOnlyVolumes: [] });
+    policy({
+      ...everybody,
+      Principal: { AWS: "arn:aws:iam::111111111111:root" },
+      Action: "elasticfilesystem:*",
+    });
+    expect(problem()).toContain("access denied by server");
+  });
+
+  it("sees whether a mount is encrypted, and by which access point it comes", () => {
+    policy({ ...everybody, Action: "elasticfilesystem:*" }, encrypted);
+    mount({ transitEncryption: false });
+    expect(problem()).toContain("access denied by server");
+    mount({ transitEncryption: true });
+    expect(problem()).toBeUndefined();
+    const arn = "arn:aws:elasticfilesystem:eu-south-1:000000000000:access-point/fsap-1";
+    policy({
+      ...everybody,
+      Action: "elasticfilesystem:*",
+      Condition: { StringEquals: { "elasticfilesystem:AccessPointArn": arn } },
+    });
+    expect(problem()).toContain("access denied by server");
+    put("accessPoint", "fsap-1", { id: "fsap-1", arn, fileSystemId: FILES });
+    mount({ transitEncryption: true, accessPointId: "fsap-1" });
+    expect(problem()).toBeUndefined();
+  });
+
+  it("denies a task that mounts with IAM and has no role", () => {
+    policy({ ...everybody, Action: "elasticfilesystem:*" });
+    mount({ transitEncryption: true, iam: true });
+    expect(problem()).toContain("access denied by server");
+  });
+});
+
+it("does not mount a file system whose key is disabled or gone", () => {
+  const kmsKeyArn = "arn:aws:kms:eu-south-1:000000000000:key/k";
+  put("fileSystem", FILES, { id: FILES, kmsKeyArn });
+  put("kmsKey", kmsKeyArn, { arn: kmsKeyArn, enabled: true });
+  expect(problem()).toBeUndefined();
+  put("kmsKey", kmsKeyArn, { arn: kmsKeyArn, enabled: false });
+  expect(problem()).toContain("access denied by server");
+  remove("kmsKey", kmsKeyArn);
+  expect(problem()).toContain("access denied by server");
 });

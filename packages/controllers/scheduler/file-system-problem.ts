@@ -1,4 +1,5 @@
-import { cidrContains, parseCidr } from "@gantry/kernel";
+import { ANONYMOUS, ecsTasks, sessionOf, trustsService } from "@gantry/iam";
+import { cidrContains, parseCidr, type Clock } from "@gantry/kernel";
 import type {
   MountTargetRecord,
   NetworkInterfaceRecord,
@@ -6,34 +7,103 @@ import type {
   TaskRecord,
   VolumeSpec,
 } from "@gantry/state";
+import type { Permissions } from "../task/execution-role.ts";
 
 const NFS_PORT = 2049;
 
-/**
- * Why a task's file systems can not be mounted from its network interface, in the words of Fargate's stopped reason;
- * undefined where they can. As with NFS, the file system needs a mount target in the zone of the task, and security
- * groups on both sides that let port 2049 through. Sources: EFS User Guide, "Troubleshooting mount issues"; the words
- * of amazon-efs-utils and mount.nfs4(8).
- */
-export function fileSystemProblem(
-  reader: Reader,
-  task: TaskRecord,
-  eni: NetworkInterfaceRecord,
-): string | undefined {
-  const { volumes = [] } = reader.get("taskDefinition", task.taskDefinitionArn)?.spec ?? {};
-  for (const { efs } of volumes) {
-    const problem = efs && mountProblem(reader, efs, { task, eni });
-    if (problem !== undefined)
-      return `ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: ${problem.stderr} : unsuccessful EFS utils command execution; code: ${problem.code}`;
-  }
-  return undefined;
+interface MountDeps {
+  readonly permissions: Permissions;
+  readonly clock: Clock;
 }
 
-function mountProblem(
+/** A task that mounts, from its network interface. */
+interface Client {
+  readonly task: TaskRecord;
+  readonly eni: NetworkInterfaceRecord;
+}
+
+type Efs = NonNullable<VolumeSpec["efs"]>;
+
+/**
+ * Whether a task's file systems can be mounted from its network interface: the problem in the words of Fargate's stopped
+ * reason, or the names of the volumes that the file system's policy lets it read alone. As with NFS, the file system needs a
+ * mount target in the zone of the task, and security groups on both sides that let port 2049 through. Sources: EFS User
+ * Guide, "Troubleshooting mount issues" and "Using IAM to control file system data access"; the words of amazon-efs-utils
+ * and mount.nfs4(8).
+ */
+export function checkMounts(
   reader: Reader,
-  efs: NonNullable<VolumeSpec["efs"]>,
-  { task, eni }: { task: TaskRecord; eni: NetworkInterfaceRecord },
-): { stderr: string; code: number } | undefined {
+  deps: MountDeps,
+  client: Client,
+): { readonly problem: string | undefined; readonly readOnlyVolumes: readonly string[] } {
+  const { volumes = [] } = reader.get("taskDefinition", client.task.taskDefinitionArn)?.spec ?? {};
+  const readOnlyVolumes: string[] = [];
+  for (const { name, efs } of volumes) {
+    if (efs === undefined) continue;
+    const problem =
+      mountProblem(reader, efs, client) ??
+      keyProblem(reader, efs) ??
+      (isDenied(reader, deps, { efs, client, action: "ClientMount" }) ? DENIED : undefined);
+    if (problem !== undefined)
+      return {
+        problem: `ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: ${problem.stderr} : unsuccessful EFS utils command execution; code: ${problem.code}`,
+        readOnlyVolumes,
+      };
+    if (isDenied(reader, deps, { efs, client, action: "ClientWrite" })) readOnlyVolumes.push(name);
+  }
+  return { problem: undefined, readOnlyVolumes };
+}
+
+interface Problem {
+  readonly stderr: string;
+  readonly code: number;
+}
+
+const DENIED: Problem = {
+  stderr: "b'mount.nfs4: access denied by server while mounting 127.0.0.1:/'",
+  code: 32,
+};
+
+/** A file system whose key cannot be used is not mounted. */
+function keyProblem(reader: Reader, { fileSystemId }: Efs): Problem | undefined {
+  const keyArn = reader.get("fileSystem", fileSystemId)?.kmsKeyArn;
+  if (keyArn === undefined) return undefined;
+  const key = reader.get("kmsKey", keyArn);
+  return key?.enabled === true && key.removeAt === undefined ? undefined : DENIED;
+}
+
+/**
+ * Whether the file system's policy keeps the task from an action. Without a policy every client may do everything. With IAM
+ * the client is the task's role, else it is anonymous.
+ */
+function isDenied(
+  reader: Reader,
+  { permissions, clock }: MountDeps,
+  { efs, client, action }: { efs: Efs; client: Client; action: string },
+): boolean {
+  const fileSystem = reader.get("fileSystem", efs.fileSystemId);
+  if (fileSystem?.policy === undefined) return false;
+  const { task } = client;
+  const definition = reader.get("taskDefinition", task.taskDefinitionArn);
+  const roleArn = task.overrides.taskRoleArn ?? definition?.spec.taskRoleArn;
+  const role = efs.iam ? reader.get("role", roleArn) : undefined;
+  const isTrusted = role !== undefined && trustsService(role, ecsTasks(task.arn, clock.now()));
+  if (efs.iam && !isTrusted) return true;
+  const principal =
+    role === undefined ? ANONYMOUS : sessionOf(role, task.arn.slice(task.arn.lastIndexOf("/") + 1));
+  const point = reader.get("accessPoint", efs.accessPointId);
+  const conditions = {
+    "aws:SecureTransport": String(efs.transitEncryption),
+    "elasticfilesystem:AccessedViaMountTarget": "true",
+    ...(point === undefined ? {} : { "elasticfilesystem:AccessPointArn": point.arn }),
+  };
+  return (
+    permissions.deniedBecause(principal, `elasticfilesystem:${action}`, fileSystem.arn, () => conditions) !==
+    undefined
+  );
+}
+
+function mountProblem(reader: Reader, efs: Efs, { task, eni }: Client): Problem | undefined {
   const name = `${efs.fileSystemId}.efs.${task.region}.amazonaws.com`;
   const fileSystem = reader.get("fileSystem", efs.fileSystemId);
   const isHere = fileSystem?.account === task.account && fileSystem.region === task.region;
@@ -51,7 +121,7 @@ function mountProblem(
     accessPointId !== undefined &&
     reader.get("accessPoint", accessPointId)?.fileSystemId !== efs.fileSystemId
   )
-    return { stderr: "b'mount.nfs4: access denied by server while mounting 127.0.0.1:/'", code: 32 };
+    return DENIED;
   return undefined;
 }
 

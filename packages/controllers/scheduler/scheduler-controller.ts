@@ -15,7 +15,7 @@ import {
 import { watchKinds, type ControllerDeps } from "../controller-deps.ts";
 import type { Permissions } from "../task/execution-role.ts";
 import { choosePlacement } from "./choose-placement.ts";
-import { fileSystemProblem } from "./file-system-problem.ts";
+import { checkMounts } from "./file-system-problem.ts";
 import { candidatesOf, placementRequestOf } from "./gather-candidates.ts";
 import type { Candidate, Refusal } from "./placement-candidate.ts";
 import { prepareLogs } from "./prepare-logs.ts";
@@ -37,6 +37,7 @@ type Outcome =
       readonly type: "placed";
       readonly candidate: Candidate;
       readonly eni: NetworkInterfaceRecord;
+      readonly readOnlyVolumes: readonly string[];
       readonly containers: TaskRecord["containers"];
       readonly secrets: TaskSecrets | undefined;
     }
@@ -156,7 +157,7 @@ function record(tx: Transaction, deps: SchedulerDeps, task: TaskRecord, outcome:
 function placementOf(
   tx: Transaction,
   task: TaskRecord,
-  { candidate, eni }: Extract<Outcome, { type: "placed" }>,
+  { candidate, eni, readOnlyVolumes }: Extract<Outcome, { type: "placed" }>,
 ): TaskPlacement {
   const { id, subnetId, mac, privateIp } = eni;
   const { availabilityZone } = candidate.subnet;
@@ -165,6 +166,7 @@ function placementOf(
     nodeId: candidate.node.id,
     reserved: spec && reservationOf(spec, task.overrides),
     networkInterfaceId: id,
+    ...(readOnlyVolumes.length === 0 ? {} : { readOnlyVolumes }),
     attachment: { subnetId, availabilityZone, mac, privateIp },
   };
 }
@@ -194,18 +196,19 @@ function place(tx: Transaction, deps: SchedulerDeps, task: TaskRecord): Outcome 
         "Unexpected EC2 error while attempting to Create Network Interface: InsufficientFreeAddressesInSubnet",
     };
   const eni = takeInterface(tx, deps, task, choice.candidate);
-  const problem = fileSystemProblem(tx, task, eni);
-  if (problem === undefined)
+  const mounts = checkMounts(tx, deps, { task, eni });
+  if (mounts.problem === undefined)
     return {
       type: "placed",
       candidate: choice.candidate,
       eni,
+      readOnlyVolumes: mounts.readOnlyVolumes,
       containers: images.containers,
       secrets: read.secrets,
     };
   // The node removes a warm one, and the pool makes another.
   tx.delete("networkInterface", eni.id);
-  return { type: "failed", problem };
+  return { type: "failed", problem: mounts.problem };
 }
 
 /** A ready interface of the pool where there is one, else a new one; the address belongs to the task from here on. */

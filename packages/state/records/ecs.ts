@@ -270,6 +270,8 @@ export interface TaskPlacement {
    */
   readonly reserved?: Resources;
   readonly networkInterfaceId: string;
+  /** Names of volumes that the policies of their file systems let the task read, not write. */
+  readonly readOnlyVolumes?: readonly string[];
   /**
    * The interface as DescribeTasks returns it; the interface is deleted before the task is. Absent in older
    * records.
