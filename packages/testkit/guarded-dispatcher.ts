@@ -38,6 +38,8 @@ const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly
     kinds: ["routeTable", "securityGroup", "networkAcl"],
     reason: "The main route table, the default group and the default ACL come with the VPC.",
   },
+  CreateLoadBalancer: { kinds: ["elasticAddress"], reason: "ELB associates addresses by its own role." },
+  SetSubnets: { kinds: ["elasticAddress"], reason: "As CreateLoadBalancer." },
   DeleteVpc: {
     kinds: ["routeTable", "securityGroup", "networkAcl", "vpcPeering"],
     reason: "They go with their VPC.",

@@ -1,4 +1,5 @@
 import { CODE_DEPLOY_ACTIONS } from "./references/code-deploy-actions.ts";
+import { BALANCERS_REFERENCE } from "./service-authorization-balancers.ts";
 import { ECS_REFERENCE } from "./service-authorization-ecs.ts";
 import { IDENTITIES_REFERENCE } from "./service-authorization-identities.ts";
 import { NETWORK_REFERENCE } from "./service-authorization-network.ts";
@@ -9,7 +10,7 @@ import { STORAGE_REFERENCE } from "./service-authorization-storage.ts";
  * Actions and their resource types, required ones with an asterisk, as far as the platform has such resources.
  * Source: Service Authorization Reference, the pages of each service, as published in September 2026.
  */
-export const REFERENCE = `${SECRETS_REFERENCE}${IDENTITIES_REFERENCE}${STORAGE_REFERENCE}${ECS_REFERENCE}
+export const REFERENCE = `${BALANCERS_REFERENCE}${SECRETS_REFERENCE}${IDENTITIES_REFERENCE}${STORAGE_REFERENCE}${ECS_REFERENCE}
 ${CODE_DEPLOY_ACTIONS}
 ${NETWORK_REFERENCE}
 acm:AddTagsToCertificate certificate*
@@ -127,38 +128,6 @@ elasticfilesystem:TagResource access-point file-system
 elasticfilesystem:UntagResource access-point file-system
 elasticfilesystem:UpdateFileSystem file-system*
 elasticfilesystem:UpdateFileSystemProtection file-system*
-elasticloadbalancing:AddListenerCertificates listener*
-elasticloadbalancing:AddTags loadbalancer listener listener-rule targetgroup
-elasticloadbalancing:CreateListener loadbalancer
-elasticloadbalancing:CreateLoadBalancer loadbalancer
-elasticloadbalancing:CreateRule listener*
-elasticloadbalancing:CreateTargetGroup targetgroup*
-elasticloadbalancing:DeleteListener listener*
-elasticloadbalancing:DeleteLoadBalancer loadbalancer*
-elasticloadbalancing:DeleteRule listener-rule*
-elasticloadbalancing:DeleteTargetGroup targetgroup*
-elasticloadbalancing:DeregisterTargets targetgroup*
-elasticloadbalancing:DescribeAccountLimits
-elasticloadbalancing:DescribeListenerAttributes
-elasticloadbalancing:DescribeListenerCertificates
-elasticloadbalancing:DescribeListeners
-elasticloadbalancing:DescribeLoadBalancerAttributes
-elasticloadbalancing:DescribeLoadBalancers
-elasticloadbalancing:DescribeRules
-elasticloadbalancing:DescribeTags
-elasticloadbalancing:DescribeTargetGroupAttributes
-elasticloadbalancing:DescribeTargetGroups
-elasticloadbalancing:DescribeTargetHealth
-elasticloadbalancing:ModifyListener listener*
-elasticloadbalancing:ModifyLoadBalancerAttributes loadbalancer*
-elasticloadbalancing:ModifyRule listener-rule*
-elasticloadbalancing:ModifyTargetGroup targetgroup*
-elasticloadbalancing:ModifyTargetGroupAttributes targetgroup*
-elasticloadbalancing:RegisterTargets targetgroup*
-elasticloadbalancing:RemoveListenerCertificates listener*
-elasticloadbalancing:RemoveTags loadbalancer listener listener-rule targetgroup
-elasticloadbalancing:SetRulePriorities listener-rule*
-elasticloadbalancing:SetSecurityGroups loadbalancer
 iam:AddRoleToInstanceProfile instance-profile*
 iam:AddUserToGroup group*
 iam:AttachGroupPolicy group*
