@@ -25,8 +25,10 @@ it.each([
   "ecs",
   "efs",
   "elbv2",
+  "eventbridge",
   "kms",
   "logs",
+  "scheduler",
   "secretsmanager",
   "ssm",
 ])("has an in-process test that calls every operation of %s", (service) => {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { registerServices } from "@gantry/api";
 import { policyDecider } from "@gantry/api/iam/decide";
 import { bindStoredPolicies } from "@gantry/api/iam/policy-principals";
+import { eventSources } from "@gantry/api/eventbridge/event-sources";
 import { credentialSource } from "@gantry/api/iam/principals";
 import { BlobStore, LogStore, MetricStore, ObjectStore } from "@gantry/content";
 import {
@@ -56,6 +57,7 @@ import { balancerMetrics } from "./balancer-metrics.ts";
 import { bucketMetricsController } from "./bucket-metrics.ts";
 import { changePlatformClock } from "./clock-control.ts";
 import { containerLogs } from "./container-logs.ts";
+import { eventControllers } from "./event-controllers.ts";
 import { hookEndpoints } from "./hook-endpoints.ts";
 import { imageFinder, imageResolver } from "./image-resolver.ts";
 import { ensureLink, keepFresh } from "./link.ts";
@@ -166,6 +168,7 @@ const registry = new Registry({
 
 // The loops: records in, records out.
 const deps = { store, clock, ids, log };
+eventSources(deps);
 // Controllers that handle certificates, or delete data, use real time: moving the clock deletes nothing.
 const realDeps = { ...deps, clock: machineClock };
 const imageDeps = { registry: registryAddress, vault, clock: machineClock, store, policy, isPlainSecure };
@@ -195,6 +198,7 @@ const controllers = [
   // Topics are not implemented: their actions fail with their name in the alarm's history.
   alarmController({ ...deps, metrics, actionOf: (arn) => scalingPolicyAction(store, arn) }),
   autoScalingController({ ...deps, metrics }),
+  ...eventControllers({ ...deps, dispatcher, logs }),
   minuteMetricsController({ store, clock: deps.clock, add: (points, batch) => metrics.add(points, batch) }),
   bucketMetricsController({
     store,

@@ -25,6 +25,7 @@ const SPECIAL: Readonly<Record<string, unknown>> = {
   Bucket: "a-bucket",
   Key: "a/key +with ünicode",
   DestinationRegion: undefined,
+  EndpointId: undefined,
 };
 /** Checked or computed by the SDK on its own. */
 const COMPUTED =

@@ -92,6 +92,16 @@ export const DESCRIPTORS = {
     targetPrefix: "ElasticLoadBalancing_v10",
     xmlNamespace: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
   }),
+  eventbridge: descriptor("eventbridge", "events", ["awsJson1_1"], {
+    version: "2015-10-07",
+    targetPrefix: "AWSEvents",
+    xmlNamespace: "http://events.amazonaws.com/doc/2015-10-07",
+  }),
+  scheduler: descriptor("scheduler", "scheduler", ["restJson1"], {
+    version: "2021-06-30",
+    targetPrefix: "AWSChronosService",
+    xmlNamespace: "",
+  }),
   acm: descriptor("acm", "acm", ["awsJson1_1"], {
     version: "2015-12-08",
     targetPrefix: "CertificateManager",
@@ -155,6 +165,12 @@ export function registerServices(dispatcher: Dispatcher, deps: ServicesDeps): vo
   );
   dispatcher.register(DESCRIPTORS.codedeploy, async () =>
     (await import("./codedeploy/index.ts")).codeDeployService(deps),
+  );
+  dispatcher.register(DESCRIPTORS.eventbridge, async () =>
+    (await import("./eventbridge/index.ts")).eventBridgeService(deps),
+  );
+  dispatcher.register(DESCRIPTORS.scheduler, async () =>
+    (await import("./scheduler/index.ts")).schedulerService(deps),
   );
   dispatcher.register(DESCRIPTORS.elbv2, async () => (await import("./elbv2/index.ts")).elbv2Service(deps));
   dispatcher.register(DESCRIPTORS.acm, async () => (await import("./acm/index.ts")).acmService(real));

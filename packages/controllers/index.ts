@@ -9,6 +9,8 @@ export * from "./auto-scaling/auto-scaling-controller.ts";
 export * from "./deployment-report/deployment-report-controller.ts";
 export * from "./code-deploy/code-deploy-controller.ts";
 export * from "./code-deploy/code-deploy-hook-controller.ts";
+export * from "./events/delivery-controller.ts";
+export * from "./events/schedule-controller.ts";
 export * from "./load-balancer/own-certificate-controller.ts";
 export * from "./logs/retention-controller.ts";
 export * from "./node/node-gateway.ts";

@@ -176,6 +176,17 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "application-autoscaling:service-namespace":
       "DeleteScalingPolicy DeleteScheduledAction DeregisterScalableTarget PutScalingPolicy PutScheduledAction RegisterScalableTarget",
   },
+  events: {
+    "events:creatorAccount":
+      "DeleteRule DescribeRule DisableRule EnableRule ListTagsForResource ListTargetsByRule PutRule PutTargets RemoveTargets TagResource UntagResource",
+    "events:detail-type": "PutEvents PutRule",
+    "events:detail.eventTypeCode": "PutRule",
+    "events:detail.service": "PutRule",
+    "events:detail.userIdentity.principalId": "PutRule",
+    "events:eventBusInvocation": "PutEvents",
+    "events:source": "PutEvents PutRule",
+    "events:TargetArn": "PutTargets",
+  },
   secretsmanager: {
     "secretsmanager:BlockPublicPolicy": "PutResourcePolicy",
     "secretsmanager:Description": "CreateSecret UpdateSecret",

@@ -1,7 +1,7 @@
 import { assert } from "@gantry/kernel";
 import { ChangeRing } from "./change-ring.ts";
 import { INDEXES, SUMS, type Kind, type RecordOf } from "./records.ts";
-import type { Change, Store, Transaction } from "./store.ts";
+import type { Change, Derivation, Store, Transaction } from "./store.ts";
 
 /** The writes of one transaction: a record, or undefined for a deletion. */
 export type Writes = ReadonlyMap<Kind, ReadonlyMap<string, object | undefined>>;
@@ -23,6 +23,7 @@ export class MemoryStore implements Store {
   readonly #changes = new ChangeRing();
   /** The keys of a kind in order; invalidated when a key is added or removed. */
   readonly #order = new Map<Kind, readonly string[]>();
+  readonly #derivations: Derivations = new Map();
   #sequences = new Map<string, number>();
   #revision = 0;
   #inTransaction = false;
@@ -85,7 +86,7 @@ export class MemoryStore implements Store {
   transactWith<T>(work: (tx: Transaction) => T, persist: (commit: Commit) => void): T {
     assert(!this.#inTransaction, "Transactions do not nest.");
     this.#inTransaction = true;
-    const overlay = new Overlay(this, this.#sequences);
+    const overlay = new Overlay(this, this.#sequences, this.#derivations);
     const { writes, sequences } = overlay;
     const revision = this.#revision + 1;
     let answer: T;
@@ -103,6 +104,11 @@ export class MemoryStore implements Store {
     }
     this.#changes.deliver();
     return answer;
+  }
+
+  derive<K extends Kind>(kind: K, work: Derivation<K>): void {
+    const known = this.#derivations.get(kind) ?? [];
+    this.#derivations.set(kind, [...known, work as unknown as Derivation<Kind>]); // Called with records of this kind alone.
   }
 
   /** Loads what was stored before, without calling watchers. */
@@ -166,13 +172,21 @@ export class MemoryStore implements Store {
   }
 }
 
+type Derivations = Map<Kind, readonly Derivation<Kind>[]>;
+
 class Overlay implements Transaction {
   readonly writes = new Map<Kind, Map<string, object | undefined>>();
   readonly sequences = new Map<string, number>();
   readonly #below: MemoryStore;
   readonly #sequencesBelow: ReadonlyMap<string, number>;
+  readonly #derivations: ReadonlyMap<Kind, readonly Derivation<Kind>[]>;
 
-  constructor(below: MemoryStore, sequencesBelow: ReadonlyMap<string, number>) {
+  constructor(
+    below: MemoryStore,
+    sequencesBelow: ReadonlyMap<string, number>,
+    derivations: ReadonlyMap<Kind, readonly Derivation<Kind>[]>,
+  ) {
+    this.#derivations = derivations;
     this.#below = below;
     this.#sequencesBelow = sequencesBelow;
   }
@@ -257,7 +271,11 @@ class Overlay implements Transaction {
   }
 
   #write(kind: Kind, key: string, record: object | undefined): void {
+    const derivations = this.#derivations.get(kind);
+    const before = derivations === undefined ? undefined : this.get(kind, key);
     const written = this.writes.get(kind) ?? new Map<string, object | undefined>();
     this.writes.set(kind, written.set(key, record));
+    const after = record as RecordOf<Kind> | undefined; // As the caller, put or delete, had it.
+    for (const derived of derivations ?? []) derived(this, key, { before, after });
   }
 }

@@ -75,6 +75,13 @@ import type {
   UserSessionRecord,
 } from "./records/iam.ts";
 import type { KmsAliasRecord, KmsGrantRecord, KmsKeyRecord } from "./records/kms.ts";
+import type {
+  EventBusRecord,
+  EventDeliveryRecord,
+  EventRuleRecord,
+  ScheduleGroupRecord,
+  ScheduleRecord,
+} from "./records/events.ts";
 import type { LogGroupRecord } from "./records/logs.ts";
 import type { NodeRecord } from "./records/node.ts";
 import type { PlatformClockRecord } from "./records/platform-clock.ts";
@@ -97,6 +104,7 @@ export type * from "./records/ecs.ts";
 export type * from "./records/ecs-services.ts";
 export type * from "./records/efs.ts";
 export type * from "./records/elbv2.ts";
+export type * from "./records/events.ts";
 export type * from "./records/iam.ts";
 export type * from "./records/kms.ts";
 export type * from "./records/logs.ts";
@@ -191,6 +199,11 @@ export interface Records {
   readonly codeDeployConfig: CodeDeployConfigRecord;
   readonly codeDeployRevision: CodeDeployRevisionRecord;
   readonly codeDeployment: CodeDeploymentRecord;
+  readonly eventBus: EventBusRecord;
+  readonly eventRule: EventRuleRecord;
+  readonly eventDelivery: EventDeliveryRecord;
+  readonly scheduleGroup: ScheduleGroupRecord;
+  readonly schedule: ScheduleRecord;
   readonly node: NodeRecord;
   readonly platformClock: PlatformClockRecord;
 }
@@ -252,6 +265,13 @@ const DECLARED: IndexesOf = {
     application: (group) => group.applicationArn,
     service: (group) => group.settings.serviceArn,
   },
+  eventRule: {
+    bus: (rule) => rule.busArn,
+    /** Enabled rules with a pattern, by bus: those that an event is compared with. */
+    matching: (rule) => (rule.enabled && rule.pattern !== undefined ? rule.busArn : undefined),
+  },
+  eventDelivery: { account: (delivery) => delivery.account },
+  schedule: { group: (schedule) => schedule.groupArn, account: (schedule) => schedule.account },
   codeDeployRevision: { application: (revision) => revision.applicationArn },
   codeDeployment: {
     group: (deployment) => deployment.groupArn,

@@ -11,7 +11,7 @@ import {
 } from "./record-migrations.ts";
 import type { Row } from "./record-row.ts";
 import type { Kind, RecordOf } from "./records.ts";
-import type { Change, Store, Transaction } from "./store.ts";
+import type { Change, Derivation, Store, Transaction } from "./store.ts";
 
 /** The row of `sequence` that holds the last commit's revision. No sequence of a transaction has this name. */
 const REVISION = "$revision";
@@ -76,6 +76,10 @@ export class SqliteStore implements Store {
 
   sumBy(kind: Kind, sum: string, value: string): number {
     return this.#memory.sumBy(kind, sum, value);
+  }
+
+  derive<K extends Kind>(kind: K, work: Derivation<K>): void {
+    this.#memory.derive(kind, work);
   }
 
   transact<T>(work: (tx: Transaction) => T): T {

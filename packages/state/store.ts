@@ -47,9 +47,21 @@ export interface Transaction extends Reader {
   next(sequence: string): number;
 }
 
+/** What follows from a change of a record; undefined stands for a record that is not there. */
+export type Derivation<K extends Kind> = (
+  tx: Transaction,
+  key: string,
+  change: { readonly before: RecordOf<K> | undefined; readonly after: RecordOf<K> | undefined },
+) => void;
+
 export interface Store extends Reader {
   /** The revision of the last commit. It grows with every commit, also across restarts. */
   readonly revision: number;
+  /**
+   * Calls `work` within every transaction that writes a record of the kind, with the record before and after: what it writes is
+   * committed with the change, so that nothing that follows from a change is lost or doubled. Records that are loaded do not count.
+   */
+  derive<K extends Kind>(kind: K, work: Derivation<K>): void;
   /** Atomic, and visible when it returns; a throw inside rolls it back. Watchers are called afterwards. */
   transact<T>(work: (tx: Transaction) => T): T;
   /**

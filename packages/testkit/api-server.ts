@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { registerServices } from "@gantry/api";
+import { eventSources } from "@gantry/api/eventbridge/event-sources";
 import { policyDecider } from "@gantry/api/iam/decide";
 import { credentialSource } from "@gantry/api/iam/principals";
 import { BlobStore, LogStore, MetricStore, ObjectStore } from "@gantry/content";
@@ -18,7 +19,7 @@ import {
 import { ImageStore, Registry } from "@gantry/registry";
 import { DEFAULT_OVERCOMMIT, MemoryStore, type Overcommit } from "@gantry/state";
 import { newAuthority, openAuthority } from "@gantry/tls";
-import { newHttpServer, type RequestHandler } from "@gantry/wire";
+import { newHttpServer, type InnerCall, type RequestHandler } from "@gantry/wire";
 import { GuardedDispatcher } from "./guarded-dispatcher.ts";
 
 export const ACCOUNT = "000000000000";
@@ -63,6 +64,7 @@ export async function startApi({
       createdAt: 0,
     }),
   );
+  eventSources({ store, ids, clock, log });
   const policy = policyDecider({
     store,
     now: () => realTimeOf(clock).clock.now(),
@@ -109,6 +111,9 @@ export async function startApi({
     objects,
     metrics,
     vault,
+    logs,
+    /** Calls an operation as the platform does, for a role. */
+    call: (call: InnerCall) => dispatcher.call(call),
     /** The folder of the API's data. */
     folder,
     port,

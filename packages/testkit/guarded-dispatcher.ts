@@ -29,6 +29,8 @@ const CHILDREN: Partial<Record<Kind, string>> = {
   scalingPolicy: "Is authorized on its scalable target. Source: as below, Application Auto Scaling.",
   scheduledAction: "As scalingPolicy.",
   kmsGrant: "Belongs to the key, and says itself who may retire it; its key has the key's ARN.",
+  eventDelivery:
+    "Belongs to the rule that matches what the call does, and is invoked with the target's own role.",
   mountTarget: "Is authorized on its file system. Source: Service Authorization Reference, Amazon EFS.",
 };
 
@@ -64,6 +66,7 @@ const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly
   DeleteTaskSet: { kinds: ["taskSet"], reason: "As UpdateTaskSet." },
   UpdateApplication: { kinds: ["codeDeployGroup"], reason: "Groups follow the application's new name." },
   DeleteApplication: { kinds: ["codeDeployGroup"], reason: "They go with their application." },
+  DeleteScheduleGroup: { kinds: ["schedule"], reason: "They go with their group." },
   CreateListener: { kinds: ["listener"], reason: "AWS authorizes on the load balancer." },
   CreateRule: { kinds: ["rule"], reason: "AWS authorizes on the listener." },
   DeleteLoadBalancer: {

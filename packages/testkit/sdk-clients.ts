@@ -8,10 +8,12 @@ import * as ecr from "@aws-sdk/client-ecr";
 import * as ecs from "@aws-sdk/client-ecs";
 import * as efs from "@aws-sdk/client-efs";
 import * as elbv2 from "@aws-sdk/client-elastic-load-balancing-v2";
+import * as eventbridge from "@aws-sdk/client-eventbridge";
 import * as iam from "@aws-sdk/client-iam";
 import * as kms from "@aws-sdk/client-kms";
 import * as rds from "@aws-sdk/client-rds";
 import * as s3 from "@aws-sdk/client-s3";
+import * as scheduler from "@aws-sdk/client-scheduler";
 import * as secretsmanager from "@aws-sdk/client-secrets-manager";
 import * as ssm from "@aws-sdk/client-ssm";
 import * as sts from "@aws-sdk/client-sts";
@@ -28,10 +30,12 @@ export const SDK_MODULES = {
   ecs,
   efs,
   elbv2,
+  eventbridge,
   iam,
   kms,
   rds,
   s3,
+  scheduler,
   secretsmanager,
   ssm,
   sts,
@@ -49,10 +53,12 @@ export const SDK_CLIENTS = {
   ecs: ecs.ECSClient,
   efs: efs.EFSClient,
   elbv2: elbv2.ElasticLoadBalancingV2Client,
+  eventbridge: eventbridge.EventBridgeClient,
   iam: iam.IAMClient,
   kms: kms.KMSClient,
   rds: rds.RDSClient,
   s3: s3.S3Client,
+  scheduler: scheduler.SchedulerClient,
   secretsmanager: secretsmanager.SecretsManagerClient,
   ssm: ssm.SSMClient,
   sts: sts.STSClient,

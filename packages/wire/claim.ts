@@ -187,3 +187,8 @@ function scopeOf(match: RegExpExecArray): Pick<Claim, "accessKeyId" | "date" | "
   const [, accessKeyId = "", date = "", region = "", service = ""] = match;
   return { accessKeyId, date, region, service };
 }
+
+/** The region of a signature's scope. A signature of version 2 and an unsigned request have none. */
+export function regionOf(claim: Claim | undefined): string | undefined {
+  return claim?.form === "presigned-v2" ? undefined : claim?.region;
+}

@@ -6,7 +6,7 @@ import { accessDeniedError, throttledError } from "./access-errors.ts";
 import { admit, type AdmissionPolicy } from "./admission.ts";
 import { ApiError } from "./api-error.ts";
 import { Authenticator, type Credential } from "./authentication.ts";
-import { readClaim, SignatureError, type Claim } from "./claim.ts";
+import { readClaim, regionOf, SignatureError, type Claim } from "./claim.ts";
 import {
   checkInput,
   decode,
@@ -18,6 +18,7 @@ import {
 import { withoutCompression } from "./content-encoding.ts";
 import { encodeError, encodeOutput } from "./encode.ts";
 import type { Exchange, WireResponse } from "./exchange.ts";
+import { prepareInnerCall, type InnerCall } from "./inner-call.ts";
 import { BodyLease, BodyMemory, Lane, LARGE_BYTES } from "./large-bodies.ts";
 import { toApiError } from "./failures.ts";
 import { withHeadersOfQuery } from "./query-headers.ts";
@@ -25,7 +26,7 @@ import { isEncrypted } from "./plain-and-tls.ts";
 import { readAll } from "./request-body.ts";
 import { requestKeys, tagKeys, tlsVersionOf, type AskedKeys, type Signed } from "./request-conditions.ts";
 import { RestRouter } from "./rest-router.ts";
-import { operationNameOf, protocolOf, resolve } from "./routing.ts";
+import { operationNameOf, protocolOf, resolve, splitUrl } from "./routing.ts";
 import { send } from "./send.ts";
 import { notImplementedError, unknownOperationError } from "./unsupported.ts";
 import { chooseService, unknownService } from "./service-choice.ts";
@@ -121,6 +122,16 @@ export class Dispatcher {
     });
   }
 
+  /**
+   * Runs an operation for a principal of the platform's own, such as the role of a schedule's target: with the input's checks and
+   * the permissions of a call from outside. Errors: as the operation's, and AccessDenied.
+   */
+  async call(call: InnerCall): Promise<object> {
+    const registered = this.#services.find(({ descriptor }) => descriptor.folder === call.service);
+    const prepared = prepareInnerCall(await registered?.load(), call, this.#deps.ids.uuid());
+    return this.#run(prepared.operation, call.input, prepared);
+  }
+
   /** Loads every service, one after another. */
   async warm(): Promise<void> {
     for (const service of this.#services) await service.load();
@@ -128,7 +139,7 @@ export class Dispatcher {
 
   /** Answers one request. Never rejects. */
   async handle(request: IncomingMessage, response: ServerResponse, continueWith: () => void): Promise<void> {
-    const [rawPath, rawQuery] = split(request.url ?? "/");
+    const [rawPath, rawQuery] = splitUrl(request.url ?? "/");
     const headers = request.headers as Record<string, string | undefined>; // Repeated headers are joined but set-cookie, which no request has.
     const requestId = this.#deps.ids.uuid();
     const isTls = isEncrypted(request.socket);
@@ -385,14 +396,4 @@ export class Dispatcher {
     this.#deps.log.warn("Operation is not supported", { operation: name });
     return refusal;
   }
-}
-
-/** The region of a signature's scope. A signature of version 2 and an unsigned request have none. */
-function regionOf(claim: Claim | undefined): string | undefined {
-  return claim?.form === "presigned-v2" ? undefined : claim?.region;
-}
-
-function split(url: string): readonly [string, string] {
-  const at = url.indexOf("?");
-  return at < 0 ? [url, ""] : [url.slice(0, at), url.slice(at + 1)];
 }

@@ -7,10 +7,12 @@ import type * as ecr from "@aws-sdk/client-ecr";
 import type * as ecs from "@aws-sdk/client-ecs";
 import type * as efs from "@aws-sdk/client-efs";
 import type * as elbv2 from "@aws-sdk/client-elastic-load-balancing-v2";
+import type * as events from "@aws-sdk/client-eventbridge";
 import type * as iam from "@aws-sdk/client-iam";
 import type * as rds from "@aws-sdk/client-rds";
 import type * as s3 from "@aws-sdk/client-s3";
 import type * as kms from "@aws-sdk/client-kms";
+import type * as scheduler from "@aws-sdk/client-scheduler";
 import type * as secretsManager from "@aws-sdk/client-secrets-manager";
 import type * as ssm from "@aws-sdk/client-ssm";
 import type * as sts from "@aws-sdk/client-sts";
@@ -39,6 +41,8 @@ export type ErrorCode =
   | Modelled<typeof ecs>
   | Modelled<typeof efs>
   | Modelled<typeof elbv2>
+  | Modelled<typeof events>
+  | Modelled<typeof scheduler>
   | Modelled<typeof iam>
   | Modelled<typeof rds>
   | Modelled<typeof s3>

@@ -8,6 +8,7 @@ export * from "./api-error.ts";
 export type { Constraint, Constraints } from "./constraints.ts";
 export type { Credential } from "./authentication.ts";
 export * from "./dispatch.ts";
+export type { InnerCall } from "./inner-call.ts";
 export type { ErrorCode } from "./error-codes.ts";
 export * from "./http-server.ts";
 export type { AskedKeys, Signed } from "./request-conditions.ts";

@@ -39,7 +39,7 @@ export function tlsVersionOf({ request, isSecure }: Exchange): string | undefine
 export function requestKeys(exchange: Exchange, region: string): ConditionContext {
   const { headers } = exchange;
   return {
-    "aws:SourceIp": exchange.sourceAddress,
+    ...(exchange.sourceAddress === "" ? {} : { "aws:SourceIp": exchange.sourceAddress }),
     "aws:SecureTransport": String(exchange.isSecure),
     "aws:RequestedRegion": region,
     ...(headers["user-agent"] === undefined ? {} : { "aws:UserAgent": headers["user-agent"] }),

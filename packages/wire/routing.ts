@@ -90,3 +90,9 @@ export function splitBucket(exchange: Pick<Exchange, "headers" | "rawPath">): {
   if (match === null) return { bucket: undefined, path: exchange.rawPath };
   return { bucket: decodePart(match[1] ?? ""), path: match[2] ?? "/" };
 }
+
+/** The path and the query of a request, as they were sent. */
+export function splitUrl(url: string): readonly [string, string] {
+  const at = url.indexOf("?");
+  return at < 0 ? [url, ""] : [url.slice(0, at), url.slice(at + 1)];
+}

@@ -1,3 +1,4 @@
+import { SMALL_SERVICES } from "./references/small-services.ts";
 import { CODE_DEPLOY_ACTIONS } from "./references/code-deploy-actions.ts";
 import { BALANCERS_REFERENCE } from "./service-authorization-balancers.ts";
 import { ECS_REFERENCE } from "./service-authorization-ecs.ts";
@@ -13,15 +14,7 @@ import { STORAGE_REFERENCE } from "./service-authorization-storage.ts";
 export const REFERENCE = `${BALANCERS_REFERENCE}${SECRETS_REFERENCE}${IDENTITIES_REFERENCE}${STORAGE_REFERENCE}${ECS_REFERENCE}
 ${CODE_DEPLOY_ACTIONS}
 ${NETWORK_REFERENCE}
-acm:AddTagsToCertificate certificate*
-acm:DeleteCertificate certificate*
-acm:DescribeCertificate certificate*
-acm:GetCertificate certificate*
-acm:ImportCertificate certificate*
-acm:ListCertificates
-acm:ListTagsForCertificate certificate*
-acm:RemoveTagsFromCertificate certificate*
-acm:RequestCertificate
+${SMALL_SERVICES}
 ec2:AllocateAddress elastic-ip*
 ec2:AssociateAddress elastic-ip network-interface
 ec2:AssociateRouteTable internet-gateway route-table* subnet

@@ -70,6 +70,22 @@ export const INPUTS: Readonly<Record<ServiceName, (operation: string) => Record<
       ? [{ ResourceType: "vpc", Tags: [{ Key: "a", Value: "b" }] }]
       : undefined,
   }),
+  eventbridge: (operation) => ({
+    Name: "n",
+    Rule: "n",
+    EventPattern: '{"source":["s"]}',
+    Targets: [{ Id: "t", Arn: arn("logs", "log-group:g") }],
+    Entries: [{ Source: "s", DetailType: "d", Detail: "{}" }],
+    ResourceARN: arn("events", operation.includes("Bus") ? "event-bus/n" : "rule/n"),
+    Tags: operation === "CreateEventBus" || operation === "PutRule" ? [{ Key: "a", Value: "b" }] : undefined,
+  }),
+  scheduler: (operation) => ({
+    Name: "n",
+    GroupName: "g",
+    Target: { Arn: arn("ecs", "cluster/c"), RoleArn: "arn:aws:iam::000000000000:role/r" },
+    ResourceArn: arn("scheduler", "schedule-group/g"),
+    Tags: operation === "CreateScheduleGroup" ? [{ Key: "a", Value: "b" }] : undefined,
+  }),
   elbv2: () => ({
     Name: "n",
     LoadBalancerArn: arn("elasticloadbalancing", `loadbalancer/${LB}`),

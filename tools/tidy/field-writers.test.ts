@@ -43,6 +43,14 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
       "packages/api/ecs/services.ts", // Sets the stability of the primary task set after an update.
     ],
   },
+  "eventDelivery.*": {
+    pattern: writesOf("eventDelivery"),
+    writers: [`${TRANSACTIONS}events.ts`, `${CONTROLLERS}events/delivery-controller.ts`],
+  },
+  "eventRule.nextAt": {
+    pattern: writesOf("eventRule", "schedule"),
+    writers: ["packages/api/eventbridge/", "packages/api/scheduler/", `${CONTROLLERS}events/`],
+  },
   "taskSecrets.*": {
     pattern: writesOf("taskSecrets"),
     writers: [`${CONTROLLERS}scheduler/scheduler-controller.ts`, `${CONTROLLERS}task/task-controller.ts`],

@@ -98,6 +98,10 @@ function tagsOf(store: Reader, resource: string): Tags | undefined {
       return (store.get("alarm", resource) ?? store.get("dashboard", resource))?.tags;
     case "application-autoscaling":
       return store.get("scalableTarget", resource)?.tags;
+    case "events":
+      return (store.get("eventRule", resource) ?? store.get("eventBus", resource))?.tags;
+    case "scheduler":
+      return store.get("scheduleGroup", resource)?.tags;
     case "kms":
       return store.get("kmsKey", resource)?.tags;
     case "secretsmanager":

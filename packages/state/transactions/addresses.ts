@@ -36,8 +36,6 @@ export function createInterface(
     owner: NetworkInterfaceRecord["owner"];
     nodeId: string | undefined;
     publicIp: string | undefined;
-    /** An address of the subnet that no interface has; the next free one by default. */
-    privateIp?: string | undefined;
     now: number;
     tags?: Tags;
     /** A free address of the subnet; undefined: the next one. */

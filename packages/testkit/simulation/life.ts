@@ -60,6 +60,7 @@ export function mortalStore(store: Store, life: Life, fateOfWrite: () => Fate): 
     },
     changesSince: (revision, limit) => store.changesSince(revision, limit),
     settled: () => store.settled(),
+    derive: (kind, work) => store.derive(kind, work),
     watch(changed: (change: Change) => void, since?: number) {
       const stop = store.watch((change) => {
         if (life.isAlive) changed(change);

@@ -110,6 +110,12 @@ export const KEYS_WITHOUT_VALUE: Readonly<Record<string, Readonly<Record<string,
     "kms:RetiringServicePrincipal": "Grants name principals alone.",
     "kms:TrailingDaysWithoutKeyUsage": "The last use of a key is not recorded.",
   },
+  events: {
+    "events:ManagedBy": "There are no rules that services manage.",
+    "events:SystemMetadata/AwsDetailType": "Events are not forwarded between buses.",
+    "events:SystemMetadata/AwsSource": "Events are not forwarded between buses.",
+    "events:SystemMetadata/ContentType": "Events are not forwarded between buses.",
+  },
   secretsmanager: {
     "secretsmanager:AddReplicaRegions": "There are no replicas.",
     "secretsmanager:ForceOverwriteReplicaSecret": "There are no replicas.",

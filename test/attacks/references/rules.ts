@@ -93,6 +93,12 @@ export const TYPES = {
   codeDeployGroup: { types: ["deploymentgroup"], conditionKey: undefined },
   codeDeployConfig: { types: ["deploymentconfig"], conditionKey: undefined },
   codeDeployment: { types: ["deploymentgroup"], conditionKey: undefined },
+  eventBus: { types: ["event-bus"], conditionKey: undefined },
+  eventRule: { types: ["rule"], conditionKey: undefined },
+  eventTagged: { types: ["rule", "event-bus"], conditionKey: undefined },
+  schedule: { types: ["schedule"], conditionKey: undefined },
+  scheduleGroup: { types: ["schedule-group"], conditionKey: undefined },
+  scheduleGroupArn: { types: ["schedule-group"], conditionKey: undefined },
   codeDeployArn: { types: ["application", "deploymentgroup"], conditionKey: undefined },
 
   bucket: { types: ["bucket"], conditionKey: undefined },
@@ -217,6 +223,16 @@ export const SUBJECTS: readonly (readonly [RegExp, ReferenceKind])[] = [
   [/^codedeploy\.\w+\.ResourceArn$/, "codeDeployArn"],
   [/^codedeploy\.\w+\.serviceRoleArn$/, "passedRole"],
 
+  [/^eventbridge\.(?:Describe|Update|Delete)EventBus\.Name$/, "eventBus"],
+  [/^eventbridge\.PutEvents\.Entries\[\]\.EventBusName$/, "eventBus"],
+  [/^eventbridge\.(?:\w+Rule\.Name|\w+\.Rule)$/, "eventRule"],
+  [/^eventbridge\.\w+\.ResourceARN$/, "eventTagged"],
+  [/^eventbridge\.(?:PutRule|PutTargets)\.(?:Targets\[\]\.)?RoleArn$/, "passedRole"],
+  [/^scheduler\.\w+Schedule\.Name$/, "schedule"],
+  [/^scheduler\.(?:Get|Delete)ScheduleGroup\.Name$/, "scheduleGroup"],
+  [/^scheduler\.\w+\.ResourceArn$/, "scheduleGroupArn"],
+  [/^scheduler\.\w+\.Target\.RoleArn$/, "passedRole"],
+
   [/^s3\.\w+\.Bucket$/, "bucket"],
   [/^s3\.\w+\.(?:Key|Delete\.Objects\[\]\.Key)$/, "key"],
   [/^s3\.\w+\.CopySource$/, "copySource"],
@@ -280,6 +296,14 @@ export const MENTIONS: Listed = [
   [/^sts\.\w+\.SerialNumber$/, "A device of the caller's own."],
   [/^sts\.AssumeRoleWithWebIdentity\.RoleArn$/, "Nobody calls: the role's trust policy decides."],
   [/^sts\.GetAccessKeyInfo\.AccessKeyId$/, "A key of whatever account, of which that alone is told."],
+  [/^eventbridge\.\w+\.EventBusName$/, "A part of the rule's name, or narrows a list."],
+  [/^eventbridge\.PutEvents\.Entries\[\]\.Resources\[\]$/, "What the caller says its event is about."],
+  [
+    /^eventbridge\.\w+\.Targets?(?:Arn$|\[\]\.)/,
+    "Invoked with the target's role; a condition key holds its ARN.",
+  ],
+  [/^scheduler\.\w+\.GroupName$/, "A part of the schedule's name, or narrows a list."],
+  [/^scheduler\.\w+\.Target\./, "Invoked with the target's role."],
   [/^s3\.\w+\.(?:UploadId|VersionId|Delete\.Objects\[\]\.VersionId)$/, "Below the key that is asked for."],
   [/^iam\.\w+\.VersionId$/, "A version of the policy that is asked for."],
   [
@@ -360,6 +384,11 @@ export const OTHERS: Listed = [
   [/^(?:ssm|secretsmanager)\.\w+\.(?:Parameter)?Filters\[\]\.Key$/, "The name of a filter."],
   [/^codedeploy\.\w+\.(?:ec2|onPremises|autoScaling|targetInstances|triggerConf|zonal)/, "Not had."],
   [/^codedeploy\.\w+\.(?:new\w+Name|externalId|lifecycleEventHookExecutionId)$/, "New names, or ids."],
+  [
+    /^eventbridge\.CreateEventBus\.\w*Name$|^scheduler\.CreateScheduleGroup\.Name$/,
+    "The name of what is created.",
+  ],
+  [/^eventbridge\.\w+\.(?:DeadLetterConfig|EndpointId|Ids\[\])/, "Refused, or ids of targets."],
   [/^acm\.RequestCertificate\./, "Names within the certificate."],
   [
     /^rds\.\w+\.(?:DBName|MasterUsername|NewDBInstanceIdentifier|FinalDBSnapshot\w+|DBSystemId)$/,

@@ -60,6 +60,9 @@ export async function newSandbox(api: Api): Promise<Sandbox> {
       await send("s3", "PutObject", { Bucket: "prod", Key: "a/b c", Body: "x" });
     if (service === "logs" && operation.startsWith("DeleteLog") && outcome === "nothing")
       await send("logs", "CreateLogStream", { logGroupName: "prod", logStreamName: "s" });
+    // A bus that does not exist takes events, and no rule sees them.
+    if (operation === "PutEvents" && outcome === "answered" && changed.length === 0)
+      return { outcome: "nothing", detail, changes: changed };
     return { outcome, detail, changes: changed };
   };
   return {

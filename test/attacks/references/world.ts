@@ -4,6 +4,7 @@ import type { ServiceName } from "../loaded-services.ts";
 import { createBalancer } from "./world-balancer.ts";
 import { createCodeDeploy } from "./world-code-deploy.ts";
 import { createConnections } from "./world-connections.ts";
+import { createEvents } from "./world-events.ts";
 import { createIdentities } from "./world-identities.ts";
 import { createNetwork } from "./world-network.ts";
 import { createScaling } from "./world-scaling.ts";
@@ -41,6 +42,7 @@ export async function createWorld(send: Send): Promise<World> {
   const tasks = await createTasks(send, network);
   const scaling = await createScaling(send);
   const balancer = await createBalancer(send, network);
+  const events = await createEvents(send);
   const codeDeploy = await createCodeDeploy(send, network);
   const stores = await createStores(send, network);
   const addresses = await network.associate(send);
@@ -54,6 +56,7 @@ export async function createWorld(send: Send): Promise<World> {
       ...scaling.targets,
       ...balancer.targets,
       ...codeDeploy.targets,
+      ...events.targets,
       ...stores.targets,
       ...identities.targets,
     ],
@@ -65,6 +68,7 @@ export async function createWorld(send: Send): Promise<World> {
       },
       "application-autoscaling": scaling.defaults,
       codedeploy: codeDeploy.defaults,
+      ...events.defaults,
       elbv2: balancer.defaults,
       ...tasks.defaults,
       ...stores.defaults,

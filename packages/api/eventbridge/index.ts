@@ -1,0 +1,33 @@
+/**
+ * EventBridge: buses, rules and targets. Events of the platform's services come from `event-sources.ts`; the delivery controller
+ * invokes targets, the schedule controller runs schedules. What is refused: SUPPORT.md.
+ */
+import * as sdk from "@aws-sdk/client-eventbridge";
+import type { Implementation, ServiceModule } from "@gantry/wire";
+import type { ApiDeps } from "../common/api-deps.ts";
+import { refusing } from "../common/members.ts";
+import { permissionsBy } from "../common/permissions.ts";
+import { busOperations } from "./buses.ts";
+import { CONSTRAINTS } from "./constraints.ts";
+import { REFUSED } from "./members.ts";
+import { eventsPermissions } from "./permissions.ts";
+import { eventOperations } from "./put-events.ts";
+import { ruleOperations } from "./rules.ts";
+import { tagOperations } from "./tags.ts";
+import { targetOperations } from "./targets.ts";
+
+export function eventBridgeService(deps: ApiDeps): ServiceModule {
+  const operations = {
+    ...busOperations(deps),
+    ...ruleOperations(deps),
+    ...targetOperations(deps),
+    ...eventOperations(deps),
+    ...tagOperations(deps),
+  } satisfies Implementation<typeof sdk>;
+  return {
+    sdk,
+    operations: refusing(operations, REFUSED, "ValidationException"),
+    constraints: CONSTRAINTS,
+    permissions: permissionsBy("events", operations, eventsPermissions(deps.store)),
+  };
+}

@@ -1,0 +1,129 @@
+import type * as sdk from "@aws-sdk/client-eventbridge";
+import { isObject } from "@gantry/kernel";
+import type { Reader } from "@gantry/state";
+import { on, tagOnCreate, type Caller, type Need, type PermissionTable } from "../common/permissions.ts";
+import { busArnOf, busOf, ruleArnOf } from "./lookups.ts";
+
+type Given = string | undefined;
+
+/** Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon EventBridge". */
+export function eventsPermissions(store: Reader) {
+  return { ...ofBuses(store), ...OF_RULES, ...OF_TAGS };
+}
+
+function ofBuses(store: Reader) {
+  const arnOf = (place: Caller, name: Given): string =>
+    busOf(store, place, name)?.arn ?? busArnOf(place, name);
+  const bus = (input: { readonly Name?: Given }, place: Caller): readonly Need[] =>
+    on(arnOf(place, input.Name));
+  return {
+    CreateEventBus: (input, place) => {
+      const resource = busArnOf(place, input.Name);
+      return [{ resource }, ...tagOnCreate(input.Tags, { action: "events:TagResource", resource })];
+    },
+    DescribeEventBus: bus,
+    UpdateEventBus: bus,
+    DeleteEventBus: bus,
+    ListEventBuses: "*",
+    PutEvents: (input, place) =>
+      (input.Entries ?? []).map((entry) => ({
+        resource: arnOf(place, entry.EventBusName),
+        conditions: {
+          "events:source": entry.Source ?? "",
+          "events:detail-type": entry.DetailType ?? "",
+          "events:eventBusInvocation": "false",
+        },
+      })),
+  } satisfies PermissionTable<typeof sdk>;
+}
+
+const rule = (
+  input: { readonly Name?: Given; readonly Rule?: Given; readonly EventBusName?: Given },
+  place: Caller,
+): readonly Need[] => [
+  {
+    resource: ruleArnOf(place, input.EventBusName, input.Rule ?? input.Name),
+    conditions: { "events:creatorAccount": place.account },
+  },
+];
+
+const OF_RULES = {
+  PutRule: (input, place) => {
+    const resource = ruleArnOf(place, input.EventBusName, input.Name);
+    const conditions = { "events:creatorAccount": place.account, ...patternKeys(input.EventPattern) };
+    return [
+      { resource, conditions },
+      ...passRole(input.RoleArn, resource),
+      ...tagOnCreate(input.Tags, { action: "events:TagResource", resource }),
+    ];
+  },
+  DescribeRule: rule,
+  EnableRule: rule,
+  DisableRule: rule,
+  DeleteRule: rule,
+  ListRules: "*",
+  ListRuleNamesByTarget: "*",
+  PutTargets: (input, place) => {
+    const { Targets: targets = [] } = input;
+    const arns = targets.flatMap(({ Arn }) => Arn ?? []);
+    const roles = [...new Set(targets.map(({ RoleArn }) => RoleArn))];
+    return rule(input, place).flatMap(({ resource, conditions }) => [
+      { resource, conditions: { ...conditions, "events:TargetArn": arns } },
+      ...roles.flatMap((role) => passRole(role, resource)),
+    ]);
+  },
+  RemoveTargets: rule,
+  ListTargetsByRule: rule,
+  TestEventPattern: "*",
+} satisfies PermissionTable<typeof sdk>;
+
+const tagged = (input: { readonly ResourceARN?: Given }, place: Caller): readonly Need[] => [
+  { resource: input.ResourceARN ?? "*", conditions: { "events:creatorAccount": place.account } },
+];
+
+const OF_TAGS = {
+  TagResource: tagged,
+  UntagResource: tagged,
+  ListTagsForResource: tagged,
+} satisfies PermissionTable<typeof sdk>;
+
+/** The role by which EventBridge invokes a target. */
+function passRole(resource: Given, ruleArn: string): readonly Need[] {
+  if (resource === undefined) return [];
+  return [
+    {
+      action: "iam:PassRole",
+      resource,
+      conditions: {
+        "iam:PassedToService": "events.amazonaws.com",
+        "iam:AssociatedResourceArn": ruleArn,
+      },
+    },
+  ];
+}
+
+/** Condition keys that a pattern gives: lists of texts at fixed paths. Source: EventBridge User Guide, "Using IAM policy conditions". */
+function patternKeys(pattern: Given): Readonly<Record<string, readonly string[]>> {
+  let json: unknown;
+  try {
+    json = JSON.parse(pattern ?? "");
+  } catch {
+    return {};
+  }
+  const paths = {
+    "events:source": ["source"],
+    "events:detail-type": ["detail-type"],
+    "events:detail.service": ["detail", "service"],
+    "events:detail.eventTypeCode": ["detail", "eventTypeCode"],
+    "events:detail.userIdentity.principalId": ["detail", "userIdentity", "principalId"],
+  };
+  return Object.fromEntries(
+    Object.entries(paths).flatMap(([key, path]) => {
+      let value = json;
+      for (const name of path)
+        value = isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+      const texts = Array.isArray(value) ? value.filter((each) => typeof each === "string") : [];
+      return texts.length === 0 ? [] : [[key, texts]];
+    }),
+  );
+}

@@ -1,0 +1,68 @@
+import type * as sdk from "@aws-sdk/client-eventbridge";
+import { isInputPath, type EventTargetRecord } from "@gantry/state";
+import { runTaskSpec } from "./run-task-spec.ts";
+
+const CLUSTER = /^arn:aws:ecs:[a-z0-9-]+:\d{12}:cluster\/[A-Za-z0-9_-]{1,255}$/;
+const LOG_GROUP = /^arn:aws:logs:[a-z0-9-]+:\d{12}:log-group:[^:*]+(?::\*)?$/;
+/** Source: API_RetryPolicy. */
+const RETRY = { attempts: 185, ageSeconds: 86_400 };
+const TARGET_MEMBERS = ["Input", "InputPath", "InputTransformer", "EcsParameters", "RetryPolicy"] as const;
+
+/** Why a rule's target is refused; undefined where it is accepted. `account` and `region` are the rule's. */
+export function targetProblem(
+  target: sdk.Target,
+  place: { readonly account: string; readonly region: string },
+): string | undefined {
+  const arn = target.Arn ?? "";
+  const [, , service = "", region, account] = arn.split(":");
+  const isTask = CLUSTER.test(arn);
+  if (!isTask && !LOG_GROUP.test(arn))
+    return `Gantry invokes ECS clusters (RunTask) and log groups: a target of ${service || arn} is not there yet.`;
+  if (account !== place.account || region !== place.region)
+    return `Provided Arn is not in correct format or of another account or region: ${arn}`;
+  if (isTask && target.RoleArn === undefined) return `RoleArn is required for target ${arn}.`;
+  if (isTask && target.EcsParameters === undefined) return "EcsParameters is required for an ECS target.";
+  if (!isTask && target.EcsParameters !== undefined) return "EcsParameters is not supported for this target.";
+  return inputProblem(target);
+}
+
+/** Source: API_Target: one of the three members says what the target is given. */
+function inputProblem({ Input, InputPath, InputTransformer }: sdk.Target): string | undefined {
+  const given = [Input, InputPath, InputTransformer].filter((each) => each !== undefined);
+  if (given.length > 1) return "Only one of Input, InputPath, or InputTransformer must be provided.";
+  if (Input !== undefined && !isJson(Input)) return "JSON syntax error in input.";
+  if (InputPath !== undefined && !isInputPath(InputPath)) return "Invalid InputPath.";
+  if (InputTransformer === undefined) return undefined;
+  const { InputPathsMap: paths = {}, InputTemplate: template = "" } = InputTransformer;
+  if (template === "") return "InputTemplate is required for an input transformer.";
+  const wrong = Object.values(paths).find((path) => !isInputPath(path));
+  return wrong === undefined ? undefined : `Invalid InputPath ${wrong}.`;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The record of an accepted target. */
+export function toTarget(target: sdk.Target): EventTargetRecord {
+  const { RetryPolicy: retry } = target;
+  return {
+    runTask: runTaskSpec(target.EcsParameters),
+    putEvents: undefined,
+    id: target.Id ?? "",
+    arn: target.Arn ?? "",
+    roleArn: target.RoleArn,
+    parameters: Object.fromEntries(
+      TARGET_MEMBERS.flatMap((name) => (target[name] === undefined ? [] : [[name, target[name]]])),
+    ),
+    retry: {
+      attempts: retry?.MaximumRetryAttempts ?? RETRY.attempts,
+      ageSeconds: retry?.MaximumEventAgeInSeconds ?? RETRY.ageSeconds,
+    },
+  };
+}

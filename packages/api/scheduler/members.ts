@@ -1,0 +1,28 @@
+import type * as sdk from "@aws-sdk/client-scheduler";
+import type { RecordedMembers, RefusedMembers } from "../common/members.ts";
+
+const TARGET = [
+  "KmsKeyArn",
+  "Target.DeadLetterConfig",
+  "Target.EventBridgePutEventsV2Parameters",
+  "Target.EventBridgePutRawEventsParameters",
+  "Target.KinesisParameters",
+  "Target.SageMakerPipelineParameters",
+  "Target.SqsParameters",
+  "Target.EcsParameters.CapacityProviderStrategy",
+  "Target.EcsParameters.PlacementConstraints",
+  "Target.EcsParameters.PlacementStrategy",
+  "Target.EcsParameters.ReferenceId",
+] as const;
+
+const TOKEN = { ClientToken: "a schedule has one name, so that a second creation is refused" };
+
+export const RECORDED: RecordedMembers<typeof sdk> = {
+  CreateSchedule: TOKEN,
+  UpdateSchedule: TOKEN,
+  DeleteSchedule: TOKEN,
+  CreateScheduleGroup: TOKEN,
+  DeleteScheduleGroup: TOKEN,
+};
+
+export const REFUSED: RefusedMembers<typeof sdk> = { CreateSchedule: TARGET, UpdateSchedule: TARGET };

@@ -1,0 +1,27 @@
+import type * as sdk from "@aws-sdk/client-scheduler";
+import type { Place } from "../common/api-deps.ts";
+
+const CLUSTER = /^arn:aws:ecs:[a-z0-9-]+:\d{12}:cluster\/[A-Za-z0-9_-]{1,255}$/;
+const BUS = /^arn:aws:events:[a-z0-9-]+:\d{12}:event-bus\/[./A-Za-z0-9_-]+$/;
+
+/** Why a schedule's target is refused; undefined where it is accepted. */
+export function targetProblem(target: sdk.Target, place: Place): string | undefined {
+  const arn = target.Arn ?? "";
+  const [, , service = "", region, account] = arn.split(":");
+  const isTask = CLUSTER.test(arn);
+  if (!isTask && !BUS.test(arn))
+    return `Gantry invokes ECS clusters (RunTask) and event buses (PutEvents): a target of ${service || arn} is not there yet.`;
+  if (account !== place.account || region !== place.region)
+    return `The target ${arn} is of another account or region.`;
+  if (isTask && target.EcsParameters === undefined) return "EcsParameters is required for a target of ECS.";
+  if (!isTask && target.EventBridgeParameters === undefined)
+    return "EventBridgeParameters is required for a target of EventBridge.";
+  if (target.Input === undefined)
+    return isTask ? undefined : "Input is required for a target of EventBridge.";
+  try {
+    JSON.parse(target.Input);
+    return undefined;
+  } catch {
+    return "Input must be valid JSON.";
+  }
+}

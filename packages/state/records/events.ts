@@ -1,0 +1,90 @@
+import type { Placed, Tags } from "./common.ts";
+
+/** A bus of the caller's own. The default bus has a record once it has tags. Key: the ARN. */
+export interface EventBusRecord extends Placed {
+  readonly arn: string;
+  readonly name: string;
+  readonly description: string | undefined;
+  readonly tags: Tags;
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+}
+
+/** What a rule or a schedule invokes. */
+export interface EventTargetRecord {
+  readonly id: string;
+  readonly arn: string;
+  readonly roleArn: string | undefined;
+  /** The input of RunTask for a target of ECS, without what each invocation adds. */
+  readonly runTask: Readonly<Record<string, unknown>> | undefined;
+  /** How a schedule's input is put on a bus. */
+  readonly putEvents: { readonly detailType: string; readonly source: string } | undefined;
+  /** Members of the API's target as the caller gave them, which are returned; of them, the input's are read. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly retry: { readonly attempts: number; readonly ageSeconds: number };
+}
+
+/** A rule of a bus: a pattern, a schedule, or both. Key: the ARN. */
+export interface EventRuleRecord extends Placed {
+  readonly arn: string;
+  readonly name: string;
+  readonly busArn: string;
+  readonly busName: string;
+  readonly description: string | undefined;
+  /** The pattern's JSON text. */
+  readonly pattern: string | undefined;
+  readonly schedule: string | undefined;
+  readonly enabled: boolean;
+  readonly roleArn: string | undefined;
+  readonly targets: readonly EventTargetRecord[];
+  readonly tags: Tags;
+  readonly createdAt: number;
+  /** The next occurrence of its schedule. ← the schedule controller; begun by api. */
+  readonly nextAt: number | undefined;
+}
+
+/** One invocation of a target that has not ended. Key: the id. */
+export interface EventDeliveryRecord extends Placed {
+  readonly id: string;
+  /** The ARN of the rule or the schedule. */
+  readonly sourceArn: string;
+  readonly service: "events" | "scheduler";
+  readonly target: EventTargetRecord;
+  /** The event, or the input of a schedule, as text. */
+  readonly payload: string;
+  readonly createdAt: number;
+  readonly attempts: number;
+  /** When the next attempt is. */
+  readonly nextAt: number;
+}
+
+/** Key: the ARN. The group `default` has a record once it has tags. */
+export interface ScheduleGroupRecord extends Placed {
+  readonly arn: string;
+  readonly name: string;
+  readonly tags: Tags;
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+}
+
+/** A schedule of EventBridge Scheduler. Key: the ARN. */
+export interface ScheduleRecord extends Placed {
+  readonly arn: string;
+  readonly name: string;
+  readonly groupName: string;
+  readonly groupArn: string;
+  readonly expression: string;
+  readonly timezone: string | undefined;
+  readonly startAt: number | undefined;
+  readonly endAt: number | undefined;
+  readonly description: string | undefined;
+  readonly enabled: boolean;
+  /** Undefined: the flexible time window is off. */
+  readonly windowMinutes: number | undefined;
+  readonly deleteAfterCompletion: boolean;
+  readonly target: EventTargetRecord;
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+  /** The next occurrence; undefined where there is none. ← the schedule controller; begun by api. */
+  readonly nextAt: number | undefined;
+}

@@ -1,0 +1,154 @@
+import { formatArn, type Ids } from "@gantry/kernel";
+import { inputOf, type DeliveredEvent } from "../event-input.ts";
+import { parseEventPattern, type EventPattern } from "../event-pattern.ts";
+import type { Placed, EventRuleRecord, EventTargetRecord, ScheduleRecord } from "../records.ts";
+import { parseSchedule } from "../schedule.ts";
+import type { Transaction } from "../store.ts";
+
+/** Deliveries of an account that wait. Further events are dropped: a target that cannot be reached must not fill the disk. */
+export const DELIVERIES_MAX = 10_000;
+export const DEFAULT_BUS = "default";
+
+export function eventBusArnOf(place: Placed, name: string): string {
+  return formatArn("events", place, `event-bus/${name}`);
+}
+
+export function eventRuleArnOf(place: Placed, bus: string, name: string): string {
+  return formatArn("events", place, bus === DEFAULT_BUS ? `rule/${name}` : `rule/${bus}/${name}`);
+}
+
+export function scheduleGroupArnOf(place: Placed, name: string): string {
+  return formatArn("scheduler", place, `schedule-group/${name}`);
+}
+
+export function scheduleArnOf(place: Placed, group: string, name: string): string {
+  return formatArn("scheduler", place, `schedule/${group}/${name}`);
+}
+
+/** What happened, before it has an id. `detail` is a JSON object. */
+export interface EventContent extends Placed {
+  readonly source: string;
+  readonly detailType: string;
+  readonly time: number;
+  readonly resources: readonly string[];
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+/** The event in the form that patterns match and targets are given. Source: EventBridge User Guide, "Event structure". */
+export function composeEvent(content: EventContent, id: string): DeliveredEvent {
+  const value = {
+    version: "0",
+    id,
+    "detail-type": content.detailType,
+    source: content.source,
+    account: content.account,
+    time: new Date(content.time).toISOString().replace(/\.\d{3}Z$/, "Z"),
+    region: content.region,
+    resources: content.resources,
+    detail: content.detail,
+  };
+  const text = JSON.stringify(value);
+  // What JSON leaves out, such as members that are undefined, does not exist for patterns either.
+  return { value: JSON.parse(text) as Record<string, unknown>, text }; // An object, as above.
+}
+
+/** Compiled patterns by their rule. A record is replaced, not changed, so a pattern is compiled once. */
+const compiled = new WeakMap<EventRuleRecord, EventPattern>();
+
+export function matchesRule(rule: EventRuleRecord, event: DeliveredEvent): boolean {
+  if (rule.pattern === undefined) return false;
+  const pattern = compiled.get(rule) ?? parseEventPattern(rule.pattern);
+  compiled.set(rule, pattern);
+  return pattern.matches(event.value);
+}
+
+/**
+ * Records what services of the platform did: for each event, a delivery for each target of each rule of the default bus that
+ * matches. The events are composed where there is a rule. Returns how many deliveries were dropped.
+ */
+export function recordEvents(
+  tx: Transaction,
+  place: Placed,
+  compose: () => readonly EventContent[],
+  { ids, now }: { ids: Ids; now: number },
+): number {
+  const rules = tx.listBy("eventRule", "matching", eventBusArnOf(place, DEFAULT_BUS));
+  if (rules.length === 0) return 0;
+  let dropped = 0;
+  for (const content of compose()) {
+    const event = composeEvent(content, ids.uuid());
+    for (const rule of rules)
+      if (matchesRule(rule, event)) dropped += deliverToTargets(tx, rule, event, { ids, now });
+  }
+  return dropped;
+}
+
+/** A delivery for each target of a rule. Returns how many were dropped because too many wait. */
+export function deliverToTargets(
+  tx: Transaction,
+  rule: EventRuleRecord,
+  event: DeliveredEvent,
+  { ids, now }: { ids: Ids; now: number },
+): number {
+  const added = rule.targets.filter((target) =>
+    addDelivery(tx, {
+      place: rule,
+      sourceArn: rule.arn,
+      service: "events",
+      target,
+      payload: inputOf(target, event, rule),
+      ids,
+      now,
+    }),
+  );
+  return rule.targets.length - added.length;
+}
+
+/** Records an invocation that is to be made. Returns false where too many of the account wait. */
+export function addDelivery(
+  tx: Transaction,
+  options: {
+    readonly place: Placed;
+    readonly sourceArn: string;
+    readonly service: "events" | "scheduler";
+    readonly target: EventTargetRecord;
+    readonly payload: string;
+    readonly ids: Ids;
+    readonly now: number;
+  },
+): boolean {
+  const { place, ids, now, ...delivery } = options;
+  if (tx.countBy("eventDelivery", "account", place.account) >= DELIVERIES_MAX) return false;
+  const id = ids.uuid();
+  tx.put("eventDelivery", id, {
+    ...delivery,
+    account: place.account,
+    region: place.region,
+    id,
+    createdAt: now,
+    attempts: 0,
+    nextAt: now,
+  });
+  return true;
+}
+
+/** The first occurrence of a rule's schedule after a time; undefined where it has none or is disabled. */
+export function nextOfRule(
+  rule: Pick<EventRuleRecord, "schedule" | "enabled" | "createdAt">,
+  after: number,
+): number | undefined {
+  if (rule.schedule === undefined || !rule.enabled) return undefined;
+  return parseSchedule(rule.schedule, { startAt: rule.createdAt })?.next(after);
+}
+
+/** The first occurrence of a schedule after a time, between its start and its end. */
+export function nextOfSchedule(
+  schedule: Pick<ScheduleRecord, "expression" | "timezone" | "startAt" | "endAt" | "enabled" | "createdAt">,
+  after: number,
+): number | undefined {
+  if (!schedule.enabled) return undefined;
+  const from = schedule.startAt ?? schedule.createdAt;
+  const parsed = parseSchedule(schedule.expression, { timezone: schedule.timezone, startAt: from });
+  const at = parsed?.next(Math.max(after, (schedule.startAt ?? 0) - 1));
+  return at === undefined || (schedule.endAt !== undefined && at > schedule.endAt) ? undefined : at;
+}

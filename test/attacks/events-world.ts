@@ -1,0 +1,75 @@
+import { CreateClusterCommand, ECSClient, RegisterTaskDefinitionCommand } from "@aws-sdk/client-ecs";
+import { CreateRoleCommand, IAMClient, PutRolePolicyCommand } from "@aws-sdk/client-iam";
+import { deliveryController, scheduleController } from "@gantry/controllers";
+import { Controller, randomIds, silentLogger, SystemClock, VirtualClock } from "@gantry/kernel";
+import { ACCOUNT, startApi } from "@gantry/testkit";
+
+export const REGION = "eu-south-1";
+export const CLUSTER = `arn:aws:ecs:${REGION}:${ACCOUNT}:cluster/events`;
+export const NETWORK = { awsvpcConfiguration: { Subnets: ["subnet-x"] } };
+
+/** The API with the controllers of events. Time passes where a test says so. */
+export async function startEvents() {
+  const clock = new VirtualClock(new SystemClock().now());
+  const api = await startApi({ clock });
+  const deps = { store: api.store, clock, ids: randomIds(), log: silentLogger };
+  const putLog = (groupArn: string, stream: string, message: string): void => {
+    api.logs.createStream(groupArn, stream, clock.now());
+    api.logs.append(groupArn, stream, [{ timestamp: clock.now(), message }], clock.now());
+  };
+  const controllers = [
+    scheduleController(deps),
+    deliveryController({ ...deps, callApi: (call) => api.call(call), putLog }),
+  ].map((reconciler) => new Controller(reconciler, { clock, log: silentLogger }));
+  for (const controller of controllers) controller.start();
+  const iam = new IAMClient(api.client());
+  const ecs = new ECSClient(api.client());
+  await ecs.send(new CreateClusterCommand({ clusterName: "events" }));
+  /** A role that both services may assume, with these permissions. */
+  const role = async (RoleName: string, Action: readonly string[]): Promise<string> => {
+    const trust = {
+      Effect: "Allow",
+      Principal: { Service: ["events.amazonaws.com", "scheduler.amazonaws.com", "ecs-tasks.amazonaws.com"] },
+      Action: "sts:AssumeRole",
+    };
+    const document = (Statement: object) => JSON.stringify({ Version: "2012-10-17", Statement });
+    const { Role } = await iam.send(
+      new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: document(trust) }),
+    );
+    if (Action.length > 0)
+      await iam.send(
+        new PutRolePolicyCommand({
+          RoleName,
+          PolicyName: "own",
+          PolicyDocument: document({ Effect: "Allow", Action, Resource: "*" }),
+        }),
+      );
+    return Role?.Arn ?? "";
+  };
+  const define = async (family: string, taskRoleArn?: string): Promise<string> => {
+    const { taskDefinition } = await ecs.send(
+      new RegisterTaskDefinitionCommand({
+        family,
+        networkMode: "awsvpc",
+        requiresCompatibilities: ["FARGATE"],
+        cpu: "256",
+        memory: "512",
+        containerDefinitions: [{ name: "c", image: "busybox" }],
+        taskRoleArn,
+      }),
+    );
+    return taskDefinition?.taskDefinitionArn ?? "";
+  };
+  return {
+    api,
+    clock,
+    role,
+    define,
+    /** Lets the controllers work, and time pass. */
+    settle: (ms = 1) => clock.advance(ms),
+    async close(): Promise<void> {
+      await Promise.all(controllers.map((controller) => controller.stop()));
+      api.close();
+    },
+  };
+}

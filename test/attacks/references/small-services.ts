@@ -1,0 +1,45 @@
+/**
+ * As `REFERENCE` in service-authorization.ts, of services with few actions. A rule of the default bus and one of another bus are one
+ * type here.
+ */
+export const SMALL_SERVICES = `acm:AddTagsToCertificate certificate*
+acm:DeleteCertificate certificate*
+acm:DescribeCertificate certificate*
+acm:GetCertificate certificate*
+acm:ImportCertificate certificate*
+acm:ListCertificates
+acm:ListTagsForCertificate certificate*
+acm:RemoveTagsFromCertificate certificate*
+acm:RequestCertificate
+events:CreateEventBus event-bus
+events:DeleteEventBus event-bus
+events:DeleteRule rule
+events:DescribeEventBus event-bus
+events:DescribeRule rule
+events:DisableRule rule
+events:EnableRule rule
+events:ListEventBuses
+events:ListRuleNamesByTarget
+events:ListRules
+events:ListTagsForResource event-bus rule
+events:ListTargetsByRule rule
+events:PutEvents event-bus
+events:PutRule rule
+events:PutTargets rule
+events:RemoveTargets rule
+events:TagResource event-bus rule
+events:TestEventPattern
+events:UntagResource event-bus rule
+events:UpdateEventBus event-bus
+scheduler:CreateSchedule schedule*
+scheduler:CreateScheduleGroup schedule-group*
+scheduler:DeleteSchedule schedule*
+scheduler:DeleteScheduleGroup schedule-group*
+scheduler:GetSchedule schedule*
+scheduler:GetScheduleGroup schedule-group*
+scheduler:ListScheduleGroups
+scheduler:ListSchedules
+scheduler:ListTagsForResource schedule-group
+scheduler:TagResource schedule-group
+scheduler:UntagResource schedule-group
+scheduler:UpdateSchedule schedule*`;
