@@ -197,17 +197,6 @@ describe("a member that would do nothing is refused", () => {
         network.send(new ec2.DeleteRouteCommand({ RouteTableId: "rtb-1", DestinationIpv6CidrBlock: "::/0" })),
     ],
     [
-      "IpPermissions.PrefixListIds",
-      "InvalidParameterValue",
-      () =>
-        network.send(
-          new ec2.RevokeSecurityGroupIngressCommand({
-            GroupId: "sg-1",
-            IpPermissions: [{ IpProtocol: "tcp", PrefixListIds: [{ PrefixListId: "pl-1" }] }],
-          }),
-        ),
-    ],
-    [
       "Targets.QuicServerId",
       "ValidationError",
       () =>

@@ -21,8 +21,7 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "sts:RoleSessionName": "AssumeRole AssumeRoleWithWebIdentity",
     "sts:SourceIdentity": "AssumeRole AssumeRoleWithWebIdentity SetSourceIdentity",
     "sts:TransitiveTagKeys": "AssumeRole AssumeRoleWithWebIdentity TagSession",
-    "sts:DurationSeconds": "GetFederationToken GetSessionToken",
-    "iam:ResourceTag/": "AssumeRole",
+    "iam:ResourceTag/": "AssumeRole AssumeRoleWithWebIdentity",
   },
   s3: {
     "s3:ResourceAccount": "*",
@@ -74,7 +73,8 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "ecs:service":
       "ContinueServiceDeployment CreateTaskSet DeleteTaskSet DescribeServiceDeployments DescribeServiceRevisions DescribeTaskSets StopServiceDeployment UpdateTaskSet",
     "ecs:task-definition": "CreateService CreateTaskSet UpdateService",
-    "ecs:capacity-provider": "CreateCluster CreateService CreateTaskSet RunTask UpdateService",
+    "ecs:capacity-provider":
+      "CreateCluster CreateService CreateTaskSet PutClusterCapacityProviders RunTask UpdateService",
     "ecs:enable-execute-command": "CreateService RunTask StartTask UpdateService",
     "ecs:enable-ecs-managed-tags": "CreateService UpdateService",
     "ecs:propagate-tags": "CreateService UpdateService",
@@ -91,17 +91,23 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "ec2:ResourceTag/": "*",
     "ec2:Subnet": "*",
     "ec2:Vpc": "*",
+    "ec2:AccepterVpc": "*",
     "ec2:AllocationId": "*",
     "ec2:AvailabilityZone": "*",
+    "ec2:DhcpOptionsID": "*",
     "ec2:Domain": "*",
     "ec2:InternetGatewayID": "*",
+    "ec2:NetworkAclID": "*",
     "ec2:NetworkInterfaceID": "*",
     "ec2:PublicIpAddress": "*",
+    "ec2:RequesterVpc": "*",
     "ec2:RouteTableID": "*",
     "ec2:SecurityGroupID": "*",
     "ec2:SubnetID": "*",
     "ec2:Tenancy": "*",
     "ec2:VpcID": "*",
+    "ec2:VpcPeeringConnectionID": "*",
+    "ec2:VpceServiceName": "*",
   },
   elasticloadbalancing: {
     "elasticloadbalancing:CreateAction": "AddTags",
@@ -226,8 +232,34 @@ const GLOBAL_KEYS =
 const FOREIGN_KEY =
   /^(?:accounts\.google\.com|cognito-identity\.amazonaws\.com|graph\.facebook\.com|www\.amazon\.com|saml):|^(?:lambda:sourcefunctionarn|ec2:sourceinstancearn|ec2:roledelivery|ssm:sourceinstancearn)$/;
 
-/** Claims of the tokens of an issuer: `HOST/PATH:sub`. They have a value where a token is exchanged for a role. */
-const CLAIM = /^[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?(?:\/[^:]*)?:(?:sub|aud|amr)$/;
+/**
+ * Claims that conditions know besides `sub`, `aud` and `amr`, by the host and path of their issuer.
+ * Source: Service Authorization Reference, AWS STS.
+ */
+const PROVIDER_CLAIMS: readonly (readonly [issuer: RegExp, claims: string])[] = [
+  [
+    /^token\.actions\.(?:githubusercontent\.com|[a-z0-9-]+\.ghe\.com)(?:\/|$)/,
+    "actor actor_id enterprise_id environment job_workflow_ref ref repository repository_id repository_owner_id workflow",
+  ],
+  [
+    /^gitlab\.com$/,
+    "namespace_id pipeline_source project_id ref_protected runner_environment user_access_level user_email user_id user_login",
+  ],
+  [
+    /^agent\.(?:buildkite\.com|[a-z0-9-]+\.buildkite\.(?:dev|site))$/,
+    "build_branch cluster_id cluster_name organization_id organization_slug pipeline_id pipeline_slug",
+  ],
+  [/^idcs-[a-z0-9]+\.identity\.oraclecloud\.com$/, "rpst_id"],
+];
+
+/** The form of an issuer's claim in conditions: `HOST/PATH:NAME`. It has a value where a token is exchanged for a role. */
+const CLAIM = /^([a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?(?:\/[^:]*)?):([a-z_]+)$/;
+
+/** The claims of an issuer's tokens that conditions know. `issuer` is its URL without the scheme. */
+export function claimsOf(issuer: string): readonly string[] {
+  const more = PROVIDER_CLAIMS.find(([pattern]) => pattern.test(issuer.toLowerCase()))?.[1].split(" ") ?? [];
+  return ["sub", "aud", "amr", ...more];
+}
 
 /** The prefix of encryption context keys; the caller chooses the rest. */
 const ENCRYPTION_CONTEXT = "kms:encryptioncontext:";
@@ -244,9 +276,9 @@ export function isKnownConditionKey(key: string): boolean {
   const lower = key.toLowerCase();
   if (lower.startsWith(ENCRYPTION_CONTEXT)) return true;
   const slash = lower.indexOf("/");
-  return (
-    KNOWN.has(lower) || KNOWN.has(lower.slice(0, slash + 1)) || FOREIGN_KEY.test(lower) || CLAIM.test(lower)
-  );
+  if (KNOWN.has(lower) || KNOWN.has(lower.slice(0, slash + 1)) || FOREIGN_KEY.test(lower)) return true;
+  const [, issuer, claim] = CLAIM.exec(lower) ?? [];
+  return issuer !== undefined && claim !== undefined && claimsOf(issuer).includes(claim);
 }
 
 /** The keys that an action carries in addition to the global ones, in AWS's spelling. */

@@ -49,18 +49,7 @@ export function toTaskDefinitionSpec(
   const memoryMiB = parseMemory(input.memory);
   checkContainers(containers, volumes);
   checkSizes(containers, { cpu, memoryMiB, isFargate });
-  if (input.executionRoleArn === undefined && containers.some(({ secrets = [] }) => secrets.length > 0))
-    throw refused(
-      "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.",
-    );
-  if (
-    input.executionRoleArn === undefined &&
-    containers.some(({ repositoryCredentials }) => repositoryCredentials !== undefined)
-  )
-    throw refused(
-      "When you are specifying repositoryCredentials, you must also specify a value for 'executionRoleArn'.",
-    );
-  if (isFargate && input.executionRoleArn === undefined) checkNeedsNoExecutionRole(containers);
+  if (input.executionRoleArn === undefined) checkNeedsNoExecutionRole(containers, isFargate);
   return {
     containers,
     volumes,
@@ -87,8 +76,14 @@ function checkNetworkMode(networkMode: string | undefined, isFargate: boolean): 
   );
 }
 
-/** On Fargate, logs and images of ECR need an execution role. */
-function checkNeedsNoExecutionRole(containers: readonly ContainerSpec[]): void {
+/** Secrets and credentials of registries need an execution role; on Fargate, logs and images of ECR too. */
+function checkNeedsNoExecutionRole(containers: readonly ContainerSpec[], isFargate: boolean): void {
+  const must = (what: string) =>
+    refused(`When you are specifying ${what}, you must also specify a value for 'executionRoleArn'.`);
+  if (containers.some(({ secrets = [] }) => secrets.length > 0)) throw must("container secrets");
+  if (containers.some(({ repositoryCredentials }) => repositoryCredentials !== undefined))
+    throw must("repositoryCredentials");
+  if (!isFargate) return;
   if (containers.some((container) => container.logConfiguration?.logDriver === "awslogs"))
     throw refused(
       "Fargate requires task definition to have execution role ARN to support log driver awslogs.",

@@ -9,7 +9,17 @@ export const EC2_KEYS: Readonly<Record<string, Read>> = {
   "ec2:Region": ({ region }) => region,
   "ec2:Vpc": (asked, store) => placeOf(asked, store).vpc,
   "ec2:Subnet": (asked, store) => placeOf(asked, store).subnet,
+  "ec2:AccepterVpc": (asked, store) => peeringOf(asked, store).accepter,
+  "ec2:RequesterVpc": (asked, store) => peeringOf(asked, store).requester,
   "ec2:AllocationId": idOf("elastic-ip"),
+  "ec2:DhcpOptionsID": idOf("dhcp-options"),
+  "ec2:NetworkAclID": idOf("network-acl"),
+  "ec2:VpcPeeringConnectionID": idOf("vpc-peering-connection"),
+  "ec2:VpceServiceName": ({ resource, input }, store) => {
+    const [type, id] = typeAndId(resource);
+    if (type !== "vpc-endpoint") return undefined;
+    return id === "*" ? text(input["ServiceName"]) : store.get("vpcEndpoint", id)?.serviceName;
+  },
   "ec2:InternetGatewayID": idOf("internet-gateway"),
   "ec2:NetworkInterfaceID": idOf("network-interface"),
   "ec2:RouteTableID": idOf("route-table"),
@@ -32,6 +42,11 @@ export const EC2_KEYS: Readonly<Record<string, Read>> = {
   },
 };
 
+interface Sides {
+  readonly requester: Value;
+  readonly accepter: Value;
+}
+
 /** The word of an EC2 ARN for the kind of the resource, and its id: `*` for one that is created. */
 function typeAndId(resource: string): readonly [type: string, id: string] {
   const [type = "", id = ""] = (parseArn(resource)?.resource ?? "").split("/");
@@ -43,6 +58,19 @@ function idOf(type: string): Read {
   return ({ resource }) => {
     const [found, id] = typeAndId(resource);
     return found === type && id !== "*" ? id : undefined;
+  };
+}
+
+/** The two VPCs of a peering connection, as ARNs: those of the record, or those that the request names. */
+function peeringOf({ input, resource, account, region }: Asked, store: Reader): Sides {
+  const [type, id] = typeAndId(resource);
+  if (type !== "vpc-peering-connection") return { requester: undefined, accepter: undefined };
+  const record = store.get("vpcPeering", id);
+  const arn = (vpcId: string | undefined) =>
+    vpcId === undefined ? undefined : formatArn("ec2", { account, region }, `vpc/${vpcId}`);
+  return {
+    requester: arn(record?.requester.vpcId ?? text(input["VpcId"])),
+    accepter: arn(record?.accepter.vpcId ?? text(input["PeerVpcId"])),
   };
 }
 

@@ -2,7 +2,7 @@ import { formatArn, parseArn } from "@gantry/kernel";
 import type { Reader, TaskDefinitionRecord } from "@gantry/state";
 import { findTaskDefinition } from "../ecs/lookups.ts";
 import { parseCpu, parseMemory } from "../ecs/task-sizes.ts";
-import { flag, member, members, text, type Asked, type Read, type Value } from "./key-readers.ts";
+import { either, flag, member, members, text, type Asked, type Read, type Value } from "./key-readers.ts";
 
 /** ARNs that name the cluster of a resource, and those that name its service too. */
 const IN_CLUSTER =
@@ -31,7 +31,10 @@ export const ECS_KEYS: Readonly<Record<string, Read>> = {
     return arn(`${named.split("/").at(-1)}/${given}`);
   },
   "ecs:task-definition": taskDefinitionArn,
-  "ecs:capacity-provider": members("capacityProviderStrategy", "capacityProvider"),
+  "ecs:capacity-provider": either(
+    members("capacityProviderStrategy", "capacityProvider"),
+    member("capacityProviders"),
+  ),
   "ecs:enable-execute-command": flag("enableExecuteCommand"),
   "ecs:enable-ecs-managed-tags": flag("enableECSManagedTags"),
   "ecs:propagate-tags": member("propagateTags"),

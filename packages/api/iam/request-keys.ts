@@ -36,7 +36,6 @@ const READERS: Readonly<Record<string, Read>> = {
   "sts:RoleSessionName": member("RoleSessionName"),
   "sts:SourceIdentity": member("SourceIdentity"),
   "sts:TransitiveTagKeys": member("TransitiveTagKeys"),
-  "sts:DurationSeconds": member("DurationSeconds"),
   "s3:TlsVersion": ({ tlsVersion }) => /^TLSv(\d\.\d)$/.exec(tlsVersion ?? "")?.[1],
   "s3:authType": ({ signed }) => signed && AUTH_TYPES[signed.form],
   "s3:signatureversion": ({ signed }) =>

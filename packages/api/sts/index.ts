@@ -14,6 +14,17 @@ import { getFederationToken, getSessionToken } from "./user-sessions.ts";
 import { assumeRoleWithWebIdentity } from "./web-identity/assume.ts";
 import { issuerKeys } from "./web-identity/issuer-keys.ts";
 
+/**
+ * Operations that ask for no permission before they run: AssumeRole asks once the role's trust policy has been evaluated,
+ * and AssumeRoleWithWebIdentity has no caller to ask. Source: STS API Reference.
+ */
+const ASKS_NOTHING: ReadonlySet<string> = new Set([
+  "AssumeRole",
+  "AssumeRoleWithWebIdentity",
+  "GetCallerIdentity",
+  "GetSessionToken",
+]);
+
 export function stsService(deps: ApiDeps): ServiceModule {
   const keys = issuerKeys(deps.clock);
   const operations = {
@@ -29,8 +40,6 @@ export function stsService(deps: ApiDeps): ServiceModule {
     GetAccessKeyInfo: (input) => ({ Account: accountOfKey(deps.store, input.AccessKeyId) }),
     DecodeAuthorizationMessage: (input, context) => decodeAuthorizationMessage(deps, input, context),
   } satisfies Implementation<typeof sdk>;
-  // GetCallerIdentity, GetSessionToken and GetAccessKeyInfo of AWS need no permission; AssumeRole asks for its own once the
-  // role's trust policy has been evaluated, and AssumeRoleWithWebIdentity has no caller to ask.
   const permissions = permissionsBy("sts", operations, {
     GetCallerIdentity: () => [],
     AssumeRole: () => [],
@@ -46,7 +55,7 @@ export function stsService(deps: ApiDeps): ServiceModule {
     operations: withManagedPolicies(refusing(operations, REFUSED, "ValidationError")),
     constraints: CONSTRAINTS,
     permissions,
-    leastActions: () => [],
+    leastActions: (operation) => (ASKS_NOTHING.has(operation) ? [] : [`sts:${operation}`]),
     anonymousOperations: new Set(["AssumeRoleWithWebIdentity"]),
   };
 }

@@ -2,7 +2,8 @@ import type { Operation } from "@gantry/wire";
 import type { Shape } from "@gantry/wire/shape";
 import { loadedService, SERVICE_NAMES, type ServiceName } from "../loaded-services.ts";
 import { REFERENCE } from "../service-authorization.ts";
-import { MENTIONS, OTHERS, SUBJECTS, TYPES, type ReferenceKind } from "./rules.ts";
+import { MENTIONS, OTHERS } from "./mentions.ts";
+import { SUBJECTS, TYPES, type ReferenceKind } from "./rules.ts";
 
 /** A member of an operation's input that names the resource which the operation is about. */
 export interface Subject {

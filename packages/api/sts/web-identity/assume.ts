@@ -1,5 +1,5 @@
 import type * as sts from "@aws-sdk/client-sts";
-import { namesProvider, trustsFederated, type ConditionContext } from "@gantry/iam";
+import { claimsOf, namesProvider, trustsFederated, type ConditionContext } from "@gantry/iam";
 import type { RoleRecord } from "@gantry/state";
 import { ApiError } from "@gantry/wire";
 import type { ApiDeps } from "../../common/api-deps.ts";
@@ -79,10 +79,20 @@ function checkTrust(
   const issuer = url.replace(/^https:\/\//, "").replace(/\/$/, "");
   const given = (key: string, value: string | readonly string[] | undefined): ConditionContext =>
     value === undefined || value.length === 0 ? {} : { [key]: value };
+  const claims = claimsOf(issuer).flatMap((name) => {
+    const value = verified.claims[name];
+    return value === undefined ? [] : [[`${issuer}:${name}`, value] as const];
+  });
   const conditions: ConditionContext = {
+    ...Object.fromEntries(claims),
     [`${issuer}:sub`]: verified.subject,
     [`${issuer}:aud`]: verified.audience,
     ...given(`${issuer}:amr`, verified.methods),
+    ...Object.fromEntries(
+      Object.entries(role.tags).flatMap(([key, value]) =>
+        ["aws", "iam"].map((prefix) => [`${prefix}:ResourceTag/${key}`, value]),
+      ),
+    ),
     "aws:FederatedProvider": provider,
     "aws:CurrentTime": new Date(at).toISOString(),
     "aws:EpochTime": String(Math.floor(at / 1000)),

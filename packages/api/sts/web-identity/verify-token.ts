@@ -22,6 +22,8 @@ export interface VerifiedToken {
   /** `azp` where the token has it, else `aud`: what conditions call `aud`. */
   readonly audience: readonly string[];
   readonly methods: readonly string[];
+  /** The claims whose value is a text, a number or a switch. */
+  readonly claims: Readonly<Record<string, string>>;
   readonly sourceIdentity: string | undefined;
   readonly tags: Readonly<Record<string, string>>;
   readonly transitiveTagKeys: readonly string[];
@@ -67,6 +69,11 @@ export async function verifyToken(
     subject: payload.sub,
     audience,
     methods: listOf(payload["amr"]),
+    claims: Object.fromEntries(
+      Object.entries(payload).flatMap(([name, value]) =>
+        ["string", "number", "boolean"].includes(typeof value) ? [[name, String(value)]] : [],
+      ),
+    ),
     sourceIdentity: typeof source === "string" ? source : undefined,
     tags: Object.fromEntries(tags.map(([key, values]) => [key, listOf(values)[0] ?? ""])),
     transitiveTagKeys: listOf(given?.transitive_tag_keys),
