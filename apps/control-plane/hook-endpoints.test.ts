@@ -15,6 +15,13 @@ const server = createServer((request: IncomingMessage, response: ServerResponse)
   request.on("end", () => {
     asked.push(`${request.method} ${request.url} ${Buffer.concat(chunks).toString()}`);
     if (request.url === "/moved") response.writeHead(302, { location: "/check" }).end();
+    else if (request.url === "/endless") {
+      const more = (): void => {
+        while (!response.destroyed && response.write("x".repeat(65_536)));
+        if (!response.destroyed) response.once("drain", more);
+      };
+      more();
+    } else if (request.url === "/nested") response.end("[".repeat(200_000));
     else if (request.url === "/broken") response.writeHead(500).end();
     else response.end('{"hookStatus":"SUCCEEDED"}');
   });
@@ -29,6 +36,8 @@ beforeAll(async () => {
       "arn:check": `${base}/check`,
       "arn:moved": `${base}/moved`,
       "arn:broken": `${base}/broken`,
+      "arn:endless": `${base}/endless`,
+      "arn:nested": `${base}/nested`,
       "arn:file": "file:///etc/passwd",
     }),
   );
@@ -47,6 +56,8 @@ it.each([
   ["an ARN that is a URL", "http://169.254.169.254/", /No HTTP endpoint is named/],
   ["a name that every object has", "constructor", /No HTTP endpoint is named/],
   ["an endpoint that is not HTTP", "arn:file", /not an HTTP URL/],
+  ["an answer without end", "arn:endless", /more than 256 KiB/],
+  ["an answer that nests without end", "arn:nested", /JSON/],
   ["an endpoint that leads elsewhere", "arn:moved", /fetch failed/],
   ["an endpoint that fails", "arn:broken", /answered 500/],
 ])("calls nothing else: %s", async (_, arn, message) => {

@@ -254,6 +254,7 @@ const DECLARED: IndexesOf = {
   taskDefinition: { family: (definition) => definition.family },
   mountTarget: { fileSystem: (target) => target.fileSystemId },
   accessKey: { user: (key) => key.userArn },
+  alarm: { place: (alarm) => `${alarm.account}/${alarm.region}` },
   alarmHistory: { alarm: (line) => line.alarmArn },
   scalingPolicy: { target: (policy) => policy.targetArn },
   scheduledAction: { target: (action) => action.targetArn },

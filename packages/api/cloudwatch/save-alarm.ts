@@ -1,6 +1,6 @@
 import type * as sdk from "@aws-sdk/client-cloudwatch";
 import { addAlarmHistory, type AlarmRecord, type Transaction } from "@gantry/state";
-import type { RequestContext } from "@gantry/wire";
+import { ApiError, type RequestContext } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
 import { toTags } from "../common/tags.ts";
 import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
@@ -28,9 +28,12 @@ export function saveAlarm(
   store.transact((tx) => saveAlarmIn(tx, { place: context, now: clock.now() }, input, spec));
 }
 
+/** Of one account in one region: each is evaluated again and again. Source: CloudWatch User Guide, "CloudWatch service quotas". */
+const ALARMS_MAX = 5_000;
+
 /**
  * Stores a new alarm in the state INSUFFICIENT_DATA, or the new configuration of one whose state stays. Tags count only
- * for a new alarm. Returns its ARN. Errors: ValidationError where the name is that of an alarm of another type.
+ * for a new alarm. Returns its ARN. Errors: LimitExceeded; ValidationError where the name is that of an alarm of another type.
  */
 export function saveAlarmIn(
   tx: Transaction,
@@ -42,6 +45,9 @@ export function saveAlarmIn(
   const before = alarmOf(tx, place, name);
   if (before !== undefined && before.spec.type !== spec.type)
     throw validationError(`An alarm of another type has the name ${name}.`);
+  const key = `${place.account}/${place.region}`;
+  if (before === undefined && tx.countBy("alarm", "place", key) >= ALARMS_MAX)
+    throw new ApiError("LimitExceeded", "The maximum limit for alarms in the account has been reached.");
   const after: AlarmRecord = {
     ...(before ?? newAlarm(place, name, now)),
     description: input.AlarmDescription,
