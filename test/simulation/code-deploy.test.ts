@@ -124,6 +124,30 @@ describe("a deployment of CodeDeploy, on virtual time", () => {
     expect(fleets(world)).toEqual(["v1"]);
   });
 
+  // An attacker, or a careless administrator, takes the role away while traffic shifts.
+  it("fails and ends, as does its rollback, where its role is taken away in mid-shift; it goes on once the role is back", async () => {
+    const world = await newDeployedWorld();
+    world.codeDeploy.deploy("v2", { routing: CANARY });
+    await world.clock.advance(3 * MINUTE_MS);
+    const arn = newest(world)?.settings.serviceRoleArn ?? "";
+    const role = world.store.get("role", arn);
+    world.store.transact((tx) => tx.delete("role", arn));
+    await world.clock.advance(5 * MINUTE_MS);
+    expect(world.codeDeploy.deployments().filter((each) => !hasEnded(each))).toEqual([]);
+    expect(world.codeDeploy.deployments().at(-1)).toMatchObject({
+      status: "Failed",
+      error: { code: "IAM_ROLE_MISSING" },
+    });
+    expect(fleets(world)).toContain("v1");
+    world.store.transact((tx) => {
+      if (role !== undefined) tx.put("role", arn, role);
+    });
+    world.codeDeploy.deploy("v3");
+    await world.clock.advance(10 * MINUTE_MS);
+    expect(newest(world)?.status).toBe("Succeeded");
+    expect(fleets(world)).toEqual(["v3"]);
+  });
+
   it("leaves both fleets where it is stopped without rollback; the next deployment removes the second", async () => {
     const world = await newDeployedWorld();
     world.codeDeploy.deploy("v2", { routing: CANARY });
