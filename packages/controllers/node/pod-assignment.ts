@@ -7,14 +7,15 @@ import {
   type VolumeAssignment,
 } from "@gantry/agent-protocol";
 import { formatIp, parseCidr, present, type Vault } from "@gantry/kernel";
-import type {
-  ContainerSpec,
-  NetworkInterfaceRecord,
-  Reader,
-  TaskRecord,
-  TaskDefinitionRecord,
-  TaskSecrets,
-  VolumeSpec,
+import {
+  accountSettingOf,
+  type ContainerSpec,
+  type NetworkInterfaceRecord,
+  type Reader,
+  type TaskRecord,
+  type TaskDefinitionRecord,
+  type TaskSecrets,
+  type VolumeSpec,
 } from "@gantry/state";
 
 /** What assignments need besides records. */
@@ -66,6 +67,7 @@ export function taskAssignment(
   if (roleArn !== undefined && session === undefined && task.desiredStatus === "RUNNING") return undefined;
   const id = task.arn.split("/").at(-1) ?? "";
   const secrets = taskSecrets(reader, deps.vault, task);
+  const defaultLogMode = accountSettingOf(reader, task, "defaultLogDriverMode");
   const cpuUnits = task.overrides.cpu ?? spec.cpu;
   const secret = deps.secretId(`credentials/${task.arn}`);
   return {
@@ -80,7 +82,7 @@ export function taskAssignment(
     cpuUnits,
     memoryMiB: task.overrides.memoryMiB ?? spec.memoryMiB,
     containers: spec.containers.map((container) =>
-      containerAssignment(deps, { task, definition, container, secrets }),
+      containerAssignment(deps, { task, definition, container, secrets, defaultLogMode }),
     ),
     volumes: definition.spec.volumes.map((volume) => volumeAssignment(reader, volume, task)),
     purge: definition.spec.volumes.some((volume) => volume.efs === undefined) ? [`scratch/${id}`] : [],
@@ -137,6 +139,7 @@ function containerAssignment(
     definition: TaskDefinitionRecord;
     container: ContainerSpec;
     secrets: TaskSecrets | undefined;
+    defaultLogMode: string;
   },
 ): ContainerAssignment {
   const { task, definition, container, secrets } = parts;
@@ -193,7 +196,7 @@ function containerAssignment(
     })),
     sysctls: {},
     labels: ownLabels(container.dockerLabels),
-    logs: logDestination(container, id),
+    logs: logDestination(container, id, parts.defaultLogMode),
     arn: task.containers.find((each) => each.name === container.name)?.arn ?? "",
   };
 }
@@ -218,7 +221,11 @@ function byDigest(image: string, digest: string): string {
 }
 
 /** Where a container's lines go. Source: "Using the awslogs log driver", stream naming `prefix/container/task-id`; its multi-line and mode options. */
-export function logDestination(container: ContainerSpec, taskId: string): LogDestination | undefined {
+export function logDestination(
+  container: ContainerSpec,
+  taskId: string,
+  defaultMode = "non-blocking",
+): LogDestination | undefined {
   const configuration = container.logConfiguration;
   if (configuration?.logDriver !== "awslogs") return undefined;
   const { options } = configuration;
@@ -231,8 +238,8 @@ export function logDestination(container: ContainerSpec, taskId: string): LogDes
     multilinePattern:
       options["awslogs-multiline-pattern"] ??
       (datetime === undefined ? undefined : datetimePattern(datetime)),
-    // Non-blocking has been the default since 25 June 2025.
-    nonBlocking: options["mode"] !== "blocking",
+    // An account setting decides where the definition does not.
+    nonBlocking: (options["mode"] ?? defaultMode) !== "blocking",
     bufferMaxBytes: parseBytes(options["max-buffer-size"] ?? "10m"),
   };
 }
