@@ -3,11 +3,13 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { seededIds, VirtualClock } from "@gantry/kernel";
+import { MemoryStore } from "@gantry/state";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { HOOKS_FILE, hookEndpoints } from "./hook-endpoints.ts";
+import { HOOKS_FILE, hookCaller } from "./hook-endpoints.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "gantry-hooks-"));
-const call = hookEndpoints(folder);
+const call = hookCaller({ folder, store: new MemoryStore(), ids: seededIds(1), clock: new VirtualClock() });
 const asked: string[] = [];
 const server = createServer((request: IncomingMessage, response: ServerResponse) => {
   const chunks: Buffer[] = [];
@@ -52,9 +54,9 @@ it("posts the event to the endpoint that the operator has named", async () => {
 // A caller of the API chooses the ARN, but must not be able to choose the address that the control plane
 // connects to.
 it.each([
-  ["an ARN that is not named", "arn:none", /No HTTP endpoint is named/],
-  ["an ARN that is a URL", "http://169.254.169.254/", /No HTTP endpoint is named/],
-  ["a name that every object has", "constructor", /No HTTP endpoint is named/],
+  ["an ARN that is not named", "arn:none", /No HTTP endpoint or task is named/],
+  ["an ARN that is a URL", "http://169.254.169.254/", /No HTTP endpoint or task is named/],
+  ["a name that every object has", "constructor", /No HTTP endpoint or task is named/],
   ["an endpoint that is not HTTP", "arn:file", /not an HTTP URL/],
   ["an answer without end", "arn:endless", /more than 256 KiB/],
   ["an answer that nests without end", "arn:nested", /JSON/],

@@ -58,7 +58,7 @@ import { bucketMetricsController } from "./bucket-metrics.ts";
 import { changePlatformClock } from "./clock-control.ts";
 import { containerLogs } from "./container-logs.ts";
 import { eventControllers } from "./event-controllers.ts";
-import { hookEndpoints } from "./hook-endpoints.ts";
+import { hookCaller } from "./hook-endpoints.ts";
 import { imageFinder, imageResolver } from "./image-resolver.ts";
 import { ensureLink, keepFresh } from "./link.ts";
 import { endpointTls } from "./endpoint-tls.ts";
@@ -186,9 +186,9 @@ const controllers = [
   clientTokenController(realDeps),
   expiryController({ ...realDeps, vault }),
   serviceController({ ...deps, permissions: policy }),
-  hookController({ ...deps, permissions: policy, callHook: hookEndpoints(folder) }),
+  hookController({ ...deps, permissions: policy, callHook: hookCaller({ ...deps, folder }) }),
   codeDeployController({ ...deps, permissions: policy }),
-  codeDeployHookController({ ...deps, permissions: policy, callHook: hookEndpoints(folder) }),
+  codeDeployHookController({ ...deps, permissions: policy, callHook: hookCaller({ ...deps, folder }) }),
   targetController(deps),
   deploymentReportController({ ...deps, metrics }),
   drainingController(deps),
