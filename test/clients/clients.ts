@@ -145,7 +145,7 @@ export async function debianPackages(...names: readonly string[]): Promise<void>
 let pythonReady: Promise<string> | undefined;
 
 /** A Python environment with boto3 and version 1 of the AWS CLI, from PyPI. */
-function python(): Promise<string> {
+export function python(): Promise<string> {
   return (pythonReady ??= (async () => {
     const folder = join(CACHE, "python");
     if (existsSync(join(folder, "bin/aws"))) return folder;

@@ -24,10 +24,13 @@ import { CloudWatchClient, DescribeAlarmsCommand, PutMetricAlarmCommand } from "
 import type { DeploymentReport } from "@gantry/control-plane";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { bringUpDemo, openDemo } from "./demo.ts";
-import { eventually, newInstance, run } from "./helpers.ts";
+import { eventually, newInstance } from "./helpers.ts";
+import { killsOf } from "./kills-of.ts";
 import {
+  appSpecOf,
   createServiceRole,
   createVersionTargetGroup,
+  expectShare,
   FAILING,
   registerVersion,
   startAsking,
@@ -39,7 +42,7 @@ import {
 // because a clock that is ahead stays so for a while.
 const instance = await newInstance();
 const demo = openDemo(await bringUpDemo(instance));
-const { client, fileshare, name: instanceName } = demo;
+const { client, fileshare } = demo;
 const HOST = "code-deploy.example.org";
 const NAME = "code-deploy";
 const ecs = new ECSClient(client());
@@ -54,22 +57,6 @@ const PROXY_AWAY_MS = 15_000;
 const folder = mkdtempSync(join(tmpdir(), "gantry-code-deploy-"));
 const groups: string[] = [];
 let balancer = "";
-
-const appSpecOf = (taskDefinition: string) =>
-  JSON.stringify({
-    version: 0.0,
-    Resources: [
-      {
-        TargetService: {
-          Type: "AWS::ECS::Service",
-          Properties: {
-            TaskDefinition: taskDefinition,
-            LoadBalancerInfo: { ContainerName: "web", ContainerPort: 8080 },
-          },
-        },
-      },
-    ],
-  });
 
 beforeAll(async () => {
   const { LoadBalancers } = await elb.send(new DescribeLoadBalancersCommand({ Names: ["fileshare"] }));
@@ -239,12 +226,6 @@ async function untilRolledBack(deploymentId: string): Promise<void> {
   await untilStatus(rollback, "Succeeded");
 }
 
-/** Expects a share within four standard deviations of its weight. */
-function expectShare(part: number, all: number, weight: number): void {
-  const noise = 4 * Math.sqrt((weight * (1 - weight)) / all);
-  expect(Math.abs(part / all - weight), `${part} of ${all}`).toBeLessThan(noise);
-}
-
 async function reportOf(deploymentId: string): Promise<DeploymentReport> {
   return JSON.parse(await instance.gantry("deployments", "show", deploymentId, "--json")) as DeploymentReport; // Our own output.
 }
@@ -332,26 +313,7 @@ it("takes the traffic back from a version that answers 500, by the alarm, at the
   await instance.gantry("clock", "speed", "1");
 });
 
-/** Ends a process of the instance, as \`kill -9\` does. */
-const kills = {
-  agent: async () => {
-    const pid = (await instance.status()).agents[0]?.pid ?? expect.fail("There is an agent.");
-    process.kill(pid, "SIGKILL");
-  },
-  proxy: async () => {
-    const filters = [
-      "--filter",
-      `label=gantry.instance=${instanceName}`,
-      "--filter",
-      "label=gantry.role=proxy",
-    ];
-    await run("docker", ["kill", (await run("docker", ["ps", "-q", ...filters])).trim()]);
-  },
-  controlPlane: async () => {
-    process.kill((await instance.status()).controlPlane.pid, "SIGKILL");
-    await instance.up("up");
-  },
-};
+const kills = killsOf(demo);
 
 it("gives the traffic back when it is stopped with rollback, and leaves it where it is without, across kills", async () => {
   const asking = startAsking(demo, HOST);

@@ -11,12 +11,13 @@ import {
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { openDemo } from "./demo.ts";
-import { eventually, get, run } from "./helpers.ts";
+import { eventually, get } from "./helpers.ts";
+import { killsOf } from "./kills-of.ts";
 import { createStagedService, newestDeploymentOf, untilDeploymentEnded } from "./staged-service.ts";
-import { registerVersion, startAsking, versionsOf } from "./versions.ts";
+import { expectShare, registerVersion, startAsking, versionsOf } from "./versions.ts";
 
 const demo = openDemo(inject("demo"));
-const { instance, url, client, name } = demo;
+const { instance, url, client } = demo;
 const HOST = "deployments.example.org";
 const SERVICE = "deployments";
 const ecs = new ECSClient(client());
@@ -89,10 +90,7 @@ it("gives a canary its share and no more, and all traffic back when the deployme
   const from = asking.answers.length;
   await new Promise((done) => setTimeout(done, 8_000));
   const measured = asking.answers.slice(from);
-  const share = measured.filter(({ version }) => version === "v3").length / measured.length;
-  expect(Math.abs(share - 0.2), `${share} of ${measured.length}`).toBeLessThan(
-    4 * Math.sqrt((0.2 * 0.8) / measured.length),
-  );
+  expectShare(measured.filter(({ version }) => version === "v3").length, measured.length, 0.2);
   const serviceDeploymentArn = deployment?.serviceDeploymentArn;
   await ecs.send(new StopServiceDeploymentCommand({ serviceDeploymentArn }));
   await untilEnded("ROLLBACK_SUCCESSFUL");
@@ -136,24 +134,7 @@ async function killAt(stage: string, kill: () => Promise<void>, action: "CONTINU
 }
 
 it("goes on, or is turned back, whichever process is killed at a stage under load", async () => {
-  const kills = {
-    agent: async () => {
-      const pid = await eventually(async () => {
-        const agent = (await instance.status()).agents[0]?.pid;
-        if (agent === undefined) throw new Error("The agent is not back yet.");
-        return agent;
-      });
-      process.kill(pid, "SIGKILL");
-    },
-    proxy: async () => {
-      const filters = ["--filter", `label=gantry.instance=${name}`, "--filter", "label=gantry.role=proxy"];
-      await run("docker", ["kill", (await run("docker", ["ps", "-q", ...filters])).trim()]);
-    },
-    controlPlane: async () => {
-      process.kill((await instance.status()).controlPlane.pid, "SIGKILL");
-      await instance.up("up");
-    },
-  };
+  const kills = killsOf(demo);
   const asking = startAsking(demo, HOST);
   const stages = ["POST_SCALE_UP", "POST_TEST_TRAFFIC_SHIFT", "POST_PRODUCTION_TRAFFIC_SHIFT"] as const;
   const hooks: DeploymentConfiguration = {

@@ -6,6 +6,7 @@ import {
   ModifyTargetGroupAttributesCommand,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { AttachRolePolicyCommand, CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
+import { expect } from "vitest";
 import type { openDemo } from "./demo.ts";
 import { get } from "./helpers.ts";
 
@@ -143,3 +144,26 @@ export function startAsking({ url }: Demo, host: string) {
 /** The versions that answered. */
 export const versionsOf = (answers: readonly { version: string }[]) =>
   new Set(answers.map(({ version }) => version));
+
+/** Expects a share within four standard deviations of its weight. */
+export function expectShare(part: number, all: number, weight: number): void {
+  const noise = 4 * Math.sqrt((weight * (1 - weight)) / all);
+  expect(Math.abs(part / all - weight), `${part} of ${all}`).toBeLessThan(noise);
+}
+
+/** An AppSpec that deploys a version. */
+export const appSpecOf = (taskDefinition: string) =>
+  JSON.stringify({
+    version: 0.0,
+    Resources: [
+      {
+        TargetService: {
+          Type: "AWS::ECS::Service",
+          Properties: {
+            TaskDefinition: taskDefinition,
+            LoadBalancerInfo: { ContainerName: "web", ContainerPort: 8080 },
+          },
+        },
+      },
+    ],
+  });
