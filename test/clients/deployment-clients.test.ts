@@ -230,8 +230,8 @@ async function bySdk(calls: readonly Call[]): Promise<Answers> {
     const Command = (commands as Record<string, new (input: object) => object>)[`${operation}Command`];
     const client = new Client(api.client()) as { send(command: object): Promise<Record<string, unknown>> };
     if (Command === undefined) return expect.fail(operation);
-    const { $metadata, ...answer } = await client.send(new Command(parameters));
-    answers.push(answer);
+    const answer = await client.send(new Command(parameters));
+    answers.push({ ...answer, $metadata: undefined });
   }
   return answers;
 }
