@@ -20,19 +20,20 @@ const BOTH: readonly Names[] = [...BALANCER, ...GROUP];
 /** The metrics of one load balancer in one minute. */
 class Points {
   readonly #at: number;
-  readonly #set = new MetricSet("AWS/ApplicationELB");
+  readonly #applications = new MetricSet("AWS/ApplicationELB");
+  readonly #networks = new MetricSet("AWS/NetworkELB");
 
   constructor(at: number) {
     this.#at = at;
   }
 
   get all(): readonly MetricPoint[] {
-    return this.#set.points;
+    return [...this.#applications.points, ...this.#networks.points];
   }
 
   /** Adds to the metric under each set of names whose dimensions are all known. */
   add(
-    place: { readonly account: string; readonly region: string },
+    place: Pick<LoadBalancerRecord, "account" | "region" | "type">,
     metric: { readonly name: string; readonly unit: string; readonly sets: readonly Names[] },
     known: Readonly<Record<string, string | undefined>>,
     sample: Sample,
@@ -41,13 +42,14 @@ class Points {
       const entries = names.map((name) => [name, known[name]] as const);
       if (entries.some(([, value]) => value === undefined)) continue;
       const dimensions = Object.fromEntries(entries) as Record<string, string>; // All are known.
-      this.#set.add(place, metric, dimensions, { at: this.#at, sample });
+      const set = place.type === "network" ? this.#networks : this.#applications;
+      set.add(place, metric, dimensions, { at: this.#at, sample });
     }
   }
 }
 
 /**
- * AWS/ApplicationELB metrics of one minute, as counted by a node's proxy.
+ * AWS/ApplicationELB and AWS/NetworkELB metrics of one minute, as counted by a node's proxy.
  * A count is one sample whose sum is the count; a response time is a sample for each request.
  * Source: Elastic Load Balancing, "CloudWatch metrics for your Application Load Balancer".
  */
@@ -59,7 +61,7 @@ export function balancerMetrics(store: Reader, { traffic = [], at }: Batch): rea
 }
 
 /**
- * AWS/ApplicationELB metrics of the number of healthy targets according to the records, in the minute that
+ * The metrics of the number of healthy targets according to the records, in the minute that
  * begins at `at` (ms).
  */
 export function hostMetrics(store: Reader, at: number): readonly MetricPoint[] {
@@ -79,6 +81,7 @@ function addTraffic(store: Reader, points: Points, sample: TrafficSample): void 
   const count = (name: string, value: number, sets: readonly Names[], unit = "Count"): void => {
     if (value > 0) points.add(balancer, { name, unit, sets }, known, once(value));
   };
+  if (sample.connections !== undefined) addConnections(points, balancer, sample.connections);
   count("RequestCount", sample.requests, BOTH);
   count("ProcessedBytes", sample.bytes, BALANCER, "Bytes");
   count("TargetConnectionErrorCount", sample.connectionErrors, BOTH);
@@ -93,6 +96,25 @@ function addTraffic(store: Reader, points: Points, sample: TrafficSample): void 
   const times = responseTimes(sample.latencies);
   if (times !== undefined)
     points.add(balancer, { name: "TargetResponseTime", unit: "Seconds", sets: BOTH }, known, times);
+}
+
+/** Source: as above, and "CloudWatch metrics for your Network Load Balancer". */
+function addConnections(
+  points: Points,
+  balancer: LoadBalancerRecord,
+  { opened, active, bytes }: NonNullable<TrafficSample["connections"]>,
+): void {
+  const known = { LoadBalancer: nameIn(balancer.arn, "loadbalancer/") };
+  const add = (name: string, unit: string, value: number): void =>
+    points.add(balancer, { name, unit, sets: [["LoadBalancer"]] }, known, once(value));
+  if (balancer.type !== "network") {
+    add("ActiveConnectionCount", "Count", active);
+    add("NewConnectionCount", "Count", opened);
+    return;
+  }
+  add("ActiveFlowCount", "Count", active);
+  add("NewFlowCount", "Count", opened);
+  add("ProcessedBytes", "Bytes", bytes);
 }
 
 /** Latencies in ms, each followed by the number of times it was measured. */

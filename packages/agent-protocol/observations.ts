@@ -94,6 +94,8 @@ export interface TrafficSample {
   readonly connectionErrors: number;
   /** Milliseconds until a target's answer began, each followed by the number of requests. */
   readonly latencies: readonly number[];
+  /** Connections of clients to the load balancer as a whole: opened, open at the end, and their bytes. */
+  readonly connections?: { readonly opened: number; readonly active: number; readonly bytes: number };
 }
 
 export type ToControlPlane =

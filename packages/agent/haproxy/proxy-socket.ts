@@ -94,3 +94,27 @@ export function parseStats(text: string): ReadonlyMap<string, ServerStat> {
   }
   return stats;
 }
+
+/** One frontend in `show stat`: connections opened since the worker started, open now, and bytes. */
+export interface FrontendStat {
+  readonly opened: number;
+  readonly active: number;
+  readonly bytes: number;
+}
+
+/** Parses the rows of frontends in `show stat`, by name. */
+export function parseFrontends(text: string): ReadonlyMap<string, FrontendStat> {
+  const [head = "", ...rows] = text.split("\n");
+  const names = head.replace(/^# /, "").split(",");
+  const [opened, active, received, sent] = ["conn_tot", "scur", "bin", "bout"].map((name) =>
+    names.indexOf(name),
+  );
+  const stats = new Map<string, FrontendStat>();
+  for (const row of rows) {
+    const cells = row.split(",");
+    if (cells[1] !== "FRONTEND") continue;
+    const at = (index: number | undefined) => Number(cells[index ?? -1] ?? 0);
+    stats.set(cells[0] ?? "", { opened: at(opened), active: at(active), bytes: at(received) + at(sent) });
+  }
+  return stats;
+}

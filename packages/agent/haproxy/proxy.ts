@@ -6,10 +6,11 @@ import { messageOf, sleep, type Clock, type Ids, type Logger } from "@gantry/ker
 import type { ContainerSpec, Engine } from "../engine/engine.ts";
 import { pauseSpec, type Naming } from "../naming.ts";
 import type { Router } from "../network/vpc-router.ts";
-import { askProxy, isProcessThere, parseStats, type ServerStat } from "./proxy-socket.ts";
+import { askProxy, isProcessThere, parseFrontends, parseStats, type ServerStat } from "./proxy-socket.ts";
 import { Acceptance, writeAtomically } from "./acceptance.ts";
 import { BalancerLogs } from "./balancer-logs.ts";
 import { runHaproxyCheck, type RunCheck } from "./check.ts";
+import { ConnectionCounts } from "./connection-counts.ts";
 import { HostPorts, type PortMemory } from "./host-ports.ts";
 import { backendName, serverName } from "./names.ts";
 import { observeTarget, PASSED, refusedTarget } from "./observe-target.ts";
@@ -62,6 +63,7 @@ export class Proxy {
   readonly logs: LogSpool;
   readonly #balancerLogs: BalancerLogs;
   readonly #requests: RequestLog;
+  readonly #connections = new ConnectionCounts();
   readonly #weights: Weights;
   #applied = "";
   /** The assignment in effect. */
@@ -127,9 +129,9 @@ export class Proxy {
     this.#assignment = assignment;
   }
 
-  /** Returns the requests counted since the previous call. */
+  /** Returns the requests and connections counted since the previous call. */
   traffic(): readonly TrafficSample[] {
-    return this.#requests.drain(this.#assignment);
+    return [...this.#requests.drain(this.#assignment), ...this.#connections.drain(this.#assignment)];
   }
 
   async #load(configuration: ProxyConfiguration, fingerprint: string, isRunning: boolean): Promise<void> {
@@ -156,7 +158,10 @@ export class Proxy {
     let stats: ReadonlyMap<string, ServerStat>;
     let leaving = false;
     try {
-      stats = parseStats(await askProxy(join(this.#deps.folder, "run/admin.sock"), "show stat -1 4 -1"));
+      // Frontends and servers.
+      const text = await askProxy(join(this.#deps.folder, "run/admin.sock"), "show stat -1 5 -1");
+      stats = parseStats(text);
+      this.#connections.note(parseFrontends(text));
       leaving = /# old workers\n\d+/.test(
         await askProxy(join(this.#deps.folder, "run/master.sock"), "show proc"),
       );

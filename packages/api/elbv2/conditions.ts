@@ -36,7 +36,7 @@ export function toConditions(
 
 function toCondition(condition: elb.RuleCondition): RuleConditionRecord {
   const valuesOf = (config: { Values?: readonly string[] | undefined } | undefined, pattern: RegExp) =>
-    checkedValues(config?.Values ?? condition.Values, pattern);
+    checkedValues(condition.Field, config?.Values ?? condition.Values, pattern);
   /** Values, or regular expressions in their place. */
   const patternsOf = (
     config: Pick<elb.HostHeaderConditionConfig, "Values" | "RegexValues"> | undefined,
@@ -83,9 +83,21 @@ function regexesOf(condition: RuleConditionRecord): readonly string[] {
   return "regexValues" in condition ? (condition.regexValues ?? []) : [];
 }
 
+/** Source: API_RuleCondition, Values. */
+const LENGTH_MAX: Readonly<Record<string, number>> = { "http-request-method": 40 };
+const VALUE_LENGTH_MAX = 128;
+
 /** Errors: ValidationError. */
-function checkedValues(values: readonly string[] = [], pattern: RegExp): readonly string[] {
+function checkedValues(
+  field: string | undefined,
+  values: readonly string[] = [],
+  pattern: RegExp,
+): readonly string[] {
   if (values.length === 0) throw validation("A condition value must be specified");
+  const limit = LENGTH_MAX[field ?? ""] ?? VALUE_LENGTH_MAX;
+  if (values.some((value) => value.length > limit))
+    throw validation(`The '${field}' value is too long; the limit is '${limit}'`);
+  if (values.includes("")) throw validation(`The '${field}' value cannot be empty`);
   const wrong = values.find((value) => !pattern.test(value));
   if (wrong !== undefined)
     throw validation(`Condition value '${wrong}' contains a character that is not valid`);
@@ -102,6 +114,7 @@ function toHeaderName(header = ""): string {
 function toPairs(config: elb.QueryStringConditionConfig | undefined): readonly QueryStringPair[] {
   const pairs = (config?.Values ?? []).map(({ Key: key, Value: value = "" }) => ({ key, value }));
   checkedValues(
+    "query-string",
     pairs.flatMap(({ key, value }) => (key === undefined ? [value] : [key, value])),
     TEXT_VALUE,
   );

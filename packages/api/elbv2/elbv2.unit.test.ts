@@ -117,6 +117,23 @@ describe("listeners and rules", () => {
     expect(api.store.get("listener", ListenerArn)).toBeUndefined();
   });
 
+  it("says in ELB's sentence that the value of a condition is too long", async () => {
+    const ListenerArn = await newListener(83);
+    const rule = (condition: elb.RuleCondition) =>
+      client.send(
+        new elb.CreateRuleCommand({ ListenerArn, Priority: 1, Conditions: [condition], Actions: [FIXED] }),
+      );
+    await expect(rule({ Field: "host-header", Values: ["a".repeat(129)] })).rejects.toMatchObject({
+      name: "ValidationError",
+      message: "The 'host-header' value is too long; the limit is '128'",
+    });
+    const HttpRequestMethodConfig = { Values: ["A".repeat(41)] };
+    await expect(rule({ Field: "http-request-method", HttpRequestMethodConfig })).rejects.toThrow(
+      "The 'http-request-method' value is too long; the limit is '40'",
+    );
+    await client.send(new elb.DeleteListenerCommand({ ListenerArn }));
+  });
+
   it("adds and removes certificates, but not the default one", async () => {
     const [own, more] = [await certificate("a.example.com"), await certificate("b.example.com")];
     const { Listeners } = await client.send(

@@ -83,7 +83,9 @@ export function toHealthCheck(
     throw validation(`Health check interval '${check.intervalSeconds}' must be between 5 and 300 seconds`);
   if (check.timeoutSeconds < 2 || check.timeoutSeconds > 120)
     throw validation(`Health check timeout '${check.timeoutSeconds}' must be between 2 and 120 seconds`);
-  if (check.timeoutSeconds >= check.intervalSeconds)
+  // Network load balancers check every 10 seconds with a timeout of 10 seconds.
+  const isNetwork = checked.protocol === "TCP" || checked.protocol === "TLS";
+  if (check.timeoutSeconds > check.intervalSeconds - (isNetwork ? 0 : 1))
     throw validation(
       `Health check timeout '${check.timeoutSeconds}' must be smaller than the interval '${check.intervalSeconds}'`,
     );
