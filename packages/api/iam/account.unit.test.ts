@@ -170,6 +170,25 @@ describe("a user", () => {
   });
 });
 
+it("lists tags of users and policies, and describes a role anew", async () => {
+  const Tags = [{ Key: "a", Value: "b" }];
+  await root.send(new iam.TagUserCommand({ UserName, Tags }));
+  expect((await root.send(new iam.ListUserTagsCommand({ UserName }))).Tags).toEqual(Tags);
+  const PolicyDocument =
+    '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}';
+  const { Policy } = await root.send(
+    new iam.CreatePolicyCommand({ PolicyName: "tagged", PolicyDocument, Tags }),
+  );
+  const { Tags: ofPolicy } = await root.send(new iam.ListPolicyTagsCommand({ PolicyArn: Policy?.Arn }));
+  expect(ofPolicy).toEqual(Tags);
+  const RoleName = "described";
+  const AssumeRolePolicyDocument =
+    '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}}';
+  await root.send(new iam.CreateRoleCommand({ RoleName, AssumeRolePolicyDocument }));
+  const { Role } = await root.send(new iam.UpdateRoleDescriptionCommand({ RoleName, Description: "new" }));
+  expect(Role?.Description).toBe("new");
+});
+
 describe("identity providers", () => {
   it("of OpenID Connect are found by their issuer", async () => {
     const { OpenIDConnectProviderArn } = await root.send(

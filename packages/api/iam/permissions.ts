@@ -97,6 +97,7 @@ export function iamPermissions(store: Reader) {
     DeleteUserPermissionsBoundary: user,
     TagUser: user,
     UntagUser: user,
+    ListUserTags: user,
     ListGroupsForUser: user,
 
     CreateRole: (input, caller) => [
@@ -105,6 +106,7 @@ export function iamPermissions(store: Reader) {
     ],
     GetRole: role,
     UpdateRole: role,
+    UpdateRoleDescription: role,
     UpdateAssumeRolePolicy: role,
     DeleteRole: role,
     PutRolePolicy: role,
@@ -198,6 +200,7 @@ export function iamPermissions(store: Reader) {
     DeletePolicy: policy,
     TagPolicy: policy,
     UntagPolicy: policy,
+    ListPolicyTags: policy,
   } satisfies PermissionTable<typeof sdk>;
 }
 

@@ -34,6 +34,10 @@ export function policyOperations(deps: ApiDeps) {
     ListPolicies: (input, context) => listPolicies(deps, input, context),
     TagPolicy: (input, context) => tagPolicy(deps, input, context),
     UntagPolicy: (input, context) => untagPolicy(deps, input, context),
+    ListPolicyTags: (input, context) => ({
+      Tags: presentTags(findPolicy(deps.store, context.account, input.PolicyArn).tags),
+      IsTruncated: false,
+    }),
   } satisfies Implementation<typeof iam>;
 }
 

@@ -29,6 +29,10 @@ export function roleOperations(deps: ApiDeps) {
     GetRole: (input, context) => getRole(deps, input, context),
     ListRoles: (input, context) => listRoles(deps, input, context),
     UpdateRole: (input, context) => updateRole(deps, input, context),
+    UpdateRoleDescription: (input, context) => {
+      updateRole(deps, input, context);
+      return getRole(deps, input, context);
+    },
     UpdateAssumeRolePolicy: (input, context) => updateAssumeRolePolicy(deps, input, context),
     DeleteRole: (input, context) => deleteRole(deps, input, context),
     PutRolePolicy: (input, context) =>

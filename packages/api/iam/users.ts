@@ -39,6 +39,10 @@ export function userOperations(deps: ApiDeps) {
       listAttachedPolicies(findUser(deps.store, context.account, input.UserName), input),
     TagUser: (input, context) => tagUser(deps, input, context),
     UntagUser: (input, context) => untagUser(deps, input, context),
+    ListUserTags: (input, context) => ({
+      Tags: presentTags(findUser(deps.store, context.account, input.UserName).tags),
+      IsTruncated: false,
+    }),
   } satisfies Implementation<typeof iam>;
 }
 
