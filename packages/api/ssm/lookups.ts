@@ -8,6 +8,7 @@ import {
   type Reader,
 } from "@gantry/state";
 import { ApiError } from "@gantry/wire";
+import { isPublicName, publicArn, publicParameter } from "./public-parameters.ts";
 import type { Place } from "../common/api-deps.ts";
 
 /** A parameter, one of its versions, and the selector that named it. */
@@ -19,7 +20,8 @@ export interface FoundParameter {
 
 /** The ARN that a name or an ARN of a parameter stands for, without its version or label. */
 export function parameterArnOf(place: Place, given: string | undefined): string {
-  return parameterReference(place, given ?? "").arn;
+  const { arn, name } = parameterReference(place, given ?? "");
+  return name !== undefined && isPublicName(name) ? publicArn(place.region, name) : arn;
 }
 
 /** Errors: ParameterNotFound. */
@@ -33,11 +35,20 @@ export function findParameter(reader: Reader, place: Place, given: string | unde
 /** A parameter and the version that the reference selects. Errors: ParameterNotFound, ParameterVersionNotFound. */
 export function findVersion(reader: Reader, place: Place, given: string | undefined): FoundParameter {
   const reference = given === undefined ? undefined : parameterReference(place, given);
+  const published = reference && publicParameter(place.region, publicNameOf(place, reference) ?? "");
+  if (published !== undefined) return { ...published, selector: reference?.selector };
   const parameter = reference && parameterNamed(reader, place, reference);
   if (reference === undefined || parameter === undefined) throw notFound();
   const version = parameterVersionOf(reader, parameter, reference.selector);
   if (version === undefined) throw noVersion(parameter, reference);
   return { parameter, version, selector: reference.selector };
+}
+
+/** The name of AWS's own parameter that a reference names, by its name or by an ARN without an account. */
+function publicNameOf(place: Place, { arn, name }: ParameterReference): string | undefined {
+  if (name !== undefined) return name;
+  const prefix = publicArn(place.region, "");
+  return arn.startsWith(prefix) ? arn.slice(prefix.length) : undefined;
 }
 
 function noVersion(parameter: ParameterRecord, { selector }: ParameterReference): ApiError {

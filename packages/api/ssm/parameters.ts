@@ -14,6 +14,7 @@ import {
   versionsOf,
   type FoundParameter,
 } from "./lookups.ts";
+import { isPublicName, publicParameter, publicParameters } from "./public-parameters.ts";
 import { putParameter } from "./put-parameter.ts";
 import { valueOf } from "./reveal.ts";
 
@@ -108,7 +109,12 @@ function getParametersByPath(
       `The filter key ${foreign.Key} is not valid for GetParametersByPath.`,
     );
   const below = path.endsWith("/") ? path : `${path}/`;
-  const found = parametersOf(deps, context)
+  const published = isPublicName(below)
+    ? [...publicParameters(context.region).keys()].flatMap(
+        (name) => publicParameter(context.region, name)?.parameter ?? [],
+      )
+    : [];
+  const found = [...parametersOf(deps, context), ...published]
     .filter(({ name }) => name.startsWith(below))
     .filter(({ name }) => input.Recursive === true || !name.slice(below.length).includes("/"))
     .filter((parameter) => matchesFilters(store, parameter, filters));

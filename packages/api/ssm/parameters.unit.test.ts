@@ -1,6 +1,6 @@
 import * as ssm from "@aws-sdk/client-ssm";
 import { startApi } from "@gantry/testkit";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const api = await startApi();
 afterAll(() => api.close());
@@ -110,4 +110,37 @@ it("has one parameter for each ARN", async () => {
     name: "ParameterAlreadyExists",
   });
   await expect(get("only")).rejects.toMatchObject({ name: "ParameterNotFound" });
+});
+
+describe("the parameters that AWS publishes", () => {
+  const value = async (Name: string): Promise<string> =>
+    (await client.send(new ssm.GetParameterCommand({ Name }))).Parameter?.Value ?? "";
+
+  it("name images, which stay the same", async () => {
+    const recommended = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended";
+    const facts = JSON.parse(await value(recommended)) as { image_id: string }; // As AWS writes it.
+    expect(facts.image_id).toMatch(/^ami-[0-9a-f]{17}$/);
+    expect(await value(`${recommended}/image_id`)).toBe(facts.image_id);
+    expect(await value("/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64")).toMatch(
+      /^ami-/,
+    );
+    expect(await value("/aws/service/aws-for-fluent-bit/stable")).toMatch(/\/aws-for-fluent-bit:stable$/);
+  });
+
+  it("name regions, zones and services, and have ARNs without an account", async () => {
+    const root = "/aws/service/global-infrastructure";
+    expect(await value(`${root}/regions/eu-south-1/longName`)).toBe("Europe (Milan)");
+    const Path = `${root}/availability-zones`;
+    const { Parameters = [] } = await client.send(new ssm.GetParametersByPathCommand({ Path }));
+    expect(Parameters.map(({ Value }) => Value)).toEqual(["eu-south-1a", "eu-south-1b", "eu-south-1c"]);
+    expect(Parameters[0]?.ARN).toBe(`arn:aws:ssm:eu-south-1::parameter${Path}/eu-south-1a`);
+    const { Parameter } = await client.send(new ssm.GetParameterCommand({ Name: Parameters[0]?.ARN ?? "" }));
+    expect(Parameter?.Value).toBe("eu-south-1a");
+    await expect(value(`${root}/regions/nowhere-1`)).rejects.toMatchObject({ name: "ParameterNotFound" });
+  });
+
+  it("are nobody's to put", async () => {
+    const put = { Name: "/aws/service/mine", Value: "x", Type: ssm.ParameterType.STRING };
+    await expect(client.send(new ssm.PutParameterCommand(put))).rejects.toThrow();
+  });
 });

@@ -21,7 +21,7 @@ export function ssmPermissions() {
     GetParameter: named,
     GetParameters: ofNames,
     GetParametersByPath: (input, place) =>
-      on(parameterArn(place, (input.Path ?? "").replace(/(.)\/$/, "$1"))),
+      on(parameterArnOf(place, (input.Path ?? "").replace(/(.)\/$/, "$1"))),
     DescribeParameters: "*",
     GetParameterHistory: named,
     LabelParameterVersion: named,
