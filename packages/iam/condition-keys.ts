@@ -10,7 +10,7 @@ export const SERVICE_KEYS: Readonly<Record<string, Readonly<Record<string, strin
     "iam:PolicyARN":
       "AttachGroupPolicy AttachRolePolicy AttachUserPolicy DetachGroupPolicy DetachRolePolicy DetachUserPolicy",
     "iam:PermissionsBoundary":
-      "AttachRolePolicy AttachUserPolicy CreateRole CreateUser DeleteRole DeleteRolePermissionsBoundary DeleteRolePolicy DeleteUserPermissionsBoundary DeleteUserPolicy DetachRolePolicy DetachUserPolicy GetRole PutRolePermissionsBoundary PutRolePolicy PutUserPermissionsBoundary PutUserPolicy UpdateAssumeRolePolicy UpdateRole",
+      "AttachRolePolicy AttachUserPolicy CreateRole CreateUser DeleteRole DeleteRolePermissionsBoundary DeleteRolePolicy DeleteUserPermissionsBoundary DeleteUserPolicy DetachRolePolicy DetachUserPolicy GetRole PutRolePermissionsBoundary PutRolePolicy PutUserPermissionsBoundary PutUserPolicy UpdateAssumeRolePolicy UpdateRole UpdateRoleDescription",
     "iam:PassedToService": "PassRole",
     "iam:AssociatedResourceArn": "PassRole",
     "iam:AWSServiceName": "CreateServiceLinkedRole",
