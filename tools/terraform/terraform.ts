@@ -110,6 +110,8 @@ export function importId({ type, values }: Pick<StateResource, "type" | "values"
   switch (type) {
     case "aws_route":
       return `${text("route_table_id")}_${text(values["destination_cidr_block"] ? "destination_cidr_block" : "destination_prefix_list_id")}`;
+    case "aws_cloudwatch_event_target":
+      return `${text("event_bus_name")}/${text("rule")}/${text("target_id")}`;
     case "aws_network_acl_rule":
       return ["network_acl_id", "rule_number", "protocol", "egress"].map(text).join(":");
     case "aws_vpc_endpoint_route_table_association":
