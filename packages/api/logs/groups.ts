@@ -35,8 +35,8 @@ function createGroup(
   context: RequestContext,
 ): object {
   refuseMembers(input, ["kmsKeyId", "deletionProtectionEnabled"], "InvalidParameterException");
-  if (input.logGroupClass !== undefined && input.logGroupClass !== "STANDARD")
-    throw new ApiError("InvalidParameterException", "Gantry supports the log group class STANDARD alone.");
+  if (input.logGroupClass === "DELIVERY")
+    throw new ApiError("InvalidParameterException", "Gantry does not have the log group class DELIVERY.");
   const name = input.logGroupName ?? "";
   store.transact((tx) => {
     const arn = groupArnOf(context, name);
@@ -47,6 +47,7 @@ function createGroup(
       region: context.region,
       name,
       tags: input.tags ?? {},
+      ...(input.logGroupClass === "INFREQUENT_ACCESS" ? { class: input.logGroupClass } : {}),
       now: clock.now(),
     });
   });
@@ -87,7 +88,7 @@ function describeLogGroups(
     .list("logGroup", groupArnOf(context, ""))
     .filter(
       (group) =>
-        (input.logGroupClass ?? "STANDARD") === "STANDARD" &&
+        (input.logGroupClass === undefined || classOf(group) === input.logGroupClass) &&
         group.name.startsWith(prefix) &&
         group.name.includes(input.logGroupNamePattern ?? ""),
     );
@@ -183,6 +184,10 @@ function taggedGroup(
   return findGroup(reader, place, named, "The specified resource does not exist.").arn;
 }
 
+function classOf(group: LogGroupRecord): sdk.LogGroupClass {
+  return group.class ?? "STANDARD";
+}
+
 function presentGroup(group: LogGroupRecord, logs: LogStore): sdk.LogGroup {
   return {
     logGroupName: group.name,
@@ -192,6 +197,6 @@ function presentGroup(group: LogGroupRecord, logs: LogStore): sdk.LogGroup {
     retentionInDays: group.retentionDays,
     metricFilterCount: 0,
     storedBytes: logs.storedBytes(group.arn),
-    logGroupClass: "STANDARD",
+    logGroupClass: classOf(group),
   };
 }

@@ -70,3 +70,15 @@ it("deletes a group with its streams", async () => {
     name: "ResourceNotFoundException",
   });
 });
+
+it("keeps the class of a group, and lists groups by it", async () => {
+  const logGroupName = "/infrequent";
+  const create = (logGroupClass: logs.LogGroupClass) =>
+    client.send(new logs.CreateLogGroupCommand({ logGroupName, logGroupClass }));
+  await create("INFREQUENT_ACCESS");
+  const ofClass = async (logGroupClass: logs.LogGroupClass) =>
+    (await client.send(new logs.DescribeLogGroupsCommand({ logGroupClass }))).logGroups ?? [];
+  expect((await ofClass("INFREQUENT_ACCESS")).map((group) => group.logGroupName)).toEqual([logGroupName]);
+  expect((await ofClass("STANDARD")).map((group) => group.logGroupName)).not.toContain(logGroupName);
+  await expect(create("DELIVERY")).rejects.toMatchObject({ name: "InvalidParameterException" });
+});

@@ -6,5 +6,7 @@ export interface LogGroupRecord extends Placed {
   readonly name: string;
   readonly retentionDays: number | undefined;
   readonly createdAt: number;
+  /** Undefined: STANDARD. It changes what AWS charges; nothing here depends on it. */
+  readonly class?: "INFREQUENT_ACCESS";
   readonly tags: Tags;
 }
