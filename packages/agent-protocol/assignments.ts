@@ -13,6 +13,9 @@ export interface InterfaceAssignment {
   /** The VPC's resolver and search domain. */
   readonly dnsServer: string;
   readonly dnsSearch: string;
+  /** Other resolvers and domains that the VPC's DHCP options name. */
+  readonly dnsServers?: readonly string[] | undefined;
+  readonly dnsSearches?: readonly string[] | undefined;
 }
 
 /** Label that records the settings a restarted container was created with. */
@@ -168,6 +171,19 @@ export interface SecurityRule {
   readonly groupId: string | undefined;
 }
 
+/** A numbered rule of a network ACL. */
+export interface NetworkAclRule {
+  readonly number: number;
+  readonly egress: boolean;
+  /** The IANA number of the protocol, or -1 for all. */
+  readonly protocol: string;
+  readonly action: "allow" | "deny";
+  readonly cidr: string;
+  /** For TCP and UDP the destination ports; for ICMP the type and the code, of which -1 matches all. */
+  readonly fromPort: number | undefined;
+  readonly toPort: number | undefined;
+}
+
 /** Everything that a VPC's router on a node needs. */
 export interface VpcAssignment {
   readonly kind: "vpc";
@@ -181,7 +197,16 @@ export interface VpcAssignment {
     readonly cidr: string;
     readonly egress: "internet" | "nat" | "none";
     readonly natPublicIp: string | undefined;
+    /** The network ACL of the subnet, and that of the subnet of its NAT gateway. Undefined in assignments of older versions. */
+    readonly aclId?: string | undefined;
+    readonly natAclId?: string | undefined;
   }[];
+  /** Blocks besides the first. */
+  readonly secondaryCidrs?: readonly string[] | undefined;
+  /** Whether the VPC's resolver answers; undefined: it does. */
+  readonly dnsSupport?: boolean | undefined;
+  /** Network ACLs; undefined in assignments of older versions. */
+  readonly acls?: readonly { readonly id: string; readonly rules: readonly NetworkAclRule[] }[] | undefined;
   readonly interfaces: readonly {
     readonly id: string;
     readonly ip: string;
@@ -189,6 +214,8 @@ export interface VpcAssignment {
     readonly groups: readonly string[];
     readonly publicIp: string | undefined;
     readonly local: boolean;
+    /** Whether the interface is that of an endpoint, which leads to the platform's services. */
+    readonly endpoint?: boolean | undefined;
   }[];
   readonly groups: readonly { readonly id: string; readonly rules: readonly SecurityRule[] }[];
   /** Names answered inside the VPC besides the AWS service names. */

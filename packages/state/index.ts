@@ -15,6 +15,8 @@ export * from "./schedule.ts";
 export * from "./records/security-policies.ts";
 export * from "./transactions/account-settings.ts";
 export * from "./transactions/addresses.ts";
+export * from "./transactions/endpoint-services.ts";
+export * from "./transactions/prefix-lists.ts";
 export * from "./transactions/alarms.ts";
 export * from "./transactions/auto-scaling.ts";
 export * from "./transactions/capacity-providers.ts";

@@ -48,6 +48,8 @@ const interfaceChecks = object<InterfaceAssignment>({
   hostname: dnsName,
   dnsServer: address,
   dnsSearch: dnsName,
+  dnsServers: optional(list(address)),
+  dnsSearches: optional(list(dnsName)),
 });
 
 const logDestination = object<LogDestination>({

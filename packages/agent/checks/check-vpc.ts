@@ -1,5 +1,6 @@
 import type { SecurityRule, VpcAssignment } from "@gantry/agent-protocol";
-import { isObject } from "@gantry/kernel";
+import { cidrsOverlap, isObject, parseCidr, present } from "@gantry/kernel";
+import { checkAcls } from "./check-acls.ts";
 import {
   address,
   block,
@@ -25,7 +26,7 @@ type Group = VpcAssignment["groups"][number];
  * The parts that must be valid for the VPC to have a router. Interfaces, groups and names are checked one by
  * one.
  */
-const frame = object<Omit<VpcAssignment, "interfaces" | "groups" | "names">>({
+const frame = object<Omit<VpcAssignment, "interfaces" | "groups" | "names" | "acls">>({
   kind: oneOf("vpc"),
   key: matching(/^vpc\/[A-Za-z0-9-]{1,64}$/, "a VPC's key"),
   vpcId: id,
@@ -38,8 +39,12 @@ const frame = object<Omit<VpcAssignment, "interfaces" | "groups" | "names">>({
       cidr: block,
       egress: oneOf("internet", "nat", "none"),
       natPublicIp: optional(address),
+      aclId: optional(id),
+      natAclId: optional(id),
     }),
   ),
+  secondaryCidrs: optional(list(block)),
+  dnsSupport: optional(boolean),
 });
 
 const networkInterface = object<Interface>({
@@ -49,6 +54,7 @@ const networkInterface = object<Interface>({
   groups: list(id),
   publicIp: optional(address),
   local: boolean,
+  endpoint: optional(boolean),
 });
 
 const name = map(dnsName, list(address));
@@ -67,6 +73,7 @@ export function checkVpc(value: unknown): CheckedVpc | string {
   const problem = frame(value, "");
   if (problem !== undefined) return problem;
   const vpc = value as VpcAssignment; // The frame is checked; the members below are filtered before use.
+  if (overlap(vpc.subnets.map((subnet) => subnet.cidr))) return "two subnets overlap";
   const problems: string[] = [];
   const kept = <T>(values: readonly T[], path: string, check: Check): readonly T[] =>
     listOf(values).filter((each, index) => {
@@ -108,7 +115,14 @@ export function checkVpc(value: unknown): CheckedVpc | string {
       name(Object.fromEntries([entry as [string, unknown]]), path),
     ),
   );
-  return { vpc: { ...vpc, interfaces, groups, names }, problems };
+  const { acls, problems: wrong } = checkAcls(vpc.acls);
+  return { vpc: { ...vpc, interfaces, groups, names, acls }, problems: [...problems, ...wrong] };
+}
+
+/** Whether two of the blocks share an address: a map of nftables cannot have both. */
+function overlap(blocks: readonly string[]): boolean {
+  const parsed = blocks.map((each) => present(parseCidr(each), "A checked block is valid."));
+  return parsed.some((one, index) => parsed.slice(0, index).some((other) => cidrsOverlap(one, other)));
 }
 
 /** The reason why a rule of a security group cannot be rendered; undefined where it can. */

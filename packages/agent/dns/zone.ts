@@ -22,7 +22,7 @@ const SERVICE_TTL_SECONDS = 60;
 /** Resolves a name inside a VPC: its own names first, then host names of addresses, then the AWS services. */
 export function lookUp(vpc: VpcAssignment, queried: string): ZoneAnswer {
   const name = queried.toLowerCase().replace(/\.$/, "");
-  const own = vpc.names[name];
+  const own = vpc.names[name] ?? vpc.names[name.replace(/^[^.]+/, "*")];
   if (own !== undefined) return { type: "addresses", addresses: own, ttlSeconds: NAME_TTL_SECONDS };
   const byAddress = /^ip-(\d+)-(\d+)-(\d+)-(\d+)\.(?:[a-z0-9-]+\.compute|ec2)\.internal$/.exec(name);
   if (byAddress !== null) {

@@ -49,7 +49,11 @@ export class NetworkInterfaces {
         name,
         labels: { ...this.#naming.labels, "gantry.role": "pause", "gantry.interface": wanted.id },
         hostname: wanted.hostname,
-        dns: { servers: [wanted.dnsServer], search: [wanted.dnsSearch], options: RESOLVER_OPTIONS },
+        dns: {
+          servers: wanted.dnsServers ?? [wanted.dnsServer],
+          search: wanted.dnsSearches ?? [wanted.dnsSearch],
+          options: RESOLVER_OPTIONS,
+        },
         extraHosts: [`${wanted.hostname}:${wanted.ip}`],
       });
       pause = await this.#engine.inspect(name);

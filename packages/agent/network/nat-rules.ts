@@ -1,5 +1,6 @@
 import type { VpcAssignment } from "@gantry/agent-protocol";
 import { parseCidr, parseIp, cidrContains } from "@gantry/kernel";
+import { endpointAddresses } from "./endpoint-rules.ts";
 import { elementsOf } from "./guard-rules.ts";
 import { METADATA_ADDRESS, SERVICES_ADDRESS, type Transit } from "./transit.ts";
 
@@ -24,9 +25,16 @@ export function renderNat(
     `  map private { type ipv4_addr : ipv4_addr;${elementsOf(outbound)} }`,
     "  chain prerouting {",
     "    type nat hook prerouting priority -100;",
-    `    ip daddr { ${resolver}, 169.254.169.253 } meta l4proto { tcp, udp } th dport 53 dnat to ${transit.hostAddress}`,
+    ...(vpc.dnsSupport === false
+      ? []
+      : [
+          `    ip daddr { ${resolver}, 169.254.169.253 } meta l4proto { tcp, udp } th dport 53 dnat to ${transit.hostAddress}`,
+        ]),
     `    ip daddr ${METADATA_ADDRESS} tcp dport 80 dnat to ${transit.hostAddress}:8080`,
     `    ip daddr ${SERVICES_ADDRESS} tcp dport { 80, 443 } dnat to ${transit.hostAddress}`,
+    ...endpointAddresses(interfaces).map(
+      (ip) => `    ip daddr ${ip} tcp dport { 80, 443 } dnat to ${transit.hostAddress}`,
+    ),
     "    dnat to ip daddr map @public",
     "  }",
     "  chain postrouting {",

@@ -1,5 +1,7 @@
 import type { VpcAssignment } from "@gantry/agent-protocol";
 import { elementsOf, renderGuard } from "./guard-rules.ts";
+import { renderAcls } from "./acl-rules.ts";
+import { renderEndpoints } from "./endpoint-rules.ts";
 import { nameOf } from "./names.ts";
 import { renderExits, renderNat } from "./nat-rules.ts";
 import { renderRule, type RulePlace } from "./security-rule.ts";
@@ -31,7 +33,9 @@ export function renderRouterRules(vpc: VpcAssignment, transit: Transit, resolver
     "table inet filter {",
     ...renderGroups(groups, interfaces),
     renderExits(vpc, interfaces),
+    ...renderAcls(vpc, transit.hostAddress),
     ...renderMembers(groups, interfaces),
+    ...renderEndpoints(interfaces),
     ...renderHooks(vpc, transit, resolver),
     "}",
     ...renderNat(vpc, interfaces, { transit, resolver }),
@@ -119,12 +123,14 @@ function renderMembers(groups: readonly Group[], interfaces: Interfaces): readon
 }
 
 function renderHooks(vpc: VpcAssignment, transit: Transit, resolver: string): readonly string[] {
+  const own = [vpc.cidr, ...(vpc.secondaryCidrs ?? [])];
+  const blocks = own.length === 1 ? vpc.cidr : `{ ${own.join(", ")} }`;
   return [
     // A reverse-path check: the VPC's addresses come only from its bridge, and its bridge carries no others.
     "  chain prerouting {",
     "    type filter hook prerouting priority -300; policy accept;",
-    `    iifname "br0" ip saddr != ${vpc.cidr} drop`,
-    `    iifname != { "br0", "lo" } ip saddr ${vpc.cidr} drop`,
+    `    iifname "br0" ip saddr != ${blocks} drop`,
+    `    iifname != { "br0", "lo" } ip saddr ${blocks} drop`,
     "    meta nfproto ipv6 drop",
     "  }",
     "  chain forward {",

@@ -48,14 +48,9 @@ export function networkPermissions(store: Reader) {
     DescribeNetworkInterfaceAttribute: "*",
     AssignPrivateIpAddresses: ofInterface,
     UnassignPrivateIpAddresses: ofInterface,
-    AttachNetworkInterface: (input, place) => [
-      need("network-interface", input.NetworkInterfaceId, place),
-      need("instance", input.InstanceId, place),
-    ],
-    DetachNetworkInterface: (_input, place) => [
-      need("network-interface", undefined, place),
-      need("instance", undefined, place),
-    ],
+    // There are no instances, which AWS asks about as well.
+    AttachNetworkInterface: ofInterface,
+    DetachNetworkInterface: (_input, place) => [need("network-interface", undefined, place)],
   } satisfies PermissionTable<typeof sdk>;
 }
 

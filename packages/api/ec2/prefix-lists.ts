@@ -5,7 +5,7 @@ import { ApiError, type Implementation, type RequestContext } from "@gantry/wire
 import type { Place } from "../common/api-deps.ts";
 import { isIn, within } from "../common/place.ts";
 import { presentTags } from "../common/tags.ts";
-import { awsPrefixLists, prefixListOf } from "./aws-prefix-lists.ts";
+import { awsPrefixLists, prefixListOf } from "@gantry/state";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { PREFIX_LIST_FIELDS } from "./filter-fields-network.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";

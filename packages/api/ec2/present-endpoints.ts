@@ -4,7 +4,7 @@ import { ApiError, type RequestContext } from "@gantry/wire";
 import { isIn } from "../common/place.ts";
 import { presentTags } from "../common/tags.ts";
 import type { Ec2Deps } from "./ec2-deps.ts";
-import { endpointDnsName, endpointServices } from "./endpoint-services.ts";
+import { endpointDnsName, endpointServices } from "@gantry/state";
 import { ENDPOINT_FIELDS } from "./filter-fields-network.ts";
 import { applyFilters, selectById, type FilterFields } from "./filters.ts";
 import { missingEndpoint } from "./missing.ts";

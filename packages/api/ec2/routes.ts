@@ -6,7 +6,7 @@ import type { Place } from "../common/api-deps.ts";
 import { isIn, within } from "../common/place.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags } from "../common/tags.ts";
-import { prefixListOf } from "./aws-prefix-lists.ts";
+import { prefixListOf } from "@gantry/state";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { ROUTE_TABLE_FIELDS } from "./filter-fields.ts";
 import { applyFilters, selectById, tagsFor } from "./filters.ts";

@@ -6,7 +6,7 @@ import type { Place } from "../common/api-deps.ts";
 import { isIn } from "../common/place.ts";
 import { refuseMembers } from "../common/refuse.ts";
 import { presentTags } from "../common/tags.ts";
-import { prefixListOf } from "./aws-prefix-lists.ts";
+import { prefixListOf } from "@gantry/state";
 import { tagsFor } from "./filters.ts";
 import { findSecurityGroup } from "./lookups.ts";
 import { missingPrefixList } from "./missing.ts";

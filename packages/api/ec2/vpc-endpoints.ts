@@ -3,7 +3,7 @@ import { parsePolicyDocument } from "@gantry/iam";
 import type { Transaction, VpcEndpointRecord, VpcRecord } from "@gantry/state";
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import { isIn, within } from "../common/place.ts";
-import { endpointServices, type EndpointService } from "./endpoint-services.ts";
+import { endpointServices, type EndpointService } from "@gantry/state";
 import type { Ec2Deps } from "./ec2-deps.ts";
 import { defaultSecurityGroup, findSecurityGroup, findSubnet, findVpc } from "./lookups.ts";
 import { tagsFor } from "./filters.ts";

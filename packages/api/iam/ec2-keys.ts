@@ -9,17 +9,17 @@ export const EC2_KEYS: Readonly<Record<string, Read>> = {
   "ec2:Region": ({ region }) => region,
   "ec2:Vpc": (asked, store) => placeOf(asked, store).vpc,
   "ec2:Subnet": (asked, store) => placeOf(asked, store).subnet,
-  "ec2:AccepterVpc": (asked, store) => peeringOf(asked, store).accepter,
-  "ec2:RequesterVpc": (asked, store) => peeringOf(asked, store).requester,
   "ec2:AllocationId": idOf("elastic-ip"),
+  "ec2:VpcPeeringConnectionID": idOf("vpc-peering-connection"),
   "ec2:DhcpOptionsID": idOf("dhcp-options"),
   "ec2:NetworkAclID": idOf("network-acl"),
-  "ec2:VpcPeeringConnectionID": idOf("vpc-peering-connection"),
-  "ec2:VpceServiceName": ({ resource, input }, store) => {
-    const [type, id] = typeAndId(resource);
-    if (type !== "vpc-endpoint") return undefined;
-    return id === "*" ? text(input["ServiceName"]) : store.get("vpcEndpoint", id)?.serviceName;
-  },
+  "ec2:RequesterVpc": peeringSide("requester", "VpcId"),
+  "ec2:AccepterVpc": peeringSide("accepter", "PeerVpcId"),
+  "ec2:VpceServiceName": (asked, store) => endpointService(asked, store),
+  "ec2:VpceServiceRegion": (asked, store) =>
+    endpointService(asked, store) === undefined ? undefined : asked.region,
+  "ec2:VpceServiceOwner": (asked, store) =>
+    endpointService(asked, store) === undefined ? undefined : "amazon",
   "ec2:InternetGatewayID": idOf("internet-gateway"),
   "ec2:NetworkInterfaceID": idOf("network-interface"),
   "ec2:RouteTableID": idOf("route-table"),
@@ -42,11 +42,6 @@ export const EC2_KEYS: Readonly<Record<string, Read>> = {
   },
 };
 
-interface Sides {
-  readonly requester: Value;
-  readonly accepter: Value;
-}
-
 /** The word of an EC2 ARN for the kind of the resource, and its id: `*` for one that is created. */
 function typeAndId(resource: string): readonly [type: string, id: string] {
   const [type = "", id = ""] = (parseArn(resource)?.resource ?? "").split("/");
@@ -58,19 +53,6 @@ function idOf(type: string): Read {
   return ({ resource }) => {
     const [found, id] = typeAndId(resource);
     return found === type && id !== "*" ? id : undefined;
-  };
-}
-
-/** The two VPCs of a peering connection, as ARNs: those of the record, or those that the request names. */
-function peeringOf({ input, resource, account, region }: Asked, store: Reader): Sides {
-  const [type, id] = typeAndId(resource);
-  if (type !== "vpc-peering-connection") return { requester: undefined, accepter: undefined };
-  const record = store.get("vpcPeering", id);
-  const arn = (vpcId: string | undefined) =>
-    vpcId === undefined ? undefined : formatArn("ec2", { account, region }, `vpc/${vpcId}`);
-  return {
-    requester: arn(record?.requester.vpcId ?? text(input["VpcId"])),
-    accepter: arn(record?.accepter.vpcId ?? text(input["PeerVpcId"])),
   };
 }
 
@@ -94,4 +76,28 @@ function placeOf(asked: Asked, store: Reader): { vpc: Value; subnet: Value } {
   const arn = (path: string, of: string | undefined) =>
     of === undefined ? undefined : formatArn("ec2", { account, region }, `${path}/${of}`);
   return { vpc: arn("vpc", vpcId), subnet: arn("subnet", subnetId) };
+}
+
+/** The ARN of a VPC of a peering connection: of its record, or of the request that creates one. */
+function peeringSide(side: "requester" | "accepter", member: string): Read {
+  return ({ resource, input, account, region }, store) => {
+    const [type, id] = typeAndId(resource);
+    const peeringId = type === "vpc-peering-connection" ? id : text(input["VpcPeeringConnectionId"]);
+    const vpcId = store.get("vpcPeering", peeringId)?.[side].vpcId ?? text(input[member]);
+    const isPeering = type === "vpc-peering-connection" || text(input["PeerVpcId"]) !== undefined;
+    return isPeering && vpcId !== undefined
+      ? formatArn("ec2", { account, region }, `vpc/${vpcId}`)
+      : undefined;
+  };
+}
+
+/** The service of an endpoint: of its record, or of the request that creates one. */
+function endpointService(
+  { resource, input }: Parameters<Read>[0],
+  store: Parameters<Read>[1],
+): string | undefined {
+  const [type, id] = typeAndId(resource);
+  return type === "vpc-endpoint"
+    ? (store.get("vpcEndpoint", id)?.serviceName ?? text(input["ServiceName"]))
+    : undefined;
 }

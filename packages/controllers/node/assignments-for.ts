@@ -24,6 +24,11 @@ const NETWORK_KINDS: ReadonlySet<Kind> = new Set([
   "loadBalancer",
   "databaseInstance",
   "mountTarget",
+  "networkAcl",
+  "prefixList",
+  "vpcEndpoint",
+  "blockPublicAccess",
+  "publicAccessExclusion",
 ]);
 const BALANCER_KINDS: ReadonlySet<Kind> = new Set([
   "loadBalancer",
@@ -163,11 +168,14 @@ export function assignmentOf(
 }
 
 /**
- * Whether an interface is on a node. Those of NAT gateways and mount targets are on every node that has a router for
+ * Whether an interface is on a node. Those of NAT gateways, mount targets and endpoints are on every node that has a router for
  * their VPC; one that was made before there was a choice is on the node that registered first.
  */
 function isOnNode(reader: Reader, nodeId: string): (eni: NetworkInterfaceRecord) => boolean {
   const first = firstNode(reader)?.id;
   return (eni) =>
-    eni.type === "nat_gateway" || eni.type === "efs" || (eni.nodeId ?? first ?? nodeId) === nodeId;
+    eni.type === "nat_gateway" ||
+    eni.type === "efs" ||
+    eni.type === "vpc_endpoint" ||
+    (eni.nodeId ?? first ?? nodeId) === nodeId;
 }

@@ -16,6 +16,7 @@ import {
   type TaskDefinitionRecord,
   type TaskSecrets,
   type VolumeSpec,
+  type VpcRecord,
 } from "@gantry/state";
 
 /** What assignments need besides records. */
@@ -48,6 +49,25 @@ export function interfaceAssignment(reader: Reader, eni: NetworkInterfaceRecord)
     hostname: `ip-${eni.privateIp.replaceAll(".", "-")}`,
     dnsServer: formatIp(vpcBlock.base + 2),
     dnsSearch: `${eni.region}.compute.internal`,
+    ...dhcpDns(reader, vpc, formatIp(vpcBlock.base + 2)),
+  };
+}
+
+/** The resolvers and domains that the DHCP options of a VPC name, where it has a set of its own. */
+function dhcpDns(
+  reader: Reader,
+  vpc: VpcRecord,
+  resolver: string,
+): Pick<InterfaceAssignment, "dnsServers" | "dnsSearches"> {
+  const options = reader.get("dhcpOptions", vpc.dhcpOptionsId);
+  const valuesOf = (key: string) => options?.configurations.find((each) => each.key === key)?.values;
+  const servers = valuesOf("domain-name-servers");
+  const domains = valuesOf("domain-name")?.flatMap((each) => each.split(" ").filter((part) => part !== ""));
+  return {
+    ...(servers === undefined
+      ? {}
+      : { dnsServers: servers.map((each) => (each === "AmazonProvidedDNS" ? resolver : each)) }),
+    ...(domains === undefined ? {} : { dnsSearches: domains }),
   };
 }
 

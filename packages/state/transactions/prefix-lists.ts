@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import type { PrefixListEntryRecord, Reader } from "@gantry/state";
-import { within } from "../common/place.ts";
-import type { Place } from "../common/api-deps.ts";
+import type { Placed, PrefixListEntryRecord } from "../records.ts";
+import type { Reader } from "../store.ts";
 
 /**
  * The address at which a VPC reaches the AWS service names; the agent's router has it
@@ -26,8 +25,22 @@ export function awsPrefixLists(region: string): readonly PrefixList[] {
 }
 
 /** A prefix list by its id, with the entries of its current version. */
-export function prefixListOf(reader: Reader, place: Place, id: string | undefined): PrefixList | undefined {
-  const own = within(reader.get("prefixList", id), place);
-  if (own !== undefined) return { id: own.id, name: own.name, entries: own.versions[own.version] ?? [] };
+export function prefixListOf(
+  reader: Reader,
+  place: Pick<Placed, "account" | "region">,
+  id: string | undefined,
+): PrefixList | undefined {
+  const own = reader.get("prefixList", id);
+  if (own?.account === place.account && own.region === place.region)
+    return { id: own.id, name: own.name, entries: own.versions[own.version] ?? [] };
   return awsPrefixLists(place.region).find((list) => list.id === id);
+}
+
+/** The blocks of a prefix list; none where it does not exist. */
+export function prefixListBlocks(
+  reader: Reader,
+  place: Pick<Placed, "account" | "region">,
+  id: string,
+): readonly string[] {
+  return prefixListOf(reader, place, id)?.entries.map((entry) => entry.cidr) ?? [];
 }

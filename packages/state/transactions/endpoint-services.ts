@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { VpcEndpointRecord } from "../records.ts";
 
 /** A service that a VPC can have an endpoint for. */
 export interface EndpointService {
@@ -68,4 +69,13 @@ export function endpointDnsName(endpoint: {
   const suffix = createHash("sha256").update(endpoint.id).digest("hex").slice(0, 8);
   const part = endpoint.serviceName.split(".").slice(3).reverse().join(".");
   return `${endpoint.id}-${suffix}.${part}.${endpoint.region}.vpce.amazonaws.com`;
+}
+
+/** The names at which the resolver of the VPC answers with the interfaces of an endpoint. */
+export function endpointNames(endpoint: VpcEndpointRecord): readonly string[] {
+  if (endpoint.type === "Gateway") return [];
+  const service = endpointServices(endpoint.region).find(
+    (each) => each.name === endpoint.serviceName && each.type === endpoint.type,
+  );
+  return [endpointDnsName(endpoint), ...(endpoint.privateDns ? (service?.privateNames ?? []) : [])];
 }
