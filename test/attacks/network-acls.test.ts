@@ -47,33 +47,32 @@ beforeAll(async () => {
   container = started.trim();
   const lines = Object.entries(HOSTS).flatMap(([name, ip]) => {
     const gateway = ip.replace(/\d+$/, "1");
-    const inside = (command: string) => `nsenter -t $pid_${name} -n ${command}`;
+    const inside = (command: string) => `/usr/bin/nsenter -t $pid_${name} -n ${command}`;
     return [
-      `unshare -n /usr/bin/busybox sleep 600 & pid_${name}=$!`,
+      `/usr/bin/unshare -n /usr/bin/busybox sleep 600 >/dev/null 2>&1 & pid_${name}=$!`,
       "sleep 0.3",
-      `ip link add v${name} type veth peer name eth0 netns $pid_${name}`,
-      `ip link set v${name} up`,
-      `ip route add ${ip}/32 dev v${name}`,
-      `echo 1 > /proc/sys/net/ipv4/conf/v${name}/proxy_arp 2>/dev/null`,
-      inside("ip link set lo up"),
-      inside(`ip address add ${ip}/32 dev eth0`),
-      inside("ip link set eth0 up"),
-      inside(`ip route add ${gateway} dev eth0`),
-      inside(`ip route add default via ${gateway} dev eth0`),
+      `/usr/sbin/ip link add v${name} type veth peer name eth0 netns $pid_${name}`,
+      `/usr/sbin/ip link set v${name} up`,
+      `/usr/sbin/ip route add ${ip}/32 dev v${name}`,
+      inside("/usr/sbin/ip link set lo up"),
+      inside(`/usr/sbin/ip address add ${ip}/32 dev eth0`),
+      inside("/usr/sbin/ip link set eth0 up"),
+      inside(`/usr/sbin/ip route add ${gateway} dev eth0`),
+      inside(`/usr/sbin/ip route add default via ${gateway} dev eth0`),
       `echo $pid_${name} > /tmp/${name}`,
     ];
   });
   const made = await exec(
     [
       "set -e",
-      "ip link add br0 type bridge",
-      "ip link set br0 up",
-      "ip address add 10.0.1.1/32 dev br0",
-      "ip address add 10.0.2.1/32 dev br0",
+      "/usr/sbin/ip link add br0 type bridge",
+      "/usr/sbin/ip link set br0 up",
+      "/usr/sbin/ip address add 10.0.1.1/32 dev br0",
+      "/usr/sbin/ip address add 10.0.2.1/32 dev br0",
       ...lines,
     ].join("\n"),
   );
-  expect(made).toMatchObject({ code: 0 });
+  expect(made).toEqual({ code: 0, said: "" });
 });
 afterAll(async () => {
   if (container !== "") await run("docker", ["rm", "-f", container]);
@@ -119,14 +118,19 @@ async function apply(assignment: VpcAssignment): Promise<void> {
     /.*iifname .*10\.0\.0\.0\/16 drop\n/g,
     "",
   );
-  expect(await exec("nft flush ruleset; nft -f -", rules)).toMatchObject({ code: 0, said: "" });
+  expect(await exec("/usr/sbin/nft flush ruleset; /usr/sbin/nft -f -", rules)).toMatchObject({
+    code: 0,
+    said: "",
+  });
 }
 
 /** Whether a connection to the port gets through, by what its server answers. */
 async function reaches(from: keyof typeof HOSTS, to: keyof typeof HOSTS, port: number): Promise<boolean> {
-  const listen = `nsenter -t $(cat /tmp/${to}) -n /usr/bin/busybox nc -l -p ${port} -e /usr/bin/busybox echo yes`;
-  const ask = `nsenter -t $(cat /tmp/${from}) -n /usr/bin/busybox timeout 1 /usr/bin/busybox nc ${HOSTS[to]} ${port} </dev/null`;
-  const { said } = await exec(`${listen} & server=$!; sleep 0.2; ${ask}; kill $server 2>/dev/null; true`);
+  const listen = `/usr/bin/nsenter -t $(cat /tmp/${to}) -n /usr/bin/busybox nc -l -p ${port} -e /usr/bin/busybox echo yes`;
+  const ask = `/usr/bin/nsenter -t $(cat /tmp/${from}) -n /usr/bin/busybox timeout 1 /usr/bin/busybox nc ${HOSTS[to]} ${port} </dev/null`;
+  const { said } = await exec(
+    `${listen} >/dev/null 2>&1 & server=$!; sleep 0.2; ${ask}; kill $server 2>/dev/null; true`,
+  );
   return said.includes("yes");
 }
 
