@@ -170,3 +170,20 @@ describe("mutual TLS", () => {
     expect(answer?.said).toContain("strict-transport-security: max-age=1; 100%\r\n");
   });
 });
+
+it("keeps a client by a cookie of its own as long as it sends the application's", async () => {
+  const own = { stickySeconds: 60, stickyCookie: "session" };
+  await serve(assign(listenerOn(PORT, { defaultAction: forward }), {}, own));
+  const [first] = await proxy.request(get(PORT));
+  const kept = /^set-cookie: (AWSALBAPP-0=[^;]+)/im.exec(first?.said ?? "")?.[1] ?? "";
+  expect(kept).not.toBe("");
+  // Without the application's cookie the client is not kept: it gets the cookie of whichever target answers.
+  // Before: no cookie was set with the first answer.
+  const [alone, unhurt] = await proxy.request(
+    get(PORT, "/", { cookie: `a=1; ${kept}; b=2` }),
+    get(PORT, "/", { cookie: `session=1; ${kept}` }),
+  );
+  expect(alone?.said).toMatch(/^set-cookie: AWSALBAPP-0=/im);
+  expect(alone?.said).toContain("a=1; ; b=2");
+  expect(statusOf(unhurt)).toBe(200);
+});

@@ -116,9 +116,13 @@ function renderStickiness(group: BalancerTargetGroup, seconds: number): readonly
     `  dynamic-cookie-key ${hash(group.arn)}`,
     `  cookie ${name} insert indirect nocache dynamic maxlife ${seconds}`,
   ];
-  // Application-based: a client is kept as long as it sends the application's cookie.
+  // Application-based: a client is kept as long as it sends the application's cookie. `ignore-persist` would
+  // keep the proxy from setting its own cookie with the answer that sets the application's.
   if (stickyCookie !== undefined)
-    return [...keeping, `  ignore-persist if !{ req.cook(${quote(stickyCookie)}) -m found }`];
+    return [
+      ...keeping,
+      `  http-request replace-header Cookie '(.*)${name}=[^;]*(.*)' '\\1\\2' if !{ req.cook(${quote(stickyCookie)}) -m found }`,
+    ];
   return [
     ...keeping,
     '  http-request add-header Cookie "AWSALB=%[req.cook(AWSALBCORS)]" if { req.cook(AWSALBCORS) -m found } !{ req.cook(AWSALB) -m found }',
