@@ -167,6 +167,17 @@ it("does not judge packets within a subnet", async () => {
   expect(await reaches("a", "b", 8080)).toBe(false);
 });
 
+it("loads the rules of an endpoint, a further block and a VPC without DNS", async () => {
+  const whole = vpc({});
+  const endpoint = { ...eni(7), ip: "10.0.2.77", endpoint: true };
+  const interfaces = [...whole.interfaces, endpoint];
+  await apply({ ...whole, interfaces, secondaryCidrs: ["10.1.0.0/16"], dnsSupport: false });
+  const { said } = await exec("/usr/sbin/nft list ruleset");
+  expect(said).toContain("ip daddr 10.0.2.77 tcp dport { 80, 443 } dnat to 100.64.0.1");
+  expect(said).toMatch(/chain endpoint \{[^}]*ip saddr vmap @leaving\s+drop/);
+  expect(said).not.toContain("th dport 53");
+});
+
 it("closes a subnet whose ACL is gone or cannot be rendered", async () => {
   const whole = vpc({});
   await apply({ ...whole, acls: whole.acls?.slice(0, 1) });

@@ -42,7 +42,7 @@ locals {
     public_https = { acl = "public", number = 110, egress = false, from = 443, to = 443, action = "allow" }
     public_back  = { acl = "public", number = 140, egress = false, from = 1024, to = 65535, action = "allow" }
     public_out   = { acl = "public", number = 100, egress = true, from = 0, to = 65535, action = "allow" }
-    data_in      = { acl = "database", number = 100, egress = false, from = 3306, to = var.stage == "dev" ? 3306 : 3307, action = "allow" }
+    data_in      = { acl = "database", number = 100, egress = false, from = 3306, to = 3306, action = "allow" }
     data_out     = { acl = "database", number = 100, egress = true, from = 1024, to = 65535, action = "allow" }
     data_telnet  = { acl = "database", number = 90, egress = false, from = 23, to = 23, action = "deny" }
   }
