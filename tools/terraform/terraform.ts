@@ -151,6 +151,12 @@ export function importId({ type, values }: Pick<StateResource, "type" | "values"
       return `${text("app_name")}:${text("deployment_group_name")}`;
     case "aws_iam_role_policy_attachment":
       return `${text("role")}/${text("policy_arn")}`;
+    case "aws_iam_group_policy_attachment":
+      return `${text("group")}/${text("policy_arn")}`;
+    case "aws_iam_user_policy_attachment":
+      return `${text("user")}/${text("policy_arn")}`;
+    case "aws_iam_user_ssh_key":
+      return `${text("username")}:${text("ssh_public_key_id")}:${text("encoding")}`;
     case "aws_ecs_cluster":
       return text("name");
     case "aws_ecs_service":
