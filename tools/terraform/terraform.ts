@@ -120,6 +120,8 @@ export function importId({ type, values }: Pick<StateResource, "type" | "values"
       return text("vpc_id");
     case "aws_ec2_managed_prefix_list_entry":
       return `${text("prefix_list_id")},${text("cidr")}`;
+    case "aws_s3_object":
+      return `${text("bucket")}/${text("key")}`;
     case "aws_kms_grant":
       return `${text("key_id")}:${text("grant_id")}`;
     case "aws_secretsmanager_secret_version":
