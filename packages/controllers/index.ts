@@ -20,6 +20,7 @@ export * from "./scheduler/resolve-images.ts";
 export * from "./scheduler/scheduler-controller.ts";
 export * from "./scheduler/warm-pool-controller.ts";
 export * from "./secrets/expiry-controller.ts";
+export * from "./secrets/session-controller.ts";
 export * from "./service/hook-controller.ts";
 export * from "./service/service-controller.ts";
 export * from "./storage/lifecycle-controller.ts";

@@ -183,6 +183,9 @@ const CHECKS: Readonly<Record<string, WriterCheck>> = {
     pattern: writesOf("scalingActivity"),
     writers: [`${TRANSACTIONS}auto-scaling.ts`, `${CONTROLLERS}auto-scaling/record-activity.ts`],
   },
+  "sessions that ended a week ago: removed": {
+    unchecked: "The task controller removes those of tasks with the same write.",
+  },
   "secrets and KMS keys whose time to be removed has come, and the material that a key is given by time": {
     unchecked: "The API removes and rotates on request with the same writes.",
   },

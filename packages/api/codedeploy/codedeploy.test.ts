@@ -3,6 +3,7 @@ import * as ec2 from "@aws-sdk/client-ec2";
 import * as ecs from "@aws-sdk/client-ecs";
 import * as elbv2 from "@aws-sdk/client-elastic-load-balancing-v2";
 import * as iam from "@aws-sdk/client-iam";
+import * as kms from "@aws-sdk/client-kms";
 import * as s3 from "@aws-sdk/client-s3";
 import { startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -11,6 +12,7 @@ const api = await startApi();
 afterAll(() => api.close());
 const client = new codedeploy.CodeDeployClient(api.client());
 const ecsClient = new ecs.ECSClient(api.client());
+const kmsClient = new kms.KMSClient(api.client());
 const s3Client = new s3.S3Client({ ...api.client(), forcePathStyle: true });
 const ROLE = "arn:aws:iam::000000000000:role/deployer";
 const NAMES = { applicationName: "app", deploymentGroupName: "group" };
@@ -258,6 +260,21 @@ it("reads a revision from S3 as its caller may, and keeps revisions", async () =
     by.send(new codedeploy.CreateDeploymentCommand({ ...NAMES, revision }));
   await expect(create(location("a.yaml"))).rejects.toThrow("line 1: version must be 0.0.");
   await expect(create(location("none.yaml"))).rejects.toThrow("does not exist");
+  // Before: an object that a key of KMS protects could not be read.
+  const { KeyMetadata } = await kmsClient.send(new kms.CreateKeyCommand({}));
+  const KeyId = KeyMetadata?.KeyId ?? "";
+  await s3Client.send(
+    new s3.PutObjectCommand({
+      Bucket: "specs",
+      Key: "sealed.yaml",
+      Body: "version: 2.0",
+      ServerSideEncryption: "aws:kms",
+      SSEKMSKeyId: KeyId,
+    }),
+  );
+  await expect(create(location("sealed.yaml"))).rejects.toThrow("line 1: version must be 0.0.");
+  await kmsClient.send(new kms.DisableKeyCommand({ KeyId }));
+  await expect(create(location("sealed.yaml"))).rejects.toThrow("disabled");
   const iamClient = new iam.IAMClient(api.client());
   await iamClient.send(new iam.CreateUserCommand({ UserName: "deploys" }));
   const Statement = [{ Effect: "Allow", Action: "codedeploy:*", Resource: "*" }];

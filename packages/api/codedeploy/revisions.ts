@@ -11,6 +11,7 @@ import {
 import { ApiError, type Implementation, type RequestContext } from "@gantry/wire";
 import type { ApiDeps, Place } from "../common/api-deps.ts";
 import { page } from "../common/paging.ts";
+import { findAsCaller } from "../s3/read-as-caller.ts";
 import { findApplication, invalidToken } from "./lookups.ts";
 
 export interface CodeDeployDeps extends ApiDeps {
@@ -164,7 +165,7 @@ function invalidRevision(message: string): ApiError {
 
 /** The AppSpec of a revision; one in S3 is read as the caller. Errors: InvalidRevisionException, and S3's refusals. */
 export async function readRevision(
-  { objects, store }: CodeDeployDeps,
+  deps: CodeDeployDeps,
   revision: CodeDeployRevision,
   context: RequestContext,
 ): Promise<string> {
@@ -172,24 +173,15 @@ export async function readRevision(
   if (s3 === undefined) return revision.content ?? "";
   if (s3.bundleType !== undefined && !["YAML", "JSON"].includes(s3.bundleType))
     throw invalidRevision(`The bundle type of an ECS revision must be YAML or JSON, not ${s3.bundleType}.`);
-  const action = s3.version === undefined ? "s3:GetObject" : "s3:GetObjectVersion";
-  context.authorize(action, `arn:aws:s3:::${s3.bucket}/${s3.key}`);
-  const bucket = store.get("bucket", s3.bucket);
-  const meta =
-    bucket === undefined
-      ? undefined
-      : s3.version === undefined
-        ? objects.index.get(s3.bucket, s3.key)
-        : objects.index.version(s3.bucket, s3.key, s3.version);
-  if (meta === undefined || meta.isDeleteMarker === true)
+  const found = findAsCaller(deps, context, { ...s3, version: s3.version });
+  if (found === undefined)
     throw invalidRevision(`The object ${s3.key} of the bucket ${s3.bucket} does not exist.`);
+  const { meta } = found;
   if (s3.eTag !== undefined && s3.eTag.replaceAll('"', "") !== meta.etag.replaceAll('"', ""))
     throw invalidRevision(`The object ${s3.key} does not have the ETag ${s3.eTag}.`);
   if (meta.size > APP_SPEC_BYTES_MAX)
     throw invalidRevision(`The AppSpec ${s3.key} is larger than ${APP_SPEC_BYTES_MAX} bytes.`);
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of await objects.read(meta)) chunks.push(chunk as Uint8Array); // A stream of bytes.
-  return Buffer.concat(chunks).toString("utf8");
+  return (await found.read()).toString("utf8");
 }
 
 /** Records a revision of an application: that it is known, and with `isUsed` that it was deployed. */

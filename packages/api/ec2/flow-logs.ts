@@ -190,7 +190,9 @@ function presentFlowLog(log: FlowLogRecord): ec2.FlowLog {
     ResourceId: log.resourceId,
     TrafficType: log.trafficType,
     CreationTime: new Date(log.createdAt),
-    DeliverLogsStatus: "SUCCESS",
+    // No record is written yet: SUPPORT.md.
+    DeliverLogsStatus: "FAILED",
+    DeliverLogsErrorMessage: "Unknown error",
     LogDestinationType: to.type,
     LogFormat: log.format,
     MaxAggregationInterval: log.aggregationSeconds,

@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { ApiError, type ErrorCode, type RequestContext } from "@gantry/wire";
-import { within } from "../common/place.ts";
+import { findAsCaller } from "../s3/read-as-caller.ts";
 import type { Elbv2Deps } from "./elbv2-deps.ts";
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
@@ -22,27 +22,18 @@ interface NamedObject {
 
 /** Reads a file from S3 with the caller's permissions. Errors: AccessDenied, the given code where it does not exist. */
 export async function readFromS3(
-  { store, objects }: Elbv2Deps,
+  deps: Elbv2Deps,
   context: RequestContext,
   { bucket = "", key = "", version }: NamedObject,
   missing: ErrorCode,
 ): Promise<string> {
-  const resource = `arn:aws:s3:::${bucket}/${key}`;
-  context.authorize(version === undefined ? "s3:GetObject" : "s3:GetObjectVersion", resource);
-  const isOwn = within(store.get("bucket", bucket), context) !== undefined;
-  const meta = isOwn
-    ? version === undefined
-      ? objects.index.get(bucket, key)
-      : objects.index.version(bucket, key, version)
-    : undefined;
-  if (meta === undefined || meta.isDeleteMarker === true || meta.size > FILE_BYTES_MAX)
+  const found = findAsCaller(deps, context, { bucket, key, version });
+  if (found === undefined || found.meta.size > FILE_BYTES_MAX)
     throw new ApiError(
       missing,
       `The file '${key}' in the bucket '${bucket}' cannot be found or is too large`,
     );
-  const chunks: Buffer[] = [];
-  for await (const chunk of (await objects.read(meta)) as AsyncIterable<Buffer>) chunks.push(chunk); // No encoding is set.
-  return Buffer.concat(chunks).toString("latin1");
+  return (await found.read()).toString("latin1");
 }
 
 /** The certificates of a bundle. Errors: InvalidCaCertificatesBundle. */

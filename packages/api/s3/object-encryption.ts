@@ -94,7 +94,7 @@ export function sealingOf(
  * sealingOf, AccessDenied without kms:Decrypt.
  */
 export function openingKeyOf(
-  deps: S3Deps,
+  deps: Pick<S3Deps, "store" | "vault">,
   context: RequestContext,
   target: Target & { readonly meta: Pick<ObjectMeta, "customerKeyMd5" | "kms"> },
   input: CustomerKeyInput,
