@@ -58,6 +58,11 @@ export interface ContainerAssignment {
       }
     | undefined;
   readonly startTimeoutSeconds: number | undefined;
+  /** Starts again, in its pod, when it exited after at least this time with another code; absent: never. */
+  readonly restartPolicy?: {
+    readonly ignoredExitCodes: readonly number[];
+    readonly attemptPeriodSeconds: number;
+  };
   readonly stopTimeoutSeconds: number;
   readonly readonlyRootFilesystem: boolean;
   readonly interactive: boolean;

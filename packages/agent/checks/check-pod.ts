@@ -99,6 +99,12 @@ const container = object<ContainerAssignment>({
     }),
   ),
   startTimeoutSeconds: optional(count),
+  restartPolicy: optional(
+    object<NonNullable<ContainerAssignment["restartPolicy"]>>({
+      ignoredExitCodes: list(count),
+      attemptPeriodSeconds: count,
+    }),
+  ),
   stopTimeoutSeconds: count,
   readonlyRootFilesystem: boolean,
   interactive: boolean,

@@ -60,8 +60,12 @@ function ship(
       return true;
     },
   });
-  shipper.follow("c", wanted);
+  shipper.follow("c", wanted, true);
   return { shipper, messages: () => taken.map((line) => line.message), batches, clock };
+}
+
+async function until(clock: SystemClock, holds: () => boolean): Promise<void> {
+  while (!holds()) await sleep(clock, 5);
 }
 
 describe("shipping logs", () => {
@@ -72,6 +76,19 @@ describe("shipping logs", () => {
       await shipper.finish("c");
       expect(batches).toEqual([0, ...texts.map(() => 1)]);
     }
+  });
+
+  it("goes on where a container runs again after it exited", async () => {
+    const lines = ["first"];
+    const { shipper, messages, clock } = ship(lines, destination());
+    await until(clock, () => messages().length === 1);
+    lines.push("second");
+    shipper.follow("c", destination(), false);
+    await sleep(clock, 20);
+    expect(messages()).toEqual(["first"]);
+    shipper.follow("c", destination(), true);
+    await shipper.finish("c");
+    expect(messages()).toEqual(["first", "second"]);
   });
 
   it("makes it once the control plane is back, where it was away", async () => {

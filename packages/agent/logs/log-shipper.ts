@@ -20,6 +20,8 @@ interface Follower {
   readonly destination: LogDestination;
   readonly abort: AbortController;
   ended: Promise<void>;
+  /** Whether the container's lines have all been read. */
+  isOver: boolean;
   readonly queue: LogLine[];
   queuedBytes: number;
   sent: LogLine | undefined;
@@ -63,11 +65,16 @@ export class LogShipper {
   }
 
   /**
-   * Follows a container from its cursor; repeating it changes nothing. The stream is created at once, as with
-   * AWS's log driver.
+   * Follows a container from its cursor; repeating it changes nothing, but for one that runs again after it exited. The stream
+   * is created at once, as with AWS's log driver.
    */
-  follow(containerId: string, destination: LogDestination): void {
-    if (this.#followers.has(containerId)) return;
+  follow(containerId: string, destination: LogDestination, isRunning: boolean): void {
+    const known = this.#followers.get(containerId);
+    if (known?.isOver === true && isRunning) {
+      known.isOver = false;
+      known.ended = this.#read(containerId, known);
+    }
+    if (known !== undefined) return;
     const abort = new AbortController();
     const follower: Follower = {
       destination,
@@ -76,6 +83,7 @@ export class LogShipper {
       queuedBytes: 0,
       sent: undefined,
       ended: Promise.resolve(),
+      isOver: false,
     };
     this.#followers.set(containerId, follower);
     this.#open(containerId, follower);
@@ -169,6 +177,7 @@ export class LogShipper {
         }
         close();
         this.#flush(containerId, follower);
+        follower.isOver = true;
         return;
       } catch (thrown) {
         if (abort.signal.aborted) return;

@@ -201,3 +201,38 @@ describe("what is observed of a pod that has ended", () => {
     expect(observed(there("exited", { startedAt: 3_000, finishedAt: 9_000 })).executionStoppedAt).toBe(9_000);
   });
 });
+
+describe("a restart policy", () => {
+  const restartPolicy = { ignoredExitCodes: [3], attemptPeriodSeconds: 60 };
+  const own = pod([container("a", { restartPolicy }), container("b")]);
+  const ended = (seconds: number, exitCode: number) =>
+    view({ a: there("exited", { exitCode, finishedAt: 1_000 + seconds * 1_000 }), b: there("running") });
+
+  it("starts a container again that ran for the period, and the pod goes on", () => {
+    const after = ended(60, 1);
+    expect(typesOf(planPod(own, after))).toEqual(["startContainer a"]);
+    expect(observePod(own, after, NO_TIMES)).toMatchObject({
+      phase: "running",
+      stop: undefined,
+      containers: [{ name: "a", status: "RUNNING", exitCode: undefined }, { name: "b" }],
+    });
+  });
+
+  it.each([
+    ["ran for less than the period", ended(59, 1)],
+    ["exited with a code that is ignored", ended(600, 3)],
+  ])("lets the task stop when its container %s", (_, after) => {
+    expect(stopCauseOf(own, after)?.code).toBe("EssentialContainerExited");
+    expect(observePod(own, after, NO_TIMES).containers[0]).toMatchObject({ status: "STOPPED" });
+  });
+
+  it("starts nothing in a pod that is to stop", () => {
+    const stopping = pod([container("a", { restartPolicy })], { desired: "STOPPED" });
+    const after = view({ a: there("exited", { exitCode: 143, finishedAt: 600_000 }) });
+    expect(planPod(stopping, after)).toEqual([]);
+    expect(observePod(stopping, after, NO_TIMES)).toMatchObject({
+      phase: "stopped",
+      containers: [{ status: "STOPPED", exitCode: 143 }],
+    });
+  });
+});

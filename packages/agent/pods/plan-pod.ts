@@ -24,9 +24,25 @@ const SIGTERM_EXIT = 143;
 
 /** Whether the engine's state continues to show that the pod has ended. */
 export function isSaidByEngine(pod: PodAssignment, view: PodView): boolean {
-  return pod.containers.some(
-    (container) => container.essential && view.containers.get(container.name)?.state === "exited",
-  );
+  return pod.containers.some((container) => container.essential && hasEnded(container, view));
+}
+
+/** Whether a container has exited and its policy does not start it again. */
+function hasEnded(container: ContainerAssignment, view: PodView): boolean {
+  const there = view.containers.get(container.name);
+  return there?.state === "exited" && !restartsOf(container, there);
+}
+
+/**
+ * Whether an exited container starts again. Source: Amazon ECS Developer Guide, "Restart individual containers in Amazon ECS
+ * tasks": it must have run for the period, and its exit code must not be ignored.
+ */
+function restartsOf({ restartPolicy }: ContainerAssignment, there: EngineContainer): boolean {
+  const { startedAt, finishedAt, exitCode } = there;
+  if (restartPolicy === undefined || there.state !== "exited") return false;
+  if (startedAt === undefined || finishedAt === undefined || exitCode === undefined) return false;
+  const hasRunLongEnough = finishedAt - startedAt >= restartPolicy.attemptPeriodSeconds * 1_000;
+  return hasRunLongEnough && !restartPolicy.ignoredExitCodes.includes(exitCode);
 }
 
 /** The current state of a pod, read anew for each plan. */
@@ -55,9 +71,7 @@ export type PodStep =
 export function stopCauseOf(pod: PodAssignment, view: PodView): PodObservation["stop"] {
   if (view.problem !== undefined) return { code: view.problem.code, reason: view.problem.reason };
   if (pod.restart) return undefined;
-  const ended = pod.containers.find(
-    (container) => container.essential && view.containers.get(container.name)?.state === "exited",
-  );
+  const ended = pod.containers.find((container) => container.essential && hasEnded(container, view));
   if (ended !== undefined) {
     const { startedAt, problem } = view.containers.get(ended.name) ?? {};
     if (startedAt === undefined)
@@ -127,7 +141,8 @@ function planContainer(
     ];
   if (there.state === "created" && dependenciesHold(container, view))
     return [{ type: "startContainer", container, id: there.id }];
-  if (there.state === "exited" && pod.restart) return [{ type: "startContainer", container, id: there.id }];
+  if (there.state === "exited" && (pod.restart || restartsOf(container, there)))
+    return [{ type: "startContainer", container, id: there.id }];
   return [];
 }
 
@@ -192,9 +207,10 @@ function unmetDependency(
     if (other === undefined || other.state === "created") continue;
     const subject = `container ${containerName}, on which it depends, did not reach the condition ${condition}`;
     const hasFailed = (condition === "SUCCESS" && other.exitCode !== 0) || condition === "HEALTHY";
-    if (other.state === "exited" && hasFailed)
+    const named = pod.containers.find((each) => each.name === containerName);
+    if (other.state === "exited" && hasFailed && !(named !== undefined && restartsOf(named, other)))
       return `${subject}: it exited with code ${other.exitCode ?? "unknown"}`;
-    const limit = pod.containers.find((each) => each.name === containerName)?.startTimeoutSeconds;
+    const limit = named?.startTimeoutSeconds;
     const isLate =
       limit !== undefined && other.startedAt !== undefined && view.now - other.startedAt > limit * 1000;
     if (isLate && !conditionHolds({ containerName, condition }, view))
@@ -217,8 +233,9 @@ export function observePod(
   const left = [...view.containers.values()].filter((container) => container.state !== "exited");
   const ending = pod.desired === "STOPPED" || stop !== undefined;
   const up = pod.containers.every((container) => {
-    const state = view.containers.get(container.name)?.state;
-    return state === "running" || (state === "exited" && !container.essential);
+    const there = view.containers.get(container.name);
+    if (there?.state !== "exited") return there?.state === "running";
+    return !container.essential || restartsOf(container, there);
   });
   const started = pod.containers.flatMap((container) => view.containers.get(container.name)?.startedAt ?? []);
   return {
@@ -280,6 +297,12 @@ function observeContainer(
   const label = there?.labels[IMAGE_SOURCE_LABEL];
   const source = isImageSource(label) ? label : image?.source;
   const problem = view.problem?.container === container.name ? view.problem.reason : undefined;
+  // A container whose pod has ended stays as it exited.
+  const isStartingAgain =
+    pod.desired === "RUNNING" &&
+    there !== undefined &&
+    restartsOf(container, there) &&
+    stopCauseOf(pod, view) === undefined;
   const ownReason = isKilledForMemory(container, pod, view)
     ? "OutOfMemoryError: Container killed due to memory usage"
     : there?.problem === undefined
@@ -295,10 +318,10 @@ function observeContainer(
         ? problem === undefined
           ? "PENDING"
           : "STOPPED"
-        : there.state === "running"
+        : there.state === "running" || isStartingAgain
           ? "RUNNING"
           : "STOPPED",
-    exitCode: there?.exitCode,
+    exitCode: isStartingAgain ? undefined : there?.exitCode,
     reason: problem ?? ownReason,
     health: container.healthCheck === undefined ? "UNKNOWN" : (there?.health ?? "UNKNOWN"),
   };

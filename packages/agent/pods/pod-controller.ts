@@ -57,6 +57,8 @@ const PASSES_MAX = 20;
 const HEALTH_LOOK_MS = 1_000;
 const ROUTER_LOOK_MS = 100;
 const CRASH_LOOP_MS = 1_000;
+/** How long a container that a policy may start again is looked at after a start. */
+const RESTARTED_MS = 5_000;
 
 /** Brings each pod of this node to its desired state, by one observation and one set of steps at a time. */
 export class PodController {
@@ -185,7 +187,7 @@ export class PodController {
     for (const container of pod.containers) {
       const there = view.containers.get(container.name);
       if (container.logs !== undefined && there !== undefined && there.state !== "created")
-        this.#deps.logs.follow(there.id, container.logs);
+        this.#deps.logs.follow(there.id, container.logs, there.state === "running");
     }
   }
 
@@ -282,11 +284,15 @@ function isProblem(thrown: unknown): thrown is EngineError | VolumeError | Inval
 }
 
 /**
- * A container health check changes state without an event, so a pod that is starting is observed again soon.
+ * A container health check changes state without an event, so a pod that is starting is observed again soon. So is one whose
+ * container has just started again: the end of its earlier lines may be read only after its start was observed.
  */
 function lookAgainIn(pod: PodAssignment, view: PodView): number | undefined {
   if (pod.desired === "STOPPED" || stopCauseOf(pod, view) !== undefined) return undefined;
-  const waits = pod.containers.some((container) => view.containers.get(container.name)?.state === "created");
+  const waits = pod.containers.some(({ name, restartPolicy }) => {
+    const { state, startedAt = 0 } = view.containers.get(name) ?? {};
+    return state === "created" || (restartPolicy !== undefined && view.now - startedAt < RESTARTED_MS);
+  });
   return waits || pod.containers.some((container) => container.healthCheck !== undefined)
     ? HEALTH_LOOK_MS
     : undefined;

@@ -6,6 +6,8 @@ import { toLogConfiguration } from "./log-configuration.ts";
 import { checkRange, hasControlCharacter, refused } from "./registration-refusal.ts";
 
 const STOP_TIMEOUT_SECONDS = 30;
+const RESTART_PERIOD_SECONDS = 300;
+const IGNORED_EXIT_CODES_MAX = 50;
 
 /** A container definition with every default filled in. Errors: ClientException. */
 export function toContainerSpec(definition: ecs.ContainerDefinition, isFargate: boolean): ContainerSpec {
@@ -33,6 +35,7 @@ export function toContainerSpec(definition: ecs.ContainerDefinition, isFargate: 
     healthCheck: toHealthCheck(definition.healthCheck),
     logConfiguration: toLogConfiguration(definition.logConfiguration, isFargate),
     startTimeoutSeconds: definition.startTimeout,
+    ...toRestartPolicy(definition.restartPolicy),
     stopTimeoutSeconds: checkRange(definition.stopTimeout ?? STOP_TIMEOUT_SECONDS, "stopTimeout", 0, 120),
     readonlyRootFilesystem: definition.readonlyRootFilesystem ?? false,
     interactive: definition.interactive ?? false,
@@ -97,7 +100,6 @@ function checkedLinuxParameters(
       "resourceRequirements",
       "firelensConfiguration",
       "credentialSpecs",
-      "restartPolicy",
       "disableNetworking",
     ],
     "ClientException",
@@ -150,6 +152,19 @@ function toHealthCheck(check: ecs.HealthCheck | undefined): ContainerSpec["healt
     retries: checkRange(check.retries ?? 3, "healthCheck.retries", 1, 10),
     startPeriodSeconds: checkRange(check.startPeriod ?? 0, "healthCheck.startPeriod", 0, 300),
   };
+}
+
+/** Source: API_ContainerRestartPolicy: 60 to 1,800 s, by default 300; at most 50 codes. */
+function toRestartPolicy(
+  policy: ecs.ContainerRestartPolicy | undefined,
+): Pick<ContainerSpec, "restartPolicy"> {
+  if (policy?.enabled !== true) return {};
+  const ignoredExitCodes = policy.ignoredExitCodes ?? [];
+  if (ignoredExitCodes.length > IGNORED_EXIT_CODES_MAX)
+    throw refused(`Too many restartPolicy.ignoredExitCodes: at most ${IGNORED_EXIT_CODES_MAX} are allowed.`);
+  const period = policy.restartAttemptPeriod ?? RESTART_PERIOD_SECONDS;
+  const attemptPeriodSeconds = checkRange(period, "restartPolicy.restartAttemptPeriod", 60, 1_800);
+  return { restartPolicy: { ignoredExitCodes, attemptPeriodSeconds } };
 }
 
 /** An absolute path; a colon would be read as the start of the engine's options by tools that join paths with colons. */

@@ -101,3 +101,38 @@ describe("tasks, services and clusters", () => {
     });
   });
 });
+
+describe("a restart policy", () => {
+  const registering = (restartPolicy: ecs.ContainerRestartPolicy) =>
+    client.send(
+      new ecs.RegisterTaskDefinitionCommand({
+        family: "restarts",
+        networkMode: "awsvpc",
+        containerDefinitions: [{ name: "web", image: "web", memory: 64, restartPolicy }],
+      }),
+    );
+
+  it("is shown as it was given, and has 300 s unless given", async () => {
+    const given = { enabled: true, ignoredExitCodes: [0, 3] };
+    const { taskDefinition } = await registering(given);
+    expect(taskDefinition?.containerDefinitions?.[0]?.restartPolicy).toMatchObject(given);
+    const arn = taskDefinition?.taskDefinitionArn ?? "";
+    const [container] = api.store.get("taskDefinition", arn)?.spec.containers ?? [];
+    expect(container?.restartPolicy).toEqual({ ignoredExitCodes: [0, 3], attemptPeriodSeconds: 300 });
+  });
+
+  it("that is off starts nothing again", async () => {
+    const { taskDefinition } = await registering({ enabled: false });
+    const [container] = api.store.get("taskDefinition", taskDefinition?.taskDefinitionArn ?? "")?.spec
+      .containers ?? [{}];
+    expect(container).not.toHaveProperty("restartPolicy");
+  });
+
+  it.each([
+    [{ enabled: true, restartAttemptPeriod: 59 }, /restartAttemptPeriod/],
+    [{ enabled: true, restartAttemptPeriod: 1_801 }, /restartAttemptPeriod/],
+    [{ enabled: true, ignoredExitCodes: Array.from({ length: 51 }, (_, code) => code) }, /at most 50/],
+  ])("is refused out of its limits: %j", async (policy, reason) => {
+    await expect(registering(policy)).rejects.toThrow(reason);
+  });
+});

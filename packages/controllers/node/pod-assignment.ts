@@ -202,6 +202,7 @@ function containerAssignment(
     dependsOn: container.dependsOn,
     healthCheck: container.healthCheck,
     startTimeoutSeconds: container.startTimeoutSeconds,
+    ...(container.restartPolicy === undefined ? {} : { restartPolicy: container.restartPolicy }),
     stopTimeoutSeconds: container.stopTimeoutSeconds,
     readonlyRootFilesystem: container.readonlyRootFilesystem,
     interactive: container.interactive,

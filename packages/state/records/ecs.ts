@@ -97,6 +97,8 @@ export interface ContainerSpec {
     | { readonly logDriver: string; readonly options: Readonly<Record<string, string>> }
     | undefined;
   readonly startTimeoutSeconds: number | undefined;
+  /** When a container that exited starts again in its task; absent: never. */
+  readonly restartPolicy?: RestartPolicy;
   readonly stopTimeoutSeconds: number;
   readonly readonlyRootFilesystem: boolean;
   readonly interactive: boolean;
@@ -119,6 +121,13 @@ export interface ContainerSpec {
   readonly repositoryCredentials?: string;
   /** Whether the tasks of a deployment run one digest; absent in older records: enabled. */
   readonly versionConsistency?: "enabled" | "disabled";
+}
+
+/** Source: API_ContainerRestartPolicy. */
+export interface RestartPolicy {
+  readonly ignoredExitCodes: readonly number[];
+  /** How long a container must have run to be started again, in seconds. */
+  readonly attemptPeriodSeconds: number;
 }
 
 export interface VolumeSpec {

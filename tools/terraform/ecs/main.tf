@@ -129,6 +129,7 @@ resource "aws_ecs_task_definition" "web" {
     portMappings = [{ containerPort = 80, protocol = "tcp" }]
     mountPoints  = [{ sourceVolume = "scratch", containerPath = "/scratch" }]
     healthCheck  = { command = ["CMD-SHELL", "true"] }
+    restartPolicy = { enabled = true }
     logConfiguration = {
       logDriver = "awslogs"
       options = {
