@@ -1,40 +1,27 @@
 import type * as sdk from "@aws-sdk/client-cloudwatch";
-import type { Tags } from "@gantry/state";
-import type { Implementation } from "@gantry/wire";
+import type { Reader } from "@gantry/state";
+import type { ApiError, Implementation } from "@gantry/wire";
 import type { Place } from "../common/api-deps.ts";
-import { presentTags, toTags, withoutTags } from "../common/tags.ts";
+import { TAGS_MAX, tagOperationsBy, type Tagged } from "../common/tag-operations.ts";
 import type { CloudWatchDeps } from "./cloudwatch-deps.ts";
 import { findTagged, invalidParameter } from "./lookups.ts";
 
-/** Source: API_TagResource. */
-const TAGS_MAX = 50;
-
-/** Tags of alarms and dashboards. */
+/** Tags of alarms and dashboards. Errors: those of `findTagged`, InvalidParameterValue. */
 export function tagOperations(deps: CloudWatchDeps) {
-  return {
-    TagResource: (input, context) =>
-      changeTags(deps, context, input.ResourceARN, (tags) => ({ ...tags, ...toTags(input.Tags) })),
-    UntagResource: (input, context) =>
-      changeTags(deps, context, input.ResourceARN, (tags) => withoutTags(tags, input.TagKeys ?? [])),
-    ListTagsForResource: (input, context) => ({
-      Tags: presentTags(findTagged(deps.store, context, input.ResourceARN).record.tags),
-    }),
-  } satisfies Implementation<typeof sdk>;
+  return tagOperationsBy(deps, taggedBy, tooManyTags) satisfies Implementation<typeof sdk>;
 }
 
-function changeTags(
-  { store }: CloudWatchDeps,
-  place: Place,
-  arn: string | undefined,
-  change: (tags: Tags) => Tags,
-): object {
-  store.transact((tx) => {
-    const found = findTagged(tx, place, arn);
-    const tags = change(found.record.tags);
-    if (Object.keys(tags).length > TAGS_MAX)
-      throw invalidParameter(`A resource must not have more than ${TAGS_MAX} tags.`);
-    if (found.kind === "alarm") tx.put("alarm", found.record.arn, { ...found.record, tags });
-    else tx.put("dashboard", found.record.arn, { ...found.record, tags });
-  });
-  return {};
+function taggedBy(reader: Reader, place: Place, arn: string | undefined): Tagged {
+  const { kind, record } = findTagged(reader, place, arn);
+  return {
+    tags: record.tags,
+    put: (tx, tags) =>
+      kind === "alarm"
+        ? tx.put("alarm", record.arn, { ...record, tags })
+        : tx.put("dashboard", record.arn, { ...record, tags }),
+  };
+}
+
+function tooManyTags(): ApiError {
+  return invalidParameter(`A resource must not have more than ${TAGS_MAX} tags.`);
 }

@@ -54,6 +54,6 @@ it("removes sessions of roles and users a week after they have ended", async () 
   expect(sessionsOf(later(0))).toEqual([]);
 });
 
-function sessionsOf({ keys }: ReturnType<typeof sessionController>): readonly string[] {
-  return [...keys()];
+function sessionsOf(controller: ReturnType<typeof sessionController>): readonly string[] {
+  return [...controller.keys()];
 }
