@@ -73,7 +73,8 @@ export default defineConfig({
           include: ["test/clients/**/*.test.ts"],
           testTimeout: 300_000,
           hookTimeout: 600_000,
-          fileParallelism: false,
+          // Terraform's provider waits between its calls, so two files share the processors well.
+          maxWorkers: 2,
         },
       },
       {

@@ -64,6 +64,8 @@ const ALONG: Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly
   },
   UpdateTaskSet: { kinds: ["taskSet"], reason: "Its key is the service's ARN and the id, not its own ARN." },
   DeleteTaskSet: { kinds: ["taskSet"], reason: "As UpdateTaskSet." },
+  TagResource: { kinds: ["taskSet"], reason: "As UpdateTaskSet." },
+  UntagResource: { kinds: ["taskSet"], reason: "As UpdateTaskSet." },
   UpdateApplication: { kinds: ["codeDeployGroup"], reason: "Groups follow the application's new name." },
   DeleteApplication: { kinds: ["codeDeployGroup"], reason: "They go with their application." },
   DeleteScheduleGroup: { kinds: ["schedule"], reason: "They go with their group." },

@@ -4,10 +4,11 @@ import { serviceController, taskController } from "@gantry/controllers";
 import { randomIds, silentLogger, SystemClock } from "@gantry/kernel";
 import { ROOT, startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { canRunTerraform, openTerraform } from "../../tools/terraform/terraform.ts";
+import { canRunTerraform, openTerraform, type StateResource } from "../../tools/terraform/terraform.ts";
 
 const CONFIGURATION = resolve(import.meta.dirname, "../../tools/terraform/ecs");
-/** How often services and tasks are looked at, in ms: the API alone brings nothing about. */
+const SECOND = { generation: "2" };
+/** How often services are looked at, in ms: Terraform waits until a deleted service is INACTIVE. */
 const LOOK_MS = 200;
 
 describe.skipIf(!canRunTerraform())("Terraform, with every resource type of ECS", async () => {
@@ -31,6 +32,7 @@ describe.skipIf(!canRunTerraform())("Terraform, with every resource type of ECS"
     {},
     CONFIGURATION,
   );
+  let resources: readonly StateResource[] = [];
   beforeAll(() => terraform.init());
   afterAll(() => {
     clearInterval(looking);
@@ -41,15 +43,39 @@ describe.skipIf(!canRunTerraform())("Terraform, with every resource type of ECS"
   it("applies, and then plans nothing", async () => {
     await terraform.apply();
     expect(await terraform.plan()).toContain("No changes");
-    expect(await terraform.resources()).toHaveLength(11);
+    resources = await terraform.resources();
+    expect(resources).toHaveLength(11);
+  });
+
+  it("updates in place", async () => {
+    expect(await terraform.plan(SECOND)).toContain("0 to add, 7 to change, 0 to destroy");
+    await terraform.apply(SECOND);
+    expect(await terraform.plan(SECOND)).toContain("No changes");
     const { services: shown = [] } = await client.send(
       new ecs.DescribeServicesCommand({ cluster: "stack", services: ["spot"] }),
     );
-    expect(shown[0]?.capacityProviderStrategy).toMatchObject([
-      { capacityProvider: "FARGATE_SPOT", weight: 1 },
-    ]);
+    expect(shown[0]).toMatchObject({
+      desiredCount: 2,
+      availabilityZoneRebalancing: "ENABLED",
+      capacityProviderStrategy: [{ capacityProvider: "FARGATE_SPOT", weight: 2 }],
+    });
   });
 
-  it("plans every change as an update in place", async () =>
-    expect(await terraform.plan({ generation: "2" })).toContain("0 to add, 7 to change, 0 to destroy"));
+  it("imports what is there", async () => {
+    for (const { address } of resources) await terraform.terraform(["state", "rm", address]);
+    terraform.writeImports(resources);
+    await terraform.apply(SECOND);
+    terraform.removeImports();
+    expect(await terraform.plan(SECOND)).toContain("No changes");
+  });
+
+  it("destroys", async () => {
+    await terraform.destroy(SECOND);
+    const { clusterArns } = await client.send(new ecs.ListClustersCommand({}));
+    expect(clusterArns).toEqual([]);
+    const { taskDefinitionArns } = await client.send(new ecs.ListTaskDefinitionsCommand({}));
+    expect(taskDefinitionArns).toEqual([]);
+    expect(api.store.list("service").filter(({ status }) => status !== "INACTIVE")).toEqual([]);
+    expect(api.store.keys("taskSet")).toEqual([]);
+  });
 });
