@@ -46,7 +46,10 @@ it("writes a line for each request and each connection, whatever the client send
   const deadline = Date.now() + 5_000;
   while (lines.length < 6 && Date.now() < deadline) await sleep(new SystemClock(), 50);
   requests.close();
-  expect(lines.filter((line) => line.startsWith("access"))).toEqual([
+  const isUnreadable = (line: string): boolean => line.includes(" -1 -1 -1 400 - ");
+  const requested = lines.filter((line) => line.startsWith("access"));
+  // Two connections are open at a time: the line of the one that sends no request may come before the other's last.
+  expect(requested.filter((line) => !isUnreadable(line))).toEqual([
     expect.stringMatching(
       new RegExp(
         `^access http \\S+Z app/a/1 127\\.0\\.0\\.1:\\d+ ${TARGET_ADDRESS}:8080 \\d\\.\\d{3} \\d\\.\\d{3} \\d\\.\\d{3} 200 200 \\d+ \\d+ "GET http://a\\.elb\\.localhost:${PORT}/ HTTP/1\\.1" "-" - - arn:\\S+ "Root=1-[0-9a-f]{8}-[0-9a-f]{24}" "-" "-" 0 \\S+Z "forward" "-" "-" "${TARGET_ADDRESS}:8080" "200" "-" "-" TID_[0-9a-f]{32} "-" "-" "-"$`,
@@ -58,8 +61,8 @@ it("writes a line for each request and each connection, whatever the client send
     expect.stringMatching(
       / - -1 -1 -1 200 - .*"GET http:\/\/a:8001\/no\/1 HTTP\/1.1" .* 7 \S+ "fixed-response"/,
     ),
-    expect.stringMatching(/ - -1 -1 -1 400 - .*"- http:\/\/-:8001- -"/),
   ]);
+  expect(requested.filter(isUnreadable)).toEqual([expect.stringContaining('"- http://-:8001- -"')]);
   // The second and the third request share a connection; a connection without a request that can be read has no line.
   const connections = lines.filter((line) => line.startsWith("connection"));
   expect(connections).toHaveLength(2);
