@@ -31,7 +31,7 @@ export interface DeploymentFacts {
   /** The fleets' task definitions, `FAMILY:REVISION`; no source in a service's first deployment. */
   readonly source: string | undefined;
   readonly target: string;
-  /** Why and when the deployment was rolled back or stopped, if it was. */
+  /** When and why the deployment was rolled back, stopped or failed; undefined where it was not. */
   readonly unsuccessful:
     | {
         readonly at: number;

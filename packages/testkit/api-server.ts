@@ -122,6 +122,12 @@ export async function startApi({
     handle,
     authority,
     endpoint: `http://127.0.0.1:${port}`,
+    /** The variables that point other programs at this server, as root. */
+    environment: {
+      AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`,
+      AWS_ACCESS_KEY_ID: ROOT.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey,
+    },
     /** Creates a client of the SDK for this server. */
     client: (
       credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string } = ROOT,

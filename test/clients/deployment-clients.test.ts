@@ -5,7 +5,7 @@ import * as cloudWatch from "@aws-sdk/client-cloudwatch";
 import * as codeDeploy from "@aws-sdk/client-codedeploy";
 import * as ecs from "@aws-sdk/client-ecs";
 import { CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
-import { createBalancer, ROOT, startApi } from "@gantry/testkit";
+import { createBalancer, startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PROJECT } from "../e2e/helpers.ts";
 import { debianPackages, has, python } from "./clients.ts";
@@ -18,9 +18,7 @@ const api = await startApi();
 afterAll(() => api.close());
 const ENVIRONMENT = {
   ...process.env,
-  AWS_ENDPOINT_URL: api.endpoint,
-  AWS_ACCESS_KEY_ID: ROOT.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey,
+  ...api.environment,
   AWS_DEFAULT_REGION: "eu-south-1",
   AWS_PAGER: "",
 };

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { ROOT, startApi } from "@gantry/testkit/api-server";
+import { startApi } from "@gantry/testkit/api-server";
 import { afterAll, expect, it } from "vitest";
 import { canRunTerraform, openTerraform } from "../../tools/terraform/terraform.ts";
 
@@ -11,12 +11,7 @@ it.runIf(canRunTerraform())(
   "carries out keys, secrets and parameters by Terraform, without a difference afterwards",
   async () => {
     const stack = openTerraform(
-      {
-        AWS_ENDPOINT_URL: api.endpoint,
-        AWS_ACCESS_KEY_ID: ROOT.accessKeyId,
-        AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey,
-        AWS_REGION: "eu-south-1",
-      },
+      { ...api.environment, AWS_REGION: "eu-south-1" },
       {},
       join(import.meta.dirname, "secrets"),
     );
@@ -29,11 +24,8 @@ it.runIf(canRunTerraform())(
     expect(await stack.plan(two)).toContain("No changes.");
     const resources = await stack.resources();
     expect(resources).toHaveLength(11);
-    await stack.terraform(["state", "rm", ...resources.map(({ address }) => address)]);
-    stack.writeImports(resources);
     // The provider reads no deletion window and no bypass of the lockout check back: it fills them in.
-    expect(await stack.apply(two)).toContain("11 imported, 0 added, 1 changed, 0 destroyed");
-    stack.removeImports();
+    expect(await stack.reimport(resources, two)).toContain("11 imported, 0 added, 1 changed, 0 destroyed");
     expect(await stack.plan(two)).toContain("No changes.");
     expect(await stack.destroy(two)).toContain("11 destroyed");
     const left = [

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { ROOT, startApi } from "@gantry/testkit/api-server";
+import { startApi } from "@gantry/testkit/api-server";
 import { afterAll, expect, it } from "vitest";
 import { canRunTerraform, openTerraform } from "../../tools/terraform/terraform.ts";
 
@@ -12,12 +12,7 @@ it.runIf(canRunTerraform())(
   "carries out buckets and file systems with every setting by Terraform, without a difference afterwards",
   async () => {
     const stack = openTerraform(
-      {
-        AWS_ENDPOINT_URL: api.endpoint,
-        AWS_ACCESS_KEY_ID: ROOT.accessKeyId,
-        AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey,
-        AWS_REGION: "eu-south-1",
-      },
+      { ...api.environment, AWS_REGION: "eu-south-1" },
       {},
       join(import.meta.dirname, "storage"),
     );
@@ -29,10 +24,7 @@ it.runIf(canRunTerraform())(
     expect(await stack.apply(two)).toContain("0 added, 12 changed, 0 destroyed");
     expect(await stack.plan(two)).toContain("No changes.");
     const resources = await stack.resources();
-    await stack.terraform(["state", "rm", ...resources.map(({ address }) => address)]);
-    stack.writeImports(resources);
-    expect(await stack.apply(two)).toContain(`${resources.length} imported, 0 added, `);
-    stack.removeImports();
+    expect(await stack.reimport(resources, two)).toContain(`${resources.length} imported, 0 added, `);
     expect(await stack.plan(two)).toContain("No changes.");
     expect(await stack.destroy(two)).toContain(`${resources.length} destroyed`);
     expect([

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { ACMClient, RequestCertificateCommand } from "@aws-sdk/client-acm";
 import { DescribeSubnetsCommand, EC2Client } from "@aws-sdk/client-ec2";
 import { CreateBucketCommand, PutBucketPolicyCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { ROOT, startApi } from "@gantry/testkit";
+import { startApi } from "@gantry/testkit";
 import { newAuthority, openAuthority } from "@gantry/tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { canRunTerraform, openTerraform, type StateResource } from "../../tools/terraform/terraform.ts";
@@ -45,11 +45,7 @@ describe.skipIf(!canRunTerraform())("Terraform, with load balancers", async () =
       certificates.push((await new ACMClient(api.client()).send(request)).CertificateArn ?? "");
     }
     terraform = openTerraform(
-      {
-        AWS_ENDPOINT_URL: api.endpoint,
-        AWS_ACCESS_KEY_ID: ROOT.accessKeyId,
-        AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey,
-      },
+      api.environment,
       {
         vpc: Subnets[0]?.VpcId ?? "",
         subnets: Subnets.slice(0, 2)
@@ -83,10 +79,7 @@ describe.skipIf(!canRunTerraform())("Terraform, with load balancers", async () =
 
   it("imports what is there", async () => {
     const imported = resources.filter(({ type }) => !NOT_IMPORTED.has(type));
-    for (const { address } of imported) await tf().terraform(["state", "rm", address]);
-    tf().writeImports(imported);
-    await tf().apply({ idle: "90" });
-    tf().removeImports();
+    await tf().reimport(imported, { idle: "90" });
     expect(await tf().plan({ idle: "90" })).toContain("No changes");
   });
 

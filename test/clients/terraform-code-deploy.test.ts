@@ -13,7 +13,7 @@ import {
   ElasticLoadBalancingV2Client,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
-import { ROOT, startApi } from "@gantry/testkit";
+import { startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { canRunTerraform, openTerraform, type StateResource } from "../../tools/terraform/terraform.ts";
 
@@ -21,15 +21,7 @@ const CONFIGURATION = resolve(import.meta.dirname, "../../tools/terraform/code-d
 
 describe.skipIf(!canRunTerraform())("Terraform, with an application of CodeDeploy", async () => {
   const api = await startApi();
-  const terraform = openTerraform(
-    {
-      AWS_ENDPOINT_URL: api.endpoint,
-      AWS_ACCESS_KEY_ID: ROOT.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey,
-    },
-    {},
-    CONFIGURATION,
-  );
+  const terraform = openTerraform(api.environment, {}, CONFIGURATION);
   const change = { minutes: "15" };
   let given: Readonly<Record<string, string>> = {};
   let resources: readonly StateResource[] = [];
@@ -112,10 +104,7 @@ describe.skipIf(!canRunTerraform())("Terraform, with an application of CodeDeplo
 
   it("imports what is there", async () => {
     const changed = { ...given, ...change };
-    for (const { address } of resources) await terraform.terraform(["state", "rm", address]);
-    terraform.writeImports(resources);
-    await terraform.apply(changed);
-    terraform.removeImports();
+    await terraform.reimport(resources, changed);
     expect(await terraform.plan(changed)).toContain("No changes");
   });
 

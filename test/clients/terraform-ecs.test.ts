@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import * as ecs from "@aws-sdk/client-ecs";
 import { serviceController, taskController } from "@gantry/controllers";
 import { randomIds, silentLogger, SystemClock } from "@gantry/kernel";
-import { ROOT, startApi } from "@gantry/testkit";
+import { startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { canRunTerraform, openTerraform, type StateResource } from "../../tools/terraform/terraform.ts";
 
@@ -23,15 +23,7 @@ describe.skipIf(!canRunTerraform())("Terraform, with every resource type of ECS"
   const looking = setInterval(() => {
     for (const controller of controllers) for (const key of controller.keys()) void controller.reconcile(key);
   }, LOOK_MS);
-  const terraform = openTerraform(
-    {
-      AWS_ENDPOINT_URL: api.endpoint,
-      AWS_ACCESS_KEY_ID: ROOT.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey,
-    },
-    {},
-    CONFIGURATION,
-  );
+  const terraform = openTerraform(api.environment, {}, CONFIGURATION);
   let resources: readonly StateResource[] = [];
   beforeAll(() => terraform.init());
   afterAll(() => {
@@ -62,10 +54,7 @@ describe.skipIf(!canRunTerraform())("Terraform, with every resource type of ECS"
   });
 
   it("imports what is there", async () => {
-    for (const { address } of resources) await terraform.terraform(["state", "rm", address]);
-    terraform.writeImports(resources);
-    await terraform.apply(SECOND);
-    terraform.removeImports();
+    await terraform.reimport(resources, SECOND);
     expect(await terraform.plan(SECOND)).toContain("No changes");
   });
 

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { ROOT, startApi } from "@gantry/testkit";
+import { startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { canRunTerraform, openTerraform, type StateResource } from "../../tools/terraform/terraform.ts";
 
@@ -9,15 +9,7 @@ const OF_EVENTS = /^aws_(?:cloudwatch_event|scheduler)_/;
 
 describe.skipIf(!canRunTerraform())("Terraform, with rules and schedules", async () => {
   const api = await startApi();
-  const terraform = openTerraform(
-    {
-      AWS_ENDPOINT_URL: api.endpoint,
-      AWS_ACCESS_KEY_ID: ROOT.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey,
-    },
-    {},
-    CONFIGURATION,
-  );
+  const terraform = openTerraform(api.environment, {}, CONFIGURATION);
   let resources: readonly StateResource[] = [];
   beforeAll(() => terraform.init());
   afterAll(() => {
@@ -40,10 +32,7 @@ describe.skipIf(!canRunTerraform())("Terraform, with rules and schedules", async
   });
 
   it("imports what is there", async () => {
-    for (const { address } of resources) await terraform.terraform(["state", "rm", address]);
-    terraform.writeImports(resources);
-    await terraform.apply({ minutes: "7" });
-    terraform.removeImports();
+    await terraform.reimport(resources, { minutes: "7" });
     expect(await terraform.plan({ minutes: "7" })).toContain("No changes");
   });
 

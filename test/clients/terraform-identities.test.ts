@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { ROOT, startApi } from "@gantry/testkit";
+import { startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openSshKey } from "@gantry/api/iam/ssh-keys";
 import { canRunTerraform, openTerraform, type StateResource } from "../../tools/terraform/terraform.ts";
@@ -19,15 +19,7 @@ const METADATA = `<EntityDescriptor entityID="https://idp.example"><IDPSSODescri
 describe.skipIf(!canRunTerraform())("Terraform, with identities", async () => {
   const api = await startApi();
   const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-  const terraform = openTerraform(
-    {
-      AWS_ENDPOINT_URL: api.endpoint,
-      AWS_ACCESS_KEY_ID: ROOT.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey,
-    },
-    {},
-    CONFIGURATION,
-  );
+  const terraform = openTerraform(api.environment, {}, CONFIGURATION);
   const assets = join(terraform.folder, "assets");
   mkdirSync(assets);
   writeFileSync(join(assets, "metadata.xml"), METADATA);
@@ -54,10 +46,7 @@ describe.skipIf(!canRunTerraform())("Terraform, with identities", async () => {
 
   it("imports what is there", async () => {
     const imported = resources.filter(({ type }) => !NOT_IMPORTED.has(type) && type.startsWith("aws_"));
-    for (const { address } of imported) await terraform.terraform(["state", "rm", address]);
-    terraform.writeImports(imported);
-    await terraform.apply(change);
-    terraform.removeImports();
+    await terraform.reimport(imported, change);
     expect(await terraform.plan(change)).toContain("No changes");
   });
 

@@ -6,7 +6,7 @@ import {
   RegisterTaskDefinitionCommand,
 } from "@aws-sdk/client-ecs";
 import { DescribeSubnetsCommand, EC2Client } from "@aws-sdk/client-ec2";
-import { ROOT, startApi } from "@gantry/testkit";
+import { startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { canRunTerraform, openTerraform, type StateResource } from "../../tools/terraform/terraform.ts";
 
@@ -16,15 +16,7 @@ const CONFIGURATION = resolve(import.meta.dirname, "../../tools/terraform/scalin
 
 describe.skipIf(!canRunTerraform())("Terraform, with scaling, alarms and a dashboard", async () => {
   const api = await startApi();
-  const terraform = openTerraform(
-    {
-      AWS_ENDPOINT_URL: api.endpoint,
-      AWS_ACCESS_KEY_ID: ROOT.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey,
-    },
-    {},
-    CONFIGURATION,
-  );
+  const terraform = openTerraform(api.environment, {}, CONFIGURATION);
   let resources: readonly StateResource[] = [];
   beforeAll(async () => {
     const ecs = new ECSClient(api.client());
@@ -66,10 +58,7 @@ describe.skipIf(!canRunTerraform())("Terraform, with scaling, alarms and a dashb
 
   it("imports what is there", async () => {
     const imported = resources.filter(({ type }) => !NOT_IMPORTED.has(type));
-    for (const { address } of imported) await terraform.terraform(["state", "rm", address]);
-    terraform.writeImports(imported);
-    await terraform.apply({ maximum: "6" });
-    terraform.removeImports();
+    await terraform.reimport(imported, { maximum: "6" });
     expect(await terraform.plan({ maximum: "6" })).toContain("No changes");
   });
 

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { Kind } from "@gantry/state";
-import { ROOT, startApi } from "@gantry/testkit";
+import { startApi } from "@gantry/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { canRunTerraform, openTerraform, type StateResource } from "../../tools/terraform/terraform.ts";
 
@@ -30,15 +30,7 @@ describe.skipIf(!canRunTerraform())(
   "Terraform, with a VPC in the manner of the popular modules",
   async () => {
     const api = await startApi();
-    const terraform = openTerraform(
-      {
-        AWS_ENDPOINT_URL: api.endpoint,
-        AWS_ACCESS_KEY_ID: ROOT.accessKeyId,
-        AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey,
-      },
-      {},
-      CONFIGURATION,
-    );
+    const terraform = openTerraform(api.environment, {}, CONFIGURATION);
     const change = { stage: "prod" };
     let resources: readonly StateResource[] = [];
     beforeAll(() => terraform.init());
@@ -64,10 +56,7 @@ describe.skipIf(!canRunTerraform())(
       const imported = resources.filter(
         ({ type }) => !NOT_IMPORTED.has(type) && !type.startsWith("aws_default"),
       );
-      await terraform.terraform(["state", "rm", ...imported.map(({ address }) => address)]);
-      terraform.writeImports(imported);
-      await terraform.apply(change);
-      terraform.removeImports();
+      await terraform.reimport(imported, change);
       expect(await terraform.plan(change)).toContain("No changes");
     });
 

@@ -8,7 +8,7 @@ import { openLiveProxy, startClients, startTarget } from "./live-proxy.ts";
 
 const ADDRESS = "127.0.0.1";
 const ARN = "arn:a";
-/** An address of the loopback network that takes the place of the load balancer's in its VPC. */
+/** Stands in for the load balancer's address in its VPC; this test has no VPC. */
 const INSIDE = "127.0.0.77";
 /** The machine's own address: targets on a loopback address are refused. */
 const TARGET =

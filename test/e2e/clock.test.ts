@@ -13,7 +13,7 @@ import { registerVersion, startAsking, versionsOf } from "./versions.ts";
 const MINUTE = 60_000;
 const HOST = "rehearsal.example.org";
 const SERVICE = "rehearsal";
-/** A canary of ten percent for five minutes, and five minutes more with all traffic. */
+/** Sends 10 % of the traffic to the new version for five minutes, then all of it for a bake time of five minutes. */
 const CANARY = {
   strategy: "CANARY",
   canaryConfiguration: { canaryPercent: 10, canaryBakeTimeInMinutes: 5 },

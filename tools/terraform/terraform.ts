@@ -76,12 +76,27 @@ export function openTerraform(
       });
     }
   };
+  const apply = (changes?: Readonly<Record<string, string>>) =>
+    terraform(["apply", "-auto-approve", "-no-color", "-input=false"], changes);
+  /** Imports resources by blocks that one `apply` carries out. Returns what Terraform printed. */
+  const importAll = async (
+    resources: readonly StateResource[],
+    changes?: Readonly<Record<string, string>>,
+  ): Promise<string> => {
+    const file = join(folder, "imports.tf");
+    const blocks = resources.map(
+      (resource) => `import {\n  to = ${resource.address}\n  id = "${importId(resource)}"\n}\n`,
+    );
+    writeFileSync(file, blocks.join("\n"));
+    const printed = await apply(changes);
+    rmSync(file);
+    return printed;
+  };
   return {
     folder,
     terraform,
     init: () => terraform(["init", "-no-color", "-input=false"]),
-    apply: (changes?: Readonly<Record<string, string>>) =>
-      terraform(["apply", "-auto-approve", "-no-color", "-input=false"], changes),
+    apply,
     plan: (changes?: Readonly<Record<string, string>>) =>
       terraform(["plan", "-no-color", "-input=false", "-detailed-exitcode"], changes),
     destroy: (changes?: Readonly<Record<string, string>>) =>
@@ -92,14 +107,12 @@ export function openTerraform(
       }; // Terraform's documented form.
       return (state.values?.root_module.resources ?? []).filter((resource) => resource.mode === "managed");
     },
-    /** What every resource is imported by, as blocks that one `apply` carries out. */
-    writeImports: (resources: readonly StateResource[]) => {
-      const blocks = resources.map(
-        (resource) => `import {\n  to = ${resource.address}\n  id = "${importId(resource)}"\n}\n`,
-      );
-      writeFileSync(join(folder, "imports.tf"), blocks.join("\n"));
+    importAll,
+    /** Takes resources out of the state and imports them. Returns what Terraform printed. */
+    reimport: async (resources: readonly StateResource[], changes?: Readonly<Record<string, string>>) => {
+      await terraform(["state", "rm", ...resources.map(({ address }) => address)]);
+      return importAll(resources, changes);
     },
-    removeImports: () => rmSync(join(folder, "imports.tf"), { force: true }),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

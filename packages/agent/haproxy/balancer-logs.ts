@@ -49,7 +49,7 @@ export class BalancerLogs {
     );
   }
 
-  /** Takes a request line whose figures are followed by `details`. */
+  /** Writes the log line of a request from the two halves of the proxy's line: its figures and the details behind them. */
   take(figures: RequestFigures, details: readonly string[]): void {
     const balancer = this.#balancers.get(figures.balancer);
     const parsed = parseDetails(details);

@@ -56,7 +56,7 @@ function createManagedPrefixList(
   return { PrefixList: presentList(record, "create-complete") };
 }
 
-/** Changes entries, which makes a new version, or the name and the size of the list. */
+/** Changes the entries of a list, which creates a version, or its name or maximum size. */
 function modifyManagedPrefixList(
   { store }: Ec2Deps,
   input: ec2.ModifyManagedPrefixListRequest,

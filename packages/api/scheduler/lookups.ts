@@ -37,7 +37,7 @@ export function namedArnOf(place: Place, group: Given, name: Given): string {
   return scheduleArnOf(place, group ?? DEFAULT_GROUP, name ?? "");
 }
 
-/** A group of the caller's account and region. The group `default` always exists. */
+/** Finds a group by name in the caller's account and region. The group `default` exists without a record. */
 export function groupOf(reader: Reader, place: Place, name: Given): ScheduleGroupRecord | undefined {
   const arn = groupArnOf(place, name);
   const found = reader.get("scheduleGroup", arn);

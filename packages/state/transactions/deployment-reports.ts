@@ -14,7 +14,7 @@ import type { Transaction } from "../store.ts";
 const EVENTS_MAX = 500;
 const INTERVALS_MAX = 240;
 
-/** The deployment of ECS or CodeDeploy that a report belongs to. */
+/** The ECS or CodeDeploy deployment that a report describes. */
 export interface ReportOwner extends Placed {
   /** The deployment's ARN. */
   readonly key: string;

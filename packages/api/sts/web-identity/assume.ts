@@ -105,7 +105,7 @@ function checkTrust(
   if (!trustsFederated(role, { provider, actions, conditions })) throw denied();
 }
 
-/** The same for a role that is not there, so that nobody learns from it. */
+/** A role that does not exist gets the same error as one that refuses: the error does not tell which roles exist. */
 function denied(): ApiError {
   return new ApiError("AccessDenied", `Not authorized to perform ${ACTION}`, { status: 403 });
 }
